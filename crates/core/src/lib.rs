@@ -1,0 +1,34 @@
+//! The words of Maquette: what a setting, a cell, a plan, a record and an event are, and what a backend must do.
+//!
+//! Deliberately not here: files, clocks, TOML, tensors. Nothing in this crate can fail for a reason outside
+//! its arguments, and every other crate may depend on it.
+
+// In reading order.
+mod axis;
+mod backend;
+mod cell;
+mod digest;
+mod event;
+mod image;
+mod model;
+mod plan;
+mod record;
+mod resolve;
+mod setting;
+mod settings;
+mod template;
+mod value;
+
+pub use axis::{Axis, AxisValue};
+pub use backend::{Backend, BackendError};
+pub use cell::{Cell, CellId, NUMERICS};
+pub use digest::{Digest, DigestError};
+pub use event::Event;
+pub use image::Image;
+pub use model::{ModelCard, Picture};
+pub use plan::{Kept, Plan, SheetSpec};
+pub use record::{Outcome, Record};
+pub use setting::{Kind, SETTINGS, Setting, SettingError};
+pub use settings::{Dtype, Fit, InitImage, Scheduler, Settings};
+pub use template::{Template, TemplateError};
+pub use value::Value;

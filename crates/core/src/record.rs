@@ -1,0 +1,33 @@
+//! What happened to a cell.
+
+use crate::Cell;
+
+/// What happened to one cell: written once, when it ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The cell.
+    pub cell: Cell,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Seconds of the engine's time that it took; `None` for a reused picture.
+    pub seconds: Option<f64>,
+    /// What rendered it, such as `cpu` or `cuda:0`; `None` for a reused picture.
+    pub device: Option<String>,
+}
+
+/// How a cell ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// Its picture is in the run folder.
+    Done {
+        /// The picture, relative to the run folder.
+        image: String,
+        /// The run that rendered it, such as `mucha@1`, when this one did not.
+        reused: Option<String>,
+    },
+    /// There is no picture.
+    Failed {
+        /// What went wrong.
+        error: String,
+    },
+}
