@@ -12,6 +12,20 @@ pub struct Axis {
     pub values: Vec<AxisValue>,
 }
 
+impl Axis {
+    /// What a list or a file name says of one position: words stand for themselves, a bare number needs the axis'
+    /// name before it to mean anything.
+    pub fn describe(&self, at: usize) -> String {
+        let label = &self.values[at].label;
+        let words = label.starts_with(|first: char| !first.is_ascii_digit() && !"+-.".contains(first));
+        if words && !matches!(label.as_str(), "true" | "false") {
+            label.clone()
+        } else {
+            format!("{} {label}", self.name)
+        }
+    }
+}
+
 /// One position on an axis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AxisValue {

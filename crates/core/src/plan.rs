@@ -96,6 +96,13 @@ impl Plan {
         coordinates
     }
 
+    /// What a list says of the cell at some coordinates, such as `Edvard Munch, strength 0.3, seed 7`; empty when
+    /// the plan has no axes.
+    pub fn label(&self, coordinates: &[usize]) -> String {
+        let described = coordinates.iter().zip(&self.axes).map(|(&at, axis)| axis.describe(at));
+        described.collect::<Vec<_>>().join(", ")
+    }
+
     /// The number of the cell at some coordinates; `None` where a filter left a hole or nothing is.
     pub fn index_at(&self, coordinates: &[usize]) -> Option<usize> {
         if coordinates.len() != self.axes.len() {

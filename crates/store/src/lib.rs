@@ -1,1 +1,56 @@
-//! To be written.
+//! The runs folder: everything Maquette keeps, and the only crate that writes under it.
+//!
+//! ```text
+//! runs/
+//!   .cells/ab/abcd….png               every finished cell once, named by what it is
+//!   .timings.json                     how long things took here, for estimates
+//!   mucha/
+//!     .lock                           held while a run is being started
+//!     latest -> 2                     the newest run (a plain file with its number where links cannot be)
+//!     1/  2/                          a run: one plan, numbered
+//!       .lock                         held by whoever renders into it
+//!       experiment.toml               as run: resolved, overrides included
+//!       plan.json                     axes, labels, order, drawn seeds, fingerprints
+//!       references/<stem>-<digest8>.<ext>    the pictures it starts from, so that the folder stands alone
+//!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work)
+//!       log.csv                       a row per ended cell; the journal (`log.<i>-of-<n>.csv` for a shard)
+//!       sheets/*.png  index.html      what the reporter made of it
+//! ```
+//!
+//! A file here is whole or absent: it is written under another name beside its place and then renamed. The one file
+//! that grows is the log, a row per write, and a torn last row is cut when the run goes on. Nothing is synced to the
+//! disk by force: what a power cut can damage is recognised when it is read again, and rendered again.
+//!
+//! Deliberately not here: rendering, drawing sheets, printing, clocks. What a run is made of comes from `maquette-core`.
+
+mod atomic;
+mod cells;
+mod decode;
+mod error;
+mod find;
+mod log;
+mod log_writer;
+mod names;
+mod parameters;
+mod picture;
+mod plan_file;
+mod run;
+mod runs;
+mod shard;
+mod start;
+#[cfg(test)]
+mod test_plans;
+mod timings;
+mod writer;
+
+pub use atomic::write_atomic;
+pub use decode::decode;
+pub use error::StoreError;
+pub use log::{LogRow, Status};
+pub use picture::{Made, Recipe, read_made};
+pub use run::Run;
+pub use runs::Runs;
+pub use shard::{Shard, ShardError};
+pub use start::Beginning;
+pub use timings::{Speed, Timings, Work};
+pub use writer::RunWriter;

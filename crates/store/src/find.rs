@@ -1,0 +1,83 @@
+//! Finding a run by what a person calls it.
+
+use crate::{Run, Runs, StoreError, plan_file};
+use std::path::{Path, PathBuf};
+
+/// How many near names an error offers.
+const OFFERED: usize = 5;
+
+impl Runs {
+    /// The run that a person means: `mucha@1`, `mucha@latest`, `mucha` (the latest), a prefix of a name that no other
+    /// name shares (`muc@2`), or the path of a run's folder or of the folder above it.
+    pub fn find(&self, asked: &str) -> Result<Run, StoreError> {
+        if let Some(run) = self.at_path(Path::new(asked))? {
+            return Ok(run);
+        }
+        let (name, number) = asked.split_once('@').unwrap_or((asked, "latest"));
+        let all = self.list()?;
+        let name = match full_name(&all, name) {
+            Ok(name) => name,
+            Err(candidates) if candidates.is_empty() => return Err(self.no_run(asked, &all)),
+            Err(candidates) => return Err(StoreError::Ambiguous { asked: asked.to_owned(), candidates }),
+        };
+        let mut named = all.iter().filter(|run| run.name() == name);
+        let found = match number {
+            "latest" => named.max_by_key(|run| run.number()),
+            number => named.find(|run| run.number().to_string() == number),
+        };
+        found.cloned().ok_or_else(|| self.no_run(asked, &all))
+    }
+
+    /// A run by the path of its folder; by the path of the folder above it, the latest.
+    fn at_path(&self, path: &Path) -> Result<Option<Run>, StoreError> {
+        // Only something that is there, and that is meant as a path, is one: a run may be called like a folder nearby.
+        let Ok(dir) = path.canonicalize() else { return Ok(None) };
+        let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+        if plan_file::is_run(&dir) {
+            let number = name_of(&dir).and_then(|name| name.parse().ok()).unwrap_or(0);
+            let name = dir.parent().and_then(name_of).unwrap_or_default();
+            return Ok(Some(Run { name, number, dir: shown(path, dir.clone()) }));
+        }
+        let above = Runs::open(dir.parent().unwrap_or(&dir))?;
+        let name = name_of(&dir).unwrap_or_default();
+        Ok(above.of_name(&name)?.into_iter().max())
+    }
+
+    fn no_run(&self, asked: &str, all: &[Run]) -> StoreError {
+        let name = asked.split('@').next().unwrap_or_default();
+        let mut near: Vec<(f64, String)> = all
+            .iter()
+            .map(|run| {
+                // The latest first among the runs of one name.
+                let likeness = strsim::jaro_winkler(name, run.name());
+                (likeness, run.to_string())
+            })
+            .collect();
+        near.reverse();
+        near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+        let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
+        // When nothing comes close, the list is what helps.
+        let close = near.iter().filter(|(likeness, _)| best < 0.7 || *likeness >= 0.7);
+        let nearest = close.take(OFFERED).map(|(_, name)| name.clone()).collect();
+        StoreError::NoRun { asked: asked.to_owned(), root: self.root().to_owned(), nearest }
+    }
+}
+
+/// The name that a prefix stands for, or every name that it could be.
+fn full_name<'a>(all: &'a [Run], prefix: &str) -> Result<&'a str, Vec<String>> {
+    let mut names: Vec<&str> = all.iter().map(Run::name).collect();
+    names.dedup();
+    if let Some(exact) = names.iter().find(|name| **name == prefix) {
+        return Ok(exact);
+    }
+    names.retain(|name| !prefix.is_empty() && name.starts_with(prefix));
+    match names[..] {
+        [only] => Ok(only),
+        _ => Err(names.into_iter().map(str::to_owned).collect()),
+    }
+}
+
+/// The path as a person wrote it, unless it goes through a link such as `latest`.
+fn shown(asked: &Path, real: PathBuf) -> PathBuf {
+    if asked.file_name() == real.file_name() { asked.to_owned() } else { real }
+}

@@ -1,0 +1,122 @@
+//! Appending to the log: one row, one write, when a cell ends. Nothing written is ever changed.
+
+use crate::StoreError;
+use crate::log::whole_rows;
+use maquette_core::{Digest, Outcome, Plan, Record, SETTINGS};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The open log of one writer.
+pub(crate) struct LogWriter {
+    path: PathBuf,
+    file: File,
+    /// Length of the file in bytes: where the next row goes.
+    end: u64,
+    placeholders: Vec<String>,
+}
+
+/// What opening a log came to.
+pub(crate) enum Opened {
+    Ready(LogWriter),
+    /// Its columns are not the ones that this version writes.
+    OtherColumns,
+}
+
+impl LogWriter {
+    /// Opens a log or begins one; a torn last row is cut off.
+    pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Opened, StoreError> {
+        let mut options = File::options();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(StoreError::io("open", path))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
+        let placeholders = placeholders(plan);
+        let header = line(columns(&placeholders));
+        let end = whole_rows(&bytes);
+        if end > 0 && !bytes.starts_with(&header) {
+            return Ok(Opened::OtherColumns);
+        }
+        file.set_len(end as u64).map_err(StoreError::io("write", path))?;
+        let mut log = LogWriter { path: path.to_owned(), file, end: end as u64, placeholders };
+        if end == 0 {
+            log.append(&header)?;
+        }
+        Ok(Opened::Ready(log))
+    }
+
+    /// Writes the row of a cell that ended; the fingerprint is its model's.
+    pub(crate) fn write(&mut self, record: &Record, fingerprint: &Digest) -> Result<(), StoreError> {
+        let row = line(fields(record, fingerprint, &self.placeholders));
+        self.append(&row)
+    }
+
+    fn append(&mut self, row: &[u8]) -> Result<(), StoreError> {
+        let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(row));
+        match written {
+            Ok(()) => {
+                self.end += row.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // Half a row is worse than none; if even this fails, the next reader cuts it off.
+                let _ = self.file.set_len(self.end);
+                Err(StoreError::io("write", &self.path)(error))
+            }
+        }
+    }
+}
+
+/// Every column, in order.
+fn columns(placeholders: &[String]) -> Vec<String> {
+    let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
+    let head = ["cell", "status", "image"].map(str::to_owned).into_iter();
+    let tail = ["fingerprint", "seconds", "device", "reused", "error"].map(str::to_owned);
+    head.chain(settings).chain(placeholders.iter().cloned()).chain(tail).collect()
+}
+
+fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<String> {
+    let cell = &record.cell;
+    let (status, image, reused, error) = match &record.outcome {
+        Outcome::Done { image, reused } => ("done", image.as_str(), reused.as_deref(), None),
+        Outcome::Failed { error } => ("failed", "", None, Some(error.as_str())),
+    };
+    let mut fields = vec![cell.id.to_string(), status.to_owned(), image.to_owned()];
+    for setting in SETTINGS {
+        fields.push(cell.settings.get(setting.name).map_or(String::new(), |value| value.to_string()));
+    }
+    for placeholder in placeholders {
+        let var = cell.vars.iter().find(|(name, _)| **name == **placeholder);
+        fields.push(var.map_or(String::new(), |(_, value)| value.to_string()));
+    }
+    fields.push(fingerprint.to_string());
+    fields.push(record.seconds.map_or(String::new(), |seconds| format!("{seconds:.3}")));
+    let rest = [record.device.as_deref(), reused, error];
+    fields.extend(rest.map(|text| text.unwrap_or_default().to_owned()));
+    fields
+}
+
+/// Every placeholder that a cell of the plan may have, in the order of its cells.
+fn placeholders(plan: &Plan) -> Vec<String> {
+    let swept = plan.axes.iter().flat_map(|axis| axis.values.iter().take(1)).flat_map(|value| &value.set);
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in plan.vars.iter().chain(&plan.base).chain(swept) {
+        if SETTINGS.iter().all(|setting| setting.name != name) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// One line of CSV.
+fn line(fields: Vec<String>) -> Vec<u8> {
+    let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+    // Writing into memory cannot fail, and there is one record of one length.
+    let _ = writer.write_record(fields);
+    writer.into_inner().unwrap_or_default()
+}

@@ -1,0 +1,205 @@
+//! Names of files and folders, made from words that a person wrote.
+//!
+//! Whatever the words are, the name stays in its folder, is allowed on every system, and is not too long.
+
+use crate::StoreError;
+use maquette_core::{CellId, Digest, Plan};
+use std::path::{Path, PathBuf};
+
+/// Longest readable part of a picture's name, in bytes; file systems allow 255 for the whole.
+const READABLE: usize = 100;
+
+/// The name of a run's folder: the experiment's name, or the nearest thing that is safe.
+pub(crate) fn run_name(experiment: &str) -> String {
+    let keep = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let mut name = joined(experiment.chars().map(|c| if keep(c) { c } else { '-' }));
+    shorten(&mut name, READABLE);
+    let name = name.trim_matches(['-', '.']);
+    match name {
+        "" => "experiment".to_owned(),
+        name if is_reserved(name) => format!("{name}-experiment"),
+        name => name.to_owned(),
+    }
+}
+
+/// The name of a cell's picture, such as `alphonse-mucha_strength-0.3_seed-7-1a2b3c4d.png`.
+pub(crate) fn image_name(plan: &Plan, coordinates: &[usize], id: &CellId) -> String {
+    named(&readable(plan, coordinates), &id.short())
+}
+
+/// The same with all digits of the cell's name, for the rare two cells that share the first eight and all labels.
+pub(crate) fn long_image_name(plan: &Plan, coordinates: &[usize], id: &CellId) -> String {
+    named(&readable(plan, coordinates), &id.to_string())
+}
+
+/// The name of a reference picture's copy: its own name and the digest of its content.
+pub(crate) fn reference_name(path_as_written: &str, digest: &Digest) -> String {
+    let path = Path::new(path_as_written);
+    let text = |part: Option<&std::ffi::OsStr>| slug(&part.unwrap_or_default().to_string_lossy());
+    let mut stem = text(path.file_stem());
+    shorten(&mut stem, READABLE);
+    let stem = if stem.is_empty() { "picture".to_owned() } else { stem };
+    let name = format!("{stem}-{}", digest.short());
+    match text(path.extension()) {
+        ending if ending.is_empty() || ending.len() > 8 => name,
+        ending => format!("{name}.{ending}"),
+    }
+}
+
+/// A file name that somebody chose, put into a folder that it may not leave.
+pub(crate) fn plain(folder: &Path, name: &str, taken: &[&str]) -> Result<PathBuf, StoreError> {
+    let plain = !name.is_empty()
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\', ':', '\0'])
+        && !is_reserved(name)
+        && !taken.contains(&name)
+        && !(taken.contains(&"log.csv") && name.starts_with("log."));
+    if plain {
+        Ok(folder.join(name))
+    } else {
+        Err(StoreError::Name { name: name.to_owned(), folder: folder.to_owned() })
+    }
+}
+
+fn named(readable: &str, id: &str) -> String {
+    if readable.is_empty() { format!("{id}.png") } else { format!("{readable}-{id}.png") }
+}
+
+fn readable(plan: &Plan, coordinates: &[usize]) -> String {
+    let described = coordinates.iter().zip(&plan.axes).map(|(&at, axis)| slug(&axis.describe(at)));
+    let mut parts: Vec<String> = described.filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() {
+        parts.push(slug(&plan.name));
+    }
+    // A long prompt gives way first, so that the seed behind it stays readable.
+    while parts.iter().map(|part| part.len() + 1).sum::<usize>() > READABLE + 1 {
+        let Some(longest) = parts.iter_mut().rev().max_by_key(|part| part.len()) else { break };
+        let shorter = longest.len() - 1;
+        shorten(longest, shorter);
+        if longest.is_empty() {
+            break;
+        }
+    }
+    let mut name = parts.join("_");
+    shorten(&mut name, READABLE);
+    name
+}
+
+/// Lower case; letters and digits of any script, and the dot of a number; everything else is a dash.
+fn slug(words: &str) -> String {
+    let words: Vec<char> = words.chars().flat_map(char::to_lowercase).filter(|c| !is_accent(*c)).collect();
+    let digit = |at: Option<usize>| at.and_then(|at| words.get(at)).is_some_and(char::is_ascii_digit);
+    let name = joined(words.iter().enumerate().map(|(at, &c)| match c {
+        c if c.is_alphanumeric() => c,
+        '.' if digit(at.checked_sub(1)) && digit(Some(at + 1)) => '.',
+        _ => '-',
+    }));
+    name.trim_matches('-').to_owned()
+}
+
+/// An accent written as a character of its own: leaving it out reads better than a dash within the word.
+fn is_accent(c: char) -> bool {
+    ('\u{300}'..='\u{36f}').contains(&c)
+}
+
+fn joined(chars: impl Iterator<Item = char>) -> String {
+    let mut name = String::new();
+    for c in chars {
+        if c != '-' || !name.ends_with('-') {
+            name.push(c);
+        }
+    }
+    name
+}
+
+fn shorten(name: &mut String, bytes: usize) {
+    let mut end = bytes.min(name.len());
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.truncate(end);
+}
+
+/// Names that Windows keeps for devices, with any ending.
+fn is_reserved(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered =
+        |device: &str| stem.strip_prefix(device).is_some_and(|n| matches!(n.as_bytes(), [b'0'..=b'9']));
+    matches!(&*stem, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_plans::plan;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_picture_is_named_by_its_labels() {
+        let check = |axes: &[(&str, &str)], expected: &str| {
+            let axes: Vec<_> = axes.iter().map(|&(name, label)| (name, vec![label])).collect();
+            assert_eq!(readable(&plan(&axes), &vec![0; axes.len()]), expected);
+        };
+        check(
+            &[("artist", "Alphonse Mucha"), ("strength", "0.3"), ("seed", "7")],
+            "alphonse-mucha_strength-0.3_seed-7",
+        );
+        check(&[("artist", "葛飾 北斎"), ("seed", "0")], "葛飾-北斎_seed-0");
+        check(&[("artist", "Émile, E\u{301}mile!")], "émile-emile");
+        check(&[("init_image", "../../x")], "init_image-x");
+        check(&[("init_image", "photos/me.jpg")], "photos-me-jpg");
+        check(&[("artist", "CON")], "con");
+        check(&[("artist", "🎨")], "test");
+        check(&[("tiling", "true")], "tiling-true");
+        check(&[], "test");
+        let long = "very ".repeat(60);
+        check(
+            &[("prompt", &long), ("seed", "7")],
+            "very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-v_seed-7",
+        );
+    }
+
+    #[test]
+    fn a_run_keeps_its_experiments_name_where_that_is_safe() {
+        let check = |name: &str, expected: &str| assert_eq!(run_name(name), expected);
+        check("mucha-sd14", "mucha-sd14");
+        check("Zwei Maler (neu)", "Zwei-Maler-neu");
+        check("../../etc/passwd", "etc-passwd");
+        check("/", "experiment");
+        check("..", "experiment");
+        check("mucha@2", "mucha-2");
+        check("nul", "nul-experiment");
+        check(".cells", "cells");
+    }
+
+    #[test]
+    fn a_reference_keeps_its_name_and_says_its_content() {
+        let digest = Digest::of(b"");
+        assert_eq!(reference_name("references/Selfie 1.JPG", &digest), "selfie-1-af1349b9.jpg");
+        assert_eq!(reference_name("..", &digest), "picture-af1349b9");
+    }
+
+    #[test]
+    fn a_chosen_name_stays_in_its_folder() {
+        let folder = Path::new("run");
+        assert_eq!(plain(folder, "page-1.png", &[]).unwrap(), Path::new("run/page-1.png"));
+        for name in ["", "..", "../x", "a/b", "c:x", "nul.png", "plan.json", "log.1-of-2.csv"] {
+            assert!(plain(folder, name, &["plan.json", "log.csv"]).is_err(), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_lead_out_of_the_folder(words in ".*", other in ".*") {
+            let plan = plan(&[("prompt", vec![&*words]), ("artist", vec![&*other])]);
+            let id = CellId(Digest::of(b""));
+            for name in [image_name(&plan, &[0, 0], &id), run_name(&words), reference_name(&words, &id.0)] {
+                prop_assert!(name.len() <= 120, "{name}");
+                prop_assert!(!name.contains(['/', '\\', ':', '\0', '"', '*', '?', '<', '>', '|']), "{name}");
+                prop_assert!(!name.starts_with('.') && !name.ends_with('.') && !is_reserved(&name), "{name}");
+                let path = Path::new(&name);
+                prop_assert_eq!(path.components().count(), 1);
+            }
+        }
+    }
+}

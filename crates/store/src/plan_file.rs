@@ -1,0 +1,103 @@
+//! `plan.json`: what a run is, in a file.
+//!
+//! Pictures are named relative to the run folder, so that the folder can be moved and still stands alone.
+
+use crate::{StoreError, names, write_atomic};
+use maquette_core::{Digest, Picture, Plan};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Version of the file's format.
+const FORMAT: u32 = 1;
+
+const NAME: &str = "plan.json";
+
+#[derive(Serialize, Deserialize)]
+struct PlanFile {
+    format: u32,
+    source: Digest,
+    plan: Plan,
+}
+
+/// The part that every version of the format has.
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+/// Whether a folder is a run.
+pub(crate) fn is_run(folder: &Path) -> bool {
+    folder.join(NAME).is_file()
+}
+
+/// Writes the plan of a run, and copies the pictures it names into the run's folder.
+pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), StoreError> {
+    keep_references(run, plan)?;
+    let mut plan = plan.clone();
+    for (path, picture) in &mut plan.pictures {
+        picture.file = reference(path, picture);
+    }
+    let path = run.join(NAME);
+    let file = PlanFile { format: FORMAT, source: *source, plan };
+    let mut text = serde_json::to_vec_pretty(&file)
+        .map_err(|error| StoreError::damaged(&path, format!("cannot be written: {error}")))?;
+    text.push(b'\n');
+    write_atomic(&path, &text)
+}
+
+/// The plan of a run and the digest of what was asked; its pictures are the copies in the run's folder.
+pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
+    let path = run.join(NAME);
+    let text = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+    let broken = |error: serde_json::Error| StoreError::damaged(&path, format!("is no plan: {error}"));
+    let Format { format } = serde_json::from_slice(&text).map_err(broken)?;
+    if format != FORMAT {
+        let problem = format!("has format {format}; this version of maquette reads format {FORMAT}");
+        return Err(StoreError::damaged(&path, problem));
+    }
+    let PlanFile { source, mut plan, .. } = serde_json::from_slice(&text).map_err(broken)?;
+    for picture in plan.pictures.values_mut() {
+        picture.file = run.join(&picture.file);
+    }
+    Ok((source, plan))
+}
+
+/// Copies every picture that the plan names, unless a whole copy is there.
+pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError> {
+    for (path, picture) in &plan.pictures {
+        let copy = run.join(reference(path, picture));
+        if std::fs::read(&copy).is_ok_and(|bytes| Digest::of(&bytes) == picture.digest) {
+            continue;
+        }
+        let bytes = std::fs::read(&picture.file).map_err(StoreError::io("read", &picture.file))?;
+        if Digest::of(&bytes) != picture.digest {
+            return Err(StoreError::Changed { path: picture.file.clone() });
+        }
+        write_atomic(&copy, &bytes)?;
+    }
+    Ok(())
+}
+
+/// Whether two plans ask for the same, leaving aside where pictures lie and which seeds were drawn.
+pub(crate) fn same_but_for_draws(one: &Plan, other: &Plan) -> bool {
+    let bare = |plan: &Plan| {
+        let mut plan = plan.clone();
+        for picture in plan.pictures.values_mut() {
+            picture.file = PathBuf::new();
+        }
+        for axis in plan.axes.iter_mut().filter(|axis| plan.drawn.contains_key(&axis.name)) {
+            axis.values.truncate(1);
+            axis.values.iter_mut().for_each(|value| {
+                value.label.clear();
+                value.set.clear();
+            });
+        }
+        plan.drawn.values_mut().for_each(|seeds| seeds.fill(0));
+        plan
+    };
+    bare(one) == bare(other)
+}
+
+fn reference(path_as_written: &str, picture: &Picture) -> PathBuf {
+    Path::new("references").join(names::reference_name(path_as_written, &picture.digest))
+}

@@ -1,0 +1,78 @@
+//! One run, for reading; and what a reporter adds to it.
+//!
+//! Cells, log and plan are written by `writer.rs` alone, under a lock. Sheets and pages need none: they can be made
+//! again at any time, and each is replaced whole.
+
+use crate::log::{LogRow, read_logs};
+use crate::{StoreError, names, plan_file, write_atomic};
+use maquette_core::{Digest, Plan};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// One run: a numbered folder with a plan.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Run {
+    pub(crate) name: String,
+    pub(crate) number: usize,
+    pub(crate) dir: PathBuf,
+}
+
+impl Run {
+    /// The experiment's name, as the folder has it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which run of that name, from 1.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The plan it renders. Its pictures are the copies in the run's folder.
+    pub fn plan(&self) -> Result<Plan, StoreError> {
+        plan_file::read(&self.dir).map(|(_, plan)| plan)
+    }
+
+    /// The digest of what was asked for, given when the run was started.
+    pub fn source(&self) -> Result<Digest, StoreError> {
+        plan_file::read(&self.dir).map(|(source, _)| source)
+    }
+
+    /// The experiment as run: resolved, overrides included.
+    pub fn experiment(&self) -> Result<String, StoreError> {
+        let path = self.dir.join("experiment.toml");
+        std::fs::read_to_string(&path).map_err(StoreError::io("read", &path))
+    }
+
+    /// Every cell that ended, once, in the order of the log; the logs of all shards together.
+    pub fn log(&self) -> Result<Vec<LogRow>, StoreError> {
+        read_logs(&self.dir)
+    }
+
+    /// Writes a contact sheet under `sheets/`; the path it has now.
+    pub fn write_sheet(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let path = names::plain(&self.dir.join("sheets"), name, &[])?;
+        write_atomic(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Writes a page such as `index.html` into the run's folder; the path it has now.
+    pub fn write_page(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let taken = ["experiment.toml", "plan.json", "log.csv", "images", "references", "sheets"];
+        let path = names::plain(&self.dir, name, &taken)?;
+        write_atomic(&path, bytes)?;
+        Ok(path)
+    }
+}
+
+/// As people name it: `mucha@1`.
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.number)
+    }
+}

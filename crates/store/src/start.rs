@@ -1,0 +1,177 @@
+//! Starting a run: the newest one goes on when it asks for the same, otherwise the next number begins.
+
+use crate::log_writer::{LogWriter, Opened};
+use crate::{Run, RunWriter, Runs, Shard, StoreError, names, plan_file, write_atomic};
+use maquette_core::{Digest, Plan};
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// Why a run has the number it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beginning {
+    /// It is the first of its name.
+    First,
+    /// The newest run asks for the same and goes on.
+    GoesOn,
+    /// The newest run asks for something else.
+    Changed,
+    /// The newest run asks for the same, but its plan or its log cannot be continued: another version wrote them
+    /// with other columns, or they are damaged. Finished cells are reused all the same.
+    OtherVersion,
+}
+
+impl Runs {
+    /// Starts a run, or goes on with the newest of that name.
+    ///
+    /// `source` is the digest of what was asked for, before seeds were drawn. A caller that finds it in
+    /// [`Runs::latest`] plans with that run's drawn seeds; the plan that counts is [`RunWriter::plan`], since
+    /// somebody else may have started the run in the meantime. `experiment` is kept as `experiment.toml`.
+    ///
+    /// Fails when somebody else renders into the run; a shard shares it with the other shards.
+    pub fn start(
+        &self,
+        name: &str,
+        experiment: &str,
+        plan: &Plan,
+        source: &Digest,
+        shard: Option<Shard>,
+    ) -> Result<RunWriter, StoreError> {
+        let name = names::run_name(name);
+        let folder = self.root().join(&name);
+        std::fs::create_dir_all(&folder).map_err(StoreError::io("create", &folder))?;
+        // Two shards that begin at the same moment must agree on the number.
+        let _starting = wait_for_lock(&folder)?;
+        let latest = self.of_name(&name)?.into_iter().max();
+        let mut beginning = Beginning::First;
+        if let Some(run) = latest {
+            beginning = goes_on(&run, plan, source);
+            if beginning == Beginning::GoesOn {
+                plan_file::keep_references(run.dir(), plan)?;
+                match open(self, run, shard, beginning)? {
+                    Some(writer) => return Ok(writer),
+                    None => beginning = Beginning::OtherVersion,
+                }
+            }
+        }
+        let run = create(&folder, &name, experiment, plan, source)?;
+        let dir = run.dir().to_owned();
+        open(self, run, shard, beginning)?
+            .ok_or_else(|| StoreError::damaged(&dir, "has a log before it has begun"))
+    }
+}
+
+fn goes_on(run: &Run, plan: &Plan, source: &Digest) -> Beginning {
+    match plan_file::read(run.dir()) {
+        Ok((before, stored)) if before == *source && plan_file::same_but_for_draws(&stored, plan) => {
+            Beginning::GoesOn
+        }
+        Ok(_) => Beginning::Changed,
+        Err(_) => Beginning::OtherVersion,
+    }
+}
+
+/// Makes the folder of a new run. It appears under its number only when it is complete.
+fn create(
+    folder: &Path,
+    name: &str,
+    experiment: &str,
+    plan: &Plan,
+    source: &Digest,
+) -> Result<Run, StoreError> {
+    let building = folder.join(".starting");
+    match std::fs::remove_dir_all(&building) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(StoreError::io("remove", &building)(error));
+        }
+        _ => {}
+    }
+    let fill = || {
+        write_atomic(&building.join("experiment.toml"), experiment.as_bytes())?;
+        plan_file::write(&building, source, plan)?;
+        let number = 1 + highest_number(folder)?;
+        let dir = folder.join(number.to_string());
+        std::fs::rename(&building, &dir).map_err(StoreError::io("create", &dir))?;
+        Ok(Run { name: name.to_owned(), number, dir })
+    };
+    let run = fill().inspect_err(|_| {
+        let _ = std::fs::remove_dir_all(&building);
+    })?;
+    point_latest(folder, run.number())?;
+    Ok(run)
+}
+
+/// The highest number in use, even by a folder that is no run: it may be somebody's.
+fn highest_number(folder: &Path) -> Result<usize, StoreError> {
+    let mut highest = 0;
+    for entry in std::fs::read_dir(folder).map_err(StoreError::io("read", folder))? {
+        let name = entry.map_err(StoreError::io("read", folder))?.file_name();
+        highest = highest.max(name.to_str().and_then(|name| name.parse().ok()).unwrap_or(0));
+    }
+    Ok(highest)
+}
+
+/// Points `latest` at a run: for people and their tools, as Maquette itself takes the highest number.
+fn point_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
+    let latest = folder.join("latest");
+    #[cfg(unix)]
+    {
+        let beside = folder.join(".latest");
+        let _ = std::fs::remove_file(&beside);
+        if std::os::unix::fs::symlink(number.to_string(), &beside).is_ok() {
+            return std::fs::rename(&beside, &latest).map_err(StoreError::io("write", &latest));
+        }
+    }
+    write_atomic(&latest, format!("{number}\n").as_bytes())
+}
+
+/// Takes the locks and opens the log; `None` when its columns are another version's.
+fn open(
+    runs: &Runs,
+    run: Run,
+    shard: Option<Shard>,
+    beginning: Beginning,
+) -> Result<Option<RunWriter>, StoreError> {
+    let mut locks = vec![lock(&run, ".lock", shard.is_some())?];
+    let log_name = shard.map_or_else(|| "log.csv".to_owned(), |shard| shard.log_name());
+    if shard.is_some() {
+        locks.push(lock(&run, &format!(".lock.{log_name}"), false)?);
+    }
+    let (_, plan) = plan_file::read(run.dir())?;
+    match LogWriter::open(&run.dir().join(log_name), &plan)? {
+        Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, beginning, log, locks).map(Some),
+        Opened::OtherColumns => Ok(None),
+    }
+}
+
+/// Locks a file in the run's folder until it is dropped.
+fn lock(run: &Run, name: &str, shared: bool) -> Result<File, StoreError> {
+    let path = run.dir().join(name);
+    let file = lock_file(&path)?;
+    let locked = if shared { file.try_lock_shared() } else { file.try_lock() };
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: run.dir().to_owned() }),
+        Err(TryLockError::Error(error)) => unlockable(error, &path).map(|()| file),
+    }
+}
+
+fn wait_for_lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join(".lock");
+    let file = lock_file(&path)?;
+    match file.lock() {
+        Ok(()) => Ok(file),
+        Err(error) => unlockable(error, &path).map(|()| file),
+    }
+}
+
+fn lock_file(path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(StoreError::io("lock", path))
+}
+
+/// A file system without locks is no reason not to work on it.
+fn unlockable(error: std::io::Error, path: &Path) -> Result<(), StoreError> {
+    if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(StoreError::io("lock", path)(error)) }
+}

@@ -1,0 +1,71 @@
+//! Plans, cells and pictures for tests.
+
+use maquette_core::{
+    Axis, AxisValue, Cell, Digest, Image, InitImage, Kept, ModelCard, Plan, Scheduler, Settings, SheetSpec,
+    Value,
+};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A plan with those axes; an axis named like a setting sets it, others are placeholders.
+pub(crate) fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
+    let axis = |(name, labels): &(&str, Vec<&str>)| Axis {
+        name: (*name).to_owned(),
+        values: labels.iter().map(|label| axis_value(name, label)).collect(),
+    };
+    let card = ModelCard {
+        fingerprint: Digest::of(b"weights"),
+        size: (24, 16),
+        multiple_of: 8,
+        scheduler: Scheduler::Ddim,
+    };
+    let base: [(&str, Value); 8] = [
+        ("model", "sketchbook".into()),
+        ("prompt", "portrait of a cat".into()),
+        ("negative_prompt", "".into()),
+        ("seed", 7.into()),
+        ("steps", 20.into()),
+        ("guidance_scale", 7.5.into()),
+        ("clip_skip", 0.into()),
+        ("dtype", "f32".into()),
+    ];
+    Plan {
+        name: "test".to_owned(),
+        title: String::new(),
+        base: base.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        vars: vec![("subject".to_owned(), "a cat".into())],
+        axes: axes.iter().map(axis).collect(),
+        kept: Kept::All,
+        drawn: BTreeMap::new(),
+        models: BTreeMap::from([("sketchbook".to_owned(), card)]),
+        pictures: BTreeMap::new(),
+        sheet: SheetSpec::default(),
+    }
+}
+
+/// The one cell of a plan without axes.
+pub(crate) fn cell() -> Cell {
+    plan(&[]).cell(0).unwrap()
+}
+
+/// A small picture with some colours in it.
+pub(crate) fn image(cell: &Cell) -> Image {
+    let bytes = cell.id.0.as_bytes();
+    let rgb = (0..24 * 16 * 3).map(|at| bytes[at % 32].wrapping_add((at / 72) as u8)).collect();
+    Image::new(24, 16, rgb).unwrap()
+}
+
+pub(crate) fn with_init_image(settings: &mut Settings, strength: f64) {
+    settings.init_image = Some(InitImage {
+        path: "references/selfie.png".into(),
+        file: Path::new("/somewhere/references/selfie.png").into(),
+        digest: Digest::of(b"selfie"),
+    });
+    settings.fit = Some(maquette_core::Fit::Crop);
+    settings.strength = Some(strength);
+}
+
+fn axis_value(name: &str, label: &str) -> AxisValue {
+    let value = label.parse::<i64>().map(Value::from).or_else(|_| label.parse::<f64>().map(Value::from));
+    AxisValue { label: label.to_owned(), set: vec![(name.to_owned(), value.unwrap_or(label.into()))] }
+}

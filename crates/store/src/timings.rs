@@ -1,0 +1,149 @@
+//! `.timings.json`: how long things took on this machine, so that a plan can be estimated.
+//!
+//! A convenience, not a record: a file that is missing or damaged reads as empty, and of two writers at once one wins.
+//! What happened to each cell is in the log.
+
+use crate::{StoreError, write_atomic};
+use maquette_core::{Digest, Dtype, Settings};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Sums of what was measured, for each kind of work.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timings {
+    steps: Vec<(Work, Speed)>,
+    loads: Vec<(Load, Speed)>,
+}
+
+/// A kind of work: cells of one kind take about as long per step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// What it runs on.
+    pub device: String,
+    /// The model's fingerprint.
+    pub fingerprint: Digest,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Precision, as in the log.
+    pub dtype: String,
+}
+
+/// Loading one model on one device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Load {
+    device: String,
+    fingerprint: Digest,
+}
+
+/// How much was done in how long.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Speed {
+    /// Denoising steps, or loads.
+    pub count: u64,
+    /// Seconds for all of them.
+    pub seconds: f64,
+}
+
+impl Work {
+    /// The kind of work that a cell with those settings is.
+    pub fn of(settings: &Settings, fingerprint: &Digest, device: &str) -> Work {
+        Work {
+            device: device.to_owned(),
+            fingerprint: *fingerprint,
+            width: settings.width,
+            height: settings.height,
+            dtype: Dtype::word(settings.dtype).to_owned(),
+        }
+    }
+}
+
+impl Speed {
+    /// Seconds for one; `None` before anything was measured.
+    pub fn seconds_each(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.seconds / self.count as f64)
+    }
+}
+
+impl Timings {
+    /// Adds a finished cell: its steps and its share of the engine's time.
+    pub fn add_cell(&mut self, work: Work, steps: u64, seconds: f64) {
+        add(&mut self.steps, work, Speed { count: steps, seconds });
+    }
+
+    /// Adds the loading of a model.
+    pub fn add_load(&mut self, device: &str, fingerprint: &Digest, seconds: f64) {
+        let load = Load { device: device.to_owned(), fingerprint: *fingerprint };
+        add(&mut self.loads, load, Speed { count: 1, seconds });
+    }
+
+    /// How fast steps of that kind were; encoding and decoding are spread over them.
+    pub fn steps(&self, work: &Work) -> Option<Speed> {
+        self.steps.iter().find(|(key, _)| key == work).map(|(_, speed)| *speed)
+    }
+
+    /// How fast the model was loaded.
+    pub fn loads(&self, device: &str, fingerprint: &Digest) -> Option<Speed> {
+        let found =
+            self.loads.iter().find(|(key, _)| key.device == device && key.fingerprint == *fingerprint);
+        found.map(|(_, speed)| *speed)
+    }
+}
+
+/// What the file says; nothing when there is none that can be read.
+pub(crate) fn read(root: &Path) -> Timings {
+    let text = std::fs::read(path(root)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+/// Adds what was measured now to what the file says.
+pub(crate) fn add_to_file(root: &Path, now: &Timings) -> Result<(), StoreError> {
+    let mut all = read(root);
+    now.steps.iter().for_each(|(work, speed)| add(&mut all.steps, work.clone(), *speed));
+    now.loads.iter().for_each(|(load, speed)| add(&mut all.loads, load.clone(), *speed));
+    let text = serde_json::to_vec_pretty(&all).unwrap_or_default();
+    write_atomic(&path(root), &text)
+}
+
+fn add<K: PartialEq>(sums: &mut Vec<(K, Speed)>, key: K, more: Speed) {
+    match sums.iter_mut().find(|(found, _)| *found == key) {
+        Some((_, sum)) => {
+            sum.count += more.count;
+            sum.seconds += more.seconds;
+        }
+        None => sums.push((key, more)),
+    }
+}
+
+fn path(root: &Path) -> PathBuf {
+    root.join(".timings.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::test_plans::cell;
+
+    #[test]
+    fn what_was_measured_adds_up_and_a_torn_file_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cell, model) = (cell(), Digest::of(b"weights"));
+        let work = Work::of(&cell.settings, &model, "cpu");
+        let mut now = Timings::default();
+        now.add_cell(work.clone(), 20, 4.0);
+        now.add_load("cpu", &model, 1.5);
+        assert_eq!(read(folder.path()), Timings::default());
+        add_to_file(folder.path(), &now).unwrap();
+        add_to_file(folder.path(), &now).unwrap();
+        let read_back = read(folder.path());
+        assert_eq!(read_back.steps(&work), Some(Speed { count: 40, seconds: 8.0 }));
+        assert_eq!(read_back.steps(&work).unwrap().seconds_each(), Some(0.2));
+        assert_eq!(read_back.loads("cpu", &model).unwrap().seconds_each(), Some(1.5));
+        assert_eq!(read_back.steps(&Work { device: "cuda:0".to_owned(), ..work }), None);
+        let text = std::fs::read(path(folder.path())).unwrap();
+        std::fs::write(path(folder.path()), &text[..text.len() / 2]).unwrap();
+        assert_eq!(read(folder.path()), Timings::default());
+    }
+}
