@@ -3,7 +3,7 @@
 Every scene is drawn as a photograph and in three manners or blends, so that a photograph and a painting of the same sitter can be
 compared (training of image-to-image uses that). Shards that exist are kept, and scene number k is the same however many are drawn.
 
-    python draw_dataset.py --out .work --scenes 7000
+    python draw_dataset.py --out .work --scenes 4000
 """
 
 import argparse
@@ -101,7 +101,7 @@ def shards(out):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--scenes", type=int, default=7000)
+    parser.add_argument("--scenes", type=int, default=4000)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     draw_dataset(args.out, args.scenes, args.workers)

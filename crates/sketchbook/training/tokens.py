@@ -31,12 +31,12 @@ def load_tokens(out):
         records = load_records(out)
         words = json.loads((Path(out) / "distractors.json").read_text())
         rng = np.random.default_rng(SEED)
-        texts = [_distracted(text, words, rng) for record in records for text in record["captions"]]
+        texts = [distracted(text, words, rng) for record in records for text in record["captions"]]
         torch.save(encode(tokenizer_of(out), texts).view(len(records), -1, TOKENS), path)
     return torch.load(path)
 
 
-def _distracted(text, words, rng):
+def distracted(text, words, rng):
     if rng.random() >= DISTRACTED_SHARE:
         return text
     parts = text.split(", ")

@@ -4,21 +4,24 @@ It learns to tell the scene's attributes and both manners from the last token an
 are thrown away; what stays are states in which attributes can be read off linearly, at many positions, so that the UNet's
 cross-attention meets them from its first step on. Without this, manners were learnt early but attributes hardly at all.
 
-    python train_text_encoder.py --out .work --steps 1500
+    python train_text_encoder.py --out .work --steps 500
 """
 
 import argparse
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
-from draw_dataset import load_records
+from captions import caption
+from draw_dataset import pick_manner
 from models import TEXT_WIDTH, VOCABULARY, make_text_encoder, parameter_count
 from paint import MANNERS
-from scene import ATTRIBUTES
-from tokens import load_tokens
+from scene import ATTRIBUTES, sample_scene
+from tokens import distracted, encode, tokenizer_of
 
 BATCH = 32
 RATE = 1e-3
@@ -26,14 +29,20 @@ SEED = 2
 POSITIONS = 3  # random ones among the padding that must answer, beside the end token
 
 
-def labels(records):
-    """A table of class numbers per picture, and the number of classes of each column."""
-    names = list(MANNERS)
-    rows = []
-    for record in records:
-        row = [values.index(record["attributes"][name]) for name, values in ATTRIBUTES.items()]
-        rows.append([*row, names.index(record["manner"]), names.index(record["setting"] or record["manner"])])
-    return torch.tensor(rows), [*(len(values) for values in ATTRIBUTES.values()), len(names), len(names)]
+QUESTIONS = ATTRIBUTES | {"manner": tuple(MANNERS), "setting": tuple(MANNERS)}
+SIZES = [len(values) for values in QUESTIONS.values()]
+
+
+def draw_captions(rng, words):
+    """A batch of captions of scenes nobody paints, and the right answers, (batch, questions)."""
+    texts, answers = [], []
+    for _ in range(BATCH):
+        scene = sample_scene(rng)
+        manner, setting = ("photo", None) if rng.random() < 0.2 else pick_manner(rng)
+        texts.append(distracted(caption(scene, manner, setting, rng), words, rng))
+        truth = {name: getattr(scene, name) for name in ATTRIBUTES} | {"manner": manner, "setting": setting or manner}
+        answers.append([values.index(truth[name]) for name, values in QUESTIONS.items()])
+    return texts, torch.tensor(answers)
 
 
 def train_text_encoder(out, steps, device="cpu"):
@@ -42,32 +51,31 @@ def train_text_encoder(out, steps, device="cpu"):
     if path.exists():
         return torch.load(path)
     torch.manual_seed(SEED)
-    tokens = load_tokens(out)
-    truth, sizes = labels(load_records(out))
+    rng = np.random.default_rng(SEED)
+    words = json.loads((Path(out) / "distractors.json").read_text())
+    tokenizer = tokenizer_of(out)
     model = make_text_encoder().to(device)
-    heads = nn.Linear(TEXT_WIDTH, sum(sizes)).to(device)
+    heads = nn.Linear(TEXT_WIDTH, sum(SIZES)).to(device)
     opt = torch.optim.AdamW([*model.parameters(), *heads.parameters()], lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    print(f"text encoder: {parameter_count(model) / 1e6:.2f} M parameters, {len(tokens)} pictures", flush=True)
+    print(f"text encoder: {parameter_count(model) / 1e6:.2f} M parameters", flush=True)
     for step in range(1, steps + 1):
         opt.param_groups[0]["lr"] = RATE * min(1, step / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-        rows = torch.randint(len(tokens), (BATCH,))
-        ids = tokens[rows, torch.randint(tokens.shape[1], (BATCH,))].long()
-        logits = heads(_answers(model, ids.to(device)))
-        wanted = truth[rows].to(device)[:, None].expand(-1, logits.shape[1], -1)
-        parts = [nn.functional.cross_entropy(part.flatten(0, 1), wanted[..., k].flatten()) for k, part in enumerate(logits.split(sizes, -1))]
-        loss = sum(parts) / len(parts)
+        texts, answers = draw_captions(rng, words)
+        logits = heads(_states(model, encode(tokenizer, texts).long().to(device))).split(SIZES, -1)
+        answers = answers.to(device)
+        wanted = [answers[:, k, None].expand(-1, 1 + POSITIONS) for k in range(len(SIZES))]
+        loss = sum(nn.functional.cross_entropy(part.flatten(0, 1), w.flatten()) for part, w in zip(logits, wanted, strict=True)) / len(SIZES)
         opt.zero_grad(set_to_none=True)
         loss.backward()
         opt.step()
         if step % 100 == 0:
-            right = [(part[:, 0].argmax(-1) == wanted[:, 0, k]).float().mean().item() for k, part in enumerate(logits.split(sizes, -1))]
-            names = [*ATTRIBUTES, "manner", "setting"]
-            print(f"step {step}  loss {loss.item():.3f}  " + " ".join(f"{n} {r:.2f}" for n, r in zip(names, right, strict=True)), flush=True)
+            right = {n: (p.argmax(-1) == w).float().mean().item() for n, p, w in zip(QUESTIONS, logits, wanted, strict=True)}
+            print(f"step {step}  loss {loss.item():.3f}  " + " ".join(f"{n} {r:.2f}" for n, r in right.items()), flush=True)
     torch.save(model.state_dict(), path)
     return model.state_dict()
 
 
-def _answers(model, ids):
+def _states(model, ids):
     """States at the end token and at random padding after it, shape (batch, 1 + POSITIONS, width)."""
     states = model(ids).last_hidden_state
     end = (ids == VOCABULARY - 1).int().argmax(-1)
@@ -80,7 +88,7 @@ def _answers(model, ids):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     train_text_encoder(args.out, args.steps, args.device)

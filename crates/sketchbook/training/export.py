@@ -1,0 +1,86 @@
+"""Writes the trained networks as a Stable Diffusion folder in diffusers' layout, weights in fp16.
+
+    python export.py --out .work --to ../weights
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from diffusers import PNDMScheduler, StableDiffusionPipeline
+from transformers import CLIPTokenizer
+
+import checkpoints
+from models import make_text_encoder, make_unet, make_vae
+
+TOKENIZER_FILES = ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json")
+
+
+def load_trained(out):
+    """The three networks, the UNet with its averaged weights."""
+    unet, text, vae = make_unet(), make_text_encoder(), make_vae()
+    saved = torch.load(Path(out) / "unet.pt", weights_only=True)
+    average = checkpoints.Average(unet.parameters(), 0)
+    average.load_state_dict(saved["average"])
+    average.swap()
+    text.load_state_dict(torch.load(Path(out) / "text_encoder.pt"))
+    vae.load_state_dict(torch.load(Path(out) / "vae_final.pt"))
+    return text, unet, vae
+
+
+def scheduler():
+    """Stable Diffusion v1-4's."""
+    return PNDMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        skip_prk_steps=True,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
+
+
+def export(out, to):
+    """Writes the folder at `to`."""
+    text, unet, vae = load_trained(out)
+    to = Path(to)
+    pipeline = StableDiffusionPipeline(
+        vae=vae.half(),
+        text_encoder=text.half(),
+        tokenizer=CLIPTokenizer.from_pretrained(Path(out) / "tokenizer"),
+        unet=unet.half(),
+        scheduler=scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(to)
+    # transformers writes its own single file; we keep the four classic ones, which every reader of Stable Diffusion knows.
+    shutil.rmtree(to / "tokenizer")
+    (to / "tokenizer").mkdir()
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(Path(out) / "tokenizer" / name, to / "tokenizer" / name)
+    path = to / "scheduler" / "scheduler_config.json"
+    config = json.loads(path.read_text())
+    config["clip_sample"] = False  # v1-4 has it, PNDM ignores it, DDIM made from this file needs it
+    path.write_text(json.dumps(config, indent=2) + "\n")
+    for path in to.glob("*/config.json"):
+        config = json.loads(path.read_text())
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2) + "\n")
+    print(f"exported, {sum(f.stat().st_size for f in to.rglob('*') if f.is_file()) / 1e6:.1f} MB")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=".work")
+    parser.add_argument("--to", default="../weights")
+    args = parser.parse_args()
+    export(args.out, args.to)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""The whole recipe, from nothing to exported weights; run again, it goes on where it stopped.
+
+    python train.py --out .work --to ../weights
+
+Budgets are counted in scenes and steps, not in minutes, and seeds are fixed, so a run on the same machine and versions gives the
+same pictures and very nearly the same weights (a resumed run draws its batches in another order).
+Without a GPU take one thread: OMP_NUM_THREADS=1.
+"""
+
+import argparse
+from pathlib import Path
+
+from check_diffusers import check
+from draw_dataset import draw_dataset
+from draw_reference import draw_references
+from export import export
+from train_text_encoder import train_text_encoder
+from train_tokenizer import train_tokenizer
+from train_unet import train_unet
+from train_vae import finish_vae, train_vae
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=".work", help="pictures, checkpoints and logs")
+    parser.add_argument("--to", default="../weights", help="the exported folder")
+    parser.add_argument("--scenes", type=int, default=4000, help="each is drawn four times")
+    parser.add_argument("--vae-steps", type=int, default=2600)
+    parser.add_argument("--text-steps", type=int, default=500)
+    parser.add_argument("--unet-steps", type=int, default=3200)
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--references", help="also draw the reference portraits into this folder")
+    args = parser.parse_args()
+    out = Path(args.out)
+    out.mkdir(parents=True, exist_ok=True)
+    if args.references:
+        draw_references(args.references)
+    if not (out / "distractors.json").exists():
+        train_tokenizer(out)
+    draw_dataset(out, args.scenes, args.workers)
+    train_text_encoder(out, args.text_steps, args.device)
+    if not (out / "latents.pt").exists():
+        finish_vae(out, train_vae(out, args.vae_steps, args.device), args.device)
+    train_unet(out, args.unet_steps, args.device)
+    export(out, args.to)
+    check(args.to)
+
+
+if __name__ == "__main__":
+    main()
