@@ -1,1 +1,25 @@
-//! To be written.
+//! From records to bytes: contact sheets, what did not vary, and the difference between two runs.
+//!
+//! Deliberately not here: files and clocks. Pictures come from a function that the caller gives, and pages go back as
+//! pictures. The one thing read from the machine is its fonts, and those only for letters that the bundled font lacks.
+
+// In reading order.
+mod axes;
+mod constants;
+mod pages;
+
+mod cut;
+mod frame;
+mod layout;
+
+mod canvas;
+mod draw;
+mod style;
+mod text;
+mod thumbnails;
+
+pub use axes::SheetError;
+pub use canvas::Area;
+pub use constants::constants;
+pub use draw::{Tile, render};
+pub use pages::{PageSpec, PlacedCell, pages};

@@ -1,0 +1,168 @@
+//! What did not vary: the settings that all cells of a plan share.
+//!
+//! Answered from the axes alone, so that it costs the same for ten cells and for a million.
+
+use maquette_core::{Kept, Plan, SETTINGS, Template, Value};
+use std::collections::BTreeSet;
+
+/// The settings that are the same in every cell, then the placeholders that no listed text shows, in the log's order.
+///
+/// Placeholders that do not vary are filled; a text whose placeholders do vary is given with them still in it, as
+/// `portrait of a cat, by {artist}`. What does not apply, such as `strength` without `init_image`, and empty texts are
+/// left out.
+pub fn constants(plan: &Plan) -> Vec<(String, String)> {
+    let used = used(plan);
+    let constant = |name: &str| match values(plan, &used, name, 2).as_slice() {
+        [only] => only.clone(),
+        _ => None,
+    };
+    let vars: Vec<(&str, Option<String>)> =
+        plan.vars.iter().map(|(name, _)| (name.as_str(), constant(name))).collect();
+    let mut shown = BTreeSet::new();
+    let mut constants = Vec::new();
+    for setting in SETTINGS {
+        let Some(text) = constant(setting.name) else { continue };
+        let fill = |name: &str| {
+            let value = vars.iter().find(|(var, _)| *var == name).and_then(|(_, value)| value.clone());
+            shown.insert(name.to_owned());
+            value.unwrap_or_else(|| format!("{{{name}}}"))
+        };
+        let text = filled(&text, fill);
+        if !text.is_empty() {
+            constants.push((setting.name.to_owned(), text));
+        }
+    }
+    for (name, value) in vars {
+        if let (Some(value), false) = (value, shown.contains(name))
+            && !value.is_empty()
+        {
+            constants.push((name.to_owned(), value));
+        }
+    }
+    constants
+}
+
+/// The sizes that the plan's pictures have, in pixels.
+pub(crate) fn sizes(plan: &Plan) -> Vec<(u32, u32)> {
+    let used = used(plan);
+    let mut sizes = BTreeSet::new();
+    each(plan, &used, &["width", "height"], |coordinates| {
+        let edge = |name| value_at(plan, coordinates, name)?.parse().ok();
+        if let (Some(width), Some(height)) = (edge("width"), edge("height")) {
+            sizes.insert((width, height));
+        }
+        true
+    });
+    sizes.into_iter().collect()
+}
+
+fn filled(text: &str, mut value: impl FnMut(&str) -> String) -> String {
+    let Ok(template) = Template::parse(text) else { return text.to_owned() };
+    let values: Vec<(&str, String)> = template.placeholders().map(|name| (name, value(name))).collect();
+    let filled = template.fill(|name| {
+        values.iter().find(|(placeholder, _)| *placeholder == name).map(|(_, value)| value.as_str())
+    });
+    filled.unwrap_or_else(|_| text.to_owned())
+}
+
+/// For each axis, the positions that some cell has.
+fn used(plan: &Plan) -> Vec<Vec<usize>> {
+    match &plan.kept {
+        Kept::All => plan.axes.iter().map(|axis| (0..axis.values.len()).collect()).collect(),
+        Kept::Only(_) => {
+            let mut used = vec![BTreeSet::new(); plan.axes.len()];
+            for index in 0..plan.len() {
+                for (used, at) in used.iter_mut().zip(plan.coordinates(index)) {
+                    used.insert(at);
+                }
+            }
+            used.into_iter().map(|positions| positions.into_iter().collect()).collect()
+        }
+    }
+}
+
+/// The different values that a setting or placeholder takes, `None` for not applicable; at most `limit` of them.
+fn values(plan: &Plan, used: &[Vec<usize>], name: &str, limit: usize) -> Vec<Option<String>> {
+    let mut values = BTreeSet::new();
+    each(plan, used, &[name], |coordinates| {
+        values.insert(value_at(plan, coordinates, name));
+        values.len() < limit
+    });
+    values.into_iter().collect()
+}
+
+/// Calls `visit` for each combination of the axes that can change the named settings, the others at their first
+/// position, until it says `false`.
+fn each(plan: &Plan, used: &[Vec<usize>], names: &[&str], mut visit: impl FnMut(&[usize]) -> bool) {
+    let mut names: Vec<&str> = names.to_vec();
+    if names.iter().any(|name| from_model(name)) {
+        names.push("model");
+    }
+    if names.iter().any(|name| of_init_image(name)) {
+        names.push("init_image");
+    }
+    let sets = |axis: &maquette_core::Axis| {
+        axis.values.iter().any(|value| value.set.iter().any(|(name, _)| names.contains(&name.as_str())))
+    };
+    let relevant: Vec<usize> = (0..plan.axes.len()).filter(|&axis| sets(&plan.axes[axis])).collect();
+    let Some(mut coordinates) =
+        used.iter().map(|positions| positions.first().copied()).collect::<Option<Vec<_>>>()
+    else {
+        return;
+    };
+    let mut turn = vec![0; relevant.len()];
+    loop {
+        for (&axis, &at) in relevant.iter().zip(&turn) {
+            coordinates[axis] = used[axis][at];
+        }
+        if !visit(&coordinates) {
+            return;
+        }
+        // Counts like an odometer, the last axis fastest.
+        let Some(wheel) = (0..turn.len()).rev().find(|&wheel| turn[wheel] + 1 < used[relevant[wheel]].len())
+        else {
+            return;
+        };
+        turn[wheel] += 1;
+        turn[wheel + 1..].fill(0);
+    }
+}
+
+/// The value of a setting or placeholder at some coordinates, placeholders in it unfilled.
+fn value_at(plan: &Plan, coordinates: &[usize], name: &str) -> Option<String> {
+    if of_init_image(name) && written(plan, coordinates, "init_image").is_none_or(is_empty) {
+        return None;
+    }
+    if let Some(value) = written(plan, coordinates, name) {
+        return Some(value.to_string());
+    }
+    let model = written(plan, coordinates, "model")?.to_string();
+    let card = plan.models.get(&model)?;
+    match name {
+        "width" => Some(card.size.0.to_string()),
+        "height" => Some(card.size.1.to_string()),
+        "scheduler" => Some(card.scheduler.to_string()),
+        _ => None,
+    }
+}
+
+/// What the file says at some coordinates: the axes first, then the settings, then the placeholders.
+fn written<'a>(plan: &'a Plan, coordinates: &[usize], name: &str) -> Option<&'a Value> {
+    let on_axes = plan.axes.iter().zip(coordinates).flat_map(|(axis, &at)| &axis.values[at].set);
+    let all = plan.vars.iter().chain(&plan.base).chain(on_axes);
+    all.filter(|(set, _)| set == name).last().map(|(_, value)| value)
+}
+
+/// Settings whose default is the model's own.
+fn from_model(name: &str) -> bool {
+    matches!(name, "width" | "height" | "scheduler")
+}
+
+/// Settings that apply only where there is a reference picture.
+fn of_init_image(name: &str) -> bool {
+    matches!(name, "strength" | "fit")
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_text() == Some("")
+}

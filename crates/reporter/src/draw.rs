@@ -1,0 +1,168 @@
+//! From a laid-out page to pixels.
+
+use crate::canvas::{Area, Canvas};
+use crate::layout::{Layout, What};
+use crate::pages::PageSpec;
+use crate::style::{FAILED, FAILED_INK, Face, HAIRLINE, MISSING, MISSING_EDGE, PAPER, SOFT, Style};
+use crate::text::{Text, Typesetter};
+use crate::thumbnails::{resize, shown_size};
+use maquette_core::{Image, Plan};
+use rayon::prelude::*;
+
+/// What there is to show of a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tile {
+    /// Its picture.
+    Done(Image),
+    /// Why it has none.
+    Failed(String),
+    /// Nothing yet.
+    Missing,
+}
+
+/// Draws a page.
+///
+/// `load` is asked for each cell of the page by its number in the plan, on several threads at once; a picture is let go
+/// as soon as its thumbnail is made. The bytes do not depend on how many threads there are.
+pub fn render(
+    plan: &Plan,
+    page: &PageSpec,
+    reference: Option<&Image>,
+    load: &(dyn Fn(usize) -> Tile + Sync),
+) -> Image {
+    let mut types = Typesetter::new();
+    let layout = page.layout(&mut types);
+    let places: Vec<((usize, usize), Area)> = places(&layout).collect();
+    let shown: Vec<Option<Tile>> = places
+        .par_iter()
+        .map(|&((row, column), area)| {
+            let tile = load(page.index_at(plan, row, column)?);
+            Some(match tile {
+                Tile::Done(image) => Tile::Done(thumbnail(image, area, page.frame.enlarge)),
+                other => other,
+            })
+        })
+        .collect();
+    let mut canvas = paint(&layout, reference, &mut types);
+    for ((_, area), tile) in places.into_iter().zip(shown) {
+        match tile {
+            Some(tile) => paint_tile(&mut canvas, &tile, area, page.frame.style, &mut types),
+            // A hole that a filter left stays paper.
+            None => {}
+        }
+    }
+    canvas.into_image()
+}
+
+/// The places of pictures on a page: row and column of the whole grid, and the box.
+pub(crate) fn places(layout: &Layout) -> impl Iterator<Item = ((usize, usize), Area)> + '_ {
+    layout.items.iter().filter_map(|item| match item.what {
+        What::Place(row, column) => Some(((row, column), item.area)),
+        _ => None,
+    })
+}
+
+/// Everything on a page but the pictures of its cells.
+pub(crate) fn paint(layout: &Layout, reference: Option<&Image>, types: &mut Typesetter) -> Canvas {
+    let mut canvas = Canvas::new(layout.width, layout.height, PAPER);
+    for item in &layout.items {
+        match &item.what {
+            What::Text(text) => paint_text(&mut canvas, text, item.area, types),
+            What::Hairline => canvas.fill(item.area, HAIRLINE),
+            What::Reference => match reference {
+                Some(image) => {
+                    let image = thumbnail(image.clone(), item.area, 1);
+                    // In the corner, not centred: its edge is the edge of the labels.
+                    canvas.paste(&image, item.area.x, item.area.bottom() - image.height());
+                }
+                None => paint_empty(&mut canvas, item.area),
+            },
+            What::Place(..) => {}
+        }
+    }
+    canvas
+}
+
+/// Draws what there is of a cell into its box.
+pub(crate) fn paint_tile(canvas: &mut Canvas, tile: &Tile, area: Area, style: Style, types: &mut Typesetter) {
+    match tile {
+        Tile::Done(image) => {
+            let x = area.x + area.width.saturating_sub(image.width()) / 2;
+            let y = area.y + area.height.saturating_sub(image.height()) / 2;
+            canvas.paste(image, x, y);
+        }
+        Tile::Failed(error) => {
+            canvas.fill(area, FAILED);
+            paint_error(canvas, error, area, style, types);
+        }
+        Tile::Missing => paint_empty(canvas, area),
+    }
+}
+
+/// A picture at the size that its box allows.
+pub(crate) fn thumbnail(image: Image, area: Area, enlarge: u32) -> Image {
+    let size = shown_size((image.width(), image.height()), (area.width, area.height), enlarge);
+    resize(image, size)
+}
+
+fn paint_empty(canvas: &mut Canvas, area: Area) {
+    canvas.fill(area, MISSING);
+    canvas.outline(area, MISSING_EDGE);
+}
+
+fn paint_text(canvas: &mut Canvas, text: &Text, area: Area, types: &mut Typesetter) {
+    types.draw(text, area.x, area.y, &mut |x, y, colour, alpha| canvas.blend(x, y, colour, alpha));
+}
+
+/// `failed` and why, within the box: smaller letters for a long error, and its end left to the log when even those
+/// do not suffice.
+fn paint_error(canvas: &mut Canvas, error: &str, area: Area, style: Style, types: &mut Typesetter) {
+    let inset = style.space(0.6).min(area.width / 12);
+    let room = Area {
+        x: area.x + inset,
+        y: area.y + inset,
+        width: area.width.saturating_sub(2 * inset).max(1),
+        height: area.height.saturating_sub(2 * inset),
+    };
+    let heading = Face { colour: FAILED_INK, ..style.axis() };
+    let heading = Text::plain("failed", heading, room.width);
+    let below = types.measure(&heading).1 + style.space(0.2);
+    if below > room.height {
+        return;
+    }
+    paint_text(canvas, &heading, room, types);
+    let left = room.height - below;
+    let place = Area { y: room.y + below, height: left, ..room };
+    let mut text = Text::plain(error, style.small(), room.width);
+    for size in style.label_sizes() {
+        text.face = text.face.sized(size);
+        if types.measure(&text).1 <= left {
+            return paint_text(canvas, &text, place, types);
+        }
+    }
+    let face = Face { colour: SOFT, ..text.face };
+    if let Some(text) = longest_start(error, face, room.width, left, types) {
+        paint_text(canvas, &text, place, types);
+    }
+}
+
+/// As much of the words as fits into the height, with an ellipsis; `None` when not even one letter does.
+fn longest_start(words: &str, face: Face, width: u32, height: u32, types: &mut Typesetter) -> Option<Text> {
+    let ends: Vec<usize> = words.char_indices().map(|(at, _)| at).collect();
+    let mut fits = |count: usize| {
+        let text = Text::plain(&format!("{}…", words[..ends[count]].trim_end()), face, width);
+        (types.measure(&text).1 <= height).then_some(text)
+    };
+    let (mut low, mut high, mut best) = (1, ends.len(), None);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match fits(middle) {
+            Some(text) => {
+                best = Some(text);
+                low = middle + 1;
+            }
+            None => high = middle,
+        }
+    }
+    best
+}

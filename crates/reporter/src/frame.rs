@@ -1,0 +1,192 @@
+//! What all pages of one sheet share: sizes of pictures and labels, so that pages lie on top of each other.
+
+use crate::style::{Colour, Face, INK, SOFT, Style};
+use crate::text::{Text, Typesetter};
+use std::ops::Range;
+
+/// What a sheet shows, before anything is measured. Rows and columns are those of the whole grid, not of one page.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Contents {
+    pub title: String,
+    /// The tallest of these decides the room for headings.
+    pub headings: Vec<String>,
+    /// Name under the reference picture, where there is one.
+    pub reference: Option<String>,
+    pub rows: Option<Labels>,
+    pub columns: Option<Labels>,
+    /// One caption per place of the grid, row by row.
+    pub captions: Option<Labels>,
+    /// How many places down and across.
+    pub count: (usize, usize),
+    /// Paragraphs below the pictures: pairs of name and value.
+    pub footer: Vec<Vec<(String, String)>>,
+}
+
+/// Labels along one side, and the name of what they are values of.
+#[derive(Debug, Clone)]
+pub(crate) struct Labels {
+    pub axis: String,
+    pub texts: Vec<String>,
+}
+
+/// The measured contents.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    pub contents: Contents,
+    pub style: Style,
+    /// Room for one picture.
+    pub tile: (u32, u32),
+    /// Whole factor by which smaller pictures may be enlarged.
+    pub enlarge: u32,
+    pub column_width: u32,
+    pub row_heights: Vec<u32>,
+    /// Width of the row labels with the distance to the pictures; 0 without.
+    pub label_width: u32,
+    pub row_face: Face,
+    pub column_face: Face,
+    pub caption_face: Face,
+    /// Height of the tallest column label.
+    pub columns_height: u32,
+    /// Longest edge of the reference picture.
+    pub reference: u32,
+}
+
+impl Frame {
+    /// Measures all labels for pictures of `tile` pixels.
+    pub fn measure(contents: Contents, tile: (u32, u32), enlarge: u32, types: &mut Typesetter) -> Frame {
+        let style = Style::for_tile(tile.0.max(tile.1));
+        let face = style.label();
+        let mut frame = Frame {
+            style,
+            tile,
+            enlarge,
+            column_width: tile.0,
+            row_heights: vec![tile.1; contents.count.0],
+            label_width: 0,
+            row_face: face,
+            column_face: face,
+            caption_face: face,
+            columns_height: 0,
+            reference: 0,
+            contents,
+        };
+        frame.set_columns(types);
+        frame.set_captions(types);
+        frame.set_rows(types);
+        frame
+    }
+
+    fn set_columns(&mut self, types: &mut Typesetter) {
+        // A column of tiny pictures is widened a little for its labels, never doubled for one long prompt.
+        let roomy = self.style.space(7.0);
+        for labels in [&self.contents.columns, &self.contents.captions].into_iter().flatten() {
+            let natural = natural_width(&labels.texts, self.style.label(), types);
+            self.column_width = self.column_width.max(natural.min(roomy));
+        }
+        if let Some(labels) = &self.contents.columns {
+            let limit = self.style.space(6.5);
+            let (face, heights) = fit(&labels.texts, self.style, self.column_width, limit, types);
+            self.column_face = face;
+            self.columns_height = heights.into_iter().max().unwrap_or(0);
+        }
+    }
+
+    fn set_captions(&mut self, types: &mut Typesetter) {
+        let Some(labels) = &self.contents.captions else { return };
+        let limit = self.style.space(6.5);
+        let (face, heights) = fit(&labels.texts, self.style, self.column_width, limit, types);
+        self.caption_face = face;
+        for (row, heights) in heights.chunks(self.contents.count.1.max(1)).enumerate() {
+            let tallest = heights.iter().copied().max().unwrap_or(0);
+            self.row_heights[row] = self.tile.1 + self.caption_gap() + tallest;
+        }
+    }
+
+    fn set_rows(&mut self, types: &mut Typesetter) {
+        let style = self.style;
+        let reference = self.contents.reference.is_some();
+        if reference {
+            self.reference = self.tile.0.max(self.tile.1).min(style.space(12.0)).max(style.space(7.0));
+        }
+        let Some(labels) = &self.contents.rows else {
+            if reference {
+                self.label_width = self.reference + style.gutter();
+            }
+            return;
+        };
+        let columns = self.contents.count.1 as u32;
+        let share = (columns * (self.column_width + style.gap()) / 4).max(style.space(9.0));
+        let share = share.min(style.space(22.0)).max(self.reference);
+        let natural = natural_width(&labels.texts, style.label(), types);
+        let axis = types.measure(&Text::plain(&labels.axis, style.axis(), style.space(22.0))).0;
+        let width = natural.min(share).max(axis.min(share)).max(self.reference);
+        let (face, heights) = fit(&labels.texts, style, width, self.tile.1, types);
+        self.row_face = face;
+        self.label_width = width + style.gutter();
+        for (row, height) in self.row_heights.iter_mut().zip(heights) {
+            *row = (*row).max(height);
+        }
+    }
+
+    /// Between a picture and its caption.
+    pub fn caption_gap(&self) -> u32 {
+        self.style.space(0.4)
+    }
+
+    /// Width of a page with that many columns.
+    pub fn width(&self, columns: usize) -> u32 {
+        let columns = columns as u32;
+        let pictures = columns * self.column_width + columns.saturating_sub(1) * self.style.gap();
+        // Room for a title and a line of settings even beside a single picture.
+        let content = (self.label_width + pictures).max(self.style.space(34.0));
+        content + 2 * self.style.margin()
+    }
+
+    /// Height of some rows of pictures with the distances between them.
+    pub fn rows_height(&self, rows: Range<usize>) -> u32 {
+        let gaps = rows.len().saturating_sub(1) as u32 * self.row_gap();
+        self.row_heights[rows].iter().sum::<u32>() + gaps
+    }
+
+    /// From one row of pictures to the next; captions need more air below them.
+    pub fn row_gap(&self) -> u32 {
+        if self.contents.captions.is_some() { self.style.space(1.5) } else { self.style.gap() }
+    }
+
+    /// A paragraph of the footer: names quiet, values dark, a dot between pairs.
+    pub fn paragraph(&self, pairs: &[(String, String)], width: u32) -> Text {
+        let mut spans: Vec<(String, Colour)> = Vec::new();
+        for (i, (name, value)) in pairs.iter().enumerate() {
+            if i > 0 {
+                spans.push(("  ·  ".to_owned(), SOFT));
+            }
+            // A name never ends a line that its value does not begin on.
+            spans.push((format!("{name}\u{a0}"), SOFT));
+            spans.push((value.clone(), INK));
+        }
+        Text { spans, face: self.style.small(), width }
+    }
+}
+
+/// The width of the widest label on one line.
+fn natural_width(texts: &[String], face: Face, types: &mut Typesetter) -> u32 {
+    let far = 1 << 20;
+    texts.iter().map(|text| types.measure(&Text::plain(text, face, far)).0 + 1).max().unwrap_or(0)
+}
+
+/// The largest size at which every label stays within `limit` pixels of height, or the smallest that can be read;
+/// one size for all of them, with the height that each takes.
+fn fit(texts: &[String], style: Style, width: u32, limit: u32, types: &mut Typesetter) -> (Face, Vec<u32>) {
+    let mut fitted = (style.label(), Vec::new());
+    for size in style.label_sizes() {
+        let face = style.label().sized(size);
+        let heights: Vec<u32> =
+            texts.iter().map(|text| types.measure(&Text::plain(text, face, width)).1).collect();
+        let fits = heights.iter().all(|&height| height <= limit);
+        fitted = (face, heights);
+        if fits {
+            break;
+        }
+    }
+    fitted
+}

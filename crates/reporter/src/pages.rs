@@ -1,0 +1,272 @@
+//! Which pages a plan's contact sheet has, and which cell lies where on them.
+
+use crate::axes::{Arrangement, Shape, SheetError, arrange};
+use crate::canvas::Area;
+use crate::constants::{constants, sizes};
+use crate::cut::{Cut, cut};
+use crate::frame::{Contents, Frame, Labels};
+use crate::layout::{Layout, Part, What, lay};
+use crate::text::Typesetter;
+use maquette_core::Plan;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// One page of a contact sheet: what it is called and which cells it shows. Cheap to keep; nothing is drawn yet.
+#[derive(Debug, Clone)]
+pub struct PageSpec {
+    /// A name for its file, without an ending, different for each page of a sheet: `seed-7`.
+    pub name: String,
+    /// The values that make this page, such as `seed 7`; empty when no axis makes pages.
+    pub heading: String,
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many pages the sheet has.
+    pub of: usize,
+    pub(crate) frame: Arc<Frame>,
+    pub(crate) part: Part,
+    shape: Shape,
+    /// Where the page lies on the axes that make pages; 0 on the others.
+    base: Vec<usize>,
+}
+
+/// A cell and the box that its picture has on a page, in pixels. The picture is centred in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct PlacedCell {
+    /// The cell's number in the plan.
+    pub index: usize,
+    /// Where it lies.
+    pub area: Area,
+}
+
+/// The pages of a plan's contact sheet, in order; none for a plan without cells.
+///
+/// Rows, columns and sizes follow `plan.sheet`. Pages that a filter left without a single cell are not made. The
+/// `init_image` gets the corner when all cells share one.
+pub fn pages(plan: &Plan) -> Result<Vec<PageSpec>, SheetError> {
+    let arrangement = arrange(plan)?;
+    if plan.is_empty() {
+        return Ok(Vec::new());
+    }
+    let headings = headings(plan, &arrangement);
+    let contents = contents(plan, arrangement.shape, &headings);
+    let Cut { frame, rows, columns } = cut(&contents, &sizes(plan), &plan.sheet, &mut Typesetter::new());
+    let frame = Arc::new(frame);
+    let mut pages = Vec::new();
+    let parts = rows.len() * columns.len();
+    for (base, heading) in &headings {
+        for (part, (rows, columns)) in
+            rows.iter().flat_map(|rows| columns.iter().map(move |columns| (rows, columns))).enumerate()
+        {
+            let mut name = file_name(plan, &arrangement, base);
+            if parts > 1 {
+                name = format!("{name}-part-{}", part + 1);
+            }
+            let part = Part {
+                rows: rows.clone(),
+                columns: columns.clone(),
+                heading: heading.clone(),
+                number: String::new(),
+            };
+            let shape = arrangement.shape;
+            let page = PageSpec {
+                name,
+                heading: heading.clone(),
+                number: 0,
+                of: 0,
+                frame: frame.clone(),
+                part,
+                shape,
+                base: base.clone(),
+            };
+            if page.has_cells(plan) {
+                pages.push(page);
+            }
+        }
+    }
+    number(&mut pages);
+    Ok(pages)
+}
+
+impl PageSpec {
+    /// Width and height of the page in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        let layout = self.layout(&mut Typesetter::new());
+        (layout.width, layout.height)
+    }
+
+    /// The cells on the page and their boxes, row by row; holes that filters left have none.
+    pub fn cells(&self, plan: &Plan) -> Vec<PlacedCell> {
+        let layout = self.layout(&mut Typesetter::new());
+        let placed = layout.items.iter().filter_map(|item| match item.what {
+            What::Place(row, column) => {
+                Some(PlacedCell { index: self.index_at(plan, row, column)?, area: item.area })
+            }
+            _ => None,
+        });
+        placed.collect()
+    }
+
+    pub(crate) fn layout(&self, types: &mut Typesetter) -> Layout {
+        lay(&self.frame, &self.part, types)
+    }
+
+    /// The cell at a row and a column of the whole grid; `None` where a filter left a hole.
+    pub(crate) fn index_at(&self, plan: &Plan, row: usize, column: usize) -> Option<usize> {
+        let mut coordinates = self.base.clone();
+        match self.shape {
+            Shape::Single => {}
+            Shape::Gallery(axis) => coordinates[axis] = row * self.frame.contents.count.1 + column,
+            Shape::Matrix { rows, columns } => {
+                if let Some(axis) = rows {
+                    coordinates[axis] = row;
+                }
+                if let Some(axis) = columns {
+                    coordinates[axis] = column;
+                }
+            }
+        }
+        plan.index_at(&coordinates)
+    }
+
+    fn has_cells(&self, plan: &Plan) -> bool {
+        let mut places =
+            self.part.rows.clone().flat_map(|row| self.part.columns.clone().map(move |c| (row, c)));
+        places.any(|(row, column)| self.index_at(plan, row, column).is_some())
+    }
+}
+
+/// What a plan's sheet shows.
+fn contents(plan: &Plan, shape: Shape, headings: &[(Vec<usize>, String)]) -> Contents {
+    let labels = |axis: usize| Labels {
+        axis: plan.axes[axis].name.clone(),
+        texts: plan.axes[axis].values.iter().map(|value| shown(&value.label)).collect(),
+    };
+    let length = |axis: Option<usize>| axis.map_or(1, |axis| plan.axes[axis].values.len());
+    let constants = constants(plan);
+    let title = if plan.title.is_empty() { &plan.name } else { &plan.title };
+    let reference = constants.iter().find(|(name, _)| name == "init_image").map(|(name, _)| name.clone());
+    let contents = Contents {
+        title: title.clone(),
+        headings: headings.iter().map(|(_, heading)| heading.clone()).collect(),
+        reference,
+        footer: footer(constants),
+        ..Contents::default()
+    };
+    match shape {
+        Shape::Single => Contents { count: (1, 1), ..contents },
+        Shape::Gallery(axis) => {
+            let count = plan.axes[axis].values.len();
+            let across = across(count);
+            Contents { captions: Some(labels(axis)), count: (count.div_ceil(across), across), ..contents }
+        }
+        Shape::Matrix { rows, columns } => Contents {
+            rows: rows.map(labels),
+            columns: columns.map(labels),
+            count: (length(rows), length(columns)),
+            ..contents
+        },
+    }
+}
+
+/// A label as it is set: an empty one would look like a fault.
+fn shown(label: &str) -> String {
+    if label.trim().is_empty() { "(empty)".to_owned() } else { label.to_owned() }
+}
+
+/// Words get a line each, the rest follows in one paragraph.
+fn footer(constants: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
+    let (words, rest): (Vec<_>, Vec<_>) =
+        constants.into_iter().partition(|(name, _)| name == "prompt" || name == "negative_prompt");
+    let mut footer: Vec<Vec<(String, String)>> = words.into_iter().map(|pair| vec![pair]).collect();
+    if !rest.is_empty() {
+        footer.push(rest);
+    }
+    footer
+}
+
+/// Where each combination of the axes that make pages lies, and what its page is headed.
+fn headings(plan: &Plan, arrangement: &Arrangement) -> Vec<(Vec<usize>, String)> {
+    let mut pages = vec![(vec![0; plan.axes.len()], Vec::new())];
+    for &axis in &arrangement.pages {
+        let axis_values = &plan.axes[axis];
+        pages = pages
+            .into_iter()
+            .flat_map(|(base, words): (Vec<usize>, Vec<String>)| {
+                axis_values.values.iter().enumerate().map(move |(at, value)| {
+                    let (mut base, mut words) = (base.clone(), words.clone());
+                    base[axis] = at;
+                    words.push(format!("{} {}", axis_values.name, shown(&value.label)));
+                    (base, words)
+                })
+            })
+            .collect();
+    }
+    pages.into_iter().map(|(base, words)| (base, words.join("  ·  "))).collect()
+}
+
+/// How many cells of a single axis lie side by side: a few make a strip, many a block somewhat wider than high with as
+/// few empty places as possible.
+fn across(count: usize) -> usize {
+    if count <= 6 {
+        return count.max(1);
+    }
+    let root = (count as f64).sqrt();
+    let choices = root.floor() as usize..=(root * 1.5).ceil() as usize;
+    let empty = |across: usize| count.div_ceil(across) * across - count;
+    // Empty places weigh most, then the distance from a block of 5 by 4.
+    let cost = |across: usize| {
+        let shape = (across as f64 / (count as f64 * 1.25).sqrt()).ln().abs();
+        empty(across) as f64 / count as f64 + shape
+    };
+    choices.min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(count)
+}
+
+fn file_name(plan: &Plan, arrangement: &Arrangement, base: &[usize]) -> String {
+    let words: Vec<String> = arrangement
+        .pages
+        .iter()
+        .map(|&axis| {
+            let axis_values = &plan.axes[axis];
+            slug(&format!("{} {}", axis_values.name, axis_values.values[base[axis]].label))
+        })
+        .collect();
+    if words.is_empty() { "sheet".to_owned() } else { words.join("_") }
+}
+
+/// Words as part of a file's name on any system: letters, digits, `.`, `_` and `-`, in lower case, not too long.
+fn slug(words: &str) -> String {
+    let mut slug = String::new();
+    for letter in words.chars().flat_map(char::to_lowercase) {
+        // Counted in bytes, as file systems do; the first words tell the most.
+        if slug.len() >= 48 {
+            break;
+        }
+        match letter {
+            letter if letter.is_alphanumeric() || letter == '_' => slug.push(letter),
+            '.' if slug.ends_with(|last: char| last.is_ascii_digit()) => slug.push('.'),
+            _ if slug.ends_with('-') || slug.is_empty() => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.trim_end_matches(['-', '.']).to_owned()
+}
+
+/// Numbers the pages, and tells those apart whose names would be the same file.
+fn number(pages: &mut [PageSpec]) {
+    let of = pages.len();
+    let mut taken = BTreeSet::new();
+    for (i, page) in pages.iter_mut().enumerate() {
+        page.number = i + 1;
+        page.of = of;
+        if of > 1 {
+            page.part.number = format!("{} of {of}", i + 1);
+        }
+        let mut name = page.name.clone();
+        let mut copy = 2;
+        while !taken.insert(name.clone()) {
+            name = format!("{}-{copy}", page.name);
+            copy += 1;
+        }
+        page.name = name;
+    }
+}

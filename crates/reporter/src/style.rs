@@ -1,0 +1,119 @@
+//! How a page looks: colours, sizes and distances, all of them in one place.
+//!
+//! A page is set like a museum's caption: dark grey on off-white paper, few sizes, wide margins, hairlines. Every size
+//! is a multiple of one unit, which follows the size of the pictures, so that a page of large pictures that is looked
+//! at from further away stays readable.
+
+/// Red, green and blue.
+pub(crate) type Colour = [u8; 3];
+
+pub(crate) const PAPER: Colour = [251, 250, 247];
+pub(crate) const INK: Colour = [38, 37, 35];
+pub(crate) const SOFT: Colour = [122, 118, 110];
+pub(crate) const HAIRLINE: Colour = [221, 217, 208];
+pub(crate) const MISSING: Colour = [243, 241, 235];
+pub(crate) const MISSING_EDGE: Colour = [228, 224, 215];
+pub(crate) const FAILED: Colour = [247, 230, 223];
+pub(crate) const FAILED_INK: Colour = [148, 58, 40];
+
+/// A page with its margins never passes this many pixels an edge unless the plan says otherwise: viewers, chat
+/// programs and printers still take it.
+pub(crate) const MAX_EDGE: u32 = 6000;
+/// And never this many pixels in all, which bounds the memory that one page takes.
+pub(crate) const MAX_PIXELS: u64 = 24_000_000;
+/// A page may always be this large, whatever the plan says: below it no labelled picture can be read.
+pub(crate) const MIN_EDGE: u32 = 640;
+
+/// Pictures are shown at their own size up to this longest edge.
+pub(crate) const TILE: u32 = 512;
+/// Small pictures, up to [`TINY`], are enlarged by the largest whole number that keeps them within this.
+pub(crate) const TINY_TILE: u32 = 256;
+/// What counts as small. On today's screens a 128-pixel picture is a stamp; doubled it can be judged.
+pub(crate) const TINY: u32 = 128;
+/// A large grid shrinks its pictures to no less than this before it is cut into pages.
+pub(crate) const SMALLEST_TILE: u32 = 160;
+
+/// The sizes of one sheet, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Style {
+    /// The size of a label; everything else follows.
+    pub unit: f32,
+}
+
+/// A size of letters with its colour.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Face {
+    /// Size in pixels.
+    pub size: f32,
+    /// Semi-bold rather than regular.
+    pub strong: bool,
+    /// Extra space between letters, in parts of the size.
+    pub tracking: f32,
+    /// Colour of the letters.
+    pub colour: Colour,
+}
+
+impl Face {
+    /// From one baseline to the next, in pixels.
+    pub fn line_height(&self) -> f32 {
+        (self.size * 1.36).round()
+    }
+
+    /// The same letters at another size.
+    pub fn sized(self, size: f32) -> Face {
+        Face { size, ..self }
+    }
+}
+
+impl Style {
+    /// The style for pictures whose longest edge is shown at `tile` pixels.
+    pub fn for_tile(tile: u32) -> Style {
+        Style { unit: (tile as f32 / 16.0).clamp(13.0, 20.0).round() }
+    }
+
+    /// A distance of that many units.
+    pub fn space(&self, units: f32) -> u32 {
+        (self.unit * units).round() as u32
+    }
+
+    pub fn margin(&self) -> u32 {
+        self.space(3.0)
+    }
+
+    /// Between pictures.
+    pub fn gap(&self) -> u32 {
+        self.space(0.75)
+    }
+
+    /// Between a picture's row and its labels.
+    pub fn gutter(&self) -> u32 {
+        self.space(1.5)
+    }
+
+    pub fn title(&self) -> Face {
+        Face { size: (self.unit * 1.75).round(), strong: true, tracking: -0.005, colour: INK }
+    }
+
+    pub fn heading(&self) -> Face {
+        Face { size: (self.unit * 1.2).round(), strong: false, tracking: 0.0, colour: INK }
+    }
+
+    /// Names of axes: small, spaced, quiet.
+    pub fn axis(&self) -> Face {
+        Face { size: (self.unit * 0.8).round(), strong: true, tracking: 0.06, colour: SOFT }
+    }
+
+    pub fn label(&self) -> Face {
+        Face { size: self.unit, strong: false, tracking: 0.0, colour: INK }
+    }
+
+    pub fn small(&self) -> Face {
+        Face { size: (self.unit * 0.9).round(), strong: false, tracking: 0.0, colour: INK }
+    }
+
+    /// Sizes that labels may take, the preferred one first; below the last one nobody reads them.
+    pub fn label_sizes(&self) -> impl Iterator<Item = f32> {
+        let unit = self.unit;
+        [1.0, 0.9, 0.8, 0.7].into_iter().map(move |part| (unit * part).max(11.0))
+    }
+}
