@@ -1,1 +1,47 @@
-//! To be written.
+//! The planner: what an experiment file may say, what it means, and how its grid expands.
+//!
+//! The only crate that knows TOML. It reads the experiment file and the text files and patterns that the file names;
+//! models and pictures it asks the [`World`] about, and randomness it is given, so that the same answers make the same
+//! plan. It renders nothing, prints nothing and keeps nothing.
+//!
+//! The line through it, in reading order: `extends` reads the files (`tree`, `layer`), `overrides` the command line,
+//! `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`, `values`), `placeholders`
+//! and `rules` check what names what, `filter` picks the cells, `cells` checks them, and `plan` holds the order.
+
+mod axis;
+mod cells;
+mod distinct;
+mod extends;
+mod filter;
+mod grid;
+mod labels;
+mod layer;
+mod listing;
+mod merge;
+mod nearest;
+mod overrides;
+mod place;
+mod placeholders;
+mod plan;
+mod problem;
+mod projection;
+mod range;
+mod resolved;
+mod rules;
+mod schema;
+mod seeds;
+mod sheet;
+mod steps;
+mod tree;
+mod values;
+mod work;
+mod world;
+
+pub use distinct::distinct;
+pub use overrides::Overrides;
+pub use plan::{Planned, Request, plan};
+pub use problem::{PlanError, Problem};
+pub use schema::schema;
+pub use steps::unet_calls;
+pub use work::{Work, work};
+pub use world::{World, WorldError};

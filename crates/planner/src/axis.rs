@@ -1,0 +1,223 @@
+//! The forms of an axis, and the values they stand for.
+
+use crate::nearest::{did_you_mean, list};
+use crate::place::At;
+use crate::problem::{Problem, Problems};
+use crate::range::{self, MOST};
+use crate::tree::{Data, Entry, Node, find};
+use crate::{listing, values};
+use maquette_core::{Setting, Value};
+
+/// One value of an axis, and the label that the file gives it.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    pub label: Option<String>,
+    pub value: Value,
+    pub at: At,
+}
+
+/// The values of one axis or of one column of a zip.
+pub(crate) struct Points {
+    pub points: Vec<Point>,
+    /// Seeds that are still to be drawn: the values are stand-ins.
+    pub random: bool,
+}
+
+/// Every key that a table form may hold, and what the forms are, for hints.
+const FORM_KEYS: &[&str] = &["from", "to", "step", "count", "random", "file", "glob"];
+const FORMS: &str = "allowed: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`, and for \
+                     seeds `{ count, from }` or `{ random }`";
+
+/// Reads the values of `name`. What is wrong is noted, and the answer is then `None`.
+pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<Points> {
+    let points = match &node.data {
+        Data::List(nodes) => {
+            let points: Vec<Option<Point>> =
+                nodes.iter().map(|node| problems.keep(element(name, node))).collect();
+            points.into_iter().collect::<Option<Vec<Point>>>()?
+        }
+        Data::Table(form) => {
+            return problems.keep(table(name, node, form));
+        }
+        _ => {
+            let message = format!("the axis `{name}` is {}, not a list", node.what());
+            problems.add(Problem::at(&node.at, message).help(FORMS));
+            return None;
+        }
+    };
+    if points.is_empty() {
+        problems.add(
+            Problem::at(&node.at, format!("the axis `{name}` has no values")).label("empty").help(FORMS),
+        );
+        return None;
+    }
+    if points.len() > MOST {
+        let message = format!("the axis `{name}` has {} values; allowed: up to {MOST}", points.len());
+        problems.add(Problem::at(&node.at, message));
+        return None;
+    }
+    Some(Points { points, random: false })
+}
+
+/// A plain value, or `{ label, value }`.
+fn element(name: &str, node: &Node) -> Result<Point, Problem> {
+    let Some(entries) = node.table() else {
+        return Ok(Point { label: None, value: values::read(name, node)?, at: node.at.clone() });
+    };
+    if let Some(entry) = entries.iter().find(|entry| entry.key != "label" && entry.key != "value") {
+        let problem = Problem::at(&entry.at, format!("`{}` is no key of a value with a label", entry.key));
+        return Err(problem.help("allowed: `{ label = \"a name\", value = … }`"));
+    }
+    let Some(value) = find(entries, "value") else {
+        return Err(Problem::at(&node.at, "this value has a label and no value".to_owned())
+            .help("allowed: `{ label = \"a name\", value = … }`"));
+    };
+    let label = find(entries, "label").map(|entry| label(&entry.node)).transpose()?;
+    Ok(Point { label, value: values::read(name, &value.node)?, at: value.node.at.clone() })
+}
+
+/// A label: any plain value, as text.
+pub(crate) fn label(node: &Node) -> Result<String, Problem> {
+    match node.scalar() {
+        Some(value) if !value.to_string().trim().is_empty() => Ok(value.to_string()),
+        _ => {
+            Err(Problem::at(&node.at, format!("a label is {}; allowed: text that is not empty", node.what())))
+        }
+    }
+}
+
+fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
+    if let Some(entry) = form.iter().find(|entry| !FORM_KEYS.contains(&entry.key.as_str())) {
+        let problem = Problem::at(&entry.at, format!("`{}` is no key of an axis", entry.key));
+        return Err(problem.help(FORMS).hint(did_you_mean(&entry.key, FORM_KEYS.iter().copied())));
+    }
+    let keys: Vec<&str> = form.iter().map(|entry| entry.key.as_str()).collect();
+    let has = |key: &str| keys.contains(&key);
+    let only = |allowed: &[&str]| match form.iter().find(|entry| !allowed.contains(&entry.key.as_str())) {
+        Some(entry) => {
+            let message = format!("`{}` does not go with {}", entry.key, list(allowed.iter().copied()));
+            Err(Problem::at(&entry.at, message).help(FORMS))
+        }
+        None => Ok(()),
+    };
+    let plain = |points| Points { points, random: false };
+    if let Some(entry) = find(form, "file") {
+        only(&["file"])?;
+        Ok(plain(listing::lines(name, words(entry)?, &entry.node.at)?))
+    } else if let Some(entry) = find(form, "glob") {
+        only(&["glob"])?;
+        Ok(plain(listing::files(name, words(entry)?, &entry.node.at)?))
+    } else if let Some(entry) = find(form, "random") {
+        only(&["random"])?;
+        seeds_only(name, entry)?;
+        let point = Point { label: None, value: Value::Integer(-1), at: entry.node.at.clone() };
+        Ok(Points { points: vec![point; count(entry)?], random: true })
+    } else if has("to") {
+        only(&["from", "to", "step", "count"])?;
+        Ok(plain(numbers(name, node, form)?))
+    } else if let Some(entry) = find(form, "count") {
+        only(&["count", "from"])?;
+        seeds_only(name, entry)?;
+        Ok(plain(counting(name, form, entry)?))
+    } else {
+        Err(Problem::at(&node.at, format!("the axis `{name}` lacks an end: it has {}", list(keys)))
+            .help(FORMS))
+    }
+}
+
+fn words(entry: &Entry) -> Result<&str, Problem> {
+    entry.node.text().filter(|text| !text.is_empty()).ok_or_else(|| {
+        Problem::at(&entry.node.at, format!("`{}` is {}; allowed: a path", entry.key, entry.node.what()))
+    })
+}
+
+fn count(entry: &Entry) -> Result<usize, Problem> {
+    match entry.node.data {
+        Data::Integer(n) if n >= 1 && n as usize <= MOST => Ok(n as usize),
+        _ => {
+            let message =
+                format!("`{}` is {}; allowed: a whole number from 1 to {MOST}", entry.key, entry.node.what());
+            Err(Problem::at(&entry.node.at, message))
+        }
+    }
+}
+
+fn seeds_only(name: &str, entry: &Entry) -> Result<(), Problem> {
+    if name == "seed" {
+        return Ok(());
+    }
+    let message = format!("`{}` alone makes seeds, and `{name}` is none", entry.key);
+    Err(Problem::at(&entry.at, message).help("give `from` and `to` as well, or a list"))
+}
+
+/// `{ count, from }`: whole numbers one after the other.
+fn counting(name: &str, form: &[Entry], entry: &Entry) -> Result<Vec<Point>, Problem> {
+    let from = match find(form, "from") {
+        None => 0,
+        Some(from) => match from.node.data {
+            Data::Integer(n) => n,
+            _ => {
+                let message = format!("`from` is {}; allowed: a whole number", from.node.what());
+                return Err(Problem::at(&from.node.at, message));
+            }
+        },
+    };
+    let at = &find(form, "from").unwrap_or(entry).node.at;
+    let point = |nth: usize| {
+        let value = Value::Integer(from.saturating_add(nth as i64));
+        let value = match Setting::named(name) {
+            Some(setting) => values::fit(setting, value, at)?,
+            None => value,
+        };
+        Ok(Point { label: None, value, at: at.clone() })
+    };
+    (0..count(entry)?).map(point).collect()
+}
+
+/// `{ from, to, step }` or `{ from, to, count }`.
+fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Problem> {
+    let decimal = |key: &str| {
+        let Some(entry) = find(form, key) else {
+            let message = format!("the axis `{name}` lacks `{key}`");
+            return Err(Problem::at(&node.at, message).help(FORMS));
+        };
+        let number = match &entry.node.data {
+            Data::Integer(n) => range::decimal(&n.to_string()),
+            Data::Number(text) => range::decimal(text),
+            _ => None,
+        };
+        number.ok_or_else(|| {
+            let message = format!("`{key}` is {}; allowed: {}", entry.node.what(), range::ALLOWED);
+            Problem::at(&entry.node.at, message)
+        })
+    };
+    let (from, to) = (decimal("from")?, decimal("to")?);
+    let decimals = match (find(form, "step"), find(form, "count")) {
+        (Some(_), None) => range::stepped(from, to, decimal("step")?),
+        (None, Some(entry)) => range::counted(from, to, count(entry)?),
+        (Some(_), Some(entry)) => {
+            let problem = Problem::at(&entry.at, "a range has `step` or `count`, not both");
+            return Err(problem.help(FORMS));
+        }
+        (None, None) => {
+            let problem = Problem::at(&node.at, format!("the range of `{name}` lacks `step` or `count`"));
+            return Err(problem.help(FORMS));
+        }
+    };
+    let decimals = decimals.map_err(|misfit| Problem::at(&node.at, misfit.message).help(misfit.help))?;
+    let point = |decimal: rust_decimal::Decimal| {
+        let text = decimal.to_string();
+        // The nearest double of the exact decimal, so that 0.7 is the 0.7 that a person would write.
+        let value = match (text.parse::<i64>(), text.parse::<f64>()) {
+            (Ok(n), _) => Value::Integer(n),
+            (_, Ok(x)) => Value::Number(x),
+            _ => Value::Text(text),
+        };
+        let value = match Setting::named(name) {
+            Some(setting) => values::fit(setting, value, &node.at)?,
+            None => value,
+        };
+        Ok(Point { label: None, value, at: node.at.clone() })
+    };
+    decimals.into_iter().map(point).collect()
+}

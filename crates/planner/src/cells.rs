@@ -1,0 +1,182 @@
+//! What no single value shows: models and pictures that must exist, sizes that a model can make, strengths that leave
+//! something to do. Each is checked for the combinations that cells really have.
+
+use crate::grid::Grid;
+use crate::place::At;
+use crate::problem::{Problem, Problems};
+use crate::projection::{Part, project};
+use crate::steps::unet_calls;
+use crate::{World, WorldError};
+use maquette_core::{Kept, ModelCard, Picture, Scheduler, Template};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The grid with the filters applied.
+pub(crate) struct Cells<'a> {
+    pub grid: &'a Grid,
+    pub kept: &'a Kept,
+}
+
+impl Cells<'_> {
+    /// The combinations of the axes that set these names.
+    fn parts(&self, names: &[&str]) -> Vec<Vec<usize>> {
+        let mut axes: Vec<usize> =
+            names.iter().filter_map(|name| self.grid.axis_of(name)).map(|(axis, _)| axis).collect();
+        axes.sort_unstable();
+        axes.dedup();
+        let sizes = self.grid.sizes();
+        let parts = match self.kept {
+            Kept::All => project(&sizes, &axes, 0..sizes.iter().product()),
+            Kept::Only(positions) => project(&sizes, &axes, positions.iter().map(|&at| at as usize)),
+        };
+        parts.iter().map(|part: &Part| coordinates(&sizes, part.position)).collect()
+    }
+
+    /// Asks the world about every model that a cell names.
+    pub fn models(&self, world: &dyn World, problems: &mut Problems) -> BTreeMap<String, ModelCard> {
+        let mut models = BTreeMap::new();
+        for at in self.parts(&["model"]) {
+            let Some(given) = self.grid.value("model", &at) else { continue };
+            let Some(name) = given.value.as_text().filter(|name| !models.contains_key(*name)) else {
+                continue;
+            };
+            match world.model(name) {
+                Ok(card) => _ = models.insert(name.to_owned(), card),
+                Err(error) => problems.add(unknown(error, given.at.as_ref())),
+            }
+        }
+        models
+    }
+
+    /// Asks the world about every picture that a cell names; `folder` is where their paths start.
+    pub fn pictures(
+        &self,
+        folder: &Path,
+        world: &dyn World,
+        problems: &mut Problems,
+    ) -> BTreeMap<String, Picture> {
+        let mut names = vec!["init_image"];
+        let texts = self.grid.values("init_image");
+        for text in texts.iter().filter_map(|given| given.value.as_text()) {
+            names.extend(Template::parse(text).iter().flat_map(Template::placeholders));
+        }
+        let mut pictures = BTreeMap::new();
+        for at in self.parts(&names) {
+            let Some(given) = self.grid.value("init_image", &at) else { continue };
+            let Some(path) = self.filled(given.value.as_text(), &at) else { continue };
+            if path.is_empty() || pictures.contains_key(&path) {
+                continue;
+            }
+            match world.picture(&folder.join(&path)) {
+                Ok(picture) => _ = pictures.insert(path, picture),
+                Err(error) => problems.add(unknown(error, given.at.as_ref())),
+            }
+        }
+        pictures
+    }
+
+    /// A text with its placeholders filled.
+    fn filled(&self, text: Option<&str>, coordinates: &[usize]) -> Option<String> {
+        let template = Template::parse(text?).ok()?;
+        let words: Vec<(&str, String)> = template
+            .placeholders()
+            .filter_map(|name| Some((name, self.grid.value(name, coordinates)?.value.to_string())))
+            .collect();
+        let word = |name: &str| words.iter().find(|(known, _)| *known == name).map(|(_, word)| word.as_str());
+        // Read again so that the words and the text live equally long.
+        Template::parse(text?).ok()?.fill(word).ok()
+    }
+
+    /// Sizes that a model cannot make.
+    pub fn sizes(&self, models: &BTreeMap<String, ModelCard>, problems: &mut Problems) {
+        for edge in ["width", "height"] {
+            for at in self.parts(&["model", edge]) {
+                let model = self.grid.value("model", &at).and_then(|given| given.value.as_text());
+                let Some((model, card)) = model.and_then(|name| models.get_key_value(name)) else { continue };
+                let Some(given) = self.grid.value(edge, &at) else { continue };
+                let (size, of) = (given.value.as_integer().unwrap_or(0), i64::from(card.multiple_of.max(1)));
+                if size % of != 0 {
+                    let (below, above) = (size / of * of, (size / of + 1) * of);
+                    let message =
+                        format!("`{edge}` is `{size}`; allowed with the model {model}: multiples of {of}");
+                    let nearest = if below > 0 { format!("{below} or {above}") } else { above.to_string() };
+                    problems.add(place(given.at.as_ref(), message).help(format!("the nearest: {nearest}")));
+                }
+            }
+        }
+    }
+
+    /// Strengths so small that not one step would be done.
+    pub fn strengths(&self, models: &BTreeMap<String, ModelCard>, problems: &mut Problems) {
+        let words = self.grid.values("init_image");
+        if words.iter().all(|given| given.value.as_text() == Some("")) {
+            return;
+        }
+        for at in self.parts(&["init_image", "model", "scheduler", "steps", "strength"]) {
+            let value = |name: &str| self.grid.value(name, &at).map(|given| &given.value);
+            let model = value("model").and_then(|value| value.as_text()).and_then(|name| models.get(name));
+            let word = value("scheduler").and_then(|value| value.as_text());
+            let scheduler = word.and_then(Scheduler::from_word).or(model.map(|card| card.scheduler));
+            let picture = value("init_image").and_then(|value| value.as_text()).unwrap_or("");
+            let (Some(scheduler), Some(steps), Some(strength)) = (
+                scheduler,
+                value("steps").and_then(|value| value.as_integer()),
+                value("strength").and_then(|value| value.as_number()),
+            ) else {
+                continue;
+            };
+            if !picture.is_empty() && unet_calls(scheduler, steps as usize, Some(strength)) == 0 {
+                let message = format!(
+                    "`strength` is `{strength}` and `steps` is `{steps}`: {scheduler} would do int({steps} × \
+                     {strength}) = 0 steps; allowed: at least 1"
+                );
+                let least = (1.0 / strength).ceil();
+                let help = match strength > 0.0 && least <= 1000.0 {
+                    true => format!("use {least} steps or more, or a larger strength"),
+                    false => "use a larger strength".to_owned(),
+                };
+                let given = self.grid.value("strength", &at);
+                problems.add(place(given.and_then(|given| given.at.as_ref()), message).help(help));
+            }
+        }
+    }
+
+    /// Axes that the experiment gives and no cell can feel.
+    pub fn idle(&self, notes: &mut Vec<String>, problems: &mut Problems) {
+        if self.grid.values("init_image").iter().any(|given| given.value.as_text() != Some("")) {
+            return;
+        }
+        for name in ["strength", "fit"] {
+            let Some((axis, _)) = self.grid.axis_of(name) else { continue };
+            let at = &self.grid.axes[axis].at;
+            let message = format!("`{name}` does nothing without `init_image`");
+            if at.layer() >= 0 {
+                problems.add(Problem::at(at, message).label("nobody uses it").help(format!(
+                    "give `init_image` at the top of the file, or take `{name}` out of the axes"
+                )));
+            } else {
+                notes.push(message);
+            }
+        }
+    }
+}
+
+fn coordinates(sizes: &[usize], mut position: usize) -> Vec<usize> {
+    let mut coordinates = vec![0; sizes.len()];
+    for (coordinate, size) in coordinates.iter_mut().zip(sizes).rev() {
+        *coordinate = position % size;
+        position /= size;
+    }
+    coordinates
+}
+
+fn place(at: Option<&At>, message: String) -> Problem {
+    match at {
+        Some(at) => Problem::at(at, message),
+        None => Problem::nowhere(message),
+    }
+}
+
+fn unknown(error: WorldError, at: Option<&At>) -> Problem {
+    place(at, error.message).hint(error.help)
+}

@@ -1,0 +1,90 @@
+//! The chain of files that `extends` makes, read from the experiment file down to the one that extends nothing.
+
+use crate::layer::Layer;
+use crate::place::{At, Origin, folder_of};
+use crate::problem::{PlanError, Problem, Problems};
+use crate::{nearest, tree};
+use std::path::{Path, PathBuf};
+
+/// The files of an experiment.
+pub(crate) struct Chain {
+    /// What they say; the farthest ancestor comes first, the experiment file last.
+    pub layers: Vec<Layer>,
+    /// The folder that paths are seen from: the experiment file's own unless it names another.
+    pub folder: PathBuf,
+}
+
+/// Reads the experiment file and everything it extends.
+pub(crate) fn read_chain(file: &Path) -> Result<Chain, PlanError> {
+    let mut layers = Vec::new();
+    let mut start = None;
+    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut next = Some((file.to_owned(), file.to_string_lossy().replace('\\', "/"), String::new(), None));
+    let mut depth = 0;
+    while let Some((path, name, prefix, from)) = next.take() {
+        let text = read(&path, &name, from.as_ref())?;
+        let identity = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if seen.contains(&identity) {
+            let message = format!("`extends` goes round in a circle: {name} is in the chain already");
+            return Err(place(from.as_ref(), message).label("extends an ancestor of itself").into());
+        }
+        seen.push(identity);
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        let (origin, entries) = tree::parse(Origin::new(&name, text, &folder, &prefix, depth))?;
+        let start = start.get_or_insert_with(|| origin.folder.clone());
+        let mut problems = Problems::default();
+        let layer = Layer::read(entries, &mut problems);
+        problems.settle()?;
+        if let Some(node) = &layer.extends
+            && let Some(written) = node.text()
+        {
+            let seen = origin.seen(written);
+            let name = start.join(&seen).to_string_lossy().replace('\\', "/");
+            next =
+                Some((origin.folder.join(written), name, folder_of(&seen).to_owned(), Some(node.at.clone())));
+        }
+        layers.push(layer);
+        depth -= 1;
+    }
+    layers.reverse();
+    Ok(Chain { layers, folder: start.unwrap_or_default() })
+}
+
+fn read(path: &Path, name: &str, from: Option<&At>) -> Result<String, Problem> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let reason = reason(&error);
+        place(from, format!("cannot read the experiment file {name}: {reason}"))
+            .help("allowed: a TOML file in UTF-8")
+            .hint(neighbour(path))
+    })
+}
+
+/// Why a file could not be read, in words.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn place(from: Option<&At>, message: String) -> Problem {
+    match from {
+        Some(at) => Problem::at(at, message),
+        None => Problem::nowhere(message),
+    }
+}
+
+/// The file of the same folder whose name is nearest.
+fn neighbour(path: &Path) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml") && name != wanted)
+        .collect();
+    names.sort();
+    nearest::did_you_mean(wanted, names.iter().map(String::as_str))
+}

@@ -1,0 +1,261 @@
+//! The grid before it is a plan: every value read, and the place where each was written still known.
+
+use crate::axis::{self, Point};
+use crate::layer::{Form, Layer, WrittenAxis};
+use crate::place::At;
+use crate::problem::{PlanError, Problem, Problems};
+use crate::tree::Entry;
+use crate::values;
+use maquette_core::{Dtype, SETTINGS, Setting, Value};
+
+/// A grid may have this many positions; larger ones were not meant.
+pub(crate) const MOST_POSITIONS: usize = 50_000_000;
+
+/// Every value of an experiment.
+#[derive(Debug)]
+pub(crate) struct Grid {
+    /// In the order of [`SETTINGS`], defaults included.
+    pub settings: Vec<Given>,
+    pub vars: Vec<Given>,
+    pub axes: Vec<GridAxis>,
+}
+
+/// A name with its value.
+#[derive(Debug, Clone)]
+pub(crate) struct Given {
+    pub name: String,
+    pub value: Value,
+    /// Where it was written; `None` for a default.
+    pub at: Option<At>,
+}
+
+/// One dimension.
+#[derive(Debug)]
+pub(crate) struct GridAxis {
+    pub name: String,
+    pub at: At,
+    pub zip: bool,
+    pub positions: Vec<Position>,
+    /// The name whose seeds are still to be drawn.
+    pub random: Vec<String>,
+}
+
+/// One position on an axis.
+#[derive(Debug)]
+pub(crate) struct Position {
+    /// The label that the file gives it.
+    pub label: Option<String>,
+    pub set: Vec<Given>,
+}
+
+impl GridAxis {
+    /// The names it sets; every position sets the same ones in the same order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.positions.first().into_iter().flat_map(|position| &position.set).map(|given| given.name.as_str())
+    }
+}
+
+impl Grid {
+    /// Reads every value. The defaults of settings are here and nowhere else.
+    pub fn read(layer: &Layer, auto: Dtype, problems: &mut Problems) -> Result<Grid, PlanError> {
+        let mut axes = Vec::new();
+        for axis in &layer.axes {
+            axes.extend(match &axis.form {
+                Form::Sweep(node) => sweep(axis, node, problems),
+                Form::Zip(columns) => zip(axis, columns, problems),
+            });
+        }
+        let given = |entry: &Entry| {
+            let value = values::read(&entry.key, &entry.node)?;
+            Ok(Given { name: entry.key.clone(), value, at: Some(entry.at.clone()) })
+        };
+        let vars = layer.vars.iter().filter_map(|entry| problems.keep(given(entry))).collect();
+        let mut settings = Vec::new();
+        for setting in SETTINGS {
+            let written = layer.settings.iter().find(|entry| entry.key == setting.name);
+            settings.extend(match written {
+                // The place of the value, not of the key: it is the value that may turn out wrong.
+                Some(entry) => problems
+                    .keep(given(entry))
+                    .map(|given| Given { at: Some(entry.node.at.clone()), ..given }),
+                None => {
+                    default(setting).map(|value| Given { name: setting.name.to_owned(), value, at: None })
+                }
+            });
+        }
+        let mut grid = Grid { settings, vars, axes };
+        grid.resolve_dtype(auto);
+        unique(&grid.axes, problems);
+        problems.settle()?;
+        Ok(grid)
+    }
+
+    /// `auto` means what the device of this run takes; it never reaches a plan.
+    fn resolve_dtype(&mut self, auto: Dtype) {
+        let swept = self.axes.iter_mut().flat_map(|axis| &mut axis.positions);
+        let swept = swept.flat_map(|position| &mut position.set);
+        for given in self.settings.iter_mut().chain(swept) {
+            if given.name == "dtype" && given.value.as_text() == Some("auto") {
+                given.value = auto.word().into();
+            }
+        }
+    }
+
+    /// How many positions each axis has.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.axes.iter().map(|axis| axis.positions.len()).collect()
+    }
+
+    /// The axis that sets a name, and which of its entries it is.
+    pub fn axis_of(&self, name: &str) -> Option<(usize, usize)> {
+        let mut axes = self.axes.iter().enumerate();
+        axes.find_map(|(nth, axis)| axis.names().position(|known| known == name).map(|slot| (nth, slot)))
+    }
+
+    /// The value of a setting or var that no axis sets.
+    pub fn constant(&self, name: &str) -> Option<&Given> {
+        self.settings.iter().chain(&self.vars).find(|given| given.name == name)
+    }
+
+    /// What a name stands for at some coordinates.
+    pub fn value(&self, name: &str, coordinates: &[usize]) -> Option<&Given> {
+        match self.axis_of(name) {
+            Some((axis, slot)) => Some(&self.axes[axis].positions[coordinates[axis]].set[slot]),
+            None => self.constant(name),
+        }
+    }
+
+    /// Every value that a name takes somewhere in the grid.
+    pub fn values(&self, name: &str) -> Vec<&Given> {
+        match self.axis_of(name) {
+            Some((axis, slot)) => {
+                self.axes[axis].positions.iter().map(|position| &position.set[slot]).collect()
+            }
+            None => self.constant(name).into_iter().collect(),
+        }
+    }
+}
+
+/// What a setting is where the file is silent; `None` where the model says, or where nothing is a value.
+fn default(setting: &Setting) -> Option<Value> {
+    Some(match setting.name {
+        "model" => "sketchbook".into(),
+        "prompt" | "negative_prompt" => "".into(),
+        "fit" => "crop".into(),
+        "strength" => 0.8.into(),
+        "seed" => 0.into(),
+        "steps" => 50.into(),
+        "guidance_scale" => 7.5.into(),
+        "clip_skip" => 0.into(),
+        "dtype" => "auto".into(),
+        _ => return None,
+    })
+}
+
+fn sweep(axis: &WrittenAxis, node: &crate::tree::Node, problems: &mut Problems) -> Option<GridAxis> {
+    let points = axis::read(&axis.name, node, problems)?;
+    let position = |Point { label, value, at }: Point| Position {
+        label,
+        set: vec![Given { name: axis.name.clone(), value, at: Some(at) }],
+    };
+    Some(GridAxis {
+        name: axis.name.clone(),
+        at: axis.at.clone(),
+        zip: false,
+        random: if points.random { vec![axis.name.clone()] } else { Vec::new() },
+        positions: points.points.into_iter().map(position).collect(),
+    })
+}
+
+fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option<GridAxis> {
+    let name = &axis.name;
+    if Setting::named(name).is_some() {
+        let message = format!("the zip `{name}` has the name of a setting");
+        problems.add(Problem::at(&axis.at, message).help("give the block a name of its own"));
+    }
+    let mut read: Vec<(&Entry, axis::Points)> = Vec::new();
+    for column in columns.iter().filter(|column| column.key != "label") {
+        if crate::layer::KEYS.contains(&column.key.as_str()) {
+            problems.add(crate::layer::misplaced(column, &format!("zip.{name}")));
+            continue;
+        }
+        read.extend(axis::read(&column.key, &column.node, problems).map(|points| (column, points)));
+    }
+    let labels = match columns.iter().find(|column| column.key == "label") {
+        None => None,
+        Some(column) => Some((column, problems.keep(label_column(column))?)),
+    };
+    let Some((first, points)) = read.first() else {
+        problems.add(
+            Problem::at(&axis.at, format!("the zip `{name}` has no columns"))
+                .help("write columns of equal length below it, such as `steps = [50, 20]`"),
+        );
+        return None;
+    };
+    let length = points.points.len();
+    let lengths = read.iter().map(|(column, points)| (*column, points.points.len()));
+    let lengths = lengths.chain(labels.iter().map(|(column, labels)| (*column, labels.len())));
+    for (column, len) in lengths {
+        if len != length {
+            let message = format!("`{}` has {len} values and `{}` has {length}", column.key, first.key);
+            problems.add(
+                Problem::at(&column.node.at, message).label(format!("{len} values")).help(format!(
+                    "the columns of [zip.{name}] go together row by row: give them equal length"
+                )),
+            );
+            return None;
+        }
+    }
+    let random = read.iter().filter(|(_, points)| points.random).map(|(column, _)| column.key.clone());
+    let random = random.collect();
+    let mut positions: Vec<Position> = (0..length)
+        .map(|row| Position {
+            label: labels.as_ref().map(|(_, labels)| labels[row].clone()),
+            set: Vec::new(),
+        })
+        .collect();
+    for (column, points) in read {
+        for (position, point) in positions.iter_mut().zip(points.points) {
+            position.set.push(Given { name: column.key.clone(), value: point.value, at: Some(point.at) });
+        }
+    }
+    Some(GridAxis { name: name.clone(), at: axis.at.clone(), zip: true, positions, random })
+}
+
+fn label_column(column: &Entry) -> Result<Vec<String>, Problem> {
+    match &column.node.data {
+        crate::tree::Data::List(nodes) => nodes.iter().map(axis::label).collect(),
+        _ => Err(Problem::at(
+            &column.node.at,
+            format!("`label` is {}; allowed: a list of text", column.node.what()),
+        )),
+    }
+}
+
+/// Every name is set by one axis, every axis has a name of its own, and the grid has a reasonable size.
+fn unique(axes: &[GridAxis], problems: &mut Problems) {
+    let mut taken: Vec<(&str, &GridAxis)> = Vec::new();
+    for axis in axes {
+        // A zip may have the name of one of its columns: both are the same axis.
+        let own = (axis.zip && axis.names().all(|name| name != axis.name)).then_some(axis.name.as_str());
+        for name in axis.names().chain(own) {
+            match taken.iter().find(|(known, _)| *known == name) {
+                Some((_, other)) => problems.add(
+                    Problem::at(
+                        &axis.at,
+                        format!("two axes are about `{name}`: `{}` and `{}`", other.name, axis.name),
+                    )
+                    .help("a name belongs to one axis: take it out of one of them"),
+                ),
+                None => taken.push((name, axis)),
+            }
+        }
+    }
+    let size = axes.iter().try_fold(1usize, |size, axis| size.checked_mul(axis.positions.len()));
+    if size.is_none_or(|size| size > MOST_POSITIONS) {
+        let sizes: Vec<String> =
+            axes.iter().map(|axis| format!("{} ({})", axis.name, axis.positions.len())).collect();
+        let message = format!("the grid has more than {MOST_POSITIONS} positions: {}", sizes.join(" × "));
+        problems.add(Problem::nowhere(message).help("make an axis shorter, or bind two together with [zip]"));
+    }
+}

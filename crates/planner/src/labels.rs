@@ -1,0 +1,106 @@
+//! What a sheet calls each position of an axis.
+//!
+//! The file's own label first. Otherwise the value itself: a file by its name without folder and ending where that
+//! tells them apart, long texts without the words they all begin or end with, and a zip by those of its columns that
+//! vary.
+
+use crate::grid::GridAxis;
+use maquette_core::{Kind, Setting, Value};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Texts longer than this, in characters, lose the words they share.
+const LONG: usize = 40;
+
+/// The labels of an axis, one for each position.
+pub(crate) fn labels(axis: &GridAxis) -> Vec<String> {
+    let names: Vec<&str> = axis.names().collect();
+    let columns: Vec<Vec<String>> = (0..names.len())
+        .map(|slot| {
+            let values = axis.positions.iter().map(|position| &position.set[slot].value);
+            column(names[slot], &values.collect::<Vec<_>>())
+        })
+        .collect();
+    let varies = |column: &&Vec<String>| column.iter().any(|label| *label != column[0]);
+    let telling: Vec<&Vec<String>> = match columns.iter().filter(varies).collect::<Vec<_>>() {
+        none if none.is_empty() => columns.iter().collect(),
+        some => some,
+    };
+    let label = |row: usize| telling.iter().map(|column| column[row].as_str()).collect::<Vec<_>>().join(", ");
+    let rows = axis.positions.iter().enumerate();
+    rows.map(|(row, position)| position.label.clone().unwrap_or_else(|| label(row))).collect()
+}
+
+fn column(name: &str, values: &[&Value]) -> Vec<String> {
+    let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
+    let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
+    let short = if path { texts.iter().map(|text| stem(text)).collect() } else { trimmed(&texts) };
+    let short = if tells_apart(&texts, &short) { short } else { texts };
+    let empty = if path { "none" } else { "(empty)" };
+    short.into_iter().map(|text| if text.is_empty() { empty.to_owned() } else { text }).collect()
+}
+
+fn stem(path: &str) -> String {
+    Path::new(path).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// Whether different texts have different short forms.
+fn tells_apart(texts: &[String], short: &[String]) -> bool {
+    let texts: BTreeSet<&String> = texts.iter().collect();
+    let short: BTreeSet<&String> = short.iter().collect();
+    texts.len() == short.len()
+}
+
+/// Long texts without the words that all of them begin with, and end with; `…` stands for those.
+fn trimmed(texts: &[String]) -> Vec<String> {
+    let different: BTreeSet<&String> = texts.iter().collect();
+    if different.len() < 2 || texts.iter().all(|text| text.chars().count() <= LONG) {
+        return texts.to_vec();
+    }
+    let words: Vec<Vec<&str>> = texts.iter().map(|text| text.split(' ').collect()).collect();
+    let shortest = words.iter().map(Vec::len).min().unwrap_or(0);
+    let same = |word: &dyn Fn(&Vec<&'_ str>) -> String| {
+        let first = word(&words[0]);
+        words.iter().all(|other| word(other) == first)
+    };
+    let begin = (0..shortest).take_while(|&at| same(&|words| words[at].to_owned())).count();
+    let end =
+        (0..shortest - begin).take_while(|&at| same(&|words| words[words.len() - 1 - at].to_owned())).count();
+    let short = |words: &Vec<&str>| {
+        let middle = words[begin..words.len() - end].join(" ");
+        let (left, right) = (if begin > 0 { "… " } else { "" }, if end > 0 { " …" } else { "" });
+        if middle.is_empty() { words.join(" ") } else { format!("{left}{middle}{right}") }
+    };
+    words.iter().map(short).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str, texts: &[&str], expected: &[&str]) {
+        let values: Vec<Value> = texts.iter().map(|text| Value::from(*text)).collect();
+        assert_eq!(column(name, &values.iter().collect::<Vec<_>>()), expected);
+    }
+
+    #[test]
+    fn a_label_is_the_shortest_text_that_tells_apart() {
+        check("artist", &["Alphonse Mucha", "Edvard Munch"], &["Alphonse Mucha", "Edvard Munch"]);
+        check("init_image", &["photos/me.jpg", "photos/you.png", ""], &["me", "you", "none"]);
+        check("init_image", &["a/me.jpg", "b/me.jpg"], &["a/me.jpg", "b/me.jpg"]);
+        check("artist", &["", "Mucha"], &["(empty)", "Mucha"]);
+        check(
+            "prompt",
+            &[
+                "portrait of a bearded man among leaves, by Mucha, oil",
+                "portrait of a bearded man among leaves, by Munch, oil",
+            ],
+            &["… Mucha, …", "… Munch, …"],
+        );
+        check(
+            "prompt",
+            &["a word that is repeated as often as it can be", "a word"],
+            &["a word that is repeated as often as it can be", "a word"],
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! What one file, or one option of the command line, says: keys sorted by what they are, values not yet read.
+
+use crate::nearest::{did_you_mean, list};
+use crate::place::At;
+use crate::problem::{Problem, Problems};
+use crate::tree::{Data, Entry, Node};
+use maquette_core::{SETTINGS, Setting};
+
+/// The top-level keys that are no settings.
+pub(crate) const KEYS: &[&str] =
+    &["title", "extends", "folder", "vars", "sweep", "zip", "exclude", "only", "sheet"];
+
+/// The keys of `[sheet]`.
+pub(crate) const SHEET_KEYS: &[&str] = &["rows", "columns", "cell", "max"];
+
+/// What one file says.
+#[derive(Debug, Default)]
+pub(crate) struct Layer {
+    pub extends: Option<Node>,
+    pub title: Option<Node>,
+    pub settings: Vec<Entry>,
+    pub vars: Vec<Entry>,
+    /// In the file's order, sweeps and zips as they come.
+    pub axes: Vec<WrittenAxis>,
+    pub exclude: Option<Vec<Node>>,
+    pub only: Option<Vec<Node>>,
+    pub sheet: Vec<Entry>,
+}
+
+/// An axis as written.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenAxis {
+    pub name: String,
+    /// Where its name stands.
+    pub at: At,
+    pub form: Form,
+}
+
+/// The two ways to write an axis.
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// A key of `[sweep]`.
+    Sweep(Node),
+    /// A block `[zip.name]`: its columns.
+    Zip(Vec<Entry>),
+}
+
+impl Layer {
+    /// Sorts the keys of a file.
+    pub fn read(entries: Vec<Entry>, problems: &mut Problems) -> Layer {
+        let mut layer = Layer::default();
+        for entry in entries {
+            match entry.key.as_str() {
+                "extends" => layer.extends = problems.keep(text(&entry)),
+                "title" => layer.title = problems.keep(text(&entry)),
+                "folder" => {
+                    problems.keep(text(&entry));
+                }
+                "vars" => layer.vars = table(entry, problems, var),
+                "sheet" => layer.sheet = table(entry, problems, sheet_key),
+                "sweep" => {
+                    let sweeps = table(entry, problems, sweep);
+                    layer.axes.extend(sweeps.into_iter().map(|entry| WrittenAxis {
+                        name: entry.key,
+                        at: entry.at,
+                        form: Form::Sweep(entry.node),
+                    }));
+                }
+                "zip" => {
+                    let blocks = table(entry, problems, zip);
+                    layer.axes.extend(blocks.into_iter().filter_map(|block| match block.node.data {
+                        Data::Table(columns) => {
+                            Some(WrittenAxis { name: block.key, at: block.at, form: Form::Zip(columns) })
+                        }
+                        _ => None,
+                    }));
+                }
+                "exclude" => layer.exclude = problems.keep(blocks(entry)),
+                "only" => layer.only = problems.keep(blocks(entry)),
+                name if Setting::named(name).is_some() => layer.settings.push(entry),
+                _ => problems.add(unknown(&entry)),
+            }
+        }
+        // Sweeps and zips may alternate in the file: where a name stands is its rank.
+        layer.axes.sort_by_key(|axis| axis.at.span.start);
+        layer
+    }
+}
+
+fn unknown(entry: &Entry) -> Problem {
+    let words = SETTINGS.iter().map(|setting| setting.name).chain(KEYS.iter().copied());
+    let mut problem = Problem::at(&entry.at, format!("`{}` is no key of an experiment", entry.key));
+    problem = problem.label("unknown key").help(format!(
+        "allowed: the settings {}, and {}",
+        list(SETTINGS.iter().map(|setting| setting.name)),
+        list(KEYS.iter().copied())
+    ));
+    problem.hint(did_you_mean(&entry.key, words))
+}
+
+/// The entry's node, which must be text.
+fn text(entry: &Entry) -> Result<Node, Problem> {
+    match entry.node.text() {
+        Some(_) => Ok(entry.node.clone()),
+        None => {
+            let message = format!("`{}` is {}; allowed: text", entry.key, entry.node.what());
+            Err(Problem::at(&entry.node.at, message))
+        }
+    }
+}
+
+/// The entries of a table, each checked by `check`; what fails is left out.
+fn table(entry: Entry, problems: &mut Problems, check: fn(&Entry) -> Result<(), Problem>) -> Vec<Entry> {
+    match entry.node.data {
+        Data::Table(entries) => {
+            entries.into_iter().filter(|entry| problems.keep(check(entry)).is_some()).collect()
+        }
+        _ => {
+            let message = format!("`{}` is {}; allowed: a table", entry.key, entry.node.what());
+            let help = format!("write `[{}]` on a line of its own and the keys below it", entry.key);
+            problems.add(Problem::at(&entry.node.at, message).help(help));
+            Vec::new()
+        }
+    }
+}
+
+/// The tables of `[[exclude]]` or `[[only]]`; their keys are read when the axes are known.
+fn blocks(entry: Entry) -> Result<Vec<Node>, Problem> {
+    let key = &entry.key;
+    match entry.node.data {
+        Data::List(nodes) if nodes.iter().all(|node| node.table().is_some()) => Ok(nodes),
+        _ => Err(Problem::at(&entry.at, format!("`{key}` is no list of tables"))
+            .help(format!("write `[[{key}]]` with two brackets on a line of its own, once for each rule"))),
+    }
+}
+
+fn var(entry: &Entry) -> Result<(), Problem> {
+    let key = &entry.key;
+    if is_top_level(key) {
+        return Err(misplaced(entry, "vars"));
+    }
+    if entry.node.scalar().is_none() {
+        let message = format!("`{key}` in [vars] is {}; allowed: text or a number", entry.node.what());
+        return Err(Problem::at(&entry.node.at, message)
+            .help("a word with several values belongs under [sweep]".to_owned()));
+    }
+    Ok(())
+}
+
+fn sheet_key(entry: &Entry) -> Result<(), Problem> {
+    if SHEET_KEYS.contains(&entry.key.as_str()) {
+        return Ok(());
+    }
+    if is_top_level(&entry.key) {
+        return Err(misplaced(entry, "sheet"));
+    }
+    Err(Problem::at(&entry.at, format!("`{}` is no key of [sheet]", entry.key))
+        .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
+        .hint(did_you_mean(&entry.key, SHEET_KEYS.iter().copied())))
+}
+
+fn sweep(entry: &Entry) -> Result<(), Problem> {
+    let key = &entry.key;
+    if KEYS.contains(&key.as_str()) {
+        return Err(misplaced(entry, "sweep"));
+    }
+    if entry.node.scalar().is_none() {
+        return Ok(());
+    }
+    let value = entry.node.at.text();
+    let problem =
+        Problem::at(&entry.node.at, format!("the axis `{key}` is {}, not a list", entry.node.what()));
+    Err(match Setting::named(key) {
+        Some(_) => problem.label("a single value").help(format!(
+            "everything below [sweep] belongs to it: to give `{key}` one value, move this line above the first \
+             [table]; to sweep it, write a list: `{key} = [{value}]`"
+        )),
+        None => problem.label("a single value").help(format!(
+            "to give `{{{key}}}` one value, move this line into [vars]; to sweep it, write a list: \
+             `{key} = [{value}]`"
+        )),
+    })
+}
+
+fn zip(entry: &Entry) -> Result<(), Problem> {
+    if entry.node.table().is_some() {
+        return Ok(());
+    }
+    if is_top_level(&entry.key) && entry.node.scalar().is_some() {
+        return Err(misplaced(entry, "zip"));
+    }
+    let message = format!("`{}` in [zip] is {}; allowed: a table of columns", entry.key, entry.node.what());
+    Err(Problem::at(&entry.at, message)
+        .help("a zip has a name of its own: write `[zip.sampling]`, and below it columns of equal length"))
+}
+
+pub(crate) fn is_top_level(key: &str) -> bool {
+    KEYS.contains(&key) || Setting::named(key).is_some()
+}
+
+/// A key that slipped below a table's header.
+pub(crate) fn misplaced(entry: &Entry, table: &str) -> Problem {
+    Problem::at(
+        &entry.at,
+        format!("`{}` stands below [{table}] and belongs to the top of the file", entry.key),
+    )
+    .label(format!("read as a key of [{table}]"))
+    .help("everything below a [table] line belongs to that table: move this line above the first one")
+}

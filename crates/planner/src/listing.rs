@@ -1,0 +1,74 @@
+//! Values that lie outside the experiment file: the lines of a text file, the files that a pattern names.
+
+use crate::axis::Point;
+use crate::extends::reason;
+use crate::place::{At, Origin, folder_of};
+use crate::problem::Problem;
+use crate::values;
+use maquette_core::{Setting, Value};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One value per line; blank lines and lines that begin with `#` are skipped.
+pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<Point>, Problem> {
+    let path = at.origin.folder.join(written);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Problem::at(at, format!("cannot read {}: {}", path.display(), reason(&error)))
+            .help("allowed: a text file in UTF-8 with one value per line, relative to the file that names it")
+    })?;
+    let seen = at.origin.seen(written);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let origin = Origin::new(&path.to_string_lossy(), text, folder, folder_of(&seen), at.layer());
+    let origin = Arc::new(origin);
+    let mut points = Vec::new();
+    let mut start = 0;
+    for line in origin.text().split_inclusive('\n') {
+        let words = line.trim_start_matches('\u{feff}').trim();
+        if !words.is_empty() && !words.starts_with('#') {
+            let from = start + line.find(words).unwrap_or(0);
+            let at = At { origin: Arc::clone(&origin), span: from..from + words.len() };
+            points.push(Point { label: None, value: values::from_words(name, words, &at)?, at });
+        }
+        start += line.len();
+    }
+    if points.is_empty() {
+        return Err(Problem::at(at, format!("{} holds no value", path.display()))
+            .help("allowed: one value per line; blank lines and lines that begin with # are skipped"));
+    }
+    Ok(points)
+}
+
+/// The files that a pattern such as `photos/*.jpg` names, by name.
+pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<Point>, Problem> {
+    let folder = &at.origin.folder;
+    let wrong = |message: String| {
+        Problem::at(at, message)
+            .help("`*` stands for any letters, `?` for one, `**` for any folders; relative to the file that names it")
+    };
+    let whole = match Path::new(pattern).is_absolute() || folder.as_os_str().is_empty() {
+        true => pattern.to_owned(),
+        false => format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy())),
+    };
+    let paths =
+        glob::glob(&whole).map_err(|error| wrong(format!("`{pattern}` is no pattern: {}", error.msg)))?;
+    let mut found = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| wrong(format!("cannot look for `{pattern}`: {error}")))?;
+        if path.is_file() {
+            let written = path.strip_prefix(folder).unwrap_or(&path);
+            let Some(written) = written.to_str() else {
+                return Err(wrong(format!("the file name {} is not UTF-8", path.display())));
+            };
+            found.push(written.replace('\\', "/"));
+        }
+    }
+    if found.is_empty() {
+        return Err(wrong(format!("no file matches `{pattern}`")));
+    }
+    found.sort();
+    let value = |path: String| match Setting::named(name) {
+        Some(setting) => values::fit(setting, Value::Text(path), at),
+        None => Ok(Value::Text(at.origin.seen(&path))),
+    };
+    found.into_iter().map(|path| Ok(Point { label: None, value: value(path)?, at: at.clone() })).collect()
+}

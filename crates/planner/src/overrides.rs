@@ -1,0 +1,176 @@
+//! The command line's say: `--set`, `--sweep`, `--only`, `--dtype`, each a layer over the file.
+
+use crate::layer::{Form, KEYS, Layer, WrittenAxis, is_top_level};
+use crate::place::{At, Origin};
+use crate::problem::{Problem, Problems};
+use crate::tree::{Data, Entry, Node, parse_value};
+use maquette_core::{Dtype, Kind, Setting};
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+/// What the command line says over the file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// `--set`: `steps=30`, `prompt=a cat`, `vars.subject=a cat` or `subject=a cat`.
+    pub set: Vec<String>,
+    /// `--sweep`: `seed=1,2`, `seed={from=1,to=4,step=1}` or `artist=["A","B"]`.
+    pub sweep: Vec<String>,
+    /// `--only`: `artist=Edvard Munch`. Different names must all match; the same name twice means either.
+    pub only: Vec<String>,
+    /// `--dtype`.
+    pub dtype: Option<Dtype>,
+}
+
+/// Reads the options. They are layers above the file, in the order given, and the entries of `--only`.
+pub(crate) fn read(
+    overrides: &Overrides,
+    folder: &Path,
+    problems: &mut Problems,
+) -> (Vec<Layer>, Vec<Entry>) {
+    // Paths on the command line start where the person is; this is how that looks from the experiment's folder.
+    let prefix = way_back(folder);
+    let mut layer = 0;
+    let mut origin = |option: &str, text: &str| {
+        layer += 1;
+        Arc::new(Origin::new(option, text.to_owned(), Path::new(""), &prefix, layer))
+    };
+    let mut layers = Vec::new();
+    for text in &overrides.set {
+        layers.extend(problems.keep(set(&origin(&format!("--set {text}"), text))));
+    }
+    for text in &overrides.sweep {
+        layers.extend(problems.keep(sweep(&origin(&format!("--sweep {text}"), text))));
+    }
+    if let Some(dtype) = overrides.dtype {
+        let text = format!("dtype={dtype}");
+        layers.extend(problems.keep(set(&origin(&format!("--dtype {dtype}"), &text))));
+    }
+    let only = overrides.only.iter();
+    let only = only.filter_map(|text| problems.keep(only_entry(&origin(&format!("--only {text}"), text))));
+    (layers, only.collect())
+}
+
+/// How to reach the current folder from another one.
+fn way_back(folder: &Path) -> String {
+    let plain = folder.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if plain {
+        let up = folder.components().filter(|part| matches!(part, Component::Normal(_)));
+        return up.map(|_| "..").collect::<Vec<_>>().join("/");
+    }
+    let here = std::env::current_dir().unwrap_or_default();
+    here.to_string_lossy().replace('\\', "/")
+}
+
+/// The name and the value of `name=value`, with the value's offset.
+fn split(origin: &Arc<Origin>) -> Result<(String, At, usize, &str), Problem> {
+    let text = origin.text();
+    let Some((name, value)) = text.split_once('=') else {
+        let message = format!("`{}` has no value", origin.name());
+        return Err(Problem::at(&At::whole(origin), message).help("allowed: NAME=VALUE".to_owned()));
+    };
+    let at = At { origin: Arc::clone(origin), span: 0..name.len() };
+    let offset = name.len() + 1;
+    Ok((name.trim().to_owned(), at, offset, value))
+}
+
+fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
+    let (name, at, offset, value) = split(origin)?;
+    let (table, key) = match name.split_once('.') {
+        Some(("vars", key)) => (Some("vars"), key.to_owned()),
+        Some(("sheet", key)) => (Some("sheet"), key.to_owned()),
+        Some(_) => {
+            let message = format!("`{name}` cannot be set");
+            return Err(Problem::at(&at, message)
+                .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
+        }
+        None => (None, name),
+    };
+    let wants_text = key == "title"
+        || Setting::named(&key).is_some_and(|setting| matches!(setting.kind, Kind::Text | Kind::Path));
+    let node = scalar(origin, offset, value, wants_text);
+    if node.scalar().is_none() {
+        let message = format!("`{}` gives {}; allowed: one value", origin.name(), node.what());
+        return Err(Problem::at(&node.at, message).help("use --sweep for several values".to_owned()));
+    }
+    let entry = Entry { key, at, node };
+    let mut layer = Layer::default();
+    match (table, entry.key.as_str()) {
+        (Some("sheet"), _) => layer.sheet.push(entry),
+        (None, "title") => layer.title = Some(entry.node),
+        (None, name) if Setting::named(name).is_some() => layer.settings.push(entry),
+        (None, name) if KEYS.contains(&name) => {
+            let message = format!("`{name}` cannot be set on the command line");
+            return Err(Problem::at(&entry.at, message)
+                .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
+        }
+        (_, name) if is_top_level(name) => {
+            let message = format!("`{name}` is a setting, not a word for a placeholder");
+            return Err(Problem::at(&entry.at, message).help(format!("write --set {name}=...")));
+        }
+        _ => layer.vars.push(entry),
+    }
+    Ok(layer)
+}
+
+fn sweep(origin: &Arc<Origin>) -> Result<Layer, Problem> {
+    let (name, at, offset, value) = split(origin)?;
+    if KEYS.contains(&name.as_str()) || name.is_empty() {
+        let problem = Problem::at(&at, format!("`{name}` cannot be swept"));
+        return Err(problem.help("allowed: a setting or a placeholder"));
+    }
+    let whole =
+        parse_value(origin, offset, value).filter(|node| matches!(node.data, Data::List(_) | Data::Table(_)));
+    let node = match whole {
+        Some(node) => node,
+        None => list(origin, offset, value, &name),
+    };
+    let axis = WrittenAxis { name, at, form: Form::Sweep(node) };
+    Ok(Layer { axes: vec![axis], ..Layer::default() })
+}
+
+fn only_entry(origin: &Arc<Origin>) -> Result<Entry, Problem> {
+    let (key, at, offset, value) = split(origin)?;
+    let node = scalar(origin, offset, value, false);
+    let plain = |node: &Node| node.scalar().is_some();
+    let fits = match &node.data {
+        Data::List(nodes) => nodes.iter().all(plain),
+        _ => plain(&node),
+    };
+    if !fits {
+        let message =
+            format!("`{}` gives {}; allowed: a value or a list of values", origin.name(), node.what());
+        return Err(Problem::at(&node.at, message));
+    }
+    Ok(Entry { key, at, node })
+}
+
+/// A value as TOML has it; words that are no TOML stand for themselves, and so does all text where text is wanted.
+fn scalar(origin: &Arc<Origin>, offset: usize, value: &str, wants_text: bool) -> Node {
+    let parsed = parse_value(origin, offset, value);
+    match parsed {
+        Some(node) if !wants_text || node.text().is_some() => node,
+        _ => Node {
+            at: At { origin: Arc::clone(origin), span: offset..offset + value.len() },
+            data: Data::Text(value.to_owned()),
+        },
+    }
+}
+
+/// `1,2` as a list: the one place where commas separate values.
+fn list(origin: &Arc<Origin>, offset: usize, value: &str, name: &str) -> Node {
+    let at = At { origin: Arc::clone(origin), span: offset..offset + value.len() };
+    // Quoted values may hold commas: TOML itself knows best where they end.
+    if let Some(Node { data: Data::List(nodes), .. }) = parse_value(origin, offset - 1, &format!("[{value}]"))
+    {
+        return Node { at, data: Data::List(nodes) };
+    }
+    let wants_text = Setting::named(name).is_some_and(|s| matches!(s.kind, Kind::Text | Kind::Path));
+    let mut nodes = Vec::new();
+    let mut start = 0;
+    for part in value.split(',') {
+        let blank = part.len() - part.trim_start().len();
+        nodes.push(scalar(origin, offset + start + blank, part.trim(), wants_text));
+        start += part.len() + 1;
+    }
+    Node { at, data: Data::List(nodes) }
+}

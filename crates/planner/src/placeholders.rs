@@ -1,0 +1,122 @@
+//! Who fills which `{placeholder}`, and which vars and axes nobody uses.
+//!
+//! Vars and axes that the experiment file or the command line gives must be used. Inherited ones need not be: a file
+//! that extends another may well leave a word out of its prompt.
+
+use crate::grid::Grid;
+use crate::nearest::{did_you_mean, list};
+use crate::place::At;
+use crate::problem::{Problem, Problems};
+use crate::values::TEMPLATES;
+use maquette_core::{SETTINGS, Setting, Template};
+use std::collections::BTreeSet;
+
+/// Checks both directions; inherited vars and axes that nobody uses are left out, axes with a note.
+pub(crate) fn check(
+    grid: &mut Grid,
+    dropped: &mut Vec<String>,
+    notes: &mut Vec<String>,
+    problems: &mut Problems,
+) {
+    let used = used(grid, problems);
+    grid.vars.retain(|var| {
+        let keep = used.contains(&var.name);
+        match &var.at {
+            Some(at) if !keep && at.layer() >= 0 => problems.add(unused(at, &var.name, &used)),
+            _ => {}
+        }
+        keep
+    });
+    for axis in &mut grid.axes {
+        let idle = |name: &str| Setting::named(name).is_none() && !used.contains(name);
+        let names: Vec<String> = axis.names().filter(|name| idle(name)).map(str::to_owned).collect();
+        for name in names {
+            if axis.at.layer() >= 0 {
+                problems.add(unused(&axis.at, &name, &used));
+                continue;
+            }
+            for position in &mut axis.positions {
+                position.set.retain(|given| given.name != name);
+            }
+            dropped.push(name.clone());
+            notes.push(format!(
+                "the axis `{name}` of {} is left out: no prompt has {{{name}}}",
+                axis.at.origin.name()
+            ));
+        }
+    }
+    grid.axes.retain(|axis| {
+        let keep = axis.names().next().is_some();
+        if !keep {
+            dropped.push(axis.name.clone());
+        }
+        keep
+    });
+}
+
+/// The placeholders of every text in use; one that nobody fills is a problem.
+fn used(grid: &Grid, problems: &mut Problems) -> BTreeSet<String> {
+    let filled: Vec<&str> = grid
+        .vars
+        .iter()
+        .map(|var| var.name.as_str())
+        .chain(grid.axes.iter().flat_map(|axis| axis.names()))
+        .filter(|name| Setting::named(name).is_none())
+        .collect();
+    let mut used = BTreeSet::new();
+    for setting in TEMPLATES {
+        for given in grid.values(setting) {
+            let (Some(text), Some(at)) = (given.value.as_text(), &given.at) else { continue };
+            match Template::parse(text) {
+                Err(error) => problems.add(brace(at, text, error.offset)),
+                Ok(template) => {
+                    for name in template.placeholders() {
+                        if !filled.contains(&name) {
+                            problems.add(unfilled(at, text, name, &filled));
+                        }
+                        used.insert(name.to_owned());
+                    }
+                }
+            }
+        }
+    }
+    used
+}
+
+fn brace(at: &At, text: &str, offset: usize) -> Problem {
+    Problem::at(
+        &at.within(text, offset..offset + 1),
+        "a brace begins no placeholder; allowed: `{name}`, or `{{` for a brace",
+    )
+    .help("names are letters, digits, `_` and `-`")
+}
+
+fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
+    let braced = format!("{{{name}}}");
+    let start = text.find(&braced).unwrap_or(0);
+    let place = at.within(text, start..start + braced.len());
+    if Setting::named(name).is_some() {
+        return Problem::at(&place, format!("`{braced}` is a setting, and settings fill no placeholders"))
+            .help("give the word a name of its own in [vars] or [sweep]");
+    }
+    let allowed = match filled {
+        [] => String::new(),
+        words => format!("; allowed: {}", list(words.iter().copied())),
+    };
+    Problem::at(&place, format!("nobody fills `{braced}`{allowed}"))
+        .label("no such word")
+        .help(format!("give `{name}` a value in [vars], or several in [sweep]"))
+        .hint(did_you_mean(name, filled.iter().copied()))
+}
+
+fn unused(at: &At, name: &str, used: &BTreeSet<String>) -> Problem {
+    let words = SETTINGS.iter().map(|setting| setting.name).chain(used.iter().map(String::as_str));
+    let placeholders = match used.is_empty() {
+        true => "the prompt has no placeholders".to_owned(),
+        false => format!("the placeholders are {}", list(used.iter().map(String::as_str))),
+    };
+    Problem::at(at, format!("`{name}` is neither a setting nor a placeholder"))
+        .label("nobody uses it")
+        .help(format!("write {{{name}}} in the prompt where it belongs; {placeholders}"))
+        .hint(did_you_mean(name, words))
+}

@@ -1,0 +1,161 @@
+//! From a file to a plan: the stages in their order. Each one stops the line when something is wrong, so that the next
+//! may rely on it.
+
+use crate::cells::Cells;
+use crate::distinct::distinct;
+use crate::extends::read_chain;
+use crate::grid::Grid;
+use crate::labels::labels;
+use crate::layer::Layer;
+use crate::merge::merge;
+use crate::overrides::{self, Overrides};
+use crate::problem::{PlanError, Problem, Problems};
+use crate::resolved::{self, Experiment};
+use crate::rules::{self, Masks, Rule, Verdict};
+use crate::{World, filter, placeholders, seeds, sheet};
+use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, Kept, Plan};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+/// What is asked of the planner.
+pub struct Request<'a> {
+    /// The experiment file.
+    pub file: &'a Path,
+    /// What the command line says over it.
+    pub overrides: &'a Overrides,
+    /// What `dtype = "auto"` means on the device of this run.
+    pub default_dtype: Dtype,
+    /// Seeds of an earlier plan of the same file, used again where an axis still draws; see [`Plan::drawn`].
+    pub drawn: Option<&'a BTreeMap<String, Vec<i64>>>,
+    /// The caller's randomness: a number from 0 to 2^32 - 1 at each call.
+    pub draw: &'a mut dyn FnMut() -> i64,
+}
+
+/// An experiment, planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The grid, with everything in it checked.
+    pub plan: Plan,
+    /// The cells that are pictures of their own, in the grid's order; see [`distinct`].
+    pub distinct: Vec<(usize, CellId)>,
+    /// The experiment as run: one TOML text that plans to the same cells.
+    pub resolved: String,
+    /// The digest of what was asked, before seeds were drawn: values, rules and layout after `extends` and overrides,
+    /// and the content of models and pictures. It is the same for an unchanged experiment, whatever its comments.
+    pub source: Digest,
+    /// What a person should know that stops nothing, each a sentence without its full stop.
+    pub notes: Vec<String>,
+}
+
+/// Reads an experiment file and everything it names, checks all of it, and expands the grid.
+///
+/// # Errors
+///
+/// Everything that is wrong with the experiment, with its places: see [`PlanError`].
+pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanError> {
+    let Request { file, overrides, default_dtype, drawn, draw } = request;
+    let mut problems = Problems::default();
+    let (mut notes, mut dropped) = (Vec::new(), Vec::new());
+
+    // What is written, one layer over the other.
+    let chain = read_chain(file)?;
+    let (options, only_options) = overrides::read(overrides, &chain.folder, &mut problems);
+    problems.settle()?;
+    let layers = chain.layers.into_iter().chain(options);
+    let written = layers.reduce(|below, above| merge(below, above, &mut dropped)).unwrap_or_default();
+
+    // What it means, value by value.
+    let mut grid = Grid::read(&written, default_dtype, &mut problems)?;
+    placeholders::check(&mut grid, &mut dropped, &mut notes, &mut problems);
+    problems.settle()?;
+    let sheet = sheet::read(&written.sheet, &grid, &dropped, &mut problems);
+    let mut exclude = rules::read(written.exclude.as_deref().unwrap_or(&[]), &mut problems);
+    exclude.extend(rules::read_only(&only_options, &mut problems));
+    let only = rules::read(written.only.as_deref().unwrap_or(&[]), &mut problems);
+    let title = title(&written);
+    problems.settle()?;
+
+    // An unchanged experiment is recognised by what it asks for before seeds are drawn.
+    let mut asked =
+        Experiment { title, folder: None, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
+    let drawn = seeds::draw(&mut grid, drawn, draw);
+
+    // Which positions are cells.
+    let labels: Vec<Vec<String>> = grid.axes.iter().map(labels).collect();
+    let judge = |rules: Vec<Rule>, problems: &mut Problems| -> Vec<Verdict> {
+        let judged = rules.into_iter().map(|rule| rules::judge(rule, &grid, &dropped, &labels));
+        judged.filter_map(|verdict| problems.keep(verdict)).collect()
+    };
+    let last_rule = only.iter().chain(&exclude).last().map(|rule| rule.at.clone());
+    let exclude = rules::active(judge(exclude, &mut problems)).0;
+    let (only, only_left) = rules::active(judge(only, &mut problems));
+    problems.settle()?;
+    let masks = |rules: &[(Rule, Masks)]| rules.iter().map(|(_, masks)| masks.clone()).collect::<Vec<_>>();
+    let kept = filter::kept(&grid.sizes(), &masks(&exclude), only_left.then(|| masks(&only)).as_deref());
+    if let (Kept::Only(positions), Some(at)) = (&kept, last_rule)
+        && positions.is_empty()
+    {
+        let problem = Problem::at(&at, "the rules leave no cell: every one is excluded, or none is wanted");
+        return Err(problem.label("the last rule").into());
+    }
+
+    // What the cells need of the world, and whether they can be made.
+    let cells = Cells { grid: &grid, kept: &kept };
+    let models = cells.models(world, &mut problems);
+    let pictures = cells.pictures(&chain.folder, world, &mut problems);
+    cells.sizes(&models, &mut problems);
+    cells.strengths(&models, &mut problems);
+    cells.idle(&mut notes, &mut problems);
+    problems.settle()?;
+    for (name, card) in &models {
+        let _ = writeln!(asked, "{name} {}", card.fingerprint);
+    }
+    for (path, picture) in &pictures {
+        let _ = writeln!(asked, "{path} {}", picture.digest);
+    }
+
+    let folder = std::path::absolute(&chain.folder).unwrap_or(chain.folder);
+    let folder = folder.to_string_lossy().replace('\\', "/");
+    let folder = resolved::has_paths(&grid).then_some(folder.as_str());
+    let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
+    let (exclude, only) = (rules(exclude), rules(only));
+    let resolved =
+        Experiment { title, folder, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
+    let title = title.to_owned();
+    let plan = Plan {
+        name: file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        title,
+        base: grid.settings.into_iter().map(|given| (given.name, given.value)).collect(),
+        vars: grid.vars.into_iter().map(|given| (given.name, given.value)).collect(),
+        axes: grid.axes.into_iter().zip(labels).map(|(axis, labels)| core_axis(axis, labels)).collect(),
+        kept,
+        drawn,
+        models,
+        pictures,
+        sheet,
+    };
+    let distinct = distinct(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;
+    if distinct.len() < plan.len() {
+        notes.push(format!(
+            "{} of {} cells are the same as others: {} pictures are made",
+            plan.len() - distinct.len(),
+            plan.len(),
+            distinct.len()
+        ));
+    }
+    Ok(Planned { plan, distinct, resolved, source: Digest::of(asked.as_bytes()), notes })
+}
+
+fn title(written: &Layer) -> &str {
+    written.title.as_ref().and_then(|node| node.text()).unwrap_or_default()
+}
+
+fn core_axis(axis: crate::grid::GridAxis, labels: Vec<String>) -> Axis {
+    let set = |position: crate::grid::Position| {
+        position.set.into_iter().map(|given| (given.name, given.value)).collect()
+    };
+    let values = axis.positions.into_iter().zip(labels);
+    let values = values.map(|(position, label)| AxisValue { label, set: set(position) }).collect();
+    Axis { name: axis.name, values }
+}

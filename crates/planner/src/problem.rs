@@ -1,0 +1,173 @@
+//! What is wrong with an experiment, and where: the planner's errors.
+//!
+//! Every problem says what, where and what is allowed; the help says what to do about it.
+
+use crate::place::{At, Origin};
+use miette::{Diagnostic, LabeledSpan, SourceCode};
+use std::fmt;
+use std::sync::Arc;
+
+/// How many problems are told in full.
+const TOLD: usize = 20;
+
+/// Everything that is wrong with an experiment. Nothing of it was planned.
+#[derive(Debug)]
+pub struct PlanError {
+    /// The problems in the order they were found; never empty.
+    pub problems: Vec<Problem>,
+    /// How many more there are that were not kept.
+    pub more: usize,
+}
+
+/// One thing that is wrong: a message, a place in a file or an option, a hint.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    message: String,
+    label: String,
+    help: Option<String>,
+    at: Option<At>,
+}
+
+impl Problem {
+    pub(crate) fn at(at: &At, message: impl Into<String>) -> Problem {
+        Problem { at: Some(at.clone()), ..Problem::nowhere(message) }
+    }
+
+    /// A problem of no place in a file, such as a file that is not there.
+    pub(crate) fn nowhere(message: impl Into<String>) -> Problem {
+        Problem { message: message.into(), label: "here".to_owned(), help: None, at: None }
+    }
+
+    pub(crate) fn label(mut self, label: impl Into<String>) -> Problem {
+        self.label = label.into();
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Problem {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds a hint where there is one.
+    pub(crate) fn hint(mut self, help: Option<String>) -> Problem {
+        self.help = help.or(self.help);
+        self
+    }
+
+    fn origin(&self) -> Option<&Arc<Origin>> {
+        self.at.as_ref().map(|at| &at.origin)
+    }
+
+    /// The file or option that it is in, with line and column counted from 1.
+    pub fn place(&self) -> Option<(&str, usize, usize)> {
+        let at = self.at.as_ref()?;
+        let before = at.origin.text().get(..at.span.start)?;
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Some((at.origin.name(), before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl Diagnostic for Problem {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.origin().map(|origin| &origin.code as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let at = self.at.as_ref()?;
+        let span = LabeledSpan::new_with_span(Some(self.label.clone()), at.span.clone());
+        Some(Box::new(std::iter::once(span)))
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problems[..] {
+            [problem] if self.more == 0 => problem.fmt(f),
+            problems => {
+                write!(f, "{} things are wrong with this experiment", problems.len() + self.more)?;
+                if self.more > 0 {
+                    write!(f, ", the first {} of them are", problems.len())?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+/// One problem is shown as itself, several as a list.
+impl Diagnostic for PlanError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.single()?.help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.single()?.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.single()?.labels()
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        match self.single() {
+            Some(_) => None,
+            None => Some(Box::new(self.problems.iter().map(|problem| problem as &dyn Diagnostic))),
+        }
+    }
+}
+
+impl PlanError {
+    fn single(&self) -> Option<&Problem> {
+        if self.problems.len() == 1 && self.more == 0 { self.problems.first() } else { None }
+    }
+}
+
+impl From<Problem> for PlanError {
+    fn from(problem: Problem) -> PlanError {
+        PlanError { problems: vec![problem], more: 0 }
+    }
+}
+
+/// The problems found so far: checking goes on, so that a person sees them all at once.
+#[derive(Debug, Default)]
+pub(crate) struct Problems {
+    found: Vec<Problem>,
+    more: usize,
+}
+
+impl Problems {
+    pub fn add(&mut self, problem: Problem) {
+        if self.found.len() < TOLD {
+            self.found.push(problem);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Keeps what went well and notes what did not.
+    pub fn keep<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.add(problem)).ok()
+    }
+
+    /// Ends a stage: what comes next may rely on everything before it.
+    pub fn settle(&mut self) -> Result<(), PlanError> {
+        if self.found.is_empty() {
+            return Ok(());
+        }
+        Err(PlanError { problems: std::mem::take(&mut self.found), more: self.more })
+    }
+}

@@ -1,0 +1,152 @@
+//! The experiment as run: one TOML text that extends nothing, with overrides included and seeds written down.
+
+use crate::grid::{Given, Grid, GridAxis};
+use crate::rules::{Rule, Test};
+use maquette_core::{Kind, Setting, SheetSpec, Value};
+use std::fmt::Write;
+
+/// What goes into the text.
+pub(crate) struct Experiment<'a> {
+    pub title: &'a str,
+    /// Where relative paths start; `None` when there are none.
+    pub folder: Option<&'a str>,
+    pub grid: &'a Grid,
+    pub exclude: &'a [Rule],
+    pub only: &'a [Rule],
+    pub sheet: &'a SheetSpec,
+}
+
+impl Experiment<'_> {
+    /// Writes the text. It reads back as the same grid, whatever the defaults are by then.
+    pub fn text(&self) -> String {
+        let Experiment { title, folder, grid, exclude, only, sheet } = self;
+        let mut text = String::new();
+        let mut line = |key: &str, value: &str| _ = writeln!(text, "{key} = {value}");
+        if !title.is_empty() {
+            line("title", &string(title));
+        }
+        if let Some(folder) = folder {
+            line("folder", &string(folder));
+        }
+        for given in &grid.settings {
+            line(&given.name, &value(&given.value));
+        }
+        // Axes keep their order: headers where sweeps come first and zips after, whole names where they alternate.
+        let alternate = grid.axes.windows(2).any(|pair| pair[0].zip && !pair[1].zip);
+        if alternate {
+            for axis in &grid.axes {
+                for (name, list) in columns(axis) {
+                    let table =
+                        if axis.zip { format!("zip.{}", key(&axis.name)) } else { "sweep".to_owned() };
+                    line(&format!("{table}.{}", key(&name)), &list);
+                }
+            }
+        }
+        let mut table = |header: &str, lines: Vec<(String, String)>| {
+            if !lines.is_empty() {
+                let _ = writeln!(text, "\n{header}");
+                lines.iter().for_each(|(name, value)| _ = writeln!(text, "{} = {value}", key(name)));
+            }
+        };
+        let pairs = |given: &[Given]| given.iter().map(|var| (var.name.clone(), value(&var.value))).collect();
+        table("[vars]", pairs(&grid.vars));
+        if !alternate {
+            let (zips, sweeps): (Vec<_>, Vec<_>) = grid.axes.iter().partition(|axis| axis.zip);
+            table("[sweep]", sweeps.into_iter().flat_map(columns).collect());
+            zips.into_iter().for_each(|axis| table(&format!("[zip.{}]", key(&axis.name)), columns(axis)));
+        }
+        for (header, rules) in [("[[exclude]]", exclude), ("[[only]]", only)] {
+            for rule in *rules {
+                let conditions = rule.conditions.iter();
+                table(header, conditions.map(|on| (on.name.clone(), tests(&on.tests))).collect());
+            }
+        }
+        let words = [("rows", &sheet.rows), ("columns", &sheet.columns)];
+        let words =
+            words.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), string(axis.as_ref()?))));
+        let numbers = [("cell", sheet.cell), ("max", sheet.max)];
+        let numbers =
+            numbers.into_iter().filter_map(|(name, size)| Some((name.to_owned(), size?.to_string())));
+        table("[sheet]", words.chain(numbers).collect());
+        text
+    }
+}
+
+/// The names that an axis sets with their lists, and a zip's labels.
+fn columns(axis: &GridAxis) -> Vec<(String, String)> {
+    let column = |slot: usize| {
+        axis.positions.iter().map(move |position| {
+            let text = value(&position.set[slot].value);
+            match &position.label {
+                Some(label) if !axis.zip => format!("{{ label = {}, value = {text} }}", string(label)),
+                _ => text,
+            }
+        })
+    };
+    let mut columns: Vec<(String, String)> = axis
+        .names()
+        .enumerate()
+        .map(|(slot, name)| (name.to_owned(), list(column(slot).collect())))
+        .collect();
+    let labels: Option<Vec<String>> =
+        axis.positions.iter().map(|position| position.label.as_deref().map(string)).collect();
+    if let Some(labels) = labels.filter(|_| axis.zip) {
+        columns.push(("label".to_owned(), list(labels)));
+    }
+    columns
+}
+
+fn tests(tests: &[Test]) -> String {
+    let values = |values: &[(Value, crate::place::At)]| {
+        let mut texts: Vec<String> = values.iter().map(|(wanted, _)| value(wanted)).collect();
+        if texts.len() == 1 { texts.remove(0) } else { list(texts) }
+    };
+    if let [Test::Is(wanted)] = tests {
+        return values(wanted);
+    }
+    let word = |test: &Test| match test {
+        Test::Is(wanted) => values(wanted),
+        Test::Not(unwanted) => format!("not = {}", values(unwanted)),
+        Test::Above(bound) => format!("above = {}", value(&Value::Number(*bound))),
+        Test::Below(bound) => format!("below = {}", value(&Value::Number(*bound))),
+        Test::Like(pattern) => format!("like = {}", string(pattern.as_str())),
+    };
+    format!("{{ {} }}", tests.iter().map(word).collect::<Vec<_>>().join(", "))
+}
+
+/// A list on one line, or with a value per line when that would be long.
+fn list(texts: Vec<String>) -> String {
+    let length: usize = texts.iter().map(|text| text.len() + 2).sum();
+    match length {
+        0..=90 => format!("[{}]", texts.join(", ")),
+        _ => format!("[\n    {},\n]", texts.join(",\n    ")),
+    }
+}
+
+fn value(value: &Value) -> String {
+    match value {
+        Value::Flag(flag) => flag.to_string(),
+        Value::Integer(n) => n.to_string(),
+        Value::Number(x) => toml::Value::Float(*x).to_string(),
+        Value::Text(text) => string(text),
+    }
+}
+
+fn string(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+    if bare { name.to_owned() } else { string(name) }
+}
+
+/// Whether any cell may have a path that starts at `folder`.
+pub(crate) fn has_paths(grid: &Grid) -> bool {
+    let paths = grid
+        .settings
+        .iter()
+        .chain(grid.axes.iter().flat_map(|axis| axis.positions.iter().flat_map(|position| &position.set)));
+    let is_path = |name: &str| Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
+    paths.into_iter().any(|given| is_path(&given.name) && given.value.as_text() != Some(""))
+}

@@ -1,0 +1,346 @@
+//! `[[exclude]]` and `[[only]]`: what a rule may say, and which axis positions it matches.
+//!
+//! A rule is checked against the axes before a single cell is looked at, so that a rule that can match nothing is told
+//! as the misspelling it probably is. A rule that was written before a later file or option took its axis away is not
+//! wrong for that.
+
+use crate::grid::{Grid, GridAxis};
+use crate::nearest::{did_you_mean, list};
+use crate::place::At;
+use crate::problem::{Problem, Problems};
+use crate::tree::{Data, Entry, Node};
+use maquette_core::{Kind, Setting, Value};
+
+/// One block: all of its conditions must match.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub at: At,
+    pub conditions: Vec<Condition>,
+}
+
+/// One key of a block: all of its tests must match.
+#[derive(Debug)]
+pub(crate) struct Condition {
+    pub name: String,
+    pub at: At,
+    pub tests: Vec<Test>,
+}
+
+/// What a value must be.
+#[derive(Debug)]
+pub(crate) enum Test {
+    /// One of these, or its label is; the place is that of each value.
+    Is(Vec<(Value, At)>),
+    /// None of these.
+    Not(Vec<(Value, At)>),
+    Above(f64),
+    Below(f64),
+    /// Text with `*` and `?`, whatever its case.
+    Like(glob::Pattern),
+}
+
+/// Which positions a rule matches: for each axis, for each of its positions; `None` where any will do.
+pub(crate) type Masks = Vec<Option<Vec<bool>>>;
+
+/// How many of an axis' values an error message lists.
+const SHOWN: usize = 12;
+
+const TESTS: &[&str] = &["above", "below", "not", "like"];
+
+/// Reads the blocks of one key.
+pub(crate) fn read(nodes: &[Node], problems: &mut Problems) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for node in nodes {
+        let entries = node.table().unwrap_or(&[]);
+        if entries.is_empty() {
+            problems.add(Problem::at(
+                &node.at,
+                "a rule without a condition matches every cell; allowed: one or more",
+            ));
+        }
+        let conditions: Vec<Condition> =
+            entries.iter().filter_map(|entry| problems.keep(condition(entry))).collect();
+        rules.push(Rule { at: node.at.clone(), conditions });
+    }
+    rules
+}
+
+/// Reads the options `--only`: what each name may be. As rules they leave out everything else.
+pub(crate) fn read_only(entries: &[Entry], problems: &mut Problems) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for entry in entries {
+        let Some(values) = problems.keep(values(&entry.key, &entry.node)) else { continue };
+        let mut known = rules.iter_mut().flat_map(|rule| &mut rule.conditions);
+        match known.find(|condition| condition.name == entry.key).map(|condition| &mut condition.tests[..]) {
+            Some([Test::Not(more)]) => more.extend(values),
+            _ => {
+                let tests = vec![Test::Not(values)];
+                let condition = Condition { name: entry.key.clone(), at: entry.at.clone(), tests };
+                rules.push(Rule { at: entry.at.clone(), conditions: vec![condition] });
+            }
+        }
+    }
+    rules
+}
+
+fn condition(entry: &Entry) -> Result<Condition, Problem> {
+    let name = &entry.key;
+    let tests = match &entry.node.data {
+        Data::Table(entries) => entries.iter().map(|entry| test(name, entry)).collect::<Result<_, _>>()?,
+        _ => vec![Test::Is(values(name, &entry.node)?)],
+    };
+    Ok(Condition { name: name.clone(), at: entry.at.clone(), tests })
+}
+
+fn test(name: &str, entry: &Entry) -> Result<Test, Problem> {
+    let number = || {
+        let number = entry.node.scalar().and_then(|value| value.as_number());
+        number.ok_or_else(|| {
+            let message = format!("`{}` is {}; allowed: a number", entry.key, entry.node.what());
+            Problem::at(&entry.node.at, message)
+        })
+    };
+    Ok(match entry.key.as_str() {
+        "above" => Test::Above(number()?),
+        "below" => Test::Below(number()?),
+        "not" => Test::Not(values(name, &entry.node)?),
+        "like" => {
+            let pattern = entry.node.text().ok_or_else(|| {
+                let message = format!("`like` is {}; allowed: text with `*` and `?`", entry.node.what());
+                Problem::at(&entry.node.at, message)
+            })?;
+            Test::Like(glob::Pattern::new(pattern).map_err(|error| {
+                Problem::at(&entry.node.at, format!("`{pattern}` is no pattern: {}", error.msg))
+                    .help("`*` stands for any letters, `?` for one")
+            })?)
+        }
+        key => {
+            return Err(Problem::at(&entry.at, format!("`{key}` is no test of a value"))
+                .help(format!("allowed: a value, a list of values, or {}", list(TESTS.iter().copied())))
+                .hint(did_you_mean(key, TESTS.iter().copied())));
+        }
+    })
+}
+
+/// A value or a list of them.
+fn values(name: &str, node: &Node) -> Result<Vec<(Value, At)>, Problem> {
+    let one = |node: &Node| {
+        let value = node.scalar().ok_or_else(|| {
+            let message = format!("`{name}` is {}; allowed: a value or a list of values", node.what());
+            Problem::at(&node.at, message)
+        })?;
+        let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
+        let value = match value {
+            Value::Text(text) if path && !text.is_empty() => Value::Text(node.at.origin.seen(&text)),
+            value => value,
+        };
+        Ok((value, node.at.clone()))
+    };
+    match &node.data {
+        Data::List(nodes) if !nodes.is_empty() => nodes.iter().map(one).collect(),
+        _ => Ok(vec![one(node)?]),
+    }
+}
+
+impl Test {
+    /// Whether a value, or the label that the file gives it, passes.
+    pub fn passes(&self, value: Option<&Value>, label: Option<&str>) -> bool {
+        let number = value.and_then(Value::as_number);
+        match self {
+            Test::Is(values) => values.iter().any(|(wanted, _)| same(wanted, value, label)),
+            Test::Not(values) => !values.iter().any(|(wanted, _)| same(wanted, value, label)),
+            Test::Above(bound) => number.is_some_and(|number| number > *bound),
+            Test::Below(bound) => number.is_some_and(|number| number < *bound),
+            Test::Like(pattern) => {
+                let options = glob::MatchOptions { case_sensitive: false, ..glob::MatchOptions::new() };
+                let like = |text: &str| pattern.matches_with(text, options);
+                value.is_some_and(|value| like(&value.to_string())) || label.is_some_and(like)
+            }
+        }
+    }
+}
+
+/// Equal as numbers or as text: `--only seed=1` and a placeholder's `"1"` are told apart by nobody.
+fn same(wanted: &Value, value: Option<&Value>, label: Option<&str>) -> bool {
+    let text = wanted.to_string();
+    value.is_some_and(|value| match (wanted.as_number(), value.as_number()) {
+        (Some(wanted), Some(value)) => wanted == value,
+        _ => value.to_string() == text,
+    }) || label == Some(text.as_str())
+}
+
+/// What a condition's name stands for.
+enum Subject<'a> {
+    /// A name that an axis sets.
+    Column(usize, usize),
+    /// A zip as a whole: its labels.
+    Labels(usize),
+    /// A value that a later layer fixed.
+    Fixed(&'a Value),
+    /// An axis that is no more.
+    Gone,
+}
+
+/// What a rule comes to in a grid.
+pub(crate) enum Verdict {
+    /// It matches these positions; the rule is left with the conditions that decide.
+    Matches(Rule, Masks),
+    /// It matches nothing, and that is no mistake.
+    Never,
+    /// It is about an axis that is no more.
+    Gone,
+}
+
+/// The rules that match something, and whether any rule still has a say.
+pub(crate) fn active(verdicts: Vec<Verdict>) -> (Vec<(Rule, Masks)>, bool) {
+    let has_say = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Gone));
+    let matching = verdicts.into_iter().filter_map(|verdict| match verdict {
+        Verdict::Matches(rule, masks) => Some((rule, masks)),
+        Verdict::Never | Verdict::Gone => None,
+    });
+    (matching.collect(), has_say)
+}
+
+/// Finds out which positions a rule matches.
+pub(crate) fn judge(
+    rule: Rule,
+    grid: &Grid,
+    dropped: &[String],
+    labels: &[Vec<String>],
+) -> Result<Verdict, Problem> {
+    let mut masks: Masks = vec![None; grid.axes.len()];
+    let mut may_be_empty = false;
+    let mut conditions = Vec::new();
+    for mut condition in rule.conditions {
+        let subject = subject(&condition, grid, dropped)?;
+        let (axis, slot) = match subject {
+            Subject::Gone => return Ok(Verdict::Gone),
+            Subject::Fixed(value) => match condition.passes(Some(value), None) {
+                true => continue,
+                false => return Ok(Verdict::Never),
+            },
+            Subject::Column(axis, slot) => (axis, Some(slot)),
+            Subject::Labels(axis) => (axis, None),
+        };
+        let rows = Rows { axis: &grid.axes[axis], slot, labels: &labels[axis] };
+        let row: Vec<bool> = rows.iter().map(|(value, label)| condition.passes(value, label)).collect();
+        // An axis of a later layer may lack the values that an earlier rule names; leaving out all but everything is
+        // leaving out nothing.
+        let later = rows.axis.at.layer() > condition.at.layer();
+        may_be_empty |= later || condition.tests.iter().all(|test| matches!(test, Test::Not(_)));
+        if later {
+            condition.forget(|wanted| rows.have(wanted));
+        } else {
+            rows.misspelt(&condition)?;
+        }
+        if !may_be_empty && !row.contains(&true) {
+            let message = format!("no value of the axis `{}` matches this rule", condition.name);
+            return Err(Problem::at(&condition.at, message).label("matches nothing"));
+        }
+        match &mut masks[axis] {
+            Some(mask) => mask.iter_mut().zip(row).for_each(|(mask, passes)| *mask &= passes),
+            mask => *mask = Some(row),
+        }
+        if !condition.tests.is_empty() {
+            conditions.push(condition);
+        }
+    }
+    match masks.iter().flatten().any(|mask| !mask.contains(&true)) {
+        false => Ok(Verdict::Matches(Rule { at: rule.at, conditions }, masks)),
+        true if may_be_empty => Ok(Verdict::Never),
+        true => Err(Problem::at(
+            &rule.at,
+            "this rule matches nothing: no row of the axis has all of these values together",
+        )),
+    }
+}
+
+impl Condition {
+    fn passes(&self, value: Option<&Value>, label: Option<&str>) -> bool {
+        self.tests.iter().all(|test| test.passes(value, label))
+    }
+
+    /// Leaves out the listed values that no position has.
+    fn forget(&mut self, have: impl Fn(&Value) -> bool) {
+        for test in &mut self.tests {
+            if let Test::Is(values) | Test::Not(values) = test {
+                values.retain(|(wanted, _)| have(wanted));
+            }
+        }
+        self.tests.retain(|test| !matches!(test, Test::Not(values) if values.is_empty()));
+    }
+}
+
+/// The positions of an axis as a condition sees them.
+struct Rows<'a> {
+    axis: &'a GridAxis,
+    /// Which of the names that the axis sets; `None` for the zip as a whole, which has labels only.
+    slot: Option<usize>,
+    labels: &'a [String],
+}
+
+impl Rows<'_> {
+    fn iter(&self) -> impl Iterator<Item = (Option<&Value>, Option<&str>)> {
+        self.axis.positions.iter().zip(self.labels).map(|(position, label)| match self.slot {
+            Some(slot) => (Some(&position.set[slot].value), position.label.as_deref()),
+            None => (None, Some(label.as_str())),
+        })
+    }
+
+    fn have(&self, wanted: &Value) -> bool {
+        self.iter().any(|(value, label)| same(wanted, value, label))
+    }
+
+    /// A listed value that no position has.
+    fn misspelt(&self, condition: &Condition) -> Result<(), Problem> {
+        let listed = condition.tests.iter().flat_map(|test| match test {
+            Test::Is(values) | Test::Not(values) => &values[..],
+            _ => &[],
+        });
+        let Some((wanted, at)) = listed.into_iter().find(|(wanted, _)| !self.have(wanted)) else {
+            return Ok(());
+        };
+        let text = |(value, label): (Option<&Value>, Option<&str>)| {
+            value.map(ToString::to_string).or(label.map(str::to_owned))
+        };
+        let texts: Vec<String> = self.iter().filter_map(text).collect();
+        let shown = list(texts.iter().take(SHOWN).map(String::as_str));
+        let more = if texts.len() > SHOWN { ", …" } else { "" };
+        Err(Problem::at(at, format!("the axis `{}` has no value `{wanted}`", condition.name))
+            .label("matches nothing")
+            .help(format!("allowed: {shown}{more}"))
+            .hint(did_you_mean(&wanted.to_string(), texts.iter().map(String::as_str))))
+    }
+}
+
+fn subject<'a>(condition: &Condition, grid: &'a Grid, dropped: &[String]) -> Result<Subject<'a>, Problem> {
+    let name = &condition.name;
+    if let Some((axis, slot)) = grid.axis_of(name) {
+        return Ok(Subject::Column(axis, slot));
+    }
+    if let Some(axis) = grid.axes.iter().position(|axis| axis.name == *name) {
+        return Ok(Subject::Labels(axis));
+    }
+    let fixed = grid.constant(name);
+    if let Some(given) = fixed
+        && given.at.as_ref().is_some_and(|at| at.layer() > condition.at.layer())
+    {
+        return Ok(Subject::Fixed(&given.value));
+    }
+    if dropped.contains(name) {
+        return Ok(Subject::Gone);
+    }
+    let names: Vec<&str> = grid.axes.iter().flat_map(GridAxis::names).collect();
+    let problem = Problem::at(&condition.at, format!("no axis sweeps `{name}`")).label("not an axis");
+    let allowed = match names[..] {
+        [] => "there are no axes".to_owned(),
+        _ => format!("allowed: {}", list(names.iter().copied())),
+    };
+    let near = did_you_mean(name, names.iter().copied());
+    Err(match fixed.is_some() || Setting::named(name).is_some() || crate::layer::is_top_level(name) {
+        true => problem.help(format!(
+            "{allowed}; if `{name}` was meant for the whole experiment, move this line above the first [table]"
+        )),
+        false => problem.help(allowed).hint(near),
+    })
+}

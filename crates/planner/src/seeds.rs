@@ -1,0 +1,37 @@
+//! Seeds drawn at random: once, while planning, and written down.
+
+use crate::grid::Grid;
+use maquette_core::Value;
+use std::collections::{BTreeMap, HashSet};
+
+/// Seeds are drawn below this, like torch's and A1111's.
+const BELOW: i64 = 1 << 32;
+
+/// Replaces the stand-ins of `{ random = N }` with seeds: those of an earlier plan first, then new ones, none twice.
+pub(crate) fn draw(
+    grid: &mut Grid,
+    earlier: Option<&BTreeMap<String, Vec<i64>>>,
+    draw: &mut dyn FnMut() -> i64,
+) -> BTreeMap<String, Vec<i64>> {
+    let mut drawn = BTreeMap::new();
+    for axis in &mut grid.axes {
+        let known = earlier.and_then(|earlier| earlier.get(&axis.name)).map_or(&[][..], Vec::as_slice);
+        for name in &axis.random {
+            let mut known = known.iter().copied();
+            let mut seeds = Vec::new();
+            let mut taken = HashSet::new();
+            for position in &mut axis.positions {
+                let mut seed = known.next().unwrap_or_else(&mut *draw).rem_euclid(BELOW);
+                while !taken.insert(seed) {
+                    seed = (seed + 1) % BELOW;
+                }
+                seeds.push(seed);
+                for given in position.set.iter_mut().filter(|given| given.name == *name) {
+                    given.value = Value::Integer(seed);
+                }
+            }
+            drawn.insert(axis.name.clone(), seeds);
+        }
+    }
+    drawn
+}

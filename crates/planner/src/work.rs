@@ -1,0 +1,115 @@
+//! The work that a plan holds: what `maquette plan` counts.
+
+use crate::projection::project;
+use crate::steps::unet_calls;
+use maquette_core::{Cell, CellId, Kept, Plan, SettingError, Settings, Value};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+
+/// What it takes to render some cells, with nothing done twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Work {
+    /// Pictures to make.
+    pub pictures: usize,
+    /// Different texts to encode, for each model, precision and `clip_skip`: prompts, and negative prompts where
+    /// `guidance_scale` is above 1.
+    pub text_encodes: usize,
+    /// Different reference pictures to encode, for each model, precision, size and fit.
+    pub image_encodes: usize,
+    /// Different models to load, for each precision.
+    pub model_loads: usize,
+    /// Calls of the UNet, counted for each picture; see [`crate::unet_calls`].
+    pub steps: usize,
+}
+
+/// Counts the work in the distinct cells that are not `done`.
+///
+/// `distinct` is what [`crate::distinct`] answers for the plan.
+pub fn work(
+    plan: &Plan,
+    distinct: &[(usize, CellId)],
+    done: &(dyn Fn(&CellId) -> bool + Sync),
+) -> Result<Work, SettingError> {
+    let left: Vec<usize> = distinct.par_iter().filter(|(_, id)| !done(id)).map(|(index, _)| *index).collect();
+    let left = Left { plan, cells: left };
+
+    let mut loads = BTreeSet::new();
+    for (cell, _) in left.parts(&["model", "dtype"], Words::Not)? {
+        loads.insert((cell.settings.model, cell.settings.dtype));
+    }
+    let mut texts = BTreeSet::new();
+    let named = ["model", "dtype", "clip_skip", "prompt", "negative_prompt", "guidance_scale"];
+    for (cell, _) in left.parts(&named, Words::Too)? {
+        let Settings { model, dtype, clip_skip, prompt, negative_prompt, guidance_scale, .. } = cell.settings;
+        texts.insert((model.clone(), dtype, clip_skip, prompt));
+        if guidance_scale > 1.0 {
+            texts.insert((model, dtype, clip_skip, negative_prompt));
+        }
+    }
+    let words = match left.images_have_words() {
+        true => Words::Too,
+        false => Words::Not,
+    };
+    let mut images = BTreeSet::new();
+    for (cell, _) in left.parts(&["model", "dtype", "init_image", "fit", "width", "height"], words)? {
+        let Settings { model, dtype, init_image, fit, width, height, .. } = cell.settings;
+        images.extend(init_image.map(|picture| (model, dtype, picture.digest, fit, width, height)));
+    }
+    let mut steps = 0;
+    for (cell, count) in left.parts(&["model", "init_image", "scheduler", "steps", "strength"], words)? {
+        let Settings { scheduler, steps: schedule, strength, .. } = cell.settings;
+        steps += count * unet_calls(scheduler, schedule as usize, strength);
+    }
+    Ok(Work {
+        pictures: left.cells.len(),
+        text_encodes: texts.len(),
+        image_encodes: images.len(),
+        model_loads: loads.len(),
+        steps,
+    })
+}
+
+/// Whether the axes of placeholders matter as well.
+#[derive(Clone, Copy, PartialEq)]
+enum Words {
+    Too,
+    Not,
+}
+
+struct Left<'a> {
+    plan: &'a Plan,
+    /// Their numbers in the plan.
+    cells: Vec<usize>,
+}
+
+impl Left<'_> {
+    /// One cell for each combination of the axes that set these names, and how many cells it stands for.
+    fn parts(&self, names: &[&str], words: Words) -> Result<Vec<(Cell, usize)>, SettingError> {
+        let plan = self.plan;
+        let matters = |name: &str| {
+            names.contains(&name) || (words == Words::Too && maquette_core::Setting::named(name).is_none())
+        };
+        let axes: Vec<usize> = (0..plan.axes.len())
+            .filter(|&axis| {
+                plan.axes[axis].values.iter().any(|value| value.set.iter().any(|(name, _)| matters(name)))
+            })
+            .collect();
+        let sizes: Vec<usize> = plan.axes.iter().map(|axis| axis.values.len()).collect();
+        let position = |index: usize| match &plan.kept {
+            Kept::All => index,
+            Kept::Only(positions) => positions[index] as usize,
+        };
+        let parts = project(&sizes, &axes, self.cells.iter().map(|&index| position(index)));
+        let cell = |position: usize| match &plan.kept {
+            Kept::All => plan.cell(position),
+            Kept::Only(positions) => plan.cell(positions.partition_point(|&at| (at as usize) < position)),
+        };
+        parts.into_par_iter().map(|part| Ok((cell(part.position)?, part.count))).collect()
+    }
+
+    fn images_have_words(&self) -> bool {
+        let axes = self.plan.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
+        let mut texts = self.plan.base.iter().chain(axes).filter(|(name, _)| name == "init_image");
+        texts.any(|(_, value)| matches!(value, Value::Text(text) if text.contains('{')))
+    }
+}

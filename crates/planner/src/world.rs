@@ -1,0 +1,23 @@
+//! What the planner must be told about the world: models and pictures.
+
+use maquette_core::{ModelCard, Picture};
+use std::path::Path;
+
+/// Answers questions about models and pictures; the command line's part, faked in tests.
+pub trait World {
+    /// The card of a model, by its name as written.
+    fn model(&self, name: &str) -> Result<ModelCard, WorldError>;
+
+    /// The digest of a picture that can be read.
+    fn picture(&self, file: &Path) -> Result<Picture, WorldError>;
+}
+
+/// A model or a picture that is not there or not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct WorldError {
+    /// What, where and what is allowed, in a sentence.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
