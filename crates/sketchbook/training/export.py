@@ -70,6 +70,8 @@ def export(out, to):
     for path in to.glob("*/config.json"):
         config = json.loads(path.read_text())
         config.pop("_name_or_path", None)
+        if "dtype" in config:
+            config["dtype"] = "float32"  # otherwise transformers computes in fp16 while diffusers computes in fp32, and they do not meet
         path.write_text(json.dumps(config, indent=2) + "\n")
     print(f"exported, {sum(f.stat().st_size for f in to.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 

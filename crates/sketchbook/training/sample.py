@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from paint import MANNERS
 
@@ -62,7 +62,7 @@ def by(artist):
 def labelled(picture, text):
     tile = Image.new("RGB", (picture.width, picture.height + 12), "white")
     tile.paste(picture, (0, 12))
-    ImageDraw.Draw(tile).text((2, 0), text[:22], fill="black")
+    ImageDraw.Draw(tile).text((2, 0), text[:24], fill="black", font=ImageFont.load_default(size=10))
     return np.asarray(tile)
 
 

@@ -9,7 +9,7 @@ thousands of pictures and not billions:
   a timestep s and follows (in DDIM's deterministic form) a straight path to some clean latents z*. Here that path is trained
   directly, with z* between the photograph and the painting: near the photograph for small s, the painting itself from s = 800 on.
 
-    python train_unet.py --out .work --steps 3200
+    python train_unet.py --out .work --steps 2600
 """
 
 import argparse
@@ -28,7 +28,7 @@ from tokens import encode, load_tokens, tokenizer_of
 
 BATCH = 12
 SEED = 4
-MUON_LR, ADAM_LR = 0.012, 1.5e-3
+MUON_LR, ADAM_LR = 0.02, 1.5e-3
 UNCAPTIONED_SHARE = 0.10
 PAIRED_SHARE = 0.22  # of the paintings
 AVERAGE = 0.998
@@ -139,7 +139,7 @@ def _batch(data, alphas):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=3200)
+    parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     train_unet(args.out, args.steps, args.device)

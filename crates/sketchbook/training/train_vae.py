@@ -3,11 +3,12 @@
 The loss weighs colour and coarse brightness on their own: with a plain pixel loss and gradients alone the four latent channels go
 to lines and textures first, and purple, green and yellow turn grey.
 
-    python train_vae.py --out .work --steps 2600
+    python train_vae.py --out .work --steps 2100
 """
 
 import argparse
 import math
+import os
 import time
 from pathlib import Path
 
@@ -151,13 +152,15 @@ def finish_vae(out, model, device="cpu"):
     print(f"held-out PSNR {before:.3f} dB before and {after:.3f} dB after normalising", flush=True)
     latents = encode_all(model.to(device), pictures, device) * SCALING_FACTOR
     torch.save(model.state_dict(), Path(out) / "vae_final.pt")
-    torch.save(latents.half(), Path(out) / "latents.pt")
+    part = Path(out) / "latents.part"
+    torch.save(latents.half(), part)
+    os.replace(part, Path(out) / "latents.pt")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=2100)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     finish_vae(args.out, train_vae(args.out, args.steps, args.device), args.device)
