@@ -16,12 +16,13 @@ impl Axis {
     /// What a list or a file name says of one position: words stand for themselves, a bare number needs the axis'
     /// name before it to mean anything.
     pub fn describe(&self, at: usize) -> String {
-        let label = &self.values[at].label;
-        let words = label.starts_with(|first: char| !first.is_ascii_digit() && !"+-.".contains(first));
-        if words && !matches!(label.as_str(), "true" | "false") {
-            label.clone()
-        } else {
-            format!("{} {label}", self.name)
+        let (name, label) = (&self.name, &self.values[at].label);
+        let number = label.parse::<f64>().is_ok_and(f64::is_finite);
+        match label.as_str() {
+            "" => format!("{name} (empty)"),
+            "true" | "false" => format!("{name} {label}"),
+            _ if number => format!("{name} {label}"),
+            _ => label.clone(),
         }
     }
 }
@@ -33,4 +34,23 @@ pub struct AxisValue {
     pub label: String,
     /// What it sets: one entry for a sweep, several for a zip. Names are settings or placeholders.
     pub set: Vec<(String, Value)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_stand_for_themselves_and_numbers_need_a_name() {
+        let check = |label: &str, expected: &str| {
+            let values = vec![AxisValue { label: label.to_owned(), set: vec![] }];
+            assert_eq!(Axis { name: "lens".to_owned(), values }.describe(0), expected);
+        };
+        check("50mm", "50mm");
+        check("50", "lens 50");
+        check("-0.5", "lens -0.5");
+        check("true", "lens true");
+        check("nan", "nan");
+        check("", "lens (empty)");
+    }
 }

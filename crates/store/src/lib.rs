@@ -35,6 +35,8 @@ mod parameters;
 mod picture;
 mod plan_file;
 mod run;
+#[cfg(test)]
+mod run_tests;
 mod runs;
 mod shard;
 mod start;

@@ -85,12 +85,12 @@ fn readable(plan: &Plan, coordinates: &[usize]) -> String {
     name
 }
 
-/// Lower case; letters and digits of any script, and the dot of a number; everything else is a dash.
+/// Lower case; letters and digits of any script, `_`, and the dot of a number; everything else is a dash.
 fn slug(words: &str) -> String {
     let words: Vec<char> = words.chars().flat_map(char::to_lowercase).filter(|c| !is_accent(*c)).collect();
     let digit = |at: Option<usize>| at.and_then(|at| words.get(at)).is_some_and(char::is_ascii_digit);
     let name = joined(words.iter().enumerate().map(|(at, &c)| match c {
-        c if c.is_alphanumeric() => c,
+        c if c.is_alphanumeric() || c == '_' => c,
         '.' if digit(at.checked_sub(1)) && digit(Some(at + 1)) => '.',
         _ => '-',
     }));
@@ -146,7 +146,7 @@ mod tests {
         );
         check(&[("artist", "葛飾 北斎"), ("seed", "0")], "葛飾-北斎_seed-0");
         check(&[("artist", "Émile, E\u{301}mile!")], "émile-emile");
-        check(&[("init_image", "../../x")], "init_image-x");
+        check(&[("init_image", "../../x")], "x");
         check(&[("init_image", "photos/me.jpg")], "photos-me-jpg");
         check(&[("artist", "CON")], "con");
         check(&[("artist", "🎨")], "test");
@@ -155,7 +155,7 @@ mod tests {
         let long = "very ".repeat(60);
         check(
             &[("prompt", &long), ("seed", "7")],
-            "very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-v_seed-7",
+            "very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-very-ver_seed-7",
         );
     }
 

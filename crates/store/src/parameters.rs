@@ -104,7 +104,10 @@ mod tests {
 
     #[test]
     fn text_to_image() {
-        insta::assert_snapshot!(text(|_| ()), @"");
+        insta::assert_snapshot!(text(|_| ()), @r"
+        portrait of a cat
+        Steps: 20, Sampler: DDIM, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: 3edc5c4a5d, Model: sketchbook, RNG: CPU, Version: maquette VERSION
+        ");
     }
 
     #[test]
@@ -116,7 +119,12 @@ mod tests {
             settings.clip_skip = 1;
             settings.model = "models/mine: v1, \"final\".safetensors".into();
         });
-        insta::assert_snapshot!(everything, @"");
+        insta::assert_snapshot!(everything, @r#"
+        portrait of a cat
+        Negative prompt: blurry,
+        Negative  prompt: twice
+        Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: 3edc5c4a5d, Model: "mine: v1, \"final\"", Denoising strength: 0.3, Clip skip: 2, RNG: CPU, Version: maquette VERSION
+        "#);
     }
 
     #[test]

@@ -193,7 +193,33 @@ mod tests {
         assert_eq!(recipe.cell, cell.id);
         let text = serde_json::to_string_pretty(&recipe).unwrap();
         assert!(!text.contains("somebody"), "{text}");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r#"
+        {
+          "maquette": 1,
+          "cell": "3ad4e7a574b55698d38fab687f4a8f793418906c611756314ae06e86008aa3a4",
+          "settings": {
+            "model": "mine",
+            "prompt": "portrait of a cat",
+            "negative_prompt": "",
+            "init_image": "references/selfie.png",
+            "fit": "crop",
+            "strength": 0.3,
+            "seed": 7,
+            "steps": 20,
+            "guidance_scale": 7.5,
+            "scheduler": "ddim",
+            "width": 24,
+            "height": 16,
+            "clip_skip": 0,
+            "dtype": "f32"
+          },
+          "vars": {
+            "subject": "a cat"
+          },
+          "fingerprint": "3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a",
+          "init_image_digest": "d4d40131a92543561830e02fa2de78e25e0558c3b4c1175d16c6dff33ee615d0"
+        }
+        "#);
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl RunWriter {
         image.is_some_and(|image| picture::seems_to_show(&self.run.dir().join(image), id))
     }
 
+    /// Whether some run seems to have finished that cell; [`RunWriter::reuse`] looks whether its picture is good.
+    pub fn has_picture(&self, id: &CellId) -> bool {
+        self.runs.has_cell(id)
+    }
+
     /// Takes over the picture of a cell that some run has finished; `None` when there is none that can be used.
     pub fn reuse(&mut self, cell: &Cell) -> Result<Option<Record>, StoreError> {
         let Some(kept) = cells::find(self.runs.root(), &cell.id) else { return Ok(None) };

@@ -1,0 +1,298 @@
+//! The loop with the fake backend, on a real runs folder.
+
+use crate::{ExecuteError, FakeBackend, Progress, Stop, Summary, execute};
+use maquette_core::{
+    Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Kept, Plan, SheetSpec, Value,
+};
+use maquette_store::{RunWriter, Runs, Status, Work};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use tempfile::TempDir;
+
+/// A plan of artists by seeds, two steps each, for the fake backend.
+fn plan(artists: &[&str], seeds: usize) -> Plan {
+    let value = |name: &str, value: Value| AxisValue {
+        label: value.to_string(),
+        set: vec![(name.to_owned(), value)],
+    };
+    let artist = artists.iter().map(|artist| value("artist", (*artist).into())).collect();
+    let seed = (0..seeds).map(|seed| value("seed", (seed as i64).into())).collect();
+    let base: [(&str, Value); 9] = [
+        ("model", "a".into()),
+        ("prompt", "by {artist}".into()),
+        ("negative_prompt", "".into()),
+        ("steps", 2.into()),
+        ("guidance_scale", 7.5.into()),
+        ("width", 16.into()),
+        ("height", 16.into()),
+        ("clip_skip", 0.into()),
+        ("dtype", "f32".into()),
+    ];
+    Plan {
+        name: "test".to_owned(),
+        title: String::new(),
+        base: base.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        vars: vec![],
+        axes: vec![
+            Axis { name: "artist".to_owned(), values: artist },
+            Axis { name: "seed".to_owned(), values: seed },
+        ],
+        kept: Kept::All,
+        drawn: BTreeMap::new(),
+        models: ["a", "b"].map(|model| (model.to_owned(), FakeBackend::card(model))).into(),
+        pictures: BTreeMap::new(),
+        sheet: SheetSpec::default(),
+    }
+}
+
+/// A runs folder that goes away with the test.
+struct Folder {
+    _dir: TempDir,
+    runs: Runs,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Runs::open(dir.path()).unwrap();
+        Folder { _dir: dir, runs }
+    }
+
+    fn start(&self, plan: &Plan, shard: Option<&str>) -> RunWriter {
+        let shard = shard.map(|shard| shard.parse().unwrap());
+        self.runs.start(&plan.name, "", plan, &Digest::of(b"asked"), shard).unwrap()
+    }
+
+    /// Runs a plan, stopping as told when so many events have been reported.
+    fn execute(
+        &self,
+        plan: &Plan,
+        shard: Option<&str>,
+        backend: &mut dyn Backend,
+        stops: &[usize],
+    ) -> (Result<Summary, ExecuteError>, Vec<Progress>) {
+        let mut run = self.start(plan, shard);
+        let stop = Stop::new();
+        let mut seen = Vec::new();
+        let mut report = |progress: Progress| {
+            seen.push(progress);
+            for _ in stops.iter().filter(|at| **at == seen.len()) {
+                stop.request();
+            }
+        };
+        let outcome = execute(&distinct(plan), backend, &mut run, &stop, &mut report);
+        (outcome, seen)
+    }
+
+    /// What is in the log of the newest run: each cell, how it ended, and the bytes of its picture.
+    fn results(&self) -> BTreeMap<CellId, (Status, Vec<u8>)> {
+        let run = self.runs.latest("test").unwrap().unwrap();
+        let bytes = |image: Option<&str>| image.map(|image| std::fs::read(run.dir().join(image)).unwrap());
+        let log = run.log().unwrap();
+        log.iter().map(|row| (row.cell(), (row.status(), bytes(row.image()).unwrap_or_default()))).collect()
+    }
+}
+
+fn distinct(plan: &Plan) -> Vec<(usize, CellId)> {
+    let mut seen = BTreeSet::new();
+    let cells = plan.cells().map(|cell| cell.unwrap().id).enumerate();
+    cells.filter(|(_, id)| seen.insert(*id)).collect()
+}
+
+fn fake() -> FakeBackend {
+    FakeBackend::default()
+}
+
+#[test]
+fn what_is_done_is_not_done_again() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha", "Munch"], 3));
+    let mut backend = fake();
+    let (summary, _) = folder.execute(&plan, None, &mut backend, &[]);
+    assert_eq!(summary.unwrap(), Summary { total: 6, rendered: 6, ..Summary::default() });
+    let (summary, seen) = folder.execute(&plan, None, &mut backend, &[]);
+    assert_eq!(summary.unwrap(), Summary { total: 6, done: 6, ..Summary::default() });
+    assert_eq!(seen, [Progress::Planned { total: 6, done: 6, reused: 0, todo: 0 }]);
+    assert_eq!(backend.pulled, 6);
+}
+
+#[test]
+fn other_runs_are_not_done_again_either() {
+    let folder = Folder::new();
+    let mut backend = fake();
+    folder.execute(&plan(&["Mucha"], 2), None, &mut backend, &[]).0.unwrap();
+    let (summary, _) = folder.execute(&plan(&["Munch", "Mucha"], 3), None, &mut backend, &[]);
+    assert_eq!(summary.unwrap(), Summary { total: 6, reused: 2, rendered: 4, ..Summary::default() });
+    assert_eq!(backend.pulled, 6);
+    let log = folder.runs.find("test@2").unwrap().log().unwrap();
+    let reused: Vec<_> = log.iter().filter_map(|row| row.reused()).collect();
+    assert_eq!(reused, ["test@1", "test@1"]);
+}
+
+#[test]
+fn a_failed_cell_is_a_row_and_is_tried_again() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha", "Munch"], 2));
+    let mut broken = FakeBackend { fail_on: Some("Munch".to_owned()), ..fake() };
+    let (summary, seen) = folder.execute(&plan, None, &mut broken, &[]);
+    let summary = summary.unwrap();
+    assert_eq!((summary.rendered, summary.left(), summary.interrupted), (2, 0, false));
+    let failures: Vec<_> = summary.failures.iter().map(|failure| failure.label.as_str()).collect();
+    assert_eq!(failures, ["Munch, seed 0", "Munch, seed 1"]);
+    assert_eq!(summary.failures[0].error, "the fake engine was told to fail on `Munch`");
+    assert_eq!(seen.iter().filter(|seen| matches!(seen, Progress::Failed { .. })).count(), 2);
+    let (summary, _) = folder.execute(&plan, None, &mut fake(), &[]);
+    assert_eq!(summary.unwrap(), Summary { total: 4, done: 2, rendered: 2, ..Summary::default() });
+    assert!(folder.results().values().all(|(status, _)| *status == Status::Done));
+}
+
+#[test]
+fn a_damaged_picture_is_rendered_again() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 2));
+    folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
+    let before = folder.results();
+    let run = folder.runs.find("test").unwrap();
+    let image = run.dir().join(run.log().unwrap()[1].image().unwrap());
+    // Both names are one file where links work.
+    let bytes = std::fs::read(&image).unwrap();
+    std::fs::write(&image, &bytes[..bytes.len() / 2]).unwrap();
+    let mut backend = fake();
+    let (summary, _) = folder.execute(&plan, None, &mut backend, &[]);
+    assert_eq!((summary.unwrap().done, backend.pulled), (1, 1));
+    assert_eq!(folder.results(), before);
+}
+
+#[test]
+fn a_model_is_loaded_once_even_when_the_plan_alternates() {
+    let folder = Folder::new();
+    let mut plan = plan(&["Mucha"], 3);
+    let value =
+        |model: &str| AxisValue { label: model.to_owned(), set: vec![("model".to_owned(), model.into())] };
+    plan.axes.push(Axis { name: "model".to_owned(), values: vec![value("b"), value("a")] });
+    let (_, seen) = folder.execute(&plan, None, &mut fake(), &[]);
+    let loaded: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Progress::Loading { model } => Some(model.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(loaded, ["b", "a"]);
+    let started: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Progress::Started { label, .. } => Some(label.as_str()),
+            _ => None,
+        })
+        .collect();
+    let expected =
+        ["b", "a"].map(|model| [0, 1, 2].map(|seed| format!("Mucha, seed {seed}, {model}"))).concat();
+    assert_eq!(started, expected);
+}
+
+#[test]
+fn the_first_wish_to_stop_lets_cells_in_flight_end_and_the_second_does_not() {
+    let stopped = |stops: &[usize]| {
+        let (folder, plan) = (Folder::new(), plan(&["Mucha"], 9));
+        let mut backend = fake();
+        let (summary, _) = folder.execute(&plan, None, &mut backend, stops);
+        let summary = summary.unwrap();
+        assert!(summary.interrupted);
+        assert_eq!(summary.left() + summary.rendered, 9);
+        (backend.pulled, summary.rendered)
+    };
+    // Planned, Loading, Loaded, three times Started: then three cells are in flight.
+    assert_eq!(stopped(&[6]), (3, 3));
+    assert_eq!(stopped(&[6, 7]), (3, 0));
+    assert_eq!(stopped(&[1]), (0, 0));
+}
+
+#[test]
+fn what_was_measured_is_remembered() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 2));
+    folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
+    let cell = plan.cell(0).unwrap();
+    let work = Work::of(&cell.settings, &plan.models["a"].fingerprint, "fake");
+    assert_eq!(folder.runs.timings().steps(&work).unwrap().count, 4);
+}
+
+#[test]
+fn a_record_that_cannot_be_written_ends_the_run() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 5));
+    // A file where the pictures should go.
+    std::fs::write(folder.runs.root().join(".cells"), "").unwrap();
+    let mut backend = fake();
+    let (outcome, _) = folder.execute(&plan, None, &mut backend, &[]);
+    let error = outcome.unwrap_err();
+    assert!(matches!(&error, ExecuteError::Store(_)) && error.to_string().contains(".cells"), "{error}");
+    assert_eq!(backend.pulled, 3, "the backend was told to stop");
+    assert!(folder.results().is_empty());
+}
+
+/// Breaks its promise: begins a cell and forgets it.
+struct Forgetful;
+
+impl Backend for Forgetful {
+    fn device(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn render(
+        &mut self,
+        cells: &mut dyn Iterator<Item = Cell>,
+        _: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        cells.next();
+        Ok(())
+    }
+}
+
+#[test]
+fn a_cell_that_the_backend_forgets_is_not_passed_over() {
+    let (outcome, _) = Folder::new().execute(&plan(&["Mucha"], 1), None, &mut Forgetful, &[]);
+    let error = outcome.unwrap_err().to_string();
+    assert!(error.ends_with("was begun and never ended"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_run_that_was_stopped_comes_to_the_same_in_the_end(
+        seeds in 1usize..6,
+        rows in 1usize..5,
+        first in 1usize..40,
+        gap in 0usize..6,
+    ) {
+        let plan = plan(&["Mucha", "Munch"], seeds);
+        let undisturbed = Folder::new();
+        undisturbed.execute(&plan, None, &mut fake(), &[]).0.unwrap();
+
+        let folder = Folder::new();
+        let backend = || FakeBackend { rows, ..fake() };
+        let total = distinct(&plan).len();
+        for stops in [vec![first], vec![first, first + gap], vec![first + gap]] {
+            let (summary, seen) = folder.execute(&plan, None, &mut backend(), &stops);
+            let summary = summary.unwrap();
+            let Progress::Planned { total: planned, done, reused, todo } = seen[0] else { panic!("{seen:?}") };
+            prop_assert_eq!(planned, total);
+            prop_assert_eq!(done + reused + todo, total);
+            prop_assert_eq!(summary.done + summary.rendered + summary.left(), total);
+            prop_assert_eq!(summary.interrupted, summary.left() > 0);
+        }
+        folder.execute(&plan, None, &mut backend(), &[]).0.unwrap();
+        prop_assert_eq!(folder.results(), undisturbed.results());
+    }
+
+    #[test]
+    fn shards_render_every_cell_once(seeds in 1usize..6, shards in 1usize..5) {
+        let plan = plan(&["Mucha", "Munch"], seeds);
+        let folder = Folder::new();
+        let mut backend = fake();
+        for shard in 1..=shards {
+            folder.execute(&plan, Some(&format!("{shard}/{shards}")), &mut backend, &[]).0.unwrap();
+        }
+        prop_assert_eq!(backend.pulled, distinct(&plan).len());
+        let expected: BTreeSet<CellId> = distinct(&plan).into_iter().map(|(_, id)| id).collect();
+        prop_assert_eq!(folder.results().into_keys().collect::<BTreeSet<_>>(), expected);
+    }
+}

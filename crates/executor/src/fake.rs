@@ -1,0 +1,118 @@
+//! A backend that only pretends: for tests of everything around the engine.
+//!
+//! It draws stripes from a cell's name, says `fake` as its device, and its models have fingerprints of their own, so
+//! that none of its pictures is ever taken for a rendered one.
+
+use maquette_core::{Backend, BackendError, Cell, CellId, Digest, Event, Image, ModelCard, Scheduler};
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+/// A backend that only pretends.
+#[derive(Debug, Clone)]
+pub struct FakeBackend {
+    /// Cells whose prompt contains this word fail.
+    pub fail_on: Option<String>,
+    /// How many cells are in flight at once.
+    pub rows: usize,
+    /// How long each step takes; for trying out how a run is stopped.
+    pub pause: Duration,
+    /// How many cells were pulled so far.
+    pub pulled: usize,
+}
+
+impl Default for FakeBackend {
+    fn default() -> FakeBackend {
+        FakeBackend { fail_on: None, rows: 3, pause: Duration::ZERO, pulled: 0 }
+    }
+}
+
+impl FakeBackend {
+    /// What a pretended model says of itself. A plan for this backend must be made with it: its fingerprint is what
+    /// keeps pretended pictures apart from rendered ones.
+    pub fn card(model: &str) -> ModelCard {
+        let fingerprint = Digest::of(format!("fake: {model}").as_bytes());
+        ModelCard { fingerprint, size: (64, 64), multiple_of: 8, scheduler: Scheduler::Ddim }
+    }
+}
+
+impl Backend for FakeBackend {
+    fn device(&self) -> String {
+        "fake".to_owned()
+    }
+
+    fn render(
+        &mut self,
+        cells: &mut dyn Iterator<Item = Cell>,
+        events: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        // Rows take turns, a step each, as in the engine: cells end in another order than they began.
+        let mut rows: VecDeque<(Cell, usize)> = VecDeque::new();
+        let mut model = None;
+        loop {
+            while rows.len() < self.rows.max(1) {
+                let Some(cell) = cells.next() else { break };
+                self.pulled += 1;
+                if model.as_ref() != Some(&cell.settings.model) {
+                    let name = cell.settings.model.to_string();
+                    model = Some(cell.settings.model.clone());
+                    let loaded = Event::Loaded { model: name.clone(), seconds: 0.0 };
+                    if events(Event::Loading { model: name }).is_break() || events(loaded).is_break() {
+                        return Ok(());
+                    }
+                }
+                let event = match self.refuses(&cell) {
+                    Some(error) => Event::Failed { cell: cell.id, error },
+                    None => {
+                        let event = Event::Started { cell: cell.id, steps: steps(&cell) };
+                        rows.push_back((cell, 0));
+                        event
+                    }
+                };
+                if events(event).is_break() {
+                    return Ok(());
+                }
+            }
+            let Some((cell, done)) = rows.pop_front() else { return Ok(()) };
+            std::thread::sleep(self.pause);
+            let (step, steps) = (done + 1, steps(&cell));
+            let mut flow = events(Event::Stepped { cell: cell.id, step, steps });
+            if flow.is_continue() && step >= steps {
+                flow = events(match stripes(&cell.id, cell.settings.width, cell.settings.height) {
+                    Some(image) => Event::Finished { cell: cell.id, image, seconds: 0.0 },
+                    None => Event::Failed { cell: cell.id, error: "the picture is too large".to_owned() },
+                });
+            } else {
+                rows.push_back((cell, step));
+            }
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl FakeBackend {
+    fn refuses(&self, cell: &Cell) -> Option<String> {
+        let word = self.fail_on.as_deref()?;
+        cell.settings.prompt.contains(word).then(|| format!("the fake engine was told to fail on `{word}`"))
+    }
+}
+
+fn steps(cell: &Cell) -> usize {
+    let strength = cell.settings.strength.unwrap_or(1.0);
+    ((f64::from(cell.settings.steps) * strength) as usize).max(1)
+}
+
+/// Diagonal stripes in colours that the cell's name decides.
+fn stripes(id: &CellId, width: u32, height: u32) -> Option<Image> {
+    let name = id.0.as_bytes();
+    let mut rgb = Vec::with_capacity(3 * width as usize * height as usize);
+    for y in 0..height {
+        for x in 0..width {
+            let stripe = ((x + y) / 8) as usize % 8;
+            rgb.extend_from_slice(&name[3 * stripe..3 * stripe + 3]);
+        }
+    }
+    Image::new(width, height, rgb)
+}

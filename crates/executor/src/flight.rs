@@ -1,0 +1,155 @@
+//! From the backend's events to records: which cells are in flight, and what becomes of them.
+
+use crate::progress::{Failure, Progress, Summary};
+use crate::{ExecuteError, Stop};
+use maquette_core::{Cell, CellId, Event, Plan};
+use maquette_store::{RunWriter, Timings, Work};
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// Everything that the backend's two callbacks share.
+pub(crate) struct Flight<'a> {
+    plan: Arc<Plan>,
+    run: &'a mut RunWriter,
+    stop: &'a Stop,
+    report: &'a mut dyn FnMut(Progress),
+    device: String,
+    todo: std::vec::IntoIter<usize>,
+    in_flight: HashMap<CellId, Flying>,
+    summary: Summary,
+    measured: Timings,
+    /// What ended the run before its time.
+    pub fatal: Option<ExecuteError>,
+}
+
+struct Flying {
+    cell: Cell,
+    steps: usize,
+}
+
+impl<'a> Flight<'a> {
+    pub(crate) fn new(
+        run: &'a mut RunWriter,
+        stop: &'a Stop,
+        report: &'a mut dyn FnMut(Progress),
+        device: String,
+        render: Vec<usize>,
+        summary: Summary,
+    ) -> Flight<'a> {
+        Flight {
+            plan: run.plan(),
+            run,
+            stop,
+            report,
+            device,
+            todo: render.into_iter(),
+            in_flight: HashMap::new(),
+            summary,
+            measured: Timings::default(),
+            fatal: None,
+        }
+    }
+
+    /// The next cell for the backend; none once somebody wants to stop or something broke.
+    pub(crate) fn pull(&mut self) -> Option<Cell> {
+        if self.stop.is_requested() || self.fatal.is_some() {
+            return None;
+        }
+        match self.plan.cell(self.todo.next()?) {
+            Ok(cell) => {
+                self.in_flight.insert(cell.id, Flying { cell: cell.clone(), steps: 0 });
+                Some(cell)
+            }
+            Err(error) => {
+                self.fatal = Some(error.into());
+                None
+            }
+        }
+    }
+
+    /// Takes one event: records what ended, tells the rest.
+    pub(crate) fn event(&mut self, event: Event) -> ControlFlow<()> {
+        let taken = match event {
+            // What is rendered is kept even when somebody wants to stop at once.
+            Event::Finished { cell, image, seconds } => self.land(&cell).and_then(|flying| {
+                let record = self.run.finish(&flying.cell, &image, seconds, &self.device)?;
+                let fingerprint = self.run.fingerprint(&flying.cell);
+                let work = Work::of(&flying.cell.settings, &fingerprint, &self.device);
+                self.measured.add_cell(work, flying.steps as u64, seconds);
+                self.summary.rendered += 1;
+                (self.report)(Progress::Finished { record });
+                Ok(())
+            }),
+            Event::Failed { cell, error } => self.land(&cell).and_then(|flying| {
+                let record = self.run.fail(&flying.cell, &error, &self.device)?;
+                let label = self.plan.label(&flying.cell.coordinates);
+                self.summary.failures.push(Failure { cell, label, error });
+                (self.report)(Progress::Failed { record });
+                Ok(())
+            }),
+            Event::Started { cell, steps } => {
+                self.started(cell, steps);
+                Ok(())
+            }
+            Event::Stepped { cell, step, steps } => {
+                (self.report)(Progress::Stepped { cell, step, steps });
+                Ok(())
+            }
+            Event::Loading { model } => {
+                (self.report)(Progress::Loading { model });
+                Ok(())
+            }
+            Event::Loaded { model, seconds } => {
+                if let Some(card) = self.plan.models.get(&model) {
+                    self.measured.add_load(&self.device, &card.fingerprint, seconds);
+                }
+                (self.report)(Progress::Loaded { model, seconds });
+                Ok(())
+            }
+            Event::Warned { cell, warning } => {
+                (self.report)(Progress::Warned { cell: Some(cell), warning });
+                Ok(())
+            }
+        };
+        if let Err(error) = taken {
+            self.fatal.get_or_insert(error);
+        }
+        if self.fatal.is_some() || self.stop.is_urgent() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+
+    /// Checks that the backend has kept its promise: every cell pulled has ended, and none was left behind.
+    pub(crate) fn check_landed(&self) -> Result<(), ExecuteError> {
+        if self.stop.is_urgent() {
+            return Ok(());
+        }
+        if let Some(cell) = self.in_flight.keys().min() {
+            return Err(ExecuteError::contract(format!("cell {cell:?} was begun and never ended")));
+        }
+        if !self.stop.is_requested() && self.todo.len() > 0 {
+            return Err(ExecuteError::contract(format!("{} cells were never begun", self.todo.len())));
+        }
+        Ok(())
+    }
+
+    /// What it all came to, and how long things took.
+    pub(crate) fn into_parts(self) -> (Summary, Timings) {
+        (self.summary, self.measured)
+    }
+
+    fn started(&mut self, cell: CellId, steps: usize) {
+        let Some(flying) = self.in_flight.get_mut(&cell) else { return };
+        flying.steps = steps;
+        let label = self.plan.label(&flying.cell.coordinates);
+        (self.report)(Progress::Started { cell, label, steps });
+    }
+
+    fn land(&mut self, cell: &CellId) -> Result<Flying, ExecuteError> {
+        let landed = self.in_flight.remove(cell);
+        landed.ok_or_else(|| ExecuteError::contract(format!("cell {cell:?} ended and was not in flight")))
+    }
+}

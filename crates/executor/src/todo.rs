@@ -1,0 +1,74 @@
+//! What is still to do, and in which order.
+
+use crate::{ExecuteError, Stop};
+use maquette_core::{CellId, Dtype, Plan, Settings};
+use maquette_store::RunWriter;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The distinct cells of one share, sorted by what has to happen to them.
+pub(crate) struct Todo {
+    pub total: usize,
+    pub done: usize,
+    pub reused: usize,
+    /// Numbers of the cells to render, in the order of rendering.
+    pub render: Vec<usize>,
+}
+
+/// Sorts out what is done, takes over what other runs have finished, and orders the rest.
+pub(crate) fn todo(
+    cells: &[(usize, CellId)],
+    run: &mut RunWriter,
+    stop: &Stop,
+) -> Result<Todo, ExecuteError> {
+    let plan = run.plan();
+    let shard = run.shard();
+    let share = |position: usize| shard.is_none_or(|shard| shard.holds(position));
+    let mut todo = Todo { total: 0, done: 0, reused: 0, render: Vec::new() };
+    for (_, (index, id)) in cells.iter().enumerate().filter(|(position, _)| share(*position)) {
+        todo.total += 1;
+        if run.is_done(id) {
+            todo.done += 1;
+        } else if !stop.is_requested() && run.has_picture(id) && run.reuse(&plan.cell(*index)?)?.is_some() {
+            todo.reused += 1;
+        } else {
+            todo.render.push(*index);
+        }
+    }
+    order(&plan, &mut todo.render)?;
+    Ok(todo)
+}
+
+/// Groups cells by model, then size, then precision, so that a model is loaded once; groups and the cells within
+/// them keep the plan's order.
+fn order(plan: &Plan, cells: &mut Vec<usize>) -> Result<(), ExecuteError> {
+    let mut ranks = Ranks::default();
+    let mut ranked = Vec::with_capacity(cells.len());
+    for &index in cells.iter() {
+        ranked.push((ranks.of(&plan.cell(index)?.settings), index));
+    }
+    // Stable: equal ranks keep their order.
+    ranked.sort_by_key(|(rank, _)| *rank);
+    *cells = ranked.into_iter().map(|(_, index)| index).collect();
+    Ok(())
+}
+
+/// Numbers models, sizes and precisions by first appearance.
+#[derive(Default)]
+struct Ranks {
+    models: HashMap<Arc<str>, usize>,
+    sizes: HashMap<(u32, u32), usize>,
+    dtypes: HashMap<Dtype, usize>,
+}
+
+impl Ranks {
+    fn of(&mut self, settings: &Settings) -> [usize; 3] {
+        fn rank<K: Eq + std::hash::Hash>(ranks: &mut HashMap<K, usize>, key: K) -> usize {
+            let next = ranks.len();
+            *ranks.entry(key).or_insert(next)
+        }
+        let model = rank(&mut self.models, Arc::clone(&settings.model));
+        let size = rank(&mut self.sizes, (settings.width, settings.height));
+        [model, size, rank(&mut self.dtypes, settings.dtype)]
+    }
+}

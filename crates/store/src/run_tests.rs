@@ -1,0 +1,309 @@
+//! Runs from start to end, on a real folder.
+
+use crate::test_plans::{image, plan};
+use crate::{Beginning, RunWriter, Runs, Status, StoreError, read_made};
+use maquette_core::{Digest, Outcome, Picture, Plan};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A runs folder that goes away with the test.
+struct Folder {
+    dir: TempDir,
+    runs: Runs,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Runs::open(&dir.path().join("runs")).unwrap();
+        Folder { dir, runs }
+    }
+
+    fn start(&self, plan: &Plan) -> RunWriter {
+        self.try_start(plan, None).unwrap()
+    }
+
+    fn try_start(&self, plan: &Plan, shard: Option<&str>) -> Result<RunWriter, StoreError> {
+        let source = Digest::of(serde_json::to_string(&plan.axes).unwrap().as_bytes());
+        let shard = shard.map(|shard| shard.parse().unwrap());
+        self.runs.start(&plan.name, "title = \"Test\"\n", plan, &source, shard)
+    }
+}
+
+fn artists() -> Plan {
+    plan(&[("artist", vec!["Mucha", "Munch"]), ("seed", vec!["1", "2"])])
+}
+
+fn finish(run: &mut RunWriter, index: usize) {
+    let cell = run.plan().cell(index).unwrap();
+    run.finish(&cell, &image(&cell), 1.25, "cpu").unwrap();
+}
+
+fn statuses(run: &RunWriter) -> Vec<Status> {
+    run.run().log().unwrap().iter().map(crate::LogRow::status).collect()
+}
+
+#[test]
+fn a_run_goes_on_until_something_else_is_asked() {
+    let folder = Folder::new();
+    let check = |plan: &Plan, expected: &str, beginning: Beginning| {
+        let run = folder.start(plan);
+        assert_eq!((run.run().to_string().as_str(), run.beginning()), (expected, beginning));
+    };
+    check(&artists(), "test@1", Beginning::First);
+    check(&artists(), "test@1", Beginning::GoesOn);
+    let other = plan(&[("seed", vec!["1"])]);
+    check(&other, "test@2", Beginning::Changed);
+    // What was asked before the last change is asked anew: only the newest run goes on.
+    check(&artists(), "test@3", Beginning::Changed);
+    // The same file, but the weights behind the name are others.
+    let mut retrained = artists();
+    retrained.models.get_mut("sketchbook").unwrap().fingerprint = Digest::of(b"retrained");
+    check(&retrained, "test@4", Beginning::Changed);
+    let latest = folder.runs.root().join("test/latest");
+    assert_eq!(std::fs::read_link(&latest).unwrap(), Path::new("4"));
+    assert_eq!(folder.runs.list().unwrap().len(), 4);
+}
+
+#[test]
+fn seeds_that_were_drawn_once_stay() {
+    let folder = Folder::new();
+    let drawn = |seed: i64| {
+        let label = seed.to_string();
+        let mut plan = plan(&[("seed", vec![label.as_str()])]);
+        plan.drawn.insert("seed".to_owned(), vec![seed]);
+        plan
+    };
+    let start = |seed| folder.runs.start("test", "", &drawn(seed), &Digest::of(b"asked"), None).unwrap();
+    assert_eq!(start(11).plan().cell(0).unwrap().settings.seed, 11);
+    let again = start(99);
+    assert_eq!((again.beginning(), again.plan().cell(0).unwrap().settings.seed), (Beginning::GoesOn, 11));
+}
+
+#[test]
+fn one_writer_at_a_time_but_shards_share() {
+    let folder = Folder::new();
+    let first = folder.start(&artists());
+    let error = folder.try_start(&artists(), None).err().unwrap();
+    assert!(matches!(&error, StoreError::Locked { folder } if folder.ends_with("test/1")), "{error}");
+    assert!(folder.try_start(&artists(), Some("1/2")).is_err());
+    drop(first);
+    let mut one = folder.try_start(&artists(), Some("1/2")).unwrap();
+    let mut two = folder.try_start(&artists(), Some("2/2")).unwrap();
+    assert!(folder.try_start(&artists(), Some("1/2")).is_err());
+    assert!(folder.try_start(&artists(), None).is_err());
+    finish(&mut one, 0);
+    finish(&mut two, 1);
+    let cells: Vec<_> = one.run().log().unwrap().iter().map(crate::LogRow::cell).collect();
+    assert_eq!(cells, [0, 1].map(|index| one.plan().cell(index).unwrap().id));
+    drop((one, two));
+    let whole = folder.start(&artists());
+    assert!(cells.iter().all(|id| whole.is_done(id)), "what shards have done is done");
+}
+
+#[test]
+fn the_log_has_a_row_per_cell_and_a_column_per_setting() {
+    let folder = Folder::new();
+    let mut plan = artists();
+    plan.base[1].1 = "by {artist},\nseen from afar".into();
+    let mut run = folder.start(&plan);
+    finish(&mut run, 0);
+    let cell = run.plan().cell(3).unwrap();
+    run.fail(&cell, "the weights are \"torn\"", "cpu").unwrap();
+    let log = std::fs::read_to_string(run.run().dir().join("log.csv")).unwrap();
+    let named = |index: usize| run.plan().cell(index).unwrap().id.to_string();
+    let log = log.replace(&named(0), "FIRST").replace(&named(3), "LAST");
+    insta::assert_snapshot!(log, @r#"
+    cell,status,image,model,prompt,negative_prompt,init_image,fit,strength,seed,steps,guidance_scale,scheduler,width,height,clip_skip,dtype,subject,artist,fingerprint,seconds,device,reused,error
+    FIRST,done,images/mucha_seed-1-6bc92b38.png,sketchbook,"by Mucha,
+    seen from afar",,,,,1,20,7.5,ddim,24,16,0,f32,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,
+    LAST,failed,,sketchbook,"by Munch,
+    seen from afar",,,,,2,20,7.5,ddim,24,16,0,f32,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn"""
+    "#);
+
+    let rows = run.run().log().unwrap();
+    assert_eq!(rows[0].seconds(), Some(1.25));
+    assert_eq!(rows[0].get("prompt"), Some("by Mucha,\nseen from afar"));
+    assert_eq!(rows[0].get("strength"), None);
+    assert_eq!(rows[1].error(), Some("the weights are \"torn\""));
+    assert_eq!(rows[0].iter().count(), 3 + maquette_core::SETTINGS.len() + 2 + 5);
+    // Tried again: the last row counts.
+    finish(&mut run, 3);
+    assert_eq!(statuses(&run), [Status::Done, Status::Done]);
+}
+
+#[test]
+fn a_torn_row_is_cut_and_nothing_else_is_touched() {
+    let folder = Folder::new();
+    let mut run = folder.start(&artists());
+    finish(&mut run, 0);
+    let path = run.run().dir().join("log.csv");
+    drop(run);
+    let whole = std::fs::read(&path).unwrap();
+    for torn in ["abc", "abc,done,\"two\nlines", "\""] {
+        std::fs::write(&path, [&whole, torn.as_bytes()].concat()).unwrap();
+        let mut run = folder.start(&artists());
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        finish(&mut run, 1);
+        assert_eq!(statuses(&run), [Status::Done; 2]);
+    }
+    std::fs::write(&path, &whole[..10]).unwrap();
+    assert_eq!(statuses(&folder.start(&artists())), []);
+}
+
+#[test]
+fn a_log_with_other_columns_is_left_alone() {
+    let folder = Folder::new();
+    let path = folder.start(&artists()).run().dir().join("log.csv");
+    std::fs::write(&path, "cell,status,image,colour\n").unwrap();
+    let run = folder.start(&artists());
+    assert_eq!((run.run().to_string().as_str(), run.beginning()), ("test@2", Beginning::OtherVersion));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "cell,status,image,colour\n");
+}
+
+#[test]
+fn pictures_are_shared_between_runs_unless_they_are_damaged() {
+    let folder = Folder::new();
+    let mut first = folder.start(&artists());
+    finish(&mut first, 0);
+    let cell = first.plan().cell(0).unwrap();
+    drop(first);
+    let mut second = folder.start(&plan(&[("artist", vec!["Mucha"]), ("seed", vec!["1"])]));
+    let record = second.reuse(&cell).unwrap().unwrap();
+    let Outcome::Done { image, reused } = &record.outcome else { panic!("{record:?}") };
+    assert_eq!(
+        (image.as_str(), reused.as_deref()),
+        (&*format!("images/mucha_seed-1-{}.png", cell.id.short()), Some("test@1"))
+    );
+    assert!(second.is_done(&cell.id));
+    let path = second.run().dir().join(image);
+    assert_eq!(read_made(&path).unwrap().recipe.unwrap().cell, cell.id);
+
+    // Half a picture, under both its names: neither counts, and rendering it again mends it.
+    let half = std::fs::read(&path).unwrap();
+    let half = &half[..half.len() / 2];
+    for run in ["test/1", "test/2"] {
+        std::fs::write(folder.runs.root().join(run).join(image), half).unwrap();
+    }
+    let kept = crate::cells::path(folder.runs.root(), &cell.id);
+    std::fs::write(&kept, half).unwrap();
+    assert!(!second.is_done(&cell.id) && second.reuse(&cell).unwrap().is_none());
+    finish(&mut second, 0);
+    assert!(second.is_done(&cell.id) && second.reuse(&cell).unwrap().is_some());
+
+    // The picture of another cell under this name.
+    let other = second.plan();
+    let mut other = other.cell(0).unwrap();
+    other.id = maquette_core::CellId(Digest::of(b"other"));
+    second.finish(&other, &crate::test_plans::image(&other), 1.0, "cpu").unwrap();
+    std::fs::copy(crate::cells::path(folder.runs.root(), &other.id), &kept).unwrap();
+    assert!(second.reuse(&cell).unwrap().is_none());
+}
+
+#[test]
+fn two_cells_that_share_labels_and_eight_digits_keep_two_pictures() {
+    let folder = Folder::new();
+    let mut run = folder.start(&plan(&[("seed", vec!["1"])]));
+    let cell = run.plan().cell(0).unwrap();
+    let mut twin = cell.clone();
+    let mut bytes = *cell.id.0.as_bytes();
+    bytes[31] ^= 1;
+    twin.id = maquette_core::CellId(Digest::from_bytes(bytes));
+    run.finish(&cell, &image(&cell), 1.0, "cpu").unwrap();
+    run.finish(&twin, &image(&twin), 1.0, "cpu").unwrap();
+    assert!(run.is_done(&cell.id) && run.is_done(&twin.id));
+}
+
+#[test]
+fn the_run_folder_stands_alone() {
+    let folder = Folder::new();
+    let selfie = folder.dir.path().join("Selfie.PNG");
+    std::fs::write(&selfie, "pixels").unwrap();
+    let mut plan = artists();
+    let picture = Picture { file: selfie.clone(), digest: Digest::of(b"pixels") };
+    plan.pictures.insert("references/Selfie.PNG".to_owned(), picture);
+    let run = folder.start(&plan);
+    let copy = run.plan().pictures["references/Selfie.PNG"].file.clone();
+    assert!(copy.starts_with(run.run().dir().join("references")), "{copy:?}");
+    assert_eq!(std::fs::read(&copy).unwrap(), b"pixels");
+    let text = std::fs::read_to_string(run.run().dir().join("plan.json")).unwrap();
+    assert!(!text.contains(&*folder.dir.path().to_string_lossy()), "{text}");
+
+    // A plan made from a picture that has changed since is refused, and no run is begun.
+    std::fs::write(&selfie, "other pixels").unwrap();
+    plan.title = "Another".to_owned();
+    drop(run);
+    let error = folder.try_start(&plan, None).err().unwrap();
+    assert!(matches!(error, StoreError::Changed { .. }), "{error}");
+    let left: Vec<_> = std::fs::read_dir(folder.runs.root().join("test")).unwrap().collect();
+    assert_eq!(left.len(), 3, "1, latest and the lock: {left:?}");
+}
+
+#[test]
+fn a_plan_reads_back_as_it_was() {
+    let folder = Folder::new();
+    let mut plan = plan(&[("strength", vec!["0.1", "0.30000000000000004", "0.7", "1e-7"])]);
+    plan.base.push(("guidance_scale".to_owned(), 7.0.into()));
+    let run = folder.start(&plan);
+    assert_eq!(*run.plan(), plan);
+    let path = run.run().dir().join("plan.json");
+    let newer = std::fs::read_to_string(&path).unwrap().replace("\"format\": 1", "\"format\": 2");
+    std::fs::write(&path, newer).unwrap();
+    let error = run.run().plan().unwrap_err().to_string();
+    assert!(error.ends_with("has format 2; this version of maquette reads format 1"), "{error}");
+}
+
+#[test]
+fn runs_are_found_by_what_people_call_them() {
+    let folder = Folder::new();
+    for (name, seed) in [("mucha", "1"), ("mucha", "2"), ("mucha-sd14", "1"), ("seeds", "1")] {
+        folder.start(&Plan { name: name.to_owned(), ..plan(&[("seed", vec![seed])]) });
+    }
+    let path = |tail: &str| folder.runs.root().join(tail).to_string_lossy().into_owned();
+    let check = |asked: &str, expected: &str| {
+        assert_eq!(folder.runs.find(asked).unwrap().to_string(), expected, "{asked}");
+    };
+    check("mucha", "mucha@2");
+    check("mucha@latest", "mucha@2");
+    check("mucha@1", "mucha@1");
+    check("mucha-", "mucha-sd14@1");
+    check("se@1", "seeds@1");
+    check(&path("mucha/1"), "mucha@1");
+    check(&path("mucha/latest"), "mucha@2");
+    check(&path("mucha"), "mucha@2");
+
+    let fails = |asked: &str| {
+        let error = folder.runs.find(asked).unwrap_err();
+        let text =
+            error.to_string().replace(&path(""), "RUNS").replace(&path("").trim_end_matches('/'), "RUNS");
+        format!("{text} / {}", error.hint().unwrap())
+    };
+    insta::assert_snapshot!(fails("muc"), @"`muc` could be any of mucha, mucha-sd14 / Write a few letters more.");
+    insta::assert_snapshot!(fails("muhca"), @"there is no run `muhca` in `RUNS` / There is mucha@2, mucha@1, mucha-sd14@1.");
+    insta::assert_snapshot!(fails("mucha@7"), @"there is no run `mucha@7` in `RUNS` / There is mucha@2, mucha@1, mucha-sd14@1.");
+    insta::assert_snapshot!(fails("zzz"), @"there is no run `zzz` in `RUNS` / There is seeds@1, mucha-sd14@1, mucha@2, mucha@1.");
+    insta::assert_snapshot!(fails(""), @"there is no run `` in `RUNS` / There is seeds@1, mucha-sd14@1, mucha@2, mucha@1.");
+}
+
+#[test]
+fn what_the_reporter_makes_stays_in_the_run() {
+    let folder = Folder::new();
+    let run = folder.start(&artists());
+    let sheet = run.run().write_sheet("page-1.png", b"png").unwrap();
+    assert!(sheet.ends_with("test/1/sheets/page-1.png"));
+    assert!(run.run().write_page("index.html", b"<html>").is_ok());
+    for name in ["../x.png", "a/b.png", "..", "/etc/x"] {
+        assert!(run.run().write_sheet(name, b"").is_err(), "{name}");
+    }
+    assert!(run.run().write_page("plan.json", b"").is_err());
+}
+
+#[test]
+fn a_label_that_climbs_is_harmless() {
+    let folder = Folder::new();
+    let mut run = folder.start(&plan(&[("artist", vec!["../../x"])]));
+    finish(&mut run, 0);
+    let image = run.run().log().unwrap()[0].image().unwrap().to_owned();
+    assert!(image.starts_with("images/x-"), "{image}");
+    assert!(run.run().dir().join(image).is_file());
+}
