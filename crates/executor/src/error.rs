@@ -10,10 +10,10 @@ pub enum ExecuteError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// No cell can be rendered any more.
-    #[error("the engine stopped: {0}")]
+    #[error("the engine stopped")]
     Backend(#[from] BackendError),
     /// The plan in the run's folder does not make sense; the planner would not have written it.
-    #[error("plan.json has a cell that cannot be: {0}")]
+    #[error("plan.json has a cell that cannot be")]
     Plan(#[from] SettingError),
 }
 

@@ -45,7 +45,7 @@ pub fn execute(
     let (mut summary, measured) = flight.into_parts();
     // An estimate that cannot be kept is no reason to fail.
     if let Err(error) = run.remember(&measured) {
-        report(Progress::Warned { cell: None, warning: error.to_string() });
+        report(Progress::Warned { cell: None, warning: format!("{error}, so estimates stay as they were") });
     }
     outcome?;
     summary.interrupted = summary.left() > 0;

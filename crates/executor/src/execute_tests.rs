@@ -249,8 +249,8 @@ impl Backend for Forgetful {
 #[test]
 fn a_cell_that_the_backend_forgets_is_not_passed_over() {
     let (outcome, _) = Folder::new().execute(&plan(&["Mucha"], 1), None, &mut Forgetful, &[]);
-    let error = outcome.unwrap_err().to_string();
-    assert!(error.ends_with("was begun and never ended"), "{error}");
+    let Err(ExecuteError::Backend(error)) = outcome else { panic!("{outcome:?}") };
+    assert!(error.to_string().ends_with("was begun and never ended"), "{error}");
 }
 
 proptest! {

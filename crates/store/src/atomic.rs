@@ -50,6 +50,7 @@ fn folder_of(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::error::Error;
 
     #[test]
     fn a_file_is_replaced_whole_and_nothing_else_is_left() {
@@ -76,11 +77,11 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn a_full_disk_is_told_as_such() {
         let full = std::io::Error::from(ErrorKind::StorageFull);
         let error = StoreError::io("write", Path::new("runs/x.png"))(full);
-        assert_eq!(error.to_string(), "cannot write `runs/x.png`: no storage space");
+        assert_eq!(error.to_string(), "cannot write `runs/x.png`");
+        assert_eq!(error.source().unwrap().to_string(), "no storage space");
         assert!(error.hint().unwrap().contains("finished cells are kept"));
     }
 

@@ -1,4 +1,5 @@
-//! What can go wrong with the runs folder. Every message names the file or folder it is about.
+//! What can go wrong with the runs folder. Every message names the file or folder it is about; what the system said
+//! is the error's source.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The system refused: no room, no permission, no such file.
-    #[error("cannot {doing} `{}`: {source}", path.display())]
+    #[error("cannot {doing} `{}`", path.display())]
     Io {
         /// What was tried: `read`, `write`, `create`.
         doing: &'static str,
@@ -56,6 +57,16 @@ pub enum StoreError {
         /// What the decoder said.
         problem: String,
     },
+    /// A picture that cannot be a PNG file.
+    #[error("a picture of {width}x{height} pixels cannot be written as PNG: {problem}")]
+    NoPng {
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// What the encoder said.
+        problem: String,
+    },
     /// A reference picture is not what it was when the plan was made.
     #[error("`{}` changed since the plan was made", path.display())]
     Changed {
@@ -93,7 +104,10 @@ impl StoreError {
             }
             StoreError::NoRun { nearest, .. } => Some(format!("There is {}.", nearest.join(", "))),
             StoreError::Ambiguous { .. } => Some("Write a few letters more.".to_owned()),
-            StoreError::Damaged { .. } | StoreError::NotAPicture { .. } | StoreError::Name { .. } => None,
+            StoreError::Damaged { .. }
+            | StoreError::NotAPicture { .. }
+            | StoreError::NoPng { .. }
+            | StoreError::Name { .. } => None,
             StoreError::Changed { .. } => Some("Run again: a new plan takes it as it is now.".to_owned()),
         }
     }

@@ -48,17 +48,12 @@ pub(crate) fn reference_name(path_as_written: &str, digest: &Digest) -> String {
 
 /// A file name that somebody chose, put into a folder that it may not leave.
 pub(crate) fn plain(folder: &Path, name: &str, taken: &[&str]) -> Result<PathBuf, StoreError> {
-    let plain = !name.is_empty()
-        && !name.starts_with('.')
-        && !name.contains(['/', '\\', ':', '\0'])
-        && !is_reserved(name)
-        && !taken.contains(&name)
-        && !(taken.contains(&"log.csv") && name.starts_with("log."));
-    if plain {
-        Ok(folder.join(name))
-    } else {
-        Err(StoreError::Name { name: name.to_owned(), folder: folder.to_owned() })
+    let leaves = name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':', '\0']);
+    let log = taken.contains(&"log.csv") && name.starts_with("log.");
+    if leaves || is_reserved(name) || taken.contains(&name) || log {
+        return Err(StoreError::Name { name: name.to_owned(), folder: folder.to_owned() });
     }
+    Ok(folder.join(name))
 }
 
 fn named(readable: &str, id: &str) -> String {

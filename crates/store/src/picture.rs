@@ -52,25 +52,37 @@ pub fn read_made(path: &Path) -> Result<Made, StoreError> {
         .map_err(|problem| StoreError::damaged(path, format!("is no PNG that can be read: {problem}")))
 }
 
-/// The picture as a PNG file. The same arguments give the same bytes.
-pub(crate) fn encode(
-    image: &Image,
-    cell: &Cell,
-    fingerprint: &Digest,
-) -> Result<Vec<u8>, png::EncodingError> {
+/// A picture as the bytes of a PNG file, with texts under their keywords. The same arguments give the same bytes.
+///
+/// A `parameters` text that fits Latin-1 becomes a `tEXt` chunk, as Pillow writes it; everything else is `iTXt`.
+pub fn encode_png(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, StoreError> {
+    encode(image, texts).map_err(|error| StoreError::NoPng {
+        width: image.width(),
+        height: image.height(),
+        problem: error.to_string(),
+    })
+}
+
+/// The picture of a cell, with the two texts that say what made it; the fingerprint is its model's.
+pub(crate) fn encode_cell(image: &Image, cell: &Cell, fingerprint: &Digest) -> Result<Vec<u8>, StoreError> {
+    let recipe = serde_json::json!(recipe(cell, fingerprint)).to_string();
+    encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
+}
+
+fn encode(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, png::EncodingError> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_compression(png::Compression::Balanced);
-    let text = parameters(cell, fingerprint);
-    if text.chars().all(|c| u32::from(c) < 256) {
-        encoder.add_text_chunk("parameters".to_owned(), text)?;
-    } else {
-        encoder.add_itxt_chunk("parameters".to_owned(), text)?;
+    for &(keyword, text) in texts {
+        let latin_1 = text.chars().all(|c| u32::from(c) < 256);
+        if keyword == "parameters" && latin_1 {
+            encoder.add_text_chunk(keyword.to_owned(), text.to_owned())?;
+        } else {
+            encoder.add_itxt_chunk(keyword.to_owned(), text.to_owned())?;
+        }
     }
-    let recipe = serde_json::to_string(&recipe(cell, fingerprint)).map_err(std::io::Error::from)?;
-    encoder.add_itxt_chunk("maquette".to_owned(), recipe)?;
     let mut writer = encoder.write_header()?;
     writer.write_image_data(image.rgb())?;
     writer.finish()?;
@@ -108,7 +120,7 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
             b"iTXt" if length < 1 << 24 => {
                 let mut data = vec![0; length as usize];
                 file.read_exact(&mut data)?;
-                // Keyword, then five bytes of flags and empty names, as `encode` writes them.
+                // Keyword, then five bytes of flags and empty names, as `encode_png` writes them.
                 let ours = data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<Recipe>);
                 cell = ours.and_then(Result::ok).map(|recipe| recipe.cell).or(cell);
                 file.seek_relative(4)?;
@@ -179,7 +191,7 @@ mod tests {
     use std::io::Write;
 
     fn bytes(cell: &Cell) -> Vec<u8> {
-        encode(&image(cell), cell, &Digest::of(b"weights")).unwrap()
+        encode_cell(&image(cell), cell, &Digest::of(b"weights")).unwrap()
     }
 
     #[test]

@@ -88,10 +88,7 @@ impl RunWriter {
         seconds: f64,
         device: &str,
     ) -> Result<Record, StoreError> {
-        let png = picture::encode(image, cell, &self.fingerprint(cell)).map_err(|error| {
-            let path = cells::path(self.runs.root(), &cell.id);
-            StoreError::damaged(&path, format!("cannot be written: {error}"))
-        })?;
+        let png = picture::encode_cell(image, cell, &self.fingerprint(cell))?;
         let kept = cells::keep(self.runs.root(), &cell.id, &png)?;
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, reused: None };
         let (seconds, device) = (Some(seconds), Some(device.to_owned()));
