@@ -97,7 +97,7 @@ impl StoreError {
                 _ => None,
             },
             StoreError::Locked { .. } => {
-                Some("Wait for it to end, or share the work with `--shard 1/2` and `--shard 2/2`.".to_owned())
+                Some("Wait for it to end. To share the work, start every part with `--shard i/N`.".to_owned())
             }
             StoreError::NoRun { nearest, .. } if nearest.is_empty() => {
                 Some("It holds no runs yet.".to_owned())

@@ -1,7 +1,7 @@
 //! Finding a run by what a person calls it.
 
 use crate::{Run, Runs, StoreError, plan_file};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How many near names an error offers.
 const OFFERED: usize = 5;
@@ -10,9 +10,13 @@ impl Runs {
     /// The run that a person means: `mucha@1`, `mucha@latest`, `mucha` (the latest), a prefix of a name that no other
     /// name shares (`muc@2`), or the path of a run's folder or of the folder above it.
     pub fn find(&self, asked: &str) -> Result<Run, StoreError> {
-        if let Some(run) = self.at_path(Path::new(asked))? {
-            return Ok(run);
+        match self.by_name(asked) {
+            Err(error @ StoreError::NoRun { .. }) => at_path(Path::new(asked))?.ok_or(error),
+            found => found,
         }
+    }
+
+    fn by_name(&self, asked: &str) -> Result<Run, StoreError> {
         let (name, number) = asked.split_once('@').unwrap_or((asked, "latest"));
         let all = self.list()?;
         let name = match full_name(&all, name) {
@@ -28,31 +32,11 @@ impl Runs {
         found.cloned().ok_or_else(|| self.no_run(asked, &all))
     }
 
-    /// A run by the path of its folder; by the path of the folder above it, the latest.
-    fn at_path(&self, path: &Path) -> Result<Option<Run>, StoreError> {
-        // Only something that is there, and that is meant as a path, is one: a run may be called like a folder nearby.
-        let Ok(dir) = path.canonicalize() else { return Ok(None) };
-        let name_of = |path: &Path| path.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-        if plan_file::is_run(&dir) {
-            let number = name_of(&dir).and_then(|name| name.parse().ok()).unwrap_or(0);
-            let name = dir.parent().and_then(name_of).unwrap_or_default();
-            return Ok(Some(Run { name, number, dir: shown(path, dir.clone()) }));
-        }
-        let above = Runs::open(dir.parent().unwrap_or(&dir))?;
-        let name = name_of(&dir).unwrap_or_default();
-        Ok(above.of_name(&name)?.into_iter().max())
-    }
-
     fn no_run(&self, asked: &str, all: &[Run]) -> StoreError {
         let name = asked.split('@').next().unwrap_or_default();
-        let mut near: Vec<(f64, String)> = all
-            .iter()
-            .map(|run| {
-                // The latest first among the runs of one name.
-                let likeness = strsim::jaro_winkler(name, run.name());
-                (likeness, run.to_string())
-            })
-            .collect();
+        let likeness = |run: &Run| strsim::jaro_winkler(name, run.name());
+        let mut near: Vec<(f64, String)> = all.iter().map(|run| (likeness(run), run.to_string())).collect();
+        // The latest first among the runs of one name.
         near.reverse();
         near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
         let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
@@ -77,7 +61,21 @@ fn full_name<'a>(all: &'a [Run], prefix: &str) -> Result<&'a str, Vec<String>> {
     }
 }
 
-/// The path as a person wrote it, unless it goes through a link such as `latest`.
-fn shown(asked: &Path, real: PathBuf) -> PathBuf {
-    if asked.file_name() == real.file_name() { asked.to_owned() } else { real }
+/// A run by the path of its folder; by the path of the folder above it, the latest.
+fn at_path(path: &Path) -> Result<Option<Run>, StoreError> {
+    let Ok(dir) = path.canonicalize() else { return Ok(None) };
+    let name_of =
+        |path: &Path| path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let name = name_of(&dir);
+    if !plan_file::is_run(&dir) {
+        let above = Runs::open(dir.parent().unwrap_or(&dir))?;
+        return Ok(above.of_name(&name)?.into_iter().max());
+    }
+    // The path as the person wrote it, unless it goes through a link such as `latest`.
+    let shown = if path.file_name() == dir.file_name() { path.to_owned() } else { dir.clone() };
+    Ok(Some(match name.parse() {
+        Ok(number) => Run { name: dir.parent().map(name_of).unwrap_or_default(), number, dir: shown },
+        // Moved out of the runs folder and renamed.
+        Err(_) => Run { name, number: 0, dir: shown },
+    }))
 }

@@ -4,7 +4,7 @@
 
 use crate::StoreError;
 use maquette_core::CellId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
     columns: Arc<[String]>,
-    fields: Vec<String>,
+    fields: csv::StringRecord,
     cell: CellId,
     status: Status,
 }
@@ -74,7 +74,7 @@ impl LogRow {
 
     /// Every column with its text, in the file's order; empty where it does not apply.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.columns.iter().map(String::as_str).zip(self.fields.iter().map(String::as_str))
+        self.columns.iter().map(String::as_str).zip(&self.fields)
     }
 
     /// A column of the log's own that stands behind the placeholders, which may carry any name.
@@ -83,7 +83,7 @@ impl LogRow {
     }
 
     fn field(&self, at: usize) -> Option<&str> {
-        self.fields.get(at).map(String::as_str).filter(|text| !text.is_empty())
+        self.fields.get(at).filter(|text| !text.is_empty())
     }
 }
 
@@ -94,9 +94,9 @@ pub(crate) fn read_logs(run: &Path) -> Result<Vec<LogRow>, StoreError> {
     let mut places: HashMap<CellId, usize> = HashMap::new();
     for path in log_files(run)? {
         let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
-        let mut here: HashMap<CellId, ()> = HashMap::new();
+        let mut here: HashSet<CellId> = HashSet::new();
         for row in parse(&path, &bytes[..whole_rows(&bytes)])? {
-            let again = here.insert(row.cell, ()).is_some();
+            let again = !here.insert(row.cell);
             match places.get(&row.cell) {
                 Some(&at) if again || row.status == Status::Done => rows[at] = row,
                 Some(_) => {}
@@ -155,8 +155,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<LogRow>, StoreError> {
             Some("failed") => Status::Failed,
             _ => return Err(bad("has no status; allowed: `done`, `failed`")),
         };
-        let fields = record.iter().map(str::to_owned).collect();
-        Ok(LogRow { columns: Arc::clone(&columns), fields, cell: CellId(cell), status })
+        Ok(LogRow { columns: Arc::clone(&columns), cell: CellId(cell), status, fields: record })
     });
     rows.collect()
 }

@@ -23,7 +23,7 @@ impl Run {
         &self.name
     }
 
-    /// Which run of that name, from 1.
+    /// Which run of that name, from 1; 0 for a run whose folder was renamed.
     pub fn number(&self) -> usize {
         self.number
     }
@@ -70,9 +70,12 @@ impl Run {
     }
 }
 
-/// As people name it: `mucha@1`.
+/// As people name it: `mucha@1`; a run whose folder was renamed goes by that name alone.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, self.number)
+        match self.number {
+            0 => f.write_str(&self.name),
+            number => write!(f, "{}@{number}", self.name),
+        }
     }
 }

@@ -271,6 +271,9 @@ fn runs_are_found_by_what_people_call_them() {
     check(&path("mucha/1"), "mucha@1");
     check(&path("mucha/latest"), "mucha@2");
     check(&path("mucha"), "mucha@2");
+    std::fs::rename(path("seeds/1"), path("given away")).unwrap();
+    check(&path("given away"), "given away");
+    std::fs::rename(path("given away"), path("seeds/1")).unwrap();
 
     let fails = |asked: &str| {
         let error = folder.runs.find(asked).unwrap_err();
