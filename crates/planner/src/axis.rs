@@ -34,29 +34,26 @@ pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<P
         Data::List(nodes) => {
             let points: Vec<Option<Point>> =
                 nodes.iter().map(|node| problems.keep(element(name, node))).collect();
-            points.into_iter().collect::<Option<Vec<Point>>>()?
+            Points { points: points.into_iter().collect::<Option<Vec<Point>>>()?, random: false }
         }
-        Data::Table(form) => {
-            return problems.keep(table(name, node, form));
-        }
+        Data::Table(form) => problems.keep(table(name, node, form))?,
         _ => {
             let message = format!("the axis `{name}` is {}, not a list", node.what());
             problems.add(Problem::at(&node.at, message).help(FORMS));
             return None;
         }
     };
-    if points.is_empty() {
-        problems.add(
+    match points.points.len() {
+        0 => problems.add(
             Problem::at(&node.at, format!("the axis `{name}` has no values")).label("empty").help(FORMS),
-        );
-        return None;
+        ),
+        1..=MOST => return Some(points),
+        many => {
+            let message = format!("the axis `{name}` has {many} values; allowed: up to {MOST}");
+            problems.add(Problem::at(&node.at, message));
+        }
     }
-    if points.len() > MOST {
-        let message = format!("the axis `{name}` has {} values; allowed: up to {MOST}", points.len());
-        problems.add(Problem::at(&node.at, message));
-        return None;
-    }
-    Some(Points { points, random: false })
+    None
 }
 
 /// A plain value, or `{ label, value }`.

@@ -7,7 +7,7 @@ use crate::problem::{Problem, Problems};
 use crate::projection::{Part, project};
 use crate::steps::unet_calls;
 use crate::{World, WorldError};
-use maquette_core::{Kept, ModelCard, Picture, Scheduler, Template};
+use maquette_core::{Kept, ModelCard, Picture, Scheduler, Template, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -55,13 +55,8 @@ impl Cells<'_> {
         world: &dyn World,
         problems: &mut Problems,
     ) -> BTreeMap<String, Picture> {
-        let mut names = vec!["init_image"];
-        let texts = self.grid.values("init_image");
-        for text in texts.iter().filter_map(|given| given.value.as_text()) {
-            names.extend(Template::parse(text).iter().flat_map(Template::placeholders));
-        }
         let mut pictures = BTreeMap::new();
-        for at in self.parts(&names) {
+        for at in self.parts(&self.picture_names()) {
             let Some(given) = self.grid.value("init_image", &at) else { continue };
             let Some(path) = self.filled(given.value.as_text(), &at) else { continue };
             if path.is_empty() || pictures.contains_key(&path) {
@@ -73,6 +68,14 @@ impl Cells<'_> {
             }
         }
         pictures
+    }
+
+    /// The names that decide which picture a cell starts from.
+    fn picture_names(&self) -> Vec<&str> {
+        let texts = self.grid.values("init_image").into_iter().filter_map(|given| given.value.as_text());
+        let templates = texts.filter_map(|text| Template::parse(text).ok());
+        let words = templates.flat_map(|template| template.placeholders().collect::<Vec<_>>());
+        std::iter::once("init_image").chain(words).collect()
     }
 
     /// A text with its placeholders filled.
@@ -108,24 +111,27 @@ impl Cells<'_> {
 
     /// Strengths so small that not one step would be done.
     pub fn strengths(&self, models: &BTreeMap<String, ModelCard>, problems: &mut Problems) {
-        let words = self.grid.values("init_image");
-        if words.iter().all(|given| given.value.as_text() == Some("")) {
+        let mut names = self.picture_names();
+        if names == ["init_image"] && self.grid.values("init_image").is_empty() {
             return;
         }
-        for at in self.parts(&["init_image", "model", "scheduler", "steps", "strength"]) {
+        names.extend(["model", "scheduler", "steps", "strength"]);
+        for at in self.parts(&names) {
             let value = |name: &str| self.grid.value(name, &at).map(|given| &given.value);
-            let model = value("model").and_then(|value| value.as_text()).and_then(|name| models.get(name));
-            let word = value("scheduler").and_then(|value| value.as_text());
+            let model = value("model").and_then(Value::as_text).and_then(|name| models.get(name));
+            let word = value("scheduler").and_then(Value::as_text);
             let scheduler = word.and_then(Scheduler::from_word).or(model.map(|card| card.scheduler));
-            let picture = value("init_image").and_then(|value| value.as_text()).unwrap_or("");
+            let picture = self.filled(value("init_image").and_then(Value::as_text), &at);
             let (Some(scheduler), Some(steps), Some(strength)) = (
                 scheduler,
-                value("steps").and_then(|value| value.as_integer()),
-                value("strength").and_then(|value| value.as_number()),
+                value("steps").and_then(Value::as_integer),
+                value("strength").and_then(Value::as_number),
             ) else {
                 continue;
             };
-            if !picture.is_empty() && unet_calls(scheduler, steps as usize, Some(strength)) == 0 {
+            if picture.is_some_and(|path| !path.is_empty())
+                && unet_calls(scheduler, steps as usize, Some(strength)) == 0
+            {
                 let message = format!(
                     "`strength` is `{strength}` and `steps` is `{steps}`: {scheduler} would do int({steps} × \
                      {strength}) = 0 steps; allowed: at least 1"

@@ -4,7 +4,7 @@ use crate::axis::{self, Point};
 use crate::layer::{Form, Layer, WrittenAxis};
 use crate::place::At;
 use crate::problem::{PlanError, Problem, Problems};
-use crate::tree::Entry;
+use crate::tree::{Data, Entry, Node};
 use crate::values;
 use maquette_core::{Dtype, SETTINGS, Setting, Value};
 
@@ -152,7 +152,7 @@ fn default(setting: &Setting) -> Option<Value> {
     })
 }
 
-fn sweep(axis: &WrittenAxis, node: &crate::tree::Node, problems: &mut Problems) -> Option<GridAxis> {
+fn sweep(axis: &WrittenAxis, node: &Node, problems: &mut Problems) -> Option<GridAxis> {
     let points = axis::read(&axis.name, node, problems)?;
     let position = |Point { label, value, at }: Point| Position {
         label,
@@ -177,6 +177,13 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
     for column in columns.iter().filter(|column| column.key != "label") {
         if crate::layer::KEYS.contains(&column.key.as_str()) {
             problems.add(crate::layer::misplaced(column, &format!("zip.{name}")));
+            continue;
+        }
+        if let Data::List(nodes) = &column.node.data
+            && let Some(node) = nodes.iter().find(|node| node.table().is_some())
+        {
+            let problem = Problem::at(&node.at, "a value with a label of its own stands in a zip");
+            problems.add(problem.help("label the rows with a column of their own: `label = [\"a\", \"b\"]`"));
             continue;
         }
         read.extend(axis::read(&column.key, &column.node, problems).map(|points| (column, points)));
@@ -224,7 +231,7 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
 
 fn label_column(column: &Entry) -> Result<Vec<String>, Problem> {
     match &column.node.data {
-        crate::tree::Data::List(nodes) => nodes.iter().map(axis::label).collect(),
+        Data::List(nodes) => nodes.iter().map(axis::label).collect(),
         _ => Err(Problem::at(
             &column.node.at,
             format!("`label` is {}; allowed: a list of text", column.node.what()),

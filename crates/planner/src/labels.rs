@@ -66,11 +66,11 @@ fn trimmed(texts: &[String]) -> Vec<String> {
     let begin = (0..shortest).take_while(|&at| same(&|words| words[at].to_owned())).count();
     let end =
         (0..shortest - begin).take_while(|&at| same(&|words| words[words.len() - 1 - at].to_owned())).count();
-    let short = |words: &Vec<&str>| {
-        let middle = words[begin..words.len() - end].join(" ");
-        let (left, right) = (if begin > 0 { "… " } else { "" }, if end > 0 { " …" } else { "" });
-        if middle.is_empty() { words.join(" ") } else { format!("{left}{middle}{right}") }
-    };
+    if words.iter().any(|words| words.len() == begin + end) {
+        return texts.to_vec();
+    }
+    let (left, right) = (if begin > 0 { "… " } else { "" }, if end > 0 { " …" } else { "" });
+    let short = |words: &Vec<&str>| format!("{left}{}{right}", words[begin..words.len() - end].join(" "));
     words.iter().map(short).collect()
 }
 

@@ -3,8 +3,8 @@
 //! Vars and axes that the experiment file or the command line gives must be used. Inherited ones need not be: a file
 //! that extends another may well leave a word out of its prompt.
 
-use crate::grid::Grid;
-use crate::nearest::{did_you_mean, list};
+use crate::grid::{Grid, GridAxis};
+use crate::nearest::{did_you_mean, list, nearest};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::values::TEMPLATES;
@@ -18,11 +18,15 @@ pub(crate) fn check(
     notes: &mut Vec<String>,
     problems: &mut Problems,
 ) {
-    let used = used(grid, problems);
+    let (used, unfilled) = used(grid, problems);
+    // A misspelt placeholder leaves its word unused: that is one mistake, told once.
+    let misspelt = |name: &str| nearest(name, unfilled.iter().map(String::as_str)).is_some();
     grid.vars.retain(|var| {
         let keep = used.contains(&var.name);
         match &var.at {
-            Some(at) if !keep && at.layer() >= 0 => problems.add(unused(at, &var.name, &used)),
+            Some(at) if !keep && at.layer() >= 0 && !misspelt(&var.name) => {
+                problems.add(unused(at, &var.name, &used));
+            }
             _ => {}
         }
         keep
@@ -32,7 +36,9 @@ pub(crate) fn check(
         let names: Vec<String> = axis.names().filter(|name| idle(name)).map(str::to_owned).collect();
         for name in names {
             if axis.at.layer() >= 0 {
-                problems.add(unused(&axis.at, &name, &used));
+                if !misspelt(&name) {
+                    problems.add(unused(&axis.at, &name, &used));
+                }
                 continue;
             }
             for position in &mut axis.positions {
@@ -54,16 +60,16 @@ pub(crate) fn check(
     });
 }
 
-/// The placeholders of every text in use; one that nobody fills is a problem.
-fn used(grid: &Grid, problems: &mut Problems) -> BTreeSet<String> {
+/// The placeholders of every text in use, and those among them that nobody fills, which are problems.
+fn used(grid: &Grid, problems: &mut Problems) -> (BTreeSet<String>, BTreeSet<String>) {
     let filled: Vec<&str> = grid
         .vars
         .iter()
         .map(|var| var.name.as_str())
-        .chain(grid.axes.iter().flat_map(|axis| axis.names()))
+        .chain(grid.axes.iter().flat_map(GridAxis::names))
         .filter(|name| Setting::named(name).is_none())
         .collect();
-    let mut used = BTreeSet::new();
+    let (mut used, mut open) = (BTreeSet::new(), BTreeSet::new());
     for setting in TEMPLATES {
         for given in grid.values(setting) {
             let (Some(text), Some(at)) = (given.value.as_text(), &given.at) else { continue };
@@ -73,6 +79,7 @@ fn used(grid: &Grid, problems: &mut Problems) -> BTreeSet<String> {
                     for name in template.placeholders() {
                         if !filled.contains(&name) {
                             problems.add(unfilled(at, text, name, &filled));
+                            open.insert(name.to_owned());
                         }
                         used.insert(name.to_owned());
                     }
@@ -80,7 +87,7 @@ fn used(grid: &Grid, problems: &mut Problems) -> BTreeSet<String> {
             }
         }
     }
-    used
+    (used, open)
 }
 
 fn brace(at: &At, text: &str, offset: usize) -> Problem {

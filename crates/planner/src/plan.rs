@@ -138,7 +138,7 @@ pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanErro
     let distinct = distinct(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;
     if distinct.len() < plan.len() {
         notes.push(format!(
-            "{} of {} cells are the same as others: {} pictures are made",
+            "{} of {} cells repeat others: {} pictures are made",
             plan.len() - distinct.len(),
             plan.len(),
             distinct.len()

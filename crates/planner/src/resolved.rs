@@ -86,12 +86,12 @@ fn columns(axis: &GridAxis) -> Vec<(String, String)> {
     let mut columns: Vec<(String, String)> = axis
         .names()
         .enumerate()
-        .map(|(slot, name)| (name.to_owned(), list(column(slot).collect())))
+        .map(|(slot, name)| (name.to_owned(), list(&column(slot).collect::<Vec<_>>())))
         .collect();
     let labels: Option<Vec<String>> =
         axis.positions.iter().map(|position| position.label.as_deref().map(string)).collect();
     if let Some(labels) = labels.filter(|_| axis.zip) {
-        columns.push(("label".to_owned(), list(labels)));
+        columns.push(("label".to_owned(), list(&labels)));
     }
     columns
 }
@@ -99,7 +99,7 @@ fn columns(axis: &GridAxis) -> Vec<(String, String)> {
 fn tests(tests: &[Test]) -> String {
     let values = |values: &[(Value, crate::place::At)]| {
         let mut texts: Vec<String> = values.iter().map(|(wanted, _)| value(wanted)).collect();
-        if texts.len() == 1 { texts.remove(0) } else { list(texts) }
+        if texts.len() == 1 { texts.remove(0) } else { list(&texts) }
     };
     if let [Test::Is(wanted)] = tests {
         return values(wanted);
@@ -115,7 +115,7 @@ fn tests(tests: &[Test]) -> String {
 }
 
 /// A list on one line, or with a value per line when that would be long.
-fn list(texts: Vec<String>) -> String {
+fn list(texts: &[String]) -> String {
     let length: usize = texts.iter().map(|text| text.len() + 2).sum();
     match length {
         0..=90 => format!("[{}]", texts.join(", ")),

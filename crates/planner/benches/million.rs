@@ -1,0 +1,75 @@
+//! How long a grid of a million cells takes to plan, and what it takes in memory: `cargo bench -p maquette-planner`.
+//!
+//! No statistics: the question is "about a second, far below a kilobyte a cell", and one look answers it.
+
+#![allow(clippy::print_stdout)]
+
+use maquette_core::{Digest, Dtype, ModelCard, Picture, Scheduler};
+use maquette_planner::{Overrides, Request, World, WorldError, plan, work};
+use std::path::Path;
+use std::time::Instant;
+
+struct Fake;
+
+impl World for Fake {
+    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+        let fingerprint = Digest::of(name.as_bytes());
+        Ok(ModelCard { fingerprint, size: (64, 64), multiple_of: 8, scheduler: Scheduler::Ddim })
+    }
+
+    fn picture(&self, file: &Path) -> Result<Picture, WorldError> {
+        Ok(Picture { file: file.to_owned(), digest: Digest::of(b"a picture") })
+    }
+}
+
+/// A million cells in the shape that people make: words, a picture, strengths, many seeds.
+const EXPERIMENT: &str = r#"
+prompt = "portrait of {subject}, by {artist}"
+negative_prompt = "blurry"
+init_image = "selfie.png"
+[vars]
+subject = "a man with a beard, monstera leaves"
+[sweep]
+artist = ["Alphonse Mucha", "Vincent van Gogh", "Edvard Munch", "Vincent van Gogh and Edvard Munch"]
+strength = { from = 0.1, to = 1.0, step = 0.1 }
+guidance_scale = [5, 7.5, 10, 12.5, 15]
+seed = { count = 5000 }
+"#;
+
+const RULE: &str = "[[exclude]]\nartist = \"Edvard Munch\"\nstrength = { above = 0.8 }\n";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    for (what, rules) in [("no rules", ""), ("a rule", RULE)] {
+        let file = folder.path().join("million.toml");
+        std::fs::write(&file, format!("{EXPERIMENT}{rules}"))?;
+        let before = resident();
+        let start = Instant::now();
+        let overrides = Overrides::default();
+        let request = Request {
+            file: &file,
+            overrides: &overrides,
+            default_dtype: Dtype::F32,
+            drawn: None,
+            draw: &mut || 0,
+        };
+        let planned = plan(request, &Fake)?;
+        let planning = start.elapsed();
+        let start = Instant::now();
+        let work = work(&planned.plan, &planned.distinct, &|_| false)?;
+        let counting = start.elapsed();
+        let cells = planned.plan.len();
+        println!("{what}: {cells} cells planned in {planning:.2?}, counted in {counting:.2?}; {work:?}");
+        if let (Some(before), Some(after)) = (before, resident()) {
+            println!("{what}: {} bytes a cell at the peak", after.saturating_sub(before) * 1024 / cells);
+        }
+    }
+    Ok(())
+}
+
+/// The most memory this process ever held, in KiB, where the system tells.
+fn resident() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}

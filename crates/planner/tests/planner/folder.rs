@@ -1,0 +1,129 @@
+//! A folder of files to plan, and a world that knows two models.
+
+use maquette_core::{Digest, Dtype, ModelCard, Picture, Plan, Scheduler};
+use maquette_planner::{Overrides, PlanError, Planned, Request, World, WorldError, plan};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tempfile::TempDir;
+
+pub struct Folder(pub TempDir);
+
+/// Knows `sketchbook` and `big`; a picture is any file that is there.
+pub struct Fake;
+
+impl World for Fake {
+    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+        let (size, scheduler) = match name {
+            "sketchbook" => ((64, 64), Scheduler::Ddim),
+            "big" => ((512, 512), Scheduler::Pndm),
+            _ => {
+                return Err(WorldError {
+                    message: format!("there is no model `{name}`"),
+                    help: Some("the models are `sketchbook` and `big`".to_owned()),
+                });
+            }
+        };
+        Ok(ModelCard { fingerprint: Digest::of(name.as_bytes()), size, multiple_of: 8, scheduler })
+    }
+
+    fn picture(&self, file: &Path) -> Result<Picture, WorldError> {
+        match std::fs::read(file) {
+            Ok(bytes) => Ok(Picture { file: file.to_owned(), digest: Digest::of(&bytes) }),
+            Err(_) => {
+                Err(WorldError { message: format!("there is no picture {}", file.display()), help: None })
+            }
+        }
+    }
+}
+
+impl Folder {
+    pub fn new(files: &[(&str, &str)]) -> Folder {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        Folder(folder)
+    }
+
+    pub fn with(&self, file: &str, overrides: &Overrides) -> Result<Planned, PlanError> {
+        self.again(file, overrides, None)
+    }
+
+    /// Plans with seeds 1000, 1001, … for whoever draws.
+    pub fn again(
+        &self,
+        file: &str,
+        overrides: &Overrides,
+        drawn: Option<&BTreeMap<String, Vec<i64>>>,
+    ) -> Result<Planned, PlanError> {
+        let mut next = 999;
+        let mut draw = || {
+            next += 1;
+            next
+        };
+        let file = self.0.path().join(file);
+        let request = Request { file: &file, overrides, default_dtype: Dtype::F32, drawn, draw: &mut draw };
+        plan(request, &Fake)
+    }
+
+    pub fn plan(&self, file: &str) -> Planned {
+        self.with(file, &Overrides::default()).unwrap_or_else(|error| panic!("{}", self.told(&error)))
+    }
+
+    /// An error as a terminal without colours shows it.
+    pub fn told(&self, error: &PlanError) -> String {
+        let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
+            .with_width(100)
+            .with_links(false);
+        let mut text = String::new();
+        handler.render_report(&mut text, error).unwrap();
+        let text = text.replace(&format!("{}/", self.0.path().display()), "");
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
+    }
+}
+
+/// Plans one text.
+pub fn planned(text: &str) -> Planned {
+    Folder::new(&[("e.toml", text), ("me.png", "me"), ("photos/b.jpg", "b"), ("photos/a.jpg", "a")])
+        .plan("e.toml")
+}
+
+/// What is wrong with one text, as shown.
+pub fn broken(text: &str) -> String {
+    let folder = Folder::new(&[("e.toml", text), ("me.png", "me")]);
+    match folder.with("e.toml", &Overrides::default()) {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(error) => folder.told(&error),
+    }
+}
+
+/// The first message only.
+pub fn message(text: &str) -> String {
+    let folder = Folder::new(&[("e.toml", text), ("me.png", "me")]);
+    match folder.with("e.toml", &Overrides::default()) {
+        Ok(_) => "nothing is wrong".to_owned(),
+        Err(error) => error.problems[0].to_string(),
+    }
+}
+
+/// The values of an axis by name, as text.
+pub fn values(plan: &Plan, axis: &str) -> String {
+    let axis = plan.axes.iter().find(|known| known.name == axis).unwrap();
+    let row = |set: &[(String, maquette_core::Value)]| {
+        set.iter().map(|(_, value)| value.to_string()).collect::<Vec<_>>().join("/")
+    };
+    axis.values.iter().map(|value| row(&value.set)).collect::<Vec<_>>().join(" ")
+}
+
+/// The labels of an axis by name.
+pub fn labels(plan: &Plan, axis: &str) -> Vec<String> {
+    let axis = plan.axes.iter().find(|known| known.name == axis).unwrap();
+    axis.values.iter().map(|value| value.label.clone()).collect()
+}
+
+/// The axes' names in order.
+pub fn axes(plan: &Plan) -> Vec<&str> {
+    plan.axes.iter().map(|axis| axis.name.as_str()).collect()
+}

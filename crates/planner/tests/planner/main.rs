@@ -1,0 +1,12 @@
+//! The planner as its callers see it: files in, plans and errors out. One binary, so that it links once.
+
+mod axes;
+mod broken;
+mod extends;
+mod folder;
+mod grid;
+mod options;
+mod rules;
+mod schema;
+mod seeds;
+mod work;

@@ -1,0 +1,151 @@
+//! The command line over the file.
+
+use crate::folder::{Folder, axes, values};
+use maquette_core::Dtype;
+use maquette_planner::{Overrides, Planned};
+
+const FILE: &str = r#"
+prompt = "{subject} by {artist}"
+steps = 20
+[vars]
+subject = "a man"
+[sweep]
+artist = ["Alphonse Mucha", "Edvard Munch"]
+seed = [1, 2, 3]
+[[exclude]]
+artist = "Edvard Munch"
+seed = 3
+"#;
+
+fn overrides(set: &[&str], sweep: &[&str], only: &[&str]) -> Overrides {
+    let own = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    Overrides { set: own(set), sweep: own(sweep), only: own(only), dtype: None }
+}
+
+fn with(overrides: &Overrides) -> Planned {
+    let folder = Folder::new(&[("e.toml", FILE)]);
+    folder.with("e.toml", overrides).unwrap_or_else(|error| panic!("{}", folder.told(&error)))
+}
+
+fn told(overrides: &Overrides) -> String {
+    let folder = Folder::new(&[("e.toml", FILE)]);
+    folder.told(&folder.with("e.toml", overrides).unwrap_err())
+}
+
+#[test]
+fn set_gives_one_value() {
+    let first = |set: &str| with(&overrides(&[set], &[], &[])).plan.cell(0).unwrap().settings;
+    assert_eq!(first("steps=30").steps, 30);
+    assert_eq!(&*first("subject=a cat, a dog").prompt, "a cat, a dog by Alphonse Mucha");
+    assert_eq!(&*first("vars.subject=\"a cat\"").prompt, "a cat by Alphonse Mucha");
+    assert_eq!(&*first("negative_prompt=7").negative_prompt, "7");
+    assert_eq!(&*first("artist=Klimt").prompt, "a man by Klimt");
+    let planned = with(&overrides(&["seed=3", "title=Three"], &[], &[]));
+    assert_eq!((axes(&planned.plan), planned.plan.len(), &*planned.plan.title), (vec!["artist"], 1, "Three"));
+}
+
+#[test]
+fn sweep_gives_an_axis() {
+    let check = |sweep: &str, axis: &str, expected: &str| {
+        let planned = with(&overrides(&[], &[sweep], &[]));
+        assert_eq!(values(&planned.plan, axis), expected, "{sweep}");
+    };
+    check("seed=5,6", "seed", "5 6");
+    check("seed={from=1,to=4,step=1}", "seed", "1 2 3 4");
+    check("artist=[\"Klimt, Gustav\", \"Schiele\"]", "artist", "Klimt, Gustav Schiele");
+    check("artist=\"Klimt, Gustav\",\"Schiele\"", "artist", "Klimt, Gustav Schiele");
+    check("artist=Gustav Klimt, Egon Schiele", "artist", "Gustav Klimt Egon Schiele");
+    check("scheduler=ddim,euler_a", "scheduler", "ddim euler_a");
+    check("subject=a cat", "subject", "a cat");
+}
+
+#[test]
+fn only_keeps_what_matches() {
+    let count = |only: &[&str]| with(&overrides(&[], &[], only)).plan.len();
+    assert_eq!(count(&[]), 5);
+    assert_eq!(count(&["artist=Edvard Munch"]), 2);
+    assert_eq!(count(&["artist=Edvard Munch", "seed=1"]), 1);
+    assert_eq!(count(&["seed=1", "seed=3"]), 3);
+    assert_eq!(count(&["seed=[1, 2, 3]"]), 5);
+}
+
+#[test]
+fn dtype_is_an_option_of_its_own() {
+    let planned = with(&Overrides { dtype: Some(Dtype::Bf16), ..Overrides::default() });
+    assert_eq!(planned.plan.cell(0).unwrap().settings.dtype, Dtype::Bf16);
+    assert_eq!(with(&Overrides::default()).plan.cell(0).unwrap().settings.dtype, Dtype::F32);
+}
+
+#[test]
+fn errors_name_the_option() {
+    insta::assert_snapshot!(told(&overrides(&["steps=0"], &[], &[])), @r#"
+     x `steps` is `0`; allowed: a whole number from 1 to 1000
+      ,-[--set steps=0:1:7]
+    1 | steps=0
+      :       |
+      :       `-- allowed: a whole number from 1 to 1000
+      `----
+    "#);
+    insta::assert_snapshot!(told(&overrides(&["step=10"], &[], &[])), @r#"
+     x `step` is neither a setting nor a placeholder
+      ,-[--set step=10:1:1]
+    1 | step=10
+      : ^^|^
+      :   `-- nobody uses it
+      `----
+     help: did you mean `steps`?
+    "#);
+    insta::assert_snapshot!(told(&overrides(&[], &["seed"], &[])), @r#"
+     x `--sweep seed` has no value
+      ,-[--sweep seed:1:1]
+    1 | seed
+      : ^^|^
+      :   `-- here
+      `----
+     help: allowed: NAME=VALUE
+    "#);
+    insta::assert_snapshot!(told(&overrides(&[], &[], &["artist=Edward Munch"])), @r#"
+     x the axis `artist` has no value `Edward Munch`
+      ,-[--only artist=Edward Munch:1:8]
+    1 | artist=Edward Munch
+      :        ^^^^^^|^^^^^
+      :              `-- matches nothing
+      `----
+     help: did you mean `Edvard Munch`?
+    "#);
+}
+
+#[test]
+fn the_resolved_text_includes_them() {
+    let options = overrides(&["steps=30"], &["seed=2,3"], &["artist=Edvard Munch"]);
+    let planned = with(&options);
+    assert_eq!(planned.plan.len(), 1);
+    insta::assert_snapshot!(planned.resolved, @r#"
+    model = "sketchbook"
+    prompt = "{subject} by {artist}"
+    negative_prompt = ""
+    fit = "crop"
+    strength = 0.8
+    seed = 0
+    steps = 30
+    guidance_scale = 7.5
+    clip_skip = 0
+    dtype = "f32"
+
+    [vars]
+    subject = "a man"
+
+    [sweep]
+    artist = ["Alphonse Mucha", "Edvard Munch"]
+    seed = [2, 3]
+
+    [[exclude]]
+    artist = "Edvard Munch"
+    seed = 3
+
+    [[exclude]]
+    artist = { not = "Edvard Munch" }
+    "#);
+    let again = crate::folder::planned(&planned.resolved);
+    assert_eq!(again.distinct, planned.distinct);
+}

@@ -1,0 +1,26 @@
+//! The JSON Schema.
+
+use maquette_core::SETTINGS;
+use maquette_planner::schema;
+
+#[test]
+fn the_schema_knows_every_setting_in_every_place() {
+    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let properties = &schema["properties"];
+    for setting in SETTINGS {
+        assert_eq!(properties[setting.name]["description"], setting.about);
+        assert!(properties["sweep"]["properties"][setting.name]["anyOf"].is_array());
+        let columns = &properties["zip"]["additionalProperties"]["properties"];
+        assert!(columns[setting.name]["anyOf"].is_array());
+    }
+    assert_eq!(properties["strength"]["maximum"], 1.0);
+    assert_eq!(properties["steps"]["minimum"], 1);
+    assert_eq!(properties["scheduler"]["enum"][3], "euler_a");
+    let forms = |name: &str| properties["sweep"]["properties"][name]["anyOf"].as_array().unwrap().len();
+    assert_eq!((forms("seed"), forms("strength"), forms("prompt")), (7, 5, 3));
+    for key in ["title", "extends", "folder", "vars", "sweep", "zip", "exclude", "only", "sheet"] {
+        assert!(properties[key]["description"].is_string(), "{key}");
+    }
+    assert_eq!(properties.as_object().unwrap().len(), SETTINGS.len() + 9);
+    assert_eq!(schema["additionalProperties"], false);
+}

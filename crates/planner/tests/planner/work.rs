@@ -1,0 +1,42 @@
+//! The work that plans hold.
+
+use crate::folder::planned;
+use maquette_planner::{Work, work};
+
+#[test]
+fn nothing_is_counted_twice() {
+    let check = |text: &str, expected: Work| {
+        let planned = planned(text);
+        assert_eq!(work(&planned.plan, &planned.distinct, &|_| false).unwrap(), expected, "{text}");
+    };
+    check(
+        "prompt = \"{a}\"\nsteps = 10\n[sweep]\na = [\"x\", \"y\"]\nseed = [1, 2, 3]\n",
+        Work { pictures: 6, text_encodes: 3, image_encodes: 0, model_loads: 1, steps: 60 },
+    );
+    // Without guidance the negative prompt is not read; PNDM calls once more.
+    check(
+        "prompt = \"x\"\nguidance_scale = 1\nscheduler = \"pndm\"\nsteps = 10\n[sweep]\nseed = [1, 2, 2]\n",
+        Work { pictures: 2, text_encodes: 1, image_encodes: 0, model_loads: 1, steps: 22 },
+    );
+    // The same picture from two files is encoded once.
+    check(
+        "prompt = \"x\"\ninit_image = \"photos/a.jpg\"\nsteps = 10\n[sweep]\nstrength = [0.5, 1]\nmodel = [\"sketchbook\", \"big\"]\n",
+        Work { pictures: 4, text_encodes: 4, image_encodes: 2, model_loads: 2, steps: 5 + 10 + 6 + 11 },
+    );
+    check(
+        "prompt = \"x\"\nsteps = 10\n[sweep]\ninit_image = [\"\", \"photos/a.jpg\", \"photos/b.jpg\"]\nwidth = [64, 128]\n[[exclude]]\ninit_image = \"photos/b.jpg\"\nwidth = 64\n",
+        Work { pictures: 5, text_encodes: 2, image_encodes: 3, model_loads: 1, steps: 20 + 24 },
+    );
+}
+
+#[test]
+fn what_is_done_is_not_counted() {
+    let planned = planned(
+        "prompt = \"{a}\"\nsteps = 10\n[sweep]\na = [\"x\", \"y\"]\nseed = [1, 2, 3]\n[[exclude]]\na = \"x\"\nseed = 1\n",
+    );
+    let half: Vec<_> = planned.distinct.iter().take(3).map(|(_, id)| *id).collect();
+    let left = work(&planned.plan, &planned.distinct, &|id| half.contains(id)).unwrap();
+    assert_eq!(left, Work { pictures: 2, text_encodes: 2, image_encodes: 0, model_loads: 1, steps: 20 });
+    let none = work(&planned.plan, &planned.distinct, &|_| true).unwrap();
+    assert_eq!(none, Work::default());
+}
