@@ -23,11 +23,16 @@ pub struct FakeBackend {
 
 impl Default for FakeBackend {
     fn default() -> FakeBackend {
-        FakeBackend { fail_on: None, rows: 3, pause: Duration::ZERO, pulled: 0 }
+        FakeBackend::new()
     }
 }
 
 impl FakeBackend {
+    /// Three rows, nothing fails, no time passes.
+    pub fn new() -> FakeBackend {
+        FakeBackend { fail_on: None, rows: 3, pause: Duration::ZERO, pulled: 0 }
+    }
+
     /// What a pretended model says of itself. A plan for this backend must be made with it: its fingerprint is what
     /// keeps pretended pictures apart from rendered ones.
     pub fn card(model: &str) -> ModelCard {

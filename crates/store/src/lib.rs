@@ -49,7 +49,7 @@ pub use atomic::write_atomic;
 pub use decode::decode;
 pub use error::StoreError;
 pub use log::{LogRow, Status};
-pub use picture::{Made, Recipe, encode_png, read_made};
+pub use picture::{Made, Recipe, encode_sheet, read_made};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};

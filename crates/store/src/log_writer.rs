@@ -120,3 +120,18 @@ fn line(fields: Vec<String>) -> Vec<u8> {
     let _ = writer.write_record(fields);
     writer.into_inner().unwrap_or_default()
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_without_room_is_told_as_such() {
+        let path = Path::new("/dev/full");
+        let file = File::options().write(true).open(path).unwrap();
+        let mut log = LogWriter { path: path.to_owned(), file, end: 0, placeholders: vec![] };
+        let error = log.append(b"a row\n").unwrap_err();
+        assert_eq!(error.to_string(), "cannot write `/dev/full`");
+        assert!(error.hint().unwrap().starts_with("The disk is full."), "{error:?}");
+    }
+}

@@ -52,41 +52,46 @@ pub fn read_made(path: &Path) -> Result<Made, StoreError> {
         .map_err(|problem| StoreError::damaged(path, format!("is no PNG that can be read: {problem}")))
 }
 
-/// A picture as the bytes of a PNG file, with texts under their keywords. The same arguments give the same bytes.
-///
-/// A `parameters` text that fits Latin-1 becomes a `tEXt` chunk, as Pillow writes it; everything else is `iTXt`.
-pub fn encode_png(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, StoreError> {
-    encode(image, texts).map_err(|error| StoreError::NoPng {
-        width: image.width(),
-        height: image.height(),
-        problem: error.to_string(),
-    })
+/// A contact sheet as the bytes of a PNG file, with what it shows as JSON in a `maquette` text. The same arguments
+/// give the same bytes.
+pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, StoreError> {
+    encode(image, &[("maquette", &shows.to_string())])
 }
 
 /// The picture of a cell, with the two texts that say what made it; the fingerprint is its model's.
 pub(crate) fn encode_cell(image: &Image, cell: &Cell, fingerprint: &Digest) -> Result<Vec<u8>, StoreError> {
     let recipe = serde_json::json!(recipe(cell, fingerprint)).to_string();
-    encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
+    encode(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
 }
 
-fn encode(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, png::EncodingError> {
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_compression(png::Compression::Balanced);
-    for &(keyword, text) in texts {
-        let latin_1 = text.chars().all(|c| u32::from(c) < 256);
-        if keyword == "parameters" && latin_1 {
-            encoder.add_text_chunk(keyword.to_owned(), text.to_owned())?;
-        } else {
-            encoder.add_itxt_chunk(keyword.to_owned(), text.to_owned())?;
+/// A picture as PNG, with texts under their keywords.
+///
+/// A `parameters` text that fits Latin-1 becomes a `tEXt` chunk, as Pillow writes it; everything else is `iTXt`.
+fn encode(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, StoreError> {
+    let encoded = || {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Balanced);
+        for &(keyword, text) in texts {
+            let latin_1 = text.chars().all(|c| u32::from(c) < 256);
+            if keyword == "parameters" && latin_1 {
+                encoder.add_text_chunk(keyword.to_owned(), text.to_owned())?;
+            } else {
+                encoder.add_itxt_chunk(keyword.to_owned(), text.to_owned())?;
+            }
         }
-    }
-    let mut writer = encoder.write_header()?;
-    writer.write_image_data(image.rgb())?;
-    writer.finish()?;
-    Ok(bytes)
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(image.rgb())?;
+        writer.finish()?;
+        Ok(bytes)
+    };
+    encoded().map_err(|error: png::EncodingError| StoreError::NoPng {
+        width: image.width(),
+        height: image.height(),
+        problem: error.to_string(),
+    })
 }
 
 /// Whether those bytes are a whole picture of that cell: decoded in full.
@@ -120,7 +125,7 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
             b"iTXt" if length < 1 << 24 => {
                 let mut data = vec![0; length as usize];
                 file.read_exact(&mut data)?;
-                // Keyword, then five bytes of flags and empty names, as `encode_png` writes them.
+                // Keyword, then five bytes of flags and empty names, as `encode` writes them.
                 let ours = data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<Recipe>);
                 cell = ours.and_then(Result::ok).map(|recipe| recipe.cell).or(cell);
                 file.seek_relative(4)?;
@@ -264,6 +269,17 @@ mod tests {
         let cell = cell();
         assert_eq!(bytes(&cell), bytes(&cell));
         assert_eq!(crate::decode::decode_bytes(&bytes(&cell)).unwrap(), image(&cell));
+    }
+
+    #[test]
+    fn a_sheet_carries_what_it_shows() {
+        let bytes = encode_sheet(&image(&cell()), &serde_json::json!({ "run": "葛飾@1" })).unwrap();
+        let info = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap().info().clone();
+        assert_eq!(info.utf8_text[0].keyword, "maquette");
+        assert_eq!(info.utf8_text[0].get_text().unwrap(), r#"{"run":"葛飾@1"}"#);
+        let nothing = Image::new(0, 0, vec![]).unwrap();
+        let error = encode_sheet(&nothing, &Json::Null).unwrap_err().to_string();
+        assert!(error.starts_with("a picture of 0x0 pixels cannot be written as PNG"), "{error}");
     }
 
     #[test]

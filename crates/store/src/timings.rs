@@ -1,10 +1,10 @@
-//! `.timings.json`: how long things took on this machine, so that a plan can be estimated.
+//! `.timings.json`: how long things took on this machine, and how much memory, so that a plan can be estimated.
 //!
 //! A convenience, not a record: a file that is missing or damaged reads as empty, and of two writers at once one wins.
 //! What happened to each cell is in the log.
 
 use crate::{StoreError, write_atomic};
-use maquette_core::{Digest, Dtype, Settings};
+use maquette_core::{Digest, Settings};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Timings {
     steps: Vec<(Work, Speed)>,
     loads: Vec<(Load, Speed)>,
+    memory: Vec<(Work, u64)>,
 }
 
 /// A kind of work: cells of one kind take about as long per step.
@@ -55,7 +56,7 @@ impl Work {
             fingerprint: *fingerprint,
             width: settings.width,
             height: settings.height,
-            dtype: Dtype::word(settings.dtype).to_owned(),
+            dtype: settings.dtype.to_string(),
         }
     }
 }
@@ -77,6 +78,19 @@ impl Timings {
     pub fn add_load(&mut self, device: &str, fingerprint: &Digest, seconds: f64) {
         let load = Load { device: device.to_owned(), fingerprint: *fingerprint };
         add(&mut self.loads, load, Speed { count: 1, seconds });
+    }
+
+    /// Notes how many bytes of memory rendering took while a cell of that kind was rendered; the most counts.
+    pub fn add_memory(&mut self, work: Work, bytes: u64) {
+        match self.memory.iter_mut().find(|(found, _)| *found == work) {
+            Some((_, most)) => *most = bytes.max(*most),
+            None => self.memory.push((work, bytes)),
+        }
+    }
+
+    /// The most bytes of memory that rendering cells of that kind took.
+    pub fn memory(&self, work: &Work) -> Option<u64> {
+        self.memory.iter().find(|(key, _)| key == work).map(|(_, bytes)| *bytes)
     }
 
     /// How fast steps of that kind were; encoding and decoding are spread over them.
@@ -103,6 +117,7 @@ pub(crate) fn add_to_file(root: &Path, now: &Timings) -> Result<(), StoreError> 
     let mut all = read(root);
     now.steps.iter().for_each(|(work, speed)| add(&mut all.steps, work.clone(), *speed));
     now.loads.iter().for_each(|(load, speed)| add(&mut all.loads, load.clone(), *speed));
+    now.memory.iter().for_each(|(work, bytes)| all.add_memory(work.clone(), *bytes));
     let text = serde_json::to_vec_pretty(&all).unwrap_or_default();
     write_atomic(&path(root), &text)
 }
@@ -134,12 +149,15 @@ mod tests {
         let mut now = Timings::default();
         now.add_cell(work.clone(), 20, 4.0);
         now.add_load("cpu", &model, 1.5);
+        now.add_memory(work.clone(), 2000);
+        now.add_memory(work.clone(), 1000);
         assert_eq!(read(folder.path()), Timings::default());
         add_to_file(folder.path(), &now).unwrap();
         add_to_file(folder.path(), &now).unwrap();
         let read_back = read(folder.path());
         assert_eq!(read_back.steps(&work), Some(Speed { count: 40, seconds: 8.0 }));
         assert_eq!(read_back.steps(&work).unwrap().seconds_each(), Some(0.2));
+        assert_eq!(read_back.memory(&work), Some(2000));
         assert_eq!(read_back.loads("cpu", &model).unwrap().seconds_each(), Some(1.5));
         assert_eq!(read_back.steps(&Work { device: "cuda:0".to_owned(), ..work }), None);
         let text = std::fs::read(path(folder.path())).unwrap();
