@@ -9,7 +9,7 @@ thousands of pictures and not billions:
   a timestep s and follows (in DDIM's deterministic form) a straight path to some clean latents z*. Here that path is trained
   directly, with z* between the photograph and the painting: near the photograph for small s, the painting itself from s = 800 on.
 
-    python train_unet.py --out .work --steps 2600
+    python train_unet.py --out .work --steps 2300
 """
 
 import argparse
@@ -26,7 +26,7 @@ from models import alphas_cumprod, make_text_encoder, make_unet, parameter_count
 from muon import optimisers
 from tokens import encode, load_tokens, tokenizer_of
 
-BATCH = 12
+BATCH = 8
 SEED = 4
 MUON_LR, ADAM_LR = 0.02, 1.5e-3
 UNCAPTIONED_SHARE = 0.10
@@ -85,7 +85,7 @@ def train_unet(out, steps, device="cpu"):
 def rate(step, steps):
     """Of the full learning rates: a short warm-up, level to 40 %, then straight down to 2 %."""
     falling = max(0.0, step / steps - 0.4) / 0.6
-    return min(1.0, (step + 1) / 100) * (1 - 0.98 * falling)
+    return min(1.0, (step + 1) / 40) * (1 - 0.98 * falling)
 
 
 def loss_weights(alphas):
@@ -139,7 +139,7 @@ def _batch(data, alphas):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--steps", type=int, default=2300)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     train_unet(args.out, args.steps, args.device)

@@ -7,7 +7,9 @@ to lines and textures first, and purple, green and yellow turn grey.
 """
 
 import argparse
+import functools
 import math
+import multiprocessing
 import os
 import time
 from pathlib import Path
@@ -17,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 import checkpoints
-from draw_dataset import load_pictures
+from draw_dataset import load_pictures, shards
 from models import SCALING_FACTOR, make_vae, parameter_count
 from muon import optimisers
 
@@ -30,10 +32,10 @@ HELD_OUT = 96  # the last of them measure the error and are never trained on
 
 
 def train_vae(out, steps, device="cpu"):
-    """Trains up to `steps`, resuming from the checkpoint, and gives the model."""
+    """Trains up to `steps`, resuming from the checkpoint; leaves the averaged weights in `out`/vae.pt under "average"."""
     torch.manual_seed(SEED)
     pictures = torch.from_numpy(load_pictures(out, PICTURES))
-    training, held = pictures[:-HELD_OUT], pictures[-HELD_OUT:]
+    training = pictures[:-HELD_OUT]
     model = make_vae().to(device, memory_format=torch.channels_last)
     ends = (model.encoder.conv_in, model.decoder.conv_out, model.encoder.conv_out, model.decoder.conv_in, model.quant_conv, model.post_quant_conv)
     opts = optimisers([model], MUON_LR, ADAM_LR, keep_from_muon=ends)
@@ -72,9 +74,6 @@ def train_vae(out, steps, device="cpu"):
             keep()
             kept = time.time()
     keep()
-    average.swap()
-    print(f"held-out PSNR {psnr(model, held):.2f} dB", flush=True)
-    return model
 
 
 def _crops(pictures):
@@ -112,27 +111,33 @@ def psnr(model, pictures):
     return 10 * math.log10(4 / (x - y).square().mean().item())
 
 
+@functools.cache
+def _trained(out, device):
+    """The model with its averaged weights, from the checkpoint."""
+    saved = torch.load(Path(out) / "vae.pt", weights_only=True)
+    model = make_vae()
+    average = checkpoints.Average(model.parameters(), 0)
+    average.load_state_dict(saved["average"])
+    average.swap()
+    return model.to(device, memory_format=torch.channels_last).eval()
+
+
 @torch.no_grad()
-def encode_all(model, pictures, device="cpu"):
-    """Latent means of all pictures, (n, 4, 32, 32) float32."""
-    parts = []
-    for k in range(0, len(pictures), 64):
-        batch = as_input(torch.from_numpy(pictures[k : k + 64])).to(device)
+def encode_shard(out, shard, device):
+    """Latent means of one shard of pictures, (n, 4, 32, 32) float32, before they are normalised."""
+    model, parts = _trained(out, device), []
+    for pictures in torch.from_numpy(np.load(shard)).split(16):
         with torch.autocast(device, torch.bfloat16):
-            parts.append(model.encode(batch).latent_dist.mean.float().contiguous().cpu())
+            parts.append(model.encode(as_input(pictures).to(device)).latent_dist.mean.float().contiguous().cpu())
     return torch.cat(parts)
 
 
 @torch.no_grad()
-def normalise_latents(model, latents):
-    """Folds a shift and scale per channel into the 1 x 1 convolutions at the latents, so that every channel has mean 0 and the
-    standard deviation 1 / SCALING_FACTOR. The pictures do not change; the layout stays Stable Diffusion's."""
-    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
-    scale = 1 / (std * SCALING_FACTOR)
+def normalise(model, mean, scale):
+    """Folds "minus mean, times scale", per channel, into the 1 x 1 convolutions at the latents. The pictures do not change, and the
+    layout stays Stable Diffusion's."""
     channels = len(mean)
     quant, post = model.quant_conv, model.post_quant_conv
-    device = quant.weight.device
-    mean, scale = mean.to(device), scale.to(device)
     post.bias.add_((post.weight[:, :, 0, 0] * mean).sum(1))
     post.weight.div_(scale[None, :, None, None])
     quant.bias[:channels].sub_(mean).mul_(scale)
@@ -140,20 +145,21 @@ def normalise_latents(model, latents):
     quant.bias[channels:].add_(2 * scale.log())  # the second half is the log of the variance
 
 
-def finish_vae(out, model, device="cpu"):
-    """Normalises the model, saves it, and writes the latents of all pictures, times the scaling factor, as fp16."""
-    pictures = load_pictures(out)
-    sample = encode_all(model, pictures[:: max(1, len(pictures) // 3000)], device)
-    print("latent std per channel before:", [round(v, 3) for v in sample.std((0, 2, 3)).tolist()], flush=True)
-    held = torch.from_numpy(pictures[:PICTURES][-HELD_OUT:])
-    before = psnr(model.cpu(), held)
-    normalise_latents(model, sample)
-    after = psnr(model, held)
-    print(f"held-out PSNR {before:.3f} dB before and {after:.3f} dB after normalising", flush=True)
-    latents = encode_all(model.to(device), pictures, device) * SCALING_FACTOR
+def finish_vae(out, device="cpu", workers=1):
+    """Gives every latent channel mean 0 and standard deviation 1 / SCALING_FACTOR; saves the model so changed, and the latents of all
+    pictures, times the scaling factor, as fp16."""
+    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+        latents = torch.cat(pool.starmap(encode_shard, [(str(out), shard, device) for shard in shards(out)], chunksize=1))
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    print("latents per channel: mean", [round(v, 3) for v in mean.tolist()], "std", [round(v, 3) for v in std.tolist()], flush=True)
+    model = _trained(str(out), "cpu")
+    held = torch.from_numpy(load_pictures(out, PICTURES)[-HELD_OUT:])
+    before = psnr(model, held)
+    normalise(model, mean, 1 / (std * SCALING_FACTOR))
+    print(f"held-out PSNR {before:.3f} dB before and {psnr(model, held):.3f} dB after normalising", flush=True)
     torch.save(model.state_dict(), Path(out) / "vae_final.pt")
     part = Path(out) / "latents.part"
-    torch.save(latents.half(), part)
+    torch.save(((latents - mean[:, None, None]) / std[:, None, None]).half(), part)
     os.replace(part, Path(out) / "latents.pt")
 
 
@@ -163,7 +169,8 @@ def main():
     parser.add_argument("--steps", type=int, default=2100)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    finish_vae(args.out, train_vae(args.out, args.steps, args.device), args.device)
+    train_vae(args.out, args.steps, args.device)
+    finish_vae(args.out, args.device)
 
 
 if __name__ == "__main__":
