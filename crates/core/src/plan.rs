@@ -127,7 +127,14 @@ impl Plan {
     pub fn cell(&self, index: usize) -> Result<Cell, SettingError> {
         let coordinates = self.coordinates(index);
         let Resolved { settings, vars, model } = resolve(self, &coordinates)?;
+        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Ok(Cell { id: CellId::of(&settings, &model), coordinates, settings, vars })
+    }
+
+    /// The name of the cell with that number, as [`Plan::cell`] has it, without the rest of the cell.
+    pub fn id(&self, index: usize) -> Result<CellId, SettingError> {
+        let Resolved { settings, model, .. } = resolve(self, &self.coordinates(index))?;
+        Ok(CellId::of(&settings, &model))
     }
 
     /// Every cell in order.

@@ -2,18 +2,20 @@
 
 use crate::settings::{Dtype, Fit, InitImage, Scheduler, Settings};
 use crate::{Digest, Plan, SETTINGS, Setting, SettingError, Template, Value};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What the coordinates of a cell stand for.
-pub(crate) struct Resolved {
+pub(crate) struct Resolved<'a> {
     pub settings: Settings,
-    pub vars: Vec<(Arc<str>, Arc<str>)>,
+    /// What each placeholder stands for.
+    pub vars: Vec<(&'a str, Cow<'a, str>)>,
     /// The model's fingerprint.
     pub model: Digest,
 }
 
 /// The one place where values meet: base, then axes; placeholders filled; the model's own defaults last.
-pub(crate) fn resolve(plan: &Plan, coordinates: &[usize]) -> Result<Resolved, SettingError> {
+pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resolved<'a>, SettingError> {
     let mut values: [Option<&Value>; SETTINGS.len()] = [None; SETTINGS.len()];
     let mut vars: Vec<(&str, &Value)> =
         plan.vars.iter().map(|(name, value)| (name.as_str(), value)).collect();
@@ -27,8 +29,7 @@ pub(crate) fn resolve(plan: &Plan, coordinates: &[usize]) -> Result<Resolved, Se
             },
         }
     }
-    let vars: Vec<(Arc<str>, Arc<str>)> =
-        vars.into_iter().map(|(name, value)| (name.into(), value.to_string().into())).collect();
+    let vars: Vec<(&str, Cow<str>)> = vars.into_iter().map(|(name, value)| (name, text_of(value))).collect();
     let read = Read { values, vars: &vars };
 
     let model: Arc<str> = read.text("model")?;
@@ -62,6 +63,14 @@ pub(crate) fn resolve(plan: &Plan, coordinates: &[usize]) -> Result<Resolved, Se
     Ok(Resolved { settings, vars, model: card.fingerprint })
 }
 
+/// The text of a value, borrowed where it is text.
+fn text_of(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        _ => Cow::Owned(value.to_string()),
+    }
+}
+
 fn init_image(plan: &Plan, read: &Read) -> Result<Option<InitImage>, SettingError> {
     if !read.has("init_image") {
         return Ok(None);
@@ -81,7 +90,7 @@ fn init_image(plan: &Plan, read: &Read) -> Result<Option<InitImage>, SettingErro
 /// The values chosen for one cell, read by type.
 struct Read<'a> {
     values: [Option<&'a Value>; SETTINGS.len()],
-    vars: &'a [(Arc<str>, Arc<str>)],
+    vars: &'a [(&'a str, Cow<'a, str>)],
 }
 
 impl Read<'_> {
@@ -107,7 +116,7 @@ impl Read<'_> {
         if !text.contains(['{', '}']) {
             return Ok(text.into());
         }
-        let var = |name: &str| self.vars.iter().find(|(var, _)| **var == *name).map(|(_, value)| &**value);
+        let var = |name: &str| self.vars.iter().find(|(var, _)| *var == name).map(|(_, value)| &**value);
         let template = Template::parse(text).map_err(|_| setting.error(value))?;
         template.fill(var).map(Into::into).map_err(|_| setting.error(value))
     }

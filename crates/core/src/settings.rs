@@ -155,28 +155,39 @@ impl Settings {
     /// another line. Files stand by their content and the model by its fingerprint; a path never appears.
     pub fn canonical(&self, model: &Digest, numerics: u32) -> String {
         use std::fmt::Write;
-        let mut form = String::with_capacity(512);
-        let mut line = |name: &str, value: &dyn std::fmt::Display| {
-            let value = value.to_string();
-            let _ = writeln!(form, "{name}:{}:{value}", value.len());
+        let mut form = String::with_capacity(1024);
+        // Grids of millions of cells are named: one buffer for all values, and text is not formatted.
+        let mut shown = String::with_capacity(64);
+        let mut text = |name: &str, value: &str| {
+            form.push_str(name);
+            form.push(':');
+            let _ = write!(form, "{}", value.len());
+            form.push(':');
+            form.push_str(value);
+            form.push('\n');
         };
-        line("clip_skip", &self.clip_skip);
-        line("dtype", &self.dtype);
+        let mut line = |text: &mut dyn FnMut(&str, &str), name: &str, value: &dyn std::fmt::Display| {
+            shown.clear();
+            let _ = write!(shown, "{value}");
+            text(name, &shown);
+        };
+        line(&mut text, "clip_skip", &self.clip_skip);
+        text("dtype", self.dtype.word());
         if let (Some(picture), Some(fit), Some(strength)) = (&self.init_image, self.fit, self.strength) {
-            line("fit", &fit);
-            line("init_image", &picture.digest);
-            line("strength", &strength);
+            text("fit", fit.word());
+            line(&mut text, "init_image", &picture.digest);
+            line(&mut text, "strength", &strength);
         }
-        line("guidance_scale", &self.guidance_scale);
-        line("height", &self.height);
-        line("model", model);
-        line("negative_prompt", &self.negative_prompt);
-        line("numerics", &numerics);
-        line("prompt", &self.prompt);
-        line("scheduler", &self.scheduler);
-        line("seed", &self.seed);
-        line("steps", &self.steps);
-        line("width", &self.width);
+        line(&mut text, "guidance_scale", &self.guidance_scale);
+        line(&mut text, "height", &self.height);
+        line(&mut text, "model", model);
+        text("negative_prompt", &self.negative_prompt);
+        line(&mut text, "numerics", &numerics);
+        text("prompt", &self.prompt);
+        text("scheduler", self.scheduler.word());
+        line(&mut text, "seed", &self.seed);
+        line(&mut text, "steps", &self.steps);
+        line(&mut text, "width", &self.width);
         form
     }
 }
@@ -185,5 +196,45 @@ impl Setting {
     /// Reads a checked word; the error is the setting's own.
     pub fn word<T>(&self, value: &Value, from_word: fn(&str) -> Option<T>) -> Result<T, SettingError> {
         value.as_text().and_then(from_word).ok_or_else(|| self.error(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_canonical_form_is_fixed() {
+        // A change here renames every cell ever made: it needs a new NUMERICS and a reason.
+        let digest = Digest::of(b"a picture");
+        let settings = Settings {
+            model: "sketchbook".into(),
+            prompt: "é\nseed:1:2".into(),
+            negative_prompt: "".into(),
+            init_image: Some(InitImage {
+                path: "me.png".into(),
+                file: std::path::Path::new("me.png").into(),
+                digest,
+            }),
+            fit: Some(Fit::Crop),
+            strength: Some(0.3),
+            seed: 7,
+            steps: 20,
+            guidance_scale: 7.0,
+            scheduler: Scheduler::EulerA,
+            width: 64,
+            height: 128,
+            clip_skip: 0,
+            dtype: Dtype::F32,
+        };
+        let model = Digest::of(b"a model");
+        let expected = format!(
+            "clip_skip:1:0\ndtype:3:f32\nfit:4:crop\ninit_image:64:{digest}\nstrength:3:0.3\nguidance_scale:1:7\n\
+             height:3:128\nmodel:64:{model}\nnegative_prompt:0:\nnumerics:1:1\nprompt:11:é\nseed:1:2\n\
+             scheduler:7:euler_a\nseed:1:7\nsteps:2:20\nwidth:2:64\n"
+        );
+        assert_eq!(settings.canonical(&model, 1), expected);
+        let text_to_image = Settings { init_image: None, fit: None, strength: None, ..settings };
+        assert!(!text_to_image.canonical(&model, 1).contains("strength"));
     }
 }

@@ -58,7 +58,7 @@ impl<'a> Template<'a> {
 
     /// The text with each placeholder replaced, in a single pass; the first name that nobody fills is the error.
     pub fn fill(&self, mut value: impl FnMut(&str) -> Option<&'a str>) -> Result<String, &'a str> {
-        let mut text = String::new();
+        let mut text = String::with_capacity(256);
         for part in &self.parts {
             match part {
                 Part::Text(part) => text.push_str(part),

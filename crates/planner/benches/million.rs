@@ -40,10 +40,10 @@ const RULE: &str = "[[exclude]]\nartist = \"Edvard Munch\"\nstrength = { above =
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
+    let (before, mut largest) = (resident(), 0);
     for (what, rules) in [("no rules", ""), ("a rule", RULE)] {
         let file = folder.path().join("million.toml");
         std::fs::write(&file, format!("{EXPERIMENT}{rules}"))?;
-        let before = resident();
         let start = Instant::now();
         let overrides = Overrides::default();
         let request = Request {
@@ -60,9 +60,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let counting = start.elapsed();
         let cells = planned.plan.len();
         println!("{what}: {cells} cells planned in {planning:.2?}, counted in {counting:.2?}; {work:?}");
-        if let (Some(before), Some(after)) = (before, resident()) {
-            println!("{what}: {} bytes a cell at the peak", after.saturating_sub(before) * 1024 / cells);
-        }
+        largest = largest.max(cells);
+    }
+    if let (Some(before), Some(after)) = (before, resident()) {
+        println!("{} bytes a cell at the peak", after.saturating_sub(before) * 1024 / largest);
     }
     Ok(())
 }

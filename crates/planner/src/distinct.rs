@@ -8,7 +8,7 @@ use rayon::prelude::*;
 /// Cells are resolved and named on all cores; the answer does not depend on how many there are.
 pub fn distinct(plan: &Plan) -> Result<Vec<(usize, CellId)>, SettingError> {
     let named: Result<Vec<(usize, CellId)>, SettingError> =
-        (0..plan.len()).into_par_iter().map(|index| Ok((index, plan.cell(index)?.id))).collect();
+        (0..plan.len()).into_par_iter().map(|index| Ok((index, plan.id(index)?))).collect();
     let mut named = named?;
     named.par_sort_unstable_by_key(|(index, id)| (*id, *index));
     named.dedup_by_key(|(_, id)| *id);

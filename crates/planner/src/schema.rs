@@ -4,72 +4,97 @@
 //! reaches its end) is not in it.
 
 use crate::range::MOST;
+use crate::sheet::{CELL, PAGE};
 use maquette_core::{Kind, SETTINGS, Setting};
 use serde_json::{Map, Value, json};
+use std::ops::RangeInclusive;
 
 /// The schema, JSON Schema draft 2020-12, as text for a file.
 pub fn schema() -> String {
     let mut properties = Map::new();
-    let mut put = |name: &str, schema: Value| _ = properties.insert(name.to_owned(), schema);
-    put("title", json!({ "type": "string", "description": "Heading of the contact sheets." }));
+    let mut put = |name: &str, about: &str, mut schema: Value| {
+        schema["description"] = about.into();
+        properties.insert(name.to_owned(), schema);
+    };
+    let text = json!({ "type": "string" });
+    put("title", "Heading of the contact sheets.", text.clone());
     put(
         "extends",
-        json!({ "type": "string", "description": "Another experiment file, relative to this one: its tables merge key by key, its arrays and values are replaced." }),
+        "Another experiment file, relative to this one: its tables merge key by key, its values are replaced.",
+        text.clone(),
     );
-    put(
-        "folder",
-        json!({ "type": "string", "description": "Where relative paths start; this file's own folder unless given." }),
-    );
+    put("folder", "Where relative paths start; this file's own folder unless given.", text.clone());
     for setting in SETTINGS {
-        put(setting.name, described(setting, value(setting)));
+        put(setting.name, setting.about, value(setting));
     }
     put(
         "vars",
-        json!({ "type": "object", "description": "Words for the {placeholders} of the prompts.", "propertyNames": { "not": { "enum": names() } }, "additionalProperties": { "$ref": "#/$defs/plain" } }),
+        "Words for the {placeholders} of the prompts.",
+        json!({
+            "type": "object",
+            "propertyNames": { "not": { "enum": names() } },
+            "additionalProperties": { "$ref": "#/$defs/plain" },
+        }),
     );
+    let words = json!({ "$ref": "#/$defs/axis_of_words" });
     put(
         "sweep",
-        json!({ "type": "object", "description": "The axes of the grid, in the file's order, the last one moving fastest: settings and {placeholders}.", "properties": axes(), "additionalProperties": axis(&json!({ "$ref": "#/$defs/plain" }), false) }),
+        "The axes of the grid, in the file's order, the last one moving fastest: settings and {placeholders}.",
+        json!({ "type": "object", "properties": axes(), "additionalProperties": words }),
     );
+    let columns = json!({ "type": "object", "properties": zip_columns(), "additionalProperties": words });
     put(
         "zip",
-        json!({ "type": "object", "description": "Axes that set several names together, row by row: columns of equal length.", "additionalProperties": { "type": "object", "properties": zip_columns(), "additionalProperties": axis(&json!({ "$ref": "#/$defs/plain" }), false) } }),
+        "Axes that set several names together, row by row: columns of equal length.",
+        json!({ "type": "object", "additionalProperties": columns }),
     );
-    put(
-        "exclude",
-        json!({ "type": "array", "description": "Cells to leave out: each block drops the cells that match all of its lines.", "items": { "$ref": "#/$defs/rule" } }),
-    );
-    put(
-        "only",
-        json!({ "type": "array", "description": "Cells to keep: a cell must match all lines of one block.", "items": { "$ref": "#/$defs/rule" } }),
-    );
+    let rules = json!({ "type": "array", "items": { "$ref": "#/$defs/rule" } });
+    put("exclude", "Cells to leave out: those that match all lines of a block.", rules.clone());
+    put("only", "Cells to keep: those that match all lines of one block.", rules);
+    let axis_name = |about: &str| json!({ "type": "string", "description": about });
+    let edge = |allowed: RangeInclusive<i64>, about: &str| json!({ "type": "integer", "minimum": allowed.start(), "maximum": allowed.end(), "description": about });
     put(
         "sheet",
-        json!({ "type": "object", "description": "How the contact sheets are laid out; axes not named make pages.", "properties": {
-        "rows": { "type": "string", "description": "The axis that runs down." },
-        "columns": { "type": "string", "description": "The axis that runs across." },
-        "cell": { "type": "integer", "minimum": 16, "maximum": 4096, "description": "Longest edge of a thumbnail in pixels." },
-        "max": { "type": "integer", "minimum": 256, "maximum": 65_500, "description": "Longest edge of a page in pixels." },
-    }, "additionalProperties": false }),
+        "How the contact sheets are laid out; axes not named make pages.",
+        json!({
+            "type": "object",
+            "properties": {
+                "rows": axis_name("The axis that runs down."),
+                "columns": axis_name("The axis that runs across."),
+                "cell": edge(CELL, "Longest edge of a thumbnail in pixels."),
+                "max": edge(PAGE, "Longest edge of a page in pixels."),
+            },
+            "additionalProperties": false,
+        }),
     );
     let plain = json!({ "type": ["string", "number", "boolean"] });
-    let one_or_more = json!({ "anyOf": [{ "$ref": "#/$defs/plain" }, { "type": "array", "items": { "$ref": "#/$defs/plain" }, "minItems": 1 }] });
-    let test = json!({ "type": "object", "properties": {
-        "above": { "type": "number" },
-        "below": { "type": "number" },
-        "not": one_or_more,
-        "like": { "type": "string", "description": "Text with * for any letters and ? for one." },
-    }, "additionalProperties": false, "minProperties": 1 });
+    let some = json!({ "type": "array", "items": { "$ref": "#/$defs/plain" }, "minItems": 1 });
+    let one_or_more = json!({ "anyOf": [{ "$ref": "#/$defs/plain" }, some] });
+    let test = json!({
+        "type": "object",
+        "properties": {
+            "above": { "type": "number" },
+            "below": { "type": "number" },
+            "not": one_or_more,
+            "like": { "type": "string", "description": "Text with * for any letters and ? for one." },
+        },
+        "additionalProperties": false,
+        "minProperties": 1,
+    });
+    let mut definitions = definitions();
+    definitions.insert("plain".to_owned(), plain);
+    definitions.insert("axis_of_words".to_owned(), axis(&json!({ "$ref": "#/$defs/plain" }), false));
+    definitions.insert(
+        "rule".to_owned(),
+        json!({ "type": "object", "minProperties": 1, "additionalProperties": { "anyOf": [one_or_more, test] } }),
+    );
     let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A Maquette experiment",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        "$defs": {
-            "plain": plain,
-            "rule": { "type": "object", "minProperties": 1, "additionalProperties": { "anyOf": [one_or_more, test] } },
-        },
+        "$defs": definitions,
     });
     format!("{schema:#}\n")
 }
@@ -94,17 +119,30 @@ fn names() -> Vec<&'static str> {
     SETTINGS.iter().map(|setting| setting.name).collect()
 }
 
-/// The axes of settings, by name.
+/// The axes of settings, by name: each is defined once and referred to.
 fn axes() -> Map<String, Value> {
-    let axis = |setting: &Setting| {
+    let refer = |setting: &Setting| {
+        let schema = json!({ "$ref": format!("#/$defs/{}", definition(setting)) });
+        (setting.name.to_owned(), described(setting, schema))
+    };
+    SETTINGS.iter().map(refer).collect()
+}
+
+fn definition(setting: &Setting) -> String {
+    format!("axis_of_{}", setting.name)
+}
+
+/// The definitions that `axes` refers to.
+fn definitions() -> Map<String, Value> {
+    let define = |setting: &Setting| {
         let numbers = matches!(setting.kind, Kind::Integer { .. } | Kind::Number { .. });
         let mut schema = axis(&value(setting), setting.name == "seed");
         if !numbers && let Some(forms) = schema["anyOf"].as_array_mut() {
             forms.retain(|form| form["properties"].get("to").is_none());
         }
-        (setting.name.to_owned(), described(setting, schema))
+        (definition(setting), schema)
     };
-    SETTINGS.iter().map(axis).collect()
+    SETTINGS.iter().map(define).collect()
 }
 
 fn zip_columns() -> Map<String, Value> {

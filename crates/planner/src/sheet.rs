@@ -7,10 +7,10 @@ use crate::tree::{Data, Entry, find};
 use maquette_core::SheetSpec;
 
 /// A thumbnail's longest edge, in pixels.
-const CELL: std::ops::RangeInclusive<i64> = 16..=4096;
+pub(crate) const CELL: std::ops::RangeInclusive<i64> = 16..=4096;
 
 /// A page's longest edge, in pixels.
-const PAGE: std::ops::RangeInclusive<i64> = 256..=65_500;
+pub(crate) const PAGE: std::ops::RangeInclusive<i64> = 256..=65_500;
 
 /// Reads the table. Rows or columns that name an axis which a later layer took away are left to the reporter.
 pub(crate) fn read(entries: &[Entry], grid: &Grid, dropped: &[String], problems: &mut Problems) -> SheetSpec {

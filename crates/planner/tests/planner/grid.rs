@@ -153,6 +153,8 @@ proptest! {
             let settings: Vec<String> = cell.settings.iter().map(|(setting, value)| format!("{}={value:?}", setting.name)).collect();
             let known = names.entry(settings.join(";")).or_insert(cell.id);
             prop_assert_eq!(*known, cell.id);
+            let index = plan.index_at(&cell.coordinates).unwrap();
+            prop_assert_eq!(plan.id(index).unwrap(), cell.id);
         }
         let unique: std::collections::BTreeSet<CellId> = names.values().copied().collect();
         prop_assert_eq!(unique.len(), names.len());

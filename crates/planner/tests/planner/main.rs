@@ -2,6 +2,7 @@
 
 mod axes;
 mod broken;
+mod examples;
 mod extends;
 mod folder;
 mod grid;

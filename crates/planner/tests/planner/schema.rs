@@ -9,14 +9,17 @@ fn the_schema_knows_every_setting_in_every_place() {
     let properties = &schema["properties"];
     for setting in SETTINGS {
         assert_eq!(properties[setting.name]["description"], setting.about);
-        assert!(properties["sweep"]["properties"][setting.name]["anyOf"].is_array());
+        let axis = format!("axis_of_{}", setting.name);
+        let refers = serde_json::json!(format!("#/$defs/{axis}"));
+        assert_eq!(properties["sweep"]["properties"][setting.name]["$ref"], refers);
         let columns = &properties["zip"]["additionalProperties"]["properties"];
-        assert!(columns[setting.name]["anyOf"].is_array());
+        assert_eq!(columns[setting.name]["$ref"], refers);
+        assert!(schema["$defs"][axis]["anyOf"].is_array());
     }
     assert_eq!(properties["strength"]["maximum"], 1.0);
     assert_eq!(properties["steps"]["minimum"], 1);
     assert_eq!(properties["scheduler"]["enum"][3], "euler_a");
-    let forms = |name: &str| properties["sweep"]["properties"][name]["anyOf"].as_array().unwrap().len();
+    let forms = |name: &str| schema["$defs"][format!("axis_of_{name}")]["anyOf"].as_array().unwrap().len();
     assert_eq!((forms("seed"), forms("strength"), forms("prompt")), (7, 5, 3));
     for key in ["title", "extends", "folder", "vars", "sweep", "zip", "exclude", "only", "sheet"] {
         assert!(properties[key]["description"].is_string(), "{key}");

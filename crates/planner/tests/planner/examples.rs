@@ -1,0 +1,47 @@
+//! The examples of the repository, each read and planned.
+
+use maquette_core::{Digest, Dtype, ModelCard, Picture, Scheduler};
+use maquette_planner::{Overrides, Request, World, WorldError, plan};
+use std::path::Path;
+
+/// Takes any model for one of 512 pixels; pictures must be there.
+struct Anything;
+
+impl World for Anything {
+    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+        let fingerprint = Digest::of(name.as_bytes());
+        Ok(ModelCard { fingerprint, size: (512, 512), multiple_of: 8, scheduler: Scheduler::Pndm })
+    }
+
+    fn picture(&self, file: &Path) -> Result<Picture, WorldError> {
+        let bytes = std::fs::read(file)
+            .map_err(|error| WorldError { message: format!("{}: {error}", file.display()), help: None })?;
+        Ok(Picture { file: file.to_owned(), digest: Digest::of(&bytes) })
+    }
+}
+
+#[test]
+fn every_example_plans() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    let mut planned = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path();
+        if file.extension().is_some_and(|ending| ending == "toml") {
+            let overrides = Overrides::default();
+            let request = Request {
+                file: &file,
+                overrides: &overrides,
+                default_dtype: Dtype::F32,
+                drawn: None,
+                draw: &mut || 0,
+            };
+            let done =
+                plan(request, &Anything).unwrap_or_else(|error| panic!("{file:?}: {:?}", error.problems));
+            assert_eq!(done.distinct.len(), done.plan.len(), "{file:?} makes a picture twice");
+            assert!(done.notes.is_empty(), "{file:?}: {:?}", done.notes);
+            planned.push((done.plan.name.clone(), done.plan.len()));
+        }
+    }
+    planned.sort();
+    assert!(planned.contains(&("mucha".to_owned(), 48)), "{planned:?}");
+}
