@@ -1,1 +1,36 @@
-//! To be written.
+//! The engine: Stable Diffusion's models in diffusers' layout, on candle's tensors.
+//!
+//! The only crate that names candle. Deliberately not here: experiment files, runs on disk, anything printed.
+
+mod cache;
+mod config;
+mod device;
+mod engine;
+mod error;
+mod flight;
+pub mod init_image;
+mod model;
+mod noise;
+mod ops;
+mod pixels;
+mod render_error;
+mod resnet;
+mod schedulers;
+mod source;
+mod text_encoder;
+mod tokenizer;
+mod unet;
+mod vae;
+mod weights;
+
+pub use device::{DeviceError, DeviceName};
+pub use engine::{Engine, FindModel};
+pub use error::ModelError;
+pub use model::{Model, card};
+pub use render_error::RenderError;
+pub use schedulers::SchedulerConfig;
+pub use source::ModelSource;
+pub use text_encoder::TextEncoder;
+pub use tokenizer::{Tokenizer, Tokens};
+pub use unet::Unet;
+pub use vae::Vae;

@@ -1,0 +1,325 @@
+//! The engine: pulls cells, keeps several of them in flight, and gives each UNet call a row or two of every one.
+//!
+//! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance; when a cell lands, the
+//! next one takes its place. Only model, precision and size must match. Saving, resuming and showing progress are the
+//! caller's.
+
+use crate::cache::Cache;
+use crate::device::{DeviceName, candle_dtype};
+use crate::render_error::RenderError;
+use crate::flight::{Departure, Flight, Posterior};
+use crate::model::{Model, ModelSource};
+use crate::schedulers::trajectory;
+use crate::{init_image, pixels};
+use candle_core::{DType, Device, Tensor};
+use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, InitImage, Settings};
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// Finds the files of a model by the name that an experiment gives it.
+pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
+
+/// Renders cells on one device, one model at a time.
+pub struct Engine {
+    name: DeviceName,
+    device: Device,
+    find: FindModel,
+    /// Rows of one UNet call; `None` chooses by size.
+    rows: Option<usize>,
+    loaded: Option<Loaded>,
+}
+
+/// A model in memory, and what has been computed with it.
+struct Loaded {
+    name: String,
+    dtype: Dtype,
+    model: Model,
+    /// Embeddings by prompt and clip_skip.
+    prompts: Cache<(String, u32), Tensor>,
+    /// Posteriors by content, fit and size.
+    references: Cache<String, Posterior>,
+}
+
+impl Engine {
+    /// An engine on a device. `rows` is the most rows that a UNet call may have; two for each guided picture.
+    pub fn new(name: DeviceName, find: FindModel, rows: Option<usize>) -> Result<Engine, crate::DeviceError> {
+        Ok(Engine { name, device: name.open()?, find, rows, loaded: None })
+    }
+
+    /// How many rows of that many latent pixels one UNet call may have.
+    ///
+    /// More rows keep a device busier but hold more memory, most of it attention's; a 512-pixel picture of Stable
+    /// Diffusion has 64 x 64.
+    fn max_rows(&self, latents: usize) -> usize {
+        let budget = match self.name {
+            DeviceName::Cpu => 4 * 64 * 64,
+            DeviceName::Cuda(_) | DeviceName::Metal => 16 * 64 * 64,
+        };
+        self.rows.unwrap_or_else(|| (budget / latents).clamp(2, 16))
+    }
+}
+
+type Events<'a> = &'a mut dyn FnMut(Event) -> ControlFlow<()>;
+
+/// Why a call ends early.
+enum End {
+    /// The caller wants no more events.
+    Stopped,
+    /// The engine itself is broken.
+    Broken(BackendError),
+}
+
+impl Backend for Engine {
+    fn device(&self) -> String {
+        self.name.to_string()
+    }
+
+    fn render(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> Result<(), BackendError> {
+        match self.render_all(cells, events) {
+            ControlFlow::Continue(()) | ControlFlow::Break(End::Stopped) => Ok(()),
+            ControlFlow::Break(End::Broken(error)) => Err(error),
+        }
+    }
+}
+
+impl Engine {
+    fn render_all(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> ControlFlow<End> {
+        let mut flights: Vec<Flight> = Vec::new();
+        // A cell that was pulled but cannot fly with the others: it waits until they have landed.
+        let mut waiting: Option<Cell> = None;
+        loop {
+            while let Some(cell) = waiting.take().or_else(|| cells.next()) {
+                if !self.fits(&cell.settings, &flights) {
+                    waiting = Some(cell);
+                    break;
+                }
+                flights.extend(self.depart(cell, events)?);
+            }
+            if flights.is_empty() {
+                return ControlFlow::Continue(());
+            }
+            self.step(&mut flights, events)?;
+            for flight in flights.extract_if(.., |flight| flight.landed()) {
+                let event = self.land(flight);
+                send(events, event)?;
+            }
+        }
+    }
+
+    /// Whether a cell may join the flights: same model, precision and size, and room for its rows.
+    fn fits(&self, settings: &Settings, flights: &[Flight]) -> bool {
+        let Some(other) = flights.first().map(|flight| &flight.cell.settings) else { return true };
+        let alike = other.model == settings.model
+            && other.dtype == settings.dtype
+            && (other.width, other.height) == (settings.width, settings.height);
+        let Some(loaded) = self.loaded.as_ref().filter(|_| alike) else { return false };
+        let rows: usize = flights.iter().map(Flight::rows).sum();
+        let factor = loaded.model.vae.factor();
+        let latents = (settings.width as usize / factor) * (settings.height as usize / factor);
+        rows + 1 + usize::from(guided(settings)) <= self.max_rows(latents.max(1))
+    }
+
+    /// Everything up to a cell's first step. A cell that cannot depart has failed; the others go on.
+    fn depart(&mut self, cell: Cell, events: Events) -> ControlFlow<End, Option<Flight>> {
+        let clock = Instant::now();
+        let id = cell.id;
+        if let Err(error) = self.load(&cell.settings, events)? {
+            send(events, Event::Failed { cell: id, error: error.chain() })?;
+            return ControlFlow::Continue(None);
+        }
+        let Some(loaded) = &mut self.loaded else { return ControlFlow::Continue(None) };
+        let mut cut = Vec::new();
+        let flight = loaded.departure(cell, &self.device, &mut cut).and_then(|departure| {
+            Flight::new(departure, &self.device).map_err(RenderError::Tensor)
+        });
+        for warning in cut {
+            send(events, Event::Warned { cell: id, warning })?;
+        }
+        match flight {
+            Ok(mut flight) => {
+                flight.seconds = clock.elapsed().as_secs_f64();
+                send(events, Event::Started { cell: id, steps: flight.steps() })?;
+                ControlFlow::Continue(Some(flight))
+            }
+            Err(error) => {
+                send(events, Event::Failed { cell: id, error: error.chain() })?;
+                ControlFlow::Continue(None)
+            }
+        }
+    }
+
+    /// Makes the model of these settings the loaded one.
+    fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<End, Result<(), RenderError>> {
+        let (name, dtype) = (&*settings.model, settings.dtype);
+        if self.loaded.as_ref().is_some_and(|loaded| loaded.name == name && loaded.dtype == dtype) {
+            return ControlFlow::Continue(Ok(()));
+        }
+        // The old model goes first: two may not fit.
+        self.loaded = None;
+        let clock = Instant::now();
+        send(events, Event::Loading { model: name.to_owned() })?;
+        let model = (self.find)(name)
+            .map_err(RenderError::Find)
+            .and_then(|source| Ok(Model::load(&source, &self.device, candle_dtype(dtype))?));
+        match model {
+            Ok(model) => {
+                let name = name.to_owned();
+                self.loaded = Some(Loaded {
+                    name: name.clone(),
+                    dtype,
+                    model,
+                    prompts: Cache::new(256),
+                    references: Cache::new(64),
+                });
+                send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
+                ControlFlow::Continue(Ok(()))
+            }
+            Err(error) => ControlFlow::Continue(Err(error)),
+        }
+    }
+
+    /// One UNet call for all flights.
+    fn step(&mut self, flights: &mut Vec<Flight>, events: Events) -> ControlFlow<End> {
+        let Some(loaded) = &self.loaded else { return ControlFlow::Continue(()) };
+        let clock = Instant::now();
+        let predicted = predict(&loaded.model, flights, candle_dtype(loaded.dtype), &self.device);
+        let advanced = predicted.and_then(|predicted| {
+            let mut row = 0;
+            for flight in flights.iter_mut() {
+                flight.advance(&predicted.narrow(0, row, flight.rows())?)?;
+                row += flight.rows();
+            }
+            Ok(())
+        });
+        if let Err(error) = advanced {
+            // Nobody can say whose row it was, so all of them fail; each can be tried again.
+            let error = RenderError::Tensor(error).chain();
+            for flight in flights.drain(..) {
+                send(events, Event::Failed { cell: flight.cell.id, error: error.clone() })?;
+            }
+            return ControlFlow::Continue(());
+        }
+        let seconds = clock.elapsed().as_secs_f64();
+        let rows: usize = flights.iter().map(Flight::rows).sum();
+        for flight in flights {
+            flight.seconds += seconds * flight.rows() as f64 / rows as f64;
+            let (cell, step, steps) = (flight.cell.id, flight.done(), flight.steps());
+            send(events, Event::Stepped { cell, step, steps })?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// From a flight's last latents to its picture.
+    fn land(&self, flight: Flight) -> Event {
+        let clock = Instant::now();
+        let cell = flight.cell.id;
+        let Some(loaded) = &self.loaded else {
+            return Event::Failed { cell, error: "the model is gone".to_owned() };
+        };
+        match loaded.decode(flight.latents()) {
+            Ok(image) => {
+                let seconds = flight.seconds + clock.elapsed().as_secs_f64();
+                Event::Finished { cell, image, seconds }
+            }
+            Err(error) => Event::Failed { cell, error: error.chain() },
+        }
+    }
+}
+
+impl Loaded {
+    /// What a cell begins with: its embeddings, its reference picture, its trajectory. Words that a prompt loses are
+    /// added to `cut`.
+    fn departure(&mut self, cell: Cell, device: &Device, cut: &mut Vec<String>) -> Result<Departure, RenderError> {
+        let settings = &cell.settings;
+        let factor = self.model.vae.factor() as u32;
+        for (name, edge) in [("width", settings.width), ("height", settings.height)] {
+            if edge % factor != 0 {
+                return Err(RenderError::Size { name, edge, factor });
+            }
+        }
+        let shape = [
+            self.model.vae.latent_channels,
+            (settings.height / factor) as usize,
+            (settings.width / factor) as usize,
+        ];
+        let trajectory =
+            trajectory(&self.model.scheduler_config, settings.scheduler, settings.steps, settings.strength)?;
+        let text = self.embed("prompt", &settings.prompt, settings.clip_skip, cut)?;
+        let negative = match guided(settings) {
+            // Diffusers skips layers for the prompt only.
+            true => Some(self.embed("negative_prompt", &settings.negative_prompt, 0, cut)?),
+            false => None,
+        };
+        let reference = match &settings.init_image {
+            Some(picture) => Some((self.encode(picture, settings, device)?, self.model.vae.scaling_factor)),
+            None => None,
+        };
+        Ok(Departure { trajectory, text, negative, shape, reference, cell })
+    }
+
+    fn embed(
+        &mut self,
+        name: &str,
+        prompt: &str,
+        clip_skip: u32,
+        cut: &mut Vec<String>,
+    ) -> Result<Tensor, RenderError> {
+        let Loaded { model, prompts, .. } = self;
+        prompts.get_or_try(&(prompt.to_owned(), clip_skip), || {
+            let tokens = model.tokenizer.encode(prompt)?;
+            if let Some(words) = tokens.cut {
+                cut.push(format!(
+                    "the {name} is longer than {} tokens; this part has no effect: `{words}`",
+                    tokens.ids.len()
+                ));
+            }
+            Ok(model.text_encoder.encode(&tokens.ids, clip_skip as usize)?)
+        })
+    }
+
+    fn encode(
+        &mut self,
+        picture: &InitImage,
+        settings: &Settings,
+        device: &Device,
+    ) -> Result<Posterior, RenderError> {
+        let Loaded { model, references, dtype, .. } = self;
+        let (width, height) = (settings.width, settings.height);
+        let fit = settings.fit.unwrap_or(maquette_core::Fit::Crop);
+        references.get_or_try(&format!("{} {fit} {width} {height}", picture.digest), || {
+            let picture = init_image::fit(&init_image::read(&picture.file)?, fit, width, height)?;
+            let pixels = pixels::from_image(&picture, candle_dtype(*dtype), device)?;
+            let (mean, logvar) = model.vae.encode(&pixels)?;
+            Ok(Posterior { mean: mean.to_dtype(DType::F32)?, logvar: logvar.to_dtype(DType::F32)? })
+        })
+    }
+
+    fn decode(&self, latents: &Tensor) -> Result<Image, RenderError> {
+        let latents = (latents / self.model.vae.scaling_factor)?.to_dtype(candle_dtype(self.dtype))?;
+        pixels::to_image(&self.model.vae.decode(&latents)?)
+    }
+}
+
+/// Whether classifier-free guidance is on, as diffusers decides it.
+fn guided(settings: &Settings) -> bool {
+    settings.guidance_scale > 1.0
+}
+
+/// The noise in every flight's latents, `[rows, channels, height, width]`; the negative prompt's row first.
+fn predict(model: &Model, flights: &[Flight], dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
+    let (mut latents, mut timesteps, mut text) = (Vec::new(), Vec::new(), Vec::new());
+    for flight in flights {
+        let (input, timestep) = flight.input()?;
+        for embedding in flight.negative.iter().chain([&flight.text]) {
+            latents.push(input.clone());
+            timesteps.push(timestep);
+            text.push(embedding.clone());
+        }
+    }
+    let latents = Tensor::cat(&latents, 0)?.to_dtype(dtype)?.to_device(device)?;
+    model.unet.forward(&latents, &timesteps, &Tensor::cat(&text, 0)?)
+}
+
+fn send(events: Events, event: Event) -> ControlFlow<End> {
+    events(event).map_break(|()| End::Stopped)
+}

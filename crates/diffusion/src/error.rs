@@ -1,0 +1,97 @@
+//! What can be wrong with a model: its folder, its configuration, its weights, its tokenizer.
+//!
+//! Not here: what goes wrong while pictures are made; that is the engine's own error.
+
+/// A model that cannot be loaded. Files are named relative to the model's folder, after the model itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// A file that every model in diffusers' layout has.
+    #[error("{model} has no {file}.{hint}")]
+    Missing {
+        /// The model's folder or name.
+        model: String,
+        /// What was looked for.
+        file: String,
+        /// What to do about it, or nothing.
+        hint: String,
+    },
+    /// A file is there and the system does not hand it out.
+    #[error("{file} cannot be read")]
+    Read {
+        /// The file.
+        file: String,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A configuration file is no JSON, or not the JSON that belongs there.
+    #[error("{file} cannot be understood")]
+    Json {
+        /// The file.
+        file: String,
+        /// Where it broke.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A configuration asks for something else than the engine can do, or contradicts itself.
+    #[error("{file}: `{key}` is {value}, which is not supported. Supported: {supported}.")]
+    Config {
+        /// The file.
+        file: String,
+        /// The key in it.
+        key: String,
+        /// Its value, as JSON.
+        value: String,
+        /// What the engine can do.
+        supported: String,
+    },
+    /// A weight file is cut short, or no safetensors file at all.
+    #[error("{file} is not a whole safetensors file: {reason}.")]
+    Weights {
+        /// The file.
+        file: String,
+        /// What is wrong with it, with lengths where they are known.
+        reason: String,
+    },
+    /// A weight file lacks a tensor that the configuration asks for.
+    #[error("{file} has no tensor `{key}`, which {config} asks for.")]
+    Tensor {
+        /// The weight file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+        /// The configuration file.
+        config: String,
+    },
+    /// A tensor has another shape than the configuration asks for.
+    #[error("{file}: tensor `{key}` has the shape {found:?}, and {config} asks for {expected:?}.")]
+    Shape {
+        /// The weight file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+        /// The shape that fits the configuration.
+        expected: Vec<usize>,
+        /// The configuration file.
+        config: String,
+    },
+    /// The tokenizer's files do not make a tokenizer.
+    #[error("{file}: {reason}.")]
+    Tokenizer {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The device refused a tensor: most often it has no room.
+    #[error("{model} does not fit on the device")]
+    Device {
+        /// The model's folder or name.
+        model: String,
+        /// Candle's reason.
+        #[source]
+        source: candle_core::Error,
+    },
+}

@@ -1,0 +1,190 @@
+//! One picture on its way: its latents, its place in its trajectory, and everything that is its own.
+//!
+//! A flight knows nothing of the others that share its UNet calls, which is why they cannot change it.
+
+use crate::noise::TorchCpu;
+use crate::schedulers::{Clipped, Step, Trajectory};
+use candle_core::{DType, Device, Result, Tensor};
+use maquette_core::Cell;
+use std::collections::VecDeque;
+
+/// The longest history that a scheduler asks for.
+const HISTORY: usize = 3;
+
+/// One cell between its first step and its last.
+pub(crate) struct Flight {
+    /// What is being made.
+    pub cell: Cell,
+    /// Embedding of the prompt, `[1, tokens, width]`.
+    pub text: Tensor,
+    /// Embedding of the negative prompt, only under guidance.
+    pub negative: Option<Tensor>,
+    /// Seconds of the engine's time spent on it so far.
+    pub seconds: f64,
+    trajectory: Trajectory,
+    done: usize,
+    /// `[1, channels, height, width]`, always f32.
+    latents: Tensor,
+    remembered: Option<Tensor>,
+    /// Noise predicted before, the most recent first.
+    history: VecDeque<Tensor>,
+    noise: TorchCpu,
+}
+
+/// A reference picture as the VAE sees it: the distribution of its latents, `[1, channels, height, width]`, f32.
+#[derive(Clone)]
+pub(crate) struct Posterior {
+    pub mean: Tensor,
+    pub logvar: Tensor,
+}
+
+/// What a flight begins with.
+pub(crate) struct Departure {
+    pub cell: Cell,
+    pub trajectory: Trajectory,
+    pub text: Tensor,
+    pub negative: Option<Tensor>,
+    /// `[channels, height, width]` of the latents.
+    pub shape: [usize; 3],
+    /// The reference picture and the model's scaling factor.
+    pub reference: Option<(Posterior, f64)>,
+}
+
+impl Flight {
+    /// Draws the first noise, in diffusers' order: the reference picture's posterior, then the latents.
+    pub fn new(departure: Departure, device: &Device) -> Result<Flight> {
+        let Departure { cell, trajectory, text, negative, shape, reference } = departure;
+        let mut noise = TorchCpu::new(cell.settings.seed);
+        let image = match reference {
+            None => None,
+            Some((Posterior { mean, logvar }, scaling_factor)) => {
+                let drawn = gaussian(&mut noise, shape, device)?;
+                Some(((mean + ((logvar * 0.5)?.exp()? * drawn)?)? * scaling_factor)?)
+            }
+        };
+        let drawn = gaussian(&mut noise, shape, device)?;
+        let start = trajectory.start;
+        let mut latents = (drawn * start.noise)?;
+        if let Some(image) = image {
+            latents = ((image * start.image)? + latents)?;
+        }
+        Ok(Flight {
+            cell,
+            text,
+            negative,
+            seconds: 0.0,
+            trajectory,
+            done: 0,
+            latents,
+            remembered: None,
+            history: VecDeque::with_capacity(HISTORY),
+            noise,
+        })
+    }
+
+    /// How many UNet calls it takes in all.
+    pub fn steps(&self) -> usize {
+        self.trajectory.steps.len()
+    }
+
+    /// How many are done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// How many rows it takes in a UNet call: two under guidance.
+    pub fn rows(&self) -> usize {
+        1 + usize::from(self.negative.is_some())
+    }
+
+    /// Whether every step is done.
+    pub fn landed(&self) -> bool {
+        self.done == self.steps()
+    }
+
+    /// The latents as they are: the picture's, once landed.
+    pub fn latents(&self) -> &Tensor {
+        &self.latents
+    }
+
+    /// What the UNet is given for the next step: the scaled latents and the timestep.
+    pub fn input(&self) -> Result<(Tensor, f32)> {
+        let step = self.step();
+        Ok(((&self.latents * step.input_scale)?, step.timestep))
+    }
+
+    /// Takes the noise that the UNet predicted, `[rows, channels, height, width]`, negative prompt first, and moves on.
+    pub fn advance(&mut self, noise_pred: &Tensor) -> Result<()> {
+        let noise_pred = self.guided(&noise_pred.to_dtype(DType::F32)?)?;
+        let step = self.step().clone();
+        let next = self.next(&step, &noise_pred)?;
+        if step.remember {
+            self.remembered = Some(self.latents.clone());
+        }
+        if step.keep {
+            self.history.truncate(HISTORY - 1);
+            self.history.push_front(noise_pred);
+        }
+        self.latents = next;
+        self.done += 1;
+        Ok(())
+    }
+
+    fn step(&self) -> &Step {
+        &self.trajectory.steps[self.done]
+    }
+
+    /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598).
+    fn guided(&self, rows: &Tensor) -> Result<Tensor> {
+        if self.negative.is_none() {
+            return Ok(rows.clone());
+        }
+        let (negative, positive) = (rows.narrow(0, 0, 1)?, rows.narrow(0, 1, 1)?);
+        &negative + ((positive - &negative)? * self.cell.settings.guidance_scale)?
+    }
+
+    fn next(&mut self, step: &Step, noise_pred: &Tensor) -> Result<Tensor> {
+        let update = &step.next;
+        let mut sum = Sum(None);
+        sum.add(update.sample, &self.latents)?;
+        if let Some(remembered) = &self.remembered {
+            sum.add(update.remembered, remembered)?;
+        }
+        sum.add(update.noise_pred, noise_pred)?;
+        for (&weight, kept) in update.history.iter().zip(&self.history) {
+            sum.add(weight, kept)?;
+        }
+        if let Some(Clipped { sample, noise_pred: noise, range, weight }) = update.clipped {
+            let estimate = ((&self.latents * sample)? + (noise_pred * noise)?)?;
+            sum.add(weight, &estimate.clamp(-range, range)?)?;
+        }
+        if let Some(weight) = update.noise {
+            let (_, channels, height, width) = self.latents.dims4()?;
+            // Drawn even when its weight is 0: the generator's position must not depend on the schedule's values.
+            let drawn = gaussian(&mut self.noise, [channels, height, width], self.latents.device())?;
+            sum.add(weight, &drawn)?;
+        }
+        sum.0.ok_or_else(|| candle_core::Error::Msg("a step that weighs nothing".to_owned()))
+    }
+}
+
+/// A weighted sum of tensors; weights of 0 cost nothing.
+struct Sum(Option<Tensor>);
+
+impl Sum {
+    fn add(&mut self, weight: f64, tensor: &Tensor) -> Result<()> {
+        if weight != 0.0 {
+            let term = (tensor * weight)?;
+            self.0 = Some(match self.0.take() {
+                Some(sum) => (sum + term)?,
+                None => term,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// `torch.randn(1, channels, height, width)` from a picture's own generator, drawn on the host.
+fn gaussian(noise: &mut TorchCpu, [channels, height, width]: [usize; 3], device: &Device) -> Result<Tensor> {
+    Tensor::from_vec(noise.randn(channels * height * width), (1, channels, height, width), device)
+}

@@ -1,0 +1,122 @@
+//! A model as a whole: which files it is made of, what it says of itself, and loading all of it or nothing.
+//!
+//! Not here: what its parts compute.
+
+use crate::config::ConfigFile;
+use crate::schedulers::SchedulerConfig;
+pub use crate::source::ModelSource;
+use crate::tokenizer::{self, Tokenizer};
+use crate::weights::WeightFile;
+use crate::{ModelError, TextEncoder, Unet, Vae, unet, vae};
+use candle_core::{DType, Device};
+use maquette_core::{Digest, ModelCard, Scheduler};
+
+/// A loaded model.
+pub struct Model {
+    /// Prompts to token ids.
+    pub tokenizer: Tokenizer,
+    /// Token ids to embeddings.
+    pub text_encoder: TextEncoder,
+    /// Latents, timestep and embeddings to predicted noise.
+    pub unet: Unet,
+    /// Pixels to latents and back.
+    pub vae: Vae,
+    /// How it was trained, and what its authors chose for sampling.
+    pub scheduler_config: SchedulerConfig,
+    /// What [`card`] says of it.
+    pub card: ModelCard,
+}
+
+const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
+const TEXT_CONFIG: &str = "text_encoder/config.json";
+const UNET_CONFIG: &str = "unet/config.json";
+const VAE_CONFIG: &str = "vae/config.json";
+/// Weights in full precision first; the files in half precision do where those are not there.
+const TEXT_WEIGHTS: [&str; 2] = ["text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"];
+const UNET_WEIGHTS: [&str; 2] =
+    ["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"];
+const VAE_WEIGHTS: [&str; 2] =
+    ["vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"];
+
+/// What a model says of itself, without loading it.
+///
+/// Reads every byte of it once, for the fingerprint: some seconds for gigabytes on a slow disk.
+pub fn card(source: &ModelSource) -> Result<ModelCard, ModelError> {
+    let unet = ConfigFile::open(source, UNET_CONFIG)?;
+    let vae = ConfigFile::open(source, VAE_CONFIG)?;
+    let factor = vae::factor(vae.widths("block_out_channels")?.len());
+    let size = unet::sample_size(&unet)? * factor;
+    Ok(ModelCard {
+        scheduler: scheduler(source)?.1,
+        size: (size as u32, size as u32),
+        multiple_of: factor as u32,
+        fingerprint: fingerprint(source)?,
+    })
+}
+
+impl Model {
+    /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
+    pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Result<Model, ModelError> {
+        let open = |files: &[&str], config: &ConfigFile| {
+            WeightFile::open(source, files, config.file(), dtype, device)
+        };
+        let (scheduler_config, _) = scheduler(source)?;
+        let text_config = ConfigFile::open(source, TEXT_CONFIG)?;
+        let unet_config = ConfigFile::open(source, UNET_CONFIG)?;
+        let vae_config = ConfigFile::open(source, VAE_CONFIG)?;
+        let text_encoder = TextEncoder::load(&text_config, &open(&TEXT_WEIGHTS, &text_config)?.root())?;
+        let tokenizer = Tokenizer::load(source, text_encoder.positions(), text_encoder.words())?;
+        let vae = Vae::load(&vae_config, &open(&VAE_WEIGHTS, &vae_config)?.root())?;
+        let unet = Unet::load(&unet_config, &open(&UNET_WEIGHTS, &unet_config)?.root(), dtype)?;
+        if unet.text_width != text_encoder.width() {
+            let supported = format!("{}, the text encoder's hidden_size", text_encoder.width());
+            return Err(unet_config.refuse("cross_attention_dim", supported));
+        }
+        if unet.in_channels != vae.latent_channels || unet.out_channels != vae.latent_channels {
+            let key = if unet.in_channels == vae.latent_channels { "out_channels" } else { "in_channels" };
+            return Err(unet_config
+                .refuse(key, format!("{}, the autoencoder's latent_channels", vae.latent_channels)));
+        }
+        let card = card(source)?;
+        Ok(Model { tokenizer, text_encoder, unet, vae, scheduler_config, card })
+    }
+}
+
+/// The scheduler's configuration, and which of ours it belongs to.
+fn scheduler(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), ModelError> {
+    const CLASSES: [(&str, Scheduler); 4] = [
+        ("PNDMScheduler", Scheduler::Pndm),
+        ("DDIMScheduler", Scheduler::Ddim),
+        ("EulerDiscreteScheduler", Scheduler::Euler),
+        ("EulerAncestralDiscreteScheduler", Scheduler::EulerA),
+    ];
+    let file = ConfigFile::open(source, SCHEDULER_CONFIG)?;
+    let config: SchedulerConfig = file.parse()?;
+    match CLASSES.iter().find(|(class, _)| *class == config.class_name) {
+        Some((_, scheduler)) => Ok((config, *scheduler)),
+        None => Err(file.refuse("_class_name", CLASSES.map(|(class, _)| class).join(", "))),
+    }
+}
+
+/// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
+fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
+    let first =
+        |files: &[&'static str]| files.iter().copied().find(|file| source.has(file)).unwrap_or(files[0]);
+    let mut files = vec![SCHEDULER_CONFIG, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG];
+    files.extend([first(&TEXT_WEIGHTS), first(&UNET_WEIGHTS), first(&VAE_WEIGHTS)]);
+    if source.has(tokenizer::WHOLE) {
+        files.push(tokenizer::WHOLE);
+    } else {
+        files.extend(tokenizer::PARTS);
+    }
+    files.extend(tokenizer::SETTINGS.into_iter().filter(|file| source.has(file)));
+    files.sort_unstable();
+
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        let content = source.open(file)?;
+        hasher.update(&(file.len() as u64).to_le_bytes()).update(file.as_bytes());
+        hasher.update(&(content.len() as u64).to_le_bytes()).update_rayon(&content);
+    }
+    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+}

@@ -1,0 +1,111 @@
+//! Linear layers, on tokens and on the pixels of images.
+
+use super::matrix::{Matrix, multiply, with_scratch};
+use rayon::prelude::*;
+
+/// The shape of one row's layer; the weight is `[inputs, outputs]`.
+pub(super) struct Shape {
+    pub tokens: usize,
+    pub inputs: usize,
+    pub outputs: usize,
+}
+
+impl Shape {
+    /// How many tokens a task takes: some eight tasks a row, by the shape of one row alone.
+    fn tile(&self) -> usize {
+        self.tokens.div_ceil(8).next_multiple_of(16).clamp(16, 128).min(self.tokens)
+    }
+}
+
+/// `x` is `[batch, tokens, inputs]`; so is the result, with `outputs`, and `residual`.
+pub(super) fn linear(
+    shape: &Shape,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    residual: Option<&[f32]>,
+) -> Vec<f32> {
+    let &Shape { tokens, inputs, outputs } = shape;
+    let batch = x.len() / (tokens * inputs);
+    let weight = Matrix::new(weight, inputs, outputs, outputs);
+    let mut out = vec![0.0; batch * tokens * outputs];
+    tiles(shape, &mut out).into_par_iter().for_each(|(row, first, out)| {
+        let count = out.len() / outputs;
+        let x = &x[(row * tokens + first) * inputs..];
+        multiply(out, Matrix::new(x, count, inputs, inputs), weight);
+        if let Some(bias) = bias {
+            add_bias(out, bias);
+        }
+        if let Some(residual) = residual {
+            let residual = &residual[(row * tokens + first) * outputs..];
+            out.iter_mut().zip(residual).for_each(|(out, x)| *out += x);
+        }
+    });
+    out
+}
+
+/// `x` is `[batch, inputs, tokens]`, the result `[batch, tokens, outputs]`.
+pub(super) fn from_image(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
+    let &Shape { tokens, inputs, outputs } = shape;
+    let batch = x.len() / (tokens * inputs);
+    let weight = Matrix::new(weight, inputs, outputs, outputs);
+    let mut out = vec![0.0; batch * tokens * outputs];
+    tiles(shape, &mut out).into_par_iter().for_each(|(row, first, out)| {
+        let count = out.len() / outputs;
+        let x = &x[row * tokens * inputs + first..];
+        multiply(out, Matrix::new(x, inputs, count, tokens).transposed(), weight);
+        if let Some(bias) = bias {
+            add_bias(out, bias);
+        }
+    });
+    out
+}
+
+/// `x` is `[batch, tokens, inputs]`, the result and `residual` `[batch, outputs, tokens]`.
+pub(super) fn to_image(
+    shape: &Shape,
+    x: &[f32],
+    weight: &[f32],
+    bias: Option<&[f32]>,
+    residual: &[f32],
+) -> Vec<f32> {
+    let &Shape { tokens, inputs, outputs } = shape;
+    let tile = shape.tile();
+    let mut out = vec![0.0; residual.len()];
+    let mut tiles = Vec::new();
+    for (row, out) in out.chunks_mut(outputs * tokens).enumerate() {
+        let mut lines: Vec<_> = out.chunks_mut(tokens).map(|line| line.chunks_mut(tile)).collect();
+        for first in (0..tokens).step_by(tile) {
+            tiles.push((row, first, lines.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()));
+        }
+    }
+    tiles.into_par_iter().for_each(|(row, first, lines)| {
+        let count = tile.min(tokens - first);
+        with_scratch(outputs * count, |result| {
+            let x = Matrix::new(&x[(row * tokens + first) * inputs..], count, inputs, inputs);
+            multiply(result, Matrix::new(weight, inputs, outputs, outputs).transposed(), x.transposed());
+            for (channel, (line, result)) in lines.into_iter().zip(result.chunks(count)).enumerate() {
+                let plus = bias.map_or(0.0, |bias| bias[channel]);
+                let residual = &residual[(row * outputs + channel) * tokens + first..];
+                line.iter_mut().zip(result).zip(residual).for_each(|((out, x), y)| *out = x + plus + y);
+            }
+        });
+    });
+    out
+}
+
+/// Row of the batch, first token and values of each task.
+fn tiles<'a>(shape: &Shape, out: &'a mut [f32]) -> Vec<(usize, usize, &'a mut [f32])> {
+    let tile = shape.tile();
+    let rows = out.chunks_mut(shape.tokens * shape.outputs).enumerate();
+    rows.flat_map(|(row, out)| {
+        out.chunks_mut(tile * shape.outputs).enumerate().map(move |(i, out)| (row, i * tile, out))
+    })
+    .collect()
+}
+
+fn add_bias(out: &mut [f32], bias: &[f32]) {
+    for out in out.chunks_mut(bias.len()) {
+        out.iter_mut().zip(bias).for_each(|(out, x)| *out += x);
+    }
+}

@@ -1,0 +1,88 @@
+//! Matrix products of one task: never parallel inside, so that the result depends on the shapes alone.
+
+use std::cell::RefCell;
+
+/// A matrix in a slice, whichever way it lies.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a> {
+    pub values: &'a [f32],
+    pub rows: usize,
+    pub columns: usize,
+    pub row_stride: usize,
+    pub column_stride: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// Rows one after the other, `stride` values apart.
+    pub(super) fn new(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Matrix<'a> {
+        Matrix { values, rows, columns, row_stride: stride, column_stride: 1 }
+    }
+
+    /// The same values with rows and columns exchanged.
+    pub(super) fn transposed(self) -> Matrix<'a> {
+        Matrix {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    fn fits(&self) -> bool {
+        let last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride;
+        last < self.values.len()
+    }
+}
+
+/// Writes `lhs` times `rhs` to `out`, rows one after the other without gaps.
+#[allow(unsafe_code)]
+pub(super) fn multiply(out: &mut [f32], lhs: Matrix, rhs: Matrix) {
+    let (m, k, n) = (lhs.rows, lhs.columns, rhs.columns);
+    if m * n * k == 0 {
+        return out.fill(0.0);
+    }
+    assert!(rhs.rows == k && out.len() == m * n && lhs.fits() && rhs.fits(), "matrices that do not fit");
+    // SAFETY: all three are distinct slices, `out` by its exclusive borrow, and the assertion above says that the last
+    // element of each lies inside. Strides fit in isize because slices do.
+    unsafe {
+        gemm::gemm(
+            m,
+            n,
+            k,
+            out.as_mut_ptr(),
+            1,
+            n as isize,
+            false,
+            lhs.values.as_ptr(),
+            lhs.column_stride as isize,
+            lhs.row_stride as isize,
+            rhs.values.as_ptr(),
+            rhs.column_stride as isize,
+            rhs.row_stride as isize,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            gemm::Parallelism::None,
+        );
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends a buffer of this thread, so that tasks do not ask the system for memory again and again.
+///
+/// What it holds at first is left from another task. Not to be nested.
+pub(super) fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [f32]) -> R) -> R {
+    SCRATCH.with(|scratch| {
+        let mut scratch = scratch.borrow_mut();
+        if scratch.len() < len {
+            scratch.resize(len, 0.0);
+        }
+        run(&mut scratch[..len])
+    })
+}

@@ -1,0 +1,51 @@
+//! Why one cell has no picture.
+
+use crate::error::ModelError;
+use crate::init_image::InitImageError;
+use crate::schedulers::ScheduleError;
+
+/// Why one cell has no picture; the others go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// Nobody knows the model.
+    #[error(transparent)]
+    Find(Box<dyn std::error::Error + Send + Sync>),
+    /// The model cannot be loaded, or its tokenizer refuses the prompt.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The steps cannot be made.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The reference picture cannot be used.
+    #[error(transparent)]
+    InitImage(#[from] InitImageError),
+    /// The model cannot make a picture of that size.
+    #[error("`{name}` is {edge}; allowed: multiples of {factor}")]
+    Size {
+        /// `width` or `height`.
+        name: &'static str,
+        /// What was asked for.
+        edge: u32,
+        /// Pixels of one latent.
+        factor: u32,
+    },
+    /// The VAE's answer is not made of numbers.
+    #[error("the picture holds numbers that are none (NaN or infinite); a wider dtype such as `f32` may help")]
+    NotFinite,
+    /// The arithmetic failed, most often for want of memory.
+    #[error("the arithmetic failed")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl RenderError {
+    /// The whole chain of causes in one sentence, for the log.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{}: {error}", text.trim_end_matches('.'));
+            cause = error.source();
+        }
+        text
+    }
+}

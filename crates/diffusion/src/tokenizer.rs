@@ -1,0 +1,181 @@
+//! Prompts to token ids: CLIP's byte-pair encoding, cut and padded to the text encoder's length.
+//!
+//! Reads `tokenizer.json`, which recent transformers write, or `vocab.json` with `merges.txt`, which Stable Diffusion
+//! v1-4 has on the hub. Not here: weights of words, embeddings of other prompts' words.
+
+use crate::ModelError;
+use crate::source::ModelSource;
+use serde_json::{Map, Value, json};
+
+/// The tokenizer of a model.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    file: String,
+    bos: u32,
+    eos: u32,
+    pad: u32,
+    length: usize,
+}
+
+/// A prompt as the text encoder takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// Always of the same length, 77 in Stable Diffusion: the start, the words, the end, padding.
+    pub ids: Vec<u32>,
+    /// The end of the prompt, from where it did not fit any more.
+    pub cut: Option<String>,
+}
+
+/// The files of a tokenizer, besides `tokenizer.json` or the two that stand for it.
+pub(crate) const SETTINGS: [&str; 2] =
+    ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"];
+pub(crate) const WHOLE: &str = "tokenizer/tokenizer.json";
+pub(crate) const PARTS: [&str; 2] = ["tokenizer/vocab.json", "tokenizer/merges.txt"];
+
+impl Tokenizer {
+    /// Reads a model's tokenizer. `positions` and `words` are how long and how large the text encoder is.
+    pub(crate) fn load(
+        source: &ModelSource,
+        positions: usize,
+        words: usize,
+    ) -> Result<Tokenizer, ModelError> {
+        let settings = settings(source)?;
+        let special = |key: &str, default: &str| match settings.get(key) {
+            Some(Value::String(token)) => token.clone(),
+            Some(token) => token.get("content").and_then(Value::as_str).unwrap_or(default).to_owned(),
+            None => default.to_owned(),
+        };
+        let bos = special("bos_token", "<|startoftext|>");
+        let eos = special("eos_token", "<|endoftext|>");
+        let unk = special("unk_token", &eos);
+        let pad = special("pad_token", &eos);
+
+        let (name, bytes) = if source.has(WHOLE) || !source.has(PARTS[0]) {
+            (WHOLE, source.open(WHOLE)?.to_vec())
+        } else {
+            (PARTS[0], assemble(source, &[&bos, &eos, &unk, &pad], &unk)?.to_string().into_bytes())
+        };
+        let file = source.file_name(name);
+        let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
+        let id =
+            |token: &str| inner.token_to_id(token).ok_or_else(|| fail(format!("it has no token `{token}`")));
+        let (bos, eos, pad) = (id(&bos)?, id(&eos)?, id(&pad)?);
+        if let Some((token, id)) = inner.get_vocab(true).into_iter().max_by_key(|(_, id)| *id)
+            && id as usize >= words
+        {
+            return Err(fail(format!(
+                "its token `{token}` has the id {id}, and the text encoder's vocabulary has {words} words"
+            )));
+        }
+        let length = match settings.get("model_max_length").and_then(Value::as_u64) {
+            Some(length) if length < positions as u64 => length as usize,
+            _ => positions,
+        };
+        if length < 2 {
+            return Err(fail("its model_max_length has no room for the start and the end".to_owned()));
+        }
+        Ok(Tokenizer { inner, file, bos, eos, pad, length })
+    }
+
+    /// The ids of a prompt. What does not fit is left out before the end, and given back as text.
+    pub fn encode(&self, prompt: &str) -> Result<Tokens, ModelError> {
+        let encoding = self
+            .inner
+            .encode(prompt, false)
+            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
+        let words = encoding.get_ids();
+        let room = self.length - 2;
+        let mut ids = vec![self.bos];
+        ids.extend(words.iter().take(room));
+        ids.push(self.eos);
+        ids.resize(self.length, self.pad);
+        let cut = encoding.get_offsets().get(room).map(|&(start, _)| text_from(prompt, start));
+        Ok(Tokens { ids, cut })
+    }
+}
+
+/// The prompt from a byte on, or from the character that holds that byte.
+fn text_from(prompt: &str, mut start: usize) -> String {
+    while !prompt.is_char_boundary(start) {
+        start -= 1;
+    }
+    prompt[start..].trim().to_owned()
+}
+
+/// What the tokenizer's settings say; where both files speak, the configuration is right.
+fn settings(source: &ModelSource) -> Result<Map<String, Value>, ModelError> {
+    let mut settings = Map::new();
+    for file in SETTINGS.into_iter().filter(|file| source.has(file)) {
+        let more: Map<String, Value> = parse(source, file)?;
+        settings.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+    }
+    Ok(settings)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(source: &ModelSource, file: &str) -> Result<T, ModelError> {
+    let content = source.open(file)?;
+    serde_json::from_slice(&content)
+        .map_err(|error| ModelError::Json { file: source.file_name(file), source: error })
+}
+
+/// A `tokenizer.json` made of `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
+fn assemble(source: &ModelSource, special: &[&String], unk: &str) -> Result<Value, ModelError> {
+    let [vocab_file, merges_file] = PARTS;
+    let vocab: Map<String, Value> = parse(source, vocab_file)?;
+    let merges = source.open(merges_file)?;
+    let fail = |file: &str, reason: String| ModelError::Tokenizer { file: source.file_name(file), reason };
+    let merges = std::str::from_utf8(&merges).map_err(|error| fail(merges_file, error.to_string()))?;
+    let lines = merges.lines().filter(|line| !line.is_empty() && !line.starts_with("#version"));
+    let merges: Vec<(&str, &str)> = lines
+        .map(|line| {
+            line.split_once(' ').ok_or_else(|| fail(merges_file, format!("`{line}` is not a pair of tokens")))
+        })
+        .collect::<Result<_, _>>()?;
+
+    let mut added: Vec<(u64, &str)> = Vec::new();
+    for token in special {
+        let id = vocab.get(*token).and_then(Value::as_u64);
+        added.push((id.ok_or_else(|| fail(vocab_file, format!("it has no token `{token}`")))?, token));
+    }
+    added.sort_unstable();
+    added.dedup();
+    let flags = |id: u64, content: &str| {
+        json!({
+            "id": id, "content": content, "special": true,
+            "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        })
+    };
+    let added: Vec<Value> = added.into_iter().map(|(id, content)| flags(id, content)).collect();
+    let words = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added,
+        "normalizer": { "type": "Sequence", "normalizers": [
+            { "type": "NFC" },
+            { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
+            { "type": "Lowercase" },
+        ]},
+        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+            { "type": "Split", "pattern": { "Regex": words }, "behavior": "Removed", "invert": true },
+            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        ]},
+        "post_processor": null,
+        "decoder": null,
+        "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": unk,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "</w>",
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }))
+}

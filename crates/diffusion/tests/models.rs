@@ -1,0 +1,191 @@
+//! The models against diffusers: what torch computed with two tiny models, kept in `tests/fixtures`.
+//!
+//! The tokenizer and what is wrong with broken models have files of their own.
+
+use candle_core::{DType, Device, Tensor};
+use maquette_core::Scheduler;
+use maquette_diffusion::{Model, ModelSource, card};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+const MODELS: [&str; 2] = ["tiny-a", "tiny-b"];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn source(name: &str) -> ModelSource {
+    ModelSource::Folder(fixture(name))
+}
+
+fn load(name: &str, dtype: DType) -> Model {
+    Model::load(&source(name), &Device::Cpu, dtype).unwrap()
+}
+
+fn reference(name: &str) -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(fixture(&format!("{name}.safetensors")), &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The largest difference, as a part of the reference's largest value.
+fn distance(found: &Tensor, expected: &Tensor) -> f32 {
+    assert_eq!(found.shape(), expected.shape());
+    let (found, expected) = (values(found), values(expected));
+    let scale = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
+    let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+    // A NaN must not be taken for a small difference.
+    differences.fold(0f32, |most, x| if x <= most { most } else { x }) / scale
+}
+
+#[test]
+fn text_encoder() {
+    for name in MODELS {
+        let (model, reference) = (load(name, DType::F32), reference(name));
+        for k in 0..6 {
+            let ids: Vec<i64> = reference[&format!("text.{k}.input_ids")].to_vec1().unwrap();
+            let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
+            let found = model.text_encoder.encode(&ids, 0).unwrap().squeeze(0).unwrap();
+            let expected = &reference[&format!("text.{k}.embeddings")];
+            assert!(distance(&found, expected) < 1e-4, "{name}, text {k}");
+            if let Some(expected) = reference.get(&format!("text.{k}.clip_skip_1")) {
+                let found = model.text_encoder.encode(&ids, 1).unwrap().squeeze(0).unwrap();
+                assert!(distance(&found, expected) < 1e-4, "{name}, text {k}, clip_skip 1");
+            }
+        }
+        let layers = model.text_encoder.layers();
+        assert!(model.text_encoder.encode(&[0; 77], layers).is_ok());
+        assert!(model.text_encoder.encode(&[0; 77], layers + 1).is_err());
+        assert!(model.text_encoder.encode(&[0; 78], 0).is_err());
+        assert!(model.text_encoder.encode(&[u32::MAX; 77], 0).is_err());
+    }
+}
+
+#[test]
+fn unet() {
+    for name in MODELS {
+        let (model, reference) = (load(name, DType::F32), reference(name));
+        let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
+        let found =
+            model.unet.forward(&reference["unet.latents"], &timesteps, &reference["unet.text"]).unwrap();
+        assert!(distance(&found, &reference["unet.noise_pred"]) < 1e-4, "{name}");
+    }
+}
+
+#[test]
+fn vae() {
+    for name in MODELS {
+        let (model, reference) = (load(name, DType::F32), reference(name));
+        let (mean, logvar) = model.vae.encode(&reference["vae.pixels"]).unwrap();
+        assert!(distance(&mean, &reference["vae.mean"]) < 1e-4, "{name}, mean");
+        assert!(distance(&logvar, &reference["vae.logvar"]) < 1e-4, "{name}, logvar");
+        // The reference decodes what the posterior gave, undivided.
+        let decoded = model.vae.decode(&reference["vae.latents"]).unwrap();
+        assert!(distance(&decoded, &reference["vae.decoded"]) < 1e-4, "{name}, decoded");
+    }
+}
+
+#[test]
+fn half_precision_stays_near() {
+    for name in MODELS {
+        let reference = reference(name);
+        let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
+        for (dtype, tolerance) in [(DType::F16, 0.02), (DType::BF16, 0.15)] {
+            let model = load(name, dtype);
+            let found =
+                model.unet.forward(&reference["unet.latents"], &timesteps, &reference["unet.text"]).unwrap();
+            let found = found.to_dtype(DType::F32).unwrap();
+            let distance = distance(&found, &reference["unet.noise_pred"]);
+            assert!(distance > 0.0 && distance < tolerance, "{name}, {dtype:?}: {distance}");
+        }
+    }
+}
+
+/// A row alone, among others, and with any number of threads: the same bits.
+#[test]
+fn rows_do_not_depend_on_their_neighbours_or_on_threads() {
+    for name in MODELS {
+        let (model, reference) = (load(name, DType::F32), reference(name));
+        let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
+        let (latents, text) = (&reference["unet.latents"], &reference["unet.text"]);
+        let unet = |rows: &[usize]| {
+            let pick = |x: &Tensor| {
+                let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
+                x.index_select(&Tensor::new(rows, &Device::Cpu).unwrap(), 0).unwrap()
+            };
+            let timesteps: Vec<f32> = rows.iter().map(|&row| timesteps[row]).collect();
+            model.unet.forward(&pick(latents), &timesteps, &pick(text)).unwrap()
+        };
+        let decode = |rows: usize| {
+            let latents = reference["vae.latents"].narrow(0, 0, rows).unwrap();
+            model.vae.decode(&latents).unwrap()
+        };
+        let (in_batch, decoded) = (unet(&[2, 0, 1, 0, 2]), decode(2));
+        for threads in [1, 2, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                assert_eq!(values(&unet(&[2, 0, 1, 0, 2])), values(&in_batch), "{name}, {threads} threads");
+                for (place, row) in [2, 0, 1, 0, 2].into_iter().enumerate() {
+                    let row = unet(&[row]);
+                    assert_eq!(
+                        values(&row),
+                        values(&in_batch.narrow(0, place, 1).unwrap()),
+                        "{name}, {threads} threads"
+                    );
+                }
+                assert_eq!(
+                    values(&decode(1)),
+                    values(&decoded.narrow(0, 0, 1).unwrap()),
+                    "{name}, {threads} threads"
+                );
+            });
+        }
+    }
+}
+
+#[test]
+fn any_size_of_latents_fits() {
+    let model = load("tiny-b", DType::F32);
+    for (height, width) in [(7, 9), (1, 1), (5, 16)] {
+        let latents = Tensor::ones((1, 4, height, width), DType::F32, &Device::Cpu).unwrap();
+        let text = Tensor::zeros((1, 77, 40), DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(model.unet.forward(&latents, &[7.5], &text).unwrap().dims(), [1, 4, height, width]);
+    }
+}
+
+#[test]
+fn cards() {
+    let [a, b] = MODELS.map(|name| card(&source(name)).unwrap());
+    assert_eq!((a.size, a.multiple_of, a.scheduler), ((32, 32), 2, Scheduler::Pndm));
+    assert_eq!((b.size, b.multiple_of, b.scheduler), ((32, 32), 4, Scheduler::Pndm));
+    assert_ne!(a.fingerprint, b.fingerprint);
+    assert_eq!(load("tiny-a", DType::F32).card, a);
+}
+
+/// A model inside the program is the same model as in its folder.
+#[test]
+fn a_model_of_bytes() {
+    let files: Vec<(&'static str, &'static [u8])> = [
+        "scheduler/scheduler_config.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/tokenizer.json",
+        "tokenizer/tokenizer_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+    ]
+    .into_iter()
+    .map(|file| (file, &*std::fs::read(fixture("tiny-b").join(file)).unwrap().leak()))
+    .collect();
+    let bytes = ModelSource::Bytes(files.leak());
+    assert_eq!(card(&bytes).unwrap(), card(&source("tiny-b")).unwrap());
+    let model = Model::load(&bytes, &Device::Cpu, DType::F32).unwrap();
+    assert_eq!(
+        model.tokenizer.encode("a hat").unwrap(),
+        load("tiny-b", DType::F32).tokenizer.encode("a hat").unwrap()
+    );
+}
