@@ -11,35 +11,30 @@ use std::collections::BTreeSet;
 /// `portrait of a cat, by {artist}`. What does not apply, such as `strength` without `init_image`, and empty texts are
 /// left out.
 pub fn constants(plan: &Plan) -> Vec<(String, String)> {
-    let used = used(plan);
-    let constant = |name: &str| match values(plan, &used, name, 2).as_slice() {
-        [only] => only.clone(),
-        _ => None,
-    };
-    let vars: Vec<(&str, Option<String>)> =
-        plan.vars.iter().map(|(name, _)| (name.as_str(), constant(name))).collect();
+    let shared = shared(plan);
+    let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+    let value = |name: &str| shared.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let mut shown = BTreeSet::new();
     let mut constants = Vec::new();
-    for setting in SETTINGS {
-        let Some(text) = constant(setting.name) else { continue };
-        let fill = |name: &str| {
-            let value = vars.iter().find(|(var, _)| *var == name).and_then(|(_, value)| value.clone());
-            shown.insert(name.to_owned());
-            value.unwrap_or_else(|| format!("{{{name}}}"))
-        };
-        let text = filled(&text, fill);
-        if !text.is_empty() {
-            constants.push((setting.name.to_owned(), text));
-        }
+    for (name, text) in shared.iter().filter(|(name, _)| is_setting(name)) {
+        let text = filled(text, |var| {
+            shown.insert(var.to_owned());
+            value(var).unwrap_or_else(|| format!("{{{var}}}"))
+        });
+        constants.push((name.clone(), text));
     }
-    for (name, value) in vars {
-        if let (Some(value), false) = (value, shown.contains(name))
-            && !value.is_empty()
-        {
-            constants.push((name.to_owned(), value));
-        }
-    }
+    let rest = shared.iter().filter(|(name, _)| !is_setting(name) && !shown.contains(name));
+    constants.extend(rest.cloned());
+    constants.retain(|(_, value)| !value.is_empty());
     constants
+}
+
+/// The settings and then the placeholders that are the same in every cell, as written: placeholders unfilled.
+pub(crate) fn shared(plan: &Plan) -> Vec<(String, String)> {
+    let used = used(plan);
+    let settings = SETTINGS.iter().map(|setting| setting.name);
+    let names = settings.chain(plan.vars.iter().map(|(name, _)| name.as_str()));
+    names.filter_map(|name| Some((name.to_owned(), only_value(plan, &used, name)?))).collect()
 }
 
 /// The sizes that the plan's pictures have, in pixels.
@@ -81,14 +76,14 @@ fn used(plan: &Plan) -> Vec<Vec<usize>> {
     }
 }
 
-/// The different values that a setting or placeholder takes, `None` for not applicable; at most `limit` of them.
-fn values(plan: &Plan, used: &[Vec<usize>], name: &str, limit: usize) -> Vec<Option<String>> {
+/// The value that a setting or placeholder has in every cell; `None` when it varies or does not apply.
+fn only_value(plan: &Plan, used: &[Vec<usize>], name: &str) -> Option<String> {
     let mut values = BTreeSet::new();
     each(plan, used, &[name], |coordinates| {
         values.insert(value_at(plan, coordinates, name));
-        values.len() < limit
+        values.len() < 2
     });
-    values.into_iter().collect()
+    if values.len() == 1 { values.pop_first().flatten() } else { None }
 }
 
 /// Calls `visit` for each combination of the axes that can change the named settings, the others at their first
@@ -129,7 +124,7 @@ fn each(plan: &Plan, used: &[Vec<usize>], names: &[&str], mut visit: impl FnMut(
 }
 
 /// The value of a setting or placeholder at some coordinates, placeholders in it unfilled.
-fn value_at(plan: &Plan, coordinates: &[usize], name: &str) -> Option<String> {
+pub(crate) fn value_at(plan: &Plan, coordinates: &[usize], name: &str) -> Option<String> {
     if of_init_image(name) && written(plan, coordinates, "init_image").is_none_or(is_empty) {
         return None;
     }

@@ -54,7 +54,7 @@ pub(crate) fn cut(
             let frame = measure(limit, types);
             let height = frame.rows_height(0..rows) + fixed_height(&frame, columns, types);
             if fits(frame.width(columns).into(), height.into(), max_edge) {
-                return Cut { frame, rows: vec![0..rows], columns: vec![0..columns] };
+                return Cut { frame, rows: evenly(rows, rows), columns: evenly(columns, columns) };
             }
         }
         if limit <= smallest {

@@ -5,7 +5,7 @@ use crate::layout::{Layout, What};
 use crate::pages::PageSpec;
 use crate::style::{FAILED, FAILED_INK, Face, HAIRLINE, MISSING, MISSING_EDGE, PAPER, SOFT, Style};
 use crate::text::{Text, Typesetter};
-use crate::thumbnails::{resize, shown_size};
+use crate::thumbnails::{fitted, resize, shown_size};
 use maquette_core::{Image, Plan};
 use rayon::prelude::*;
 
@@ -45,10 +45,9 @@ pub fn render(
         .collect();
     let mut canvas = paint(&layout, reference, &mut types);
     for ((_, area), tile) in places.into_iter().zip(shown) {
-        match tile {
-            Some(tile) => paint_tile(&mut canvas, &tile, area, page.frame.style, &mut types),
-            // A hole that a filter left stays paper.
-            None => {}
+        // A hole that a filter left stays paper.
+        if let Some(tile) = tile {
+            paint_tile(&mut canvas, &tile, area, page.frame.style, &mut types);
         }
     }
     canvas.into_image()
@@ -71,9 +70,11 @@ pub(crate) fn paint(layout: &Layout, reference: Option<&Image>, types: &mut Type
             What::Hairline => canvas.fill(item.area, HAIRLINE),
             What::Reference => match reference {
                 Some(image) => {
-                    let image = thumbnail(image.clone(), item.area, 1);
+                    let (width, height) = (image.width().max(1), image.height().max(1));
+                    let limit = item.area.width.min(2 * width.max(height));
+                    let size = fitted((width, height), limit);
                     // In the corner, not centred: its edge is the edge of the labels.
-                    canvas.paste(&image, item.area.x, item.area.bottom() - image.height());
+                    canvas.paste(&resize(image.clone(), size), item.area.x, item.area.y);
                 }
                 None => paint_empty(&mut canvas, item.area),
             },

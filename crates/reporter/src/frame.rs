@@ -18,7 +18,9 @@ pub(crate) struct Contents {
     pub captions: Option<Labels>,
     /// How many places down and across.
     pub count: (usize, usize),
-    /// Paragraphs below the pictures: pairs of name and value.
+    /// Paragraphs below the title: pairs of name and value.
+    pub words: Vec<Vec<(String, String)>>,
+    /// Paragraphs below the pictures.
     pub footer: Vec<Vec<(String, String)>>,
 }
 
@@ -54,7 +56,7 @@ pub(crate) struct Frame {
 impl Frame {
     /// Measures all labels for pictures of `tile` pixels.
     pub fn measure(contents: Contents, tile: (u32, u32), enlarge: u32, types: &mut Typesetter) -> Frame {
-        let style = Style::for_tile(tile.0.max(tile.1));
+        let style = Style::new(tile, contents.count.1);
         let face = style.label();
         let mut frame = Frame {
             style,
@@ -108,12 +110,7 @@ impl Frame {
         if reference {
             self.reference = self.tile.0.max(self.tile.1).min(style.space(12.0)).max(style.space(7.0));
         }
-        let Some(labels) = &self.contents.rows else {
-            if reference {
-                self.label_width = self.reference + style.gutter();
-            }
-            return;
-        };
+        let Some(labels) = &self.contents.rows else { return };
         let columns = self.contents.count.1 as u32;
         let share = (columns * (self.column_width + style.gap()) / 4).max(style.space(9.0));
         let share = share.min(style.space(22.0)).max(self.reference);
@@ -138,7 +135,8 @@ impl Frame {
         let columns = columns as u32;
         let pictures = columns * self.column_width + columns.saturating_sub(1) * self.style.gap();
         // Room for a title and a line of settings even beside a single picture.
-        let content = (self.label_width + pictures).max(self.style.space(34.0));
+        let beside = if self.contents.reference.is_some() { self.reference + self.style.gutter() } else { 0 };
+        let content = (self.label_width + pictures).max(beside + self.style.page_space(32.0));
         content + 2 * self.style.margin()
     }
 
@@ -153,12 +151,13 @@ impl Frame {
         if self.contents.captions.is_some() { self.style.space(1.5) } else { self.style.gap() }
     }
 
-    /// A paragraph of the footer: names quiet, values dark, a dot between pairs.
+    /// Settings in words: names quiet, values dark, a dot between pairs.
     pub fn paragraph(&self, pairs: &[(String, String)], width: u32) -> Text {
         let mut spans: Vec<(String, Colour)> = Vec::new();
         for (i, (name, value)) in pairs.iter().enumerate() {
             if i > 0 {
-                spans.push(("  ·  ".to_owned(), SOFT));
+                // The dot may end a line but not begin one.
+                spans.push(("\u{a0}\u{a0}·  ".to_owned(), SOFT));
             }
             // A name never ends a line that its value does not begin on.
             spans.push((format!("{name}\u{a0}"), SOFT));

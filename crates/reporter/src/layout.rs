@@ -1,7 +1,7 @@
 //! Where everything lies on one page: boxes in pixels, nothing drawn yet.
 
 use crate::canvas::Area;
-use crate::frame::Frame;
+use crate::frame::{Frame, Labels};
 use crate::style::SOFT;
 use crate::text::{Text, Typesetter};
 use std::ops::Range;
@@ -77,31 +77,24 @@ impl Page<'_> {
         let margin = style.margin();
         let grid_x = margin + frame.label_width;
         let mut left = margin;
+        let mut title_x = margin;
         if let Some(name) = &frame.contents.reference {
             let edge = frame.reference;
             self.items.push(Item {
                 area: Area { x: margin, y: margin, width: edge, height: edge },
                 what: What::Reference,
             });
-            let caption =
-                Text::plain(&shout(name), style.axis(), edge.max(frame.label_width - style.gutter()));
-            left = self.text(caption, margin, margin + edge + style.space(0.4));
+            left = self.text(
+                Text::plain(&shout(name), style.axis(), edge),
+                margin,
+                margin + edge + style.space(0.4),
+            );
+            title_x = margin + edge.max(frame.label_width.saturating_sub(style.gutter())) + style.gutter();
         }
-        let title_x = if frame.contents.reference.is_some() { grid_x } else { margin };
-        let room = self.width - margin - title_x;
-        let mut right = margin;
-        if !frame.contents.title.is_empty() {
-            right = self.text(Text::plain(&frame.contents.title, style.title(), room), title_x, right);
-        }
-        if !part.heading.is_empty() {
-            let above = if right == margin { 0 } else { style.space(0.3) };
-            right = self.text(Text::plain(&part.heading, style.heading(), room), title_x, right + above);
-        }
-        if right > margin {
-            right += style.space(1.75);
-        }
+        let right = self.title(part, title_x);
 
-        let row_axis = frame.contents.rows.as_ref().map(|labels| {
+        let named = |labels: &&Labels| !labels.axis.is_empty();
+        let row_axis = frame.contents.rows.as_ref().filter(named).map(|labels| {
             let room = frame.label_width - style.gutter();
             Text::plain(&shout(&labels.axis), style.axis(), room)
         });
@@ -112,10 +105,15 @@ impl Page<'_> {
             });
         let row_axis_height = row_axis.as_ref().map_or(0, |text| self.types.measure(text).1);
         let column_axis_height = column_axis.as_ref().map_or(0, |text| self.types.measure(text).1);
-        let between = if frame.contents.columns.is_some() { style.space(0.4) } else { 0 };
+        let between =
+            if frame.contents.columns.is_some() && column_axis.is_some() { style.space(0.4) } else { 0 };
         let labels_height = column_axis_height + between + frame.columns_height;
-        let left_gap = if left > margin { style.space(1.0) } else { 0 };
-        let bottom = (left + left_gap + row_axis_height).max(right + labels_height);
+        let left_gap = if left > margin { style.space(1.5) } else { 0 };
+        let bottom = if frame.label_width > 0 {
+            (left + left_gap + row_axis_height).max(right + labels_height)
+        } else {
+            (left + left_gap).max(right) + labels_height
+        };
 
         if let Some(text) = row_axis {
             self.text(text, margin, bottom - row_axis_height);
@@ -131,6 +129,27 @@ impl Page<'_> {
             }
         }
         if bottom > margin { bottom + style.space(0.6) } else { bottom }
+    }
+
+    /// Title, heading and the words that all pictures share. Returns where the labels of the columns may begin.
+    fn title(&mut self, part: &Part, x: u32) -> u32 {
+        let (frame, style) = (self.frame, self.frame.style);
+        let margin = style.margin();
+        let room = self.width - margin - x;
+        let mut y = margin;
+        if !frame.contents.title.is_empty() {
+            y = self.text(Text::plain(&frame.contents.title, style.title(), room), x, y);
+        }
+        if !part.heading.is_empty() {
+            let above = if y == margin { 0 } else { style.page_space(0.2) };
+            y = self.text(Text::plain(&part.heading, style.heading(), room), x, y + above);
+        }
+        for (i, pairs) in frame.contents.words.iter().enumerate() {
+            let above = if i == 0 { 0.5 } else { 0.15 };
+            let text = frame.paragraph(pairs, room.min(style.page_space(50.0)));
+            y = self.text(text, x, y + style.page_space(above));
+        }
+        if y > margin { y + style.space(1.75) } else { y }
     }
 
     /// Rows of pictures with their labels. Returns where they end.
@@ -172,10 +191,10 @@ impl Page<'_> {
         let number_width = if part.number.is_empty() { 0 } else { self.types.measure(&number).0 + 1 };
         let mut y = top;
         if !frame.contents.footer.is_empty() || number_width > 0 {
-            y += style.space(1.75);
+            y += style.page_space(1.75);
             let area = Area { x: margin, y, width: content, height: 1 };
             self.items.push(Item { area, what: What::Hairline });
-            y += 1 + style.space(0.9);
+            y += 1 + style.page_space(0.9);
         }
         if number_width > 0 {
             let number = Text { width: number_width, ..number };
@@ -183,14 +202,14 @@ impl Page<'_> {
         }
         let taken = if number_width > 0 { number_width + style.gutter() } else { 0 };
         // Longer lines than this lose the eye on its way back.
-        let measure = (content - taken).min(style.space(62.0));
+        let measure = content.saturating_sub(taken).clamp(1, style.page_space(62.0));
         let mut end = y;
         if number_width > 0 {
             end += style.small().line_height() as u32;
         }
         for (i, pairs) in frame.contents.footer.iter().enumerate() {
             if i > 0 {
-                y += style.space(0.3);
+                y += style.page_space(0.3);
             }
             y = self.text(frame.paragraph(pairs, measure), margin, y);
         }

@@ -8,6 +8,8 @@ mod axes;
 mod constants;
 mod pages;
 
+mod diff;
+
 mod cut;
 mod frame;
 mod layout;
@@ -21,5 +23,9 @@ mod thumbnails;
 pub use axes::SheetError;
 pub use canvas::Area;
 pub use constants::constants;
+pub use diff::{CellAt, Change, Counts, Diff, DiffPage, Pair, Pixels, Side, diff, diff_pages, render_diff};
 pub use draw::{Tile, render};
 pub use pages::{PageSpec, PlacedCell, pages};
+
+#[cfg(test)]
+mod tests;

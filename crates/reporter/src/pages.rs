@@ -59,7 +59,8 @@ pub fn pages(plan: &Plan) -> Result<Vec<PageSpec>, SheetError> {
         {
             let mut name = file_name(plan, &arrangement, base);
             if parts > 1 {
-                name = format!("{name}-part-{}", part + 1);
+                let digits = parts.to_string().len();
+                name = format!("{name}-part-{:0digits$}", part + 1);
             }
             let part = Part {
                 rows: rows.clone(),
@@ -145,11 +146,15 @@ fn contents(plan: &Plan, shape: Shape, headings: &[(Vec<usize>, String)]) -> Con
     let constants = constants(plan);
     let title = if plan.title.is_empty() { &plan.name } else { &plan.title };
     let reference = constants.iter().find(|(name, _)| name == "init_image").map(|(name, _)| name.clone());
+    let (words, rest): (Vec<_>, Vec<_>) =
+        constants.into_iter().partition(|(name, _)| name == "prompt" || name == "negative_prompt");
+    let words = words.into_iter().map(|pair| vec![pair]).collect();
     let contents = Contents {
         title: title.clone(),
         headings: headings.iter().map(|(_, heading)| heading.clone()).collect(),
         reference,
-        footer: footer(constants),
+        words,
+        footer: if rest.is_empty() { Vec::new() } else { vec![rest] },
         ..Contents::default()
     };
     match shape {
@@ -171,17 +176,6 @@ fn contents(plan: &Plan, shape: Shape, headings: &[(Vec<usize>, String)]) -> Con
 /// A label as it is set: an empty one would look like a fault.
 fn shown(label: &str) -> String {
     if label.trim().is_empty() { "(empty)".to_owned() } else { label.to_owned() }
-}
-
-/// Words get a line each, the rest follows in one paragraph.
-fn footer(constants: Vec<(String, String)>) -> Vec<Vec<(String, String)>> {
-    let (words, rest): (Vec<_>, Vec<_>) =
-        constants.into_iter().partition(|(name, _)| name == "prompt" || name == "negative_prompt");
-    let mut footer: Vec<Vec<(String, String)>> = words.into_iter().map(|pair| vec![pair]).collect();
-    if !rest.is_empty() {
-        footer.push(rest);
-    }
-    footer
 }
 
 /// Where each combination of the axes that make pages lies, and what its page is headed.

@@ -36,8 +36,10 @@ pub(crate) const SMALLEST_TILE: u32 = 160;
 /// The sizes of one sheet, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Style {
-    /// The size of a label; everything else follows.
+    /// The size of a label; distances between pictures and labels follow.
     pub unit: f32,
+    /// The size of the text around the grid: larger on wide pages, which are looked at from further away.
+    pub page: f32,
 }
 
 /// A size of letters with its colour.
@@ -66,9 +68,11 @@ impl Face {
 }
 
 impl Style {
-    /// The style for pictures whose longest edge is shown at `tile` pixels.
-    pub fn for_tile(tile: u32) -> Style {
-        Style { unit: (tile as f32 / 16.0).clamp(13.0, 20.0).round() }
+    /// The style for pictures shown at `tile` pixels, `columns` side by side.
+    pub fn new(tile: (u32, u32), columns: usize) -> Style {
+        let unit = (tile.0.max(tile.1) as f32 / 16.0).clamp(14.0, 20.0).round();
+        let width = tile.0 as f32 * columns as f32;
+        Style { unit, page: (unit * (width / 1800.0).clamp(1.0, 1.8)).round() }
     }
 
     /// A distance of that many units.
@@ -76,8 +80,13 @@ impl Style {
         (self.unit * units).round() as u32
     }
 
+    /// A distance around the grid.
+    pub fn page_space(&self, units: f32) -> u32 {
+        (self.page * units).round() as u32
+    }
+
     pub fn margin(&self) -> u32 {
-        self.space(3.0)
+        self.page_space(3.0)
     }
 
     /// Between pictures.
@@ -91,11 +100,16 @@ impl Style {
     }
 
     pub fn title(&self) -> Face {
-        Face { size: (self.unit * 1.75).round(), strong: true, tracking: -0.005, colour: INK }
+        Face { size: (self.page * 1.75).round(), strong: true, tracking: -0.005, colour: INK }
     }
 
     pub fn heading(&self) -> Face {
-        Face { size: (self.unit * 1.2).round(), strong: false, tracking: 0.0, colour: INK }
+        Face { size: (self.page * 1.2).round(), strong: false, tracking: 0.0, colour: INK }
+    }
+
+    /// What did not vary.
+    pub fn small(&self) -> Face {
+        Face { size: (self.page * 0.9).round(), strong: false, tracking: 0.0, colour: INK }
     }
 
     /// Names of axes: small, spaced, quiet.
@@ -105,10 +119,6 @@ impl Style {
 
     pub fn label(&self) -> Face {
         Face { size: self.unit, strong: false, tracking: 0.0, colour: INK }
-    }
-
-    pub fn small(&self) -> Face {
-        Face { size: (self.unit * 0.9).round(), strong: false, tracking: 0.0, colour: INK }
     }
 
     /// Sizes that labels may take, the preferred one first; below the last one nobody reads them.

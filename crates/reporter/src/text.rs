@@ -46,6 +46,12 @@ impl Typesetter {
         Typesetter { bundled: Fonts::new(bundled_fonts()), system: None }
     }
 
+    /// Whether some word so far needed the machine's fonts.
+    #[cfg(test)]
+    pub fn asked_the_machine(&self) -> bool {
+        self.system.is_some()
+    }
+
     /// Width and height of the words once set, in pixels; the width never passes the text's own.
     pub fn measure(&mut self, text: &Text) -> (u32, u32) {
         let (buffer, _) = self.set(text);

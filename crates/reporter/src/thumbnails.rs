@@ -18,6 +18,13 @@ pub(crate) fn shown_size(size: (u32, u32), limit: (u32, u32), enlarge: u32) -> (
     (scaled(width, limit.0), scaled(height, limit.1))
 }
 
+/// The size whose longer edge is `edge`, larger or smaller than the picture's own, its aspect kept.
+pub(crate) fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
+    let scale = f64::from(edge) / f64::from(width.max(height).max(1));
+    let scaled = |edge: u32| ((f64::from(edge) * scale).round() as u32).max(1);
+    (scaled(width), scaled(height))
+}
+
 /// The picture at another size.
 pub(crate) fn resize(image: Image, (width, height): (u32, u32)) -> Image {
     if (image.width(), image.height()) == (width, height) || image.rgb().is_empty() {

@@ -1,0 +1,187 @@
+//! What differs between two runs: settings, cells and pixels.
+//!
+//! Deliberately not here: which runs to compare, and where their pictures lie.
+
+mod measure;
+mod pairs;
+mod sheet;
+mod words;
+
+pub use measure::Pixels;
+pub use sheet::{DiffPage, diff_pages, render_diff};
+
+use crate::constants::shared;
+use crate::draw::Tile;
+use maquette_core::{AxisValue, CellId, Plan, SettingError};
+use rayon::prelude::*;
+use serde::Serialize;
+
+/// One of the two runs.
+pub struct Side<'a> {
+    /// What a person calls it, such as `mucha@1`.
+    pub name: &'a str,
+    /// Its plan: settings and names of its cells follow from it.
+    pub plan: &'a Plan,
+    /// What there is of a cell, by its number in the plan; asked on several threads at once.
+    pub load: &'a (dyn Fn(usize) -> Tile + Sync),
+}
+
+/// Everything that differs between two runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Diff {
+    /// Name of the left run.
+    pub left: String,
+    /// Name of the right run.
+    pub right: String,
+    /// Settings and placeholders that all cells of a run share and that differ between the runs, as written.
+    pub settings: Vec<Change>,
+    /// Cells that stand for each other, in the left plan's order.
+    pub pairs: Vec<Pair>,
+    /// Cells of the left run that have no counterpart.
+    pub only_left: Vec<CellAt>,
+    /// Cells of the right run that have no counterpart.
+    pub only_right: Vec<CellAt>,
+}
+
+/// A setting or placeholder with another value on the other side; `None` where it does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub name: String,
+    /// Left value.
+    pub left: Option<String>,
+    /// Right value.
+    pub right: Option<String>,
+}
+
+/// Two cells at the same coordinates.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pair {
+    /// The left cell.
+    pub left: CellAt,
+    /// The right cell.
+    pub right: CellAt,
+    /// Settings and placeholders that differ in this pair, beyond those that differ between the runs as wholes. A text
+    /// that differs by its placeholders alone is told by them.
+    pub settings: Vec<Change>,
+    /// Whether every setting is the same in words, those of the whole runs included.
+    pub same_settings: bool,
+    /// How the pictures differ.
+    pub pixels: Pixels,
+}
+
+/// A cell of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellAt {
+    /// Its number in its plan.
+    pub index: usize,
+    /// Its name.
+    pub id: CellId,
+    /// Where it lies: axis and label.
+    pub coordinates: Vec<(String, String)>,
+}
+
+/// How many pairs there are of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Counts {
+    /// Pictures the same in every pixel.
+    pub identical: usize,
+    /// Pictures that differ.
+    pub different: usize,
+    /// Of those, pairs whose settings are the same in words.
+    pub unexplained: usize,
+    /// Pictures of different sizes.
+    pub sizes: usize,
+    /// Pairs that lack a picture on one side or both.
+    pub no_picture: usize,
+}
+
+/// Compares two runs.
+///
+/// Cells are paired by the values, or else the labels, of axes of the same name; an axis that only one run has is met
+/// by the other run's setting of that name. So runs line up when a setting was changed or values were added. Both
+/// pictures of each pair are loaded, compared and let go. The error is that of a plan which was edited by hand.
+pub fn diff(left: &Side, right: &Side) -> Result<Diff, SettingError> {
+    let settings = plan_changes(left.plan, right.plan);
+    let paired = pairs::pair(left.plan, right.plan)?;
+    let pairs = paired
+        .both
+        .into_par_iter()
+        .map(|(left_cell, right_cell)| {
+            let all = pairs::changes(&left_cell, left.plan, &right_cell, right.plan);
+            let own = |change: &Change| settings.iter().all(|listed| listed.name != change.name);
+            let pixels = measure::compare(&(left.load)(left_cell.index), &(right.load)(right_cell.index));
+            Pair {
+                left: left_cell.at(left.plan),
+                right: right_cell.at(right.plan),
+                same_settings: all.is_empty(),
+                settings: all.into_iter().filter(own).collect(),
+                pixels,
+            }
+        })
+        .collect();
+    Ok(Diff {
+        left: left.name.to_owned(),
+        right: right.name.to_owned(),
+        settings,
+        pairs,
+        only_left: paired.only_left.iter().map(|cell| cell.at(left.plan)).collect(),
+        only_right: paired.only_right.iter().map(|cell| cell.at(right.plan)).collect(),
+    })
+}
+
+impl Diff {
+    /// Whether nothing differs: the same settings, the same cells, the same pixels or the same lack of them.
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty()
+            && self.only_left.is_empty()
+            && self.only_right.is_empty()
+            && self.pairs.iter().all(|pair| pair.same_settings && pair.pixels.is_same())
+    }
+
+    /// How many pairs there are of each kind.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for pair in &self.pairs {
+            match pair.pixels {
+                Pixels::Identical => counts.identical += 1,
+                Pixels::Different { .. } => counts.different += 1,
+                Pixels::Sizes { .. } => counts.sizes += 1,
+                Pixels::NoPicture { .. } => counts.no_picture += 1,
+            }
+            counts.unexplained += usize::from(pair.is_unexplained());
+        }
+        counts
+    }
+}
+
+impl Pair {
+    /// Whether the settings are the same and the pixels are not: the content behind a name changed, or the program or
+    /// the machine did.
+    pub fn is_unexplained(&self) -> bool {
+        self.same_settings && matches!(self.pixels, Pixels::Different { .. } | Pixels::Sizes { .. })
+    }
+}
+
+/// The settings and placeholders that neither run varies and that differ.
+fn plan_changes(left: &Plan, right: &Plan) -> Vec<Change> {
+    let (left_shared, right_shared) = (shared(left), shared(right));
+    let find = |shared: &[(String, String)], name: &str| {
+        shared.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    };
+    let varies = |plan: &Plan, name: &str| {
+        let sets = |value: &AxisValue| value.set.iter().any(|(set, _)| set == name);
+        plan.axes.iter().any(|axis| axis.values.len() > 1 && axis.values.iter().any(sets))
+    };
+    let more = right_shared.iter().filter(|(name, _)| find(&left_shared, name).is_none());
+    let names = left_shared.iter().chain(more).map(|(name, _)| name);
+    names
+        .filter(|name| !varies(left, name) && !varies(right, name))
+        .map(|name| Change {
+            left: find(&left_shared, name),
+            right: find(&right_shared, name),
+            name: name.clone(),
+        })
+        .filter(|change| change.left != change.right)
+        .collect()
+}

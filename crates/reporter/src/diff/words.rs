@@ -1,0 +1,133 @@
+//! The difference of two runs in words, for a terminal.
+
+use super::{CellAt, Change, Diff, Pair, Pixels};
+use std::fmt::Write;
+
+impl Diff {
+    /// What differs, as plain text: the runs first, then the cells, the largest differences first. Lists stop after
+    /// `most` lines and say how many they leave out.
+    pub fn text(&self, most: usize) -> String {
+        let mut text = format!("{} | {}\n", self.left, self.right);
+        if !self.settings.is_empty() {
+            text.push_str("\nsettings that differ\n");
+            let width = self.settings.iter().map(|change| change.name.chars().count()).max().unwrap_or(0);
+            for change in &self.settings {
+                let _ = writeln!(text, "  {:width$}  {}", change.name, values(change));
+            }
+        }
+        let _ = write!(text, "\n{}", self.summary());
+
+        let differing = self.pairs.iter().filter(|pair| !pair.pixels.is_same());
+        let (half, differing): (Vec<&Pair>, Vec<&Pair>) =
+            differing.partition(|pair| matches!(pair.pixels, Pixels::NoPicture { .. }));
+        let (unexplained, explained): (Vec<&Pair>, Vec<&Pair>) =
+            differing.into_iter().partition(|pair| pair.is_unexplained());
+        list(&mut text, "same settings, other pixels", worst_first(unexplained), most, pair_line);
+        list(&mut text, "other pixels", worst_first(explained), most, pair_line);
+        list(&mut text, "no picture on a side", half, most, pair_line);
+        let quiet = |pair: &&Pair| pair.pixels.is_same() && !pair.settings.is_empty();
+        let quiet: Vec<&Pair> = self.pairs.iter().filter(quiet).collect();
+        list(&mut text, "other settings, same pixels", quiet, most, pair_line);
+        let lone = |cell: &CellAt| place(&cell.coordinates);
+        list(&mut text, &format!("only in {}", self.left), self.only_left.iter().collect(), most, lone);
+        list(&mut text, &format!("only in {}", self.right), self.only_right.iter().collect(), most, lone);
+        text
+    }
+
+    fn summary(&self) -> String {
+        if self.is_empty() {
+            return format!("nothing differs in {}\n", cells(self.pairs.len()));
+        }
+        let counts = self.counts();
+        let kinds = [
+            (counts.identical, "identical"),
+            (counts.different, "with other pixels"),
+            (counts.sizes, "of other sizes"),
+            (counts.no_picture, "without a picture on a side"),
+        ];
+        let kinds: Vec<String> = kinds
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, kind)| format!("{count} {kind}"))
+            .collect();
+        let mut summary = format!("{} in both", cells(self.pairs.len()));
+        if !kinds.is_empty() {
+            let _ = write!(summary, ": {}", kinds.join(", "));
+        }
+        summary.push('\n');
+        for (name, lone) in [(&self.left, &self.only_left), (&self.right, &self.only_right)] {
+            if !lone.is_empty() {
+                let _ = writeln!(summary, "{} only in {name}", cells(lone.len()));
+            }
+        }
+        summary
+    }
+}
+
+/// Where a cell lies, in words.
+pub(super) fn place(coordinates: &[(String, String)]) -> String {
+    if coordinates.is_empty() {
+        return "the only cell".to_owned();
+    }
+    let words: Vec<String> = coordinates.iter().map(|(axis, label)| format!("{axis} {label}")).collect();
+    words.join(" · ")
+}
+
+/// The values of both sides.
+pub(super) fn values(change: &Change) -> String {
+    let value = |value: &Option<String>| match value.as_deref() {
+        None => "(none)".to_owned(),
+        Some("") => "(empty)".to_owned(),
+        Some(value) => value.to_owned(),
+    };
+    format!("{} → {}", value(&change.left), value(&change.right))
+}
+
+/// How the pictures differ, in words.
+pub(super) fn pixels(pixels: &Pixels) -> String {
+    match pixels {
+        Pixels::Identical => "identical".to_owned(),
+        Pixels::Different { mean_absolute_error, psnr } => {
+            format!("MAE {mean_absolute_error:.2}  PSNR {psnr:.1} dB")
+        }
+        Pixels::Sizes { left, right } => {
+            format!("sizes differ: {}×{} → {}×{}", left.0, left.1, right.0, right.1)
+        }
+        Pixels::NoPicture { left, right } => format!("{left} → {right}"),
+    }
+}
+
+fn cells(count: usize) -> String {
+    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
+}
+
+fn list<T>(text: &mut String, heading: &str, items: Vec<&T>, most: usize, line: impl Fn(&T) -> String) {
+    if items.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n{heading}: {}", items.len());
+    for item in items.iter().take(most) {
+        let _ = writeln!(text, "  {}", line(item));
+    }
+    if items.len() > most {
+        let _ = writeln!(text, "  … and {} more", items.len() - most);
+    }
+}
+
+fn pair_line(pair: &Pair) -> String {
+    let mut line = format!("{}: {}", place(&pair.left.coordinates), pixels(&pair.pixels));
+    for change in &pair.settings {
+        let _ = write!(line, "\n      {}  {}", change.name, values(change));
+    }
+    line
+}
+
+/// Pairs that cannot be measured first, then by falling mean absolute error; ties stay in the plan's order.
+fn worst_first(mut pairs: Vec<&Pair>) -> Vec<&Pair> {
+    let error = |pair: &Pair| match pair.pixels {
+        Pixels::Different { mean_absolute_error, .. } => mean_absolute_error,
+        _ => f64::INFINITY,
+    };
+    pairs.sort_by(|a, b| error(b).total_cmp(&error(a)));
+    pairs
+}

@@ -1,0 +1,219 @@
+//! The difference of two runs: which cells are paired, what is told of them.
+
+use super::{axis, flat, mucha, pixel, plan};
+use crate::{Diff, Pixels, Side, Tile, diff, diff_pages, render_diff};
+use maquette_core::{Image, Kept, Plan, Value};
+
+/// A picture that depends on the cell's settings alone, as real ones do.
+fn picture(plan: &Plan, index: usize) -> Image {
+    let cell = plan.cell(index).unwrap();
+    let digest = *cell.id.0.as_bytes();
+    flat(cell.settings.width, cell.settings.height, [digest[0], digest[1], digest[2]])
+}
+
+fn compare(left: &Plan, right: &Plan) -> Diff {
+    let (load_left, load_right) =
+        (|index| Tile::Done(picture(left, index)), |index| Tile::Done(picture(right, index)));
+    let left = Side { name: "mucha@1", plan: left, load: &load_left };
+    let right = Side { name: "mucha@2", plan: right, load: &load_right };
+    diff(&left, &right).unwrap()
+}
+
+fn set(plan: &mut Plan, name: &str, value: impl Into<Value>) {
+    plan.base.retain(|(base, _)| base != name);
+    plan.base.push((name.to_owned(), value.into()));
+}
+
+#[test]
+fn a_run_does_not_differ_from_itself() {
+    let diff = compare(&mucha(), &mucha());
+    assert!(diff.is_empty());
+    assert_eq!(diff.counts().identical, 18);
+    assert_eq!(diff.text(9), "mucha@1 | mucha@2\n\nnothing differs in 18 cells\n");
+}
+
+#[test]
+fn a_changed_setting_is_told_once_and_cells_still_line_up() {
+    let mut right = mucha();
+    set(&mut right, "steps", 30);
+    right.vars[0].1 = "a woman".into();
+    let diff = compare(&mucha(), &right);
+    assert_eq!(diff.pairs.len(), 18);
+    insta::assert_snapshot!(diff.text(3), @r"
+    mucha@1 | mucha@2
+
+    settings that differ
+      steps    20 → 30
+      subject  a man with a beard → a woman
+
+    18 cells in both: 18 with other pixels
+
+    other pixels: 18
+      artist Edvard Munch · strength 0.7 · seed 8: MAE 121.33  PSNR 6.1 dB
+      artist Alphonse Mucha · strength 0.7 · seed 8: MAE 110.67  PSNR 6.3 dB
+      artist Alphonse Mucha · strength 0.3 · seed 8: MAE 109.33  PSNR 6.3 dB
+      … and 15 more
+    ");
+}
+
+#[test]
+fn added_removed_and_reordered_values_line_up_by_what_they_are() {
+    let right = plan(vec![
+        axis("seed", [8, 7]),
+        axis("artist", ["Edvard Munch", "Gustav Klimt", "Alphonse Mucha"]),
+        axis("strength", [0.9, 0.3, 0.5]),
+    ]);
+    let diff = compare(&mucha(), &right);
+    assert_eq!(diff.counts().identical, 8, "two artists, two strengths, two seeds");
+    insta::assert_snapshot!(diff.text(4), @r"
+    mucha@1 | mucha@2
+
+    8 cells in both: 8 identical
+    10 cells only in mucha@1
+    10 cells only in mucha@2
+
+    only in mucha@1: 10
+      artist Alphonse Mucha · strength 0.7 · seed 7
+      artist Alphonse Mucha · strength 0.7 · seed 8
+      artist Edvard Munch · strength 0.7 · seed 7
+      artist Edvard Munch · strength 0.7 · seed 8
+      … and 6 more
+
+    only in mucha@2: 10
+      seed 8 · artist Edvard Munch · strength 0.9
+      seed 8 · artist Gustav Klimt · strength 0.9
+      seed 8 · artist Gustav Klimt · strength 0.3
+      seed 8 · artist Gustav Klimt · strength 0.5
+      … and 6 more
+    ");
+}
+
+#[test]
+fn a_value_that_keeps_its_label_is_the_same_place() {
+    let mut right = mucha();
+    right.axes[0].values[0].set[0].1 = "Alfons Mucha".into();
+    let diff = compare(&mucha(), &right);
+    assert_eq!((diff.pairs.len(), diff.only_left.len()), (18, 0));
+    insta::assert_snapshot!(diff.text(1), @r"
+    mucha@1 | mucha@2
+
+    18 cells in both: 12 identical, 6 with other pixels
+
+    other pixels: 6
+      artist Alphonse Mucha · strength 0.7 · seed 7: MAE 144.67  PSNR 4.3 dB
+          artist  Alphonse Mucha → Alfons Mucha
+      … and 5 more
+    ");
+}
+
+#[test]
+fn an_axis_that_one_run_lacks_is_met_by_its_setting() {
+    let mut one = plan(vec![axis("artist", ["Alphonse Mucha", "Edvard Munch"])]);
+    set(&mut one, "strength", 0.5);
+    let other = plan(vec![axis("artist", ["Alphonse Mucha", "Edvard Munch"]), axis("strength", [0.3, 0.5])]);
+    let more = compare(&one, &other);
+    assert_eq!((more.counts().identical, more.only_left.len(), more.only_right.len()), (2, 0, 2));
+    let fewer = compare(&other, &one);
+    assert_eq!((fewer.counts().identical, fewer.only_left.len(), fewer.only_right.len()), (2, 2, 0));
+}
+
+#[test]
+fn a_value_that_moved_from_the_settings_to_an_axis_of_one_still_pairs() {
+    let right = plan(vec![axis("seed", [7, 8]), axis("steps", [50])]);
+    let diff = compare(&plan(vec![axis("seed", [7, 8])]), &right);
+    assert_eq!(diff.pairs.len(), 2);
+    assert_eq!(diff.settings.len(), 1);
+    assert_eq!(
+        (diff.settings[0].left.as_deref(), diff.settings[0].right.as_deref()),
+        (Some("20"), Some("50"))
+    );
+}
+
+#[test]
+fn the_same_settings_with_other_pixels_stand_first() {
+    let plan = mucha();
+    let load_left = |index: usize| Tile::Done(flat(4, 4, [index as u8, 0, 0]));
+    let load_right = |index| match index {
+        0 => Tile::Done(flat(4, 4, [255, 255, 255])),
+        1 => Tile::Done(flat(8, 4, [1, 0, 0])),
+        2 => Tile::Failed("out of memory".to_owned()),
+        3 => Tile::Missing,
+        4 => Tile::Done(flat(4, 4, [5, 0, 0])),
+        _ => load_left(index),
+    };
+    let left = Side { name: "mucha@1", plan: &plan, load: &load_left };
+    let right = Side { name: "mucha@2", plan: &plan, load: &load_right };
+    let diff = diff(&left, &right).unwrap();
+    assert!(!diff.is_empty());
+    insta::assert_snapshot!(diff.text(9), @r"
+    mucha@1 | mucha@2
+
+    18 cells in both: 13 identical, 2 with other pixels, 1 of other sizes, 2 without a picture on a side
+
+    same settings, other pixels: 3
+      artist Alphonse Mucha · strength 0.3 · seed 8: sizes differ: 4×4 → 8×4
+      artist Alphonse Mucha · strength 0.3 · seed 7: MAE 255.00  PSNR 0.0 dB
+      artist Alphonse Mucha · strength 0.7 · seed 7: MAE 0.33  PSNR 52.9 dB
+
+    no picture on a side: 2
+      artist Alphonse Mucha · strength 0.5 · seed 7: done → failed: out of memory
+      artist Alphonse Mucha · strength 0.5 · seed 8: done → missing
+    ");
+
+    let pages = diff_pages(&diff, &left, &right);
+    assert_eq!(pages.len(), 1);
+    let sheet = render_diff(&diff, &pages[0], &left, &right);
+    let white =
+        (0..sheet.height()).any(|y| (0..sheet.width()).any(|x| pixel(&sheet, x, y) == [255, 255, 255]));
+    assert!(white, "the right picture of the first pair is white, and so is nothing else on the page");
+}
+
+#[test]
+fn errors_are_measured_on_the_scale_of_a_byte() {
+    let plan = plan(vec![]);
+    let of = |left: [u8; 3], right: [u8; 3]| {
+        let (load_left, load_right) = (|_| Tile::Done(flat(3, 2, left)), |_| Tile::Done(flat(3, 2, right)));
+        let left = Side { name: "a", plan: &plan, load: &load_left };
+        let right = Side { name: "b", plan: &plan, load: &load_right };
+        diff(&left, &right).unwrap().pairs.remove(0).pixels
+    };
+    assert_eq!(of([0, 7, 255], [0, 7, 255]), Pixels::Identical);
+    assert_eq!(of([0, 0, 0], [255, 255, 255]), Pixels::Different { mean_absolute_error: 255.0, psnr: 0.0 });
+    let Pixels::Different { mean_absolute_error, psnr } = of([10, 10, 10], [10, 13, 10]) else { panic!() };
+    assert_eq!(mean_absolute_error, 1.0);
+    // Mean squared difference 3: 10 log10(65025 / 3).
+    assert!((psnr - 43.359_6).abs() < 1e-3, "{psnr}");
+}
+
+#[test]
+fn two_runs_without_pictures_are_the_same_lack_of_them() {
+    let plan = mucha();
+    let nothing = |_| Tile::Missing;
+    let left = Side { name: "a", plan: &plan, load: &nothing };
+    let right = Side { name: "b", plan: &plan, load: &nothing };
+    let diff = diff(&left, &right).unwrap();
+    assert!(diff.is_empty());
+    assert!(diff_pages(&diff, &left, &right).is_empty());
+}
+
+#[test]
+fn a_cell_is_never_paired_twice() {
+    let mut left = plan(vec![axis("seed", [1, 1, 2])]);
+    left.kept = Kept::Only(vec![0, 1, 2]);
+    let diff = compare(&left, &plan(vec![axis("seed", [1, 2, 2])]));
+    assert_eq!((diff.pairs.len(), diff.only_left.len(), diff.only_right.len()), (2, 1, 1));
+}
+
+#[test]
+fn the_difference_is_data() {
+    let mut right = mucha();
+    set(&mut right, "steps", 30);
+    right.axes.truncate(1);
+    let mut left = mucha();
+    left.axes.truncate(1);
+    let json = serde_json::to_value(compare(&left, &right)).unwrap();
+    assert_eq!(json["settings"][0]["name"], "steps");
+    assert_eq!(json["pairs"][0]["left"]["coordinates"][0][1], "Alphonse Mucha");
+    assert_eq!(json["pairs"][0]["pixels"]["kind"], "different");
+    assert!(json["pairs"][0]["pixels"]["psnr"].as_f64().unwrap() > 0.0);
+}
