@@ -144,8 +144,8 @@ pub(crate) fn value_at(plan: &Plan, coordinates: &[usize], name: &str) -> Option
 /// What the file says at some coordinates: the axes first, then the settings, then the placeholders.
 fn written<'a>(plan: &'a Plan, coordinates: &[usize], name: &str) -> Option<&'a Value> {
     let on_axes = plan.axes.iter().zip(coordinates).flat_map(|(axis, &at)| &axis.values[at].set);
-    let all = plan.vars.iter().chain(&plan.base).chain(on_axes);
-    all.filter(|(set, _)| set == name).last().map(|(_, value)| value)
+    let mut all = plan.vars.iter().chain(&plan.base).chain(on_axes);
+    all.rfind(|(set, _)| set == name).map(|(_, value)| value)
 }
 
 /// Settings whose default is the model's own.

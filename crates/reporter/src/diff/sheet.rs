@@ -1,7 +1,7 @@
 //! Two runs side by side: left, right and what differs, a row for each pair whose pictures are not the same.
 
 use super::measure::difference;
-use super::words::{pixels, place, values};
+use super::words::{pixels, values};
 use super::{Diff, Pair, Pixels, Side};
 use crate::constants::sizes;
 use crate::cut::cut;
@@ -105,8 +105,10 @@ pub fn render_diff(diff: &Diff, page: &DiffPage, left: &Side, right: &Side) -> I
     canvas.into_image()
 }
 
+/// Where the pair lies, a line for each axis; what else differs; how far the pictures are apart.
 fn label(pair: &Pair) -> String {
-    let mut lines = vec![place(&pair.left.coordinates)];
+    let mut lines: Vec<String> =
+        pair.left.coordinates.iter().map(|(axis, label)| format!("{axis} {label}")).collect();
     lines.extend(pair.settings.iter().map(|change| format!("{} {}", change.name, values(change))));
     lines.push(pixels(&pair.pixels));
     lines.join("\n")

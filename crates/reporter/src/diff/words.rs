@@ -22,15 +22,27 @@ impl Diff {
             differing.partition(|pair| matches!(pair.pixels, Pixels::NoPicture { .. }));
         let (unexplained, explained): (Vec<&Pair>, Vec<&Pair>) =
             differing.into_iter().partition(|pair| pair.is_unexplained());
-        list(&mut text, "same settings, other pixels", worst_first(unexplained), most, pair_line);
-        list(&mut text, "other pixels", worst_first(explained), most, pair_line);
-        list(&mut text, "no picture on a side", half, most, pair_line);
+        list(&mut text, "same settings, other pixels", &worst_first(unexplained), most, pair_line);
+        list(&mut text, "other pixels", &worst_first(explained), most, pair_line);
+        list(&mut text, "no picture on a side", &half, most, pair_line);
         let quiet = |pair: &&Pair| pair.pixels.is_same() && !pair.settings.is_empty();
         let quiet: Vec<&Pair> = self.pairs.iter().filter(quiet).collect();
-        list(&mut text, "other settings, same pixels", quiet, most, pair_line);
+        list(&mut text, "other settings, same pixels", &quiet, most, pair_line);
         let lone = |cell: &CellAt| place(&cell.coordinates);
-        list(&mut text, &format!("only in {}", self.left), self.only_left.iter().collect(), most, lone);
-        list(&mut text, &format!("only in {}", self.right), self.only_right.iter().collect(), most, lone);
+        list(
+            &mut text,
+            &format!("only in {}", self.left),
+            &self.only_left.iter().collect::<Vec<_>>(),
+            most,
+            lone,
+        );
+        list(
+            &mut text,
+            &format!("only in {}", self.right),
+            &self.only_right.iter().collect::<Vec<_>>(),
+            most,
+            lone,
+        );
         text
     }
 
@@ -65,7 +77,7 @@ impl Diff {
 }
 
 /// Where a cell lies, in words.
-pub(super) fn place(coordinates: &[(String, String)]) -> String {
+fn place(coordinates: &[(String, String)]) -> String {
     if coordinates.is_empty() {
         return "the only cell".to_owned();
     }
@@ -101,7 +113,7 @@ fn cells(count: usize) -> String {
     if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
 }
 
-fn list<T>(text: &mut String, heading: &str, items: Vec<&T>, most: usize, line: impl Fn(&T) -> String) {
+fn list<T>(text: &mut String, heading: &str, items: &[&T], most: usize, line: impl Fn(&T) -> String) {
     if items.is_empty() {
         return;
     }

@@ -31,8 +31,8 @@ fn check(plan: &Plan) -> Vec<PageSpec> {
             assert!(u64::from(layout.width) * u64::from(layout.height) <= MAX_PIXELS, "{}", page.name);
         }
         for (i, item) in layout.items.iter().enumerate() {
-            assert!(item.area.right() <= layout.width, "{:?} leaves the page", item);
-            assert!(item.area.bottom() <= layout.height, "{:?} leaves the page", item);
+            assert!(item.area.right() <= layout.width, "{item:?} leaves the page");
+            assert!(item.area.bottom() <= layout.height, "{item:?} leaves the page");
             if let What::Text(text) = &item.what {
                 let (width, height) = types.measure(text);
                 assert!(width <= item.area.width && height <= item.area.height, "{text:?} leaves its box");
