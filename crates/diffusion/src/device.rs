@@ -22,7 +22,9 @@ pub enum DeviceError {
     #[error("`{0}` is no device; allowed: `auto`, `cpu`, `cuda`, `cuda:N`, `metal`")]
     Unknown(String),
     /// The program was built without it.
-    #[error("this build of maquette has no `{device}`; build it with `--features {feature}`, or use `--device cpu`")]
+    #[error(
+        "this build of maquette has no `{device}`; build it with `--features {feature}`, or use `--device cpu`"
+    )]
     NotBuilt {
         /// What was asked for.
         device: DeviceName,

@@ -6,9 +6,9 @@
 
 use crate::cache::Cache;
 use crate::device::{DeviceName, candle_dtype};
-use crate::render_error::RenderError;
 use crate::flight::{Departure, Flight, Posterior};
 use crate::model::{Model, ModelSource};
+use crate::render_error::RenderError;
 use crate::schedulers::trajectory;
 use crate::{init_image, pixels};
 use candle_core::{DType, Device, Tensor};
@@ -61,13 +61,8 @@ impl Engine {
 
 type Events<'a> = &'a mut dyn FnMut(Event) -> ControlFlow<()>;
 
-/// Why a call ends early.
-enum End {
-    /// The caller wants no more events.
-    Stopped,
-    /// The engine itself is broken.
-    Broken(BackendError),
-}
+/// The caller wants no more events.
+struct Stopped;
 
 impl Backend for Engine {
     fn device(&self) -> String {
@@ -75,15 +70,15 @@ impl Backend for Engine {
     }
 
     fn render(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> Result<(), BackendError> {
+        // Whatever goes wrong is some cell's: the engine as a whole cannot break.
         match self.render_all(cells, events) {
-            ControlFlow::Continue(()) | ControlFlow::Break(End::Stopped) => Ok(()),
-            ControlFlow::Break(End::Broken(error)) => Err(error),
+            ControlFlow::Continue(()) | ControlFlow::Break(Stopped) => Ok(()),
         }
     }
 }
 
 impl Engine {
-    fn render_all(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> ControlFlow<End> {
+    fn render_all(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> ControlFlow<Stopped> {
         let mut flights: Vec<Flight> = Vec::new();
         // A cell that was pulled but cannot fly with the others: it waits until they have landed.
         let mut waiting: Option<Cell> = None;
@@ -120,7 +115,7 @@ impl Engine {
     }
 
     /// Everything up to a cell's first step. A cell that cannot depart has failed; the others go on.
-    fn depart(&mut self, cell: Cell, events: Events) -> ControlFlow<End, Option<Flight>> {
+    fn depart(&mut self, cell: Cell, events: Events) -> ControlFlow<Stopped, Option<Flight>> {
         let clock = Instant::now();
         let id = cell.id;
         if let Err(error) = self.load(&cell.settings, events)? {
@@ -129,9 +124,9 @@ impl Engine {
         }
         let Some(loaded) = &mut self.loaded else { return ControlFlow::Continue(None) };
         let mut cut = Vec::new();
-        let flight = loaded.departure(cell, &self.device, &mut cut).and_then(|departure| {
-            Flight::new(departure, &self.device).map_err(RenderError::Tensor)
-        });
+        let flight = loaded
+            .departure(cell, &self.device, &mut cut)
+            .and_then(|departure| Flight::new(departure, &self.device).map_err(RenderError::Tensor));
         for warning in cut {
             send(events, Event::Warned { cell: id, warning })?;
         }
@@ -149,7 +144,7 @@ impl Engine {
     }
 
     /// Makes the model of these settings the loaded one.
-    fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<End, Result<(), RenderError>> {
+    fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<Stopped, Result<(), RenderError>> {
         let (name, dtype) = (&*settings.model, settings.dtype);
         if self.loaded.as_ref().is_some_and(|loaded| loaded.name == name && loaded.dtype == dtype) {
             return ControlFlow::Continue(Ok(()));
@@ -179,7 +174,7 @@ impl Engine {
     }
 
     /// One UNet call for all flights.
-    fn step(&mut self, flights: &mut Vec<Flight>, events: Events) -> ControlFlow<End> {
+    fn step(&mut self, flights: &mut Vec<Flight>, events: Events) -> ControlFlow<Stopped> {
         let Some(loaded) = &self.loaded else { return ControlFlow::Continue(()) };
         let clock = Instant::now();
         let predicted = predict(&loaded.model, flights, candle_dtype(loaded.dtype), &self.device);
@@ -229,7 +224,12 @@ impl Engine {
 impl Loaded {
     /// What a cell begins with: its embeddings, its reference picture, its trajectory. Words that a prompt loses are
     /// added to `cut`.
-    fn departure(&mut self, cell: Cell, device: &Device, cut: &mut Vec<String>) -> Result<Departure, RenderError> {
+    fn departure(
+        &mut self,
+        cell: Cell,
+        device: &Device,
+        cut: &mut Vec<String>,
+    ) -> Result<Departure, RenderError> {
         let settings = &cell.settings;
         let factor = self.model.vae.factor() as u32;
         for (name, edge) in [("width", settings.width), ("height", settings.height)] {
@@ -320,6 +320,6 @@ fn predict(model: &Model, flights: &[Flight], dtype: DType, device: &Device) -> 
     model.unet.forward(&latents, &timesteps, &Tensor::cat(&text, 0)?)
 }
 
-fn send(events: Events, event: Event) -> ControlFlow<End> {
-    events(event).map_break(|()| End::Stopped)
+fn send(events: Events, event: Event) -> ControlFlow<Stopped> {
+    events(event).map_break(|()| Stopped)
 }

@@ -3,7 +3,7 @@
 //! Orientation as its EXIF says, alpha flattened on white, cut to the target's aspect, resized with Pillow's Lanczos.
 //! What the VAE makes of it is not decided here.
 
-use fast_image_resize::images::{Image as Pixels, ImageRef};
+use fast_image_resize::images::Image as Pixels;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::{DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage};
 use maquette_core::{Fit, Image};
@@ -108,7 +108,8 @@ fn resize(picture: &Image, cut: Cut, width: u32, height: u32) -> Result<Image, I
         return Ok(picture.clone());
     }
     let part = cut_out(picture, cut);
-    let between = if shrinks_down_first(cut, width, height) { (cut.width, height) } else { (width, cut.height) };
+    let between =
+        if shrinks_down_first(cut, width, height) { (cut.width, height) } else { (width, cut.height) };
     let resized = convolve(&part, (cut.width, cut.height), between)
         .and_then(|part| convolve(&part, between, (width, height)));
     let failed = |source| InitImageError::Resize { width, height, source };
@@ -124,17 +125,20 @@ fn shrinks_down_first(cut: Cut, width: u32, height: u32) -> bool {
     less_high > 0 && 2 * less_wide < less_high
 }
 
-/// One pass of the resizer, which would always go down first if it were left both directions.
+/// One pass of the resizer, in f32: its own fixed point for levels is coarser than Pillow's, and left both directions
+/// it would always go down first.
 fn convolve(
     rgb: &[u8],
     from: (u32, u32),
     to: (u32, u32),
 ) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-    let source = ImageRef::new(from.0, from.1, rgb, PixelType::U8x3)?;
-    let mut target = Pixels::new(to.0, to.1, PixelType::U8x3);
+    let floats: Vec<u8> = rgb.iter().flat_map(|&level| f32::from(level).to_ne_bytes()).collect();
+    let source = Pixels::from_vec_u8(from.0, from.1, floats, PixelType::F32x3)?;
+    let mut target = Pixels::new(to.0, to.1, PixelType::F32x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
     Resizer::new().resize(&source, &mut target, &options)?;
-    Ok(target.into_vec())
+    let level = |bytes: &[u8; 4]| (f32::from_ne_bytes(*bytes) + 0.5).floor().clamp(0.0, 255.0) as u8;
+    Ok(target.buffer().as_chunks().0.iter().map(level).collect())
 }
 
 fn cut_out(picture: &Image, cut: Cut) -> Vec<u8> {
@@ -195,7 +199,8 @@ mod tests {
     #[test]
     fn a_cut_has_the_targets_aspect() {
         let check = |size: (u32, u32), target: (u32, u32), anchor, expected| {
-            let Cut { left, top, width, height } = aspect_cut(&gradient(size.0, size.1), target.0, target.1, anchor);
+            let Cut { left, top, width, height } =
+                aspect_cut(&gradient(size.0, size.1), target.0, target.1, anchor);
             assert_eq!((left, top, width, height), expected);
         };
         check((60, 40), (16, 16), Anchor::Centre, (10, 0, 40, 40));
@@ -243,7 +248,8 @@ mod tests {
         let text = std::fs::read_to_string(folder.join("cases.json")).unwrap();
         for case in serde_json::from_str::<File>(&text).unwrap().cases {
             let how = Fit::from_word(&case.fit).unwrap();
-            let picture = fit(&read(&folder.join(&case.input)).unwrap(), how, case.width, case.height).unwrap();
+            let picture =
+                fit(&read(&folder.join(&case.input)).unwrap(), how, case.width, case.height).unwrap();
             let expected = read(&folder.join(&case.expected)).unwrap();
             assert_eq!((expected.width(), expected.height()), (case.width, case.height), "{}", case.name);
             let differences = picture.rgb().iter().zip(expected.rgb()).map(|(a, b)| a.abs_diff(*b));

@@ -30,7 +30,9 @@ pub enum RenderError {
         factor: u32,
     },
     /// The VAE's answer is not made of numbers.
-    #[error("the picture holds numbers that are none (NaN or infinite); a wider dtype such as `f32` may help")]
+    #[error(
+        "the picture holds numbers that are none (NaN or infinite); a wider dtype such as `f32` may help"
+    )]
     NotFinite,
     /// The arithmetic failed, most often for want of memory.
     #[error("the arithmetic failed")]

@@ -58,7 +58,12 @@ fn next(alpha: f64, alpha_previous: f64, clip: Option<f64>) -> Update {
         },
         Some(range) => Update {
             noise_pred: direction,
-            clipped: Some(Clipped { sample: denoised_sample, noise_pred: denoised_noise, range, weight: keep }),
+            clipped: Some(Clipped {
+                sample: denoised_sample,
+                noise_pred: denoised_noise,
+                range,
+                weight: keep,
+            }),
             ..Update::default()
         },
     }

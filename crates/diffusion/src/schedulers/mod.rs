@@ -97,7 +97,9 @@ pub enum ScheduleError {
         strength: f64,
     },
     /// More steps than the model was trained with.
-    #[error("`{scheduler}` cannot make {steps} steps of a model trained with {trained}; allowed: fewer steps")]
+    #[error(
+        "`{scheduler}` cannot make {steps} steps of a model trained with {trained}; allowed: fewer steps"
+    )]
     TooManySteps {
         /// The scheduler.
         scheduler: Scheduler,
@@ -137,7 +139,9 @@ pub fn trajectory(
     let trajectory = match scheduler {
         Scheduler::Ddim => ddim::trajectory(&schedule, config, steps, strength.map(|_| skipped)),
         Scheduler::Pndm => pndm::trajectory(&schedule, config, steps, strength.map(|_| skipped)),
-        Scheduler::Euler => euler::trajectory(&schedule, config, steps, strength.map(|_| skipped), euler::plain),
+        Scheduler::Euler => {
+            euler::trajectory(&schedule, config, steps, strength.map(|_| skipped), euler::plain)
+        }
         Scheduler::EulerA => {
             euler::trajectory(&schedule, config, steps, strength.map(|_| skipped), euler::ancestral)
         }

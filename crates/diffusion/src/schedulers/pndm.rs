@@ -25,7 +25,8 @@ pub(super) fn trajectory(
         .enumerate()
         .map(|(call, timestep)| {
             // The repeat does step 0 again, from where step 0 began.
-            let (from, to) = if call == 1 { (timestep + stride, timestep) } else { (timestep, timestep - stride) };
+            let (from, to) =
+                if call == 1 { (timestep + stride, timestep) } else { (timestep, timestep - stride) };
             let alpha = schedule.alpha(from)?;
             let alpha_previous = if to < 0 { final_alpha } else { schedule.alpha(to)? };
             Some(Step {

@@ -20,7 +20,10 @@ impl Schedule {
                 }
                 BetaSchedule::ScaledLinear => {
                     let (start, end) = (config.beta_start.sqrt() as f32, config.beta_end.sqrt() as f32);
-                    linspace(start, end, config.num_train_timesteps).into_iter().map(|root| root * root).collect()
+                    linspace(start, end, config.num_train_timesteps)
+                        .into_iter()
+                        .map(|root| root * root)
+                        .collect()
                 }
             },
         };
@@ -128,7 +131,8 @@ fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
 }
 
 fn supported(config: &SchedulerConfig) -> Result<(), ScheduleError> {
-    let unsupported = |key, value: String, supported| Err(ScheduleError::Unsupported { key, value, supported });
+    let unsupported =
+        |key, value: String, supported| Err(ScheduleError::Unsupported { key, value, supported });
     match config.prediction_type {
         None | Some(PredictionType::Epsilon) => {}
         Some(other) => return unsupported("prediction_type", format!("{other:?}"), "`epsilon`"),

@@ -58,7 +58,11 @@ fn timesteps_and_sigmas_are_those_of_diffusers() {
         assert!((noise - known.init_noise_sigma).abs() < 1e-6 * noise, "{name}: {noise}");
         for (step, sigma) in trajectory.steps.iter().zip(known.sigmas.iter().flatten()) {
             let scale = 1.0 / (sigma * sigma + 1.0).sqrt();
-            assert!((step.input_scale - scale).abs() < 1e-6 * scale, "{name}: {} is not {scale}", step.input_scale);
+            assert!(
+                (step.input_scale - scale).abs() < 1e-6 * scale,
+                "{name}: {} is not {scale}",
+                step.input_scale
+            );
         }
     }
 }
@@ -130,7 +134,12 @@ fn a_perfect_prediction_is_denoised_to_the_data() {
             let sum = next.sample * latents
                 + next.remembered * remembered
                 + next.noise_pred * noise_pred
-                + next.history.iter().zip(history.iter().rev()).map(|(weight, kept)| weight * kept).sum::<f64>()
+                + next
+                    .history
+                    .iter()
+                    .zip(history.iter().rev())
+                    .map(|(weight, kept)| weight * kept)
+                    .sum::<f64>()
                 + next.noise.unwrap_or(0.0) * noise;
             if step.remember {
                 remembered = latents;

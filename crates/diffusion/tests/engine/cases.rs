@@ -1,0 +1,131 @@
+//! The fixtures' whole runs, as cells.
+
+use maquette_core::{
+    Backend, Cell, CellId, Digest, Dtype, Event, Fit, Image, InitImage, Scheduler, Settings,
+};
+use maquette_diffusion::{DeviceName, Engine, ModelSource};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+/// One run of diffusers' pipeline, and the picture that it made.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Case {
+    pub name: String,
+    model: String,
+    prompt: String,
+    negative_prompt: String,
+    init_image: Option<String>,
+    strength: Option<f64>,
+    seed: i64,
+    steps: u32,
+    guidance_scale: f64,
+    scheduler: String,
+    width: u32,
+    height: u32,
+    clip_skip: Option<u32>,
+    pub picture: String,
+}
+
+/// What became of a cell.
+pub type Rendered = Result<Image, String>;
+
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
+}
+
+pub fn cases() -> Vec<Case> {
+    #[derive(Deserialize)]
+    struct File {
+        cases: Vec<Case>,
+    }
+    let text = std::fs::read_to_string(fixtures().join("cases.json")).unwrap();
+    serde_json::from_str::<File>(&text).unwrap().cases
+}
+
+impl Case {
+    pub fn cell(&self) -> Cell {
+        let init_image = self.init_image.as_ref().map(|path| {
+            let file = fixtures().join(path);
+            let digest = Digest::of(&std::fs::read(&file).unwrap());
+            InitImage { path: path.as_str().into(), file: file.into(), digest }
+        });
+        let settings = Settings {
+            model: self.model.as_str().into(),
+            prompt: self.prompt.as_str().into(),
+            negative_prompt: self.negative_prompt.as_str().into(),
+            fit: init_image.as_ref().map(|_| Fit::Crop),
+            init_image,
+            strength: self.strength,
+            seed: self.seed,
+            steps: self.steps,
+            guidance_scale: self.guidance_scale,
+            scheduler: Scheduler::from_word(&self.scheduler).unwrap(),
+            width: self.width,
+            height: self.height,
+            clip_skip: self.clip_skip.unwrap_or(0),
+            dtype: Dtype::F32,
+        };
+        cell(settings)
+    }
+
+    /// The picture that diffusers made.
+    pub fn expected(&self) -> Image {
+        let picture = image::open(fixtures().join(&self.picture)).unwrap().into_rgb8();
+        Image::new(picture.width(), picture.height(), picture.into_raw()).unwrap()
+    }
+}
+
+pub fn cell(settings: Settings) -> Cell {
+    let model = Digest::of(settings.model.as_bytes());
+    Cell { id: CellId::of(&settings, &model), coordinates: Vec::new(), settings, vars: Vec::new() }
+}
+
+/// An engine that finds its models among the fixtures.
+pub fn engine(device: DeviceName, rows: Option<usize>) -> Engine {
+    let find = |name: &str| Ok(ModelSource::Folder(fixtures().join(name)));
+    Engine::new(device, Box::new(find), rows).unwrap()
+}
+
+/// Renders cells in one call; what became of each, by its name.
+pub fn render(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, Rendered> {
+    let mut rendered = HashMap::new();
+    let mut ended = |cell, outcome| assert!(rendered.insert(cell, outcome).is_none(), "a cell ended twice");
+    engine
+        .render(&mut cells.iter().cloned(), &mut |event| {
+            match event {
+                Event::Finished { cell, image, seconds } => {
+                    assert!(seconds >= 0.0);
+                    ended(cell, Ok(image));
+                }
+                Event::Failed { cell, error } => ended(cell, Err(error)),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    rendered
+}
+
+/// How two pictures of one size differ.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Difference {
+    /// Largest difference of a level.
+    pub largest: u8,
+    /// How many levels differ.
+    pub count: usize,
+    /// Mean absolute difference, in levels.
+    pub mean: f64,
+}
+
+pub fn difference(left: &Image, right: &Image) -> Difference {
+    assert_eq!((left.width(), left.height()), (right.width(), right.height()));
+    let differences: Vec<u8> = left.rgb().iter().zip(right.rgb()).map(|(a, b)| a.abs_diff(*b)).collect();
+    Difference {
+        largest: differences.iter().copied().max().unwrap_or(0),
+        count: differences.iter().filter(|&&difference| difference > 0).count(),
+        mean: differences.iter().map(|&difference| f64::from(difference)).sum::<f64>()
+            / differences.len() as f64,
+    }
+}

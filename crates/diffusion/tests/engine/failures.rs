@@ -1,0 +1,62 @@
+//! What cannot be rendered fails alone, with a reason, and the others go on.
+
+use crate::cases::{cases, cell, engine, render};
+use maquette_core::{Backend, Cell, Event, Settings};
+use maquette_diffusion::DeviceName;
+use std::ops::ControlFlow;
+
+#[test]
+fn a_cell_that_fails_takes_nobody_with_it() {
+    let good: Vec<Cell> = cases().iter().take(3).map(|case| case.cell()).collect();
+    let settings = &good[0].settings;
+    let check = |bad: Settings, expected: &str| {
+        let bad = cell(bad);
+        let cells = [good[0].clone(), bad.clone(), good[1].clone(), good[2].clone()];
+        let rendered = render(&mut engine(DeviceName::Cpu, None), &cells);
+        let error = rendered[&bad.id].as_ref().unwrap_err();
+        assert!(error.contains(expected), "{error}");
+        assert!(good.iter().all(|cell| rendered[&cell.id].is_ok()));
+    };
+    check(Settings { width: settings.width + 1, ..settings.clone() }, "allowed: multiples of 2");
+    check(Settings { steps: 1000, ..settings.clone() }, "allowed: fewer steps");
+    check(Settings { clip_skip: 60, ..settings.clone() }, "clip_skip");
+    check(Settings { model: "no-such-model".into(), ..settings.clone() }, "no-such-model");
+    let with_picture =
+        cases().iter().map(|case| case.cell().settings).find(|s| s.init_image.is_some()).unwrap();
+    let mut missing = with_picture.init_image.clone().unwrap();
+    missing.file = std::path::Path::new("nowhere/missing.png").into();
+    check(Settings { init_image: Some(missing), ..with_picture }, "missing.png");
+}
+
+#[test]
+fn a_caller_that_has_enough_is_left_alone() {
+    let cells: Vec<Cell> = cases().iter().map(|case| case.cell()).collect();
+    let (mut pulled, mut events) = (0, 0);
+    let mut counted = cells.iter().cloned().inspect(|_| pulled += 1);
+    engine(DeviceName::Cpu, None)
+        .render(&mut counted, &mut |event| {
+            events += 1;
+            match event {
+                Event::Stepped { .. } => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        })
+        .unwrap();
+    assert!(pulled < cells.len() && events < 30, "{pulled} pulled, {events} events");
+}
+
+#[test]
+fn words_that_a_long_prompt_loses_are_named() {
+    let settings = Settings { prompt: "portrait ".repeat(100).into(), ..cases()[0].cell().settings };
+    let mut warnings = Vec::new();
+    engine(DeviceName::Cpu, None)
+        .render(&mut [cell(settings)].into_iter(), &mut |event| {
+            if let Event::Warned { warning, .. } = event {
+                warnings.push(warning);
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].starts_with("the prompt is longer than 77 tokens"), "{warnings:?}");
+}
