@@ -100,37 +100,69 @@ fn tiles<'a>(shape: &Shape, out: &'a mut [f32]) -> Vec<Tile<'a>> {
 
 /// Fills `columns`, `[inputs * kernel * kernel, pixels]`, with what each result pixel looks at.
 fn unroll(shape: &Shape, x: &[f32], pixels: Range<usize>, columns: &mut [f32]) {
-    let Shape { height, width, kernel, stride, before, out_width, .. } = *shape;
+    let Shape { height, width, kernel, stride, out_width, out_height, .. } = *shape;
+    let same_size = stride == 1 && (out_height, out_width) == (height, width);
     for (i, line) in columns.chunks_mut(pixels.len()).enumerate() {
         let (channel, ky, kx) = (i / (kernel * kernel), i / kernel % kernel, i % kernel);
         let plane = &x[channel * height * width..][..height * width];
-        // The result's columns from..to look inside the image, the others at the zeros beside it.
-        let from = before.saturating_sub(kx).div_ceil(stride).min(out_width);
-        let to = (width + before).saturating_sub(kx).div_ceil(stride).clamp(from, out_width);
-        let mut rest = line;
-        let mut pixel = pixels.start;
-        while !rest.is_empty() {
-            let (out_y, start) = (pixel / out_width, pixel % out_width);
-            let (run, more) = rest.split_at_mut((out_width - start).min(rest.len()));
-            rest = more;
-            pixel += run.len();
-            let end = start + run.len();
-            let Some(y) = (out_y * stride + ky).checked_sub(before).filter(|&y| y < height) else {
-                run.fill(0.0);
-                continue;
-            };
-            let (from, to) = (from.clamp(start, end), to.clamp(start, end));
-            run[..from - start].fill(0.0);
-            run[to - start..].fill(0.0);
-            if from < to {
-                let source = &plane[y * width + from * stride + kx - before..];
-                let run = &mut run[from - start..to - start];
-                if stride == 1 {
-                    run.copy_from_slice(&source[..run.len()]);
-                } else {
-                    run.iter_mut().zip(source.iter().step_by(stride)).for_each(|(out, x)| *out = *x);
-                }
-            }
+        if same_size {
+            shifted(shape, plane, pixels.start, ky, kx, line);
+        } else {
+            picked(shape, plane, pixels.start, ky, kx, line);
+        }
+    }
+}
+
+/// One line of columns where the result is as large as the image: the image itself, moved, with zeros at its edges.
+fn shifted(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, line: &mut [f32]) {
+    let &Shape { width, before, .. } = shape;
+    let (back, ahead) = (before * width + before, first + ky * width + kx);
+    let lead = back.saturating_sub(ahead).min(line.len());
+    let from = ahead.saturating_sub(back).min(plane.len());
+    let count = (line.len() - lead).min(plane.len() - from);
+    line[..lead].fill(0.0);
+    line[lead..lead + count].copy_from_slice(&plane[from..from + count]);
+    line[lead + count..].fill(0.0);
+    // What came from the end of the line above or the start of the line below lies beside the image.
+    let beside =
+        if kx < before { 0..(before - kx).min(width) } else { width.saturating_sub(kx - before)..width };
+    let len = line.len();
+    let mut start = 0;
+    let mut column = first % width;
+    while !beside.is_empty() && start < len {
+        let (from, to) = (beside.start.max(column), beside.end.max(column));
+        let (from, to) = (start + from - column, start + to - column);
+        line[from.min(len)..to.min(len)].fill(0.0);
+        start += width - column;
+        column = 0;
+    }
+}
+
+/// One line of columns of any convolution, run by run.
+fn picked(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, line: &mut [f32]) {
+    let &Shape { height, width, stride, before, out_width, .. } = shape;
+    // The result's columns from..to look inside the image, the others at the zeros beside it.
+    let from = before.saturating_sub(kx).div_ceil(stride).min(out_width);
+    let to = (width + before).saturating_sub(kx).div_ceil(stride).clamp(from, out_width);
+    let mut rest = line;
+    let mut pixel = first;
+    while !rest.is_empty() {
+        let (out_y, start) = (pixel / out_width, pixel % out_width);
+        let (run, more) = rest.split_at_mut((out_width - start).min(rest.len()));
+        rest = more;
+        pixel += run.len();
+        let end = start + run.len();
+        let Some(y) = (out_y * stride + ky).checked_sub(before).filter(|&y| y < height) else {
+            run.fill(0.0);
+            continue;
+        };
+        let (from, to) = (from.clamp(start, end), to.clamp(start, end));
+        run[..from - start].fill(0.0);
+        run[to - start..].fill(0.0);
+        if from < to {
+            let source = &plane[y * width + from * stride + kx - before..];
+            let run = &mut run[from - start..to - start];
+            run.iter_mut().zip(source.iter().step_by(stride)).for_each(|(out, x)| *out = *x);
         }
     }
 }
