@@ -71,9 +71,9 @@ pub enum ModelError {
         /// The tensor's name.
         key: String,
         /// Its shape in the file.
-        found: Vec<usize>,
+        found: Box<[usize]>,
         /// The shape that fits the configuration.
-        expected: Vec<usize>,
+        expected: Box<[usize]>,
         /// The configuration file.
         config: String,
     },

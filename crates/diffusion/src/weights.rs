@@ -91,8 +91,8 @@ impl<'a> Weights<'a> {
             return Err(ModelError::Shape {
                 file: file.file.clone(),
                 key,
-                found: header.shape.clone(),
-                expected: shapes[0].to_vec(),
+                found: header.shape.clone().into(),
+                expected: shapes[0].into(),
                 config: file.config.clone(),
             });
         }
