@@ -1,1 +1,40 @@
-fn main() {}
+//! The `maquette` binary: the only crate that prints, ends the program, and catches signals.
+
+mod args;
+mod commands;
+mod estimate;
+mod exit;
+mod memory;
+mod models;
+mod output;
+mod planning;
+mod progress;
+mod sheets;
+mod signals;
+mod world;
+
+use args::{Command, CommandLine};
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let CommandLine { command, common } = CommandLine::parse();
+    let outcome = match command {
+        Command::Plan(args) => commands::plan(&args, &common),
+        Command::Run(args) => commands::run(&args, &common),
+        Command::Report(args) => commands::report(&args, &common),
+        Command::Diff(args) => commands::diff(&args, &common),
+        Command::Show(args) => commands::show(&args),
+        Command::Runs => commands::runs(&common),
+        Command::Models => commands::models(),
+        Command::Schema => output::print(&maquette_planner::schema()),
+        Command::Completions { shell } => commands::completions(shell),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::talk(format_args!("{:?}", failure.report));
+            failure.exit.into()
+        }
+    }
+}

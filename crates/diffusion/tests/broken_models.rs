@@ -126,7 +126,7 @@ fn a_tensor_is_missing() {
     check(
         &error_after("tiny-a", |folder| {
             change_tensors(&folder.join(UNET), |tensors| {
-                drop(tensors.remove("mid_block.resnets.1.conv2.bias"))
+                drop(tensors.remove("mid_block.resnets.1.conv2.bias"));
             });
         }),
         "unet/diffusion_pytorch_model.safetensors has no tensor `mid_block.resnets.1.conv2.bias`, which \
@@ -152,7 +152,7 @@ fn a_tensor_has_the_wrong_shape() {
 fn a_configuration_is_no_json() {
     check(
         &error_after("tiny-b", |folder| {
-            std::fs::write(folder.join("unet/config.json"), "{\"a\": 1").unwrap()
+            std::fs::write(folder.join("unet/config.json"), "{\"a\": 1").unwrap();
         }),
         "unet/config.json cannot be understood: EOF while parsing an object at line 1 column 7",
     );

@@ -1,0 +1,11 @@
+//! `maquette completions`: what a shell needs to complete the command line.
+
+use crate::args::CommandLine;
+use crate::output::{self, Outcome};
+use clap::CommandFactory;
+
+pub fn completions(shell: clap_complete::Shell) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut CommandLine::command(), "maquette", &mut script);
+    output::print(&String::from_utf8_lossy(&script))
+}

@@ -1,0 +1,19 @@
+//! One command per file; here only the list.
+
+mod completions;
+mod diff;
+mod models;
+mod plan;
+mod report;
+mod run;
+mod runs;
+mod show;
+
+pub use completions::completions;
+pub use diff::diff;
+pub use models::models;
+pub use plan::plan;
+pub use report::report;
+pub use run::run;
+pub use runs::runs;
+pub use show::show;

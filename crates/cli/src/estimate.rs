@@ -1,0 +1,47 @@
+//! How long a plan would take here, from what this machine measured before. Nothing measured, nothing claimed.
+
+use maquette_core::{CellId, Plan, SettingError};
+use maquette_planner::unet_calls;
+use maquette_store::{Timings, Work};
+use std::collections::BTreeSet;
+
+/// What is known of the cost.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Estimate {
+    /// Seconds for the cells of a kind that was measured.
+    pub seconds: f64,
+    /// Cells of a kind that was never rendered here.
+    pub unknown: usize,
+    /// The most memory that runs of these kinds took, in bytes.
+    pub memory: Option<u64>,
+}
+
+/// Adds up what the cells that are not `done` would take on a device.
+pub fn estimate(
+    plan: &Plan,
+    distinct: &[(usize, CellId)],
+    done: &dyn Fn(&CellId) -> bool,
+    device: &str,
+    timings: &Timings,
+) -> Result<Estimate, SettingError> {
+    let mut estimate = Estimate::default();
+    let mut loads = BTreeSet::new();
+    for (index, _) in distinct.iter().filter(|(_, id)| !done(id)) {
+        let settings = plan.cell(*index)?.settings;
+        let Some(card) = plan.models.get(&*settings.model) else { continue };
+        let work = Work::of(&settings, &card.fingerprint, device);
+        let calls = unet_calls(settings.scheduler, settings.steps as usize, settings.strength);
+        match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
+            Some(seconds) => estimate.seconds += seconds * calls as f64,
+            None => estimate.unknown += 1,
+        }
+        estimate.memory = estimate.memory.max(timings.memory(&work));
+        loads.insert(card.fingerprint);
+    }
+    for fingerprint in loads {
+        if let Some(seconds) = timings.loads(device, &fingerprint).and_then(|speed| speed.seconds_each()) {
+            estimate.seconds += seconds;
+        }
+    }
+    Ok(estimate)
+}

@@ -1,0 +1,35 @@
+//! How a run looks while it goes on: bars on a terminal, plain lines elsewhere, JSON for machines.
+
+mod bars;
+mod json;
+mod plain;
+
+use crate::args;
+use maquette_executor::Progress;
+use std::io::IsTerminal;
+
+/// Shows what happens. All of it goes to standard error; standard output is for results.
+pub trait Display {
+    /// Something happened.
+    fn show(&mut self, progress: &Progress);
+
+    /// Nothing more will happen.
+    fn close(&mut self) {}
+}
+
+/// The display that was asked for.
+pub fn display(how: args::Progress, quiet: bool) -> Box<dyn Display> {
+    match how {
+        args::Progress::Json => Box::new(json::Json),
+        args::Progress::None => Box::new(Nothing),
+        _ if quiet => Box::new(Nothing),
+        args::Progress::Auto if std::io::stderr().is_terminal() => Box::new(bars::Bars::new()),
+        args::Progress::Auto | args::Progress::Plain => Box::new(plain::Plain::new()),
+    }
+}
+
+struct Nothing;
+
+impl Display for Nothing {
+    fn show(&mut self, _: &Progress) {}
+}

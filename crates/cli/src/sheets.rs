@@ -1,0 +1,103 @@
+//! The contact sheets of a run: drawn at the end, and now and then while it goes on.
+
+use crate::exit::{Exit, Failure, OrExit};
+use crate::output::{store_failure, talk};
+use maquette_core::{CellId, Image, Plan};
+use maquette_reporter::{PageSpec, Tile, pages, render};
+use maquette_store::{LogRow, Run, Status, decode, encode_sheet};
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// How often the sheets are drawn while a run goes on, at most.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// How many pages are drawn at such a moment, at most: drawing must not hold up rendering.
+const PAGES_AT_ONCE: usize = 4;
+
+/// Draws every page of a run and gives their paths.
+pub fn draw(run: &Run, plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
+    let pages = pages(plan).or_exit(Exit::Unexpected)?;
+    let log = log(run)?;
+    pages.iter().map(|page| draw_page(run, plan, page, &log)).collect()
+}
+
+/// Draws the pages that change while a run goes on, until nobody tells of landed cells any more.
+///
+/// A page that cannot be drawn is a warning: the pictures are safe, and `maquette report` can try again.
+#[expect(clippy::needless_pass_by_value, reason = "a receiver belongs to the thread that listens")]
+pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
+    let Ok(pages) = pages(plan) else { return };
+    let page_of: HashMap<usize, usize> = pages
+        .iter()
+        .enumerate()
+        .flat_map(|(number, page)| page.cells(plan).into_iter().map(move |cell| (cell.index, number)))
+        .collect();
+    let mut changed = BTreeSet::new();
+    let mut last: Option<Instant> = None;
+    loop {
+        match landed.recv_timeout(EVERY) {
+            Ok(index) => changed.extend(page_of.get(&index)),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if changed.is_empty() || last.is_some_and(|last| last.elapsed() < EVERY) {
+            continue;
+        }
+        let now: Vec<usize> = changed.iter().copied().take(PAGES_AT_ONCE).collect();
+        let drawn = log(run).and_then(|log| {
+            now.iter().try_for_each(|&number| draw_page(run, plan, &pages[number], &log).map(drop))
+        });
+        if let Err(failure) = drawn {
+            talk(format_args!("the sheet could not be refreshed: {}", failure.report));
+        }
+        changed.retain(|number| !now.contains(number));
+        last = Some(Instant::now());
+    }
+}
+
+/// The rows of a log by cell.
+pub type Log = HashMap<CellId, LogRow>;
+
+/// The log of a run.
+pub fn log(run: &Run) -> Result<Log, Failure> {
+    let rows = run.log().map_err(store_failure(Exit::NotFound))?;
+    Ok(rows.into_iter().map(|row| (row.cell(), row)).collect())
+}
+
+fn draw_page(run: &Run, plan: &Plan, page: &PageSpec, log: &Log) -> Result<PathBuf, Failure> {
+    let image = render(plan, page, reference(plan).as_ref(), &|index| load(run, plan, log, index));
+    let cells: Vec<_> = page
+        .cells(plan)
+        .into_iter()
+        .filter_map(|placed| Some((plan.id(placed.index).ok()?, placed.area)))
+        .collect();
+    let shows = serde_json::json!({ "maquette_sheet": 1, "run": plan.name, "page": page.name, "cells": cells });
+    let bytes = encode_sheet(&image, &shows).map_err(store_failure(Exit::Unexpected))?;
+    run.write_sheet(&format!("{}.png", page.name), &bytes).map_err(store_failure(Exit::Unexpected))
+}
+
+/// What there is to show of a cell, by its number in the plan.
+pub fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
+    let row = match plan.id(index) {
+        Ok(id) => log.get(&id),
+        Err(error) => return Tile::Failed(error.to_string()),
+    };
+    match row.map(|row| (row.status(), row)) {
+        None => Tile::Missing,
+        Some((Status::Failed, row)) => Tile::Failed(row.error().unwrap_or("failed").to_owned()),
+        Some((Status::Done, row)) => match decode(&run.dir().join(row.image().unwrap_or_default())) {
+            Ok(image) => Tile::Done(image),
+            Err(error) => Tile::Failed(error.to_string()),
+        },
+    }
+}
+
+/// The reference picture, when all cells share one: it has the corner of the sheet.
+fn reference(plan: &Plan) -> Option<Image> {
+    match plan.pictures.values().collect::<Vec<_>>().as_slice() {
+        [picture] => maquette_diffusion::init_image::read(&picture.file).ok(),
+        _ => None,
+    }
+}

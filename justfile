@@ -1,0 +1,56 @@
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# What this machine can build: cuda, metal or cpu.
+build := `if command -v nvcc >/dev/null && nvidia-smi -L >/dev/null 2>&1; then echo cuda; elif [ "$(uname -s)" = Darwin ]; then echo metal; else echo cpu; fi`
+features := if build == "cpu" { "" } else { "--features " + build }
+
+# List the recipes
+default:
+    @just --list --unsorted
+
+# Run an experiment: just run experiments/mucha.toml [--set steps=30 ...]
+run experiment *arguments: (_build)
+    @target/release/maquette run {{ quote(experiment) }} {{ arguments }}
+
+# Show what an experiment would do and what it would cost
+plan experiment *arguments: (_build)
+    @target/release/maquette plan {{ quote(experiment) }} {{ arguments }}
+
+# Everything that proves it works: format, lints, architecture, unit and end-to-end tests
+test: lint
+    cargo test --workspace --quiet
+
+# Format and lints
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+# Accept what has changed: format, snapshots, the schema of the experiment file
+bless:
+    cargo fmt --all
+    cargo run --quiet -p maquette -- schema > experiments/experiment.schema.json
+    INSTA_UPDATE=always cargo test --workspace --quiet
+
+# Compile and link the CUDA build; needs nvcc, but no GPU
+check-cuda:
+    cargo build --release -p maquette --features cuda
+
+# Render the fixtures on the GPU and compare them with the CPU
+test-gpu:
+    cargo test --release -p maquette-diffusion {{ features }} --test gpu -- --nocapture
+
+# Draw the pictures and train the bundled model from nothing; resumes from its checkpoints (needs Python)
+train-sketchbook *arguments:
+    python3 -m venv crates/sketchbook/training/.venv
+    crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt
+    cd crates/sketchbook/training && .venv/bin/python train.py --out .work {{ arguments }}
+
+# Make the reference fixtures again with diffusers (needs Python)
+fixtures:
+    python3 -m venv tests/fixtures/.venv
+    tests/fixtures/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt
+    tests/fixtures/.venv/bin/python tests/fixtures/make.py
+
+_build:
+    @echo "building for: {{ build }}" >&2
+    @cargo build --quiet --release -p maquette {{ features }}

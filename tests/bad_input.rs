@@ -1,0 +1,192 @@
+//! What a person may get wrong: each says what, where and what is allowed, and leaves nothing half-written.
+
+use crate::support::{Ended, Workspace, repository};
+use std::fs;
+use std::path::Path;
+
+/// Runs an experiment that cannot work: what is said, and that nothing was left behind.
+#[track_caller]
+fn refused(workspace: &Workspace, experiment: &str, says: &[&str]) -> Ended {
+    workspace.write("bad.toml", experiment);
+    let ended = workspace.maquette(&["run", "bad.toml"]).code(3).says(says);
+    let left: Vec<_> = workspace.files("runs").into_iter().filter(|file| file.ends_with(".png") || file.ends_with(".csv")).collect();
+    assert!(left.is_empty() && !workspace.path().join("runs/bad").exists(), "left behind: {left:?}");
+    ended
+}
+
+/// Copies a fixture model to where a test may break it.
+fn tiny_model(workspace: &Workspace) {
+    copy(&repository().join("tests/fixtures/tiny-a"), &workspace.path().join("tiny"));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, name) = { let entry = entry.unwrap(); (entry.path(), entry.file_name()) };
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else {
+            fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_missing_file() {
+    let workspace = Workspace::new();
+    workspace.maquette(&["run", "nowhere.toml"]).code(3).says(&["nowhere.toml"]);
+    workspace.maquette(&["plan", "nowhere.toml"]).code(3).says(&["nowhere.toml"]);
+}
+
+#[test]
+fn a_broken_toml() {
+    refused(&Workspace::new(), "prompt = \"a cat\nsteps = 3\n", &["bad.toml"]);
+}
+
+#[test]
+fn an_unknown_key_and_its_nearest_word() {
+    refused(&Workspace::new(), "promt = \"a cat\"\n", &["promt", "prompt"]);
+}
+
+#[test]
+fn a_missing_picture() {
+    refused(&Workspace::new(), "init_image = \"me.png\"\n", &["me.png"]);
+}
+
+#[test]
+fn a_picture_that_is_no_picture() {
+    let workspace = Workspace::new();
+    workspace.write("me.png", "I am a text file.");
+    refused(&workspace, "init_image = \"me.png\"\n", &["me.png", "no picture", "PNG, JPEG, WebP"]);
+}
+
+#[test]
+fn a_truncated_picture() {
+    let workspace = Workspace::new().with_selfie();
+    let whole = fs::read(workspace.path().join("references/selfie.png")).unwrap();
+    workspace.write("half.png", &whole[..whole.len() / 2]);
+    refused(&workspace, "init_image = \"half.png\"\n", &["half.png"]);
+}
+
+#[test]
+fn a_strength_of_one_and_a_half() {
+    let workspace = Workspace::new().with_selfie();
+    let experiment = "init_image = \"references/selfie.png\"\nstrength = 1.5\n";
+    refused(&workspace, experiment, &["strength", "1.5", "from 0 to 1"]);
+}
+
+#[test]
+fn an_axis_of_nothing() {
+    refused(&Workspace::new(), "[sweep]\nseed = []\n", &["seed"]);
+}
+
+#[test]
+fn an_unknown_model() {
+    refused(&Workspace::new(), "model = \"scetchbook\"\n", &["scetchbook", "sketchbook"]);
+    refused(&Workspace::new(), "model = \"somebody/something\"\n", &["somebody/something", "hf download"]);
+}
+
+#[test]
+fn a_size_that_the_model_cannot_make() {
+    refused(&Workspace::new(), "width = 130\n", &["width", "130", "multiple"]);
+}
+
+#[test]
+fn an_unknown_device_or_precision() {
+    let workspace = Workspace::new();
+    workspace.write("fine.toml", "prompt = \"a cat\"\n");
+    workspace.maquette(&["run", "fine.toml", "--device", "gpu"]).code(3).says(&["`gpu`", "cuda:N"]);
+    workspace.maquette(&["run", "fine.toml", "--dtype", "f64"]).code(2).says(&["f64", "f32, f16, bf16"]);
+}
+
+#[test]
+fn a_truncated_weight_file() {
+    let workspace = Workspace::new();
+    tiny_model(&workspace);
+    let file = workspace.path().join("tiny/unet/diffusion_pytorch_model.safetensors");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, &whole[..whole.len() - 100]).unwrap();
+    failing_model(&workspace, &["unet/diffusion_pytorch_model.safetensors"]);
+}
+
+#[test]
+fn a_tensor_of_the_wrong_shape() {
+    let workspace = Workspace::new();
+    tiny_model(&workspace);
+    let file = workspace.path().join("tiny/unet/config.json");
+    let config = fs::read_to_string(&file).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["cross_attention_dim"] = (config["cross_attention_dim"].as_u64().unwrap() + 8).into();
+    fs::write(&file, config.to_string()).unwrap();
+    failing_model(&workspace, &["shape", "attn2"]);
+}
+
+/// A model whose weights do not fit fails every cell with the reason; no picture is made.
+#[track_caller]
+fn failing_model(workspace: &Workspace, says: &[&str]) {
+    workspace.write("model.toml", "model = \"tiny\"\nprompt = \"a cat\"\nsteps = 2\n");
+    workspace.maquette(&["run", "model.toml"]).code(5).says(says);
+    let pictures: Vec<_> = workspace.files("runs").into_iter().filter(|file| file.contains("images/")).collect();
+    assert!(pictures.is_empty(), "{pictures:?}");
+}
+
+#[test]
+fn a_prompt_that_is_too_long_says_what_is_cut() {
+    let workspace = Workspace::new();
+    workspace.write("long.toml", format!("prompt = \"{} swansong\"\nsteps = 1\n", "portrait ".repeat(90)));
+    workspace.maquette(&["run", "long.toml"]).code(0).says(&["longer than 77 tokens", "swansong"]);
+}
+
+#[test]
+fn a_label_that_wants_to_leave_the_run_folder() {
+    let workspace = Workspace::new();
+    workspace.write("escape.toml", "prompt = \"{where}\"\n[sweep]\nwhere = [\"../../../outside\", \"/etc/passwd\"]\n");
+    workspace.maquette(&["run", "escape.toml", "--backend", "fake"]).code(0);
+    let outside: Vec<_> = workspace.files("").into_iter().filter(|file| !file.starts_with("runs/")).collect();
+    assert_eq!(outside, ["escape.toml"]);
+}
+
+#[test]
+fn a_run_that_is_not_there() {
+    let workspace = Workspace::new();
+    workspace.write("fine.toml", "prompt = \"a cat\"\n");
+    workspace.maquette(&["run", "fine.toml", "--backend", "fake"]).code(0);
+    workspace.maquette(&["report", "fnie@latest"]).code(7).says(&["fnie", "fine@1"]);
+    workspace.maquette(&["diff", "fine@1", "fine@9"]).code(7).says(&["fine@9"]);
+    workspace.maquette(&["show", "nothing.png"]).code(7).says(&["nothing.png"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_without_room() {
+    // A file-size limit of the shell is the nearest thing to a full disk that needs no privileges.
+    let workspace = Workspace::new();
+    workspace.write("full.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 3 }\n");
+    let maquette = env!("CARGO_BIN_EXE_maquette");
+    let script = format!("trap '' XFSZ; ulimit -f 4; exec '{maquette}' run full.toml --backend fake --no-sheets");
+    let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(workspace.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("runs"), "{said}");
+    for file in workspace.files("runs").iter().filter(|file| file.ends_with(".png")) {
+        let picture = image::open(workspace.path().join("runs").join(file));
+        assert!(picture.is_ok(), "{file} is half-written");
+    }
+    // With room again the run goes on.
+    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn two_writers_of_one_run() {
+    let workspace = Workspace::new().with_selfie();
+    workspace.write("long.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 200 }\n");
+    let mut first = workspace.start(&["run", "long.toml", "--no-sheets"]);
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !workspace.path().join("runs/long/1/log.csv").is_file() {
+        assert!(std::time::Instant::now() < patience);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    workspace.maquette(&["run", "long.toml"]).code(7).says(&["runs/long/1", "--shard"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+}

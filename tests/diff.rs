@@ -1,0 +1,48 @@
+//! Two runs compared, from the command line.
+
+use crate::support::Workspace;
+
+const CATS: &str = "prompt = \"a {animal}\"\nguidance_scale = 5\n[sweep]\nanimal = [\"cat\", \"dog\"]\nseed = [1, 2]\n";
+
+fn run(workspace: &Workspace, experiment: &str) {
+    workspace.write("cats.toml", experiment);
+    workspace.maquette(&["run", "cats.toml", "--backend", "fake", "--no-sheets"]).code(0);
+}
+
+#[test]
+fn a_run_does_not_differ_from_itself() {
+    let workspace = Workspace::new();
+    run(&workspace, CATS);
+    workspace.maquette(&["diff", "cats@1", "cats@latest"]).code(0);
+}
+
+#[test]
+fn a_changed_setting_is_named_and_the_pixels_are_measured() {
+    let workspace = Workspace::new();
+    run(&workspace, CATS);
+    run(&workspace, &CATS.replace("guidance_scale = 5", "guidance_scale = 6").replace("[1, 2]", "[1, 2, 3]"));
+    let ended = workspace.maquette(&["diff", "cats@1", "cats@2", "--sheets", "sheets"]).code(6);
+    for part in ["guidance_scale", "5", "6", "only in cats@2", "PSNR"] {
+        assert!(ended.stdout.contains(part), "{part} is not in:\n{}", ended.stdout);
+    }
+    let sheet = ended.stdout.lines().last().unwrap();
+    assert!(image::open(workspace.path().join(sheet)).is_ok(), "{}", ended.stdout);
+
+    let json = workspace.maquette(&["diff", "cats@1", "cats@2", "--json"]).code(6).stdout;
+    let diff: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(diff["pairs"].as_array().unwrap().len(), 4);
+    assert_eq!(diff["only_right"].as_array().unwrap().len(), 2);
+    assert_eq!(diff["settings"][0]["name"], "guidance_scale");
+}
+
+#[test]
+fn added_values_line_up_and_shared_cells_are_identical() {
+    let workspace = Workspace::new();
+    run(&workspace, CATS);
+    run(&workspace, &CATS.replace("[\"cat\", \"dog\"]", "[\"bird\", \"dog\", \"cat\"]"));
+    let json = workspace.maquette(&["diff", "cats@1", "cats@2", "--json"]).code(6).stdout;
+    let diff: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let pairs = diff["pairs"].as_array().unwrap();
+    assert_eq!(pairs.len(), 4);
+    assert!(pairs.iter().all(|pair| pair["pixels"]["kind"] == "identical"), "{json}");
+}

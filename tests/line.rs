@@ -1,0 +1,166 @@
+//! The whole line with the bundled model: from a file to pictures, log and sheets; again, grown, interrupted.
+
+use crate::support::Workspace;
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+const SMALL: &str = r#"
+title = "Small"
+prompt = "portrait of a man with a beard, by {artist}"
+init_image = "references/selfie.png"
+steps = 3
+
+[sweep]
+artist = ["Alphonse Mucha", "Edvard Munch"]
+strength = [0.4, 0.9]
+"#;
+
+/// The log as a table: for each row, its values by column.
+fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
+    let text = workspace.read(&format!("runs/{run}/log.csv"));
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let row = |row: csv::StringRecord| headers.iter().map(str::to_owned).zip(row.iter().map(str::to_owned)).collect();
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+/// The bytes of a run's pictures by cell.
+fn pictures(workspace: &Workspace, run: &str) -> BTreeMap<String, Vec<u8>> {
+    let picture = |row: &BTreeMap<String, String>| {
+        let path = workspace.path().join("runs").join(run).join(&row["image"]);
+        (row["cell"].clone(), fs::read(path).unwrap())
+    };
+    log(workspace, run).iter().map(picture).collect()
+}
+
+#[test]
+fn a_run_leaves_pictures_a_log_and_a_sheet() {
+    let workspace = Workspace::new().with_selfie();
+    workspace.write("small.toml", SMALL);
+    let ended = workspace.maquette(&["run", "small.toml"]).code(0);
+    let sheet = ended.stdout.lines().last().unwrap();
+    assert!(workspace.path().join(sheet).is_file() && sheet.ends_with(".png"), "{}", ended.stdout);
+
+    let rows = log(&workspace, "small/1");
+    assert_eq!(rows.len(), 4);
+    for row in &rows {
+        assert_eq!(row["status"], "done");
+        assert_eq!(row["model"], "sketchbook");
+        assert_eq!(row["device"], "cpu");
+        assert_eq!(row["dtype"], "f32");
+        assert_eq!(row["fingerprint"].len(), 64);
+        assert_eq!((row["width"].as_str(), row["steps"].as_str(), row["seed"].as_str()), ("128", "3", "0"));
+        assert!(row["prompt"].contains(&row["artist"]));
+        assert!(row["seconds"].parse::<f64>().unwrap() > 0.0);
+        let picture = image::open(workspace.path().join("runs/small/1").join(&row["image"])).unwrap();
+        assert_eq!((picture.width(), picture.height()), (128, 128));
+    }
+    let different: std::collections::BTreeSet<_> = pictures(&workspace, "small/1").into_values().collect();
+    assert_eq!(different.len(), 4, "four cells, four pictures");
+
+    let shown = workspace.maquette(&["show", &format!("runs/small/1/{}", rows[0]["image"])]).code(0).stdout;
+    assert!(shown.contains(&rows[0]["cell"]) && shown.contains("strength") && shown.contains("artist"), "{shown}");
+}
+
+#[test]
+fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
+    let workspace = Workspace::new().with_selfie();
+    workspace.write("small.toml", SMALL);
+    workspace.maquette(&["run", "small.toml"]).code(0);
+    let before = pictures(&workspace, "small/1");
+
+    workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 done before, nothing to render"]);
+    assert_eq!(log(&workspace, "small/1").len(), 4);
+
+    workspace.write("small.toml", SMALL.replace("[0.4, 0.9]", "[0.4, 0.7, 0.9]").replace("\"Small\"", "\"Grown\""));
+    let ended = workspace.maquette(&["run", "small.toml"]).code(0);
+    ended.says(&["a new run begins", "6 cells, 4 taken over from other runs, 2 to render"]);
+    let rows = log(&workspace, "small/2");
+    assert_eq!(rows.iter().filter(|row| row["reused"] == "small@1").count(), 4);
+    let after = pictures(&workspace, "small/2");
+    assert!(before.iter().all(|(cell, bytes)| after[cell] == *bytes));
+}
+
+#[test]
+fn an_interrupted_run_ends_as_if_it_had_never_been() {
+    let whole = Workspace::new().with_selfie();
+    let broken = Workspace::new().with_selfie();
+    let many = SMALL.replace("[0.4, 0.9]", "[0.4, 0.9]\nseed = { count = 8 }");
+    for workspace in [&whole, &broken] {
+        workspace.write("many.toml", &many);
+    }
+    whole.maquette(&["run", "many.toml", "--no-sheets"]).code(0);
+
+    // Killed without warning as soon as something is finished.
+    let mut child = broken.start(&["run", "many.toml", "--no-sheets", "--rows", "2"]);
+    let log_file = broken.path().join("runs/many/1/log.csv");
+    let patience = Instant::now() + Duration::from_secs(120);
+    while fs::read_to_string(&log_file).map_or(0, |text| text.lines().count()) < 4 {
+        assert!(Instant::now() < patience, "nothing was finished");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let finished = log(&broken, "many/1").len();
+    assert!((3..32).contains(&finished), "{finished} cells were finished");
+
+    // A row that was torn by the kill is cut.
+    let mut torn = fs::read(&log_file).unwrap();
+    torn.extend_from_slice(b"0123abcd,done,images/x");
+    fs::write(&log_file, torn).unwrap();
+
+    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["done before"]);
+    assert_eq!(log(&broken, "many/1").len(), 32);
+    assert_eq!(pictures(&broken, "many/1"), pictures(&whole, "many/1"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_the_cells_in_flight_and_keeps_them() {
+    let workspace = Workspace::new().with_selfie();
+    workspace.write("many.toml", SMALL.replace("[0.4, 0.9]", "[0.4, 0.9]\nseed = { count = 30 }"));
+    let mut child = workspace.start(&["run", "many.toml", "--no-sheets", "--rows", "4"]);
+    let log_file = workspace.path().join("runs/many/1/log.csv");
+    let patience = Instant::now() + Duration::from_secs(120);
+    while fs::read_to_string(&log_file).map_or(0, |text| text.lines().count()) < 2 {
+        assert!(Instant::now() < patience, "nothing was finished");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let rows = log(&workspace, "many/1");
+    assert!(rows.len() < 120 && rows.iter().all(|row| row["status"] == "done"));
+    workspace.maquette(&["run", "many.toml", "--no-sheets", "--only", "seed=0"]).code(0);
+}
+
+#[test]
+fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
+    let workspace = Workspace::new();
+    workspace.write("fails.toml", "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"bomb\", \"dog\"]\n");
+    let run = |fail_on: &str| {
+        let mut command = workspace.command(&["run", "fails.toml", "--backend", "fake"]);
+        command.env("MAQUETTE_FAKE_FAIL_ON", fail_on).output().unwrap()
+    };
+    let output = run("bomb");
+    assert_eq!(output.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 kept from before, 1 failed"));
+    let failed: Vec<_> = log(&workspace, "fails/1").into_iter().filter(|row| row["status"] == "failed").collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0]["prompt"] == "a bomb" && !failed[0]["error"].is_empty() && failed[0]["image"].is_empty());
+    // It is tried again, and the others are not.
+    let output = run("nothing-of-the-kind");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 rendered, 2 kept from before, 0 failed"));
+}
+
+#[test]
+fn shards_share_the_work_and_the_run() {
+    let workspace = Workspace::new();
+    workspace.write("shards.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 7 }\n");
+    for shard in ["1/3", "2/3", "3/3"] {
+        workspace.maquette(&["run", "shards.toml", "--backend", "fake", "--shard", shard]).code(0);
+    }
+    workspace.maquette(&["run", "shards.toml", "--backend", "fake"]).code(0).says(&["7 done before"]);
+}

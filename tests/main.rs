@@ -1,0 +1,8 @@
+//! End-to-end tests: the real binary, the real experiments, the real files; and the checks of the architecture.
+
+mod architecture;
+mod bad_input;
+mod diff;
+mod examples;
+mod line;
+mod support;

@@ -1,0 +1,123 @@
+//! A folder of its own for each test, and the real binary run in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
+
+/// A temporary folder with the experiments' reference pictures in it.
+pub struct Workspace {
+    folder: TempDir,
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The top of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+impl Workspace {
+    pub fn new() -> Workspace {
+        Workspace { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file and gives its path.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// Copies the drawn reference portrait into the folder.
+    pub fn with_selfie(self) -> Workspace {
+        let selfie = fs::read(repository().join("experiments/references/selfie.png")).unwrap();
+        self.write("references/selfie.png", selfie);
+        self
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_maquette"));
+        command.args(arguments).current_dir(self.path()).env("NO_COLOR", "1").env("HF_HOME", self.path().join("hf"));
+        for variable in ["MAQUETTE_RUNS", "MAQUETTE_DEVICE", "HF_HUB_CACHE"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    /// Runs `maquette` with those arguments to its end.
+    pub fn maquette(&self, arguments: &[&str]) -> Ended {
+        let output = self.command(arguments).output().unwrap();
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Starts `maquette` and leaves it running.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Every file below a folder, by its path within it, sorted.
+    pub fn files(&self, folder: &str) -> Vec<String> {
+        let root = self.path().join(folder);
+        let mut found = Vec::new();
+        collect(&root, &root, &mut found);
+        found.sort();
+        found
+    }
+}
+
+impl Ended {
+    /// Asserts the exit code, and shows what was said when it is another.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Ended {
+        assert_eq!(self.code, expected, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that everything in `parts` was said on standard error, whatever the wrapping.
+    #[track_caller]
+    pub fn says(self, parts: &[&str]) -> Ended {
+        let said = unwrapped(&self.stderr);
+        for part in parts {
+            assert!(said.contains(&unwrapped(part)), "`{part}` is not in:\n{}", self.stderr);
+        }
+        self
+    }
+}
+
+/// Text without line breaks, the frame of an error report and doubled spaces.
+fn unwrapped(text: &str) -> String {
+    let plain = text.replace(['│', '╰', '─', '▶', '×', '├', '·'], " ");
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<String>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            collect(root, &path, found);
+        } else {
+            found.push(path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/"));
+        }
+    }
+}
