@@ -77,7 +77,8 @@ fn rust_files() -> Vec<PathBuf> {
 
 #[test]
 fn no_arrow_points_up() {
-    let mut crates: Vec<_> = fs::read_dir(root().join("crates")).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let mut crates: Vec<_> =
+        fs::read_dir(root().join("crates")).unwrap().map(|e| e.unwrap().file_name()).collect();
     crates.sort();
     let mut known: Vec<_> = MAY_USE.iter().map(|(name, _)| std::ffi::OsString::from(name)).collect();
     known.sort();
@@ -96,7 +97,10 @@ fn outside_crates_stay_where_they_belong() {
     for (name, _) in MAY_USE {
         let used = dependencies(name);
         for (outside, owner) in BELONGS_TO {
-            assert!(name == owner || !used.contains(*outside), "`{outside}` belongs to crates/{owner}, not crates/{name}");
+            assert!(
+                name == owner || !used.contains(*outside),
+                "`{outside}` belongs to crates/{owner}, not crates/{name}"
+            );
         }
     }
 }

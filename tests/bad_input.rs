@@ -9,7 +9,11 @@ use std::path::Path;
 fn refused(workspace: &Workspace, experiment: &str, says: &[&str]) -> Ended {
     workspace.write("bad.toml", experiment);
     let ended = workspace.maquette(&["run", "bad.toml"]).code(3).says(says);
-    let left: Vec<_> = workspace.files("runs").into_iter().filter(|file| file.ends_with(".png") || file.ends_with(".csv")).collect();
+    let left: Vec<_> = workspace
+        .files("runs")
+        .into_iter()
+        .filter(|file| file.ends_with(".png") || file.ends_with(".csv"))
+        .collect();
     assert!(left.is_empty() && !workspace.path().join("runs/bad").exists(), "left behind: {left:?}");
     ended
 }
@@ -22,7 +26,10 @@ fn tiny_model(workspace: &Workspace) {
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
-        let (path, name) = { let entry = entry.unwrap(); (entry.path(), entry.file_name()) };
+        let (path, name) = {
+            let entry = entry.unwrap();
+            (entry.path(), entry.file_name())
+        };
         if path.is_dir() {
             copy(&path, &to.join(name));
         } else {
@@ -126,7 +133,8 @@ fn a_tensor_of_the_wrong_shape() {
 fn failing_model(workspace: &Workspace, says: &[&str]) {
     workspace.write("model.toml", "model = \"tiny\"\nprompt = \"a cat\"\nsteps = 2\n");
     workspace.maquette(&["run", "model.toml"]).code(5).says(says);
-    let pictures: Vec<_> = workspace.files("runs").into_iter().filter(|file| file.contains("images/")).collect();
+    let pictures: Vec<_> =
+        workspace.files("runs").into_iter().filter(|file| file.contains("images/")).collect();
     assert!(pictures.is_empty(), "{pictures:?}");
 }
 
@@ -140,7 +148,10 @@ fn a_prompt_that_is_too_long_says_what_is_cut() {
 #[test]
 fn a_label_that_wants_to_leave_the_run_folder() {
     let workspace = Workspace::new();
-    workspace.write("escape.toml", "prompt = \"{where}\"\n[sweep]\nwhere = [\"../../../outside\", \"/etc/passwd\"]\n");
+    workspace.write(
+        "escape.toml",
+        "prompt = \"{where}\"\n[sweep]\nwhere = [\"../../../outside\", \"/etc/passwd\"]\n",
+    );
     workspace.maquette(&["run", "escape.toml", "--backend", "fake"]).code(0);
     let outside: Vec<_> = workspace.files("").into_iter().filter(|file| !file.starts_with("runs/")).collect();
     assert_eq!(outside, ["escape.toml"]);
@@ -161,18 +172,26 @@ fn a_run_that_is_not_there() {
 fn a_disk_without_room() {
     // A file-size limit of the shell is the nearest thing to a full disk that needs no privileges.
     let workspace = Workspace::new();
-    workspace.write("full.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 3 }\n");
+    let long = "a cat, ".repeat(60);
+    workspace.write("full.toml", format!("prompt = \"{long}\"\n[sweep]\nseed = {{ count = 60 }}\n"));
     let maquette = env!("CARGO_BIN_EXE_maquette");
-    let script = format!("trap '' XFSZ; ulimit -f 4; exec '{maquette}' run full.toml --backend fake --no-sheets");
-    let output = std::process::Command::new("bash").args(["-c", &script]).current_dir(workspace.path()).output().unwrap();
+    let script =
+        format!("trap '' XFSZ; ulimit -f 24; exec '{maquette}' run full.toml --backend fake --no-sheets");
+    let output = std::process::Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(workspace.path())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("runs"), "{said}");
+    assert!(!output.status.success() && said.contains("runs/full/1/log.csv"), "{said}");
     for file in workspace.files("runs").iter().filter(|file| file.ends_with(".png")) {
         let picture = image::open(workspace.path().join("runs").join(file));
         assert!(picture.is_ok(), "{file} is half-written");
     }
+    let log = workspace.read("runs/full/1/log.csv");
+    assert!(log.ends_with('\n'), "a row is half-written");
     // With room again the run goes on.
-    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0);
+    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0).says(&["done before"]);
 }
 
 #[cfg(unix)]

@@ -2,7 +2,8 @@
 
 use crate::support::Workspace;
 
-const CATS: &str = "prompt = \"a {animal}\"\nguidance_scale = 5\n[sweep]\nanimal = [\"cat\", \"dog\"]\nseed = [1, 2]\n";
+const CATS: &str =
+    "prompt = \"a {animal}\"\nguidance_scale = 5\n[sweep]\nanimal = [\"cat\", \"dog\"]\nseed = [1, 2]\n";
 
 fn run(workspace: &Workspace, experiment: &str) {
     workspace.write("cats.toml", experiment);

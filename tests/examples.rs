@@ -23,7 +23,8 @@ fn stand_in_for_v1_4(workspace: &Workspace) {
             let path = entry.unwrap().path();
             if path.is_file() {
                 let name = path.strip_prefix(&model).unwrap().to_string_lossy().into_owned();
-                workspace.write(&format!("{repository_folder}/snapshots/0123abc/{name}"), fs::read(path).unwrap());
+                workspace
+                    .write(&format!("{repository_folder}/snapshots/0123abc/{name}"), fs::read(path).unwrap());
             }
         }
     }
@@ -48,7 +49,10 @@ fn editors_know_every_example() {
     }
     let schema = fs::read_to_string(repository().join("experiments/experiment.schema.json")).unwrap();
     let fresh = Workspace::new().maquette(&["schema"]).code(0).stdout;
-    assert!(schema == fresh, "experiments/experiment.schema.json is out of date; `just bless` writes it again");
+    assert!(
+        schema == fresh,
+        "experiments/experiment.schema.json is out of date; `just bless` writes it again"
+    );
 }
 
 #[test]
@@ -58,7 +62,8 @@ fn the_main_job_is_the_one_the_readme_promises() {
     let plan = workspace.maquette(&["plan", mucha.to_str().unwrap(), "--cells", "2"]).code(0).stdout;
     let fields = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let count = |name: &str| {
-        let line = plan.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {plan}"));
+        let line =
+            plan.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {plan}"));
         fields(line).pop().unwrap()
     };
     assert_eq!(count("cells"), "48");

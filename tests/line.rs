@@ -21,7 +21,9 @@ fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
     let text = workspace.read(&format!("runs/{run}/log.csv"));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().unwrap().clone();
-    let row = |row: csv::StringRecord| headers.iter().map(str::to_owned).zip(row.iter().map(str::to_owned)).collect();
+    let row = |row: csv::StringRecord| {
+        headers.iter().map(str::to_owned).zip(row.iter().map(str::to_owned)).collect()
+    };
     reader.records().map(|record| row(record.unwrap())).collect()
 }
 
@@ -60,7 +62,10 @@ fn a_run_leaves_pictures_a_log_and_a_sheet() {
     assert_eq!(different.len(), 4, "four cells, four pictures");
 
     let shown = workspace.maquette(&["show", &format!("runs/small/1/{}", rows[0]["image"])]).code(0).stdout;
-    assert!(shown.contains(&rows[0]["cell"]) && shown.contains("strength") && shown.contains("artist"), "{shown}");
+    assert!(
+        shown.contains(&rows[0]["cell"]) && shown.contains("strength") && shown.contains("artist"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -73,7 +78,10 @@ fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
     workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 done before, nothing to render"]);
     assert_eq!(log(&workspace, "small/1").len(), 4);
 
-    workspace.write("small.toml", SMALL.replace("[0.4, 0.9]", "[0.4, 0.7, 0.9]").replace("\"Small\"", "\"Grown\""));
+    workspace.write(
+        "small.toml",
+        SMALL.replace("[0.4, 0.9]", "[0.4, 0.7, 0.9]").replace("\"Small\"", "\"Grown\""),
+    );
     let ended = workspace.maquette(&["run", "small.toml"]).code(0);
     ended.says(&["a new run begins", "6 cells, 4 taken over from other runs, 2 to render"]);
     let rows = log(&workspace, "small/2");
@@ -146,9 +154,12 @@ fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
     let output = run("bomb");
     assert_eq!(output.status.code(), Some(5));
     assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 kept from before, 1 failed"));
-    let failed: Vec<_> = log(&workspace, "fails/1").into_iter().filter(|row| row["status"] == "failed").collect();
+    let failed: Vec<_> =
+        log(&workspace, "fails/1").into_iter().filter(|row| row["status"] == "failed").collect();
     assert_eq!(failed.len(), 1);
-    assert!(failed[0]["prompt"] == "a bomb" && !failed[0]["error"].is_empty() && failed[0]["image"].is_empty());
+    assert!(
+        failed[0]["prompt"] == "a bomb" && !failed[0]["error"].is_empty() && failed[0]["image"].is_empty()
+    );
     // It is tried again, and the others are not.
     let output = run("nothing-of-the-kind");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

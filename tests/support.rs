@@ -53,7 +53,11 @@ impl Workspace {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_maquette"));
-        command.args(arguments).current_dir(self.path()).env("NO_COLOR", "1").env("HF_HOME", self.path().join("hf"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env("NO_COLOR", "1")
+            .env("HF_HOME", self.path().join("hf"));
         for variable in ["MAQUETTE_RUNS", "MAQUETTE_DEVICE", "HF_HUB_CACHE"] {
             command.env_remove(variable);
         }

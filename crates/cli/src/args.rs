@@ -34,7 +34,9 @@ pub enum Command {
     #[command(after_help = "Example: maquette plan experiments/mucha.toml --sweep seed=1,2")]
     Plan(PlanArgs),
     /// Run an experiment: resumes, reuses, and prints the paths of its sheets last
-    #[command(after_help = "Example: maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\"")]
+    #[command(
+        after_help = "Example: maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
+    )]
     Run(RunArgs),
     /// Draw the sheets of a run again
     #[command(after_help = "Example: maquette report mucha@latest")]
@@ -55,7 +57,9 @@ pub enum Command {
     #[command(after_help = "Example: maquette schema > experiments/experiment.schema.json")]
     Schema,
     /// Print the completions of a shell
-    #[command(after_help = "Example: maquette completions bash > ~/.local/share/bash-completion/completions/maquette")]
+    #[command(
+        after_help = "Example: maquette completions bash > ~/.local/share/bash-completion/completions/maquette"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,

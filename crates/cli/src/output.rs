@@ -12,7 +12,9 @@ pub type Outcome = Result<Exit, Failure>;
 /// Prints a result. A reader that went away is no error.
 pub fn print(text: &str) -> Outcome {
     match std::io::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(Exit::Unexpected, error)),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Unexpected, error))
+        }
         _ => Ok(Exit::Done),
     }
 }

@@ -73,7 +73,8 @@ fn draw_page(run: &Run, plan: &Plan, page: &PageSpec, log: &Log) -> Result<PathB
         .into_iter()
         .filter_map(|placed| Some((plan.id(placed.index).ok()?, placed.area)))
         .collect();
-    let shows = serde_json::json!({ "maquette_sheet": 1, "run": plan.name, "page": page.name, "cells": cells });
+    let shows =
+        serde_json::json!({ "maquette_sheet": 1, "run": plan.name, "page": page.name, "cells": cells });
     let bytes = encode_sheet(&image, &shows).map_err(store_failure(Exit::Unexpected))?;
     run.write_sheet(&format!("{}.png", page.name), &bytes).map_err(store_failure(Exit::Unexpected))
 }

@@ -23,16 +23,23 @@ fn a_gpu_makes_the_pictures_that_the_cpu_makes() {
         for case in cases() {
             let reference = case.cell();
             let on_the_gpu = cell(Settings { dtype, ..reference.settings.clone() });
-            let expected = render(&mut on_cpu, std::slice::from_ref(&reference)).remove(&reference.id).unwrap();
-            let rendered = render(&mut on_gpu, std::slice::from_ref(&on_the_gpu)).remove(&on_the_gpu.id).unwrap();
+            let expected =
+                render(&mut on_cpu, std::slice::from_ref(&reference)).remove(&reference.id).unwrap();
+            let rendered =
+                render(&mut on_gpu, std::slice::from_ref(&on_the_gpu)).remove(&on_the_gpu.id).unwrap();
             match (expected, rendered) {
-                (Ok(expected), Ok(rendered)) => means.push((difference(&rendered, &expected).mean, case.name)),
+                (Ok(expected), Ok(rendered)) => {
+                    means.push((difference(&rendered, &expected).mean, case.name))
+                }
                 (_, Err(error)) | (Err(error), _) => wrong.push(format!("{dtype} {}: {error}", case.name)),
             }
         }
         means.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Some((worst, name)) = means.last() else { continue };
-        println!("{device} {dtype}: median {:.4} levels, worst {worst:.4} ({name})", means[means.len() / 2].0);
+        println!(
+            "{device} {dtype}: median {:.4} levels, worst {worst:.4} ({name})",
+            means[means.len() / 2].0
+        );
         if *worst > tolerance {
             wrong.push(format!("{dtype} {name}: {worst} levels apart on average; allowed: {tolerance}"));
         }

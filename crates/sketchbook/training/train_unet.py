@@ -9,7 +9,7 @@ thousands of pictures and not billions:
   a timestep s and follows (in DDIM's deterministic form) a straight path to some clean latents z*. Here that path is trained
   directly, with z* between the photograph and the painting: near the photograph for small s, the painting itself from s = 800 on.
 
-    python train_unet.py --out .work --steps 2300
+    python train_unet.py --out .work --steps 3300
 """
 
 import argparse
@@ -139,7 +139,7 @@ def _batch(data, alphas):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=2300)
+    parser.add_argument("--steps", type=int, default=3300)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     train_unet(args.out, args.steps, args.device)

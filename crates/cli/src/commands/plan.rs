@@ -18,7 +18,8 @@ pub fn plan(args: &PlanArgs, common: &Common) -> Outcome {
     let finished = finished(&runs, &planned)?;
     let done = |id: &CellId| finished.contains(id) || runs.has_cell(id);
     let left = work(plan, distinct, &done).or_exit(Exit::Unexpected)?;
-    let estimate = estimate(plan, distinct, &done, &device.to_string(), &runs.timings()).or_exit(Exit::Unexpected)?;
+    let estimate =
+        estimate(plan, distinct, &done, &device.to_string(), &runs.timings()).or_exit(Exit::Unexpected)?;
 
     let mut text = String::new();
     if !plan.title.is_empty() {
@@ -114,7 +115,11 @@ fn cells(plan: &Plan, count: usize) -> Result<String, maquette_core::SettingErro
         let cell = cell?;
         let value = |name: &str| match cell.settings.get(name) {
             Some(value) => value.to_string(),
-            None => cell.vars.iter().find(|(var, _)| **var == *name).map_or_else(String::new, |(_, v)| v.to_string()),
+            None => cell
+                .vars
+                .iter()
+                .find(|(var, _)| **var == *name)
+                .map_or_else(String::new, |(_, v)| v.to_string()),
         };
         let mut row = vec![cell.id.short()];
         row.extend(headings[1..].iter().map(|name| value(name)));

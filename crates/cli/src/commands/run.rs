@@ -78,7 +78,10 @@ fn backend(args: &RunArgs, device: DeviceName, base: PathBuf) -> Result<Box<dyn 
             let rows = args.rows.map(|rows| rows as usize);
             Ok(Box::new(Engine::new(device, Box::new(find), rows).or_exit(Exit::Experiment)?))
         }
-        BackendName::Fake => Ok(Box::new(FakeBackend { fail_on: std::env::var("MAQUETTE_FAKE_FAIL_ON").ok(), ..FakeBackend::new() })),
+        BackendName::Fake => Ok(Box::new(FakeBackend {
+            fail_on: std::env::var("MAQUETTE_FAKE_FAIL_ON").ok(),
+            ..FakeBackend::new()
+        })),
     }
 }
 
@@ -112,7 +115,8 @@ fn execute_failure(error: ExecuteError) -> Failure {
 /// What the run came to, in words; the failed cells one by one.
 fn said(summary: &Summary) -> String {
     let Summary { done, reused, rendered, failures, .. } = summary;
-    let mut text = format!("{rendered} rendered, {} kept from before, {} failed", done + reused, failures.len());
+    let mut text =
+        format!("{rendered} rendered, {} kept from before, {} failed", done + reused, failures.len());
     for failure in failures {
         text += &format!("\n  {}: {}", failure.label, failure.error);
     }

@@ -13,7 +13,8 @@ pub fn show(args: &ShowArgs) -> Outcome {
         }
         Made { recipe: Some(recipe), .. } => {
             let settings = recipe.settings.iter().chain(&recipe.vars);
-            let names = settings.clone().map(|(name, _)| name.len()).max().unwrap_or(0).max("fingerprint".len());
+            let names =
+                settings.clone().map(|(name, _)| name.len()).max().unwrap_or(0).max("fingerprint".len());
             let line = |name: &str, value: &str| format!("{name:names$}  {value}\n");
             let mut text = line("cell", &recipe.cell.to_string());
             for (name, value) in settings {

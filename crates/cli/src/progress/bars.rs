@@ -54,7 +54,8 @@ impl Bars {
     /// Pictures a minute and time left, the steps of the cells in flight counted in.
     fn refresh(&self) {
         let Some(began) = self.began else { return };
-        let flying: f64 = self.flights.values().map(|flight| flight.step as f64 / flight.steps.max(1) as f64).sum();
+        let flying: f64 =
+            self.flights.values().map(|flight| flight.step as f64 / flight.steps.max(1) as f64).sum();
         let done = self.ended as f64 + flying;
         let seconds = began.elapsed().as_secs_f64();
         if done > 0.0 && seconds > 0.5 {

@@ -21,7 +21,9 @@ fn line(progress: &Progress) -> Value {
             json!({ "event": "planned", "total": total, "done": done, "reused": reused, "todo": todo })
         }
         Progress::Loading { model } => json!({ "event": "loading", "model": model }),
-        Progress::Loaded { model, seconds } => json!({ "event": "loaded", "model": model, "seconds": seconds }),
+        Progress::Loaded { model, seconds } => {
+            json!({ "event": "loaded", "model": model, "seconds": seconds })
+        }
         Progress::Started { cell, label, steps } => {
             json!({ "event": "started", "cell": cell, "label": label, "steps": steps })
         }
