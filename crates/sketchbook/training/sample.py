@@ -62,7 +62,7 @@ def by(artist):
 def labelled(picture, text):
     tile = Image.new("RGB", (picture.width, picture.height + 12), "white")
     tile.paste(picture, (0, 12))
-    ImageDraw.Draw(tile).text((2, 0), text[:24], fill="black", font=ImageFont.load_default(size=10))
+    ImageDraw.Draw(tile).text((2, 0), text[:24].replace("ü", "ue"), fill="black", font=ImageFont.load_default(size=10))
     return np.asarray(tile)
 
 
@@ -114,7 +114,7 @@ def main():
     parser.add_argument("--out", default=".work/sheets")
     parser.add_argument("--what", default=",".join(SHEETS))
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--guidance", type=float, default=4.0)
     args = parser.parse_args()
     os.makedirs(args.out, exist_ok=True)
     sampler = Sampler(args.model, args.steps, args.guidance)
