@@ -95,7 +95,7 @@ impl Engine {
             }
             self.step(&mut flights, events)?;
             for flight in flights.extract_if(.., |flight| flight.landed()) {
-                let event = self.land(flight);
+                let event = self.land(&flight);
                 send(events, event)?;
             }
         }
@@ -205,7 +205,7 @@ impl Engine {
     }
 
     /// From a flight's last latents to its picture.
-    fn land(&self, flight: Flight) -> Event {
+    fn land(&self, flight: &Flight) -> Event {
         let clock = Instant::now();
         let cell = flight.cell.id;
         let Some(loaded) = &self.loaded else {

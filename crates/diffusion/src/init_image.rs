@@ -80,6 +80,7 @@ struct Cut {
     height: u32,
 }
 
+#[derive(Debug, Clone, Copy)]
 enum Anchor {
     Centre,
     Top,

@@ -7,7 +7,7 @@ use crate::output::{self, Outcome, store_failure};
 use crate::planning::{self, Planning};
 use maquette_core::{CellId, Plan};
 use maquette_planner::{Planned, Work, work};
-use maquette_store::{Runs, Status};
+use maquette_store::{LogRow, Runs, Status};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ fn finished(runs: &Runs, planned: &Planned) -> Result<HashSet<CellId>, Failure> 
     let latest = runs.latest(&planned.plan.name).map_err(store_failure(Exit::NotFound))?;
     let Some(run) = latest else { return Ok(HashSet::new()) };
     let log = run.log().map_err(store_failure(Exit::NotFound))?;
-    Ok(log.iter().filter(|row| row.status() == Status::Done).map(|row| row.cell()).collect())
+    Ok(log.iter().filter(|row| row.status() == Status::Done).map(LogRow::cell).collect())
 }
 
 fn axes(plan: &Plan) -> String {

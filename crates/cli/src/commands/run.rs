@@ -50,7 +50,7 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         executed
     });
     display.close();
-    let summary = executed.map_err(execute_failure)?;
+    let summary = executed.map_err(|error| execute_failure(&error))?;
     if summary.rendered > 0 {
         remember_memory(&writer, &cells, &backend.device());
     }
@@ -107,9 +107,9 @@ fn why(beginning: Beginning) -> &'static str {
     }
 }
 
-fn execute_failure(error: ExecuteError) -> Failure {
+fn execute_failure(error: &ExecuteError) -> Failure {
     let help = error.hint().unwrap_or_default();
-    Failure::message(Exit::Unexpected, with_causes(&error), help)
+    Failure::message(Exit::Unexpected, with_causes(error), help)
 }
 
 /// What the run came to, in words; the failed cells one by one.

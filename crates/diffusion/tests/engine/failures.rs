@@ -1,13 +1,13 @@
 //! What cannot be rendered fails alone, with a reason, and the others go on.
 
-use crate::cases::{cases, cell, engine, render};
+use crate::cases::{Case, cases, cell, engine, render};
 use maquette_core::{Backend, Cell, Event, Settings};
 use maquette_diffusion::DeviceName;
 use std::ops::ControlFlow;
 
 #[test]
 fn a_cell_that_fails_takes_nobody_with_it() {
-    let good: Vec<Cell> = cases().iter().take(3).map(|case| case.cell()).collect();
+    let good: Vec<Cell> = cases().iter().take(3).map(Case::cell).collect();
     let settings = &good[0].settings;
     let check = |bad: Settings, expected: &str| {
         let bad = cell(bad);
@@ -30,7 +30,7 @@ fn a_cell_that_fails_takes_nobody_with_it() {
 
 #[test]
 fn a_caller_that_has_enough_is_left_alone() {
-    let cells: Vec<Cell> = cases().iter().map(|case| case.cell()).collect();
+    let cells: Vec<Cell> = cases().iter().map(Case::cell).collect();
     let (mut pulled, mut events) = (0, 0);
     let mut counted = cells.iter().cloned().inspect(|_| pulled += 1);
     engine(DeviceName::Cpu, None)

@@ -1,13 +1,13 @@
 //! A cell's picture does not depend on its neighbours, on their order, on the width of a call or on threads.
 
-use crate::cases::{cases, engine, render};
+use crate::cases::{Case, cases, engine, render};
 use maquette_core::Cell;
 use maquette_diffusion::DeviceName;
 
 /// Every fixture of one model and size, so that they may share UNet calls: four schedulers, with and without guidance
 /// and reference picture, different prompts and step counts.
 fn crowd() -> Vec<Cell> {
-    let mut cells: Vec<Cell> = cases().iter().map(|case| case.cell()).collect();
+    let mut cells: Vec<Cell> = cases().iter().map(Case::cell).collect();
     let key = |cell: &Cell| (cell.settings.model.clone(), cell.settings.width, cell.settings.height);
     cells.sort_by_key(key);
     let largest = cells.chunk_by(|a, b| key(a) == key(b)).max_by_key(|group| group.len()).unwrap();
