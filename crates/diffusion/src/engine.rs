@@ -16,6 +16,9 @@ use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, InitImage,
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+/// Latent pixels of one UNet call, unless somebody says how many rows: two guided pictures of 512 pixels.
+const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
+
 /// Finds the files of a model by the name that an experiment gives it.
 pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
 
@@ -48,14 +51,10 @@ impl Engine {
 
     /// How many rows of that many latent pixels one UNet call may have.
     ///
-    /// More rows keep a device busier but hold more memory, most of it attention's; a 512-pixel picture of Stable
-    /// Diffusion has 64 x 64.
+    /// More rows keep a device busier but hold more memory, most of it attention's, which grows with the square of
+    /// the size; a 512-pixel picture of Stable Diffusion has 64 x 64 latent pixels.
     fn max_rows(&self, latents: usize) -> usize {
-        let budget = match self.name {
-            DeviceName::Cpu => 4 * 64 * 64,
-            DeviceName::Cuda(_) | DeviceName::Metal => 16 * 64 * 64,
-        };
-        self.rows.unwrap_or_else(|| (budget / latents).clamp(2, 16))
+        self.rows.unwrap_or_else(|| (LATENTS_AT_ONCE / latents).clamp(2, 16))
     }
 }
 
