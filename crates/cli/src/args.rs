@@ -44,7 +44,7 @@ pub enum Command {
     /// Compare two runs: settings, cells and pixels; ends with 6 when they differ
     #[command(after_help = "Example: maquette diff mucha@1 mucha@latest")]
     Diff(DiffArgs),
-    /// Show what made a picture or a sheet
+    /// Show what made a picture
     #[command(after_help = "Example: maquette show runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png")]
     Show(ShowArgs),
     /// List the runs
@@ -147,7 +147,7 @@ pub struct DiffArgs {
 /// `maquette show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// A picture or a sheet that maquette made
+    /// A PNG that maquette made, or another tool that writes `parameters`
     pub image: PathBuf,
     /// Print JSON
     #[arg(long)]

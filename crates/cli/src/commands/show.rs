@@ -3,6 +3,7 @@
 use crate::args::ShowArgs;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Outcome};
+use maquette_core::Value;
 use maquette_store::{Made, read_made};
 
 pub fn show(args: &ShowArgs) -> Outcome {
@@ -18,7 +19,7 @@ pub fn show(args: &ShowArgs) -> Outcome {
             let line = |name: &str, value: &str| format!("{name:names$}  {value}\n");
             let mut text = line("cell", &recipe.cell.to_string());
             for (name, value) in settings {
-                text += &line(name, value.as_str().unwrap_or(&value.to_string()));
+                text += &line(name, &said(value));
             }
             text + &line("fingerprint", &recipe.fingerprint.to_string())
         }
@@ -32,4 +33,9 @@ pub fn show(args: &ShowArgs) -> Outcome {
         }
     };
     output::print(&text)
+}
+
+/// A value as the log and the sheets print it.
+fn said(value: &serde_json::Value) -> String {
+    serde_json::from_value::<Value>(value.clone()).map_or_else(|_| value.to_string(), |value| value.to_string())
 }
