@@ -1,4 +1,6 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
+# Arguments arrive as "$@", so that values with spaces stay whole.
+set positional-arguments
 
 # What this machine can build: cuda, metal or cpu.
 build := `if command -v nvcc >/dev/null && nvidia-smi -L >/dev/null 2>&1; then echo cuda; elif [ "$(uname -s)" = Darwin ]; then echo metal; else echo cpu; fi`
@@ -9,12 +11,12 @@ default:
     @just --list --unsorted
 
 # Run an experiment: just run experiments/mucha.toml [--set steps=30 ...]
-run experiment *arguments: (_build)
-    @target/release/maquette run {{ quote(experiment) }} {{ arguments }}
+run experiment *arguments: _say
+    @cargo run --quiet --release -p maquette {{ features }} -- run "$@"
 
 # Show what an experiment would do and what it would cost
-plan experiment *arguments: (_build)
-    @target/release/maquette plan {{ quote(experiment) }} {{ arguments }}
+plan experiment *arguments: _say
+    @cargo run --quiet --release -p maquette {{ features }} -- plan "$@"
 
 # Everything that proves it works: format, lints, architecture, unit and end-to-end tests
 test: lint
@@ -43,7 +45,7 @@ test-gpu:
 train-sketchbook *arguments:
     python3 -m venv crates/sketchbook/training/.venv
     crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt
-    cd crates/sketchbook/training && .venv/bin/python train.py --out .work {{ arguments }}
+    cd crates/sketchbook/training && .venv/bin/python train.py --out .work "$@"
 
 # Make the reference fixtures again with diffusers (needs Python)
 fixtures:
@@ -51,6 +53,5 @@ fixtures:
     tests/fixtures/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt
     tests/fixtures/.venv/bin/python tests/fixtures/make.py
 
-_build:
+_say:
     @echo "building for: {{ build }}" >&2
-    @cargo build --quiet --release -p maquette {{ features }}
