@@ -37,5 +37,6 @@ pub fn show(args: &ShowArgs) -> Outcome {
 
 /// A value as the log and the sheets print it.
 fn said(value: &serde_json::Value) -> String {
-    serde_json::from_value::<Value>(value.clone()).map_or_else(|_| value.to_string(), |value| value.to_string())
+    serde_json::from_value::<Value>(value.clone())
+        .map_or_else(|_| value.to_string(), |value| value.to_string())
 }
