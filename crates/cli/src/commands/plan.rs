@@ -71,15 +71,16 @@ fn counts(plan: &Plan, distinct: usize, left: &Work, estimate: &Estimate) -> Str
     row("text encodes", left.text_encodes.to_string());
     row("image encodes", left.image_encodes.to_string());
     row("denoising steps", left.steps.to_string());
-    row("time", time(estimate));
-    row("memory", memory(estimate));
+    if left.pictures > 0 {
+        row("time", time(estimate));
+        row("memory", memory(estimate));
+    }
     output::table(&["", ""], rows).trim_start_matches('\n').to_owned() + "\n"
 }
 
 fn time(estimate: &Estimate) -> String {
     let duration = |seconds: f64| indicatif::HumanDuration(Duration::from_secs_f64(seconds)).to_string();
     match (estimate.seconds, estimate.unknown) {
-        (_, 0) if estimate.seconds == 0.0 => "nothing to render".to_owned(),
         (seconds, 0) => format!("about {}, from what this machine took before", duration(seconds)),
         (0.0, _) => "unknown before the first run here".to_owned(),
         (seconds, unknown) => {
