@@ -19,8 +19,8 @@ const PAGES_AT_ONCE: usize = 4;
 /// Draws every page of a run and gives their paths.
 pub fn draw(run: &Run, plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
     let pages = pages(plan).or_exit(Exit::Unexpected)?;
-    let log = log(run)?;
-    pages.iter().map(|page| draw_page(run, plan, page, &log)).collect()
+    let (log, reference) = (log(run)?, reference(plan));
+    pages.iter().map(|page| draw_page(run, plan, page, &log, reference.as_ref())).collect()
 }
 
 /// Draws the pages that change while a run goes on, until nobody tells of landed cells any more.
@@ -34,6 +34,7 @@ pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
         .enumerate()
         .flat_map(|(number, page)| page.cells(plan).into_iter().map(move |cell| (cell.index, number)))
         .collect();
+    let reference = reference(plan);
     let mut changed = BTreeSet::new();
     let mut last: Option<Instant> = None;
     loop {
@@ -47,7 +48,9 @@ pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
         }
         let now: Vec<usize> = changed.iter().copied().take(PAGES_AT_ONCE).collect();
         let drawn = log(run).and_then(|log| {
-            now.iter().try_for_each(|&number| draw_page(run, plan, &pages[number], &log).map(drop))
+            now.iter().try_for_each(|&number| {
+                draw_page(run, plan, &pages[number], &log, reference.as_ref()).map(drop)
+            })
         });
         if let Err(failure) = drawn {
             talk(format_args!("the sheet could not be refreshed: {}", failure.report));
@@ -66,8 +69,14 @@ pub fn log(run: &Run) -> Result<Log, Failure> {
     Ok(rows.into_iter().map(|row| (row.cell(), row)).collect())
 }
 
-fn draw_page(run: &Run, plan: &Plan, page: &PageSpec, log: &Log) -> Result<PathBuf, Failure> {
-    let image = render(plan, page, reference(plan).as_ref(), &|index| load(run, plan, log, index));
+fn draw_page(
+    run: &Run,
+    plan: &Plan,
+    page: &PageSpec,
+    log: &Log,
+    reference: Option<&Image>,
+) -> Result<PathBuf, Failure> {
+    let image = render(plan, page, reference, &|index| load(run, plan, log, index));
     let cells: Vec<_> = page
         .cells(plan)
         .into_iter()

@@ -22,7 +22,11 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         .start(&planned.plan.name, &planned.resolved, &planned.plan, &planned.source, shard)
         .map_err(store_failure(Exit::NotFound))?;
     let plan = writer.plan();
-    let cells = maquette_planner::distinct(&plan).or_exit(Exit::Unexpected)?;
+    // A run that goes on may hold other draws than this plan; otherwise the cells are those just planned.
+    let cells = match plan.drawn == planned.plan.drawn {
+        true => planned.distinct,
+        false => maquette_planner::distinct(&plan).or_exit(Exit::Unexpected)?,
+    };
     if !common.quiet {
         planned.notes.iter().for_each(|note| talk(format_args!("note: {note}")));
         talk(format_args!("{} on {}{}", writer.run(), backend.device(), why(writer.beginning())));
