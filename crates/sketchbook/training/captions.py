@@ -31,7 +31,7 @@ def caption(scene, manner, setting, rng):
     else:
         start = one_of(("portrait of", "portrait of", "a portrait of", "a portrait of", "painting of", "selfie of", ""))
     extras = []
-    if kept(0.75):
+    if kept(0.9):
         extras.append(one_of((f"wearing {scene.clothes}", f"in {scene.clothes} clothes", f"wearing a {scene.clothes} shirt")))
     behind = one_of(BACKGROUND_WORDS[scene.background]) if kept() else ""
     if behind:

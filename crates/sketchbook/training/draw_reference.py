@@ -1,6 +1,6 @@
-"""Draws the reference portraits that experiments start from, at 512 x 512, in the photo manner.
+"""Draws the reference portraits that experiments start from, at 512 x 512, in the photo manner, each with a mask of its face.
 
-They show a sitter whom no training picture shows: the seed lies outside of the data set's.
+They show three sitters whom no training picture shows: their seeds lie outside of the data set's.
 
     python draw_reference.py --to ../../../experiments/references
 """
@@ -12,26 +12,52 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from face_mask import face_mask
 from paint import paint
 from scene import sample_scene
 
-SEED = 12  # the data set's generators start from [20, scene]
+PIXELS = 512
 
 
-def sitter():
-    """A man with short brown hair and a brown beard, in blue, before a plain wall."""
-    scene = sample_scene(np.random.default_rng(SEED))
-    identity = replace(scene.identity, brow_slope=-0.025)  # a friendlier look than chance gave him
-    told = dict(sex="man", hair="short", hair_colour="brown", beard="beard", glasses=False, clothes="blue", background="plain")
-    return replace(scene, identity=identity, **told)
+def sitter(seed, **told):
+    """A sitter by seed, with some attributes told. The data set's generators start from [20, scene], never from one number."""
+    return replace(sample_scene(np.random.default_rng(seed)), **told)
+
+
+def seen_otherwise(scene, *, light, turn, tilt=0.0, seed=None, **told):
+    """The same person on another day: light, pose, and what else is told (clothes, background) change; the features do not."""
+    seed = scene.seed if seed is None else seed
+    return replace(scene, seed=seed, identity=replace(scene.identity, light=light, turn=turn, tilt=tilt), **told)
+
+
+def references():
+    """Every reference by file name, without the ending."""
+    man = sitter(12, sex="man", hair="short", hair_colour="brown", beard="beard", glasses=False, clothes="blue", background="plain")
+    man = replace(man, identity=replace(man.identity, brow_slope=-0.025))  # a friendlier look than chance gave, here and below
+    who = man.identity
+    woman = sitter(41, sex="woman", hair="long", hair_colour="black", beard="none", glasses=True, clothes="green", background="sea")
+    woman = replace(woman, identity=replace(woman.identity, brow_slope=-0.015, smile=0.04))
+    anna = sitter(57, sex="woman", hair="bun", hair_colour="red", beard="none", glasses=False, clothes="white", background="plain")
+    anna = replace(anna, identity=replace(anna.identity, brow_slope=-0.015, smile=0.04))
+    return {
+        "selfie": man,
+        "selfie-2": seen_otherwise(man, light=-who.light, turn=-who.turn, tilt=who.tilt, background="leaves"),
+        "sitter": woman,
+        "five/1": seen_otherwise(anna, light=0.1, turn=0.0),
+        "five/2": seen_otherwise(anna, light=-0.9, turn=-0.3, tilt=3, seed=2, clothes="blue", background="window"),
+        "five/3": seen_otherwise(anna, light=0.9, turn=0.3, tilt=-3, seed=3, clothes="green", background="leaves"),
+        "five/4": seen_otherwise(anna, light=0.5, turn=-0.15, tilt=-5, seed=4, clothes="black", background="sea"),
+        "five/5": seen_otherwise(anna, light=-0.5, turn=0.2, tilt=5, seed=5, clothes="yellow", background="night"),
+    }
 
 
 def draw_references(to):
-    """Writes selfie.png, and selfie-2.png: the same sitter in other light, before monstera leaves."""
-    first = sitter()
-    second = replace(first, background="leaves", identity=replace(first.identity, light=-first.identity.light, turn=-first.identity.turn))
-    for name, scene in (("selfie.png", first), ("selfie-2.png", second)):
-        Image.fromarray(paint(scene, "photo", pixels=512)).save(Path(to) / name)
+    """Writes NAME.png and NAME-mask.png for each."""
+    for name, scene in references().items():
+        path = Path(to) / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(paint(scene, "photo", pixels=PIXELS)).save(path)
+        Image.fromarray(face_mask(scene, PIXELS)).save(path.with_name(f"{path.stem}-mask.png"))
 
 
 def main():

@@ -68,10 +68,10 @@ def build_figure(scene, gauntness=0.0):
         *_hair_behind(scene, who, head, turn),
         *_neck_and_clothes(scene, who, head),
         *_face(scene, who, head, turn, gauntness),
-        *_beard(scene, who, head, turn),
+        *beard(scene, who, head, turn),
         *_mouth_and_nose(who, head, turn),
         *_eyes(scene, who, head, turn, gauntness),
-        *_hair_in_front(scene, who, head, turn),
+        *hair_in_front(scene, who, head, turn),
         *(_glasses(who, head, turn) if scene.glasses else []),
     ]
     return Figure(shapes, head, who)
@@ -155,7 +155,7 @@ def _face(scene, who, head, turn, gauntness):
     return shapes
 
 
-def _beard(scene, who, head, turn):
+def beard(scene, who, head, turn):
     mouth, wide = who.mouth_height, who.mouth_width
     if scene.beard == "beard":
         edge = face_outline(who)
@@ -224,7 +224,7 @@ def _eyes(scene, who, head, turn, gauntness):
     return shapes
 
 
-def _hair_in_front(scene, who, head, turn):
+def hair_in_front(scene, who, head, turn):
     if scene.hair == "bald":
         return []
     v, line, part = who.hair_volume, who.hairline, who.parting * 0.4

@@ -16,7 +16,7 @@ from draw_reference import draw_references
 from export import export
 from train_text_encoder import train_text_encoder
 from train_tokenizer import train_tokenizer
-from train_unet import train_unet
+from train_unet import STAGES, train_unet
 from train_vae import finish_vae, train_vae
 
 
@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--scenes", type=int, default=4000, help="each is drawn four times")
     parser.add_argument("--vae-steps", type=int, default=2100)
     parser.add_argument("--text-steps", type=int, default=500)
-    parser.add_argument("--unet-steps", type=int, default=3300)
+    parser.add_argument("--unet-steps", type=int, default=STAGES[-1].until)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw and encode")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--references", help="also draw the reference portraits into this folder")

@@ -4,16 +4,24 @@ Noise is predicted, on Stable Diffusion v1's schedule. Two things differ from th
 thousands of pictures and not billions:
 
 - The loss weighs strong noise more (by 1 / sqrt(alpha_cumprod)), for there attributes and manner are decided; weak noise is
-  weighed down as in Hang et al. 2023 ("Min-SNR", gamma 5).
+  weighed down as in Hang et al. 2023 ("Min-SNR", gamma 5). Strong noise is also drawn more often.
 - A share of the samples walks from a photograph to a painting of the same sitter. Image-to-image starts from a noised photograph at
   a timestep s and follows (in DDIM's deterministic form) a straight path to some clean latents z*. Here that path is trained
   directly, with z* between the photograph and the painting: near the photograph for small s, the painting itself from s = 800 on.
 
-    python train_unet.py --out .work --steps 3300
+Training goes in two stages, each with its own course of the learning rate. The second draws strong noise still more often and
+takes fewer such walks: they were learnt by then, the attributes in the prompt were not.
+
+    python train_unet.py --out .work
+
+Stopped by SIGTERM it keeps what it has; run again, it goes on from there.
 """
 
 import argparse
+import signal
+import threading
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +34,31 @@ from models import alphas_cumprod, make_text_encoder, make_unet, parameter_count
 from muon import optimisers
 from tokens import encode, load_tokens, tokenizer_of
 
-BATCH = 8
 SEED = 4
 MUON_LR, ADAM_LR = 0.02, 1.5e-3
 UNCAPTIONED_SHARE = 0.10
-PAIRED_SHARE = 0.22  # of the paintings
 AVERAGE = 0.998
 
 
-def train_unet(out, steps, device="cpu"):
-    """Trains up to `steps`, resuming from the checkpoint; leaves the averaged weights in `out`/unet.pt under "average"."""
+@dataclass(frozen=True)
+class Stage:
+    """A part of the training."""
+
+    until: int  # the step it ends at
+    batch: int
+    paired_share: float  # of the paintings: samples that walk from the photograph
+    noise: float  # timesteps are 1000 times a uniform number to this power: below 1, strong noise comes more often
+
+
+STAGES = (Stage(3300, batch=8, paired_share=0.22, noise=0.8), Stage(6600, batch=12, paired_share=0.12, noise=0.65))
+
+
+def train_unet(out, steps=STAGES[-1].until, device="cpu"):
+    """Trains up to `steps` (the end of the last stage, to make that shorter or longer), resuming from the checkpoint; leaves the
+    averaged weights in `out`/unet.pt under "average"."""
+    stages = [replace(stage, until=min(stage.until, steps)) for stage in STAGES[:-1]] + [replace(STAGES[-1], until=steps)]
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     torch.manual_seed(SEED)
     data = _Data(out)
     unet = make_unet().to(device, memory_format=torch.channels_last)
@@ -53,11 +76,12 @@ def train_unet(out, steps, device="cpu"):
     print(f"UNet: {parameter_count(unet) / 1e6:.2f} M parameters, {len(data.latents)} pictures, from step {step}", flush=True)
     alphas = alphas_cumprod()
     weights = loss_weights(alphas)
-    started, kept, errors, losses = time.time(), time.time(), [], []
-    while step < steps:
+    started, kept, samples, errors, losses = time.time(), time.time(), 0, [], []
+    while step < steps and not stopped.is_set():
+        stage, share = stage_at(step, stages)
         for opt, full in zip(opts, (MUON_LR, ADAM_LR), strict=True):
-            opt.param_groups[0]["lr"] = full * rate(step, steps)
-        noised, noise, t, ids = _batch(data, alphas)
+            opt.param_groups[0]["lr"] = full * share
+        noised, noise, t, ids = _batch(data, alphas, stage)
         with torch.autocast(device, torch.bfloat16):
             with torch.no_grad():
                 states = text(ids.to(device)).last_hidden_state
@@ -70,16 +94,27 @@ def train_unet(out, steps, device="cpu"):
             opt.step()
             opt.zero_grad(set_to_none=True)
         step += 1
+        samples += stage.batch
         average.update(step)
         errors.append(error.mean().item())
         losses.append(loss.item())
         if step % 50 == 0:
-            pace = BATCH * len(errors) / (time.time() - started)
+            pace = samples / (time.time() - started)
             print(f"step {step}  mse {np.mean(errors[-200:]):.4f}  weighted {np.mean(losses[-200:]):.4f}  {pace:.1f} samples/s", flush=True)
         if time.time() - kept > 150:
             checkpoints.save(path, step=step, **parts)
             kept = time.time()
     checkpoints.save(path, step=step, **parts)
+
+
+def stage_at(step, stages):
+    """The stage of a step, and the share of the full learning rates there."""
+    first = 0
+    for stage in stages:
+        if step < stage.until:
+            return stage, rate(step - first, stage.until - first)
+        first = stage.until
+    raise ValueError(f"step {step} lies behind the last stage, which ends at {first}")
 
 
 def rate(step, steps):
@@ -104,23 +139,24 @@ class _Data:
         self.nothing = encode(tokenizer_of(out), [""])[0]
         self.order, self.place = torch.empty(0, dtype=torch.long), 0
 
-    def next_rows(self):
+    def next_rows(self, count):
         """The next batch of a shuffled pass over all pictures. (A resumed run begins a new pass.)"""
-        if self.place + BATCH > len(self.order):
+        if self.place + count > len(self.order):
             self.order, self.place = torch.randperm(len(self.latents)), 0
-        self.place += BATCH
-        return self.order[self.place - BATCH : self.place]
+        self.place += count
+        return self.order[self.place - count : self.place]
 
 
-def _batch(data, alphas):
+def _batch(data, alphas, stage):
     """Noised latents, the noise to predict, timesteps and token numbers."""
-    rows = data.next_rows()
+    size = stage.batch
+    rows = data.next_rows(size)
     clean = data.latents[rows].float()
-    ids = data.tokens[rows, torch.randint(data.tokens.shape[1], (BATCH,))].long()
-    spread = (torch.arange(BATCH) + torch.rand(BATCH)) / BATCH
-    t = (1000 * spread**0.8).long().clamp(0, 999)  # the exponent draws strong noise a little more often
+    ids = data.tokens[rows, torch.randint(data.tokens.shape[1], (size,))].long()
+    spread = (torch.arange(size) + torch.rand(size)) / size
+    t = (1000 * spread**stage.noise).long().clamp(0, 999)
     noise = torch.randn_like(clean)
-    paired = (rows % PICTURES_PER_SCENE != 0) & (torch.rand(BATCH) < PAIRED_SHARE)
+    paired = (rows % PICTURES_PER_SCENE != 0) & (torch.rand(size) < stage.paired_share)
     if paired.any():
         count = int(paired.sum())
         photo = data.latents[rows[paired] - rows[paired] % PICTURES_PER_SCENE].float()
@@ -131,7 +167,7 @@ def _batch(data, alphas):
         goal = photo + share * (clean[paired] - photo)
         noise[paired] += (a / (1 - a)).sqrt() * (photo - goal)
         clean[paired] = goal
-    ids[~paired & (torch.rand(BATCH) < UNCAPTIONED_SHARE)] = data.nothing.long()
+    ids[~paired & (torch.rand(size) < UNCAPTIONED_SHARE)] = data.nothing.long()
     a = alphas[t][:, None, None, None]
     return a.sqrt() * clean + (1 - a).sqrt() * noise, noise, t, ids
 
@@ -139,7 +175,7 @@ def _batch(data, alphas):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=3300)
+    parser.add_argument("--steps", type=int, default=STAGES[-1].until)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     train_unet(args.out, args.steps, args.device)
