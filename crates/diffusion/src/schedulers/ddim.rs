@@ -1,18 +1,17 @@
 //! DDIM with eta 0 (Song et al., arXiv 2010.02502, formula 12); diffusers' `DDIMScheduler`.
 
 use super::schedule::{Schedule, ratio, whole_timesteps};
-use super::{Clipped, SchedulerConfig, Start, Step, TimestepSpacing, Trajectory, Update};
+use super::{Clipped, Level, SchedulerConfig, Step, TimestepSpacing, Trajectory, Update};
 
 /// `None` when a timestep lies beyond the training. `skipped` steps are left out of image-to-image.
 pub(super) fn trajectory(
     schedule: &Schedule,
     config: &SchedulerConfig,
     steps: usize,
-    skipped: Option<usize>,
+    skipped: usize,
 ) -> Option<Trajectory> {
     let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Leading);
-    let timesteps = whole_timesteps(schedule, config, spacing, steps).split_off(skipped.unwrap_or(0));
-    let start = start(schedule, timesteps.first().copied(), skipped.is_some())?;
+    let timesteps = whole_timesteps(schedule, config, spacing, steps).split_off(skipped);
     // Diffusers' defaults of this class, where the model's file is silent.
     let clip = config.clip_sample.unwrap_or(true).then(|| config.clip_sample_range.unwrap_or(1.0));
     let final_alpha = schedule.final_alpha(config.set_alpha_to_one.unwrap_or(true));
@@ -24,6 +23,7 @@ pub(super) fn trajectory(
             let alpha_previous = if previous < 0 { final_alpha } else { schedule.alpha(previous)? };
             Some(Step {
                 timestep: timestep as f32,
+                level: level(alpha),
                 input_scale: 1.0,
                 remember: false,
                 keep: false,
@@ -31,18 +31,15 @@ pub(super) fn trajectory(
             })
         })
         .collect::<Option<Vec<_>>>()?;
-    Some(Trajectory { start, steps })
+    Some(Trajectory { start: PURE_NOISE, steps })
 }
 
-/// Where the latents begin for schedulers in the variance-preserving form (`add_noise`), DDIM and PNDM alike.
-pub(super) fn start(schedule: &Schedule, first: Option<i64>, img2img: bool) -> Option<Start> {
-    match first {
-        Some(timestep) if img2img => {
-            let alpha = schedule.alpha(timestep)?;
-            Some(Start { image: alpha.sqrt(), noise: (1.0 - alpha).sqrt() })
-        }
-        _ => Some(Start { image: 0.0, noise: 1.0 }),
-    }
+/// Where text-to-image begins for schedulers in the variance-preserving form, DDIM and PNDM alike.
+pub(super) const PURE_NOISE: Level = Level { image: 0.0, noise: 1.0 };
+
+/// The level of the variance-preserving form at an alpha of the schedule.
+pub(super) fn level(alpha: f64) -> Level {
+    Level { image: alpha.sqrt(), noise: (1.0 - alpha).sqrt() }
 }
 
 /// `sqrt(alpha') x0 + sqrt(1 - alpha') e` with `x0 = (x - sqrt(1 - alpha) e) / sqrt(alpha)`.

@@ -3,7 +3,7 @@
 //! `EulerAncestralDiscreteScheduler`.
 
 use super::schedule::{Schedule, fractional_timesteps};
-use super::{SchedulerConfig, Start, Step, TimestepSpacing, Trajectory, Update};
+use super::{Level, SchedulerConfig, Step, TimestepSpacing, Trajectory, Update};
 
 /// `None` when a timestep lies beyond the training. `skipped` steps are left out of image-to-image. `next` is the
 /// rule from one sigma to the next.
@@ -11,7 +11,7 @@ pub(super) fn trajectory(
     schedule: &Schedule,
     config: &SchedulerConfig,
     steps: usize,
-    skipped: Option<usize>,
+    skipped: usize,
     next: fn(f64, f64) -> Update,
 ) -> Option<Trajectory> {
     let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Linspace);
@@ -22,27 +22,22 @@ pub(super) fn trajectory(
     sigmas.push(0.0);
 
     let largest = *sigmas.first()?;
-    let skip = skipped.unwrap_or(0);
-    let start = match skipped {
-        Some(_) => Start { image: 1.0, noise: sigmas[skip] },
-        None if spacing == TimestepSpacing::Leading => {
-            Start { image: 0.0, noise: (largest * largest + 1.0).sqrt() }
-        }
-        None => Start { image: 0.0, noise: largest },
-    };
+    // `init_noise_sigma`
+    let noise = if spacing == TimestepSpacing::Leading { (largest * largest + 1.0).sqrt() } else { largest };
     let steps = timesteps
         .iter()
         .zip(sigmas.windows(2))
-        .skip(skip)
+        .skip(skipped)
         .map(|(&timestep, pair)| Step {
             timestep,
+            level: Level { image: 1.0, noise: pair[0] },
             input_scale: 1.0 / (pair[0] * pair[0] + 1.0).sqrt(),
             remember: false,
             keep: false,
             next: next(pair[0], pair[1]),
         })
         .collect();
-    Some(Trajectory { start, steps })
+    Some(Trajectory { start: Level { image: 0.0, noise }, steps })
 }
 
 /// From one sigma straight to the next.

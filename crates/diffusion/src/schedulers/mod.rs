@@ -20,16 +20,17 @@ use schedule::Schedule;
 /// Everything that happens to the latents of one picture, from the first to the last step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trajectory {
-    /// The latents before the first step.
-    pub start: Start,
+    /// The latents before the first step: the level of that step for image-to-image, the class's own for
+    /// text-to-image.
+    pub start: Level,
     /// The steps in order; one UNet call each. Never empty.
     pub steps: Vec<Step>,
 }
 
-/// The latents before the first step: `image * image_latents + noise * gaussian`.
+/// How noisy latents are: `image * image_latents + noise * gaussian`, diffusers' `add_noise`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Start {
-    /// Weight of the reference picture's latents; 0 for text-to-image.
+pub struct Level {
+    /// Weight of a picture's latents.
     pub image: f64,
     /// Weight of the noise.
     pub noise: f64,
@@ -40,6 +41,8 @@ pub struct Start {
 pub struct Step {
     /// The timestep that the UNet is told; Euler's may be fractional.
     pub timestep: f32,
+    /// How noisy the latents are before this step: where a masked picture's reference is blended in.
+    pub level: Level,
     /// The latents are multiplied by this on their way into the UNet (`scale_model_input`).
     pub input_scale: f64,
     /// Whether these latents are remembered for a later step.
@@ -137,22 +140,21 @@ pub fn trajectory(
     }
     let skipped = strength.map_or(0, |strength| steps - first_steps(steps, strength));
     let trajectory = match scheduler {
-        Scheduler::Ddim => ddim::trajectory(&schedule, config, steps, strength.map(|_| skipped)),
-        Scheduler::Pndm => pndm::trajectory(&schedule, config, steps, strength.map(|_| skipped)),
-        Scheduler::Euler => {
-            euler::trajectory(&schedule, config, steps, strength.map(|_| skipped), euler::plain)
-        }
-        Scheduler::EulerA => {
-            euler::trajectory(&schedule, config, steps, strength.map(|_| skipped), euler::ancestral)
-        }
+        Scheduler::Ddim => ddim::trajectory(&schedule, config, steps, skipped),
+        Scheduler::Pndm => pndm::trajectory(&schedule, config, steps, skipped),
+        Scheduler::Euler => euler::trajectory(&schedule, config, steps, skipped, euler::plain),
+        Scheduler::EulerA => euler::trajectory(&schedule, config, steps, skipped, euler::ancestral),
     };
-    match trajectory {
-        None => Err(too_many(scheduler, steps, &schedule)),
-        Some(trajectory) if trajectory.steps.is_empty() => {
-            Err(ScheduleError::NoSteps { scheduler, steps: steps as u32, strength: strength.unwrap_or(1.0) })
+    let mut trajectory = trajectory.ok_or_else(|| too_many(scheduler, steps, &schedule))?;
+    match (trajectory.steps.first(), strength) {
+        (None, _) => {
+            let strength = strength.unwrap_or(1.0);
+            return Err(ScheduleError::NoSteps { scheduler, steps: steps as u32, strength });
         }
-        Some(trajectory) => Ok(trajectory),
+        (Some(first), Some(_)) => trajectory.start = first.level,
+        (Some(_), None) => {}
     }
+    Ok(trajectory)
 }
 
 /// How many of the last steps image-to-image does: `min(int(steps * strength), steps)`, the product in f64.

@@ -13,10 +13,9 @@ pub(super) fn trajectory(
     schedule: &Schedule,
     config: &SchedulerConfig,
     steps: usize,
-    skipped: Option<usize>,
+    skipped: usize,
 ) -> Option<Trajectory> {
-    let timesteps = timesteps(schedule, config, steps).split_off(skipped.unwrap_or(0));
-    let start = ddim::start(schedule, timesteps.first().copied(), skipped.is_some())?;
+    let timesteps = timesteps(schedule, config, steps).split_off(skipped);
     let stride = ratio(schedule, steps);
     // Diffusers' default of this class, where the model's file is silent.
     let final_alpha = schedule.final_alpha(config.set_alpha_to_one.unwrap_or(false));
@@ -31,6 +30,7 @@ pub(super) fn trajectory(
             let alpha_previous = if to < 0 { final_alpha } else { schedule.alpha(to)? };
             Some(Step {
                 timestep: timestep as f32,
+                level: ddim::level(schedule.alpha(timestep)?),
                 input_scale: 1.0,
                 remember: call == 0,
                 keep: call != 1,
@@ -38,7 +38,7 @@ pub(super) fn trajectory(
             })
         })
         .collect::<Option<Vec<_>>>()?;
-    Some(Trajectory { start, steps })
+    Some(Trajectory { start: ddim::PURE_NOISE, steps })
 }
 
 /// The list with its second-largest timestep doubled: 981, 961, 961, 941, … 1.

@@ -80,6 +80,17 @@ fn image_to_image_leaves_out_the_steps_that_diffusers_leaves_out() {
 }
 
 #[test]
+fn image_to_image_starts_at_the_level_of_its_first_step() {
+    for &scheduler in Scheduler::ALL {
+        for strength in [0.3, 0.75, 1.0] {
+            let Trajectory { start, steps } = trajectory(&v1_4(), scheduler, 20, Some(strength)).unwrap();
+            assert_eq!(start, steps[0].level, "{scheduler} at {strength}");
+            assert!(steps.windows(2).all(|pair| pair[0].level.noise >= pair[1].level.noise), "{scheduler}");
+        }
+    }
+}
+
+#[test]
 fn the_noise_schedule_has_its_known_answers() {
     let schedule = Schedule::new(&v1_4()).unwrap();
     let check = |timestep, expected: f64| {
