@@ -9,6 +9,8 @@ mod engine;
 mod error;
 mod flight;
 pub mod init_image;
+#[expect(dead_code, reason = "read by LoRA, which comes next")]
+mod layers;
 mod model;
 mod noise;
 mod ops;

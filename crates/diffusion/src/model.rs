@@ -3,6 +3,7 @@
 //! Not here: what its parts compute.
 
 use crate::config::ConfigFile;
+use crate::layers::{Layers, Record};
 use crate::schedulers::SchedulerConfig;
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
@@ -25,6 +26,9 @@ pub struct Model {
     pub scheduler_config: SchedulerConfig,
     /// What [`card`] says of it.
     pub card: ModelCard,
+    /// The layers of text encoder and UNet, for LoRA.
+    #[expect(dead_code, reason = "read by LoRA, which comes next")]
+    pub(crate) layers: Layers,
 }
 
 const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
@@ -64,10 +68,14 @@ impl Model {
         let text_config = ConfigFile::open(source, TEXT_CONFIG)?;
         let unet_config = ConfigFile::open(source, UNET_CONFIG)?;
         let vae_config = ConfigFile::open(source, VAE_CONFIG)?;
-        let text_encoder = TextEncoder::load(&text_config, &open(&TEXT_WEIGHTS, &text_config)?.root())?;
+        let record = Record::default();
+        let text_weights = open(&TEXT_WEIGHTS, &text_config)?;
+        let text_weights = text_weights.root().recorded(&record, "text_encoder");
+        let text_encoder = TextEncoder::load(&text_config, &text_weights)?;
         let tokenizer = Tokenizer::load(source, text_encoder.positions(), text_encoder.words())?;
         let vae = Vae::load(&vae_config, &open(&VAE_WEIGHTS, &vae_config)?.root())?;
-        let unet = Unet::load(&unet_config, &open(&UNET_WEIGHTS, &unet_config)?.root(), dtype)?;
+        let unet_weights = open(&UNET_WEIGHTS, &unet_config)?;
+        let unet = Unet::load(&unet_config, &unet_weights.root().recorded(&record, "unet"), dtype)?;
         if unet.text_width != text_encoder.width() {
             let supported = format!("{}, the text encoder's hidden_size", text_encoder.width());
             return Err(unet_config.refuse("cross_attention_dim", supported));
@@ -78,7 +86,7 @@ impl Model {
                 .refuse(key, format!("{}, the autoencoder's latent_channels", vae.latent_channels)));
         }
         let card = card(source)?;
-        Ok(Model { tokenizer, text_encoder, unet, vae, scheduler_config, card })
+        Ok(Model { tokenizer, text_encoder, unet, vae, scheduler_config, card, layers: record.finish() })
     }
 }
 

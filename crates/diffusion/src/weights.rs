@@ -3,7 +3,8 @@
 //! Not here: which tensors a model has; each part of a model asks for its own by name and shape.
 
 use crate::ModelError;
-use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, Padding};
+use crate::layers::{Layer, Record};
+use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, Padding, Weight};
 use crate::source::{Content, ModelSource};
 use candle_core::{DType, Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
@@ -31,6 +32,8 @@ struct Header {
 pub(crate) struct Weights<'a> {
     file: &'a WeightFile,
     prefix: String,
+    /// Where layers are noted, and the part of the model that they belong to.
+    record: Option<(&'a Record, &'static str)>,
 }
 
 impl WeightFile {
@@ -52,7 +55,7 @@ impl WeightFile {
 
     /// Everything in the file.
     pub(crate) fn root(&self) -> Weights<'_> {
-        Weights { file: self, prefix: String::new() }
+        Weights { file: self, prefix: String::new(), record: None }
     }
 
     fn load(&self, key: &str) -> candle_core::Result<Tensor> {
@@ -65,9 +68,14 @@ impl WeightFile {
 }
 
 impl<'a> Weights<'a> {
+    /// The same weights; every layer made of them is noted in `record`, as the model's `part`.
+    pub(crate) fn recorded(self, record: &'a Record, part: &'static str) -> Weights<'a> {
+        Weights { record: Some((record, part)), ..self }
+    }
+
     /// The weights below `name`.
     pub(crate) fn at(&self, name: impl std::fmt::Display) -> Weights<'a> {
-        Weights { file: self.file, prefix: self.key(&name.to_string()) }
+        Weights { prefix: self.key(&name.to_string()), ..*self }
     }
 
     /// Whether a tensor of that name is there.
@@ -106,7 +114,9 @@ impl<'a> Weights<'a> {
     pub(crate) fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear, ModelError> {
         let weight = self.reshaped("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1]])?;
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
-        Linear::new(&weight, bias).map_err(|error| self.device_error(error))
+        let linear = Linear::new(&weight, bias).map_err(|error| self.device_error(error))?;
+        self.note(&linear.weight, inputs, outputs, None);
+        Ok(linear)
     }
 
     /// A square convolution with bias.
@@ -118,7 +128,8 @@ impl<'a> Weights<'a> {
         stride: usize,
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
-        let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
+        let weight = Weight::new(self.tensor("weight", &[outputs, inputs, kernel, kernel])?);
+        self.note(&weight, inputs, outputs, Some(kernel));
         Ok(Conv2d { weight, bias: self.tensor("bias", &[outputs])?, stride, padding })
     }
 
@@ -137,6 +148,12 @@ impl<'a> Weights<'a> {
     pub(crate) fn layer_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
         let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
         Ok(LayerNorm { weight, bias, eps })
+    }
+
+    fn note(&self, weight: &Weight, inputs: usize, outputs: usize, kernel: Option<usize>) {
+        if let Some((record, part)) = self.record {
+            record.add(part, &self.prefix, Layer { weight: weight.clone(), inputs, outputs, kernel });
+        }
     }
 
     fn key(&self, name: &str) -> String {

@@ -9,27 +9,29 @@
 
 mod cpu;
 mod plain;
+mod weight;
 
 use candle_core::{Result, Tensor};
+pub(crate) use weight::Weight;
 
 /// A linear layer.
 pub(crate) struct Linear {
     /// `[inputs, outputs]`: transposed once at loading, because every product wants it so.
-    weight: Tensor,
+    pub weight: Weight,
     bias: Option<Tensor>,
 }
 
 impl Linear {
     /// From a weight `[outputs, inputs]`, as files have it.
     pub(crate) fn new(weight: &Tensor, bias: Option<Tensor>) -> Result<Linear> {
-        Ok(Linear { weight: weight.t()?.contiguous()?, bias })
+        Ok(Linear { weight: Weight::new(weight.t()?.contiguous()?), bias })
     }
 }
 
 /// A convolution.
 pub(crate) struct Conv2d {
     /// `[outputs, inputs, kernel, kernel]`
-    pub weight: Tensor,
+    pub weight: Weight,
     /// `[outputs]`
     pub bias: Tensor,
     /// Step between the pixels it looks at.

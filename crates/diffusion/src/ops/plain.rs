@@ -5,11 +5,12 @@ use candle_core::{D, DType, Result, Tensor};
 
 pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, add: Add) -> Result<Tensor> {
     let (before, after) = conv.padding.sides();
+    let weight = conv.weight.get();
     let h = if before == after {
-        x.conv2d(&conv.weight, before, conv.stride, 1, 1)?
+        x.conv2d(&weight, before, conv.stride, 1, 1)?
     } else {
         let padded = x.pad_with_zeros(2, before, after)?.pad_with_zeros(3, before, after)?;
-        padded.conv2d(&conv.weight, 0, conv.stride, 1, 1)?
+        padded.conv2d(&weight, 0, conv.stride, 1, 1)?
     };
     let h = h.broadcast_add(&conv.bias.reshape((1, (), 1, 1))?)?;
     match add {
@@ -20,7 +21,7 @@ pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, add: Add) -> Result<Tensor> {
 }
 
 pub(super) fn linear(x: &Tensor, linear: &Linear, residual: Option<&Tensor>) -> Result<Tensor> {
-    let mut h = x.broadcast_matmul(&linear.weight)?;
+    let mut h = x.broadcast_matmul(&linear.weight.get())?;
     if let Some(bias) = &linear.bias {
         h = h.broadcast_add(bias)?;
     }

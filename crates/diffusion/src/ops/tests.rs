@@ -40,7 +40,7 @@ fn linear_layer(inputs: usize, outputs: usize, bias: bool) -> Linear {
 fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize, padding: Padding) -> Conv2d {
     let scale = 1.0 / ((inputs * kernel * kernel) as f64).sqrt();
     let weight = (numbers(&[outputs, inputs, kernel, kernel], 3) * scale).unwrap();
-    Conv2d { weight, bias: numbers(&[outputs], 4), stride, padding }
+    Conv2d { weight: Weight::new(weight), bias: numbers(&[outputs], 4), stride, padding }
 }
 
 #[test]

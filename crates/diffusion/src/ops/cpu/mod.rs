@@ -44,11 +44,12 @@ fn tensor(values: Vec<f32>, shape: impl Into<Shape>, like: &Tensor) -> Result<Te
 pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, add: Add) -> Result<Tensor> {
     let like = x;
     let (batch, inputs, height, width) = x.dims4()?;
-    let (outputs, expected, kernel, _) = conv.weight.dims4()?;
+    let weight = conv.weight.get();
+    let (outputs, expected, kernel, _) = weight.dims4()?;
     let (before, after) = conv.padding.sides();
     let size = |size: usize| (size + before + after).checked_sub(kernel).map(|rest| rest / conv.stride + 1);
     let (Some(out_height), Some(out_width), true) = (size(height), size(width), inputs == expected) else {
-        bail!("a convolution of {:?} cannot take an image of {:?}", conv.weight.shape(), x.shape())
+        bail!("a convolution of {:?} cannot take an image of {:?}", weight.shape(), x.shape())
     };
     let shape = conv::Shape {
         inputs,
@@ -62,7 +63,7 @@ pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, add: Add) -> Result<Tensor> {
         out_width,
     };
     values!(x);
-    values!(weight = &conv.weight);
+    values!(weight);
     values!(bias = &conv.bias);
     let out = match add {
         Add::Nothing => conv::conv2d(&shape, batch, x, weight, bias, None, None),
@@ -83,9 +84,9 @@ pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, add: Add) -> Result<Tensor> {
 pub(super) fn linear(x: &Tensor, linear: &Linear, residual: Option<&Tensor>) -> Result<Tensor> {
     let like = x;
     let (batch, tokens, inputs) = x.dims3()?;
-    let (expected, outputs) = linear.weight.dims2()?;
+    let (expected, outputs) = linear.weight.get().dims2()?;
     if inputs != expected {
-        bail!("a linear layer of {:?} cannot take tokens of {:?}", linear.weight.shape(), x.shape())
+        bail!("a linear layer of {:?} cannot take tokens of {:?}", linear.weight.get().shape(), x.shape())
     }
     let shape = linear::Shape { tokens, inputs, outputs };
     let layer = |x: &[f32], weight: &[f32], bias: Option<&[f32]>| {
@@ -99,9 +100,9 @@ pub(super) fn linear(x: &Tensor, linear: &Linear, residual: Option<&Tensor>) -> 
 
 pub(super) fn image_to_tokens(x: &Tensor, linear: &Linear) -> Result<Tensor> {
     let (batch, inputs, height, width) = x.dims4()?;
-    let (expected, outputs) = linear.weight.dims2()?;
+    let (expected, outputs) = linear.weight.get().dims2()?;
     if inputs != expected {
-        bail!("a linear layer of {:?} cannot take an image of {:?}", linear.weight.shape(), x.shape())
+        bail!("a linear layer of {:?} cannot take an image of {:?}", linear.weight.get().shape(), x.shape())
     }
     let shape = linear::Shape { tokens: height * width, inputs, outputs };
     let out = with_layer(x, linear, |x, weight, bias| Ok(linear::from_image(&shape, x, weight, bias)))?;
@@ -110,10 +111,10 @@ pub(super) fn image_to_tokens(x: &Tensor, linear: &Linear) -> Result<Tensor> {
 
 pub(super) fn tokens_to_image(x: &Tensor, linear: &Linear, residual: &Tensor) -> Result<Tensor> {
     let (batch, tokens, inputs) = x.dims3()?;
-    let (expected, outputs) = linear.weight.dims2()?;
+    let (expected, outputs) = linear.weight.get().dims2()?;
     let (rows, channels, height, width) = residual.dims4()?;
     if (inputs, batch, outputs, tokens) != (expected, rows, channels, height * width) {
-        bail!("a linear layer of {:?} cannot take tokens of {:?}", linear.weight.shape(), x.shape())
+        bail!("a linear layer of {:?} cannot take tokens of {:?}", linear.weight.get().shape(), x.shape())
     }
     let shape = linear::Shape { tokens, inputs, outputs };
     let out = with_layer(x, linear, |x, weight, bias| {
@@ -129,7 +130,7 @@ fn with_layer(
     run: impl FnOnce(&[f32], &[f32], Option<&[f32]>) -> Result<Vec<f32>>,
 ) -> Result<Vec<f32>> {
     values!(x);
-    values!(weight = &linear.weight);
+    values!(weight = linear.weight.get());
     let Some(bias) = &linear.bias else { return run(x, weight, None) };
     values!(bias);
     run(x, weight, Some(bias))

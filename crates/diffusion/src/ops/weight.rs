@@ -1,0 +1,28 @@
+//! A weight that can be exchanged while its model stays loaded.
+//!
+//! Not here: what is put in its place, and when; see `lora`.
+
+use candle_core::Tensor;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A layer's weight. Copies are handles to the same place: what one of them sets, the layer computes with.
+#[derive(Clone)]
+pub(crate) struct Weight(Arc<RwLock<Tensor>>);
+
+impl Weight {
+    pub(crate) fn new(tensor: Tensor) -> Weight {
+        Weight(Arc::new(RwLock::new(tensor)))
+    }
+
+    /// What the layer computes with now.
+    pub(crate) fn get(&self) -> Tensor {
+        // A tensor is exchanged whole, so that one left by a panic is as good as any.
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts another tensor of the same shape in its place.
+    #[expect(dead_code, reason = "called by LoRA, which comes next")]
+    pub(crate) fn set(&self, tensor: Tensor) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tensor;
+    }
+}
