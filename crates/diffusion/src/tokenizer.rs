@@ -105,13 +105,22 @@ fn text_from(prompt: &str, mut start: usize) -> String {
     prompt[start..].trim().to_owned()
 }
 
-/// What the tokenizer's settings say; where both files speak, the configuration is right.
+/// What the tokenizer's settings say.
+///
+/// Where both files speak, the map of special tokens is right: Stable Diffusion 2 pads with "!", and its
+/// `tokenizer_config.json` says otherwise. A configuration that lists its added tokens is newer than the map and stands
+/// alone (transformers, `tokenization_utils_base.py`).
 fn settings(source: &ModelSource) -> Result<Map<String, Value>, ModelError> {
-    let mut settings = Map::new();
-    for file in SETTINGS.into_iter().filter(|file| source.has(file)) {
-        let more: Map<String, Value> = parse(source, file)?;
-        settings.extend(more.into_iter().filter(|(_, value)| !value.is_null()));
+    let [map, config] = SETTINGS;
+    let read = |file: &str| match source.has(file) {
+        true => parse(source, file),
+        false => Ok(Map::new()),
+    };
+    let mut settings = read(config)?;
+    if !settings.contains_key("added_tokens_decoder") {
+        settings.extend(read(map)?);
     }
+    settings.retain(|_, value| !value.is_null());
     Ok(settings)
 }
 

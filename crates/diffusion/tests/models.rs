@@ -8,7 +8,7 @@ use maquette_diffusion::{Model, ModelSource, card};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-const MODELS: [&str; 2] = ["tiny-a", "tiny-b"];
+const MODELS: [&str; 3] = ["tiny-a", "tiny-b", "tiny-sd2"];
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
@@ -45,7 +45,12 @@ fn text_encoder() {
     for name in MODELS {
         let (model, reference) = (load(name, DType::F32), reference(name));
         for k in 0..6 {
-            let ids: Vec<i64> = reference[&format!("text.{k}.input_ids")].to_vec1().unwrap();
+            // Of tiny-sd2 only some texts are kept.
+            let Some(ids) = reference.get(&format!("text.{k}.input_ids")) else {
+                assert!(name == "tiny-sd2" && ![1, 2, 3].contains(&k));
+                continue;
+            };
+            let ids: Vec<i64> = ids.to_vec1().unwrap();
             let ids: Vec<u32> = ids.into_iter().map(|id| id as u32).collect();
             let found = model.text_encoder.encode(&ids, 0).unwrap().squeeze(0).unwrap();
             let expected = &reference[&format!("text.{k}.embeddings")];
@@ -76,7 +81,7 @@ fn unet() {
 
 #[test]
 fn vae() {
-    for name in MODELS {
+    for name in ["tiny-a", "tiny-b"] {
         let (model, reference) = (load(name, DType::F32), reference(name));
         let (mean, logvar) = model.vae.encode(&reference["vae.pixels"]).unwrap();
         assert!(distance(&mean, &reference["vae.mean"]) < 1e-4, "{name}, mean");
@@ -106,7 +111,7 @@ fn half_precision_stays_near() {
 /// A row alone, among others, and with any number of threads: the same bits.
 #[test]
 fn rows_do_not_depend_on_their_neighbours_or_on_threads() {
-    for name in MODELS {
+    for name in ["tiny-a", "tiny-b"] {
         let (model, reference) = (load(name, DType::F32), reference(name));
         let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
         let (latents, text) = (&reference["unet.latents"], &reference["unet.text"]);
@@ -157,9 +162,10 @@ fn any_size_of_latents_fits() {
 
 #[test]
 fn cards() {
-    let [a, b] = MODELS.map(|name| card(&source(name)).unwrap());
+    let [a, b, sd2] = MODELS.map(|name| card(&source(name)).unwrap());
     assert_eq!((a.size, a.multiple_of, a.scheduler), ((32, 32), 2, Scheduler::Pndm));
     assert_eq!((b.size, b.multiple_of, b.scheduler), ((32, 32), 4, Scheduler::Pndm));
+    assert_eq!((sd2.size, sd2.multiple_of, sd2.scheduler), ((32, 32), 2, Scheduler::Ddim));
     assert_ne!(a.fingerprint, b.fingerprint);
     assert_eq!(load("tiny-a", DType::F32).card, a);
 }

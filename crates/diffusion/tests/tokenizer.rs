@@ -18,12 +18,17 @@ fn ids_are_those_of_transformers() {
         serde_json::from_slice(&std::fs::read(fixture("cases.json")).unwrap()).unwrap();
     let texts = cases["texts"].as_array().unwrap();
     assert!(!texts.is_empty());
-    for name in ["tiny-a", "tiny-b"] {
+    for name in ["tiny-a", "tiny-b", "tiny-sd2"] {
         let tokenizer = tokenizer(name);
         let reference =
             candle_core::safetensors::load(fixture(&format!("{name}.safetensors")), &Device::Cpu).unwrap();
         for (k, text) in texts.iter().enumerate() {
-            let expected: Vec<i64> = Tensor::to_vec1(&reference[&format!("text.{k}.input_ids")]).unwrap();
+            // Of the later models only some texts are kept.
+            let Some(expected) = reference.get(&format!("text.{k}.input_ids")) else {
+                assert!(name == "tiny-sd2" && ![1, 2, 3].contains(&k));
+                continue;
+            };
+            let expected: Vec<i64> = Tensor::to_vec1(expected).unwrap();
             let found = tokenizer.encode(text.as_str().unwrap()).unwrap();
             let found: Vec<i64> = found.ids.into_iter().map(i64::from).collect();
             assert_eq!(found, expected, "{name}: {text}");
@@ -33,7 +38,7 @@ fn ids_are_those_of_transformers() {
 
 #[test]
 fn a_prompt_that_fits_is_padded() {
-    for (name, pad) in [("tiny-a", "<|endoftext|>"), ("tiny-b", "!")] {
+    for (name, pad) in [("tiny-a", "<|endoftext|>"), ("tiny-b", "!"), ("tiny-sd2", "!")] {
         let tokenizer = tokenizer(name);
         let empty = tokenizer.encode("").unwrap();
         assert_eq!((empty.ids.len(), &empty.cut), (77, &None));
