@@ -15,6 +15,7 @@ mod model;
 mod noise;
 mod ops;
 mod pixels;
+pub mod prompt;
 mod render_error;
 mod resnet;
 mod schedulers;

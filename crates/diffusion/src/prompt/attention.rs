@@ -1,0 +1,169 @@
+//! Weights of words: `(more)`, `(exactly:1.3)`, `[less]`, `\(literally\)`, and `BREAK`.
+//!
+//! The rules are those of A1111's attention syntax; its own examples are among the tests. Nothing here fails: a bracket
+//! without its other half counts to the end, or is text. Not here: tokens, and what a weight does to an embedding.
+
+use super::composition::{is_word, plain_number};
+
+/// A piece of a prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Piece {
+    /// Text whose words have one weight, 1 where nothing was said. May be empty.
+    Text {
+        /// The text, without the signs that gave it its weight.
+        text: String,
+        /// The product of all brackets around it.
+        weight: f64,
+    },
+    /// `BREAK`: what follows begins a chunk of its own.
+    Break,
+}
+
+/// What a round bracket multiplies a weight with, and a square one divides it by.
+const BRACKET: f64 = 1.1;
+
+/// The word that ends a chunk. It has a weight like any other until all brackets are closed; only with this one, which
+/// no word starts with, it is a break. So within brackets it is a word, in A1111 and here.
+const BREAK: (&str, f64) = ("BREAK", -1.0);
+
+/// The pieces of a prompt: at least one, neighbours of the same weight joined.
+pub fn pieces(prompt: &str) -> Vec<Piece> {
+    let mut reader = Reader::default();
+    reader.read(prompt);
+    let mut joined: Vec<(String, f64)> = Vec::new();
+    for (text, weight) in reader.pieces {
+        match joined.last_mut() {
+            Some((before, same)) if *same == weight => before.push_str(&text),
+            _ => joined.push((text, weight)),
+        }
+    }
+    if joined.is_empty() {
+        joined.push((String::new(), 1.0));
+    }
+    let piece = |(text, weight)| match (text == BREAK.0, weight == BREAK.1) {
+        (true, true) => Piece::Break,
+        _ => Piece::Text { text, weight },
+    };
+    joined.into_iter().map(piece).collect()
+}
+
+/// What a person may not have meant: a sentence for each bracket without its other half and each `BREAK` in brackets.
+pub fn oddities(prompt: &str) -> Vec<String> {
+    let mut reader = Reader::default();
+    reader.read(prompt);
+    let mut oddities: Vec<String> = Vec::new();
+    let mut say = |count: usize, one: &str, several: &str| match count {
+        0 => {}
+        1 => oddities.push(one.to_owned()),
+        _ => oddities.push(several.replace("{}", &count.to_string())),
+    };
+    let open = reader.round.len() + reader.square.len();
+    say(
+        open,
+        "a bracket is never closed: it counts to the end",
+        "{} brackets are never closed: they count to the end",
+    );
+    say(reader.strays, "a bracket closes nothing: it is text", "{} brackets close nothing: they are text");
+    let words = reader.pieces.iter().filter(|(text, weight)| text == BREAK.0 && *weight != BREAK.1).count();
+    say(
+        words,
+        "a `BREAK` is inside brackets: it is a word there",
+        "{} `BREAK`s are inside brackets: they are words there",
+    );
+    oddities
+}
+
+#[derive(Default)]
+struct Reader {
+    pieces: Vec<(String, f64)>,
+    /// The number of pieces before each bracket that is still open.
+    round: Vec<usize>,
+    square: Vec<usize>,
+    /// Closing brackets that close nothing.
+    strays: usize,
+}
+
+impl Reader {
+    fn read(&mut self, prompt: &str) {
+        let mut rest = prompt;
+        while let Some(sign) = rest.chars().next() {
+            let mut taken = 1;
+            match sign {
+                '\\' => {
+                    let escaped = rest[1..].chars().next().filter(|c| "()[]\\".contains(*c));
+                    taken += escaped.map_or(0, char::len_utf8);
+                    self.push(&rest[1..taken]);
+                }
+                '(' => self.round.push(self.pieces.len()),
+                '[' => self.square.push(self.pieces.len()),
+                ':' => match weight(rest) {
+                    None => self.push(":"),
+                    Some((weight, length)) => {
+                        taken = length;
+                        match self.round.pop() {
+                            Some(open) => self.weigh(open, weight),
+                            None => {
+                                self.strays += 1;
+                                self.push(&rest[..length]);
+                            }
+                        }
+                    }
+                },
+                ')' => match self.round.pop() {
+                    Some(open) => self.weigh(open, BRACKET),
+                    None => self.stray(")"),
+                },
+                ']' => match self.square.pop() {
+                    Some(open) => self.weigh(open, 1.0 / BRACKET),
+                    None => self.stray("]"),
+                },
+                _ => {
+                    taken = rest.find(['\\', '(', ')', '[', ']', ':']).unwrap_or(rest.len());
+                    self.words(&rest[..taken]);
+                }
+            }
+            rest = &rest[taken..];
+        }
+        for &open in &self.round.clone() {
+            self.weigh(open, BRACKET);
+        }
+        for &open in &self.square.clone() {
+            self.weigh(open, 1.0 / BRACKET);
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        self.pieces.push((text.to_owned(), 1.0));
+    }
+
+    fn stray(&mut self, bracket: &str) {
+        self.strays += 1;
+        self.push(bracket);
+    }
+
+    fn weigh(&mut self, open: usize, weight: f64) {
+        for (_, of_piece) in &mut self.pieces[open..] {
+            *of_piece *= weight;
+        }
+    }
+
+    /// Text without signs; each `BREAK` in it swallows the spaces around it.
+    fn words(&mut self, text: &str) {
+        let mut begin = 0;
+        for (at, word) in text.match_indices(BREAK.0) {
+            if is_word(text, at, word.len()) {
+                self.push(text[begin..at].trim_end());
+                self.pieces.push((BREAK.0.to_owned(), BREAK.1));
+                let after = &text[at + word.len()..];
+                begin = text.len() - after.trim_start().len();
+            }
+        }
+        self.push(&text[begin..]);
+    }
+}
+
+/// The weight that this colon begins, and how long it is with its bracket.
+fn weight(text: &str) -> Option<(f64, usize)> {
+    let end = text.find(')')?;
+    Some((plain_number(text[1..end].trim())?, end + 1))
+}
