@@ -18,6 +18,7 @@ mod setting;
 mod settings;
 mod template;
 mod value;
+mod weights;
 
 pub use axis::{Axis, AxisValue};
 pub use backend::{Backend, BackendError};
@@ -25,10 +26,13 @@ pub use cell::{Cell, CellId, NUMERICS};
 pub use digest::{Digest, DigestError};
 pub use event::Event;
 pub use image::Image;
-pub use model::{ModelCard, Picture};
+pub use model::{FoundFile, ModelCard};
 pub use plan::{Kept, Plan, SheetSpec};
 pub use record::{Outcome, Record};
-pub use setting::{Kind, SETTINGS, Setting, SettingError};
-pub use settings::{Dtype, Fit, InitImage, Scheduler, Settings};
+pub use setting::{Kind, SETTINGS, Setting, SettingError, with_defaults};
+pub use settings::{
+    Dialect, Dtype, Embedding, Fit, Lora, NamedFile, Noise, Scheduler, Settings, Sigmas, Spacing, Variation,
+};
 pub use template::{Template, TemplateError};
 pub use value::Value;
+pub use weights::{Named, WeightsKind, take_loras, weights_list};

@@ -1,6 +1,6 @@
-//! What a plan must know of the world: the models and pictures that the settings name.
+//! What a plan must know of the world: the models, pictures and weight files that the settings name.
 
-use crate::{Digest, Scheduler};
+use crate::{Digest, Scheduler, Sigmas, Spacing};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -14,30 +14,18 @@ pub struct ModelCard {
     /// Width and height must be multiples of this many pixels.
     pub multiple_of: u32,
     /// The scheduler its own configuration names.
-    #[serde(with = "scheduler_word")]
     pub scheduler: Scheduler,
+    /// The spacing of timesteps that its configuration names; the scheduler's own where it names none.
+    pub spacing: Option<Spacing>,
+    /// The spacing of noise levels that its configuration names.
+    pub sigmas: Option<Sigmas>,
 }
 
-/// A picture that some setting names.
+/// A file that some setting names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Picture {
+pub struct FoundFile {
     /// Where to read it.
     pub file: PathBuf,
     /// BLAKE3 of its bytes.
     pub digest: Digest,
-}
-
-mod scheduler_word {
-    use crate::Scheduler;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(scheduler: &Scheduler, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(scheduler.word())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Scheduler, D::Error> {
-        let word = String::deserialize(from)?;
-        Scheduler::from_word(&word)
-            .ok_or_else(|| D::Error::custom(format!("no scheduler is called `{word}`")))
-    }
 }

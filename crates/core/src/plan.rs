@@ -5,7 +5,7 @@
 //! value in it, is the planner's work.
 
 use crate::resolve::{Resolved, resolve};
-use crate::{Axis, Cell, CellId, ModelCard, Picture, SettingError, Value};
+use crate::{Axis, Cell, CellId, FoundFile, ModelCard, SettingError, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,7 +29,9 @@ pub struct Plan {
     /// Every model that a cell may name.
     pub models: BTreeMap<String, ModelCard>,
     /// Every picture that a cell may name, by its path as written.
-    pub pictures: BTreeMap<String, Picture>,
+    pub pictures: BTreeMap<String, FoundFile>,
+    /// Every weight file that a cell may name, by [`WeightsKind::key`].
+    pub weights: BTreeMap<String, FoundFile>,
     /// How to lay out the sheets.
     pub sheet: SheetSpec,
 }

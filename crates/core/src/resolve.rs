@@ -1,7 +1,10 @@
 //! From coordinates to settings: how one cell of a plan gets its values.
 
-use crate::settings::{Dtype, Fit, InitImage, Scheduler, Settings};
-use crate::{Digest, Plan, SETTINGS, Setting, SettingError, Template, Value};
+use crate::settings::{
+    Dialect, Dtype, Embedding, Fit, Lora, NamedFile, Noise, Scheduler, Settings, Sigmas, Spacing, Variation,
+};
+use crate::weights::{Named, WeightsKind, take_loras, weights_list};
+use crate::{Digest, FoundFile, Plan, SETTINGS, Setting, SettingError, Template, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -38,26 +41,54 @@ pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resol
         value: model.to_string(),
         allowed: "a model that the plan has looked up".to_owned(),
     })?;
-    let init_image = init_image(plan, &read)?;
+    let init_image = read.picture(plan, "init_image")?;
     let img2img = init_image.is_some();
+    let scheduler = read.word_or("scheduler", Scheduler::from_word, card.scheduler)?;
+    let sigmas = read.word_or("sigmas", Sigmas::from_word, card.sigmas.unwrap_or(Sigmas::Normal))?;
+    let spacing = match scheduler.own_spacing() {
+        Some(own) => Some(read.word_or("spacing", Spacing::from_word, card.spacing.unwrap_or(own))?),
+        None => None,
+    };
+    let mut lora = read.loras(plan)?;
+    let mut prompt = read.text("prompt")?;
+    if prompt.contains("<lora:") {
+        let (rest, named) = take_loras(&prompt);
+        for (name, weight) in named {
+            lora.push(Lora { file: weights_file(plan, "prompt", WeightsKind::Lora, name)?, weight });
+        }
+        prompt = rest.into();
+    }
     let settings = Settings {
-        prompt: read.text("prompt")?,
+        vae: match read.optional_text("vae")? {
+            Some(path) => Some(weights_file(plan, "vae", WeightsKind::Vae, &path)?),
+            None => None,
+        },
+        lora,
+        embeddings: read.embeddings(plan)?,
+        prompt,
         negative_prompt: read.text("negative_prompt")?,
+        dialect: read.word("dialect", Dialect::from_word)?,
         fit: if img2img { Some(read.word("fit", Fit::from_word)?) } else { None },
         strength: if img2img { Some(read.number("strength")?) } else { None },
+        mask: if img2img { read.picture(plan, "mask")? } else { None },
         init_image,
         seed: read.integer("seed")?,
+        noise: read.word("noise", Noise::from_word)?,
+        variation: match read.number("variation_strength")? {
+            0.0 => None,
+            strength => Some(Variation { seed: read.integer("variation_seed")?, strength }),
+        },
         steps: read.small("steps")?,
         guidance_scale: read.number("guidance_scale")?,
-        scheduler: if read.has("scheduler") {
-            read.word("scheduler", Scheduler::from_word)?
-        } else {
-            card.scheduler
-        },
+        scheduler,
+        eta: if scheduler == Scheduler::Ddim { Some(read.number("eta")?) } else { None },
+        sigmas: scheduler.has_sigmas().then_some(sigmas),
+        spacing,
         width: if read.has("width") { read.small("width")? } else { card.size.0 },
         height: if read.has("height") { read.small("height")? } else { card.size.1 },
         clip_skip: read.small("clip_skip")?,
         dtype: read.word("dtype", Dtype::from_word)?,
+        safety_checker: read.flag("safety_checker")?,
         model,
     };
     Ok(Resolved { settings, vars, model: card.fingerprint })
@@ -71,20 +102,27 @@ fn text_of(value: &Value) -> Cow<'_, str> {
     }
 }
 
-fn init_image(plan: &Plan, read: &Read) -> Result<Option<InitImage>, SettingError> {
-    if !read.has("init_image") {
-        return Ok(None);
-    }
-    let path = read.text("init_image")?;
-    if path.is_empty() {
-        return Ok(None);
-    }
-    let picture = plan.pictures.get(&*path).ok_or_else(|| SettingError {
-        setting: "init_image".to_owned(),
-        value: path.to_string(),
-        allowed: "a picture that the plan has looked up".to_owned(),
+fn weights_file(
+    plan: &Plan,
+    setting: &str,
+    kind: WeightsKind,
+    name: &str,
+) -> Result<NamedFile, SettingError> {
+    named(plan.weights.get(&kind.key(name)), setting, name, "a weight file that the plan has looked up")
+}
+
+fn named(
+    found: Option<&FoundFile>,
+    setting: &str,
+    path: &str,
+    allowed: &str,
+) -> Result<NamedFile, SettingError> {
+    let found = found.ok_or_else(|| SettingError {
+        setting: setting.to_owned(),
+        value: path.to_owned(),
+        allowed: allowed.to_owned(),
     })?;
-    Ok(Some(InitImage { path, file: picture.file.as_path().into(), digest: picture.digest }))
+    Ok(NamedFile { path: path.into(), file: found.file.as_path().into(), digest: found.digest })
 }
 
 /// The values chosen for one cell, read by type.
@@ -119,6 +157,72 @@ impl Read<'_> {
         let var = |name: &str| self.vars.iter().find(|(var, _)| *var == name).map(|(_, value)| &**value);
         let template = Template::parse(text).map_err(|_| setting.error(value))?;
         template.fill(var).map(Into::into).map_err(|_| setting.error(value))
+    }
+
+    /// A text that is neither absent nor empty.
+    fn optional_text(&self, name: &str) -> Result<Option<Arc<str>>, SettingError> {
+        match self.has(name) {
+            true => Ok(Some(self.text(name)?).filter(|text| !text.is_empty())),
+            false => Ok(None),
+        }
+    }
+
+    fn picture(&self, plan: &Plan, name: &str) -> Result<Option<NamedFile>, SettingError> {
+        let Some(path) = self.optional_text(name)? else { return Ok(None) };
+        named(plan.pictures.get(&*path), name, &path, "a picture that the plan has looked up").map(Some)
+    }
+
+    fn loras(&self, plan: &Plan) -> Result<Vec<Lora>, SettingError> {
+        self.weights("lora", |Named { word, name, weight }| {
+            if word.is_some() {
+                return Ok(None);
+            }
+            let file = weights_file(plan, "lora", WeightsKind::Lora, name)?;
+            Ok(Some(Lora { file, weight: weight.unwrap_or(1.0) }))
+        })
+    }
+
+    fn embeddings(&self, plan: &Plan) -> Result<Vec<Embedding>, SettingError> {
+        self.weights("embeddings", |Named { word, name, weight }| {
+            if weight.is_some() {
+                return Ok(None);
+            }
+            let file = weights_file(plan, "embeddings", WeightsKind::Embedding, name)?;
+            Ok(Some(Embedding { word: word.map(Into::into), file }))
+        })
+    }
+
+    /// Reads a list of weight files; `found` says no to an entry that does not belong there.
+    fn weights<T>(
+        &self,
+        name: &str,
+        found: impl Fn(Named) -> Result<Option<T>, SettingError>,
+    ) -> Result<Vec<T>, SettingError> {
+        let Some(text) = self.optional_text(name)? else { return Ok(Vec::new()) };
+        let wrong = || SettingError {
+            setting: name.to_owned(),
+            value: text.to_string(),
+            allowed: Setting::named(name).map_or_else(String::new, Setting::allowed),
+        };
+        let list = weights_list(&text).ok_or_else(wrong)?;
+        list.into_iter().map(|entry| found(entry)?.ok_or_else(wrong)).collect()
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, SettingError> {
+        let (setting, value) = self.checked(name)?;
+        match value {
+            Value::Flag(flag) => Ok(*flag),
+            _ => Err(setting.error(value)),
+        }
+    }
+
+    fn word_or<T>(
+        &self,
+        name: &str,
+        from_word: fn(&str) -> Option<T>,
+        otherwise: T,
+    ) -> Result<T, SettingError> {
+        if self.has(name) { self.word(name, from_word) } else { Ok(otherwise) }
     }
 
     fn number(&self, name: &str) -> Result<f64, SettingError> {

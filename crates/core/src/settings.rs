@@ -10,24 +10,44 @@ use std::sync::Arc;
 pub struct Settings {
     /// Model name as written in the file; the plan knows its fingerprint.
     pub model: Arc<str>,
-    /// Prompt with its placeholders filled.
+    /// A VAE in place of the model's own.
+    pub vae: Option<NamedFile>,
+    /// LoRAs in the order they were named: those of `lora`, then those of the prompt.
+    pub lora: Vec<Lora>,
+    /// Textual inversions.
+    pub embeddings: Vec<Embedding>,
+    /// Prompt with its placeholders filled and its `<lora:…>` taken out.
     pub prompt: Arc<str>,
     /// Negative prompt, empty for none.
     pub negative_prompt: Arc<str>,
+    /// How the two prompts are read.
+    pub dialect: Dialect,
     /// Reference picture to start from.
-    pub init_image: Option<InitImage>,
+    pub init_image: Option<NamedFile>,
+    /// Where `init_image` may change; `None` for everywhere.
+    pub mask: Option<NamedFile>,
     /// How `init_image` meets the target's aspect.
     pub fit: Option<Fit>,
     /// How far to leave `init_image`, 0 to 1.
     pub strength: Option<f64>,
-    /// Seed of torch's CPU generator, 0 to 2^63 - 1.
+    /// Seed of the generator, 0 to 2^63 - 1.
     pub seed: i64,
+    /// Whose generator it is.
+    pub noise: Noise,
+    /// A second seed, where it has any part in the noise.
+    pub variation: Option<Variation>,
     /// Denoising steps of the whole schedule, 1 to 1000.
     pub steps: u32,
     /// Classifier-free guidance; off at 1 and below.
     pub guidance_scale: f64,
     /// The rule of each step.
     pub scheduler: Scheduler,
+    /// How much fresh noise DDIM adds at each step, 0 to 1; `None` for other schedulers.
+    pub eta: Option<f64>,
+    /// How noise levels are spaced; `None` where [`Scheduler::has_sigmas`] says no.
+    pub sigmas: Option<Sigmas>,
+    /// How timesteps are chosen; `None` where [`Scheduler::own_spacing`] is.
+    pub spacing: Option<Spacing>,
     /// Width in pixels, a multiple of the model's latent cell.
     pub width: u32,
     /// Height in pixels, a multiple of the model's latent cell.
@@ -36,17 +56,46 @@ pub struct Settings {
     pub clip_skip: u32,
     /// Precision of weights and activations; never `auto` here.
     pub dtype: Dtype,
+    /// Whether the model's safety checker looks at the picture.
+    pub safety_checker: bool,
 }
 
-/// A reference picture: where it was found and what was in it.
+/// A file that a setting names: as written, where it was found, and what was in it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct InitImage {
-    /// The path as written in the experiment file; what the log and the sheet show.
+pub struct NamedFile {
+    /// The path or name as written in the experiment file; what the log and the sheet show.
     pub path: Arc<str>,
     /// Where to read it.
     pub file: Arc<std::path::Path>,
     /// BLAKE3 of the file's bytes: the part of it that names a cell.
     pub digest: Digest,
+}
+
+/// A LoRA and how strongly it acts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lora {
+    /// Its weights.
+    pub file: NamedFile,
+    /// What its change is multiplied by: 1 as trained, 0 for nothing, negative for the opposite.
+    pub weight: f64,
+}
+
+/// A textual inversion: a word with embeddings of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    /// The word, where the experiment names it; otherwise the file does.
+    pub word: Option<Arc<str>>,
+    /// Its vectors.
+    pub file: NamedFile,
+}
+
+/// A second seed and its part in the noise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Variation {
+    /// The seed, 0 to 2^63 - 1.
+    pub seed: i64,
+    /// Its part, above 0 and up to 1.
+    pub strength: f64,
 }
 
 /// Gives an enum of plain words its `Display`, `FromStr` and list.
@@ -76,6 +125,22 @@ macro_rules! words {
                 f.write_str(self.word())
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(self.word())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<$name, D::Error> {
+                let word = String::deserialize(from)?;
+                $name::from_word(&word).ok_or_else(|| {
+                    let allowed: Vec<&str> = $name::ALL.iter().map(|value| value.word()).collect();
+                    serde::de::Error::custom(format!("`{word}` is none of {}", allowed.join(", ")))
+                })
+            }
+        }
     };
 }
 
@@ -94,16 +159,92 @@ words! {
 }
 
 words! {
+    /// How a prompt is read.
+    Dialect {
+        /// As it is, cut at the text encoder's length: diffusers' way.
+        Plain = "plain",
+        /// With weights, BREAK, AND, switches and any length: the A1111 web UI's way.
+        A1111 = "a1111",
+    }
+}
+
+words! {
+    /// Whose random numbers a seed stands for.
+    Noise {
+        /// torch's generator on the CPU, in f32.
+        TorchCpu = "torch-cpu",
+        /// torch's generator on the CPU as half-precision pipelines draw from it.
+        TorchCpuF16 = "torch-cpu-f16",
+        /// torch's generator on CUDA (Philox), which is also that of A1111's pictures made on a GPU.
+        TorchCuda = "torch-cuda",
+    }
+}
+
+words! {
+    /// How noise levels are spaced between the first and the last step.
+    Sigmas {
+        /// As the timesteps have them.
+        Normal = "normal",
+        /// After Karras et al., arXiv 2206.00364, equation 5.
+        Karras = "karras",
+        /// Evenly in the logarithm.
+        Exponential = "exponential",
+    }
+}
+
+words! {
+    /// How timesteps are chosen from the training's (table 2 of arXiv 2305.08891).
+    Spacing {
+        /// Multiples of T // N, from the start.
+        Leading = "leading",
+        /// Multiples of T / N, from the end.
+        Trailing = "trailing",
+        /// Evenly between both ends.
+        Linspace = "linspace",
+    }
+}
+
+words! {
     /// The rule that turns predicted noise into the next latents; diffusers' classes of the same names.
     Scheduler {
         /// PNDMScheduler with skipped Runge-Kutta steps (PLMS), the default of Stable Diffusion v1-4.
         Pndm = "pndm",
-        /// DDIMScheduler with eta 0.
+        /// DDIMScheduler.
         Ddim = "ddim",
+        /// DDPMScheduler.
+        Ddpm = "ddpm",
         /// EulerDiscreteScheduler.
         Euler = "euler",
         /// EulerAncestralDiscreteScheduler.
         EulerA = "euler_a",
+        /// HeunDiscreteScheduler.
+        Heun = "heun",
+        /// DPMSolverMultistepScheduler: DPM-Solver++ of second order.
+        Dpmpp2m = "dpmpp_2m",
+        /// UniPCMultistepScheduler.
+        Unipc = "unipc",
+        /// LCMScheduler, for models distilled to few steps.
+        Lcm = "lcm",
+    }
+}
+
+impl Scheduler {
+    /// How its class in diffusers chooses timesteps unless told otherwise; `None` for LCM, which has a way of its own.
+    pub fn own_spacing(self) -> Option<Spacing> {
+        match self {
+            Scheduler::Pndm | Scheduler::Ddim | Scheduler::Ddpm => Some(Spacing::Leading),
+            Scheduler::Euler
+            | Scheduler::EulerA
+            | Scheduler::Heun
+            | Scheduler::Dpmpp2m
+            | Scheduler::Unipc => Some(Spacing::Linspace),
+            Scheduler::Lcm => None,
+        }
+    }
+
+    /// Whether [`Sigmas`] mean anything to it.
+    pub fn has_sigmas(self) -> bool {
+        matches!(self, Scheduler::Euler | Scheduler::Heun | Scheduler::Dpmpp2m | Scheduler::Unipc)
     }
 }
 
@@ -122,24 +263,36 @@ words! {
 impl Settings {
     /// The value of a setting by name; `None` when it does not apply to this picture.
     ///
-    /// `init_image` is the path as written.
+    /// Files are shown as written.
     pub fn get(&self, name: &str) -> Option<Value> {
         let text = |text: &str| Some(Value::Text(text.to_owned()));
         match name {
             "model" => text(&self.model),
+            "vae" => self.vae.as_ref().and_then(|file| text(&file.path)),
+            "lora" => (!self.lora.is_empty()).then(|| Value::Text(shown(&self.lora))),
+            "embeddings" => (!self.embeddings.is_empty()).then(|| Value::Text(shown(&self.embeddings))),
             "prompt" => text(&self.prompt),
             "negative_prompt" => text(&self.negative_prompt),
+            "dialect" => text(self.dialect.word()),
+            "mask" => self.mask.as_ref().and_then(|file| text(&file.path)),
             "init_image" => self.init_image.as_ref().and_then(|picture| text(&picture.path)),
             "fit" => self.fit.and_then(|fit| text(fit.word())),
             "strength" => self.strength.map(Value::Number),
             "seed" => Some(Value::Integer(self.seed)),
+            "noise" => text(self.noise.word()),
+            "variation_seed" => self.variation.map(|variation| Value::Integer(variation.seed)),
+            "variation_strength" => self.variation.map(|variation| Value::Number(variation.strength)),
             "steps" => Some(Value::Integer(self.steps.into())),
             "guidance_scale" => Some(Value::Number(self.guidance_scale)),
             "scheduler" => text(self.scheduler.word()),
+            "eta" => self.eta.map(Value::Number),
+            "sigmas" => self.sigmas.and_then(|sigmas| text(sigmas.word())),
+            "spacing" => self.spacing.and_then(|spacing| text(spacing.word())),
             "width" => Some(Value::Integer(self.width.into())),
             "height" => Some(Value::Integer(self.height.into())),
             "clip_skip" => Some(Value::Integer(self.clip_skip.into())),
             "dtype" => text(self.dtype.word()),
+            "safety_checker" => Some(Value::Flag(self.safety_checker)),
             _ => None,
         }
     }
@@ -151,8 +304,9 @@ impl Settings {
 
     /// The text whose digest names a cell: everything that can change the pixels, and nothing else.
     ///
-    /// One line per setting, sorted by name, each value preceded by its length in bytes so that no text can imitate
-    /// another line. Files stand by their content and the model by its fingerprint; a path never appears.
+    /// One line per setting in a fixed order, each value preceded by its length in bytes so that no text can imitate
+    /// another line. Files stand by their content and the model by its fingerprint; a path never appears. What does not
+    /// apply has no line.
     pub fn canonical(&self, model: &Digest, numerics: u32) -> String {
         use std::fmt::Write;
         let mut form = String::with_capacity(1024);
@@ -172,24 +326,82 @@ impl Settings {
             text(name, &shown);
         };
         line(&mut text, "clip_skip", &self.clip_skip);
+        text("dialect", self.dialect.word());
         text("dtype", self.dtype.word());
+        for Embedding { word, file } in &self.embeddings {
+            // A word that the file does not name comes from the file's name.
+            text("embedding", word.as_deref().unwrap_or_else(|| stem(&file.path)));
+            line(&mut text, "embedding_file", &file.digest);
+        }
+        if let Some(eta) = self.eta {
+            line(&mut text, "eta", &eta);
+        }
         if let (Some(picture), Some(fit), Some(strength)) = (&self.init_image, self.fit, self.strength) {
             text("fit", fit.word());
             line(&mut text, "init_image", &picture.digest);
             line(&mut text, "strength", &strength);
+            if let Some(mask) = &self.mask {
+                line(&mut text, "mask", &mask.digest);
+            }
         }
         line(&mut text, "guidance_scale", &self.guidance_scale);
         line(&mut text, "height", &self.height);
+        for Lora { file, weight } in &self.lora {
+            line(&mut text, "lora", &file.digest);
+            line(&mut text, "lora_weight", weight);
+        }
         line(&mut text, "model", model);
         text("negative_prompt", &self.negative_prompt);
+        text("noise", self.noise.word());
         line(&mut text, "numerics", &numerics);
         text("prompt", &self.prompt);
+        if self.safety_checker {
+            text("safety_checker", "true");
+        }
         text("scheduler", self.scheduler.word());
         line(&mut text, "seed", &self.seed);
+        if let Some(sigmas) = self.sigmas {
+            text("sigmas", sigmas.word());
+        }
+        if let Some(spacing) = self.spacing {
+            text("spacing", spacing.word());
+        }
         line(&mut text, "steps", &self.steps);
+        if let Some(vae) = &self.vae {
+            line(&mut text, "vae", &vae.digest);
+        }
+        if let Some(Variation { seed, strength }) = self.variation {
+            line(&mut text, "variation_seed", &seed);
+            line(&mut text, "variation_strength", &strength);
+        }
         line(&mut text, "width", &self.width);
         form
     }
+}
+
+impl std::fmt::Display for Lora {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file.path, self.weight)
+    }
+}
+
+impl std::fmt::Display for Embedding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.word {
+            Some(word) => write!(f, "{word}={}", self.file.path),
+            None => f.write_str(&self.file.path),
+        }
+    }
+}
+
+/// A list as it would be written in the experiment file.
+fn shown(list: &[impl ToString]) -> String {
+    list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+}
+
+/// A file's name without its folder and ending.
+fn stem(path: &str) -> &str {
+    std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
 }
 
 impl Setting {
@@ -206,35 +418,47 @@ mod tests {
     #[test]
     fn the_canonical_form_is_fixed() {
         // A change here renames every cell ever made: it needs a new NUMERICS and a reason.
-        let digest = Digest::of(b"a picture");
+        let digest = Digest::of(b"a file");
+        let file =
+            |path: &str| NamedFile { path: path.into(), file: std::path::Path::new(path).into(), digest };
         let settings = Settings {
             model: "sketchbook".into(),
+            vae: None,
+            lora: vec![Lora { file: file("style"), weight: 0.5 }],
+            embeddings: vec![Embedding { word: None, file: file("words/hat.pt") }],
             prompt: "é\nseed:1:2".into(),
             negative_prompt: "".into(),
-            init_image: Some(InitImage {
-                path: "me.png".into(),
-                file: std::path::Path::new("me.png").into(),
-                digest,
-            }),
+            dialect: Dialect::Plain,
+            init_image: Some(file("me.png")),
+            mask: None,
             fit: Some(Fit::Crop),
             strength: Some(0.3),
             seed: 7,
+            noise: Noise::TorchCpu,
+            variation: Some(Variation { seed: 8, strength: 0.25 }),
             steps: 20,
             guidance_scale: 7.0,
             scheduler: Scheduler::EulerA,
+            eta: None,
+            sigmas: None,
+            spacing: Some(Spacing::Linspace),
             width: 64,
             height: 128,
             clip_skip: 0,
             dtype: Dtype::F32,
+            safety_checker: false,
         };
         let model = Digest::of(b"a model");
         let expected = format!(
-            "clip_skip:1:0\ndtype:3:f32\nfit:4:crop\ninit_image:64:{digest}\nstrength:3:0.3\nguidance_scale:1:7\n\
-             height:3:128\nmodel:64:{model}\nnegative_prompt:0:\nnumerics:1:1\nprompt:11:é\nseed:1:2\n\
-             scheduler:7:euler_a\nseed:1:7\nsteps:2:20\nwidth:2:64\n"
+            "clip_skip:1:0\ndialect:5:plain\ndtype:3:f32\nembedding:3:hat\nembedding_file:64:{digest}\nfit:4:crop\n\
+             init_image:64:{digest}\nstrength:3:0.3\nguidance_scale:1:7\nheight:3:128\nlora:64:{digest}\n\
+             lora_weight:3:0.5\nmodel:64:{model}\nnegative_prompt:0:\nnoise:9:torch-cpu\nnumerics:1:1\nprompt:11:é\n\
+             seed:1:2\nscheduler:7:euler_a\nseed:1:7\nspacing:8:linspace\nsteps:2:20\nvariation_seed:1:8\n\
+             variation_strength:4:0.25\nwidth:2:64\n"
         );
         assert_eq!(settings.canonical(&model, 1), expected);
-        let text_to_image = Settings { init_image: None, fit: None, strength: None, ..settings };
+        let text_to_image =
+            Settings { init_image: None, fit: None, strength: None, variation: None, ..settings };
         assert!(!text_to_image.canonical(&model, 1).contains("strength"));
     }
 }

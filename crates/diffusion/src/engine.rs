@@ -8,11 +8,12 @@ use crate::cache::Cache;
 use crate::device::{DeviceName, candle_dtype};
 use crate::flight::{Departure, Flight, Posterior};
 use crate::model::{Model, ModelSource};
+use crate::not_yet::not_yet;
 use crate::render_error::RenderError;
 use crate::schedulers::trajectory;
 use crate::{init_image, pixels};
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, InitImage, Settings};
+use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, NamedFile, Settings};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -230,6 +231,7 @@ impl Loaded {
         cut: &mut Vec<String>,
     ) -> Result<Departure, RenderError> {
         let settings = &cell.settings;
+        not_yet(settings, &self.model.card)?;
         let factor = self.model.vae.factor() as u32;
         for (name, edge) in [("width", settings.width), ("height", settings.height)] {
             if edge % factor != 0 {
@@ -278,7 +280,7 @@ impl Loaded {
 
     fn encode(
         &mut self,
-        picture: &InitImage,
+        picture: &NamedFile,
         settings: &Settings,
         device: &Device,
     ) -> Result<Posterior, RenderError> {

@@ -13,6 +13,7 @@ pub mod init_image;
 mod layers;
 mod model;
 mod noise;
+mod not_yet;
 mod ops;
 mod pixels;
 pub mod prompt;

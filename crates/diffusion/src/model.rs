@@ -4,13 +4,13 @@
 
 use crate::config::ConfigFile;
 use crate::layers::{Layers, Record};
-use crate::schedulers::SchedulerConfig;
+use crate::schedulers::{SchedulerConfig, TimestepSpacing};
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
 use crate::weights::WeightFile;
 use crate::{ModelError, TextEncoder, Unet, Vae, unet, vae};
 use candle_core::{DType, Device};
-use maquette_core::{Digest, ModelCard, Scheduler};
+use maquette_core::{Digest, ModelCard, Scheduler, Spacing};
 
 /// A loaded model.
 pub struct Model {
@@ -50,8 +50,16 @@ pub fn card(source: &ModelSource) -> Result<ModelCard, ModelError> {
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
     let factor = vae::factor(vae.widths("block_out_channels")?.len());
     let size = unet::sample_size(&unet)? * factor;
+    let (scheduler_config, scheduler) = scheduler(source)?;
+    let spacing = scheduler_config.timestep_spacing.map(|spacing| match spacing {
+        TimestepSpacing::Leading => Spacing::Leading,
+        TimestepSpacing::Trailing => Spacing::Trailing,
+        TimestepSpacing::Linspace => Spacing::Linspace,
+    });
     Ok(ModelCard {
-        scheduler: scheduler(source)?.1,
+        scheduler,
+        spacing,
+        sigmas: None,
         size: (size as u32, size as u32),
         multiple_of: factor as u32,
         fingerprint: fingerprint(source)?,

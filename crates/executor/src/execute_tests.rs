@@ -3,6 +3,7 @@
 use crate::{ExecuteError, FakeBackend, Progress, Stop, Summary, execute};
 use maquette_core::{
     Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Kept, Plan, SheetSpec, Value,
+    with_defaults,
 };
 use maquette_store::{RunWriter, Runs, Status, Work};
 use proptest::prelude::*;
@@ -18,21 +19,18 @@ fn plan(artists: &[&str], seeds: usize) -> Plan {
     };
     let artist = artists.iter().map(|artist| value("artist", (*artist).into())).collect();
     let seed = (0..seeds).map(|seed| value("seed", (seed as i64).into())).collect();
-    let base: [(&str, Value); 9] = [
+    let given: [(&str, Value); 6] = [
         ("model", "a".into()),
         ("prompt", "by {artist}".into()),
-        ("negative_prompt", "".into()),
         ("steps", 2.into()),
-        ("guidance_scale", 7.5.into()),
         ("width", 16.into()),
         ("height", 16.into()),
-        ("clip_skip", 0.into()),
         ("dtype", "f32".into()),
     ];
     Plan {
         name: "test".to_owned(),
         title: String::new(),
-        base: base.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        base: with_defaults(&given),
         vars: vec![],
         axes: vec![
             Axis { name: "artist".to_owned(), values: artist },
@@ -42,6 +40,7 @@ fn plan(artists: &[&str], seeds: usize) -> Plan {
         drawn: BTreeMap::new(),
         models: ["a", "b"].map(|model| (model.to_owned(), FakeBackend::card(model))).into(),
         pictures: BTreeMap::new(),
+        weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
     }
 }

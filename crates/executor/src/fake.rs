@@ -37,7 +37,14 @@ impl FakeBackend {
     /// keeps pretended pictures apart from rendered ones.
     pub fn card(model: &str) -> ModelCard {
         let fingerprint = Digest::of(format!("fake: {model}").as_bytes());
-        ModelCard { fingerprint, size: (64, 64), multiple_of: 8, scheduler: Scheduler::Ddim }
+        ModelCard {
+            fingerprint,
+            size: (64, 64),
+            multiple_of: 8,
+            scheduler: Scheduler::Ddim,
+            spacing: None,
+            sigmas: None,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 #![allow(clippy::print_stdout)]
 
-use maquette_core::{Digest, Dtype, ModelCard, Picture, Scheduler};
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{Overrides, Request, World, WorldError, plan, work};
 use std::path::Path;
 use std::time::Instant;
@@ -14,11 +14,22 @@ struct Fake;
 impl World for Fake {
     fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
         let fingerprint = Digest::of(name.as_bytes());
-        Ok(ModelCard { fingerprint, size: (64, 64), multiple_of: 8, scheduler: Scheduler::Ddim })
+        Ok(ModelCard {
+            fingerprint,
+            size: (64, 64),
+            multiple_of: 8,
+            scheduler: Scheduler::Ddim,
+            spacing: None,
+            sigmas: None,
+        })
     }
 
-    fn picture(&self, file: &Path) -> Result<Picture, WorldError> {
-        Ok(Picture { file: file.to_owned(), digest: Digest::of(b"a picture") })
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+        Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) })
+    }
+
+    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+        Ok(FoundFile { file: file.to_owned(), digest: Digest::of(b"a picture") })
     }
 }
 

@@ -58,7 +58,8 @@ pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<P
 
 /// A plain value, or `{ label, value }`.
 fn element(name: &str, node: &Node) -> Result<Point, Problem> {
-    let Some(entries) = node.table() else {
+    let file = |entries: &&[Entry]| !entries.iter().any(|entry| entry.key == "file");
+    let Some(entries) = node.table().filter(file) else {
         return Ok(Point { label: None, value: values::read(name, node)?, at: node.at.clone() });
     };
     if let Some(entry) = entries.iter().find(|entry| entry.key != "label" && entry.key != "value") {

@@ -1,4 +1,4 @@
-//! What no single value shows: models and pictures that must exist, sizes that a model can make, strengths that leave
+//! What no single value shows: models and files that must exist, sizes that a model can make, strengths that leave
 //! something to do. Each is checked for the combinations that cells really have.
 
 use crate::grid::Grid;
@@ -7,7 +7,7 @@ use crate::problem::{Problem, Problems};
 use crate::projection::{Part, project};
 use crate::steps::unet_calls;
 use crate::{World, WorldError};
-use maquette_core::{Kept, ModelCard, Picture, Scheduler, Template, Value};
+use maquette_core::{FoundFile, Kept, ModelCard, Scheduler, Template, Value, WeightsKind, take_loras};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -54,28 +54,76 @@ impl Cells<'_> {
         folder: &Path,
         world: &dyn World,
         problems: &mut Problems,
-    ) -> BTreeMap<String, Picture> {
+    ) -> BTreeMap<String, FoundFile> {
         let mut pictures = BTreeMap::new();
-        for at in self.parts(&self.picture_names()) {
-            let Some(given) = self.grid.value("init_image", &at) else { continue };
-            let Some(path) = self.filled(given.value.as_text(), &at) else { continue };
-            if path.is_empty() || pictures.contains_key(&path) {
-                continue;
-            }
-            match world.picture(&folder.join(&path)) {
-                Ok(picture) => _ = pictures.insert(path, picture),
-                Err(error) => problems.add(unknown(error, given.at.as_ref())),
-            }
+        for setting in ["init_image", "mask"] {
+            self.texts(setting, |path, at| {
+                if path.is_empty() || pictures.contains_key(&path) {
+                    return;
+                }
+                match world.picture(&folder.join(&path)) {
+                    Ok(picture) => _ = pictures.insert(path, picture),
+                    Err(error) => problems.add(unknown(error, at)),
+                }
+            });
         }
         pictures
     }
 
-    /// The names that decide which picture a cell starts from.
-    fn picture_names(&self) -> Vec<&str> {
-        let texts = self.grid.values("init_image").into_iter().filter_map(|given| given.value.as_text());
+    /// Asks the world about every weight file that a cell names, in a setting or in its prompt.
+    pub fn weights(&self, world: &dyn World, problems: &mut Problems) -> BTreeMap<String, FoundFile> {
+        let mut weights = BTreeMap::new();
+        let mut look_up = |kind: WeightsKind, name: &str, at: Option<&At>| {
+            let key = kind.key(name);
+            if weights.contains_key(&key) {
+                return;
+            }
+            match world.weights(kind, name) {
+                Ok(file) => _ = weights.insert(key, file),
+                Err(error) => problems.add(unknown(error, at)),
+            }
+        };
+        self.texts("vae", |name, at| {
+            if !name.is_empty() {
+                look_up(WeightsKind::Vae, &name, at);
+            }
+        });
+        for (setting, kind) in [("lora", WeightsKind::Lora), ("embeddings", WeightsKind::Embedding)] {
+            self.texts(setting, |list, at| {
+                for named in maquette_core::weights_list(&list).unwrap_or_default() {
+                    look_up(kind, named.name, at);
+                }
+            });
+        }
+        if self.grid.mentions("<lora:") {
+            self.texts("prompt", |prompt, at| {
+                for (name, _) in take_loras(&prompt).1 {
+                    look_up(WeightsKind::Lora, name, at);
+                }
+            });
+        }
+        weights
+    }
+
+    /// Every text that a setting has in some cell, its placeholders filled, and where it was written.
+    fn texts(&self, setting: &str, mut each: impl FnMut(String, Option<&At>)) {
+        if self.grid.values(setting).is_empty() {
+            return;
+        }
+        for at in self.parts(&self.names_of(setting)) {
+            let Some(given) = self.grid.value(setting, &at) else { continue };
+            if let Some(text) = self.filled(given.value.as_text(), &at) {
+                each(text, given.at.as_ref());
+            }
+        }
+    }
+
+    /// The names that decide what a text is in a cell: its own, and those of its placeholders.
+    fn names_of<'a>(&'a self, setting: &'a str) -> Vec<&'a str> {
+        let texts = self.grid.values(setting).into_iter().filter_map(|given| given.value.as_text());
         let templates = texts.filter_map(|text| Template::parse(text).ok());
         let words = templates.flat_map(|template| template.placeholders().collect::<Vec<_>>());
-        std::iter::once("init_image").chain(words).collect()
+        std::iter::once(setting).chain(words).collect()
     }
 
     /// A text with its placeholders filled.
@@ -111,7 +159,7 @@ impl Cells<'_> {
 
     /// Strengths so small that not one step would be done.
     pub fn strengths(&self, models: &BTreeMap<String, ModelCard>, problems: &mut Problems) {
-        let mut names = self.picture_names();
+        let mut names = self.names_of("init_image");
         if names == ["init_image"] && self.grid.values("init_image").is_empty() {
             return;
         }
@@ -152,7 +200,7 @@ impl Cells<'_> {
         if self.grid.values("init_image").iter().any(|given| given.value.as_text() != Some("")) {
             return;
         }
-        for name in ["strength", "fit"] {
+        for name in ["strength", "fit", "mask"] {
             let Some((axis, _)) = self.grid.axis_of(name) else { continue };
             let at = &self.grid.axes[axis].at;
             let message = format!("`{name}` does nothing without `init_image`");

@@ -56,7 +56,7 @@ impl GridAxis {
 }
 
 impl Grid {
-    /// Reads every value. The defaults of settings are here and nowhere else.
+    /// Reads every value, and fills in the defaults.
     pub fn read(layer: &Layer, auto: Dtype, problems: &mut Problems) -> Result<Grid, PlanError> {
         let mut axes = Vec::new();
         for axis in &layer.axes {
@@ -79,7 +79,7 @@ impl Grid {
                     .keep(given(entry))
                     .map(|given| Given { at: Some(entry.node.at.clone()), ..given }),
                 None => {
-                    default(setting).map(|value| Given { name: setting.name.to_owned(), value, at: None })
+                    setting.default().map(|value| Given { name: setting.name.to_owned(), value, at: None })
                 }
             });
         }
@@ -125,6 +125,13 @@ impl Grid {
         }
     }
 
+    /// Whether a text of any setting or word contains `part`.
+    pub fn mentions(&self, part: &str) -> bool {
+        let swept = self.axes.iter().flat_map(|axis| &axis.positions).flat_map(|position| &position.set);
+        let texts = self.settings.iter().chain(&self.vars).chain(swept);
+        texts.filter_map(|given| given.value.as_text()).any(|text| text.contains(part))
+    }
+
     /// Every value that a name takes somewhere in the grid.
     pub fn values(&self, name: &str) -> Vec<&Given> {
         match self.axis_of(name) {
@@ -134,22 +141,6 @@ impl Grid {
             None => self.constant(name).into_iter().collect(),
         }
     }
-}
-
-/// What a setting is where the file is silent; `None` where the model says, or where nothing is a value.
-fn default(setting: &Setting) -> Option<Value> {
-    Some(match setting.name {
-        "model" => "sketchbook".into(),
-        "prompt" | "negative_prompt" => "".into(),
-        "fit" => "crop".into(),
-        "strength" => 0.8.into(),
-        "seed" => 0.into(),
-        "steps" => 50.into(),
-        "guidance_scale" => 7.5.into(),
-        "clip_skip" => 0.into(),
-        "dtype" => "auto".into(),
-        _ => return None,
-    })
 }
 
 fn sweep(axis: &WrittenAxis, node: &Node, problems: &mut Problems) -> Option<GridAxis> {

@@ -33,15 +33,28 @@ pub(crate) fn labels(axis: &GridAxis) -> Vec<String> {
 
 fn column(name: &str, values: &[&Value]) -> Vec<String> {
     let texts: Vec<String> = values.iter().map(ToString::to_string).collect();
-    let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
-    let short = if path { texts.iter().map(|text| stem(text)).collect() } else { trimmed(&texts) };
+    let kind = Setting::named(name).map(|setting| setting.kind);
+    let short = match kind {
+        Some(Kind::Path) => texts.iter().map(|text| stem(text)).collect(),
+        Some(Kind::Weights) => texts.iter().map(|text| stems(text)).collect(),
+        _ => trimmed(&texts),
+    };
     let short = if tells_apart(&texts, &short) { short } else { texts };
-    let empty = if path { "none" } else { "(empty)" };
+    let empty = if matches!(kind, Some(Kind::Path | Kind::Weights)) { "none" } else { "(empty)" };
     short.into_iter().map(|text| if text.is_empty() { empty.to_owned() } else { text }).collect()
 }
 
 fn stem(path: &str) -> String {
     Path::new(path).file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+/// A list of weight files without folders and `.safetensors`: `styles/oil.safetensors:0.8` is `oil:0.8`.
+fn stems(list: &str) -> String {
+    let short = |entry: &str| {
+        let name = entry.rsplit(['/', '\\']).next().unwrap_or(entry);
+        name.replace(".safetensors", "")
+    };
+    list.split(" + ").map(short).collect::<Vec<_>>().join(" + ")
 }
 
 /// Whether different texts have different short forms.
@@ -88,6 +101,7 @@ mod tests {
         check("artist", &["Alphonse Mucha", "Edvard Munch"], &["Alphonse Mucha", "Edvard Munch"]);
         check("init_image", &["photos/me.jpg", "photos/you.png", ""], &["me", "you", "none"]);
         check("init_image", &["a/me.jpg", "b/me.jpg"], &["a/me.jpg", "b/me.jpg"]);
+        check("lora", &["styles/oil.safetensors:0.8 + hand", "none"], &["oil:0.8 + hand", "none"]);
         check("artist", &["", "Mucha"], &["(empty)", "Mucha"]);
         check(
             "prompt",

@@ -86,7 +86,8 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
         None => (None, name),
     };
     let wants_text = key == "title"
-        || Setting::named(&key).is_some_and(|setting| matches!(setting.kind, Kind::Text | Kind::Path));
+        || Setting::named(&key)
+            .is_some_and(|setting| matches!(setting.kind, Kind::Text | Kind::Path | Kind::Weights));
     let node = scalar(origin, offset, value, wants_text);
     if node.scalar().is_none() {
         let message = format!("`{}` gives {}; allowed: one value", origin.name(), node.what());
@@ -164,7 +165,8 @@ fn list(origin: &Arc<Origin>, offset: usize, value: &str, name: &str) -> Node {
     {
         return Node { at, data: Data::List(nodes) };
     }
-    let wants_text = Setting::named(name).is_some_and(|s| matches!(s.kind, Kind::Text | Kind::Path));
+    let wants_text =
+        Setting::named(name).is_some_and(|s| matches!(s.kind, Kind::Text | Kind::Path | Kind::Weights));
     let mut nodes = Vec::new();
     let mut start = 0;
     for part in value.split(',') {

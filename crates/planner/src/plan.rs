@@ -104,6 +104,7 @@ pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanErro
     let cells = Cells { grid: &grid, kept: &kept };
     let models = cells.models(world, &mut problems);
     let pictures = cells.pictures(&chain.folder, world, &mut problems);
+    let weights = cells.weights(world, &mut problems);
     cells.sizes(&models, &mut problems);
     cells.strengths(&models, &mut problems);
     cells.idle(&mut notes, &mut problems);
@@ -111,8 +112,8 @@ pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanErro
     for (name, card) in &models {
         let _ = writeln!(asked, "{name} {}", card.fingerprint);
     }
-    for (path, picture) in &pictures {
-        let _ = writeln!(asked, "{path} {}", picture.digest);
+    for (path, file) in pictures.iter().chain(&weights) {
+        let _ = writeln!(asked, "{path} {}", file.digest);
     }
 
     let folder = std::path::absolute(&chain.folder).unwrap_or(chain.folder);
@@ -133,6 +134,7 @@ pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanErro
         drawn,
         models,
         pictures,
+        weights,
         sheet,
     };
     let distinct = distinct(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;

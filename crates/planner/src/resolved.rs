@@ -147,6 +147,8 @@ pub(crate) fn has_paths(grid: &Grid) -> bool {
         .settings
         .iter()
         .chain(grid.axes.iter().flat_map(|axis| axis.positions.iter().flat_map(|position| &position.set)));
-    let is_path = |name: &str| Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
+    let is_path = |name: &str| {
+        Setting::named(name).is_some_and(|setting| matches!(setting.kind, Kind::Path | Kind::Weights))
+    };
     paths.into_iter().any(|given| is_path(&given.name) && given.value.as_text() != Some(""))
 }

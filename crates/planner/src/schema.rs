@@ -103,6 +103,17 @@ pub fn schema() -> String {
 fn value(setting: &Setting) -> Value {
     match setting.kind {
         Kind::Text | Kind::Path => json!({ "type": "string" }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Weights => {
+            let file = json!({ "type": "string", "minLength": 1 });
+            let entry = match setting.name {
+                "lora" => json!({ "file": file, "weight": { "type": "number" } }),
+                _ => json!({ "file": file, "word": { "type": "string", "minLength": 1 } }),
+            };
+            let table = json!({ "type": "object", "properties": entry, "required": ["file"], "additionalProperties": false });
+            let one = json!({ "anyOf": [{ "type": "string" }, table] });
+            json!({ "anyOf": [one, { "type": "array", "items": one }] })
+        }
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Integer { min, max: i64::MAX } => json!({ "type": "integer", "minimum": min }),
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),

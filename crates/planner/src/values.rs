@@ -7,11 +7,14 @@ use crate::tree::{Data, Node};
 use maquette_core::{Kind, Setting, Value};
 
 /// The texts whose `{placeholders}` are filled.
-pub(crate) const TEMPLATES: &[&str] = &["prompt", "negative_prompt", "init_image"];
+pub(crate) const TEMPLATES: &[&str] = &["prompt", "negative_prompt", "init_image", "mask", "lora"];
 
 /// Reads a node as a value of the setting or placeholder `name`.
 pub(crate) fn read(name: &str, node: &Node) -> Result<Value, Problem> {
     let setting = Setting::named(name);
+    if let Some(setting) = setting.filter(|setting| setting.kind == Kind::Weights) {
+        return weights(setting, node);
+    }
     let Some(value) = node.scalar() else {
         let allowed = setting.map_or_else(|| "text or a number".to_owned(), Setting::allowed);
         let problem = Problem::at(&node.at, format!("`{name}` is {}; allowed: {allowed}", node.what()));
@@ -35,7 +38,7 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         let problem = Problem::at(at, error.to_string()).label(format!("allowed: {}", setting.allowed()));
         return Err(match (setting.kind, value.as_text()) {
             (Kind::Choice(words), Some(word)) => problem.hint(did_you_mean(word, words.iter().copied())),
-            (Kind::Text | Kind::Path, None) => problem.help("put it in quotes".to_owned()),
+            (Kind::Text | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes".to_owned()),
             _ => problem,
         });
     }
@@ -44,12 +47,66 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         // Adding zero makes a negative zero positive.
         (Kind::Number { .. }, value) => value.as_number().map_or(value, |x| Value::Number(x + 0.0)),
         (Kind::Path, Value::Text(path)) if !path.is_empty() => Value::Text(at.origin.seen(&path)),
-        (Kind::Text, Value::Text(text)) if text.contains('{') && !TEMPLATES.contains(&name) => {
+        (Kind::Text | Kind::Weights, Value::Text(text))
+            if text.contains('{') && !TEMPLATES.contains(&name) =>
+        {
             return Err(Problem::at(at, format!("`{name}` is `{text}`; allowed: text without placeholders"))
-                .help("placeholders are filled in `prompt`, `negative_prompt` and `init_image`".to_owned()));
+                .help(
+                    "placeholders are filled in `prompt`, `negative_prompt`, `init_image`, `mask` and `lora`"
+                        .to_owned(),
+                ));
+        }
+        // A name without a folder is looked up where such files are kept.
+        (Kind::Weights, Value::Text(text)) if text.contains('/') && !at.origin.prefix.is_empty() => {
+            let seen = |entry: &str| match entry.split_once('=') {
+                Some((word, path)) if path.contains('/') => format!("{word}={}", at.origin.seen(path)),
+                None if entry.contains('/') => at.origin.seen(entry),
+                _ => entry.to_owned(),
+            };
+            Value::Text(text.split(" + ").map(seen).collect::<Vec<_>>().join(" + "))
         }
         (_, value) => value,
     })
+}
+
+/// Reads a list of weight files in any of its forms, as the text that [`Kind::Weights`] means: text, a table such as
+/// `{ file = "style.safetensors", weight = 0.8 }`, or a list of these, which act together.
+fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
+    let wrong = |node: &Node, message: String| {
+        Problem::at(&node.at, message).help(format!(
+            "allowed: `\"style\"`, `\"style:0.8\"`, `{{ file = \"style\", weight = 0.8 }}`, a list of these that act \
+             together, or `\"none\"`; to try several values, move `{}` into [sweep]",
+            setting.name
+        ))
+    };
+    let one = |node: &Node| match &node.data {
+        Data::Text(text) => Ok(text.clone()),
+        Data::Table(entries) => {
+            let (mut file, mut weight, mut word) = (None, String::new(), String::new());
+            for entry in entries {
+                match (entry.key.as_str(), entry.node.scalar()) {
+                    ("file", Some(Value::Text(text))) => file = Some(text),
+                    ("weight", Some(value)) if setting.name == "lora" => weight = format!(":{value}"),
+                    ("word", Some(Value::Text(text))) if setting.name == "embeddings" => {
+                        word = format!("{text}=");
+                    }
+                    (key, _) => {
+                        return Err(wrong(&entry.node, format!("`{key}` is {}", entry.node.what())));
+                    }
+                }
+            }
+            match file {
+                Some(file) => Ok(format!("{word}{file}{weight}")),
+                None => Err(wrong(node, format!("this entry of `{}` names no `file`", setting.name))),
+            }
+        }
+        _ => Err(wrong(node, format!("`{}` is {}", setting.name, node.what()))),
+    };
+    let texts = match &node.data {
+        Data::List(nodes) => nodes.iter().map(one).collect::<Result<Vec<_>, _>>()?,
+        _ => vec![one(node)?],
+    };
+    fit(setting, Value::Text(texts.join(" + ")), &node.at)
 }
 
 /// Reads words of a list file as a value of `name`: a number where the setting is one.
@@ -59,7 +116,8 @@ pub(crate) fn from_words(name: &str, words: &str, at: &At) -> Result<Value, Prob
     let value = match setting.kind {
         Kind::Integer { .. } => words.parse().ok().map(Value::Integer).or_else(number),
         Kind::Number { .. } => number(),
-        Kind::Text | Kind::Path | Kind::Choice(_) => None,
+        Kind::Flag => words.parse().ok().map(Value::Flag),
+        Kind::Text | Kind::Path | Kind::Weights | Kind::Choice(_) => None,
     };
     fit(setting, value.unwrap_or_else(|| words.into()), at)
 }

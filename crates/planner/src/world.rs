@@ -1,18 +1,21 @@
-//! What the planner must be told about the world: models and pictures.
+//! What the planner must be told about the world: models, pictures and weight files.
 
-use maquette_core::{ModelCard, Picture};
+use maquette_core::{FoundFile, ModelCard, WeightsKind};
 use std::path::Path;
 
-/// Answers questions about models and pictures; the command line's part, faked in tests.
+/// Answers questions about models and files; the command line's part, faked in tests.
 pub trait World {
     /// The card of a model, by its name as written.
     fn model(&self, name: &str) -> Result<ModelCard, WorldError>;
 
     /// The digest of a picture that can be read.
-    fn picture(&self, file: &Path) -> Result<Picture, WorldError>;
+    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError>;
+
+    /// The digest of a weight file, by its name as written.
+    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError>;
 }
 
-/// A model or a picture that is not there or not what it should be.
+/// A model or a file that is not there or not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct WorldError {

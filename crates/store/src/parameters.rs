@@ -51,6 +51,11 @@ fn sampler(scheduler: Scheduler) -> &'static str {
         Scheduler::Ddim => "DDIM",
         Scheduler::Euler => "Euler",
         Scheduler::EulerA => "Euler a",
+        Scheduler::Ddpm => "DDPM",
+        Scheduler::Heun => "Heun",
+        Scheduler::Dpmpp2m => "DPM++ 2M",
+        Scheduler::Unipc => "UniPC",
+        Scheduler::Lcm => "LCM",
     }
 }
 

@@ -1,9 +1,9 @@
 //! `plan.json`: what a run is, in a file.
 //!
-//! Pictures are named relative to the run folder, so that the folder can be moved and still stands alone.
+//! FoundFiles are named relative to the run folder, so that the folder can be moved and still stands alone.
 
 use crate::{StoreError, names, write_atomic};
-use maquette_core::{Digest, Picture, Plan};
+use maquette_core::{Digest, FoundFile, Plan};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -82,8 +82,8 @@ pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError>
 pub(crate) fn same_but_for_draws(one: &Plan, other: &Plan) -> bool {
     let bare = |plan: &Plan| {
         let mut plan = plan.clone();
-        for picture in plan.pictures.values_mut() {
-            picture.file = PathBuf::new();
+        for found in plan.pictures.values_mut().chain(plan.weights.values_mut()) {
+            found.file = PathBuf::new();
         }
         for axis in plan.axes.iter_mut().filter(|axis| plan.drawn.contains_key(&axis.name)) {
             axis.values.truncate(1);
@@ -98,6 +98,6 @@ pub(crate) fn same_but_for_draws(one: &Plan, other: &Plan) -> bool {
     bare(one) == bare(other)
 }
 
-fn reference(path_as_written: &str, picture: &Picture) -> PathBuf {
+fn reference(path_as_written: &str, picture: &FoundFile) -> PathBuf {
     Path::new("references").join(names::reference_name(path_as_written, &picture.digest))
 }

@@ -2,7 +2,7 @@
 
 use crate::test_plans::{image, plan};
 use crate::{Beginning, RunWriter, Runs, Status, StoreError, read_made};
-use maquette_core::{Digest, Outcome, Picture, Plan};
+use maquette_core::{Digest, FoundFile, Outcome, Plan};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -220,7 +220,7 @@ fn the_run_folder_stands_alone() {
     let selfie = folder.dir.path().join("Selfie.PNG");
     std::fs::write(&selfie, "pixels").unwrap();
     let mut plan = artists();
-    let picture = Picture { file: selfie.clone(), digest: Digest::of(b"pixels") };
+    let picture = FoundFile { file: selfie.clone(), digest: Digest::of(b"pixels") };
     plan.pictures.insert("references/Selfie.PNG".to_owned(), picture);
     let run = folder.start(&plan);
     let copy = run.plan().pictures["references/Selfie.PNG"].file.clone();

@@ -1,8 +1,8 @@
 //! Plans, cells and pictures for tests.
 
 use maquette_core::{
-    Axis, AxisValue, Cell, Digest, Image, InitImage, Kept, ModelCard, Plan, Scheduler, Settings, SheetSpec,
-    Value,
+    Axis, AxisValue, Cell, Digest, Image, Kept, ModelCard, NamedFile, Plan, Scheduler, Settings, SheetSpec,
+    Value, with_defaults,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,27 +18,26 @@ pub(crate) fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         size: (24, 16),
         multiple_of: 8,
         scheduler: Scheduler::Ddim,
+        spacing: None,
+        sigmas: None,
     };
-    let base: [(&str, Value); 8] = [
-        ("model", "sketchbook".into()),
+    let given: [(&str, Value); 4] = [
         ("prompt", "portrait of a cat".into()),
-        ("negative_prompt", "".into()),
         ("seed", 7.into()),
         ("steps", 20.into()),
-        ("guidance_scale", 7.5.into()),
-        ("clip_skip", 0.into()),
         ("dtype", "f32".into()),
     ];
     Plan {
         name: "test".to_owned(),
         title: String::new(),
-        base: base.map(|(name, value)| (name.to_owned(), value)).to_vec(),
+        base: with_defaults(&given),
         vars: vec![("subject".to_owned(), "a cat".into())],
         axes: axes.iter().map(axis).collect(),
         kept: Kept::All,
         drawn: BTreeMap::new(),
         models: BTreeMap::from([("sketchbook".to_owned(), card)]),
         pictures: BTreeMap::new(),
+        weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
     }
 }
@@ -56,7 +55,7 @@ pub(crate) fn image(cell: &Cell) -> Image {
 }
 
 pub(crate) fn with_init_image(settings: &mut Settings, strength: f64) {
-    settings.init_image = Some(InitImage {
+    settings.init_image = Some(NamedFile {
         path: "references/selfie.png".into(),
         file: Path::new("/somewhere/references/selfie.png").into(),
         digest: Digest::of(b"selfie"),

@@ -144,6 +144,7 @@ pub fn trajectory(
         Scheduler::Pndm => pndm::trajectory(&schedule, config, steps, skipped),
         Scheduler::Euler => euler::trajectory(&schedule, config, steps, skipped, euler::plain),
         Scheduler::EulerA => euler::trajectory(&schedule, config, steps, skipped, euler::ancestral),
+        Scheduler::Ddpm | Scheduler::Heun | Scheduler::Dpmpp2m | Scheduler::Unipc | Scheduler::Lcm => None,
     };
     let mut trajectory = trajectory.ok_or_else(|| too_many(scheduler, steps, &schedule))?;
     match (trajectory.steps.first(), strength) {

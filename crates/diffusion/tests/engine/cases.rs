@@ -1,7 +1,8 @@
 //! The fixtures' whole runs, as cells.
 
 use maquette_core::{
-    Backend, Cell, CellId, Digest, Dtype, Event, Fit, Image, InitImage, Scheduler, Settings,
+    Backend, Cell, CellId, Dialect, Digest, Dtype, Event, Fit, Image, NamedFile, Noise, Scheduler, Settings,
+    Sigmas,
 };
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use serde::Deserialize;
@@ -49,23 +50,35 @@ impl Case {
         let init_image = self.init_image.as_ref().map(|path| {
             let file = fixtures().join(path);
             let digest = Digest::of(&std::fs::read(&file).unwrap());
-            InitImage { path: path.as_str().into(), file: file.into(), digest }
+            NamedFile { path: path.as_str().into(), file: file.into(), digest }
         });
+        let scheduler = Scheduler::from_word(&self.scheduler).unwrap();
         let settings = Settings {
             model: self.model.as_str().into(),
+            vae: None,
+            lora: Vec::new(),
+            embeddings: Vec::new(),
             prompt: self.prompt.as_str().into(),
             negative_prompt: self.negative_prompt.as_str().into(),
             fit: init_image.as_ref().map(|_| Fit::Crop),
+            dialect: Dialect::Plain,
             init_image,
+            mask: None,
             strength: self.strength,
             seed: self.seed,
+            noise: Noise::TorchCpu,
+            variation: None,
             steps: self.steps,
             guidance_scale: self.guidance_scale,
-            scheduler: Scheduler::from_word(&self.scheduler).unwrap(),
+            scheduler,
+            eta: (scheduler == Scheduler::Ddim).then_some(0.0),
+            sigmas: scheduler.has_sigmas().then_some(Sigmas::Normal),
+            spacing: scheduler.own_spacing(),
             width: self.width,
             height: self.height,
             clip_skip: self.clip_skip.unwrap_or(0),
             dtype: Dtype::F32,
+            safety_checker: false,
         };
         cell(settings)
     }

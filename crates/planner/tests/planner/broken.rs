@@ -46,12 +46,13 @@ fn a_number_out_of_range() {
 #[test]
 fn a_word_of_no_list() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nscheduler = [\"ddim\", \"euler-a\"]\n"), @r#"
-     x `scheduler` is `euler-a`; allowed: `pndm`, `ddim`, `euler`, `euler_a`
+     x `scheduler` is `euler-a`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`,
+     | `dpmpp_2m`, `unipc`, `lcm`
       ,-[e.toml:3:22]
     2 | [sweep]
     3 | scheduler = ["ddim", "euler-a"]
       :                      ^^^^|^^^^
-      :                          `-- allowed: `pndm`, `ddim`, `euler`, `euler_a`
+      :                          `-- allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`
       `----
      help: did you mean `euler_a`?
     "#);

@@ -1,6 +1,6 @@
 //! The examples of the repository, each read and planned.
 
-use maquette_core::{Digest, Dtype, ModelCard, Picture, Scheduler};
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{Overrides, Request, World, WorldError, plan};
 use std::path::Path;
 
@@ -10,13 +10,24 @@ struct Anything;
 impl World for Anything {
     fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
         let fingerprint = Digest::of(name.as_bytes());
-        Ok(ModelCard { fingerprint, size: (512, 512), multiple_of: 8, scheduler: Scheduler::Pndm })
+        Ok(ModelCard {
+            fingerprint,
+            size: (512, 512),
+            multiple_of: 8,
+            scheduler: Scheduler::Pndm,
+            spacing: None,
+            sigmas: None,
+        })
     }
 
-    fn picture(&self, file: &Path) -> Result<Picture, WorldError> {
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+        Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) })
+    }
+
+    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
         let bytes = std::fs::read(file)
             .map_err(|error| WorldError { message: format!("{}: {error}", file.display()), help: None })?;
-        Ok(Picture { file: file.to_owned(), digest: Digest::of(&bytes) })
+        Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
     }
 }
 

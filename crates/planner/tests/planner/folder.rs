@@ -1,6 +1,6 @@
 //! A folder of files to plan, and a world that knows two models.
 
-use maquette_core::{Digest, Dtype, ModelCard, Picture, Plan, Scheduler};
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, Scheduler, WeightsKind};
 use maquette_planner::{Overrides, PlanError, Planned, Request, World, WorldError, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,12 +23,29 @@ impl World for Fake {
                 });
             }
         };
-        Ok(ModelCard { fingerprint: Digest::of(name.as_bytes()), size, multiple_of: 8, scheduler })
+        Ok(ModelCard {
+            fingerprint: Digest::of(name.as_bytes()),
+            size,
+            multiple_of: 8,
+            scheduler,
+            spacing: None,
+            sigmas: None,
+        })
     }
 
-    fn picture(&self, file: &Path) -> Result<Picture, WorldError> {
+    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+        match name {
+            "unknown" => {
+                let message = format!("there is no {} `{name}`", kind.word());
+                Err(WorldError { message, help: None })
+            }
+            _ => Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) }),
+        }
+    }
+
+    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
         match std::fs::read(file) {
-            Ok(bytes) => Ok(Picture { file: file.to_owned(), digest: Digest::of(&bytes) }),
+            Ok(bytes) => Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) }),
             Err(_) => {
                 Err(WorldError { message: format!("there is no picture {}", file.display()), help: None })
             }

@@ -14,7 +14,9 @@ fn defaults_are_written_into_every_cell() {
         planned.plan.base.iter().map(|(name, value)| format!("{name} = {value}")).collect();
     assert_eq!(
         base.join("; "),
-        "model = sketchbook; prompt = a cat; negative_prompt = ; fit = crop; strength = 0.8; seed = 0; steps = 50; guidance_scale = 7.5; clip_skip = 0; dtype = f32"
+        "model = sketchbook; prompt = a cat; negative_prompt = ; dialect = plain; fit = crop; \
+         strength = 0.8; seed = 0; noise = torch-cpu; variation_seed = 0; variation_strength = 0; steps = 50; \
+         guidance_scale = 7.5; eta = 0; clip_skip = 0; dtype = f32; safety_checker = false"
     );
     let settings = planned.plan.cell(0).unwrap().settings;
     assert_eq!((settings.width, settings.scheduler.word(), settings.strength), (64, "ddim", None));

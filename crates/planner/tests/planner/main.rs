@@ -10,4 +10,5 @@ mod options;
 mod rules;
 mod schema;
 mod seeds;
+mod weights;
 mod work;

@@ -124,13 +124,19 @@ fn the_resolved_text_includes_them() {
     model = "sketchbook"
     prompt = "{subject} by {artist}"
     negative_prompt = ""
+    dialect = "plain"
     fit = "crop"
     strength = 0.8
     seed = 0
+    noise = "torch-cpu"
+    variation_seed = 0
+    variation_strength = 0.0
     steps = 30
     guidance_scale = 7.5
+    eta = 0.0
     clip_skip = 0
     dtype = "f32"
+    safety_checker = false
 
     [vars]
     subject = "a man"

@@ -18,7 +18,7 @@ fn the_schema_knows_every_setting_in_every_place() {
     }
     assert_eq!(properties["strength"]["maximum"], 1.0);
     assert_eq!(properties["steps"]["minimum"], 1);
-    assert_eq!(properties["scheduler"]["enum"][3], "euler_a");
+    assert_eq!(properties["scheduler"]["enum"][4], "euler_a");
     let forms = |name: &str| schema["$defs"][format!("axis_of_{name}")]["anyOf"].as_array().unwrap().len();
     assert_eq!((forms("seed"), forms("strength"), forms("prompt")), (7, 5, 3));
     for key in ["title", "extends", "folder", "vars", "sweep", "zip", "exclude", "only", "sheet"] {

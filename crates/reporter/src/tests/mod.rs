@@ -6,22 +6,20 @@ mod layout;
 mod pages;
 mod pixels;
 
-use maquette_core::{Axis, AxisValue, Digest, Image, Kept, ModelCard, Plan, Scheduler, SheetSpec, Value};
+use maquette_core::{
+    Axis, AxisValue, Digest, Image, Kept, ModelCard, Plan, Scheduler, SheetSpec, Value, with_defaults,
+};
 use std::collections::BTreeMap;
 
 /// A plan with an image-to-image base and those axes; every value sets the setting or placeholder of its axis.
 pub fn plan(axes: Vec<Axis>) -> Plan {
-    let base = [
+    let given = [
         ("model", "tiny".into()),
         ("prompt", "portrait of {subject}, by {artist}".into()),
-        ("negative_prompt", "".into()),
         ("init_image", "references/selfie.png".into()),
-        ("fit", "crop".into()),
         ("strength", Value::Number(0.0)),
         ("seed", 7.into()),
         ("steps", 20.into()),
-        ("guidance_scale", 7.5.into()),
-        ("clip_skip", 0.into()),
         ("dtype", "f32".into()),
     ];
     let owned = |(name, value): (&str, Value)| (name.to_owned(), value);
@@ -30,18 +28,21 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         size: (64, 64),
         multiple_of: 8,
         scheduler: Scheduler::Ddim,
+        spacing: None,
+        sigmas: None,
     };
-    let picture = maquette_core::Picture { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
+    let picture = maquette_core::FoundFile { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
     Plan {
         name: "mucha".to_owned(),
         title: "In other hands".to_owned(),
-        base: base.into_iter().map(owned).collect(),
+        base: with_defaults(&given),
         vars: [("subject", "a man with a beard".into()), ("artist", "Edvard Munch".into())].map(owned).into(),
         axes,
         kept: Kept::All,
         drawn: BTreeMap::new(),
         models: [("tiny".to_owned(), card)].into(),
         pictures: [("references/selfie.png".to_owned(), picture)].into(),
+        weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
     }
 }

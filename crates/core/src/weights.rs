@@ -1,0 +1,126 @@
+//! Lists of weight files as a person writes them: LoRAs with weights, textual inversions with words.
+//!
+//! Where the files are is for the plan to know.
+
+/// What a weight file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum WeightsKind {
+    /// A VAE in place of the model's own.
+    Vae,
+    /// A LoRA.
+    Lora,
+    /// A textual inversion.
+    Embedding,
+}
+
+impl WeightsKind {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            WeightsKind::Vae => "vae",
+            WeightsKind::Lora => "lora",
+            WeightsKind::Embedding => "embedding",
+        }
+    }
+
+    /// What a plan files it under: the same name may stand for two files of different kinds.
+    pub fn key(self, name: &str) -> String {
+        format!("{} {name}", self.word())
+    }
+}
+
+/// One entry of a list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Named<'a> {
+    /// The word before `=`.
+    pub word: Option<&'a str>,
+    /// The file as written.
+    pub name: &'a str,
+    /// The number after the last `:`.
+    pub weight: Option<f64>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads one entry: `file`, `file:0.8` or `word=file`; `None` where no file is named.
+    fn parse(text: &'a str) -> Option<Named<'a>> {
+        let (word, rest) = match text.split_once('=') {
+            Some((word, rest)) if !word.contains(['/', '\\']) => (Some(word.trim()), rest),
+            _ => (None, text),
+        };
+        let weighted = rest.rsplit_once(':').and_then(|(name, weight)| {
+            let weight: f64 = weight.trim().parse().ok()?;
+            weight.is_finite().then_some((name, weight))
+        });
+        let (name, weight) = weighted.map_or((rest, None), |(name, weight)| (name, Some(weight)));
+        let name = name.trim();
+        (!name.is_empty() && word != Some("")).then_some(Named { word, name, weight })
+    }
+}
+
+/// The entries of a list joined by ` + `; empty for `none` and the empty text, `None` where an entry names no file.
+pub fn weights_list(text: &str) -> Option<Vec<Named<'_>>> {
+    match text.trim() {
+        "" | "none" => Some(Vec::new()),
+        _ => text.split(" + ").map(Named::parse).collect(),
+    }
+}
+
+/// A prompt without its `<lora:name:weight>` tags, and what they name; a tag without a weight means 1.
+///
+/// A tag that names nothing, or with a weight that is no number, stays where it is.
+pub fn take_loras(prompt: &str) -> (String, Vec<(&str, f64)>) {
+    let (mut text, mut loras) = (String::with_capacity(prompt.len()), Vec::new());
+    let mut rest = prompt;
+    while let Some(start) = rest.find("<lora:") {
+        let (before, tag) = rest.split_at(start);
+        let Some(end) = tag.find('>') else { break };
+        let (tag, after) = tag.split_at(end + 1);
+        text.push_str(before);
+        match Named::parse(&tag["<lora:".len()..end]) {
+            Some(Named { word: None, name, weight }) if weight.is_some() || !name.contains(':') => {
+                loras.push((name, weight.unwrap_or(1.0)));
+            }
+            _ => text.push_str(tag),
+        }
+        rest = after;
+    }
+    text.push_str(rest);
+    (text, loras)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read() {
+        type Entry<'a> = (Option<&'a str>, &'a str, Option<f64>);
+        let check = |text: &str, expected: Option<&[Entry]>| {
+            let read = weights_list(text)
+                .map(|list| list.iter().map(|it| (it.word, it.name, it.weight)).collect::<Vec<Entry>>());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        };
+        check("", Some(&[]));
+        check("none", Some(&[]));
+        check("style", Some(&[(None, "style", None)]));
+        check("a/style.safetensors:0.8", Some(&[(None, "a/style.safetensors", Some(0.8))]));
+        check("style:0 + hand:-1.5", Some(&[(None, "style", Some(0.0)), (None, "hand", Some(-1.5))]));
+        check("C:\\loras\\x", Some(&[(None, "C:\\loras\\x", None)]));
+        check("hat=words/h.pt + b.pt", Some(&[(Some("hat"), "words/h.pt", None), (None, "b.pt", None)]));
+        check("style + ", None);
+        check(":0.5", None);
+        check("=x", None);
+    }
+
+    #[test]
+    fn tags_are_taken_out_of_a_prompt() {
+        let check = |prompt: &str, text: &str, loras: &[(&str, f64)]| {
+            assert_eq!(take_loras(prompt), (text.to_owned(), loras.to_vec()), "{prompt}");
+        };
+        check("a cat", "a cat", &[]);
+        check("a cat <lora:style:0.8>, oil", "a cat , oil", &[("style", 0.8)]);
+        check("<lora:a><lora:b:0>", "", &[("a", 1.0), ("b", 0.0)]);
+        check("<lora:a:b> <lora:> <lora:x", "<lora:a:b> <lora:> <lora:x", &[]);
+        check("<b> é <lora:é:2>", "<b> é ", &[("é", 2.0)]);
+    }
+}
