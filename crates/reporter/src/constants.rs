@@ -2,14 +2,14 @@
 //!
 //! Answered from the axes alone, so that it costs the same for ten cells and for a million.
 
-use maquette_core::{Kept, Plan, SETTINGS, Template, Value};
+use maquette_core::{Kept, Plan, SETTINGS, Setting, Template, Value};
 use std::collections::BTreeSet;
 
 /// The settings that are the same in every cell, then the placeholders that no listed text shows, in the log's order.
 ///
 /// Placeholders that do not vary are filled; a text whose placeholders do vary is given with them still in it, as
-/// `portrait of a cat, by {artist}`. What does not apply, such as `strength` without `init_image`, and empty texts are
-/// left out.
+/// `portrait of a cat, by {artist}`. What does not apply, such as `strength` without `init_image`, empty texts, and
+/// settings that few ever touch where nobody did, are left out.
 pub fn constants(plan: &Plan) -> Vec<(String, String)> {
     let shared = shared(plan);
     let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
@@ -25,8 +25,16 @@ pub fn constants(plan: &Plan) -> Vec<(String, String)> {
     }
     let rest = shared.iter().filter(|(name, _)| !is_setting(name) && !shown.contains(name));
     constants.extend(rest.cloned());
-    constants.retain(|(_, value)| !value.is_empty());
+    constants.retain(|(name, value)| !value.is_empty() && !untouched(name, value));
     constants
+}
+
+/// Whether it is one of the settings that few ever touch, at its default.
+fn untouched(name: &str, value: &str) -> bool {
+    const SELDOM: [&str; 6] =
+        ["dialect", "noise", "variation_seed", "variation_strength", "eta", "safety_checker"];
+    let default = Setting::named(name).and_then(Setting::default);
+    SELDOM.contains(&name) && default.is_some_and(|default| default.to_string() == value)
 }
 
 /// The settings and then the placeholders that are the same in every cell, as written: placeholders unfilled.
@@ -155,7 +163,7 @@ fn from_model(name: &str) -> bool {
 
 /// Settings that apply only where there is a reference picture.
 fn of_init_image(name: &str) -> bool {
-    matches!(name, "strength" | "fit")
+    matches!(name, "strength" | "fit" | "mask")
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -213,22 +213,27 @@ mod tests {
         insta::assert_snapshot!(text, @r#"
         {
           "maquette": 1,
-          "cell": "3ad4e7a574b55698d38fab687f4a8f793418906c611756314ae06e86008aa3a4",
+          "cell": "8529bd7594b04050dcd83dd2a1571ab533104bc916fb73f028c7edc104f32773",
           "settings": {
             "model": "mine",
             "prompt": "portrait of a cat",
             "negative_prompt": "",
+            "dialect": "plain",
             "init_image": "references/selfie.png",
             "fit": "crop",
             "strength": 0.3,
             "seed": 7,
+            "noise": "torch-cpu",
             "steps": 20,
             "guidance_scale": 7.5,
             "scheduler": "ddim",
+            "eta": 0.0,
+            "spacing": "leading",
             "width": 24,
             "height": 16,
             "clip_skip": 0,
-            "dtype": "f32"
+            "dtype": "f32",
+            "safety_checker": false
           },
           "vars": {
             "subject": "a cat"

@@ -114,11 +114,11 @@ fn the_log_has_a_row_per_cell_and_a_column_per_setting() {
     let named = |index: usize| run.plan().cell(index).unwrap().id.to_string();
     let log = log.replace(&named(0), "FIRST").replace(&named(3), "LAST");
     insta::assert_snapshot!(log, @r#"
-    cell,status,image,model,prompt,negative_prompt,init_image,fit,strength,seed,steps,guidance_scale,scheduler,width,height,clip_skip,dtype,subject,artist,fingerprint,seconds,device,reused,error
-    FIRST,done,images/mucha_seed-1-6bc92b38.png,sketchbook,"by Mucha,
-    seen from afar",,,,,1,20,7.5,ddim,24,16,0,f32,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,
-    LAST,failed,,sketchbook,"by Munch,
-    seen from afar",,,,,2,20,7.5,ddim,24,16,0,f32,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn"""
+    cell,status,image,model,vae,lora,embeddings,prompt,negative_prompt,dialect,init_image,mask,fit,strength,seed,noise,variation_seed,variation_strength,steps,guidance_scale,scheduler,eta,sigmas,spacing,width,height,clip_skip,dtype,safety_checker,subject,artist,fingerprint,seconds,device,reused,error
+    FIRST,done,images/mucha_seed-1-4d2027a0.png,sketchbook,,,,"by Mucha,
+    seen from afar",,plain,,,,,1,torch-cpu,,,20,7.5,ddim,0,,leading,24,16,0,f32,false,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,
+    LAST,failed,,sketchbook,,,,"by Munch,
+    seen from afar",,plain,,,,,2,torch-cpu,,,20,7.5,ddim,0,,leading,24,16,0,f32,false,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn"""
     "#);
 
     let rows = run.run().log().unwrap();
