@@ -37,11 +37,16 @@ pub fn fixtures() -> PathBuf {
 }
 
 pub fn cases() -> Vec<Case> {
+    cases_in("cases.json")
+}
+
+/// The cases of a file among the fixtures.
+pub fn cases_in(file: &str) -> Vec<Case> {
     #[derive(Deserialize)]
     struct File {
         cases: Vec<Case>,
     }
-    let text = std::fs::read_to_string(fixtures().join("cases.json")).unwrap();
+    let text = std::fs::read_to_string(fixtures().join(file)).unwrap();
     serde_json::from_str::<File>(&text).unwrap().cases
 }
 

@@ -1,0 +1,217 @@
+"""Does the model do what it is told? Pictures it makes, judged by `judge.py`.
+
+- manners: told apart at guidance 5; and attributes as prompted, on the same pictures, whose prompts name everything;
+- blends: whether both parents are found in a picture by two artists, one in the hand and the other in the colours;
+- unknown words and unknown artists;
+- seeds: whether different seeds are different people, against the painter's own sitters;
+- strengths: whether likeness to an init_image falls as strength rises.
+
+    python measure_answers.py --out .work --model ../weights --json answers.json
+
+Twenty DDIM steps. The UNet computes in bf16, which halves the time and moves no figure by more than chance.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from captions import BACKGROUND_WORDS
+from judge import QUESTIONS, ask, load_judge, traits_of
+from measure import FIRST_SCENE
+from paint import MANNERS, paint
+from sample import BLENDS, Sampler, by
+from scene import sample_scene
+
+NAMES = list(MANNERS)
+ARTISTS = {manner.artist: name for name, manner in MANNERS.items()}
+MEASURED = ("beard", "glasses", "hair_colour", "hair", "background", "sex", "clothes")
+UNKNOWN_WORDS = ("zeppelin", "quarterly", "xylophone", "bureaucracy")
+UNKNOWN_ARTISTS = ("Frida Kahlo", "Hokumatsu Brell", "Anna Ancher", "Jan Toorop")
+STRENGTHS = (0.2, 0.4, 0.6, 0.8, 0.95)
+
+
+def fresh_scene(k):
+    """A sitter far from those of the data set."""
+    return sample_scene(np.random.default_rng([FIRST_SCENE, k]))
+
+
+def prompt_for(scene, artist=""):
+    """A prompt that names everything that can be named."""
+    bald = scene.hair == "bald"
+    hair = {"short": f"short {scene.hair_colour} hair", "long": f"long {scene.hair_colour} hair", "bun": f"{scene.hair_colour} hair in a bun"}
+    parts = [] if bald else [hair[scene.hair]]
+    if scene.beard != "none":
+        parts.append(f"a {scene.hair_colour} {scene.beard}" if bald else f"a {scene.beard}")
+    if scene.glasses:
+        parts.append("glasses")
+    who = ("bald " if bald else "") + scene.sex
+    with_ = " with " + " and ".join(([", ".join(parts[:-1])] if parts[1:] else []) + parts[-1:]) if parts else ""
+    return f"portrait of a {who}{with_}, wearing {scene.clothes}, {BACKGROUND_WORDS[scene.background][0]}{by(artist)}"
+
+
+class Bench:
+    """A sampler and a judge of its pictures."""
+
+    def __init__(self, out, model, guidance, scale):
+        self.sampler = Sampler(model, 20, guidance)
+        self.judge, self.mean, self.std = load_judge(out)
+        self.scale = scale  # of how many pictures each part makes
+        unet = self.sampler.text.unet
+        exact = unet.forward
+
+        def quick(*args, **kwargs):
+            with torch.autocast("cpu", torch.bfloat16):
+                (found,) = exact(*args, **(kwargs | {"return_dict": False}))
+            return (found.float(),)
+
+        unet.forward = quick
+
+    def count(self, usual):
+        return max(1, round(usual * self.scale))
+
+    def draw(self, prompts, seeds):
+        pictures = []
+        for k in range(0, len(prompts), 10):
+            pictures += self.sampler.from_text(prompts[k : k + 10], seeds[k : k + 10])
+        return np.stack([np.asarray(p) for p in pictures])
+
+    def redraw(self, prompts, references, strength, seeds):
+        noise = [torch.Generator().manual_seed(seed) for seed in seeds]
+        images = [Image.fromarray(r) for r in references]
+        made = self.sampler.image(prompts, image=images, strength=strength, generator=noise, **self.sampler.settings).images
+        return np.stack([np.asarray(p) for p in made])
+
+    def ask(self, pictures):
+        return ask(self.judge, pictures)
+
+
+def told(bench):
+    """Manners and attributes, on pictures whose prompts name everything; {manner: {question: share right}}."""
+    found = {}
+    for m, manner in enumerate(NAMES):
+        scenes = [fresh_scene(1000 * m + k) for k in range(bench.count(60 if manner == "photo" else 30))]
+        pictures = bench.draw([prompt_for(s, MANNERS[manner].artist) for s in scenes], list(range(len(scenes))))
+        said, _ = bench.ask(pictures)
+        both = (said["hand"] + said["colours"]).argmax(1)
+        row = {"manner": float((both == m).mean()), "pictures": len(scenes)}
+        for q in MEASURED:
+            # The colour of a bald and beardless sitter's hair is nobody's to see.
+            seen = [k for k, s in enumerate(scenes) if q != "hair_colour" or s.hair != "bald" or s.beard != "none"]
+            right = [QUESTIONS[q][said[q][k].argmax()] == getattr(scenes[k], q) for k in seen]
+            row[q] = float(np.mean(right))
+        for q, nothing in (("beard", "none"), ("glasses", False)):
+            asked = [k for k, s in enumerate(scenes) if getattr(s, q) != nothing]
+            row[f"{q}, where asked for"] = float(np.mean([QUESTIONS[q][said[q][k].argmax()] == getattr(scenes[k], q) for k in asked])) if asked else None
+        found[manner] = row
+    return found
+
+
+def blends(bench):
+    """Pairs of artists: how often the two are the hand and the colours, and how often nothing but the two is found."""
+    prompts, pairs = [], []
+    for k in range(bench.count(4)):
+        for a, b in BLENDS:
+            pairs.append((NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])))
+            prompts.append(prompt_for(fresh_scene(20_000 + len(pairs)), f"{a} and {b}"))
+    said, _ = bench.ask(bench.draw(prompts, list(range(len(prompts)))))
+    hands, colours = said["hand"].argmax(1), said["colours"].argmax(1)
+    both = np.mean([{h, c} == {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
+    within = np.mean([{h, c} <= {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
+    return {"both parents": float(both), "nothing but the parents": float(within), "pictures": len(prompts)}
+
+
+def unknown(bench):
+    """What an unknown word changes, in shares of what another seed changes; and what an unknown artist looks like."""
+    prompts = [prompt_for(fresh_scene(30_000 + k), MANNERS[NAMES[k % len(NAMES)]].artist) for k in range(bench.count(20))]
+    seeds = list(range(len(prompts)))
+    plain = bench.draw(prompts, seeds).astype(np.float32)
+    words = [p.replace(", wearing", f", {UNKNOWN_WORDS[k % 4]}, wearing") for k, p in enumerate(prompts)]
+    with_word = bench.draw(words, seeds).astype(np.float32)
+    other_seed = bench.draw(prompts, [s + 500 for s in seeds]).astype(np.float32)
+    artists = [prompt_for(fresh_scene(31_000 + k), UNKNOWN_ARTISTS[k % 4]) for k in range(len(prompts))]
+    said, _ = bench.ask(bench.draw(artists, seeds))
+    names, counts = np.unique([NAMES[k] for k in said["hand"].argmax(1)], return_counts=True)
+    change = np.abs(with_word - plain).mean() / np.abs(other_seed - plain).mean()
+    return {"a word changes, another seed being 1": float(change), "an unknown artist is seen as": dict(zip(names.tolist(), (counts / len(prompts)).tolist(), strict=True))}
+
+
+def seeds(bench):
+    """Distances between sitters of one prompt, in shares of the distances between the painter's; least and mean."""
+    found = {}
+    for manner in ("photo", "mucha", "vangogh", "klimt"):
+        model = fresh_scene(40_000)
+        scenes = [replace(model, identity=fresh_scene(40_000 + 7 * k).identity, seed=k) for k in range(bench.count(30))]
+        scenes = [replace(s, sex="woman", hair="long", hair_colour="brown", beard="none", glasses=False, background="plain") for s in scenes]
+        prompt = prompt_for(scenes[0], MANNERS[manner].artist)
+        made = bench.draw([prompt] * len(scenes), list(range(len(scenes))))
+        painted = np.stack([paint(s, manner) for s in scenes])
+        row = {}
+        for name, of in (("traits", lambda p: bench.ask(p)[1]), ("pixels", lambda p: p[:, ::4, ::4].reshape(len(p), -1).astype(np.float32))):
+            ours, theirs = _distances(of(made)), _distances(of(painted))
+            row |= {f"{name}, mean": float(ours.mean() / theirs.mean()), f"{name}, least": float(ours.min() / theirs.min())}
+        found[manner] = row
+    return found
+
+
+def _distances(rows):
+    gaps = np.sqrt(((rows[:, None] - rows[None]) ** 2).mean(-1))
+    return gaps[np.triu_indices(len(rows), 1)]
+
+
+def strengths(bench):
+    """Likeness to the reference by manner and strength: 1 is all the judge could wish, 0 is another sitter of the same sex.
+
+    Under "reference" stands what the judge recovers from the reference picture itself."""
+    half = bench.count(8)
+    sitters = {"woman": [], "man": []}
+    k = 0
+    while min(map(len, sitters.values())) < half:
+        scene, k = fresh_scene(50_000 + k), k + 1
+        if len(sitters[scene.sex]) < half:
+            sitters[scene.sex].append(scene)
+    scenes = sitters["woman"] + sitters["man"]
+    truth = (np.array([traits_of(s) for s in scenes]) - bench.mean) / bench.std
+    references = np.stack([paint(s, "photo") for s in scenes])
+
+    def likeness(pictures):
+        _, seen = bench.ask(pictures)
+        own = ((seen - truth) ** 2).mean()
+        others = [((seen[i] - truth[j]) ** 2).mean() for g in (0, half) for i in range(g, g + half) for j in range(g, g + half) if i != j]
+        return float(1 - own / np.mean(others))
+
+    found = {"reference": likeness(references)}
+    for manner in NAMES:
+        prompts = [prompt_for(s, MANNERS[manner].artist) for s in scenes]
+        found[manner] = {s: likeness(bench.redraw(prompts, references, s, list(range(len(scenes))))) for s in STRENGTHS}
+    return found
+
+
+PARTS = {f.__name__: f for f in (told, blends, unknown, seeds, strengths)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", default=".work", help="where judge.pt is")
+    parser.add_argument("--model", default="../weights")
+    parser.add_argument("--what", default=",".join(PARTS))
+    parser.add_argument("--guidance", type=float, default=5.0)
+    parser.add_argument("--scale", type=float, default=1.0, help="of how many pictures are made: 1 makes about 1,500")
+    parser.add_argument("--json", help="also write the figures here")
+    args = parser.parse_args()
+    bench, figures = Bench(args.out, args.model, args.guidance, args.scale), {}
+    for name in args.what.split(","):
+        started = time.time()
+        figures[name] = PARTS[name](bench)
+        print(f"{name} ({time.time() - started:.0f} s)\n" + json.dumps(figures[name], indent=1), flush=True)
+        if args.json:
+            Path(args.json).write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
