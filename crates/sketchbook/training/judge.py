@@ -22,7 +22,10 @@ from scene import ATTRIBUTES, sample_scene
 
 QUESTIONS = {"hand": tuple(MANNERS), "colours": tuple(MANNERS)} | ATTRIBUTES
 # The numbers of an identity that change what a picture shows by more than a pixel or two; `centre` counts as two.
-TRAITS = ("x", "y", "head_width", "head_height", "jaw", "tilt", "turn", "skin", "eye_height", "brow_weight", "mouth_width", "smile", "hairline", "parting", "shoulders", "neck", "neckline", "light")
+TRAITS = (
+    "x", "y", "head_width", "head_height", "jaw", "tilt", "turn", "skin", "eye_height", "brow_weight", "mouth_width", "smile",
+    "hairline", "parting", "shoulders", "neck", "neckline", "light",
+)  # fmt: skip
 HELD_OUT = SCENES_PER_SHARD * PICTURES_PER_SCENE  # the last pictures are never trained on
 BATCH = 50
 JUDGE_SEED = 5

@@ -5,14 +5,18 @@ import torch
 
 from captions import caption
 from draw_dataset import draw_scene
+from draw_reference import references
+from face_mask import face_mask
 from figure import build_figure
+from judge import TRAITS, Judge, seen_small, traits_of
+from measure_answers import fresh_scene, prompt_for
 from models import SCALING_FACTOR, alphas_cumprod, make_vae
 from muon import orthogonalise
 from paint import MANNERS, paint
 from palettes import palette_for
 from scene import sample_scene
 from train_tokenizer import byte_letters, learn_merges
-from train_unet import loss_weights
+from train_unet import STAGES, loss_weights, stage_at
 from train_vae import as_input, normalise
 
 
@@ -82,6 +86,47 @@ def test_strong_noise_weighs_more():
     weights = loss_weights(alphas_cumprod())
     assert abs(weights.mean().item() - 1) < 1e-5
     assert weights[900] > weights[500] > weights[50]
+
+
+def test_a_stage_begins_and_ends_with_small_steps():
+    for first, stage in zip((0, *(s.until for s in STAGES)), STAGES, strict=False):
+        shares = [stage_at(step, STAGES) for step in (first, first + 100, stage.until - 1)]
+        assert all(found == stage for found, _ in shares)
+        begin, middle, end = (share for _, share in shares)
+        assert begin < 0.05 and middle == 1 and end < 0.03
+
+
+def test_a_mask_is_white_on_the_face_alone():
+    for name, scene in references().items():
+        mask = face_mask(scene, 128)
+        x, y = (round(v / 2) for v in scene.identity.centre)
+        assert mask[y, x] == 255, name  # between the eyes
+        assert not mask[[0, -1]].any() and not mask[:, [0, -1]].any(), name
+        assert 0.08 < (mask > 127).mean() < 0.30, name
+
+
+def test_references_of_one_person_differ_in_what_they_say_only():
+    found = references()
+    five = [found[f"five/{k}"] for k in range(1, 6)]
+    own = [(s.hair, s.hair_colour, s.identity.jaw, s.identity.eye_gap, s.identity.skin) for s in five]
+    assert all(features == own[0] for features in own)
+    assert len({s.background for s in five}) == len({s.clothes for s in five}) == 5
+
+
+def test_a_prompt_names_what_can_be_seen():
+    for k in range(50):
+        scene = fresh_scene(k)
+        words = prompt_for(scene, "Edvard Munch")
+        asked = [scene.sex, scene.clothes, "Edvard Munch"] + ["glasses"] * scene.glasses
+        asked += [scene.beard] * (scene.beard != "none") + [scene.hair_colour] * (scene.hair != "bald")
+        assert all(word in words for word in asked), words
+        assert scene.glasses or "glasses" not in words
+
+
+def test_a_judge_answers_every_question():
+    logits, traits = Judge().eval()(seen_small(np.zeros((2, 128, 128, 3), np.uint8)))
+    assert logits["hand"].shape == (2, len(MANNERS)) and logits["glasses"].shape == (2, 2)
+    assert traits.shape == (2, len(TRAITS)) and len(traits_of(fresh_scene(0))) == len(TRAITS)
 
 
 if __name__ == "__main__":
