@@ -2,6 +2,18 @@
 
 use crate::{CellId, Image};
 
+/// What the engine has to say of a finished picture: columns of the log, and kept inside the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Remarks {
+    /// The safety checker's verdict; `None` where it did not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nsfw_content_detected: Option<bool>,
+    /// What went otherwise than the settings say, in a sentence, such as a precision that overflowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
 /// Something that happened while rendering, in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -41,6 +53,8 @@ pub enum Event {
         image: Image,
         /// The cell's share of the engine's time: rows in flight share a step's time evenly.
         seconds: f64,
+        /// What is to be said of it.
+        remarks: Remarks,
     },
     /// A cell cannot be rendered; the others go on.
     Failed {

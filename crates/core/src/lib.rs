@@ -24,7 +24,7 @@ pub use axis::{Axis, AxisValue};
 pub use backend::{Backend, BackendError};
 pub use cell::{Cell, CellId, NUMERICS};
 pub use digest::{Digest, DigestError};
-pub use event::Event;
+pub use event::{Event, Remarks};
 pub use image::Image;
 pub use model::{FoundFile, ModelCard};
 pub use plan::{Kept, Plan, SheetSpec};

@@ -1,6 +1,6 @@
 //! What happened to a cell.
 
-use crate::Cell;
+use crate::{Cell, Remarks};
 
 /// What happened to one cell: written once, when it ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,8 @@ pub struct Record {
     pub seconds: Option<f64>,
     /// What rendered it, such as `cpu` or `cuda:0`; `None` for a reused picture.
     pub device: Option<String>,
+    /// What is to be said of its picture.
+    pub remarks: Remarks,
 }
 
 /// How a cell ended.

@@ -13,7 +13,8 @@ use crate::render_error::RenderError;
 use crate::schedulers::trajectory;
 use crate::{init_image, pixels};
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, NamedFile, Settings};
+use maquette_core::{Backend, BackendError, Cell, CellId, Dtype, Event, Image, NamedFile, Remarks, Settings};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -31,6 +32,8 @@ pub struct Engine {
     /// Rows of one UNet call; `None` chooses by size.
     rows: Option<usize>,
     loaded: Option<Loaded>,
+    /// Models that could not be loaded in this call, and why: nobody waits for the same failure twice.
+    unloadable: HashMap<(String, Dtype), String>,
 }
 
 /// A model in memory, and what has been computed with it.
@@ -47,7 +50,7 @@ struct Loaded {
 impl Engine {
     /// An engine on a device. `rows` is the most rows that a UNet call may have; two for each guided picture.
     pub fn new(name: DeviceName, find: FindModel, rows: Option<usize>) -> Result<Engine, crate::DeviceError> {
-        Ok(Engine { name, device: name.open()?, find, rows, loaded: None })
+        Ok(Engine { name, device: name.open()?, find, rows, loaded: None, unloadable: HashMap::new() })
     }
 
     /// How many rows of that many latent pixels one UNet call may have.
@@ -70,6 +73,7 @@ impl Backend for Engine {
     }
 
     fn render(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> Result<(), BackendError> {
+        self.unloadable.clear();
         // Whatever goes wrong is some cell's: the engine as a whole cannot break.
         match self.render_all(cells, events) {
             ControlFlow::Continue(()) | ControlFlow::Break(Stopped) => Ok(()),
@@ -82,8 +86,10 @@ impl Engine {
         let mut flights: Vec<Flight> = Vec::new();
         // A cell that was pulled but cannot fly with the others: it waits until they have landed.
         let mut waiting: Option<Cell> = None;
+        let mut again = Again::default();
         loop {
-            while let Some(cell) = waiting.take().or_else(|| cells.next()) {
+            while let Some(cell) = waiting.take().or_else(|| cells.next()).or_else(|| again.cells.pop_front())
+            {
                 if !self.fits(&cell.settings, &flights) {
                     waiting = Some(cell);
                     break;
@@ -95,8 +101,13 @@ impl Engine {
             }
             self.step(&mut flights, events)?;
             for flight in flights.extract_if(.., |flight| flight.landed()) {
-                let event = self.land(&flight);
-                send(events, event)?;
+                match self.land(&flight) {
+                    Err(RenderError::NotFinite) if flight.cell.settings.dtype != Dtype::F32 => {
+                        let (cell, warning) = (flight.cell.id, again.take(flight));
+                        send(events, Event::Warned { cell, warning })?;
+                    }
+                    landed => send(events, again.event(&flight, landed))?,
+                }
             }
         }
     }
@@ -119,7 +130,7 @@ impl Engine {
         let clock = Instant::now();
         let id = cell.id;
         if let Err(error) = self.load(&cell.settings, events)? {
-            send(events, Event::Failed { cell: id, error: error.chain() })?;
+            send(events, Event::Failed { cell: id, error })?;
             return ControlFlow::Continue(None);
         }
         let Some(loaded) = &mut self.loaded else { return ControlFlow::Continue(None) };
@@ -144,10 +155,14 @@ impl Engine {
     }
 
     /// Makes the model of these settings the loaded one.
-    fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<Stopped, Result<(), RenderError>> {
+    fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<Stopped, Result<(), String>> {
         let (name, dtype) = (&*settings.model, settings.dtype);
         if self.loaded.as_ref().is_some_and(|loaded| loaded.name == name && loaded.dtype == dtype) {
             return ControlFlow::Continue(Ok(()));
+        }
+        let key = (name.to_owned(), dtype);
+        if let Some(error) = self.unloadable.get(&key) {
+            return ControlFlow::Continue(Err(error.clone()));
         }
         // The old model goes first: two may not fit.
         self.loaded = None;
@@ -169,7 +184,11 @@ impl Engine {
                 send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
                 ControlFlow::Continue(Ok(()))
             }
-            Err(error) => ControlFlow::Continue(Err(error)),
+            Err(error) => {
+                let error = error.chain();
+                self.unloadable.insert(key, error.clone());
+                ControlFlow::Continue(Err(error))
+            }
         }
     }
 
@@ -204,18 +223,49 @@ impl Engine {
         ControlFlow::Continue(())
     }
 
-    /// From a flight's last latents to its picture.
-    fn land(&self, flight: &Flight) -> Event {
+    /// From a flight's last latents to its picture, and the seconds that took.
+    fn land(&self, flight: &Flight) -> Result<(Image, f64), RenderError> {
         let clock = Instant::now();
+        let gone = || candle_core::Error::Msg("the model is gone".to_owned());
+        let loaded = self.loaded.as_ref().ok_or_else(gone)?;
+        Ok((loaded.decode(flight.latents())?, clock.elapsed().as_secs_f64()))
+    }
+}
+
+/// Cells whose numbers overflowed in their precision: rendered again in f32 when all others are done, so that the model
+/// is loaded twice and no oftener.
+#[derive(Default)]
+struct Again {
+    cells: VecDeque<Cell>,
+    /// The precision that overflowed, and the seconds spent on it.
+    lost: HashMap<CellId, (Dtype, f64)>,
+}
+
+impl Again {
+    /// Takes a flight whose picture has numbers that are none; says what becomes of it.
+    fn take(&mut self, flight: Flight) -> String {
+        let mut cell = flight.cell;
+        let dtype = std::mem::replace(&mut cell.settings.dtype, Dtype::F32);
+        self.lost.insert(cell.id, (dtype, flight.seconds));
+        self.cells.push_back(cell);
+        format!("{dtype} overflowed; it is rendered again in f32 when the others are done")
+    }
+
+    /// How a cell ended, told with what was lost before.
+    fn event(&mut self, flight: &Flight, landed: Result<(Image, f64), RenderError>) -> Event {
         let cell = flight.cell.id;
-        let Some(loaded) = &self.loaded else {
-            return Event::Failed { cell, error: "the model is gone".to_owned() };
-        };
-        match loaded.decode(flight.latents()) {
-            Ok(image) => {
-                let seconds = flight.seconds + clock.elapsed().as_secs_f64();
-                Event::Finished { cell, image, seconds }
-            }
+        let lost = self.lost.remove(&cell);
+        match landed {
+            Ok((image, decoding)) => Event::Finished {
+                cell,
+                image,
+                seconds: flight.seconds + decoding + lost.map_or(0.0, |(_, seconds)| seconds),
+                remarks: Remarks {
+                    note: lost
+                        .map(|(dtype, _)| format!("{dtype} overflowed, so it was rendered again in f32")),
+                    ..Remarks::default()
+                },
+            },
             Err(error) => Event::Failed { cell, error: error.chain() },
         }
     }

@@ -1,8 +1,10 @@
 //! Models with something wrong: every error names the file and what belongs there.
 
-use candle_core::{DType, Device, Tensor};
+mod copies;
+
+use candle_core::{DType, Device};
+use copies::{change_tensors, copy_folder};
 use maquette_diffusion::{Model, ModelError, ModelSource, card};
-use std::collections::HashMap;
 use std::path::Path;
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
@@ -26,26 +28,6 @@ fn error_after(name: &str, harm: impl FnOnce(&Path)) -> String {
     message
         .replace(&format!("{}/", copy.path().display()), "")
         .replace(&copy.path().display().to_string(), "FOLDER")
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-fn change_tensors(file: &Path, change: impl FnOnce(&mut HashMap<String, Tensor>)) {
-    let mut tensors = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
-    change(&mut tensors);
-    std::fs::remove_file(file).unwrap();
-    candle_core::safetensors::save(&tensors, file).unwrap();
 }
 
 fn change_config(file: &Path, key: &str, value: serde_json::Value) {

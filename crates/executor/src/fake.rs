@@ -3,7 +3,9 @@
 //! It draws stripes from a cell's name, says `fake` as its device, and its models have fingerprints of their own, so
 //! that none of its pictures is ever taken for a rendered one.
 
-use maquette_core::{Backend, BackendError, Cell, CellId, Digest, Event, Image, ModelCard, Scheduler};
+use maquette_core::{
+    Backend, BackendError, Cell, CellId, Digest, Event, Image, ModelCard, Remarks, Scheduler,
+};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -91,7 +93,9 @@ impl Backend for FakeBackend {
             let mut flow = events(Event::Stepped { cell: cell.id, step, steps });
             if flow.is_continue() && step >= steps {
                 flow = events(match stripes(&cell.id, cell.settings.width, cell.settings.height) {
-                    Some(image) => Event::Finished { cell: cell.id, image, seconds: 0.0 },
+                    Some(image) => {
+                        Event::Finished { cell: cell.id, image, seconds: 0.0, remarks: Remarks::default() }
+                    }
                     None => Event::Failed { cell: cell.id, error: "the picture is too large".to_owned() },
                 });
             } else {

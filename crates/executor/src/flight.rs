@@ -72,8 +72,8 @@ impl<'a> Flight<'a> {
     pub(crate) fn event(&mut self, event: Event) -> ControlFlow<()> {
         let taken = match event {
             // What is rendered is kept even when somebody wants to stop at once.
-            Event::Finished { cell, image, seconds } => self.land(&cell).and_then(|flying| {
-                let record = self.run.finish(&flying.cell, &image, seconds, &self.device)?;
+            Event::Finished { cell, image, seconds, remarks } => self.land(&cell).and_then(|flying| {
+                let record = self.run.finish(&flying.cell, &image, seconds, &self.device, remarks)?;
                 let fingerprint = self.run.fingerprint(&flying.cell);
                 let work = Work::of(&flying.cell.settings, &fingerprint, &self.device);
                 self.measured.add_cell(work, flying.steps as u64, seconds);

@@ -67,6 +67,16 @@ impl LogRow {
         self.last("error")
     }
 
+    /// The safety checker's verdict; none where it did not look.
+    pub fn nsfw_content_detected(&self) -> Option<bool> {
+        self.last("nsfw_content_detected")?.parse().ok()
+    }
+
+    /// What went otherwise than the settings say.
+    pub fn note(&self) -> Option<&str> {
+        self.last("note")
+    }
+
     /// A column by name: a setting or a placeholder. `None` when it does not apply to this cell.
     pub fn get(&self, column: &str) -> Option<&str> {
         self.field(self.columns.iter().position(|name| name == column)?)

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::log::whole_rows;
-use maquette_core::{Digest, Outcome, Plan, Record, SETTINGS};
+use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,8 @@ impl LogWriter {
 fn columns(placeholders: &[String]) -> Vec<String> {
     let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
     let head = ["cell", "status", "image"].map(str::to_owned).into_iter();
-    let tail = ["fingerprint", "seconds", "device", "reused", "error"].map(str::to_owned);
+    let tail = ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note"]
+        .map(str::to_owned);
     head.chain(settings).chain(placeholders.iter().cloned()).chain(tail).collect()
 }
 
@@ -98,6 +99,9 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
     fields.push(record.seconds.map_or(String::new(), |seconds| format!("{seconds:.3}")));
     let rest = [record.device.as_deref(), reused, error];
     fields.extend(rest.map(|text| text.unwrap_or_default().to_owned()));
+    let Remarks { nsfw_content_detected, note } = &record.remarks;
+    fields.push(nsfw_content_detected.map_or(String::new(), |verdict| verdict.to_string()));
+    fields.push(note.clone().unwrap_or_default());
     fields
 }
 

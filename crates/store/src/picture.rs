@@ -5,7 +5,7 @@
 
 use crate::StoreError;
 use crate::parameters::parameters;
-use maquette_core::{Cell, CellId, Digest, Image, Settings, Value};
+use maquette_core::{Cell, CellId, Digest, Image, Remarks, Settings, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::fs::File;
@@ -43,6 +43,13 @@ pub struct Recipe {
     /// The content of the reference picture.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub init_image_digest: Option<Digest>,
+    /// What the engine had to say of it.
+    #[serde(skip_serializing_if = "is_silent", default)]
+    pub remarks: Remarks,
+}
+
+fn is_silent(remarks: &Remarks) -> bool {
+    *remarks == Remarks::default()
 }
 
 /// Reads the texts of a PNG file, ours or anybody's.
@@ -52,6 +59,11 @@ pub fn read_made(path: &Path) -> Result<Made, StoreError> {
         .map_err(|problem| StoreError::damaged(path, format!("is no PNG that can be read: {problem}")))
 }
 
+/// What the engine had to say of one of our pictures.
+pub(crate) fn remarks(path: &Path) -> Result<Remarks, StoreError> {
+    Ok(read_made(path)?.recipe.map_or_else(Remarks::default, |recipe| recipe.remarks))
+}
+
 /// A contact sheet as the bytes of a PNG file, with what it shows as JSON in a `maquette` text. The same arguments
 /// give the same bytes.
 pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, StoreError> {
@@ -59,8 +71,14 @@ pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, StoreError> 
 }
 
 /// The picture of a cell, with the two texts that say what made it; the fingerprint is its model's.
-pub(crate) fn encode_cell(image: &Image, cell: &Cell, fingerprint: &Digest) -> Result<Vec<u8>, StoreError> {
-    let recipe = serde_json::json!(recipe(cell, fingerprint)).to_string();
+pub(crate) fn encode_cell(
+    image: &Image,
+    cell: &Cell,
+    fingerprint: &Digest,
+    remarks: &Remarks,
+) -> Result<Vec<u8>, StoreError> {
+    let recipe = Recipe { remarks: remarks.clone(), ..recipe(cell, fingerprint) };
+    let recipe = serde_json::json!(recipe).to_string();
     encode(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
 }
 
@@ -165,6 +183,7 @@ fn recipe(cell: &Cell, fingerprint: &Digest) -> Recipe {
         vars: vars.collect(),
         fingerprint: *fingerprint,
         init_image_digest: cell.settings.init_image.as_ref().map(|picture| picture.digest),
+        remarks: Remarks::default(),
     }
 }
 
@@ -196,7 +215,7 @@ mod tests {
     use std::io::Write;
 
     fn bytes(cell: &Cell) -> Vec<u8> {
-        encode_cell(&image(cell), cell, &Digest::of(b"weights")).unwrap()
+        encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
     }
 
     #[test]

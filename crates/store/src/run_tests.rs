@@ -2,7 +2,7 @@
 
 use crate::test_plans::{image, plan};
 use crate::{Beginning, RunWriter, Runs, Status, StoreError, read_made};
-use maquette_core::{Digest, FoundFile, Outcome, Plan};
+use maquette_core::{Digest, FoundFile, Outcome, Plan, Remarks};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -36,7 +36,7 @@ fn artists() -> Plan {
 
 fn finish(run: &mut RunWriter, index: usize) {
     let cell = run.plan().cell(index).unwrap();
-    run.finish(&cell, &image(&cell), 1.25, "cpu").unwrap();
+    run.finish(&cell, &image(&cell), 1.25, "cpu", Remarks::default()).unwrap();
 }
 
 fn statuses(run: &RunWriter) -> Vec<Status> {
@@ -114,11 +114,11 @@ fn the_log_has_a_row_per_cell_and_a_column_per_setting() {
     let named = |index: usize| run.plan().cell(index).unwrap().id.to_string();
     let log = log.replace(&named(0), "FIRST").replace(&named(3), "LAST");
     insta::assert_snapshot!(log, @r#"
-    cell,status,image,model,vae,lora,embeddings,prompt,negative_prompt,dialect,init_image,mask,fit,strength,seed,noise,variation_seed,variation_strength,steps,guidance_scale,scheduler,eta,sigmas,spacing,width,height,clip_skip,dtype,safety_checker,subject,artist,fingerprint,seconds,device,reused,error
+    cell,status,image,model,vae,lora,embeddings,prompt,negative_prompt,dialect,init_image,mask,fit,strength,seed,noise,variation_seed,variation_strength,steps,guidance_scale,scheduler,eta,sigmas,spacing,width,height,clip_skip,dtype,safety_checker,subject,artist,fingerprint,seconds,device,reused,error,nsfw_content_detected,note
     FIRST,done,images/mucha_seed-1-4d2027a0.png,sketchbook,,,,"by Mucha,
-    seen from afar",,plain,,,,,1,torch-cpu,,,20,7.5,ddim,0,,leading,24,16,0,f32,false,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,
+    seen from afar",,plain,,,,,1,torch-cpu,,,20,7.5,ddim,0,,leading,24,16,0,f32,false,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,,,
     LAST,failed,,sketchbook,,,,"by Munch,
-    seen from afar",,plain,,,,,2,torch-cpu,,,20,7.5,ddim,0,,leading,24,16,0,f32,false,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn"""
+    seen from afar",,plain,,,,,2,torch-cpu,,,20,7.5,ddim,0,,leading,24,16,0,f32,false,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn""",,
     "#);
 
     let rows = run.run().log().unwrap();
@@ -126,7 +126,7 @@ fn the_log_has_a_row_per_cell_and_a_column_per_setting() {
     assert_eq!(rows[0].get("prompt"), Some("by Mucha,\nseen from afar"));
     assert_eq!(rows[0].get("strength"), None);
     assert_eq!(rows[1].error(), Some("the weights are \"torn\""));
-    assert_eq!(rows[0].iter().count(), 3 + maquette_core::SETTINGS.len() + 2 + 5);
+    assert_eq!(rows[0].iter().count(), 3 + maquette_core::SETTINGS.len() + 2 + 7);
     // Tried again: the last row counts.
     finish(&mut run, 3);
     assert_eq!(statuses(&run), [Status::Done, Status::Done]);
@@ -195,7 +195,7 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
     let other = second.plan();
     let mut other = other.cell(0).unwrap();
     other.id = maquette_core::CellId(Digest::of(b"other"));
-    second.finish(&other, &crate::test_plans::image(&other), 1.0, "cpu").unwrap();
+    second.finish(&other, &crate::test_plans::image(&other), 1.0, "cpu", Remarks::default()).unwrap();
     std::fs::copy(crate::cells::path(folder.runs.root(), &other.id), &kept).unwrap();
     assert!(second.reuse(&cell).unwrap().is_none());
 }
@@ -209,8 +209,8 @@ fn two_cells_that_share_labels_and_eight_digits_keep_two_pictures() {
     let mut bytes = *cell.id.0.as_bytes();
     bytes[31] ^= 1;
     twin.id = maquette_core::CellId(Digest::from_bytes(bytes));
-    run.finish(&cell, &image(&cell), 1.0, "cpu").unwrap();
-    run.finish(&twin, &image(&twin), 1.0, "cpu").unwrap();
+    run.finish(&cell, &image(&cell), 1.0, "cpu", Remarks::default()).unwrap();
+    run.finish(&twin, &image(&twin), 1.0, "cpu", Remarks::default()).unwrap();
     assert!(run.is_done(&cell.id) && run.is_done(&twin.id));
 }
 

@@ -3,7 +3,7 @@
 use crate::log::{Status, read_logs};
 use crate::log_writer::LogWriter;
 use crate::{Beginning, Run, Runs, Shard, StoreError, Timings, atomic, cells, names, picture, timings};
-use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record};
+use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
@@ -77,7 +77,8 @@ impl RunWriter {
         let image = self.link(cell, &kept)?;
         let renderer = self.renderer(&cell.id);
         let outcome = Outcome::Done { image, reused: Some(renderer) };
-        self.record(Record { cell: cell.clone(), outcome, seconds: None, device: None }).map(Some)
+        let remarks = picture::remarks(&kept)?;
+        self.record(Record { cell: cell.clone(), outcome, seconds: None, device: None, remarks }).map(Some)
     }
 
     /// Keeps the picture of a cell that was rendered now, and writes its row.
@@ -87,18 +88,20 @@ impl RunWriter {
         image: &Image,
         seconds: f64,
         device: &str,
+        remarks: Remarks,
     ) -> Result<Record, StoreError> {
-        let png = picture::encode_cell(image, cell, &self.fingerprint(cell))?;
+        let png = picture::encode_cell(image, cell, &self.fingerprint(cell), &remarks)?;
         let kept = cells::keep(self.runs.root(), &cell.id, &png)?;
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, reused: None };
         let (seconds, device) = (Some(seconds), Some(device.to_owned()));
-        self.record(Record { cell: cell.clone(), outcome, seconds, device })
+        self.record(Record { cell: cell.clone(), outcome, seconds, device, remarks })
     }
 
     /// Writes the row of a cell that could not be rendered.
     pub fn fail(&mut self, cell: &Cell, error: &str, device: &str) -> Result<Record, StoreError> {
         let outcome = Outcome::Failed { error: error.to_owned() };
-        self.record(Record { cell: cell.clone(), outcome, seconds: None, device: Some(device.to_owned()) })
+        let (cell, device) = (cell.clone(), Some(device.to_owned()));
+        self.record(Record { cell, outcome, seconds: None, device, remarks: Remarks::default() })
     }
 
     /// Adds to what is known of how long things take here.

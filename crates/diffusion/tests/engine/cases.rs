@@ -113,7 +113,7 @@ pub fn render(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, Rendered> 
     engine
         .render(&mut cells.iter().cloned(), &mut |event| {
             match event {
-                Event::Finished { cell, image, seconds } => {
+                Event::Finished { cell, image, seconds, .. } => {
                     assert!(seconds >= 0.0);
                     ended(cell, Ok(image));
                 }

@@ -2,6 +2,9 @@
 //! that fail alone. The fixtures lie in `tests/fixtures`, with the script that made them.
 
 mod cases;
+#[path = "../copies/mod.rs"]
+mod copies;
 mod failures;
 mod neighbours;
 mod pictures;
+mod precision;
