@@ -53,5 +53,12 @@ fixtures:
     tests/fixtures/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt
     tests/fixtures/.venv/bin/python tests/fixtures/make.py
 
+# Render one picture with a full-size Stable Diffusion v1-4 of random weights and compare it with diffusers (needs Python)
+parity-full *arguments:
+    cargo build --release -p maquette
+    python3 -m venv target/parity/.venv
+    target/parity/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt
+    target/parity/.venv/bin/python tests/parity/full.py --out target/parity --maquette "${CARGO_TARGET_DIR:-target}/release/maquette" "$@"
+
 _say:
     @echo "building for: {{ build }}" >&2
