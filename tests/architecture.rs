@@ -12,9 +12,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diffusion", &["core"]),
     ("store", &["core"]),
     ("executor", &["core", "store"]),
+    ("hub", &["core"]),
     ("reporter", &["core"]),
     ("sketchbook", &[]),
-    ("cli", &["core", "planner", "diffusion", "store", "executor", "reporter", "sketchbook"]),
+    ("cli", &["core", "planner", "diffusion", "hub", "store", "executor", "reporter", "sketchbook"]),
 ];
 
 /// Outside crates that belong to one of ours alone.
@@ -25,6 +26,8 @@ const BELONGS_TO: &[(&str, &str)] = &[
     ("safetensors", "diffusion"),
     ("toml", "planner"),
     ("toml_edit", "planner"),
+    ("ureq", "hub"),
+    ("sha2", "hub"),
     ("csv", "store"),
     ("png", "store"),
     ("cosmic-text", "reporter"),

@@ -1,0 +1,306 @@
+//! Which files of a repository a model needs. One rule serves both sides: what to download, and whether what lies in
+//! the cache is enough.
+//!
+//! Only safetensors: a pickle (`.bin`, `.ckpt`) can run code when it is read.
+
+use maquette_core::Dtype;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// The index of a model in diffusers' layout.
+pub(crate) const INDEX: &str = "model_index.json";
+
+/// What is wanted of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A model in diffusers' layout.
+    Model {
+        /// Weights in half precision are preferred for `f16`, in full precision otherwise; the others do where those
+        /// are not there.
+        dtype: Dtype,
+        /// With the model's safety checker, if it has one.
+        safety_checker: bool,
+    },
+    /// CLIP's tokenizer alone, for checkpoints that come without.
+    Tokenizer,
+}
+
+/// Why a repository is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unusable {
+    /// There is no model_index.json; the checkpoints at its top, if any.
+    NoIndex(Vec<String>),
+    /// The index is not what diffusers writes.
+    BadIndex(String),
+    /// A part's weights are pickles only.
+    Pickle(String),
+    /// A part's weights are cut into several files.
+    Sharded(String),
+    /// A file that must be there is not.
+    Missing(String),
+}
+
+/// The parts that are read, and what each is made of.
+const PARTS: [(&str, Part); 9] = [
+    ("scheduler", Part::Settings("scheduler_config.json")),
+    ("tokenizer", Part::Tokenizer),
+    ("tokenizer_2", Part::Tokenizer),
+    ("text_encoder", Part::Weights),
+    ("text_encoder_2", Part::Weights),
+    ("unet", Part::Weights),
+    ("vae", Part::Weights),
+    ("safety_checker", Part::Weights),
+    ("feature_extractor", Part::Settings("preprocessor_config.json")),
+];
+
+/// The parts of the safety checker.
+const SAFETY: [&str; 2] = ["safety_checker", "feature_extractor"];
+
+/// Transformers' and diffusers' names of the one weight file.
+const STEMS: [&str; 2] = ["model", "diffusion_pytorch_model"];
+const PICKLES: [&str; 4] = [
+    "pytorch_model.bin",
+    "diffusion_pytorch_model.bin",
+    "pytorch_model.fp16.bin",
+    "diffusion_pytorch_model.fp16.bin",
+];
+
+enum Part {
+    /// One file.
+    Settings(&'static str),
+    Tokenizer,
+    /// `config.json` and a weight file.
+    Weights,
+}
+
+impl Wanted {
+    /// The files that are wanted out of those that are there, sorted. `index` is the content of model_index.json.
+    pub(crate) fn files(
+        &self,
+        index: Option<&[u8]>,
+        all: &dyn Fn() -> Vec<String>,
+        has: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<String>, Unusable> {
+        let mut files = match self {
+            Wanted::Tokenizer => tokenizer("", has)?,
+            Wanted::Model { dtype, safety_checker } => {
+                let index = index.ok_or_else(|| Unusable::NoIndex(checkpoints(&all())))?;
+                let index: Map<String, Value> =
+                    serde_json::from_slice(index).map_err(|error| Unusable::BadIndex(error.to_string()))?;
+                let mut files = vec![INDEX.to_owned()];
+                for (name, part) in &PARTS {
+                    let named = index.get(*name).and_then(Value::as_array);
+                    let there = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
+                    if there && (*safety_checker || !SAFETY.contains(name)) {
+                        files.extend(part.files(name, *dtype, has)?);
+                    }
+                }
+                files
+            }
+        };
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+impl Part {
+    fn files(&self, name: &str, dtype: Dtype, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
+        let must = |file: &str| {
+            let file = format!("{name}/{file}");
+            if has(&file) { Ok(file) } else { Err(Unusable::Missing(file)) }
+        };
+        match self {
+            Part::Settings(file) => Ok(vec![must(file)?]),
+            Part::Tokenizer => tokenizer(&format!("{name}/"), has),
+            Part::Weights => Ok(vec![must("config.json")?, weights(name, dtype, has)?]),
+        }
+    }
+}
+
+fn weights(part: &str, dtype: Dtype, has: &dyn Fn(&str) -> bool) -> Result<String, Unusable> {
+    let kinds = match dtype {
+        Dtype::F16 => [".fp16", ""],
+        Dtype::F32 | Dtype::Bf16 => ["", ".fp16"],
+    };
+    let names = kinds.into_iter().flat_map(|kind| {
+        STEMS.into_iter().map(move |stem| (format!("{part}/{stem}{kind}.safetensors"), stem, kind))
+    });
+    let names: Vec<_> = names.collect();
+    if let Some((file, ..)) = names.iter().find(|(file, ..)| has(file)) {
+        return Ok(file.clone());
+    }
+    if names.iter().any(|(_, stem, kind)| has(&format!("{part}/{stem}.safetensors.index{kind}.json"))) {
+        return Err(Unusable::Sharded(part.to_owned()));
+    }
+    let pickle = PICKLES.iter().map(|name| format!("{part}/{name}")).find(|file| has(file));
+    Err(pickle.map_or_else(|| Unusable::Missing(names[0].0.clone()), Unusable::Pickle))
+}
+
+/// The vocabulary in one form or the other, and whatever says how to use it.
+fn tokenizer(folder: &str, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
+    let there = |names: &[&str]| -> Vec<String> {
+        names.iter().map(|name| format!("{folder}{name}")).filter(|file| has(file)).collect()
+    };
+    let (whole, parts) = (there(&["tokenizer.json"]), there(&["vocab.json", "merges.txt"]));
+    if whole.is_empty() && parts.len() < 2 {
+        return Err(Unusable::Missing(format!("{folder}tokenizer.json")));
+    }
+    let settings = there(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]);
+    Ok([whole, parts, settings].concat())
+}
+
+/// The checkpoints at the top of a repository, the readable ones first.
+fn checkpoints(all: &[String]) -> Vec<String> {
+    let ending = |ending: &'static str| {
+        all.iter().filter(move |file| !file.contains('/') && file.ends_with(ending)).cloned()
+    };
+    ending(".safetensors").chain(ending(".ckpt")).collect()
+}
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unusable::NoIndex(checkpoints) if checkpoints.is_empty() => {
+                f.write_str("holds no model in diffusers' layout: it has no model_index.json")
+            }
+            Unusable::NoIndex(checkpoints) => {
+                write!(f, "has no model_index.json, only checkpoints: {}", checkpoints.join(", "))
+            }
+            Unusable::BadIndex(reason) => write!(f, "has a model_index.json that cannot be read: {reason}"),
+            Unusable::Pickle(file) => {
+                write!(f, "has weights that are not read: {file} is a Python pickle, which can run code")
+            }
+            Unusable::Sharded(part) => {
+                write!(f, "has the weights of its {part} cut into several files, which are not read")
+            }
+            Unusable::Missing(file) => write!(f, "has no {file}, which the model needs"),
+        }
+    }
+}
+
+impl Unusable {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        const CONVERT: &str = "`from_pretrained(…).save_pretrained(folder)` in diffusers writes safetensors from it, \
+                               on a machine where its authors are trusted; then give the folder";
+        match self {
+            Unusable::NoIndex(checkpoints) => match checkpoints.first() {
+                Some(file) if file.ends_with(".safetensors") => {
+                    Some(format!("download {file} and give its path: `model = \"path/to/{file}\"`"))
+                }
+                Some(_) => Some(format!(
+                    "a .ckpt is a Python pickle, which can run code, and is not read. Look for a repository or a \
+                     revision with safetensors; or {CONVERT}"
+                )),
+                None => Some("allowed: a repository with model_index.json, unet, vae, text_encoder and tokenizer".to_owned()),
+            },
+            Unusable::Pickle(_) => Some(format!("look for a revision with safetensors (`@refs/pr/N`); or {CONVERT}")),
+            Unusable::Sharded(_) => Some(
+                "`from_pretrained(…).save_pretrained(folder, max_shard_size=\"100GB\")` in diffusers writes one file; \
+                 then give the folder"
+                    .to_owned(),
+            ),
+            Unusable::BadIndex(_) | Unusable::Missing(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STABLE_DIFFUSION: &str = r#"{ "_class_name": "StableDiffusionPipeline", "requires_safety_checker": true,
+        "feature_extractor": ["transformers", "CLIPImageProcessor"], "image_encoder": [null, null],
+        "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        "scheduler": ["diffusers", "PNDMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderKL"] }"#;
+
+    /// What lies in CompVis/stable-diffusion-v1-4.
+    const LISTING: &str = "README.md model_index.json v1-variants/x.png \
+        feature_extractor/preprocessor_config.json safety_checker/config.json safety_checker/flax_model.msgpack \
+        safety_checker/model.fp16.safetensors safety_checker/model.safetensors safety_checker/pytorch_model.bin \
+        scheduler/scheduler_config.json text_encoder/config.json text_encoder/flax_model.msgpack \
+        text_encoder/model.fp16.safetensors text_encoder/model.safetensors text_encoder/pytorch_model.bin \
+        tokenizer/merges.txt tokenizer/special_tokens_map.json tokenizer/tokenizer_config.json tokenizer/vocab.json \
+        unet/config.json unet/diffusion_pytorch_model.bin unet/diffusion_pytorch_model.fp16.safetensors \
+        unet/diffusion_pytorch_model.non_ema.safetensors unet/diffusion_pytorch_model.safetensors vae/config.json \
+        vae/diffusion_pytorch_model.fp16.safetensors vae/diffusion_pytorch_model.safetensors";
+
+    fn files(wanted: &Wanted, index: Option<&str>, listing: &str) -> Result<String, Unusable> {
+        let all: Vec<String> = listing.split_whitespace().map(str::to_owned).collect();
+        let has = |file: &str| all.iter().any(|one| one == file);
+        wanted.files(index.map(str::as_bytes), &|| all.clone(), &has).map(|files| files.join(" "))
+    }
+
+    fn model(dtype: Dtype) -> Wanted {
+        Wanted::Model { dtype, safety_checker: false }
+    }
+
+    #[test]
+    fn only_what_is_read() {
+        let common = "model_index.json scheduler/scheduler_config.json text_encoder/config.json \
+            text_encoder/modelX tokenizer/merges.txt tokenizer/special_tokens_map.json \
+            tokenizer/tokenizer_config.json tokenizer/vocab.json unet/config.json unet/diffusion_pytorch_modelX \
+            vae/config.json vae/diffusion_pytorch_modelX";
+        for (dtype, kind) in [(Dtype::F32, ""), (Dtype::Bf16, ""), (Dtype::F16, ".fp16")] {
+            let expected = common.replace('X', &format!("{kind}.safetensors"));
+            let found = files(&model(dtype), Some(STABLE_DIFFUSION), LISTING).unwrap();
+            assert_eq!(found, expected.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
+        let wanted = Wanted::Model { dtype: Dtype::F16, safety_checker: true };
+        let found = files(&wanted, Some(STABLE_DIFFUSION), LISTING).unwrap();
+        for file in ["feature_extractor/preprocessor_config.json", "safety_checker/model.fp16.safetensors"] {
+            assert!(found.split(' ').any(|one| one == file), "{found}");
+        }
+    }
+
+    #[test]
+    fn either_precision_will_do() {
+        let halves = LISTING.replace("model.safetensors", "other");
+        let found = files(&model(Dtype::F32), Some(STABLE_DIFFUSION), &halves).unwrap();
+        assert!(found.contains("unet/diffusion_pytorch_model.fp16.safetensors"), "{found}");
+        let wholes = LISTING.replace("fp16.", "other.");
+        let found = files(&model(Dtype::F16), Some(STABLE_DIFFUSION), &wholes).unwrap();
+        assert!(found.contains("unet/diffusion_pytorch_model.safetensors"), "{found}");
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        let check = |index: Option<&str>, listing: &str, expected: Unusable| {
+            assert_eq!(files(&model(Dtype::F32), index, listing), Err(expected));
+        };
+        let index = Some(STABLE_DIFFUSION);
+        let pickled = LISTING.replace("safetensors", "msgpack");
+        check(index, &pickled, Unusable::Pickle("text_encoder/pytorch_model.bin".to_owned()));
+        let cut = LISTING
+            .replace("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json");
+        let cut = cut.replace("fp16", "other");
+        check(index, &cut, Unusable::Sharded("unet".to_owned()));
+        check(
+            index,
+            &LISTING.replace("vae/config.json", ""),
+            Unusable::Missing("vae/config.json".to_owned()),
+        );
+        check(
+            index,
+            &LISTING.replace("vocab.json", ""),
+            Unusable::Missing("tokenizer/tokenizer.json".to_owned()),
+        );
+        check(None, "README.md unet/x.safetensors", Unusable::NoIndex(vec![]));
+        let checkpoints = vec!["b.safetensors".to_owned(), "a.ckpt".to_owned()];
+        check(None, "a.ckpt b.safetensors", Unusable::NoIndex(checkpoints));
+        assert!(matches!(files(&model(Dtype::F32), Some("<html>"), ""), Err(Unusable::BadIndex(_))));
+    }
+
+    #[test]
+    fn a_tokenizer_alone() {
+        let found = files(
+            &Wanted::Tokenizer,
+            None,
+            "config.json vocab.json merges.txt tokenizer_config.json model.safetensors",
+        );
+        assert_eq!(found.unwrap(), "merges.txt tokenizer_config.json vocab.json");
+    }
+}

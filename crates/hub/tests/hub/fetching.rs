@@ -1,0 +1,143 @@
+//! Fetching that works: which files, where they lie, who sees the token, and what is not asked for twice.
+
+use crate::hub_server::{COMMIT, REPOSITORY};
+use crate::{MODEL, Scene, UNET};
+use maquette_hub::{HubError, Progress, Wanted};
+use std::fs;
+
+const TREE: &str = "models--tester--tiny";
+
+#[test]
+fn only_the_needed_files_in_the_standard_layout() {
+    let scene = Scene::new();
+    let hub = scene.hub();
+    let repository = REPOSITORY.parse().unwrap();
+    let offer = hub.offer(&repository, &MODEL).unwrap();
+    assert_eq!(offer.licence.as_deref(), Some("creativeml-openrail-m"));
+    let names: Vec<&str> = offer.files.iter().map(|file| file.name.as_str()).collect();
+    let expected = "model_index.json scheduler/scheduler_config.json text_encoder/config.json \
+        text_encoder/model.safetensors tokenizer/merges.txt tokenizer/special_tokens_map.json \
+        tokenizer/tokenizer_config.json tokenizer/vocab.json unet/config.json \
+        unet/diffusion_pytorch_model.safetensors vae/config.json vae/diffusion_pytorch_model.safetensors";
+    assert_eq!(names.join(" "), expected.split_whitespace().collect::<Vec<_>>().join(" "));
+    let total: usize = names.iter().map(|name| scene.server.file(name).len()).sum();
+    assert_eq!(offer.bytes_to_come(), total as u64);
+    assert!(scene.files().is_empty(), "an offer writes nothing");
+
+    let mut counted = 0;
+    let folder = hub
+        .fetch(&offer, &mut |progress| {
+            if let Progress::Bytes(bytes) = progress {
+                counted += bytes;
+            }
+        })
+        .unwrap();
+    assert_eq!(counted, total as u64);
+    assert_eq!(folder, scene.folder.path().join(TREE).join("snapshots").join(COMMIT));
+    for name in names {
+        assert_eq!(fs::read(folder.join(name)).unwrap(), scene.server.file(name), "{name}");
+    }
+    let main = fs::read_to_string(scene.folder.path().join(TREE).join("refs/main")).unwrap();
+    assert_eq!(main, COMMIT);
+    #[cfg(unix)]
+    {
+        let link = fs::read_link(folder.join(UNET)).unwrap();
+        assert!(link.starts_with("../../../blobs") && link.file_name().unwrap().len() == 64, "{link:?}");
+        let link = fs::read_link(folder.join("model_index.json")).unwrap();
+        assert!(link.starts_with("../../blobs") && link.file_name().unwrap().len() == 40, "{link:?}");
+    }
+    assert!(scene.parts().is_empty());
+    assert_eq!(hub.cache().find(&repository, &MODEL), Some(folder.clone()));
+    assert_eq!(hub.cache().models(), [(repository, folder)]);
+}
+
+#[test]
+fn what_is_here_is_not_asked_for_again() {
+    let scene = Scene::new();
+    scene.fetch().unwrap();
+    let before = scene.server.asked().len();
+    let hub = scene.hub();
+    let offer = hub.offer(&REPOSITORY.parse().unwrap(), &MODEL).unwrap();
+    assert!(offer.is_here() && offer.bytes_to_come() == 0);
+    hub.fetch(&offer, &mut |_| {}).unwrap();
+    // The list and the index; no file.
+    assert_eq!(scene.server.asked().len(), before + 2);
+
+    // A file that was damaged since is.
+    let folder = hub.cache().snapshot(&REPOSITORY.parse().unwrap()).unwrap();
+    let blob = fs::canonicalize(folder.join(UNET)).unwrap();
+    fs::write(&blob, "short").unwrap();
+    let offer = hub.offer(&REPOSITORY.parse().unwrap(), &MODEL).unwrap();
+    assert_eq!(offer.files.iter().filter(|file| !file.here).count(), 1);
+    hub.fetch(&offer, &mut |_| {}).unwrap();
+    assert_eq!(fs::read(blob).unwrap(), scene.server.file(UNET));
+}
+
+#[test]
+fn without_links_files_lie_in_the_snapshot() {
+    let scene = Scene { no_links: true, ..Scene::new() };
+    let folder = scene.fetch().unwrap();
+    assert!(folder.join(UNET).symlink_metadata().unwrap().is_file());
+    assert_eq!(fs::read(folder.join(UNET)).unwrap(), scene.server.file(UNET));
+    assert!(!scene.files().iter().any(|name| name.contains("/blobs/")), "each file is there once");
+    let before = scene.server.asked().len();
+    scene.fetch().unwrap();
+    assert_eq!(scene.server.asked().len(), before + 2);
+}
+
+#[test]
+fn the_token_goes_to_the_hub_and_to_nobody_else() {
+    let scene = Scene { token: Some("hf_secret".to_owned()), ..Scene::new() };
+    scene.server.want_token("hf_secret", false);
+    scene.fetch().unwrap();
+    let (at_hub, elsewhere): (Vec<_>, Vec<_>) =
+        scene.server.asked().into_iter().partition(|asked| asked.host.starts_with("127.0.0.1"));
+    assert!(at_hub.iter().all(|asked| asked.headers["authorization"] == "Bearer hf_secret"));
+    assert!(
+        elsewhere.len() >= 3 && elsewhere.iter().all(|asked| !asked.headers.contains_key("authorization"))
+    );
+}
+
+#[test]
+fn revisions_have_snapshots_and_names_of_their_own() {
+    let scene = Scene::new();
+    let folder = scene.fetch_of(&format!("{REPOSITORY}@refs/pr/1")).unwrap();
+    assert!(folder.ends_with(COMMIT));
+    assert!(scene.files().contains(&format!("{TREE}/refs/refs/pr/1")));
+    assert_eq!(
+        scene.hub().cache().find(&REPOSITORY.parse().unwrap(), &MODEL),
+        None,
+        "main was not asked for"
+    );
+    let commit = format!("{REPOSITORY}@{COMMIT}").parse().unwrap();
+    assert_eq!(scene.hub().cache().find(&commit, &MODEL), Some(folder));
+}
+
+#[test]
+fn offline_nothing_is_asked_and_what_is_here_is_found() {
+    let mut scene = Scene::new();
+    scene.offline = true;
+    let error = scene.fails(&[REPOSITORY, "HF_HUB_OFFLINE"]);
+    assert!(matches!(error, HubError::Offline(_)) && scene.server.asked().is_empty());
+    scene.offline = false;
+    let folder = scene.fetch().unwrap();
+    scene.offline = true;
+    assert_eq!(scene.hub().cache().find(&REPOSITORY.parse().unwrap(), &MODEL), Some(folder));
+}
+
+#[test]
+fn half_a_model_in_the_cache_is_not_the_model() {
+    let scene = Scene::new();
+    let hub = scene.hub();
+    let repository = REPOSITORY.parse().unwrap();
+    for name in ["vocab.json", "merges.txt"] {
+        scene.server.put(name, &scene.server.file(&format!("tokenizer/{name}")));
+    }
+    let offer = hub.offer(&repository, &Wanted::Tokenizer).unwrap();
+    assert_eq!(offer.files.len(), 2);
+    let folder = hub.fetch(&offer, &mut |_| {}).unwrap();
+    assert_eq!(hub.cache().find(&repository, &Wanted::Tokenizer), Some(folder.clone()));
+    assert_eq!(hub.cache().find(&repository, &MODEL), None);
+    scene.fetch().unwrap();
+    assert_eq!(hub.cache().find(&repository, &MODEL), Some(folder));
+}
