@@ -90,7 +90,13 @@ fn an_axis_of_nothing() {
 #[test]
 fn an_unknown_model() {
     refused(&Workspace::new(), "model = \"scetchbook\"\n", &["scetchbook", "sketchbook"]);
-    refused(&Workspace::new(), "model = \"somebody/something\"\n", &["somebody/something", "hf download"]);
+    let says = ["somebody/something", "HF_HUB_OFFLINE"];
+    refused(&Workspace::new(), "model = \"somebody/something\"\n", &says);
+    refused(
+        &Workspace::new(),
+        "model = \"models/some.safetensors\"\n",
+        &["no model is called `models/some.safetensors`"],
+    );
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 pub const REPOSITORY: &str = "tester/tiny";
 
 /// What goes wrong with the next answer about a path.
+#[allow(dead_code, reason = "some are for the tests of crates/hub alone")]
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// The body ends after that many bytes.

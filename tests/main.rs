@@ -4,5 +4,7 @@ mod architecture;
 mod bad_input;
 mod diff;
 mod examples;
+mod hub;
+mod hub_server;
 mod line;
 mod support;

@@ -57,8 +57,11 @@ impl Workspace {
             .args(arguments)
             .current_dir(self.path())
             .env("NO_COLOR", "1")
-            .env("HF_HOME", self.path().join("hf"));
-        for variable in ["MAQUETTE_RUNS", "MAQUETTE_DEVICE", "HF_HUB_CACHE"] {
+            .env("HF_HOME", self.path().join("hf"))
+            // No test may reach the real hub.
+            .env("HF_HUB_OFFLINE", "1")
+            .env("NO_PROXY", "127.0.0.1,localhost");
+        for variable in ["MAQUETTE_RUNS", "MAQUETTE_DEVICE", "HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH"] {
             command.env_remove(variable);
         }
         command
@@ -66,12 +69,7 @@ impl Workspace {
 
     /// Runs `maquette` with those arguments to its end.
     pub fn maquette(&self, arguments: &[&str]) -> Ended {
-        let output = self.command(arguments).output().unwrap();
-        Ended {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Ended::of(&mut self.command(arguments))
     }
 
     /// Starts `maquette` and leaves it running.
@@ -90,6 +88,16 @@ impl Workspace {
 }
 
 impl Ended {
+    /// Runs a command to its end.
+    pub fn of(command: &mut Command) -> Ended {
+        let output = command.output().unwrap();
+        Ended {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// Asserts the exit code, and shows what was said when it is another.
     #[track_caller]
     pub fn code(self, expected: i32) -> Ended {

@@ -50,9 +50,13 @@ pub enum Command {
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
     Runs,
-    /// List the models that are bundled or found on this machine
-    #[command(after_help = "Example: maquette models")]
-    Models,
+    /// List the models that are bundled or in the hub's cache, or fetch one
+    #[command(after_help = "Example: maquette models fetch CompVis/stable-diffusion-v1-4 --dtype f16")]
+    Models {
+        /// Nothing lists them.
+        #[command(subcommand)]
+        command: Option<ModelsCommand>,
+    },
     /// Print the JSON Schema of the experiment file, for editors
     #[command(after_help = "Example: maquette schema > experiments/experiment.schema.json")]
     Schema,
@@ -120,6 +124,29 @@ pub struct RunArgs {
     /// What renders: the engine, or a fake for tests
     #[arg(long, value_enum, default_value_t = BackendName::Engine, hide = true)]
     pub backend: BackendName,
+}
+
+/// What to do about models.
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Download a model from the hub into the cache, or what is new of it, and print its folder
+    Fetch(FetchArgs),
+}
+
+/// `maquette models fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// The repository: OWNER/NAME or OWNER/NAME@REVISION
+    pub model: String,
+    /// Weights in half precision are preferred for f16; the default is what this machine would render in
+    #[arg(long, value_parser = parse_dtype)]
+    pub dtype: Option<Dtype>,
+    /// With the model's safety checker, if it has one
+    #[arg(long)]
+    pub safety_checker: bool,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
 }
 
 /// `maquette report`.

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod estimate;
 mod exit;
+mod fetching;
 mod memory;
 mod models;
 mod output;
@@ -13,7 +14,7 @@ mod sheets;
 mod signals;
 mod world;
 
-use args::{Command, CommandLine};
+use args::{Command, CommandLine, ModelsCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -26,7 +27,8 @@ fn main() -> ExitCode {
         Command::Diff(args) => commands::diff(&args, &common),
         Command::Show(args) => commands::show(&args),
         Command::Runs => commands::runs(&common),
-        Command::Models => commands::models(),
+        Command::Models { command: None } => commands::models(&common),
+        Command::Models { command: Some(ModelsCommand::Fetch(args)) } => commands::fetch(&args, &common),
         Command::Schema => output::print(&maquette_planner::schema()),
         Command::Completions { shell } => commands::completions(shell),
     };

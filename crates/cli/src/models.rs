@@ -1,13 +1,19 @@
-//! From the name of a model to its files: the bundled one, a folder, or what other tools have downloaded from the hub.
+//! From the name of a model to its files: the bundled one, a folder, or what lies in the hub's cache. Nothing is
+//! downloaded here.
 
+use crate::exit::Failure;
+use crate::fetching::{self, Shown};
+use maquette_core::Dtype;
 use maquette_diffusion::ModelSource;
+use maquette_hub::{Cache, Environment, Repository, Wanted};
 use std::path::{Path, PathBuf};
 
-/// A name that leads to no model.
+/// A name that leads to no model on this machine.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 #[error("no model is called `{name}`")]
 #[diagnostic(help(
-    "allowed: `{}` (bundled), a folder in diffusers layout, or a repository that is in the hub's cache{}",
+    "allowed: `{}` (bundled), a folder in diffusers layout, or a repository on the hub, OWNER/NAME or \
+     OWNER/NAME@REVISION{}",
     maquette_sketchbook::NAME,
     download_hint(.name)
 ))]
@@ -17,7 +23,9 @@ pub struct NoModel {
 }
 
 /// Finds a model: the bundled one by its name; a folder relative to `base`, the experiment file's folder, or to the
-/// current one; a repository name in the cache that huggingface's own tools fill.
+/// current one; a repository whose files are in the cache that huggingface's own tools share.
+///
+/// What is in the cache is used as it is: the hub is not asked whether there is something newer.
 pub fn find(name: &str, base: &Path) -> Result<ModelSource, NoModel> {
     if name == maquette_sketchbook::NAME {
         return Ok(ModelSource::Bytes(maquette_sketchbook::FILES));
@@ -26,52 +34,50 @@ pub fn find(name: &str, base: &Path) -> Result<ModelSource, NoModel> {
     folders
         .into_iter()
         .find(|folder| folder.join("model_index.json").is_file() || folder.join("unet").is_dir())
-        .or_else(|| cached(name))
+        .or_else(|| cache().find(&repository(name)?, &model(Dtype::F32)))
         .map(ModelSource::Folder)
         .ok_or_else(|| NoModel { name: name.to_owned() })
 }
 
-/// Every repository in the hub's cache that looks like a model in diffusers layout: name and folder.
-pub fn all_cached() -> Vec<(String, PathBuf)> {
-    let Ok(entries) = hub_cache().read_dir() else { return Vec::new() };
-    let mut found: Vec<(String, PathBuf)> = entries
-        .filter_map(|entry| {
-            let folder = entry.ok()?.file_name().into_string().ok()?;
-            let name = folder.strip_prefix("models--")?.replacen("--", "/", 1);
-            let snapshot = cached(&name)?;
-            snapshot.join("model_index.json").is_file().then_some((name, snapshot))
-        })
-        .collect();
-    found.sort();
-    found
+/// The repository that a name may stand for: nothing that looks like a file.
+pub fn repository(name: &str) -> Option<Repository> {
+    let file = [".safetensors", ".ckpt", ".bin", ".pt", ".pth"].iter().any(|ending| name.ends_with(ending));
+    name.parse().ok().filter(|_| !file)
 }
 
-/// The snapshot of a repository's main branch, or of `name@revision`, as huggingface_hub lays out its cache.
-fn cached(name: &str) -> Option<PathBuf> {
-    let (name, revision) = name.split_once('@').unwrap_or((name, "main"));
-    let repository = hub_cache().join(format!("models--{}", name.replace('/', "--")));
-    let commit = std::fs::read_to_string(repository.join("refs").join(revision));
-    let commit = commit.map_or_else(|_| revision.to_owned(), |commit| commit.trim().to_owned());
-    Some(repository.join("snapshots").join(commit)).filter(|folder| folder.is_dir())
+/// What is wanted of a model's repository.
+pub fn model(dtype: Dtype) -> Wanted {
+    Wanted::Model { dtype, safety_checker: false }
 }
 
-/// `HF_HUB_CACHE`, or `hub` in `HF_HOME`, or `~/.cache/huggingface/hub`.
-fn hub_cache() -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("HF_HUB_CACHE").unwrap_or_else(|| {
-        let home = variable("HF_HOME").unwrap_or_else(|| {
-            let cache = variable("XDG_CACHE_HOME")
-                .unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache"));
-            cache.join("huggingface")
-        });
-        home.join("hub")
-    })
+/// Every repository in the cache that looks like a model in diffusers layout: its folder, and whether it is whole.
+pub fn all_cached() -> Vec<(Repository, PathBuf, bool)> {
+    let cache = cache();
+    let whole = |repository: &Repository| cache.find(repository, &model(Dtype::F32)).is_some();
+    cache.models().into_iter().map(|(name, folder)| (name.clone(), folder, whole(&name))).collect()
+}
+
+/// The folder of a tokenizer alone, for checkpoints that come without one: from the cache, or fetched, which is a
+/// megabyte or two. `repository` is `openai/clip-vit-large-patch14` for Stable Diffusion 1.
+#[allow(dead_code, reason = "for single-file checkpoints, which come next")]
+pub fn tokenizer(repository: &str, shown: Shown) -> Result<PathBuf, Failure> {
+    let no_name = |error| Failure::new(crate::exit::Exit::Unexpected, error);
+    let repository: Repository = repository.parse().map_err(no_name)?;
+    if let Some(folder) = cache().find(&repository, &Wanted::Tokenizer) {
+        return Ok(folder);
+    }
+    let hub = fetching::hub().map_err(|error| fetching::failure(&error))?;
+    let offer = hub.offer(&repository, &Wanted::Tokenizer).map_err(|error| fetching::failure(&error))?;
+    fetching::fetch(&hub, &offer, shown)
+}
+
+fn cache() -> Cache {
+    Cache::new(&Environment::read())
 }
 
 fn download_hint(name: &str) -> String {
-    let looks_like_a_repository = name.matches('/').count() == 1 && !name.starts_with(['.', '/']);
-    match looks_like_a_repository {
-        true => format!("\n\nTo get it: hf download {name}"),
-        false => String::new(),
+    match repository(name) {
+        Some(repository) => format!("\n\nTo get it: maquette models fetch {repository}"),
+        None => String::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::args::{BackendName, ExperimentArgs};
 use crate::exit::{Exit, Failure, OrExit};
+use crate::fetching::{self, Shown};
 use crate::output::store_failure;
 use crate::world::{FakeMachine, Machine};
 use maquette_diffusion::DeviceName;
@@ -20,15 +21,24 @@ pub struct Planning {
 }
 
 /// Plans an experiment. Seeds that the newest run of the same experiment drew are used again.
-pub fn plan(args: &ExperimentArgs, backend: BackendName, runs: &Runs) -> Result<Planning, Failure> {
+///
+/// A model that is on the hub and not on this machine is a mistake like any other, told with its size, unless
+/// `download` says how to show getting it; and even then it is only got when nothing else is wrong.
+pub fn plan(
+    args: &ExperimentArgs,
+    backend: BackendName,
+    runs: &Runs,
+    download: Option<Shown>,
+) -> Result<Planning, Failure> {
     let device = match backend {
         BackendName::Engine => args.device.parse::<DeviceName>().or_exit(Exit::Experiment)?,
         BackendName::Fake => DeviceName::Cpu,
     };
     let base = args.file.parent().unwrap_or(Path::new("")).to_owned();
-    let world: Box<dyn World> = match backend {
-        BackendName::Engine => Box::new(Machine { base: base.clone() }),
-        BackendName::Fake => Box::new(FakeMachine),
+    let machine = Machine::new(base.clone(), runs.clone());
+    let world: &dyn World = match backend {
+        BackendName::Engine => &machine,
+        BackendName::Fake => &FakeMachine,
     };
     let overrides = Overrides {
         set: args.set.clone(),
@@ -40,15 +50,28 @@ pub fn plan(args: &ExperimentArgs, backend: BackendName, runs: &Runs) -> Result<
     let before = latest.and_then(|run| run.plan().ok()).map(|plan| plan.drawn);
     // Should there be no randomness to be had, seed 0 is drawn; it is written down like any other.
     let mut draw = || i64::from(getrandom::u32().unwrap_or(0));
-    let request = Request {
-        file: &args.file,
-        overrides: &overrides,
-        default_dtype: device.dtype(),
-        drawn: before.as_ref(),
-        draw: &mut draw,
+    let mut plan = || {
+        let request = Request {
+            file: &args.file,
+            overrides: &overrides,
+            default_dtype: device.dtype(),
+            drawn: before.as_ref(),
+            draw: &mut draw,
+        };
+        maquette_planner::plan(request, world)
     };
-    let planned = maquette_planner::plan(request, world.as_ref())
-        .map_err(|error| Failure { exit: Exit::Experiment, report: error.into() })?;
+    let mut planned = plan();
+    if let (Err(error), Some(shown)) = (&planned, download) {
+        let absent = machine.absent();
+        if !absent.is_empty() && absent.len() == error.problems.len() + error.more {
+            let hub = fetching::hub().map_err(|error| fetching::failure(&error))?;
+            for offer in absent {
+                fetching::fetch(&hub, &offer, shown)?;
+            }
+            planned = plan();
+        }
+    }
+    let planned = planned.map_err(|error| Failure { exit: Exit::Experiment, report: error.into() })?;
     Ok(Planning { planned, device, base })
 }
 

@@ -1,29 +1,91 @@
 //! What the planner asks of the world: models and pictures, as they are on this machine.
 
-use crate::models;
 use crate::output::with_causes;
-use maquette_core::{Digest, FoundFile, ModelCard, WeightsKind};
-use maquette_diffusion::{card, init_image};
+use crate::{fetching, models};
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
+use maquette_diffusion::{ModelError, ModelSource, card_with, files, fingerprint, init_image};
 use maquette_executor::FakeBackend;
+use maquette_hub::{HubError, Offer, Repository};
 use maquette_planner::{World, WorldError};
+use maquette_store::{Runs, Stamp};
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 /// The models and pictures of this machine.
 pub struct Machine {
     /// Where the names of model folders begin: the experiment file's folder.
-    pub base: PathBuf,
+    base: PathBuf,
+    runs: Runs,
+    /// What the hub has of models that were asked for and are not here.
+    absent: RefCell<Vec<Offer>>,
 }
 
 /// The fake backend's models, and the pictures of this machine.
 pub struct FakeMachine;
 
+impl Machine {
+    pub fn new(base: PathBuf, runs: Runs) -> Machine {
+        Machine { base, runs, absent: RefCell::default() }
+    }
+
+    /// The models that could be had from the hub.
+    pub fn absent(&self) -> Vec<Offer> {
+        self.absent.borrow().clone()
+    }
+
+    /// Asks the hub for a model that is not here. That it could be had is noted; only links are made, if all of its
+    /// files are here under another name.
+    fn offered(&self, repository: &Repository, dtype: Dtype) -> Result<ModelSource, WorldError> {
+        let told = |error: HubError| WorldError {
+            message: format!(
+                "no model is called `{repository}` on this machine, and {}",
+                with_causes(&error)
+            ),
+            help: error.hint(),
+        };
+        let hub = fetching::hub().map_err(told)?;
+        let offer = hub.offer(repository, &models::model(dtype)).map_err(told)?;
+        if offer.is_here() {
+            return hub.fetch(&offer, &mut |_| {}).map(ModelSource::Folder).map_err(told);
+        }
+        let message = format!("`{repository}` is not on this machine: {} to come", fetching::to_come(&offer));
+        self.absent.borrow_mut().push(offer);
+        let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
+        let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");
+        Err(WorldError { message, help: Some(help) })
+    }
+}
+
+/// What a model says of itself. Its fingerprint, for which every byte is read, is remembered in the runs folder.
+pub fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelError> {
+    card_with(source, || {
+        let files = files(source);
+        let before = Stamp::of(&files);
+        if let Some(known) = before.as_ref().and_then(|stamp| runs.fingerprint(stamp)) {
+            return Ok(known);
+        }
+        let fingerprint = fingerprint(source)?;
+        if let Some(stamp) = before.filter(|before| Stamp::of(&files).as_ref() == Some(before)) {
+            // What cannot be remembered is made again.
+            let _ = runs.remember_fingerprint(&stamp, fingerprint);
+        }
+        Ok(fingerprint)
+    })
+}
+
 impl World for Machine {
-    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
-        let source = models::find(name, &self.base).map_err(|error| WorldError {
-            message: error.to_string(),
-            help: miette::Diagnostic::help(&error).map(|help| help.to_string()),
-        })?;
-        card(&source).map_err(|error| WorldError { message: with_causes(&error), help: None })
+    fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, WorldError> {
+        let source = match models::find(name, &self.base) {
+            Ok(source) => source,
+            Err(error) => match models::repository(name) {
+                Some(repository) => self.offered(&repository, dtype)?,
+                None => {
+                    let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
+                    return Err(WorldError { message: error.to_string(), help });
+                }
+            },
+        };
+        card_of(&source, &self.runs).map_err(|error| WorldError { message: with_causes(&error), help: None })
     }
 
     fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
@@ -40,7 +102,7 @@ impl World for FakeMachine {
         weights(Path::new(name))
     }
 
-    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
         Ok(FakeBackend::card(name))
     }
 

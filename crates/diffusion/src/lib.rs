@@ -30,7 +30,7 @@ mod weights;
 pub use device::{DeviceError, DeviceName};
 pub use engine::{Engine, FindModel};
 pub use error::ModelError;
-pub use model::{Model, card};
+pub use model::{Model, card, card_with, files, fingerprint};
 pub use render_error::RenderError;
 pub use schedulers::SchedulerConfig;
 pub use source::ModelSource;

@@ -11,6 +11,7 @@ use crate::weights::WeightFile;
 use crate::{ModelError, TextEncoder, Unet, Vae, unet, vae};
 use candle_core::{DType, Device};
 use maquette_core::{Digest, ModelCard, Scheduler, Spacing};
+use std::path::PathBuf;
 
 /// A loaded model.
 pub struct Model {
@@ -24,8 +25,6 @@ pub struct Model {
     pub vae: Vae,
     /// How it was trained, and what its authors chose for sampling.
     pub scheduler_config: SchedulerConfig,
-    /// What [`card`] says of it.
-    pub card: ModelCard,
     /// The layers of text encoder and UNet, for LoRA.
     #[expect(dead_code, reason = "read by LoRA, which comes next")]
     pub(crate) layers: Layers,
@@ -46,6 +45,14 @@ const VAE_WEIGHTS: [&str; 2] =
 ///
 /// Reads every byte of it once, for the fingerprint: some seconds for gigabytes on a slow disk.
 pub fn card(source: &ModelSource) -> Result<ModelCard, ModelError> {
+    card_with(source, || fingerprint(source))
+}
+
+/// The same, where somebody may know the [`fingerprint`] already: only small files are read.
+pub fn card_with(
+    source: &ModelSource,
+    fingerprint: impl FnOnce() -> Result<Digest, ModelError>,
+) -> Result<ModelCard, ModelError> {
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
     let factor = vae::factor(vae.widths("block_out_channels")?.len());
@@ -62,7 +69,7 @@ pub fn card(source: &ModelSource) -> Result<ModelCard, ModelError> {
         sigmas: None,
         size: (size as u32, size as u32),
         multiple_of: factor as u32,
-        fingerprint: fingerprint(source)?,
+        fingerprint: fingerprint()?,
     })
 }
 
@@ -93,8 +100,7 @@ impl Model {
             return Err(unet_config
                 .refuse(key, format!("{}, the autoencoder's latent_channels", vae.latent_channels)));
         }
-        let card = card(source)?;
-        Ok(Model { tokenizer, text_encoder, unet, vae, scheduler_config, card, layers: record.finish() })
+        Ok(Model { tokenizer, text_encoder, unet, vae, scheduler_config, layers: record.finish() })
     }
 }
 
@@ -114,8 +120,14 @@ fn scheduler(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), Model
     }
 }
 
-/// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
-fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
+/// The files on disk that a [`fingerprint`] is made from; none of a model that lies inside the program.
+pub fn files(source: &ModelSource) -> Vec<PathBuf> {
+    let paths = read_files(source).into_iter().map(|file| PathBuf::from(source.file_name(file)));
+    paths.filter(|path| path.is_file()).collect()
+}
+
+/// The names of the files that loading reads, sorted.
+fn read_files(source: &ModelSource) -> Vec<&'static str> {
     let first =
         |files: &[&'static str]| files.iter().copied().find(|file| source.has(file)).unwrap_or(files[0]);
     let mut files = vec![SCHEDULER_CONFIG, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG];
@@ -127,9 +139,13 @@ fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
     }
     files.extend(tokenizer::SETTINGS.into_iter().filter(|file| source.has(file)));
     files.sort_unstable();
+    files
+}
 
+/// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
+pub fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
     let mut hasher = blake3::Hasher::new();
-    for file in files {
+    for file in read_files(source) {
         let content = source.open(file)?;
         hasher.update(&(file.len() as u64).to_le_bytes()).update(file.as_bytes());
         hasher.update(&(content.len() as u64).to_le_bytes()).update_rayon(&content);

@@ -24,7 +24,7 @@ impl Cache {
     pub fn find(&self, repository: &Repository, wanted: &Wanted) -> Option<PathBuf> {
         let folder = self.snapshot(repository)?;
         let index = fs::read(folder.join(INDEX)).ok();
-        wanted.files(index.as_deref(), &Vec::new, &|file| folder.join(file).is_file()).ok()?;
+        wanted.files(index.as_deref(), &Vec::new, &|file| folder.join(file).is_file(), &|_| false).ok()?;
         Some(folder)
     }
 

@@ -104,13 +104,14 @@ impl Hub {
             _ => None,
         };
         let all = || info.files.keys().cloned().collect();
-        let names = wanted.files(index.as_deref(), &all, &has);
+        let snapshot = self.cache.snapshot_at(repository, &info.commit);
+        let names = wanted.files(index.as_deref(), &all, &has, &|file| snapshot.join(file).is_file());
         let names =
             names.map_err(|reason| HubError::Unusable { repository: repository.to_string(), reason })?;
         let files = names.into_iter().map(|name| {
             let size = info.files[&name];
-            let path = self.cache.snapshot_at(repository, &info.commit).join(&name);
-            let here = fs::metadata(path).is_ok_and(|found| size.is_none_or(|size| size == found.len()));
+            let here = fs::metadata(snapshot.join(&name))
+                .is_ok_and(|found| size.is_none_or(|size| size == found.len()));
             OfferedFile { name, size, here }
         });
         Ok(Offer {

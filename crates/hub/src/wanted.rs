@@ -75,12 +75,14 @@ enum Part {
 }
 
 impl Wanted {
-    /// The files that are wanted out of those that are there, sorted. `index` is the content of model_index.json.
+    /// The files that are wanted out of those that the repository has, sorted. `index` is the content of
+    /// model_index.json. Weights of the other precision that are in the cache already are not fetched again.
     pub(crate) fn files(
         &self,
         index: Option<&[u8]>,
         all: &dyn Fn() -> Vec<String>,
         has: &dyn Fn(&str) -> bool,
+        cached: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<String>, Unusable> {
         let mut files = match self {
             Wanted::Tokenizer => tokenizer("", has)?,
@@ -93,7 +95,7 @@ impl Wanted {
                     let named = index.get(*name).and_then(Value::as_array);
                     let there = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
                     if there && (*safety_checker || !SAFETY.contains(name)) {
-                        files.extend(part.files(name, *dtype, has)?);
+                        files.extend(part.files(name, *dtype, has, cached)?);
                     }
                 }
                 files
@@ -105,7 +107,13 @@ impl Wanted {
 }
 
 impl Part {
-    fn files(&self, name: &str, dtype: Dtype, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
+    fn files(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        has: &dyn Fn(&str) -> bool,
+        cached: &dyn Fn(&str) -> bool,
+    ) -> Result<Vec<String>, Unusable> {
         let must = |file: &str| {
             let file = format!("{name}/{file}");
             if has(&file) { Ok(file) } else { Err(Unusable::Missing(file)) }
@@ -113,12 +121,17 @@ impl Part {
         match self {
             Part::Settings(file) => Ok(vec![must(file)?]),
             Part::Tokenizer => tokenizer(&format!("{name}/"), has),
-            Part::Weights => Ok(vec![must("config.json")?, weights(name, dtype, has)?]),
+            Part::Weights => Ok(vec![must("config.json")?, weights(name, dtype, has, cached)?]),
         }
     }
 }
 
-fn weights(part: &str, dtype: Dtype, has: &dyn Fn(&str) -> bool) -> Result<String, Unusable> {
+fn weights(
+    part: &str,
+    dtype: Dtype,
+    has: &dyn Fn(&str) -> bool,
+    cached: &dyn Fn(&str) -> bool,
+) -> Result<String, Unusable> {
     let kinds = match dtype {
         Dtype::F16 => [".fp16", ""],
         Dtype::F32 | Dtype::Bf16 => ["", ".fp16"],
@@ -127,7 +140,8 @@ fn weights(part: &str, dtype: Dtype, has: &dyn Fn(&str) -> bool) -> Result<Strin
         STEMS.into_iter().map(move |stem| (format!("{part}/{stem}{kind}.safetensors"), stem, kind))
     });
     let names: Vec<_> = names.collect();
-    if let Some((file, ..)) = names.iter().find(|(file, ..)| has(file)) {
+    let first = |there: &dyn Fn(&str) -> bool| names.iter().find(|(file, ..)| there(file));
+    if let Some((file, ..)) = first(&|file| has(file) && cached(file)).or_else(|| first(has)) {
         return Ok(file.clone());
     }
     if names.iter().any(|(_, stem, kind)| has(&format!("{part}/{stem}.safetensors.index{kind}.json"))) {
@@ -231,7 +245,7 @@ mod tests {
     fn files(wanted: &Wanted, index: Option<&str>, listing: &str) -> Result<String, Unusable> {
         let all: Vec<String> = listing.split_whitespace().map(str::to_owned).collect();
         let has = |file: &str| all.iter().any(|one| one == file);
-        wanted.files(index.map(str::as_bytes), &|| all.clone(), &has).map(|files| files.join(" "))
+        wanted.files(index.map(str::as_bytes), &|| all.clone(), &has, &|_| false).map(|files| files.join(" "))
     }
 
     fn model(dtype: Dtype) -> Wanted {

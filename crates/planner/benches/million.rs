@@ -12,7 +12,7 @@ use std::time::Instant;
 struct Fake;
 
 impl World for Fake {
-    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
         let fingerprint = Digest::of(name.as_bytes());
         Ok(ModelCard {
             fingerprint,

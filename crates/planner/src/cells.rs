@@ -1,13 +1,13 @@
 //! What no single value shows: models and files that must exist, sizes that a model can make, strengths that leave
 //! something to do. Each is checked for the combinations that cells really have.
 
-use crate::grid::Grid;
+use crate::grid::{Given, Grid};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::projection::{Part, project};
 use crate::steps::unet_calls;
 use crate::{World, WorldError};
-use maquette_core::{FoundFile, Kept, ModelCard, Scheduler, Template, Value, WeightsKind, take_loras};
+use maquette_core::{Dtype, FoundFile, Kept, ModelCard, Scheduler, Template, Value, WeightsKind, take_loras};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -34,13 +34,22 @@ impl Cells<'_> {
 
     /// Asks the world about every model that a cell names.
     pub fn models(&self, world: &dyn World, problems: &mut Problems) -> BTreeMap<String, ModelCard> {
-        let mut models = BTreeMap::new();
-        for at in self.parts(&["model"]) {
+        let mut asked: Vec<(&Given, Dtype)> = Vec::new();
+        for at in self.parts(&["model", "dtype"]) {
             let Some(given) = self.grid.value("model", &at) else { continue };
-            let Some(name) = given.value.as_text().filter(|name| !models.contains_key(*name)) else {
-                continue;
-            };
-            match world.model(name) {
+            let word = self.grid.value("dtype", &at).and_then(|dtype| dtype.value.as_text());
+            let dtype = word.and_then(Dtype::from_word).unwrap_or(Dtype::F32);
+            match asked.iter_mut().find(|(other, _)| other.value == given.value) {
+                // Full precision serves the others, too.
+                Some((_, widest)) if *widest == Dtype::F16 => *widest = dtype,
+                Some(_) => {}
+                None => asked.push((given, dtype)),
+            }
+        }
+        let mut models = BTreeMap::new();
+        for (given, dtype) in asked {
+            let Some(name) = given.value.as_text() else { continue };
+            match world.model(name, dtype) {
                 Ok(card) => _ = models.insert(name.to_owned(), card),
                 Err(error) => problems.add(unknown(error, given.at.as_ref())),
             }

@@ -1,12 +1,13 @@
 //! What the planner must be told about the world: models, pictures and weight files.
 
-use maquette_core::{FoundFile, ModelCard, WeightsKind};
+use maquette_core::{Dtype, FoundFile, ModelCard, WeightsKind};
 use std::path::Path;
 
 /// Answers questions about models and files; the command line's part, faked in tests.
 pub trait World {
-    /// The card of a model, by its name as written.
-    fn model(&self, name: &str) -> Result<ModelCard, WorldError>;
+    /// The card of a model, by its name as written, which is rendered in that precision; in full precision where
+    /// cells of several ask for it.
+    fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, WorldError>;
 
     /// The digest of a picture that can be read.
     fn picture(&self, file: &Path) -> Result<FoundFile, WorldError>;

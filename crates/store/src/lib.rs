@@ -4,6 +4,7 @@
 //! runs/
 //!   .cells/ab/abcd….png               every finished cell once, named by what it is
 //!   .timings.json                     how long things took here, for estimates
+//!   .fingerprints.json                what models were found to be, so that gigabytes are read once
 //!   mucha/
 //!     .lock                           held while a run is being started
 //!     latest -> 2                     the newest run (a plain file with its number where links cannot be)
@@ -28,6 +29,7 @@ mod cells;
 mod decode;
 mod error;
 mod find;
+mod fingerprints;
 mod log;
 mod log_writer;
 mod names;
@@ -48,6 +50,7 @@ mod writer;
 pub use atomic::write_atomic;
 pub use decode::decode;
 pub use error::StoreError;
+pub use fingerprints::Stamp;
 pub use log::{LogRow, Status};
 pub use picture::{Made, Recipe, encode_sheet, read_made};
 pub use run::Run;

@@ -1,7 +1,7 @@
 //! The runs folder: which runs it holds, which cells are finished.
 
-use crate::{Run, StoreError, Timings, cells, names, plan_file, timings};
-use maquette_core::CellId;
+use crate::{Run, Stamp, StoreError, Timings, cells, fingerprints, names, plan_file, timings};
+use maquette_core::{CellId, Digest};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,16 @@ impl Runs {
     /// How long things took here so far; nothing before the first run.
     pub fn timings(&self) -> Timings {
         timings::read(&self.root)
+    }
+
+    /// The fingerprint of a model whose files look like that, if it was made before.
+    pub fn fingerprint(&self, stamp: &Stamp) -> Option<Digest> {
+        fingerprints::read(&self.root, stamp)
+    }
+
+    /// Remembers a fingerprint. The files must have looked the same before and after it was made.
+    pub fn remember_fingerprint(&self, stamp: &Stamp, fingerprint: Digest) -> Result<(), StoreError> {
+        fingerprints::add(&self.root, stamp, fingerprint)
     }
 
     /// The runs of one name, in no order.

@@ -11,7 +11,7 @@ mod show;
 
 pub use completions::completions;
 pub use diff::diff;
-pub use models::models;
+pub use models::{fetch, models};
 pub use plan::plan;
 pub use report::report;
 pub use run::run;

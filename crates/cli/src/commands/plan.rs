@@ -13,7 +13,8 @@ use std::time::Duration;
 
 pub fn plan(args: &PlanArgs, common: &Common) -> Outcome {
     let runs = planning::runs(&common.runs)?;
-    let Planning { planned, device, .. } = planning::plan(&args.experiment, BackendName::Engine, &runs)?;
+    let Planning { planned, device, .. } =
+        planning::plan(&args.experiment, BackendName::Engine, &runs, None)?;
     let Planned { plan, distinct, notes, .. } = &planned;
     let finished = finished(&runs, &planned)?;
     let done = |id: &CellId| finished.contains(id) || runs.has_cell(id);

@@ -2,6 +2,7 @@
 
 use crate::args::{BackendName, Common, RunArgs};
 use crate::exit::{Exit, Failure, OrExit};
+use crate::fetching::Shown;
 use crate::output::{self, Outcome, store_failure, talk, with_causes};
 use crate::planning::{self, Planning};
 use crate::progress::display;
@@ -16,7 +17,9 @@ use std::sync::mpsc::channel;
 pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     let shard = args.shard.as_deref().map(str::parse::<Shard>).transpose().or_exit(Exit::Experiment)?;
     let runs = planning::runs(&common.runs)?;
-    let Planning { planned, device, base } = planning::plan(&args.experiment, args.backend, &runs)?;
+    let shown = Shown { how: args.progress, quiet: common.quiet };
+    let Planning { planned, device, base } =
+        planning::plan(&args.experiment, args.backend, &runs, Some(shown))?;
     let mut backend = backend(args, device, base)?;
     let mut writer = runs
         .start(&planned.plan.name, &planned.resolved, &planned.plan, &planned.source, shard)

@@ -1,8 +1,11 @@
 //! How a run looks while it goes on: bars on a terminal, plain lines elsewhere, JSON for machines.
 
 mod bars;
+mod download;
 mod json;
 mod plain;
+
+pub use download::Download;
 
 use crate::args;
 use maquette_executor::Progress;

@@ -74,6 +74,22 @@ fn what_is_here_is_not_asked_for_again() {
 }
 
 #[test]
+fn weights_of_the_other_precision_will_do_once_they_are_here() {
+    let scene = Scene::new();
+    let halves = UNET.replace(".safetensors", ".fp16.safetensors");
+    scene.server.put(&halves, b"half the bytes");
+    let hub = scene.hub();
+    let half = Wanted::Model { dtype: maquette_core::Dtype::F16, safety_checker: false };
+    let unet = |wanted: &Wanted| {
+        let offer = hub.offer(&REPOSITORY.parse().unwrap(), wanted).unwrap();
+        offer.files.into_iter().find(|file| file.name.starts_with("unet/d")).unwrap()
+    };
+    assert_eq!((unet(&half).name, unet(&MODEL).name), (halves.clone(), UNET.to_owned()));
+    hub.fetch(&hub.offer(&REPOSITORY.parse().unwrap(), &half).unwrap(), &mut |_| {}).unwrap();
+    assert!(unet(&MODEL).here && unet(&MODEL).name == halves);
+}
+
+#[test]
 fn without_links_files_lie_in_the_snapshot() {
     let scene = Scene { no_links: true, ..Scene::new() };
     let folder = scene.fetch().unwrap();

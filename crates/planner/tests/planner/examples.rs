@@ -8,7 +8,7 @@ use std::path::Path;
 struct Anything;
 
 impl World for Anything {
-    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
         let fingerprint = Digest::of(name.as_bytes());
         Ok(ModelCard {
             fingerprint,

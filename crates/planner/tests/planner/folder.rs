@@ -12,7 +12,7 @@ pub struct Folder(pub TempDir);
 pub struct Fake;
 
 impl World for Fake {
-    fn model(&self, name: &str) -> Result<ModelCard, WorldError> {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
         let (size, scheduler) = match name {
             "sketchbook" => ((64, 64), Scheduler::Ddim),
             "big" => ((512, 512), Scheduler::Pndm),
