@@ -9,12 +9,13 @@ use crate::device::{DeviceName, candle_dtype};
 use crate::flight::{Departure, Flight, Posterior};
 use crate::model::{Model, ModelSource};
 use crate::not_yet::not_yet;
+use crate::prompts::Prompts;
 use crate::render_error::RenderError;
 use crate::schedulers::trajectory;
-use crate::{init_image, pixels};
+use crate::{conditioning, init_image, pixels};
 use candle_core::{DType, Device, Tensor};
 use maquette_core::{Backend, BackendError, Cell, CellId, Dtype, Event, Image, NamedFile, Remarks, Settings};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -41,8 +42,7 @@ struct Loaded {
     name: String,
     dtype: Dtype,
     model: Model,
-    /// Embeddings by prompt and clip_skip.
-    prompts: Cache<(String, u32), Tensor>,
+    prompts: Prompts,
     /// Posteriors by content, fit and size.
     references: Cache<String, Posterior>,
 }
@@ -122,7 +122,7 @@ impl Engine {
         let rows: usize = flights.iter().map(Flight::rows).sum();
         let factor = loaded.model.vae.factor();
         let latents = (settings.width as usize / factor) * (settings.height as usize / factor);
-        rows + 1 + usize::from(guided(settings)) <= self.max_rows(latents.max(1))
+        rows + conditioning::rows(settings) <= self.max_rows(latents.max(1))
     }
 
     /// Everything up to a cell's first step. A cell that cannot depart has failed; the others go on.
@@ -178,7 +178,7 @@ impl Engine {
                     name: name.clone(),
                     dtype,
                     model,
-                    prompts: Cache::new(256),
+                    prompts: Prompts::new(),
                     references: Cache::new(64),
                 });
                 send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
@@ -198,12 +198,7 @@ impl Engine {
         let clock = Instant::now();
         let predicted = predict(&loaded.model, flights, candle_dtype(loaded.dtype), &self.device);
         let advanced = predicted.and_then(|predicted| {
-            let mut row = 0;
-            for flight in flights.iter_mut() {
-                flight.advance(&predicted.narrow(0, row, flight.rows())?)?;
-                row += flight.rows();
-            }
-            Ok(())
+            flights.iter_mut().zip(predicted).try_for_each(|(flight, predicted)| flight.advance(&predicted))
         });
         if let Err(error) = advanced {
             // Nobody can say whose row it was, so all of them fail; each can be tried again.
@@ -295,37 +290,12 @@ impl Loaded {
         ];
         let trajectory =
             trajectory(&self.model.scheduler_config, settings.scheduler, settings.steps, settings.strength)?;
-        let text = self.embed("prompt", &settings.prompt, settings.clip_skip, cut)?;
-        let negative = match guided(settings) {
-            // Diffusers skips layers for the prompt only.
-            true => Some(self.embed("negative_prompt", &settings.negative_prompt, 0, cut)?),
-            false => None,
-        };
+        let conditioning = self.prompts.conditioning(&self.model, settings, cut)?;
         let reference = match &settings.init_image {
             Some(picture) => Some((self.encode(picture, settings, device)?, self.model.vae.scaling_factor)),
             None => None,
         };
-        Ok(Departure { trajectory, text, negative, shape, reference, cell })
-    }
-
-    fn embed(
-        &mut self,
-        name: &str,
-        prompt: &str,
-        clip_skip: u32,
-        cut: &mut Vec<String>,
-    ) -> Result<Tensor, RenderError> {
-        let Loaded { model, prompts, .. } = self;
-        prompts.get_or_try(&(prompt.to_owned(), clip_skip), || {
-            let tokens = model.tokenizer.encode(prompt)?;
-            if let Some(words) = tokens.cut {
-                cut.push(format!(
-                    "the {name} is longer than {} tokens; this part has no effect: `{words}`",
-                    tokens.ids.len()
-                ));
-            }
-            Ok(model.text_encoder.encode(&tokens.ids, clip_skip as usize)?)
-        })
+        Ok(Departure { trajectory, conditioning, shape, reference, cell })
     }
 
     fn encode(
@@ -351,24 +321,38 @@ impl Loaded {
     }
 }
 
-/// Whether classifier-free guidance is on, as diffusers decides it.
-fn guided(settings: &Settings) -> bool {
-    settings.guidance_scale > 1.0
-}
-
-/// The noise in every flight's latents, `[rows, channels, height, width]`; the negative prompt's row first.
-fn predict(model: &Model, flights: &[Flight], dtype: DType, device: &Device) -> candle_core::Result<Tensor> {
-    let (mut latents, mut timesteps, mut text) = (Vec::new(), Vec::new(), Vec::new());
-    for flight in flights {
-        let (input, timestep) = flight.input()?;
-        for embedding in flight.negative.iter().chain([&flight.text]) {
-            latents.push(input.clone());
-            timesteps.push(timestep);
-            text.push(embedding.clone());
+/// The noise in each flight's latents, `[rows, channels, height, width]`, as its rows are.
+fn predict(
+    model: &Model,
+    flights: &[Flight],
+    dtype: DType,
+    device: &Device,
+) -> candle_core::Result<Vec<Tensor>> {
+    let mut predicted = vec![None; flights.len()];
+    // One call's embeddings have one length; prompts of several chunks go together.
+    let lengths = flights.iter().map(|flight| flight.conditioning.tokens());
+    for length in lengths.collect::<candle_core::Result<BTreeSet<usize>>>()? {
+        let (mut latents, mut timesteps, mut text, mut owners) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (at, flight) in flights.iter().enumerate() {
+            if flight.conditioning.tokens()? != length {
+                continue;
+            }
+            owners.push((at, latents.len()));
+            let (input, timestep) = flight.input()?;
+            for embedding in flight.embeddings() {
+                latents.push(input.clone());
+                timesteps.push(timestep);
+                text.push(embedding);
+            }
+        }
+        let latents = Tensor::cat(&latents, 0)?.to_dtype(dtype)?.to_device(device)?;
+        let rows = model.unet.forward(&latents, &timesteps, &Tensor::cat(&text, 0)?)?;
+        for (at, row) in owners {
+            predicted[at] = Some(rows.narrow(0, row, flights[at].rows())?);
         }
     }
-    let latents = Tensor::cat(&latents, 0)?.to_dtype(dtype)?.to_device(device)?;
-    model.unet.forward(&latents, &timesteps, &Tensor::cat(&text, 0)?)
+    Ok(predicted.into_iter().flatten().collect())
 }
 
 fn send(events: Events, event: Event) -> ControlFlow<Stopped> {

@@ -2,6 +2,7 @@
 //!
 //! A flight knows nothing of the others that share its UNet calls, which is why they cannot change it.
 
+use crate::conditioning::Conditioning;
 use crate::noise::TorchCpu;
 use crate::schedulers::{Clipped, Step, Trajectory};
 use candle_core::{DType, Device, Result, Tensor};
@@ -15,10 +16,8 @@ const HISTORY: usize = 3;
 pub(crate) struct Flight {
     /// What is being made.
     pub cell: Cell,
-    /// Embedding of the prompt, `[1, tokens, width]`.
-    pub text: Tensor,
-    /// Embedding of the negative prompt, only under guidance.
-    pub negative: Option<Tensor>,
+    /// What its prompts tell it.
+    pub conditioning: Conditioning,
     /// Seconds of the engine's time spent on it so far.
     pub seconds: f64,
     trajectory: Trajectory,
@@ -42,8 +41,7 @@ pub(crate) struct Posterior {
 pub(crate) struct Departure {
     pub cell: Cell,
     pub trajectory: Trajectory,
-    pub text: Tensor,
-    pub negative: Option<Tensor>,
+    pub conditioning: Conditioning,
     /// `[channels, height, width]` of the latents.
     pub shape: [usize; 3],
     /// The reference picture and the model's scaling factor.
@@ -53,7 +51,7 @@ pub(crate) struct Departure {
 impl Flight {
     /// Draws the first noise, in diffusers' order: the reference picture's posterior, then the latents.
     pub fn new(departure: Departure, device: &Device) -> Result<Flight> {
-        let Departure { cell, trajectory, text, negative, shape, reference } = departure;
+        let Departure { cell, trajectory, conditioning, shape, reference } = departure;
         let mut noise = TorchCpu::new(cell.settings.seed);
         let image = match reference {
             None => None,
@@ -70,8 +68,7 @@ impl Flight {
         }
         Ok(Flight {
             cell,
-            text,
-            negative,
+            conditioning,
             seconds: 0.0,
             trajectory,
             done: 0,
@@ -94,7 +91,12 @@ impl Flight {
 
     /// How many rows it takes in a UNet call: two under guidance.
     pub fn rows(&self) -> usize {
-        1 + usize::from(self.negative.is_some())
+        self.conditioning.rows()
+    }
+
+    /// The embeddings of its rows in the next UNet call, negative prompt first.
+    pub fn embeddings(&self) -> impl Iterator<Item = &Tensor> {
+        self.conditioning.at(self.cell.settings.scheduler, self.done)
     }
 
     /// Whether every step is done.
@@ -115,7 +117,8 @@ impl Flight {
 
     /// Takes the noise that the UNet predicted, `[rows, channels, height, width]`, negative prompt first, and moves on.
     pub fn advance(&mut self, noise_pred: &Tensor) -> Result<()> {
-        let noise_pred = self.guided(&noise_pred.to_dtype(DType::F32)?)?;
+        let noise_pred = noise_pred.to_dtype(DType::F32)?;
+        let noise_pred = self.conditioning.combine(&noise_pred, self.cell.settings.guidance_scale)?;
         let step = self.step().clone();
         let next = self.next(&step, &noise_pred)?;
         if step.remember {
@@ -132,15 +135,6 @@ impl Flight {
 
     fn step(&self) -> &Step {
         &self.trajectory.steps[self.done]
-    }
-
-    /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598).
-    fn guided(&self, rows: &Tensor) -> Result<Tensor> {
-        if self.negative.is_none() {
-            return Ok(rows.clone());
-        }
-        let (negative, positive) = (rows.narrow(0, 0, 1)?, rows.narrow(0, 1, 1)?);
-        &negative + ((positive - &negative)? * self.cell.settings.guidance_scale)?
     }
 
     fn next(&mut self, step: &Step, noise_pred: &Tensor) -> Result<Tensor> {

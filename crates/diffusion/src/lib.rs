@@ -3,8 +3,10 @@
 //! The only crate that names candle. Deliberately not here: experiment files, runs on disk, anything printed.
 
 mod cache;
+mod conditioning;
 mod config;
 mod device;
+mod embed;
 mod engine;
 mod error;
 mod flight;
@@ -17,6 +19,7 @@ mod not_yet;
 mod ops;
 mod pixels;
 pub mod prompt;
+mod prompts;
 mod render_error;
 mod resnet;
 mod schedulers;
@@ -35,6 +38,6 @@ pub use render_error::RenderError;
 pub use schedulers::SchedulerConfig;
 pub use source::ModelSource;
 pub use text_encoder::TextEncoder;
-pub use tokenizer::{Tokenizer, Tokens};
+pub use tokenizer::{Tokenizer, Tokens, Word};
 pub use unet::Unet;
 pub use vae::Vae;

@@ -1,7 +1,7 @@
 //! Settings that the plan knows and the engine does not yet: a cell that uses one fails and says so.
 
 use crate::RenderError;
-use maquette_core::{Dialect, ModelCard, Noise, Scheduler, Settings, Sigmas};
+use maquette_core::{ModelCard, Noise, Scheduler, Settings, Sigmas};
 
 /// Refuses a cell that asks for something that is not there yet.
 pub(crate) fn not_yet(settings: &Settings, card: &ModelCard) -> Result<(), RenderError> {
@@ -22,7 +22,6 @@ pub(crate) fn not_yet(settings: &Settings, card: &ModelCard) -> Result<(), Rende
         (settings.vae.is_some(), "vae"),
         (!settings.lora.is_empty(), "lora"),
         (!settings.embeddings.is_empty(), "embeddings"),
-        (settings.dialect != Dialect::Plain, "dialect"),
         (settings.mask.is_some(), "mask"),
         (settings.safety_checker, "safety_checker"),
     ];

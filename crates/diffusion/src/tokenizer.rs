@@ -6,6 +6,7 @@
 use crate::ModelError;
 use crate::source::ModelSource;
 use serde_json::{Map, Value, json};
+use std::ops::Range;
 
 /// The tokenizer of a model.
 pub struct Tokenizer {
@@ -24,6 +25,15 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// The end of the prompt, from where it did not fit any more.
     pub cut: Option<String>,
+}
+
+/// One token of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Its ids, never none.
+    pub ids: Vec<u32>,
+    /// Its bytes in the text.
+    pub span: Range<usize>,
 }
 
 /// The files of a tokenizer, besides `tokenizer.json` or the two that stand for it.
@@ -82,18 +92,41 @@ impl Tokenizer {
 
     /// The ids of a prompt. What does not fit is left out before the end, and given back as text.
     pub fn encode(&self, prompt: &str) -> Result<Tokens, ModelError> {
+        let words = self.words(prompt)?;
+        let room = self.room();
+        let all = words.iter().flat_map(|word| word.ids.iter().map(|&id| (id, word.span.start)));
+        let ids: Vec<u32> = all.clone().map(|(id, _)| id).take(room).collect();
+        let cut = all.clone().nth(room).map(|(_, start)| text_from(prompt, start));
+        Ok(Tokens { ids: self.framed(&ids), cut })
+    }
+
+    /// The words of a text, without start, end and padding.
+    pub fn words(&self, text: &str) -> Result<Vec<Word>, ModelError> {
         let encoding = self
             .inner
-            .encode(prompt, false)
+            .encode(text, false)
             .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
-        let words = encoding.get_ids();
-        let room = self.length - 2;
-        let mut ids = vec![self.bos];
-        ids.extend(words.iter().take(room));
-        ids.push(self.eos);
-        ids.resize(self.length, self.pad);
-        let cut = encoding.get_offsets().get(room).map(|&(start, _)| text_from(prompt, start));
-        Ok(Tokens { ids, cut })
+        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+        Ok(tokens.map(|(&id, &(start, end))| Word { ids: vec![id], span: start..end }).collect())
+    }
+
+    /// How many ids fit between the start and the end.
+    pub fn room(&self) -> usize {
+        self.length - 2
+    }
+
+    /// At most [`Tokenizer::room`] ids between the start and the end, and the padding.
+    pub fn framed(&self, ids: &[u32]) -> Vec<u32> {
+        let mut framed = vec![self.bos];
+        framed.extend(ids);
+        framed.push(self.eos);
+        framed.resize(self.length, self.pad);
+        framed
+    }
+
+    /// The id of a comma that ends a word.
+    pub fn comma(&self) -> Option<u32> {
+        self.inner.token_to_id(",</w>")
     }
 }
 

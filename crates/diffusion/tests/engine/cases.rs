@@ -26,6 +26,7 @@ pub struct Case {
     width: u32,
     height: u32,
     clip_skip: Option<u32>,
+    dialect: Option<String>,
     pub picture: String,
 }
 
@@ -36,8 +37,9 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
 }
 
+/// The runs of Stable Diffusion 1's kind.
 pub fn cases() -> Vec<Case> {
-    cases_in("cases.json")
+    [cases_in("cases.json"), cases_in("dialect.json")].concat()
 }
 
 /// The cases of a file among the fixtures.
@@ -66,7 +68,7 @@ impl Case {
             prompt: self.prompt.as_str().into(),
             negative_prompt: self.negative_prompt.as_str().into(),
             fit: init_image.as_ref().map(|_| Fit::Crop),
-            dialect: Dialect::Plain,
+            dialect: self.dialect.as_deref().map_or(Dialect::Plain, |word| Dialect::from_word(word).unwrap()),
             init_image,
             mask: None,
             strength: self.strength,

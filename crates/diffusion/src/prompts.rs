@@ -1,0 +1,105 @@
+//! A cell's prompts as embeddings, each computed once.
+//!
+//! Not here: how a prompt is read (`prompt/`), how a text of A1111's dialect is embedded (`embed.rs`), and which row of
+//! which UNet call gets what (`conditioning.rs`).
+
+use crate::cache::Cache;
+use crate::conditioning::{self, Conditioning, Timeline, guided};
+use crate::embed::embed;
+use crate::prompt::{Part, compose, schedule};
+use crate::{Model, RenderError};
+use candle_core::Tensor;
+use maquette_core::{Dialect, Settings};
+
+/// How many prompts are remembered.
+const PROMPTS: usize = 256;
+
+/// What the embeddings of a prompt depend on, besides the model.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    dialect: Dialect,
+    /// The texts that follow each other over the steps.
+    texts: Vec<String>,
+    clip_skip: u32,
+}
+
+/// The embeddings of prompts by one model.
+pub(crate) struct Prompts {
+    known: Cache<Key, Vec<Tensor>>,
+}
+
+impl Prompts {
+    pub fn new() -> Prompts {
+        Prompts { known: Cache::new(PROMPTS) }
+    }
+
+    /// What a cell's prompts tell its picture. Words that a prompt loses are added to `cut`.
+    pub fn conditioning(
+        &mut self,
+        model: &Model,
+        settings: &Settings,
+        cut: &mut Vec<String>,
+    ) -> Result<Conditioning, RenderError> {
+        match settings.dialect {
+            Dialect::Plain => self.plain(model, settings, cut),
+            Dialect::A1111 => self.a1111(model, settings),
+        }
+    }
+
+    fn plain(
+        &mut self,
+        model: &Model,
+        settings: &Settings,
+        cut: &mut Vec<String>,
+    ) -> Result<Conditioning, RenderError> {
+        let mut whole = |name: &str, prompt: &str, clip_skip: u32| {
+            let key = Key { dialect: Dialect::Plain, texts: vec![prompt.to_owned()], clip_skip };
+            let embeddings = self.known.get_or_try(&key, || {
+                let tokens = model.tokenizer.encode(prompt)?;
+                if let Some(words) = tokens.cut {
+                    cut.push(format!(
+                        "the {name} is longer than {} tokens; this part has no effect: `{words}`",
+                        tokens.ids.len()
+                    ));
+                }
+                Ok::<_, RenderError>(vec![model.text_encoder.encode(&tokens.ids, clip_skip as usize)?])
+            })?;
+            Ok::<_, RenderError>(Timeline {
+                stages: embeddings.into_iter().map(|embedding| (usize::MAX, embedding)).collect(),
+            })
+        };
+        let positive = whole("prompt", &settings.prompt, settings.clip_skip)?;
+        let negative = match guided(settings) {
+            // Diffusers skips layers for the prompt only.
+            true => Some(whole("negative_prompt", &settings.negative_prompt, 0)?),
+            false => None,
+        };
+        Ok(Conditioning::new(vec![(positive, 1.0)], negative, None)?)
+    }
+
+    fn a1111(&mut self, model: &Model, settings: &Settings) -> Result<Conditioning, RenderError> {
+        let steps = conditioning::steps(settings);
+        // A1111 skips layers for both prompts.
+        let mut timeline = |prompt: &str| {
+            let (ends, texts): (Vec<usize>, Vec<String>) =
+                schedule(prompt, steps).into_iter().map(|stage| (stage.until, stage.text)).unzip();
+            let key = Key { dialect: Dialect::A1111, texts, clip_skip: settings.clip_skip };
+            let embeddings = self.known.get_or_try(&key, || {
+                embed(&model.tokenizer, &key.texts, |ids| {
+                    Ok(model.text_encoder.encode(ids, settings.clip_skip as usize)?)
+                })
+            })?;
+            Ok::<_, RenderError>(Timeline { stages: ends.into_iter().zip(embeddings).collect() })
+        };
+        let mut positive = Vec::new();
+        for Part { text, weight } in compose(&settings.prompt) {
+            positive.push((timeline(&text)?, weight));
+        }
+        let (mut negative, mut empty) = (None, None);
+        if guided(settings) {
+            negative = Some(timeline(&settings.negative_prompt)?);
+            empty = timeline("")?.stages.pop().map(|(_, embedding)| embedding);
+        }
+        Ok(Conditioning::new(positive, negative, empty.as_ref())?)
+    }
+}
