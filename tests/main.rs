@@ -7,4 +7,5 @@ mod examples;
 mod hub;
 mod hub_server;
 mod line;
+mod prompts;
 mod support;

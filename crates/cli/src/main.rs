@@ -10,6 +10,7 @@ mod models;
 mod output;
 mod planning;
 mod progress;
+mod prompts;
 mod sheets;
 mod signals;
 mod world;

@@ -34,12 +34,13 @@ impl Timeline {
         self.stages[0].1.dim(1)
     }
 
-    /// Makes every embedding longer, by as often as needed what `more` makes of it.
+    /// Makes every embedding so long, by what `more` makes of it, repeated.
     fn lengthen(&mut self, tokens: usize, more: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
         for (_, embedding) in &mut self.stages {
             let more = more(embedding)?;
-            while embedding.dim(1)? < tokens {
-                *embedding = Tensor::cat(&[&*embedding, &more], 1)?;
+            let times = tokens.saturating_sub(embedding.dim(1)?) / more.dim(1)?;
+            if times > 0 {
+                *embedding = Tensor::cat(&[&*embedding, &more.repeat((1, times, 1))?], 1)?;
             }
         }
         Ok(())

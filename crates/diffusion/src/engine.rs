@@ -276,7 +276,7 @@ impl Loaded {
         cut: &mut Vec<String>,
     ) -> Result<Departure, RenderError> {
         let settings = &cell.settings;
-        not_yet(settings, &self.model.card)?;
+        not_yet(settings)?;
         let factor = self.model.vae.factor() as u32;
         for (name, edge) in [("width", settings.width), ("height", settings.height)] {
             if edge % factor != 0 {

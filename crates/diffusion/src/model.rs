@@ -8,7 +8,7 @@ use crate::schedulers::{SchedulerConfig, TimestepSpacing};
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
 use crate::weights::WeightFile;
-use crate::{ModelError, TextEncoder, Unet, Vae, unet, vae};
+use crate::{ModelError, TextEncoder, Unet, Vae, text_encoder, unet, vae};
 use candle_core::{DType, Device};
 use maquette_core::{Digest, ModelCard, Scheduler, Spacing};
 use std::path::PathBuf;
@@ -71,6 +71,12 @@ pub fn card_with(
         multiple_of: factor as u32,
         fingerprint: fingerprint()?,
     })
+}
+
+/// A model's tokenizer, without its weights.
+pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
+    let config = ConfigFile::open(source, TEXT_CONFIG)?;
+    Tokenizer::load(source, text_encoder::positions(&config)?, text_encoder::words(&config)?)
 }
 
 impl Model {

@@ -1,11 +1,10 @@
 //! Settings that the plan knows and the engine does not yet: a cell that uses one fails and says so.
 
 use crate::RenderError;
-use maquette_core::{ModelCard, Noise, Scheduler, Settings, Sigmas};
+use maquette_core::{Noise, Scheduler, Settings, Sigmas};
 
 /// Refuses a cell that asks for something that is not there yet.
-pub(crate) fn not_yet(settings: &Settings, card: &ModelCard) -> Result<(), RenderError> {
-    let spacing = settings.scheduler.own_spacing().map(|own| card.spacing.unwrap_or(own));
+pub(crate) fn not_yet(settings: &Settings) -> Result<(), RenderError> {
     let used = [
         (
             matches!(
@@ -16,7 +15,6 @@ pub(crate) fn not_yet(settings: &Settings, card: &ModelCard) -> Result<(), Rende
         ),
         (settings.eta.is_some_and(|eta| eta > 0.0), "eta"),
         (settings.sigmas.is_some_and(|sigmas| sigmas != Sigmas::Normal), "sigmas"),
-        (settings.spacing != spacing, "spacing"),
         (settings.noise != Noise::TorchCpu, "noise"),
         (settings.variation.is_some(), "variation_strength"),
         (settings.vae.is_some(), "vae"),

@@ -52,8 +52,7 @@ impl TextEncoder {
             Some(Some("gelu")) => Activation::Gelu,
             Some(_) => return Err(config.refuse("hidden_act", "\"quick_gelu\" or \"gelu\"")),
         };
-        let positions = config.count("max_position_embeddings", Some(77))?;
-        let words = config.count("vocab_size", Some(49408))?;
+        let (positions, words) = (positions(config)?, words(config)?);
         let eps = config.number("layer_norm_eps", 1e-5)?;
 
         // Files from before transformers 5 hold everything below one more name.
@@ -143,4 +142,14 @@ impl TextEncoder {
         }
         ops::layer_norm(&x, &self.final_norm)
     }
+}
+
+/// How many token ids the text encoder of a configuration takes at most.
+pub(crate) fn positions(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("max_position_embeddings", Some(77))
+}
+
+/// How many different token ids it knows.
+pub(crate) fn words(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("vocab_size", Some(49408))
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 pub struct Work {
     /// Pictures to make.
     pub pictures: usize,
-    /// Different texts to encode, for each model, precision and `clip_skip`: prompts, and negative prompts where
+    /// Different texts to encode, for each model, precision, dialect and `clip_skip`: prompts, and negative prompts where
     /// `guidance_scale` is above 1.
     pub text_encodes: usize,
     /// Different reference pictures to encode, for each model, precision, size and fit.
@@ -38,12 +38,13 @@ pub fn work(
         loads.insert((cell.settings.model, cell.settings.dtype));
     }
     let mut texts = BTreeSet::new();
-    let named = ["model", "dtype", "clip_skip", "prompt", "negative_prompt", "guidance_scale"];
+    let named = ["model", "dtype", "clip_skip", "dialect", "prompt", "negative_prompt", "guidance_scale"];
     for (cell, _) in left.parts(&named, Words::Too)? {
-        let Settings { model, dtype, clip_skip, prompt, negative_prompt, guidance_scale, .. } = cell.settings;
-        texts.insert((model.clone(), dtype, clip_skip, prompt));
+        let Settings { model, dtype, clip_skip, dialect, prompt, negative_prompt, guidance_scale, .. } =
+            cell.settings;
+        texts.insert((model.clone(), dtype, clip_skip, dialect, prompt));
         if guidance_scale > 1.0 {
-            texts.insert((model, dtype, clip_skip, negative_prompt));
+            texts.insert((model, dtype, clip_skip, dialect, negative_prompt));
         }
     }
     let words = match left.images_have_words() {
@@ -71,20 +72,21 @@ pub fn work(
 
 /// Whether the axes of placeholders matter as well.
 #[derive(Clone, Copy, PartialEq)]
-enum Words {
+pub(crate) enum Words {
     Too,
     Not,
 }
 
-struct Left<'a> {
-    plan: &'a Plan,
+/// Some cells of a plan.
+pub(crate) struct Left<'a> {
+    pub plan: &'a Plan,
     /// Their numbers in the plan.
-    cells: Vec<usize>,
+    pub cells: Vec<usize>,
 }
 
 impl Left<'_> {
     /// One cell for each combination of the axes that set these names, and how many cells it stands for.
-    fn parts(&self, names: &[&str], words: Words) -> Result<Vec<(Cell, usize)>, SettingError> {
+    pub fn parts(&self, names: &[&str], words: Words) -> Result<Vec<(Cell, usize)>, SettingError> {
         let plan = self.plan;
         let matters = |name: &str| {
             names.contains(&name) || (words == Words::Too && maquette_core::Setting::named(name).is_none())

@@ -5,6 +5,7 @@ use crate::estimate::{Estimate, estimate};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::output::{self, Outcome, store_failure};
 use crate::planning::{self, Planning};
+use crate::prompts;
 use maquette_core::{CellId, Plan};
 use maquette_planner::{Planned, Work, work};
 use maquette_store::{LogRow, Runs, Status};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 pub fn plan(args: &PlanArgs, common: &Common) -> Outcome {
     let runs = planning::runs(&common.runs)?;
-    let Planning { planned, device, .. } =
+    let Planning { planned, device, base, .. } =
         planning::plan(&args.experiment, BackendName::Engine, &runs, None)?;
     let Planned { plan, distinct, notes, .. } = &planned;
     let finished = finished(&runs, &planned)?;
@@ -31,6 +32,7 @@ pub fn plan(args: &PlanArgs, common: &Common) -> Outcome {
     for note in notes {
         text += &format!("note: {note}\n");
     }
+    text += &prompts::notes(plan, distinct, &base).or_exit(Exit::Unexpected)?;
     text += &cells(plan, args.cells).or_exit(Exit::Unexpected)?;
     output::print(&text)
 }

@@ -7,6 +7,7 @@ mod extends;
 mod folder;
 mod grid;
 mod options;
+mod prompts;
 mod rules;
 mod schema;
 mod seeds;
