@@ -13,6 +13,7 @@ mod progress;
 mod prompts;
 mod sheets;
 mod signals;
+mod weights;
 mod world;
 
 use args::{Command, CommandLine, ModelsCommand};

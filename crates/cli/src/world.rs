@@ -1,7 +1,7 @@
 //! What the planner asks of the world: models and pictures, as they are on this machine.
 
 use crate::output::with_causes;
-use crate::{fetching, models};
+use crate::{fetching, models, weights};
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use maquette_diffusion::{ModelError, ModelSource, card_with, files, fingerprint, init_image};
 use maquette_executor::FakeBackend;
@@ -92,8 +92,8 @@ impl World for Machine {
         picture(file)
     }
 
-    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
-        weights(&self.base.join(name))
+    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+        weights::find(kind, name, &self.base)
     }
 }
 

@@ -3,11 +3,15 @@
 //! Not here: how a prompt is read (`prompt/`), and which embedding belongs to which step (`conditioning.rs`).
 
 use crate::prompt::{Chunk, Item, Piece, Token, chunks, pieces};
-use crate::{ModelError, RenderError, Tokenizer};
+use crate::{Inversions, ModelError, RenderError, Tokenizer};
 use candle_core::{DType, Tensor};
 
 /// The chunks of a text, and the text without the signs of its dialect, which the chunks' spans refer to.
-pub(crate) fn text_chunks(tokenizer: &Tokenizer, text: &str) -> Result<(Vec<Chunk>, String), ModelError> {
+pub(crate) fn text_chunks(
+    tokenizer: &Tokenizer,
+    inversions: &Inversions,
+    text: &str,
+) -> Result<(Vec<Chunk>, String), ModelError> {
     let (mut items, mut bare) = (Vec::new(), String::new());
     for piece in pieces(text) {
         match piece {
@@ -17,7 +21,7 @@ pub(crate) fn text_chunks(tokenizer: &Tokenizer, text: &str) -> Result<(Vec<Chun
             }
             Piece::Text { text, weight } => {
                 let begin = bare.len();
-                items.extend(tokenizer.words(&text)?.into_iter().map(|word| {
+                items.extend(tokenizer.words(&text, inversions)?.into_iter().map(|word| {
                     let span = begin + word.span.start..begin + word.span.end;
                     Item::Token(Token { ids: word.ids, weight, span })
                 }));
@@ -35,6 +39,7 @@ pub(crate) fn text_chunks(tokenizer: &Tokenizer, text: &str) -> Result<(Vec<Chun
 /// them as one batch.
 pub(crate) fn embed(
     tokenizer: &Tokenizer,
+    inversions: &Inversions,
     texts: &[impl AsRef<str>],
     mut encode: impl FnMut(&[u32]) -> Result<Tensor, RenderError>,
 ) -> Result<Vec<Tensor>, RenderError> {
@@ -44,7 +49,7 @@ pub(crate) fn embed(
         let text = text.as_ref();
         match distinct.iter_mut().find(|(known, ..)| *known == text) {
             Some((_, _, times)) => *times += 1.0,
-            None => distinct.push((text, text_chunks(tokenizer, text)?.0, 1.0)),
+            None => distinct.push((text, text_chunks(tokenizer, inversions, text)?.0, 1.0)),
         }
     }
     let most = distinct.iter().map(|(_, chunks, _)| chunks.len()).max().unwrap_or(0);

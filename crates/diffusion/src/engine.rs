@@ -1,8 +1,8 @@
 //! The engine: pulls cells, keeps several of them in flight, and gives each UNet call a row or two of every one.
 //!
 //! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance; when a cell lands, the
-//! next one takes its place. Only model, precision and size must match. Saving, resuming and showing progress are the
-//! caller's.
+//! next one takes its place. Only model, LoRAs, precision and size must match. Saving, resuming and showing progress are
+//! the caller's.
 
 use crate::cache::Cache;
 use crate::device::{DeviceName, candle_dtype};
@@ -12,7 +12,7 @@ use crate::not_yet::not_yet;
 use crate::prompts::Prompts;
 use crate::render_error::RenderError;
 use crate::schedulers::trajectory;
-use crate::{conditioning, init_image, pixels};
+use crate::{conditioning, init_image, lora, pixels};
 use candle_core::{DType, Device, Tensor};
 use maquette_core::{Backend, BackendError, Cell, CellId, Dtype, Event, Image, NamedFile, Remarks, Settings};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -112,11 +112,12 @@ impl Engine {
         }
     }
 
-    /// Whether a cell may join the flights: same model, precision and size, and room for its rows.
+    /// Whether a cell may join the flights: same model, LoRAs, precision and size, and room for its rows.
     fn fits(&self, settings: &Settings, flights: &[Flight]) -> bool {
         let Some(other) = flights.first().map(|flight| &flight.cell.settings) else { return true };
         let alike = other.model == settings.model
             && other.dtype == settings.dtype
+            && lora::key(&other.lora) == lora::key(&settings.lora)
             && (other.width, other.height) == (settings.width, settings.height);
         let Some(loaded) = self.loaded.as_ref().filter(|_| alike) else { return false };
         let rows: usize = flights.iter().map(Flight::rows).sum();
@@ -267,8 +268,8 @@ impl Again {
 }
 
 impl Loaded {
-    /// What a cell begins with: its embeddings, its reference picture, its trajectory. Words that a prompt loses are
-    /// added to `cut`.
+    /// What a cell begins with: its LoRAs in the model's weights, its embeddings, its reference picture, its trajectory.
+    /// Words that a prompt loses are added to `cut`.
     fn departure(
         &mut self,
         cell: Cell,
@@ -277,6 +278,7 @@ impl Loaded {
     ) -> Result<Departure, RenderError> {
         let settings = &cell.settings;
         not_yet(settings)?;
+        self.model.set_loras(&settings.lora)?;
         let factor = self.model.vae.factor() as u32;
         for (name, edge) in [("width", settings.width), ("height", settings.height)] {
             if edge % factor != 0 {
@@ -290,7 +292,8 @@ impl Loaded {
         ];
         let trajectory =
             trajectory(&self.model.scheduler_config, settings.scheduler, settings.steps, settings.strength)?;
-        let conditioning = self.prompts.conditioning(&self.model, settings, cut)?;
+        let inversions = self.model.inversions(&settings.embeddings)?;
+        let conditioning = self.prompts.conditioning(&self.model, &inversions, settings, cut)?;
         let reference = match &settings.init_image {
             Some(picture) => Some((self.encode(picture, settings, device)?, self.model.vae.scaling_factor)),
             None => None,

@@ -4,6 +4,7 @@
 //! embeddings, the autoencoder.
 
 use crate::ops::Weight;
+use candle_core::DType;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -19,6 +20,8 @@ pub(crate) struct Layer {
     pub outputs: usize,
     /// The size of a convolution's kernel; `None` is a linear layer.
     pub kernel: Option<usize>,
+    /// What its numbers are rounded to.
+    pub dtype: DType,
 }
 
 /// Notes the layers of a model's parts while they are loaded.

@@ -2,16 +2,20 @@
 //!
 //! Not here: what its parts compute.
 
+use crate::cache::Cache;
 use crate::config::ConfigFile;
+use crate::inversion::{Inversion, InversionError, Inversions};
 use crate::layers::{Layers, Record};
+use crate::lora::{self, LoraError, Loras};
 use crate::schedulers::{SchedulerConfig, TimestepSpacing};
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
 use crate::weights::WeightFile;
 use crate::{ModelError, TextEncoder, Unet, Vae, text_encoder, unet, vae};
 use candle_core::{DType, Device};
-use maquette_core::{Digest, ModelCard, Scheduler, Spacing};
-use std::path::PathBuf;
+use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler, Spacing};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A loaded model.
 pub struct Model {
@@ -26,9 +30,13 @@ pub struct Model {
     /// How it was trained, and what its authors chose for sampling.
     pub scheduler_config: SchedulerConfig,
     /// The layers of text encoder and UNet, for LoRA.
-    #[expect(dead_code, reason = "read by LoRA, which comes next")]
-    pub(crate) layers: Layers,
+    layers: Layers,
+    loras: Loras,
+    inversions: Cache<(Digest, Arc<Path>, Option<Arc<str>>), Arc<Inversion>>,
 }
+
+/// Textual inversions that are remembered; each is a few kilobytes.
+const INVERSIONS: usize = 64;
 
 const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
 const TEXT_CONFIG: &str = "text_encoder/config.json";
@@ -106,7 +114,41 @@ impl Model {
             return Err(unet_config
                 .refuse(key, format!("{}, the autoencoder's latent_channels", vae.latent_channels)));
         }
-        Ok(Model { tokenizer, text_encoder, unet, vae, scheduler_config, layers: record.finish() })
+        Ok(Model {
+            tokenizer,
+            text_encoder,
+            unet,
+            vae,
+            scheduler_config,
+            layers: record.finish(),
+            loras: Loras::new(),
+            inversions: Cache::new(INVERSIONS),
+        })
+    }
+
+    /// Makes the text encoder and the UNet compute with these LoRAs and no others; none are the model as it was loaded.
+    ///
+    /// Nothing of the model is loaded again. After an error it computes without any.
+    pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
+        self.loras.apply(&self.layers, loras)
+    }
+
+    /// What of the LoRAs that act now concerns the text encoder.
+    pub(crate) fn text_loras(&self) -> &lora::Key {
+        self.loras.of_text()
+    }
+
+    /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoder.
+    pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
+        let widths = [self.text_encoder.width()];
+        let mut list = Vec::new();
+        for embedding in embeddings {
+            let Embedding { word, file: NamedFile { file, digest, .. } } = embedding;
+            let key = (*digest, Arc::clone(file), word.clone());
+            let open = || Inversion::open(embedding, &widths).map(Arc::new);
+            list.push(self.inversions.get_or_try(&key, open)?);
+        }
+        Inversions::new(list, &self.tokenizer, &[&self.text_encoder])
     }
 }
 

@@ -18,8 +18,6 @@ pub(crate) fn not_yet(settings: &Settings) -> Result<(), RenderError> {
         (settings.noise != Noise::TorchCpu, "noise"),
         (settings.variation.is_some(), "variation_strength"),
         (settings.vae.is_some(), "vae"),
-        (!settings.lora.is_empty(), "lora"),
-        (!settings.embeddings.is_empty(), "embeddings"),
         (settings.mask.is_some(), "mask"),
         (settings.safety_checker, "safety_checker"),
     ];

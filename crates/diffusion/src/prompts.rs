@@ -6,6 +6,8 @@
 use crate::cache::Cache;
 use crate::conditioning::{self, Conditioning, Timeline, guided};
 use crate::embed::embed;
+use crate::inversion::{self, Inversions};
+use crate::lora;
 use crate::prompt::{Part, compose, schedule};
 use crate::{Model, RenderError};
 use candle_core::Tensor;
@@ -21,6 +23,22 @@ struct Key {
     /// The texts that follow each other over the steps.
     texts: Vec<String>,
     clip_skip: u32,
+    /// What of the LoRAs concerns the text encoder.
+    loras: lora::Key,
+    inversions: inversion::Key,
+}
+
+impl Key {
+    fn new(
+        dialect: Dialect,
+        texts: Vec<String>,
+        clip_skip: u32,
+        model: &Model,
+        inversions: &Inversions,
+    ) -> Key {
+        let (loras, inversions) = (model.text_loras().clone(), inversions.key());
+        Key { dialect, texts, clip_skip, loras, inversions }
+    }
 }
 
 /// The embeddings of prompts by one model.
@@ -33,36 +51,44 @@ impl Prompts {
         Prompts { known: Cache::new(PROMPTS) }
     }
 
-    /// What a cell's prompts tell its picture. Words that a prompt loses are added to `cut`.
+    /// What a cell's prompts tell its picture, with the words of textual inversions. Words that a prompt loses are added
+    /// to `cut`.
     pub fn conditioning(
         &mut self,
         model: &Model,
+        inversions: &Inversions,
         settings: &Settings,
         cut: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
         match settings.dialect {
-            Dialect::Plain => self.plain(model, settings, cut),
-            Dialect::A1111 => self.a1111(model, settings),
+            Dialect::Plain => self.plain(model, inversions, settings, cut),
+            Dialect::A1111 => self.a1111(model, inversions, settings),
         }
     }
 
     fn plain(
         &mut self,
         model: &Model,
+        inversions: &Inversions,
         settings: &Settings,
         cut: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
         let mut whole = |name: &str, prompt: &str, clip_skip: u32| {
-            let key = Key { dialect: Dialect::Plain, texts: vec![prompt.to_owned()], clip_skip };
+            let key = Key::new(Dialect::Plain, vec![prompt.to_owned()], clip_skip, model, inversions);
             let embeddings = self.known.get_or_try(&key, || {
-                let tokens = model.tokenizer.encode(prompt)?;
+                let tokens = model.tokenizer.encode_with(prompt, inversions)?;
                 if let Some(words) = tokens.cut {
                     cut.push(format!(
                         "the {name} is longer than {} tokens; this part has no effect: `{words}`",
                         tokens.ids.len()
                     ));
                 }
-                Ok::<_, RenderError>(vec![model.text_encoder.encode(&tokens.ids, clip_skip as usize)?])
+                let vectors = inversions.vectors(0);
+                Ok::<_, RenderError>(vec![model.text_encoder.encode_with(
+                    &tokens.ids,
+                    vectors,
+                    clip_skip as usize,
+                )?])
             })?;
             Ok::<_, RenderError>(Timeline {
                 stages: embeddings.into_iter().map(|embedding| (usize::MAX, embedding)).collect(),
@@ -77,16 +103,22 @@ impl Prompts {
         Ok(Conditioning::new(vec![(positive, 1.0)], negative, None)?)
     }
 
-    fn a1111(&mut self, model: &Model, settings: &Settings) -> Result<Conditioning, RenderError> {
+    fn a1111(
+        &mut self,
+        model: &Model,
+        inversions: &Inversions,
+        settings: &Settings,
+    ) -> Result<Conditioning, RenderError> {
         let steps = conditioning::steps(settings);
         // A1111 skips layers for both prompts.
         let mut timeline = |prompt: &str| {
             let (ends, texts): (Vec<usize>, Vec<String>) =
                 schedule(prompt, steps).into_iter().map(|stage| (stage.until, stage.text)).unzip();
-            let key = Key { dialect: Dialect::A1111, texts, clip_skip: settings.clip_skip };
+            let key = Key::new(Dialect::A1111, texts, settings.clip_skip, model, inversions);
             let embeddings = self.known.get_or_try(&key, || {
-                embed(&model.tokenizer, &key.texts, |ids| {
-                    Ok(model.text_encoder.encode(ids, settings.clip_skip as usize)?)
+                embed(&model.tokenizer, inversions, &key.texts, |ids| {
+                    let clip_skip = settings.clip_skip as usize;
+                    Ok(model.text_encoder.encode_with(ids, inversions.vectors(0), clip_skip)?)
                 })
             })?;
             Ok::<_, RenderError>(Timeline { stages: ends.into_iter().zip(embeddings).collect() })

@@ -5,7 +5,7 @@
 
 use crate::embed::text_chunks;
 use crate::prompt::{compose, is_refused, oddities, schedule};
-use crate::{ModelError, Tokenizer};
+use crate::{Inversions, ModelError, Tokenizer};
 use maquette_core::Dialect;
 
 /// What is worth knowing of a prompt.
@@ -56,7 +56,7 @@ pub fn read_prompt(
 ) -> Result<Reading, ModelError> {
     let mut reading = Reading::default();
     if dialect == Dialect::Plain {
-        let tokens = tokenizer.words(prompt)?.iter().map(|word| word.ids.len()).sum();
+        let tokens = tokenizer.words(prompt, &Inversions::default())?.iter().map(|word| word.ids.len()).sum();
         let cut = tokenizer.encode(prompt)?.cut;
         reading.cut = cut.map(|text| Cut { tokens, room: tokenizer.room(), text });
         return Ok(reading);
@@ -90,7 +90,7 @@ pub fn read_prompt(
                     reading.oddities.push(oddity);
                 }
             }
-            let (chunks, bare) = text_chunks(tokenizer, &stage.text)?;
+            let (chunks, bare) = text_chunks(tokenizer, &Inversions::default(), &stage.text)?;
             if chunks.len() > longest.len() {
                 let chunk = |chunk: &crate::prompt::Chunk| ReadChunk {
                     tokens: chunk.length(),

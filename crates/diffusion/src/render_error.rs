@@ -2,6 +2,8 @@
 
 use crate::error::ModelError;
 use crate::init_image::InitImageError;
+use crate::inversion::InversionError;
+use crate::lora::LoraError;
 use crate::schedulers::ScheduleError;
 
 /// Why one cell has no picture; the others go on.
@@ -19,6 +21,12 @@ pub enum RenderError {
     /// The model cannot be loaded, or its tokenizer refuses the prompt.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A LoRA cannot be used with the model.
+    #[error(transparent)]
+    Lora(#[from] LoraError),
+    /// A textual inversion cannot be used with the model.
+    #[error(transparent)]
+    Inversion(#[from] InversionError),
     /// The steps cannot be made.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),

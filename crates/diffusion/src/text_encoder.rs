@@ -109,23 +109,28 @@ impl TextEncoder {
         self.token_embedding.dims()[0]
     }
 
+    /// Vectors `[count, width]` as [`TextEncoder::encode`] takes them: on its device, in its dtype.
+    pub(crate) fn as_words(&self, vectors: &Tensor) -> Result<Tensor> {
+        vectors.to_device(self.token_embedding.device())?.to_dtype(self.token_embedding.dtype())
+    }
+
     /// Embeddings `[1, input_ids.len(), width]` of one prompt.
     ///
     /// The last `clip_skip` layers are left out; the final layer norm always comes last, as in diffusers. Fails when
     /// there are fewer layers than that, more ids than positions, or an id outside the vocabulary.
     pub fn encode(&self, input_ids: &[u32], clip_skip: usize) -> Result<Tensor> {
+        self.encode_with(input_ids, None, clip_skip)
+    }
+
+    /// The same, where `more` are the vectors of ids beyond the vocabulary: those of textual inversions.
+    pub fn encode_with(&self, input_ids: &[u32], more: Option<&Tensor>, clip_skip: usize) -> Result<Tensor> {
         let Some(layers) = self.layers.len().checked_sub(clip_skip) else {
             candle_core::bail!(
                 "clip_skip is {clip_skip}, and this text encoder has {} layers",
                 self.layers.len()
             )
         };
-        // Candle would take the largest id there is for a row of zeros.
-        if let Some(id) = input_ids.iter().find(|&&id| id as usize >= self.words()) {
-            candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {}", self.words())
-        }
-        let ids = Tensor::new(input_ids, self.token_embedding.device())?;
-        let words = self.token_embedding.index_select(&ids, 0)?;
+        let words = self.look_up(input_ids, more)?;
         let mut x = (words + self.position_embedding.narrow(0, 0, input_ids.len())?)?.unsqueeze(0)?;
         for layer in &self.layers[..layers] {
             let h = ops::layer_norm(&x, &layer.norm1)?;
@@ -141,6 +146,26 @@ impl TextEncoder {
             x = ops::linear_add(&h, &layer.fc2, &x)?;
         }
         ops::layer_norm(&x, &self.final_norm)
+    }
+
+    /// The token embeddings of ids, `[input_ids.len(), width]`.
+    fn look_up(&self, input_ids: &[u32], more: Option<&Tensor>) -> Result<Tensor> {
+        let words = self.words();
+        let known = words + more.map_or(0, |more| more.dims()[0]);
+        // Candle would take the largest id there is for a row of zeros.
+        if let Some(id) = input_ids.iter().find(|&&id| id as usize >= known) {
+            candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {known}")
+        }
+        let Some(more) = more else {
+            return self
+                .token_embedding
+                .index_select(&Tensor::new(input_ids, self.token_embedding.device())?, 0);
+        };
+        let row = |&id: &u32| match (id as usize).checked_sub(words) {
+            Some(beyond) => more.narrow(0, beyond, 1),
+            None => self.token_embedding.narrow(0, id as usize, 1),
+        };
+        Tensor::cat(&input_ids.iter().map(row).collect::<Result<Vec<_>>>()?, 0)
     }
 }
 

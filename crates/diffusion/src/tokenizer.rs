@@ -4,6 +4,7 @@
 //! v1-4 has on the hub. Not here: weights of words, embeddings of other prompts' words.
 
 use crate::ModelError;
+use crate::inversion::Inversions;
 use crate::source::ModelSource;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
@@ -16,6 +17,17 @@ pub struct Tokenizer {
     eos: u32,
     pad: u32,
     length: usize,
+    /// How many ids the text encoder has; those of textual inversions follow.
+    vocabulary: usize,
+}
+
+/// A token, or a word of a textual inversion with the ids of all its vectors: they stay together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Its ids, never none.
+    pub ids: Vec<u32>,
+    /// Its bytes in the text.
+    pub span: Range<usize>,
 }
 
 /// A prompt as the text encoder takes it.
@@ -25,15 +37,6 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// The end of the prompt, from where it did not fit any more.
     pub cut: Option<String>,
-}
-
-/// One token of a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
-    /// Its ids, never none.
-    pub ids: Vec<u32>,
-    /// Its bytes in the text.
-    pub span: Range<usize>,
 }
 
 /// The files of a tokenizer, besides `tokenizer.json` or the two that stand for it.
@@ -87,27 +90,22 @@ impl Tokenizer {
         if length < 2 {
             return Err(fail("its model_max_length has no room for the start and the end".to_owned()));
         }
-        Ok(Tokenizer { inner, file, bos, eos, pad, length })
+        Ok(Tokenizer { inner, file, bos, eos, pad, length, vocabulary: words })
     }
 
     /// The ids of a prompt. What does not fit is left out before the end, and given back as text.
     pub fn encode(&self, prompt: &str) -> Result<Tokens, ModelError> {
-        let words = self.words(prompt)?;
+        self.encode_with(prompt, &Inversions::default())
+    }
+
+    /// The same with textual inversions, whose ids follow those of the vocabulary.
+    pub fn encode_with(&self, prompt: &str, inversions: &Inversions) -> Result<Tokens, ModelError> {
+        let words = self.words(prompt, inversions)?;
         let room = self.room();
         let all = words.iter().flat_map(|word| word.ids.iter().map(|&id| (id, word.span.start)));
         let ids: Vec<u32> = all.clone().map(|(id, _)| id).take(room).collect();
         let cut = all.clone().nth(room).map(|(_, start)| text_from(prompt, start));
         Ok(Tokens { ids: self.framed(&ids), cut })
-    }
-
-    /// The words of a text, without start, end and padding.
-    pub fn words(&self, text: &str) -> Result<Vec<Word>, ModelError> {
-        let encoding = self
-            .inner
-            .encode(text, false)
-            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
-        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
-        Ok(tokens.map(|(&id, &(start, end))| Word { ids: vec![id], span: start..end }).collect())
     }
 
     /// How many ids fit between the start and the end.
@@ -128,6 +126,88 @@ impl Tokenizer {
     pub fn comma(&self) -> Option<u32> {
         self.inner.token_to_id(",</w>")
     }
+
+    /// The words of a text, without start, end and padding.
+    ///
+    /// A word of a textual inversion counts in any case of its letters, but not as a part of another word.
+    pub fn words(&self, text: &str, inversions: &Inversions) -> Result<Vec<Word>, ModelError> {
+        let mut words = Vec::new();
+        let mut from = 0;
+        for (span, first, count) in found(text, inversions) {
+            self.plain(text, from..span.start, &mut words)?;
+            from = span.end;
+            let ids = (0..count).map(|i| (self.vocabulary + first + i) as u32).collect();
+            words.push(Word { ids, span });
+        }
+        self.plain(text, from..text.len(), &mut words)?;
+        Ok(words)
+    }
+
+    /// Whether a text is a token, at the end of a word or within one.
+    pub(crate) fn knows(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        self.inner.token_to_id(&text).is_some() || self.inner.token_to_id(&format!("{text}</w>")).is_some()
+    }
+
+    fn plain(&self, text: &str, span: Range<usize>, words: &mut Vec<Word>) -> Result<(), ModelError> {
+        let encoding = self
+            .inner
+            .encode(&text[span.clone()], false)
+            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
+        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+        words.extend(
+            tokens.map(|(&id, &(start, end))| Word {
+                ids: vec![id],
+                span: span.start + start..span.start + end,
+            }),
+        );
+        Ok(())
+    }
+}
+
+/// Where textual inversions' words are in a text: the bytes, the first vector, how many there are.
+fn found(text: &str, inversions: &Inversions) -> Vec<(Range<usize>, usize, usize)> {
+    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut known: Vec<(Vec<char>, usize, usize)> = inversions
+        .words()
+        .map(|(word, first, count)| (word.to_lowercase().chars().collect(), first, count))
+        .collect();
+    // Of two that begin at one place, the longer is meant.
+    known.sort_by_key(|(word, ..)| std::cmp::Reverse(word.len()));
+    let mut found = Vec::new();
+    let mut end = 0;
+    for (at, _) in text.char_indices() {
+        if at < end {
+            continue;
+        }
+        let starts = |word: &[char]| {
+            let length = length_of(&text[at..], word)?;
+            let (before, after) = (&text[..at], &text[at + length..]);
+            let within = word.first().is_some_and(|&c| part_of_word(c)) && before.ends_with(part_of_word)
+                || word.last().is_some_and(|&c| part_of_word(c)) && after.starts_with(part_of_word);
+            (!within).then_some(length)
+        };
+        let first = known.iter().find_map(|(word, first, count)| Some((starts(word)?, *first, *count)));
+        if let Some((length, first, count)) = first {
+            end = at + length;
+            found.push((at..end, first, count));
+        }
+    }
+    found
+}
+
+/// How many bytes of a text's beginning are `word`, which is in small letters.
+fn length_of(text: &str, word: &[char]) -> Option<usize> {
+    let mut expected = word.iter();
+    for (at, c) in text.char_indices() {
+        if expected.len() == 0 {
+            return Some(at);
+        }
+        if !c.to_lowercase().all(|c| expected.next() == Some(&c)) {
+            return None;
+        }
+    }
+    (expected.len() == 0).then_some(text.len())
 }
 
 /// The prompt from a byte on, or from the character that holds that byte.

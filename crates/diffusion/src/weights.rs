@@ -152,7 +152,11 @@ impl<'a> Weights<'a> {
 
     fn note(&self, weight: &Weight, inputs: usize, outputs: usize, kernel: Option<usize>) {
         if let Some((record, part)) = self.record {
-            record.add(part, &self.prefix, Layer { weight: weight.clone(), inputs, outputs, kernel });
+            record.add(
+                part,
+                &self.prefix,
+                Layer { weight: weight.clone(), inputs, outputs, kernel, dtype: self.file.dtype },
+            );
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is still to do, and in which order.
 
 use crate::{ExecuteError, Stop};
-use maquette_core::{CellId, Dtype, Plan, Settings};
+use maquette_core::{CellId, Digest, Dtype, Plan, Settings};
 use maquette_store::RunWriter;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ pub(crate) fn todo(
     Ok(todo)
 }
 
-/// Groups cells by model, then size, then precision, so that a model is loaded once; groups and the cells within
-/// them keep the plan's order.
+/// Groups cells by model, then size, then precision, then LoRAs, so that a model is loaded once and its weights change
+/// seldom; groups and the cells within them keep the plan's order.
 fn order(plan: &Plan, cells: &mut Vec<usize>) -> Result<(), ExecuteError> {
     let mut ranks = Ranks::default();
     let mut ranked = Vec::with_capacity(cells.len());
@@ -53,22 +53,25 @@ fn order(plan: &Plan, cells: &mut Vec<usize>) -> Result<(), ExecuteError> {
     Ok(())
 }
 
-/// Numbers models, sizes and precisions by first appearance.
+/// Numbers models, sizes, precisions and sets of LoRAs by first appearance.
 #[derive(Default)]
 struct Ranks {
     models: HashMap<Arc<str>, usize>,
     sizes: HashMap<(u32, u32), usize>,
     dtypes: HashMap<Dtype, usize>,
+    /// Files and the bits of their weights.
+    loras: HashMap<Vec<(Digest, u64)>, usize>,
 }
 
 impl Ranks {
-    fn of(&mut self, settings: &Settings) -> [usize; 3] {
+    fn of(&mut self, settings: &Settings) -> [usize; 4] {
         fn rank<K: Eq + std::hash::Hash>(ranks: &mut HashMap<K, usize>, key: K) -> usize {
             let next = ranks.len();
             *ranks.entry(key).or_insert(next)
         }
         let model = rank(&mut self.models, Arc::clone(&settings.model));
         let size = rank(&mut self.sizes, (settings.width, settings.height));
-        [model, size, rank(&mut self.dtypes, settings.dtype)]
+        let loras = settings.lora.iter().map(|lora| (lora.file.digest, lora.weight.to_bits())).collect();
+        [model, size, rank(&mut self.dtypes, settings.dtype), rank(&mut self.loras, loras)]
     }
 }

@@ -39,6 +39,7 @@ mod work;
 mod world;
 
 pub use distinct::distinct;
+pub use nearest::did_you_mean;
 pub use overrides::Overrides;
 pub use plan::{Planned, Request, plan};
 pub use problem::{PlanError, Problem};

@@ -4,7 +4,7 @@
 const ALIKE: f64 = 0.55;
 
 /// A hint that names the nearest of the words; `None` when none is near.
-pub(crate) fn did_you_mean<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn did_you_mean<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, words).map(|near| format!("did you mean `{near}`?"))
 }
 

@@ -5,14 +5,15 @@ use crate::steps::unet_calls;
 use maquette_core::{Cell, CellId, Kept, Plan, SettingError, Settings, Value};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What it takes to render some cells, with nothing done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
     /// Pictures to make.
     pub pictures: usize,
-    /// Different texts to encode, for each model, precision, dialect and `clip_skip`: prompts, and negative prompts where
-    /// `guidance_scale` is above 1.
+    /// Different texts to encode, for each model with its LoRAs and embeddings, precision, dialect and `clip_skip`:
+    /// prompts, and negative prompts where `guidance_scale` is above 1.
     pub text_encodes: usize,
     /// Different reference pictures to encode, for each model, precision, size and fit.
     pub image_encodes: usize,
@@ -38,13 +39,28 @@ pub fn work(
         loads.insert((cell.settings.model, cell.settings.dtype));
     }
     let mut texts = BTreeSet::new();
-    let named = ["model", "dtype", "clip_skip", "dialect", "prompt", "negative_prompt", "guidance_scale"];
+    let named = [
+        "model",
+        "dtype",
+        "lora",
+        "embeddings",
+        "clip_skip",
+        "dialect",
+        "prompt",
+        "negative_prompt",
+        "guidance_scale",
+    ];
     for (cell, _) in left.parts(&named, Words::Too)? {
-        let Settings { model, dtype, clip_skip, dialect, prompt, negative_prompt, guidance_scale, .. } =
-            cell.settings;
-        texts.insert((model.clone(), dtype, clip_skip, dialect, prompt));
-        if guidance_scale > 1.0 {
-            texts.insert((model, dtype, clip_skip, dialect, negative_prompt));
+        let settings = &cell.settings;
+        let loras: Vec<_> = settings.lora.iter().map(|it| (it.file.digest, it.weight.to_bits())).collect();
+        let words: Vec<_> = settings.embeddings.iter().map(|it| (it.file.digest, it.word.clone())).collect();
+        let text = |prompt: &Arc<str>| {
+            let model = (settings.model.clone(), settings.dtype, loras.clone(), words.clone());
+            (model, settings.clip_skip, settings.dialect, prompt.clone())
+        };
+        texts.insert(text(&settings.prompt));
+        if settings.guidance_scale > 1.0 {
+            texts.insert(text(&settings.negative_prompt));
         }
     }
     let words = match left.images_have_words() {

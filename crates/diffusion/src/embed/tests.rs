@@ -1,7 +1,7 @@
 //! Embeddings of weighted and long texts against an independent implementation (`tests/fixtures/dialect.py`).
 
 use super::embed;
-use crate::{Model, ModelSource};
+use crate::{Inversions, Model, ModelSource};
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -24,7 +24,10 @@ fn model(name: &str) -> Model {
 }
 
 fn embedded(model: &Model, texts: &[impl AsRef<str>], clip_skip: usize) -> Vec<Tensor> {
-    embed(&model.tokenizer, texts, |ids| Ok(model.text_encoder.encode(ids, clip_skip)?)).unwrap()
+    embed(&model.tokenizer, &Inversions::default(), texts, |ids| {
+        Ok(model.text_encoder.encode(ids, clip_skip)?)
+    })
+    .unwrap()
 }
 
 fn largest(tensor: &Tensor) -> f32 {

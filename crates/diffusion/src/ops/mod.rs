@@ -137,6 +137,12 @@ pub(crate) fn linear_add(x: &Tensor, linear: &Linear, residual: &Tensor) -> Resu
     dispatch!(linear(x, linear, Some(residual)))
 }
 
+/// The product of two matrices, `[m, k]` by `[k, n]`.
+pub(crate) fn product(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    let right = Linear { weight: Weight::new(right.contiguous()?), bias: None };
+    linear(&left.contiguous()?.unsqueeze(0)?, &right)?.squeeze(0)
+}
+
 /// A linear layer on the pixels of an image: `[B, inputs, h, w]` to `[B, h * w, outputs]`.
 pub(crate) fn image_to_tokens(x: &Tensor, linear: &Linear) -> Result<Tensor> {
     dispatch!(image_to_tokens(x, linear))

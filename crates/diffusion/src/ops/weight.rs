@@ -21,7 +21,6 @@ impl Weight {
     }
 
     /// Puts another tensor of the same shape in its place.
-    #[expect(dead_code, reason = "called by LoRA, which comes next")]
     pub(crate) fn set(&self, tensor: Tensor) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = tensor;
     }

@@ -1,6 +1,7 @@
 //! The engine as its callers see it: whole pictures against diffusers' own, rows that do not disturb each other, cells
 //! that fail alone. The fixtures lie in `tests/fixtures`, with the script that made them.
 
+mod added;
 mod cases;
 #[path = "../copies/mod.rs"]
 mod copies;

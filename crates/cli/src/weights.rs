@@ -1,0 +1,76 @@
+//! From the name of a LoRA or a textual inversion to its file.
+//!
+//! Not here: what is in it, but for LoRAs of kinds that no model could use.
+
+use maquette_core::{Digest, FoundFile, WeightsKind};
+use maquette_diffusion::check_lora;
+use maquette_planner::{WorldError, did_you_mean};
+use std::path::{Path, PathBuf};
+
+/// Finds a file by its name as written: relative to `base`, the experiment file's folder, with or without its ending,
+/// there or in the folder of its kind.
+pub fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFile, WorldError> {
+    let wrong = |message: String| WorldError { message, help: None };
+    let file = candidates(kind, name, base).into_iter().find(|file| file.is_file());
+    let file = file.ok_or_else(|| missing(kind, name, base))?;
+    let bytes = std::fs::read(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
+    if kind == WeightsKind::Lora {
+        // So that nothing is rendered before a bad one is found.
+        check_lora(&file, &bytes).map_err(|error| wrong(crate::output::with_causes(&error)))?;
+    }
+    Ok(FoundFile { digest: Digest::of(&bytes), file })
+}
+
+/// The folder beside the experiment, and the endings that need not be written.
+fn habits(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
+    match kind {
+        WeightsKind::Lora => ("loras", &["safetensors"]),
+        WeightsKind::Embedding => ("embeddings", &["safetensors", "pt", "bin"]),
+        WeightsKind::Vae => ("vae", &["safetensors"]),
+    }
+}
+
+fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<PathBuf> {
+    let (folder, endings) = habits(kind);
+    let mut candidates = Vec::new();
+    for path in [base.join(name), base.join(folder).join(name)] {
+        candidates.push(path.clone());
+        // Added, not put in place of what looks like one: `style-v1.5` has none.
+        candidates.extend(endings.iter().map(|ending| {
+            let mut path = path.clone().into_os_string();
+            path.push(format!(".{ending}"));
+            PathBuf::from(path)
+        }));
+    }
+    candidates
+}
+
+/// That there is no such file: where it was looked for, and which name is near.
+fn missing(kind: WeightsKind, name: &str, base: &Path) -> WorldError {
+    let (folder, endings) = habits(kind);
+    let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+    let article = if kind == WeightsKind::Embedding { "an" } else { "a" };
+    let message = format!(
+        "there is no {} called `{name}`: looked in {} and {}, as written and with .{}",
+        kind.word(),
+        here.display(),
+        here.join(folder).display(),
+        endings.join(", .")
+    );
+    let mut known: Vec<String> = [here.to_owned(), here.join(folder)]
+        .iter()
+        .filter_map(|folder| folder.read_dir().ok())
+        .flat_map(|entries| entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()))
+        .filter(|file| endings.iter().any(|ending| file.ends_with(&format!(".{ending}"))))
+        .collect();
+    known.sort();
+    let stems = known.iter().filter_map(|file| Some(file.rsplit_once('.')?.0));
+    let near = did_you_mean(name, stems.chain(known.iter().map(String::as_str)));
+    let help = near.unwrap_or_else(|| {
+        format!(
+            "put {article} {}'s file into `{folder}/` beside the experiment, or write its path",
+            kind.word()
+        )
+    });
+    WorldError { message, help: Some(help) }
+}

@@ -1,0 +1,99 @@
+//! Small files of tensors that people add to a model: read whole, checked, and refused by name where they are pickles.
+//!
+//! Not here: what the tensors mean. Weights of models are mapped instead (`weights.rs`).
+
+use candle_core::{DType, Device, Tensor};
+use safetensors::SafeTensors;
+use safetensors::tensor::Metadata;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// The tensors of a safetensors file by name, on the CPU, and what its header says besides.
+pub(crate) struct SmallFile {
+    pub tensors: BTreeMap<String, Tensor>,
+    pub metadata: HashMap<String, String>,
+}
+
+/// Why a file's tensors cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SmallFileError {
+    /// The system does not hand it out.
+    #[error("{file} cannot be read")]
+    Read {
+        /// The file.
+        file: String,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is cut short, or something else.
+    #[error("{file} is not a whole {kind} file: {reason}.")]
+    Broken {
+        /// The file.
+        file: String,
+        /// What it should be.
+        kind: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A number in it is none.
+    #[error("{file}: tensor `{key}` holds numbers that are none (NaN or infinite).")]
+    NotFinite {
+        /// The file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+    },
+}
+
+/// The bytes of a file.
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, SmallFileError> {
+    std::fs::read(file).map_err(|source| SmallFileError::Read { file: file.display().to_string(), source })
+}
+
+/// The names of the tensors in the bytes of a safetensors file, in order.
+pub(crate) fn keys(file: &str, bytes: &[u8]) -> Result<Vec<String>, SmallFileError> {
+    let mut keys: Vec<String> = header(file, bytes)?.tensors().into_keys().collect();
+    keys.sort();
+    Ok(keys)
+}
+
+/// The tensors in the bytes of a safetensors file, all of them finite. `file` is what messages call it.
+pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<SmallFile, SmallFileError> {
+    let metadata = header(file, bytes)?.metadata().clone().unwrap_or_default();
+    let broken = |error: candle_core::Error| not_whole(file, error.to_string());
+    let tensors: BTreeMap<String, Tensor> =
+        candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(broken)?.into_iter().collect();
+    for (key, tensor) in &tensors {
+        if !is_finite(tensor).map_err(broken)? {
+            return Err(SmallFileError::NotFinite { file: file.to_owned(), key: key.clone() });
+        }
+    }
+    Ok(SmallFile { tensors, metadata })
+}
+
+fn header(file: &str, bytes: &[u8]) -> Result<Metadata, SmallFileError> {
+    match SafeTensors::read_metadata(bytes) {
+        Ok((_, header)) => Ok(header),
+        // A zip archive, as torch writes, or a bare pickle of protocol 2 and later.
+        Err(_) if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80]) => {
+            let reason =
+                "it is a Python pickle, which can run code and is not read; take its safetensors version";
+            Err(not_whole(file, reason.to_owned()))
+        }
+        Err(error) => Err(not_whole(file, error.to_string())),
+    }
+}
+
+fn not_whole(file: &str, reason: String) -> SmallFileError {
+    SmallFileError::Broken { file: file.to_owned(), kind: "safetensors", reason }
+}
+
+/// Whether every number in a tensor is one; those of whole-number types are.
+pub(crate) fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
+    if !tensor.dtype().is_float() {
+        return Ok(true);
+    }
+    let values: Vec<f32> = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+    Ok(values.iter().all(|value| value.is_finite()))
+}

@@ -1,0 +1,114 @@
+//! LoRAs and textual inversions through the engine: diffusers' pictures, and no cell disturbed by another's.
+
+use crate::cases::{Case, Difference, difference, engine, fixtures, render};
+use maquette_core::{Backend, Cell, Digest, Embedding, Event, Lora, NamedFile, Settings};
+use maquette_diffusion::DeviceName;
+use serde::Deserialize;
+use std::ops::ControlFlow;
+
+#[derive(Deserialize)]
+struct Added {
+    #[serde(flatten)]
+    case: Case,
+    #[serde(default)]
+    loras: Vec<(String, f64)>,
+    #[serde(default)]
+    files: Vec<(String, Option<String>)>,
+}
+
+fn named(folder: &str, file: &str) -> NamedFile {
+    let path = fixtures().join(folder).join(file);
+    let digest = Digest::of(&std::fs::read(&path).unwrap_or_default());
+    NamedFile { path: file.into(), file: path.into(), digest }
+}
+
+fn added(folder: &str) -> Vec<Added> {
+    #[derive(Deserialize)]
+    struct File {
+        cases: Vec<Added>,
+    }
+    let text = std::fs::read_to_string(fixtures().join(folder).join("cases.json")).unwrap();
+    serde_json::from_str::<File>(&text).unwrap().cases
+}
+
+impl Added {
+    fn settings(&self) -> Settings {
+        let lora =
+            self.loras.iter().map(|(file, weight)| Lora { file: named("lora", file), weight: *weight });
+        let embeddings = self.files.iter().map(|(file, word)| Embedding {
+            word: word.as_deref().map(Into::into),
+            file: named("embeddings", file),
+        });
+        Settings { lora: lora.collect(), embeddings: embeddings.collect(), ..self.case.cell().settings }
+    }
+
+    fn cell(&self) -> Cell {
+        crate::cases::cell(self.settings())
+    }
+}
+
+#[test]
+fn pictures_are_those_of_diffusers() {
+    let mut wrong = Vec::new();
+    let all: Vec<Added> = ["lora", "embeddings"].into_iter().flat_map(added).collect();
+    let mut engine = engine(DeviceName::Cpu, None);
+    let cells: Vec<Cell> = all.iter().map(Added::cell).collect();
+    let rendered = render(&mut engine, &cells);
+    for (added, cell) in all.iter().zip(&cells) {
+        match &rendered[&cell.id] {
+            Err(error) => wrong.push(format!("{}: {error}", added.case.name)),
+            Ok(image) => {
+                let difference = difference(image, &added.case.expected());
+                let Difference { largest, count, .. } = difference;
+                if largest > 1 || count > 10 {
+                    wrong.push(format!("{}: {difference:?}", added.case.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn cells_with_other_loras_do_not_disturb_each_other_and_load_nothing_again() {
+    let all = added("lora");
+    let with = |k: usize, seed: i64| crate::cases::cell(Settings { seed, ..all[k].settings() });
+    let without = |seed: i64| crate::cases::cell(Settings { seed, lora: Vec::new(), ..all[0].settings() });
+    // Mixed as no executor would mix them, and as one would.
+    let mixed = [with(0, 1), without(1), with(1, 1), with(1, 2), without(2), with(4, 1), with(0, 2)];
+    let mut sorted = mixed.to_vec();
+    sorted.sort_by_key(|cell| cell.settings.lora.iter().map(ToString::to_string).collect::<Vec<_>>());
+    let expected = render(&mut engine(DeviceName::Cpu, Some(2)), &sorted);
+    assert!(expected.values().all(Result::is_ok));
+
+    let (mut loads, mut found) = (0, Vec::new());
+    engine(DeviceName::Cpu, Some(16))
+        .render(&mut mixed.iter().cloned(), &mut |event| {
+            match event {
+                Event::Loading { .. } => loads += 1,
+                Event::Finished { cell, image, .. } => found.push((cell, Ok(image))),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!(loads, 1);
+    assert_eq!(found.into_iter().collect::<std::collections::HashMap<_, _>>(), expected);
+}
+
+#[test]
+fn what_cannot_be_added_fails_its_cell_alone() {
+    let good = added("lora")[0].cell();
+    let mut check = |bad: Settings, expected: &str| {
+        let bad = crate::cases::cell(bad);
+        let rendered = render(&mut engine(DeviceName::Cpu, None), &[good.clone(), bad.clone()]);
+        let error = rendered[&bad.id].as_ref().unwrap_err();
+        assert!(error.contains(expected), "{error}");
+        assert!(rendered[&good.id].is_ok());
+    };
+    let settings = good.settings.clone();
+    let lora = vec![Lora { file: named("lora", "peft.safetensors"), weight: 1.0 }];
+    check(Settings { lora, ..settings.clone() }, "peft.safetensors: ");
+    let embeddings = vec![Embedding { word: None, file: named("embeddings", "b-one.safetensors") }];
+    check(Settings { embeddings, ..settings }, "`<hat>` has the shape [40]");
+}

@@ -1,0 +1,170 @@
+//! Textual inversions against diffusers: ids and embeddings; the files that people have, and those that do not fit.
+//!
+//! Whole pictures are in `engine/added.rs`. The fixtures lie in `tests/fixtures/embeddings`.
+
+use candle_core::{DType, Device, Tensor};
+use maquette_core::{Digest, Embedding, NamedFile};
+use maquette_diffusion::{InversionError, Inversions, Model, ModelSource};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    model: String,
+    prompt: String,
+    negative_prompt: String,
+    files: Vec<(String, Option<String>)>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn load(name: &str) -> Model {
+    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap()
+}
+
+fn embedding(file: &Path, word: Option<&str>) -> Embedding {
+    let digest = Digest::of(&std::fs::read(file).unwrap_or_default());
+    let path = file.display().to_string().into();
+    Embedding { word: word.map(Into::into), file: NamedFile { path, file: file.into(), digest } }
+}
+
+fn inversions(model: &mut Model, files: &[(&str, Option<&str>)]) -> Result<Inversions, InversionError> {
+    let list: Vec<_> =
+        files.iter().map(|(file, word)| embedding(&fixture("embeddings").join(file), *word)).collect();
+    model.inversions(&list)
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+#[test]
+fn words_are_what_diffusers_makes_of_them() {
+    #[derive(Deserialize)]
+    struct File {
+        cases: Vec<Case>,
+    }
+    let text = std::fs::read_to_string(fixture("embeddings/cases.json")).unwrap();
+    let expected =
+        candle_core::safetensors::load(fixture("embeddings/expected.safetensors"), &Device::Cpu).unwrap();
+    for case in serde_json::from_str::<File>(&text).unwrap().cases {
+        let mut model = load(&case.model);
+        let files: Vec<_> = case.files.iter().map(|(file, word)| (file.as_str(), word.as_deref())).collect();
+        let inversions = inversions(&mut model, &files).unwrap();
+        for (key, text) in [("prompt", &case.prompt), ("negative_prompt", &case.negative_prompt)] {
+            let tokens = model.tokenizer.encode_with(text, &inversions).unwrap();
+            let expected = |what: &str| &expected[&format!("{}.{key}.{what}", case.name)];
+            let ids: Vec<i64> = expected("input_ids").to_vec1().unwrap();
+            // diffusers numbers its new tokens from the tokenizer's size, as the text encoder's is the same there.
+            assert_eq!(tokens.ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>(), ids, "{}", case.name);
+            let found = model.text_encoder.encode_with(&tokens.ids, inversions.vectors(0), 0).unwrap();
+            let (found, expected) = (values(&found), values(expected("embeddings")));
+            let far = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+            assert!(far < 1e-4, "{}, {key}: {far}", case.name);
+        }
+    }
+}
+
+#[test]
+fn a_word_is_a_whole_word_in_any_case() {
+    let mut model = load("tiny-a");
+    let inversions = inversions(&mut model, &[("one.safetensors", None), ("several.pt", None)]).unwrap();
+    let first = model.text_encoder.words() as u32;
+    let check = |text: &str, expected: &[(&str, &[u32])]| {
+        let words = model.tokenizer.words(text, &inversions).unwrap();
+        let found: Vec<_> = words
+            .iter()
+            .filter(|word| word.ids[0] >= first)
+            .map(|word| (&text[word.span.clone()], word.ids.iter().map(|id| id - first).collect::<Vec<_>>()))
+            .collect();
+        let expected: Vec<_> = expected.iter().map(|(text, ids)| (*text, ids.to_vec())).collect();
+        assert_eq!(found, expected, "{text}");
+    };
+    check("<hat>", &[("<hat>", &[0])]);
+    check("a<Hat>b <HAT>", &[("<Hat>", &[0]), ("<HAT>", &[0])]);
+    check("CharTurner, é charturner.", &[("CharTurner", &[1, 2, 3]), ("charturner", &[1, 2, 3])]);
+    check("charturners mycharturner charturner_2 hat <hat", &[]);
+    check("", &[]);
+    // Whatever words there are, a prompt without them is what it was.
+    let plain = "a café's portrait, 東京 hat";
+    assert_eq!(
+        model.tokenizer.encode_with(plain, &inversions).unwrap(),
+        model.tokenizer.encode(plain).unwrap()
+    );
+}
+
+#[test]
+fn the_longer_of_two_words_is_meant() {
+    let mut model = load("tiny-a");
+    let files = [("one.safetensors", Some("night-hat")), ("params.safetensors", Some("night-hat-two"))];
+    let inversions = inversions(&mut model, &files).unwrap();
+    let first = model.text_encoder.words() as u32;
+    let words = model.tokenizer.words("night-hat-two night-hat", &inversions).unwrap();
+    let ids: Vec<_> = words.into_iter().flat_map(|word| word.ids).collect();
+    assert_eq!(ids, [first + 1, first + 2, first]);
+}
+
+#[test]
+fn other_files_that_people_have() {
+    let mut model = load("tiny-a");
+    // Without a word of its own, a file's stem is its word.
+    for (file, word, count) in
+        [("params.safetensors", "params", 2), ("module.pt", "module", 2), ("view.bin", "<view>", 2)]
+    {
+        let inversions = inversions(&mut model, &[(file, None)]).unwrap();
+        assert_eq!(model.tokenizer.words(word, &inversions).unwrap()[0].ids.len(), count, "{file}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_by_name() {
+    let mut model = load("tiny-a");
+    let mut check = |files: &[(&str, Option<&str>)], parts: &[&str]| {
+        let error = inversions(&mut model, files).err().unwrap();
+        let cause = std::error::Error::source(&error).map_or(String::new(), ToString::to_string);
+        let said = format!("{error} {cause}");
+        assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    };
+    check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "are 32 wide"]);
+    check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "are 32 wide"]);
+    check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "text encoders are 1:"]);
+    check(&[("one.safetensors", Some("night"))], &["`night` is in the model's vocabulary", "<night>="]);
+    check(&[("one.safetensors", Some("NIGHT"))], &["`NIGHT` is in the model's vocabulary"]);
+    check(
+        &[("one.safetensors", None), ("params.safetensors", Some("<HAT>"))],
+        &["the word `<HAT>` is that of", "one.safetensors"],
+    );
+    check(&[("expected.safetensors", None)], &["is no textual inversion", "more"]);
+    check(&[("cases.json", None)], &["not a whole safetensors file"]);
+    check(&[("nowhere.pt", None)], &["nowhere.pt cannot be read"]);
+}
+
+/// Whatever is done to a file, reading it ends, with an answer or an error.
+#[test]
+fn damaged_files_are_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = load("tiny-a");
+    let whole = std::fs::read(fixture("embeddings/several.pt")).unwrap();
+    let path = folder.path().join("damaged.pt");
+    let mut refused = 0;
+    let mut check = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let result = model.inversions(&[embedding(&path, None)]);
+        refused += usize::from(result.is_err());
+    };
+    for length in (0..whole.len()).step_by(37) {
+        check(&whole[..length]);
+    }
+    for at in (0..whole.len()).step_by(3) {
+        for change in [0x01, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= change;
+            check(&bytes);
+        }
+    }
+    assert!(refused > 100, "{refused}");
+}

@@ -1,0 +1,207 @@
+//! LoRAs against diffusers with peft: what the text encoder and the UNet compute with them; and LoRAs that do not fit.
+//!
+//! Whole pictures are in `engine/loras.rs`. The fixtures lie in `tests/fixtures/lora`.
+
+use candle_core::{DType, Device, Tensor};
+use maquette_core::{Digest, Lora, NamedFile};
+use maquette_diffusion::{Model, ModelSource};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    model: String,
+    prompt: String,
+    loras: Vec<(String, f64)>,
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn load(name: &str, dtype: DType) -> Model {
+    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, dtype).unwrap()
+}
+
+fn lora(file: &Path, weight: f64) -> Lora {
+    let digest = Digest::of(&std::fs::read(file).unwrap_or_default());
+    let path = file.display().to_string().into();
+    Lora { file: NamedFile { path, file: file.into(), digest }, weight }
+}
+
+fn loras(of: &[(String, f64)]) -> Vec<Lora> {
+    of.iter().map(|(file, weight)| lora(&fixture("lora").join(file), *weight)).collect()
+}
+
+fn cases() -> Vec<Case> {
+    #[derive(Deserialize)]
+    struct File {
+        cases: Vec<Case>,
+    }
+    let text = std::fs::read_to_string(fixture("lora/cases.json")).unwrap();
+    serde_json::from_str::<File>(&text).unwrap().cases
+}
+
+fn tensors(file: &str) -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(fixture(file), &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The largest difference, as a part of the reference's largest value.
+fn distance(found: &Tensor, expected: &Tensor) -> f32 {
+    assert_eq!(found.shape(), expected.shape());
+    let (found, expected) = (values(found), values(expected));
+    let scale = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
+    let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+    differences.fold(0f32, |most, x| if x <= most { most } else { x }) / scale
+}
+
+/// The noise that a model predicts for the fixtures' inputs.
+fn noise_pred(model: &Model, name: &str, expected: &HashMap<String, Tensor>) -> Tensor {
+    let timesteps: Vec<f32> = expected[&format!("{name}.timesteps")].to_vec1().unwrap();
+    let (latents, text) = (&expected[&format!("{name}.latents")], &expected[&format!("{name}.text")]);
+    model.unet.forward(latents, &timesteps, text).unwrap()
+}
+
+fn embedding(model: &Model) -> Tensor {
+    let prompt = "a portrait of a bearded man, by Vincent van Gogh";
+    let ids = model.tokenizer.encode(prompt).unwrap().ids;
+    model.text_encoder.encode(&ids, 0).unwrap().squeeze(0).unwrap().narrow(0, 0, 16).unwrap()
+}
+
+#[test]
+fn every_naming_computes_what_diffusers_does() {
+    let expected = tensors("lora/expected.safetensors");
+    for name in ["tiny-a", "tiny-b"] {
+        // One model for all of its LoRAs, one set after the other.
+        let mut model = load(name, DType::F32);
+        let before = (values(&embedding(&model)), values(&noise_pred(&model, name, &expected)));
+        for case in cases().iter().filter(|case| case.model == name) {
+            model.set_loras(&loras(&case.loras)).unwrap();
+            let far = |key: &str, found: &Tensor| distance(found, &expected[&format!("{}.{key}", case.name)]);
+            let noise = far("noise_pred", &noise_pred(&model, name, &expected));
+            let text = far("embeddings", &embedding(&model));
+            assert!(noise < 2e-5 && text < 2e-5, "{}: {noise}, {text} ({})", case.name, case.prompt);
+        }
+        model.set_loras(&[]).unwrap();
+        let after = (values(&embedding(&model)), values(&noise_pred(&model, name, &expected)));
+        assert!(before == after, "{name}: without LoRAs it is not what it was");
+    }
+}
+
+#[test]
+fn a_convolution_in_three_parts() {
+    let expected = tensors("lora/expected.safetensors");
+    let mut model = load("tiny-a", DType::F32);
+    model.set_loras(&[lora(&fixture("lora/tucker.safetensors"), 1.0)]).unwrap();
+    let found = noise_pred(&model, "tiny-a", &expected);
+    assert!(distance(&found, &expected["tucker.noise_pred"]) < 2e-5);
+}
+
+#[test]
+fn weights_of_zero_and_the_way_there_change_nothing() {
+    let expected = tensors("lora/expected.safetensors");
+    for dtype in [DType::F32, DType::F16, DType::BF16] {
+        let mut model = load("tiny-a", dtype);
+        let kohya = |weight| lora(&fixture("lora/kohya.safetensors"), weight);
+        let mut compute = |loras: &[Lora]| {
+            model.set_loras(loras).unwrap();
+            values(&noise_pred(&model, "tiny-a", &expected))
+        };
+        let (none, half) = (compute(&[]), compute(&[kohya(0.5)]));
+        assert_ne!(none, half);
+        assert_eq!(compute(&[kohya(0.0)]), none);
+        compute(&[kohya(3.0), lora(&fixture("lora/locon.safetensors"), 1.0)]);
+        assert_eq!(compute(&[kohya(0.5)]), half);
+        assert_eq!(compute(&[]), none);
+    }
+}
+
+/// A copy of a fixture with its tensors changed.
+fn changed(folder: &Path, file: &str, change: impl FnOnce(&mut HashMap<String, Tensor>)) -> PathBuf {
+    let mut content = tensors(&format!("lora/{file}"));
+    change(&mut content);
+    let path = folder.join("changed.safetensors");
+    candle_core::safetensors::save(&content, &path).unwrap();
+    path
+}
+
+const TO_Q: &str = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
+
+#[test]
+fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let expected = tensors("lora/expected.safetensors");
+    let mut model = load("tiny-a", DType::F32);
+    let before = values(&noise_pred(&model, "tiny-a", &expected));
+    let mut check = |file: &Path, parts: &[&str]| {
+        // From a model that has another LoRA on.
+        model.set_loras(&[lora(&fixture("lora/locon.safetensors"), 1.0)]).unwrap();
+        let error = model.set_loras(&[lora(file, 1.0)]).unwrap_err();
+        let cause = std::error::Error::source(&error).map_or(String::new(), ToString::to_string);
+        let said = format!("{error} {cause}");
+        for part in parts.iter().chain([&&*file.display().to_string()]) {
+            assert!(said.contains(part), "`{part}` is not in: {said}");
+        }
+        assert_eq!(values(&noise_pred(&model, "tiny-a", &expected)), before, "{said}");
+    };
+    let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
+    let copy = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
+        let path = changed(folder.path(), "kohya.safetensors", change);
+        // The same name each time: what was remembered of the last must not be taken for this.
+        path
+    };
+
+    let stray = copy(&|all| drop(all.insert("lora_unet_down_blocks_9_conv.alpha".to_owned(), zeros(&[]))));
+    check(&stray, &["the model has no layer for the key `lora_unet_down_blocks_9_conv.alpha`"]);
+    let odd = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_C.weight"), zeros(&[1]))));
+    check(&odd, &["no layer for the key", "lora_C.weight"]);
+    let loha = copy(&|all| drop(all.insert(format!("{TO_Q}.hada_w1_a"), zeros(&[1]))));
+    check(&loha, &["is a LoHa", "hada_w1_a", "not supported"]);
+    let lokr = copy(&|all| drop(all.insert(format!("{TO_Q}.lokr_w1"), zeros(&[1]))));
+    check(&lokr, &["is a LoKr"]);
+    let dora = copy(&|all| drop(all.insert(format!("{TO_Q}.dora_scale"), zeros(&[1]))));
+    check(&dora, &["is a DoRA"]);
+    let half = copy(&|all| drop(all.remove(&format!("{TO_Q}.lora_up.weight"))));
+    check(&half, &["lora_down.weight` is there, but no up"]);
+    let wide = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_down.weight"), zeros(&[3, 9]))));
+    check(&wide, &["has the shape [3, 9]", "asks for [3, 8]"]);
+    let rank = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_up.weight"), zeros(&[8, 5]))));
+    check(&rank, &["lora_down.weight` has the shape [3, 8]", "asks for [5, 8]"]);
+    let nan = copy(&|all| {
+        let nan = (zeros(&[3, 8]) / 0.0).unwrap();
+        all.insert(format!("{TO_Q}.lora_down.weight"), nan);
+    });
+    check(&nan, &[TO_Q, "NaN"]);
+    let empty = copy(&HashMap::clear);
+    check(&empty, &["changes nothing"]);
+
+    // For another model: named by the width of its texts, or by what its header says.
+    check(&fixture("lora/peft.safetensors"), &["for another model", "texts 40 wide", "are 32 wide"]);
+    let sdxl = copy(&|all| {
+        all.clear();
+        let key = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight";
+        all.insert(key.to_owned(), zeros(&[4, 2048]));
+    });
+    check(&sdxl, &["no layer for the key", "texts 2048 wide, as SDXL's"]);
+
+    let whole = std::fs::read(fixture("lora/kohya.safetensors")).unwrap();
+    let cut = folder.path().join("cut.safetensors");
+    std::fs::write(&cut, &whole[..whole.len() - 100]).unwrap();
+    check(&cut, &["not a whole safetensors file"]);
+    check(&folder.path().join("nowhere.safetensors"), &["cannot be read"]);
+}
+
+#[test]
+fn the_header_of_a_file_names_its_model() {
+    let mut model = load("tiny-b", DType::F32);
+    let error = model.set_loras(&[lora(&fixture("lora/kohya.safetensors"), 1.0)]).unwrap_err().to_string();
+    assert!(error.contains("texts 32 wide"), "{error}");
+    let error = model.set_loras(&[lora(&fixture("lora/locon.safetensors"), 1.0)]).unwrap_err().to_string();
+    assert!(error.contains("has the shape") || error.contains("no layer"), "{error}");
+}

@@ -1,0 +1,131 @@
+//! LoRAs and textual inversions with the real binary: found by name, swept, taken out of prompts, refused by name.
+
+use crate::support::{Workspace, repository};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// A folder with a tiny model, and the fixtures' files where people keep theirs.
+fn workspace() -> Workspace {
+    let workspace = Workspace::new();
+    let fixtures = repository().join("tests/fixtures");
+    let mut folders = vec![fixtures.join("tiny-a")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => {
+                    let name = path.strip_prefix(&fixtures).unwrap().to_str().unwrap().replace('\\', "/");
+                    drop(workspace.write(&name, fs::read(&path).unwrap()));
+                }
+            }
+        }
+    }
+    for file in ["lora/kohya.safetensors", "lora/locon.safetensors", "lora/peft.safetensors"] {
+        let name = file.replace("lora/", "loras/");
+        workspace.write(&name, fs::read(fixtures.join(file)).unwrap());
+    }
+    for file in ["embeddings/several.pt", "embeddings/one.safetensors"] {
+        workspace.write(file, fs::read(fixtures.join(file)).unwrap());
+    }
+    workspace
+}
+
+fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
+    let text = workspace.read(&format!("runs/{run}/log.csv"));
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let row = |row: csv::StringRecord| {
+        headers.iter().map(str::to_owned).zip(row.iter().map(str::to_owned)).collect()
+    };
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+fn pixels(workspace: &Workspace, run: &str, image: &str) -> Vec<u8> {
+    image::open(workspace.path().join("runs").join(run).join(image)).unwrap().into_rgb8().into_raw()
+}
+
+#[test]
+fn loras_are_an_axis_and_the_model_is_loaded_once() {
+    let workspace = workspace();
+    workspace.write(
+        "style.toml",
+        "model = \"tiny-a\"\nprompt = \"a man{tag}\"\nsteps = 2\nwidth = 32\nheight = 32\n\
+         [sweep]\ntag = [\"\", \" <lora:locon:0.5>\"]\n\
+         lora = [\"none\", \"kohya:{w}\", \"loras/kohya.safetensors:0.5 + locon:0.5\"]\n\
+         w = [0.5, 1.0]\n",
+    );
+    let ended = workspace.maquette(&["run", "style.toml", "--no-sheets", "--progress", "json"]).code(0);
+    let loadings = ended.stderr.lines().filter(|line| line.contains("\"loading\"")).count();
+    assert_eq!(loadings, 1, "{}", ended.stderr);
+
+    // Twice with and without a tag: none, two weights, two at once; what differs only in an unused `w` is one cell.
+    let rows = log(&workspace, "style/1");
+    assert_eq!(rows.len(), 8, "{rows:?}");
+    assert!(rows.iter().all(|row| row["status"] == "done" && row["prompt"].trim() == "a man"), "{rows:?}");
+    let pictures: BTreeMap<String, Vec<u8>> =
+        rows.iter().map(|row| (row["lora"].clone(), pixels(&workspace, "style/1", &row["image"]))).collect();
+    let distinct: BTreeSet<&Vec<u8>> = pictures.values().collect();
+    assert_eq!(distinct.len(), pictures.len(), "every set of LoRAs has a picture of its own");
+    // From the tag and from the setting: the same LoRAs, the same cell.
+    let both =
+        rows.iter().filter(|row| row["lora"].contains("kohya") && row["lora"].matches("locon").count() == 1);
+    assert!(both.count() >= 2, "{rows:?}");
+}
+
+#[test]
+fn words_of_embeddings_change_the_prompts_that_use_them() {
+    let workspace = workspace();
+    let file = |embeddings: &str| {
+        format!(
+            "model = \"tiny-a\"\nsteps = 2\nwidth = 32\nheight = 32\n{embeddings}[sweep]\n\
+             prompt = [\"a portrait of charturner\", \"a portrait of a <hat>\", \"a boat\"]\n"
+        )
+    };
+    workspace.write("plain.toml", file(""));
+    workspace.write("words.toml", file("embeddings = \"several + one.safetensors\"\n"));
+    for experiment in ["plain", "words"] {
+        workspace.maquette(&["run", &format!("{experiment}.toml"), "--no-sheets"]).code(0);
+    }
+    let pictures = |run: &str| -> BTreeMap<String, Vec<u8>> {
+        let rows = log(&workspace, run);
+        rows.iter().map(|row| (row["prompt"].clone(), pixels(&workspace, run, &row["image"]))).collect()
+    };
+    let (plain, words) = (pictures("plain/1"), pictures("words/1"));
+    for (prompt, picture) in &plain {
+        assert_eq!(words[prompt] == *picture, prompt == "a boat", "{prompt}");
+    }
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    let workspace = workspace();
+    let plan = |line: &str| {
+        workspace.write("wrong.toml", format!("model = \"tiny-a\"\nprompt = \"a boat\"\n{line}\n"));
+        workspace.maquette(&["plan", "wrong.toml"])
+    };
+    plan("lora = \"koyha:0.5\"").code(2).says(&["no lora called `koyha`", "loras", "did you mean `kohya`?"]);
+    plan("lora = \"xyz\"").code(2).says(&["no lora called `xyz`", "put a lora's file into `loras/`"]);
+    plan("embeddings = \"sevral\"")
+        .code(2)
+        .says(&["no embedding called `sevral`", "did you mean `several`?"]);
+    plan("prompt = \"a <lora:nobody:1>\"").code(2);
+
+    workspace.write("loras/old.safetensors", b"\x80\x02}q\x00.");
+    plan("lora = \"old\"").code(2).says(&["is a Python pickle", "take its safetensors version"]);
+
+    // Whether it fits the model is seen with the model: that cell fails, the other is there.
+    workspace.write(
+        "other.toml",
+        "model = \"tiny-a\"\nprompt = \"a boat\"\nsteps = 2\nwidth = 32\nheight = 32\n[sweep]\n\
+         lora = [\"none\", \"peft\"]\n",
+    );
+    workspace
+        .maquette(&["run", "other.toml", "--no-sheets"])
+        .code(5)
+        .says(&["for another model", "texts 40 wide"]);
+    let rows = log(&workspace, "other/1");
+    let status: Vec<_> = rows.iter().map(|row| (row["lora"].as_str(), row["status"].as_str())).collect();
+    assert!(status.contains(&("peft:1", "failed")) || status.contains(&("peft", "failed")), "{status:?}");
+    assert_eq!(rows.iter().filter(|row| row["status"] == "done").count(), 1);
+}
