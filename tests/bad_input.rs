@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// Runs an experiment that cannot work: what is said, and that nothing was left behind.
 #[track_caller]
-fn refused(workspace: &Workspace, experiment: &str, says: &[&str]) -> Ended {
+pub fn refused(workspace: &Workspace, experiment: &str, says: &[&str]) -> Ended {
     workspace.write("bad.toml", experiment);
     let ended = workspace.maquette(&["run", "bad.toml"]).code(3).says(says);
     let left: Vec<_> = workspace
@@ -23,7 +23,7 @@ fn tiny_model(workspace: &Workspace) {
     copy(&repository().join("tests/fixtures/tiny-a"), &workspace.path().join("tiny"));
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (path, name) = {

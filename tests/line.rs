@@ -17,7 +17,7 @@ strength = [0.4, 0.9]
 "#;
 
 /// The log as a table: for each row, its values by column.
-fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
+pub fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
     let text = workspace.read(&format!("runs/{run}/log.csv"));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().unwrap().clone();

@@ -8,5 +8,6 @@ mod examples;
 mod hub;
 mod hub_server;
 mod line;
+mod masks;
 mod prompts;
 mod support;

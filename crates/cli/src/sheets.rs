@@ -106,8 +106,11 @@ pub fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
 
 /// The reference picture, when all cells share one: it has the corner of the sheet.
 fn reference(plan: &Plan) -> Option<Image> {
-    match plan.pictures.values().collect::<Vec<_>>().as_slice() {
-        [picture] => maquette_diffusion::init_image::read(&picture.file).ok(),
-        _ => None,
-    }
+    let swept = plan.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
+    let given = plan.base.iter().chain(swept).filter(|(name, _)| name == "init_image");
+    let texts: BTreeSet<&str> = given.filter_map(|(_, value)| value.as_text()).collect();
+    // A mask is a picture of the plan as well.
+    let only = texts.first().filter(|_| texts.len() == 1).and_then(|path| plan.pictures.get(*path));
+    let picture = only.or_else(|| plan.pictures.values().next().filter(|_| plan.pictures.len() == 1));
+    maquette_diffusion::init_image::read(&picture?.file).ok()
 }

@@ -3,7 +3,7 @@
 use crate::output::with_causes;
 use crate::{fetching, models, weights};
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
-use maquette_diffusion::{ModelError, ModelSource, card_with, files, fingerprint, init_image};
+use maquette_diffusion::{ModelError, ModelSource, card_with, check_mask, files, fingerprint, init_image};
 use maquette_executor::FakeBackend;
 use maquette_hub::{HubError, Offer, Repository};
 use maquette_planner::{World, WorldError};
@@ -92,12 +92,20 @@ impl World for Machine {
         picture(file)
     }
 
+    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), WorldError> {
+        mask_fits(mask, picture)
+    }
+
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
         weights::find(kind, name, &self.base)
     }
 }
 
 impl World for FakeMachine {
+    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), WorldError> {
+        mask_fits(mask, picture)
+    }
+
     fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
         weights(Path::new(name))
     }
@@ -117,6 +125,11 @@ fn picture(file: &Path) -> Result<FoundFile, WorldError> {
     init_image::read(file).map_err(|error| wrong(&error))?;
     let bytes = std::fs::read(file).map_err(|error| wrong(&error))?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
+}
+
+/// A mask that has its picture's shape.
+fn mask_fits(mask: &Path, picture: &Path) -> Result<(), WorldError> {
+    check_mask(mask, picture).map_err(|error| WorldError { message: with_causes(&error), help: None })
 }
 
 /// A weight file that is there.

@@ -19,6 +19,12 @@ pub struct ModelCard {
     pub spacing: Option<Spacing>,
     /// The spacing of noise levels that its configuration names.
     pub sigmas: Option<Sigmas>,
+    /// Whether it was made to repaint pictures: its UNet sees a mask and what it leaves of a picture.
+    #[serde(default)]
+    pub inpainting: bool,
+    /// Whether it comes with a safety checker.
+    #[serde(default)]
+    pub safety_checker: bool,
 }
 
 /// A file that some setting names.

@@ -38,6 +38,18 @@ impl ConfigFile {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
+    /// A table within, as a configuration of its own.
+    pub(crate) fn part(&self, key: &str) -> Result<Option<ConfigFile>, ModelError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Object(values)) => {
+                let file = format!("{}, `{key}`", self.file);
+                Ok(Some(ConfigFile { file, values: values.clone() }))
+            }
+            Some(_) => Err(self.refuse(key, "a table")),
+        }
+    }
+
     /// That `key` is not supported with the value it has.
     pub(crate) fn refuse(&self, key: &str, supported: impl Into<String>) -> ModelError {
         let value = self.values.get(key).map_or("absent".to_owned(), Value::to_string);

@@ -4,18 +4,21 @@
 //! next one takes its place. Only model, LoRAs, precision and size must match. Saving, resuming and showing progress are
 //! the caller's.
 
+use crate::again::{Again, Landed};
 use crate::cache::Cache;
 use crate::device::{DeviceName, candle_dtype};
-use crate::flight::{Departure, Flight, Posterior};
+use crate::flight::{Departure, Flight};
+use crate::inpaint::{self, Inpainting};
 use crate::model::{Model, ModelSource};
 use crate::not_yet::not_yet;
 use crate::prompts::Prompts;
+use crate::reference::{self, Place, Posterior};
 use crate::render_error::RenderError;
 use crate::schedulers::trajectory;
-use crate::{conditioning, init_image, lora, pixels};
+use crate::{SafetyChecker, conditioning, lora, pixels};
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Backend, BackendError, Cell, CellId, Dtype, Event, Image, NamedFile, Remarks, Settings};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, NamedFile, Remarks, Settings};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -43,8 +46,12 @@ struct Loaded {
     dtype: Dtype,
     model: Model,
     prompts: Prompts,
+    /// Its safety checker, once a cell has asked for it.
+    checker: Option<SafetyChecker>,
     /// Posteriors by content, fit and size.
     references: Cache<String, Posterior>,
+    /// Masks by content, that of their picture, fit and size.
+    masks: Cache<String, Inpainting>,
 }
 
 impl Engine {
@@ -106,7 +113,13 @@ impl Engine {
                         let (cell, warning) = (flight.cell.id, again.take(flight));
                         send(events, Event::Warned { cell, warning })?;
                     }
-                    landed => send(events, again.event(&flight, landed))?,
+                    landed => {
+                        let event = again.event(&flight, landed);
+                        if let Some(warning) = blackened(&event) {
+                            send(events, Event::Warned { cell: flight.cell.id, warning })?;
+                        }
+                        send(events, event)?;
+                    }
                 }
             }
         }
@@ -130,7 +143,8 @@ impl Engine {
     fn depart(&mut self, cell: Cell, events: Events) -> ControlFlow<Stopped, Option<Flight>> {
         let clock = Instant::now();
         let id = cell.id;
-        if let Err(error) = self.load(&cell.settings, events)? {
+        let loaded = self.load(&cell.settings, events)?;
+        if let Err(error) = loaded.and_then(|()| self.load_checker(&cell.settings)) {
             send(events, Event::Failed { cell: id, error })?;
             return ControlFlow::Continue(None);
         }
@@ -180,7 +194,9 @@ impl Engine {
                     dtype,
                     model,
                     prompts: Prompts::new(),
+                    checker: None,
                     references: Cache::new(64),
+                    masks: Cache::new(64),
                 });
                 send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
                 ControlFlow::Continue(Ok(()))
@@ -191,6 +207,17 @@ impl Engine {
                 ControlFlow::Continue(Err(error))
             }
         }
+    }
+
+    /// Loads the safety checker of the loaded model, the first time that a cell asks for it.
+    fn load_checker(&mut self, settings: &Settings) -> Result<(), String> {
+        let wanted = |loaded: &&mut Loaded| settings.safety_checker && loaded.checker.is_none();
+        let Some(loaded) = self.loaded.as_mut().filter(wanted) else { return Ok(()) };
+        let checker = (self.find)(&settings.model)
+            .map_err(RenderError::Find)
+            .and_then(|source| Ok(SafetyChecker::load(&source, &self.device, candle_dtype(loaded.dtype))?));
+        loaded.checker = Some(checker.map_err(|error| error.chain())?);
+        Ok(())
     }
 
     /// One UNet call for all flights.
@@ -219,51 +246,14 @@ impl Engine {
         ControlFlow::Continue(())
     }
 
-    /// From a flight's last latents to its picture, and the seconds that took.
-    fn land(&self, flight: &Flight) -> Result<(Image, f64), RenderError> {
+    /// From a flight's last latents to its picture.
+    fn land(&self, flight: &Flight) -> Result<Landed, RenderError> {
         let clock = Instant::now();
         let gone = || candle_core::Error::Msg("the model is gone".to_owned());
         let loaded = self.loaded.as_ref().ok_or_else(gone)?;
-        Ok((loaded.decode(flight.latents())?, clock.elapsed().as_secs_f64()))
-    }
-}
-
-/// Cells whose numbers overflowed in their precision: rendered again in f32 when all others are done, so that the model
-/// is loaded twice and no oftener.
-#[derive(Default)]
-struct Again {
-    cells: VecDeque<Cell>,
-    /// The precision that overflowed, and the seconds spent on it.
-    lost: HashMap<CellId, (Dtype, f64)>,
-}
-
-impl Again {
-    /// Takes a flight whose picture has numbers that are none; says what becomes of it.
-    fn take(&mut self, flight: Flight) -> String {
-        let mut cell = flight.cell;
-        let dtype = std::mem::replace(&mut cell.settings.dtype, Dtype::F32);
-        self.lost.insert(cell.id, (dtype, flight.seconds));
-        self.cells.push_back(cell);
-        format!("{dtype} overflowed; it is rendered again in f32 when the others are done")
-    }
-
-    /// How a cell ended, told with what was lost before.
-    fn event(&mut self, flight: &Flight, landed: Result<(Image, f64), RenderError>) -> Event {
-        let cell = flight.cell.id;
-        let lost = self.lost.remove(&cell);
-        match landed {
-            Ok((image, decoding)) => Event::Finished {
-                cell,
-                image,
-                seconds: flight.seconds + decoding + lost.map_or(0.0, |(_, seconds)| seconds),
-                remarks: Remarks {
-                    note: lost
-                        .map(|(dtype, _)| format!("{dtype} overflowed, so it was rendered again in f32")),
-                    ..Remarks::default()
-                },
-            },
-            Err(error) => Event::Failed { cell, error: error.chain() },
-        }
+        let image = loaded.decode(flight.latents())?;
+        let (image, remarks) = loaded.checked(image, &flight.cell.settings)?;
+        Ok(Landed { image, remarks, seconds: clock.elapsed().as_secs_f64() })
     }
 }
 
@@ -290,15 +280,18 @@ impl Loaded {
             (settings.height / factor) as usize,
             (settings.width / factor) as usize,
         ];
+        let inpainting = self.inpainting(settings, device)?;
+        // Under a mask all of the strength starts from noise alone, as diffusers does it.
+        let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
         let trajectory =
-            trajectory(&self.model.scheduler_config, settings.scheduler, settings.steps, settings.strength)?;
+            trajectory(&self.model.scheduler_config, settings.scheduler, settings.steps, strength)?;
         let inversions = self.model.inversions(&settings.embeddings)?;
         let conditioning = self.prompts.conditioning(&self.model, &inversions, settings, cut)?;
         let reference = match &settings.init_image {
             Some(picture) => Some((self.encode(picture, settings, device)?, self.model.vae.scaling_factor)),
             None => None,
         };
-        Ok(Departure { trajectory, conditioning, shape, reference, cell })
+        Ok(Departure { trajectory, conditioning, shape, reference, inpainting, cell })
     }
 
     fn encode(
@@ -308,20 +301,46 @@ impl Loaded {
         device: &Device,
     ) -> Result<Posterior, RenderError> {
         let Loaded { model, references, dtype, .. } = self;
-        let (width, height) = (settings.width, settings.height);
-        let fit = settings.fit.unwrap_or(maquette_core::Fit::Crop);
+        let Place { fit, width, height } = Place::of(settings);
         references.get_or_try(&format!("{} {fit} {width} {height}", picture.digest), || {
-            let picture = init_image::fit(&init_image::read(&picture.file)?, fit, width, height)?;
-            let pixels = pixels::from_image(&picture, candle_dtype(*dtype), device)?;
-            let (mean, logvar) = model.vae.encode(&pixels)?;
-            Ok(Posterior { mean: mean.to_dtype(DType::F32)?, logvar: logvar.to_dtype(DType::F32)? })
+            let pixels = reference::pixels(&picture.file, Place::of(settings), candle_dtype(*dtype), device)?;
+            Ok(Posterior::of(&model.vae, &pixels)?)
         })
+    }
+
+    fn inpainting(
+        &mut self,
+        settings: &Settings,
+        device: &Device,
+    ) -> Result<Option<Inpainting>, RenderError> {
+        let Loaded { model, masks, dtype, .. } = self;
+        let Some(key) = inpaint::key(settings, model) else { return Ok(None) };
+        masks.get_or_try(&key, || inpaint::prepare(settings, model, candle_dtype(*dtype), device)).map(Some)
+    }
+
+    /// The picture, black where the safety checker takes offence, and what it said.
+    fn checked(&self, image: Image, settings: &Settings) -> Result<(Image, Remarks), RenderError> {
+        if !settings.safety_checker {
+            return Ok((image, Remarks::default()));
+        }
+        let missing = || candle_core::Error::Msg("the safety checker is not loaded".to_owned());
+        let detected = self.checker.as_ref().ok_or_else(missing)?.detects(&image)?;
+        let remarks = Remarks { nsfw_content_detected: Some(detected), ..Remarks::default() };
+        Ok((if detected { pixels::black(&image) } else { image }, remarks))
     }
 
     fn decode(&self, latents: &Tensor) -> Result<Image, RenderError> {
         let latents = (latents / self.model.vae.scaling_factor)?.to_dtype(candle_dtype(self.dtype))?;
         pixels::to_image(&self.model.vae.decode(&latents)?)
     }
+}
+
+/// What to say of a picture that the safety checker made black.
+fn blackened(event: &Event) -> Option<String> {
+    let Event::Finished { remarks: Remarks { nsfw_content_detected: Some(true), .. }, .. } = event else {
+        return None;
+    };
+    Some("the safety checker made the picture black; another prompt or seed may pass".to_owned())
 }
 
 /// The noise in each flight's latents, `[rows, channels, height, width]`, as its rows are.

@@ -3,7 +3,9 @@
 //! A flight knows nothing of the others that share its UNet calls, which is why they cannot change it.
 
 use crate::conditioning::Conditioning;
+use crate::inpaint::{Held, Inpainting};
 use crate::noise::TorchCpu;
+use crate::reference::Posterior;
 use crate::schedulers::{Clipped, Step, Trajectory};
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Cell;
@@ -28,13 +30,10 @@ pub(crate) struct Flight {
     /// Noise predicted before, the most recent first.
     history: VecDeque<Tensor>,
     noise: TorchCpu,
-}
-
-/// A reference picture as the VAE sees it: the distribution of its latents, `[1, channels, height, width]`, f32.
-#[derive(Clone)]
-pub(crate) struct Posterior {
-    pub mean: Tensor,
-    pub logvar: Tensor,
+    /// What holds the parts of a masked picture that may not move yet.
+    held: Option<Held>,
+    /// What a model made for inpainting sees beside the latents: the mask and what it leaves of the picture.
+    seen: Option<Tensor>,
 }
 
 /// What a flight begins with.
@@ -46,25 +45,43 @@ pub(crate) struct Departure {
     pub shape: [usize; 3],
     /// The reference picture and the model's scaling factor.
     pub reference: Option<(Posterior, f64)>,
+    /// How the mask acts, if there is one.
+    pub inpainting: Option<Inpainting>,
 }
 
 impl Flight {
-    /// Draws the first noise, in diffusers' order: the reference picture's posterior, then the latents.
+    /// Draws the first noise, in diffusers' order: the reference picture's posterior, the latents, and under a mask
+    /// the masked picture's posterior, even where nothing looks at it.
     pub fn new(departure: Departure, device: &Device) -> Result<Flight> {
-        let Departure { cell, trajectory, conditioning, shape, reference } = departure;
+        let Departure { cell, trajectory, conditioning, shape, reference, inpainting } = departure;
         let mut noise = TorchCpu::new(cell.settings.seed);
-        let image = match reference {
-            None => None,
-            Some((Posterior { mean, logvar }, scaling_factor)) => {
+        let start = trajectory.start;
+        // Diffusers encodes no picture that neither the start nor the blending needs.
+        let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Held(_)));
+        let image = match &reference {
+            Some((posterior, scaling_factor)) if needed => {
                 let drawn = gaussian(&mut noise, shape, device)?;
-                Some(((mean + ((logvar * 0.5)?.exp()? * drawn)?)? * scaling_factor)?)
+                Some(posterior.latents(&drawn, *scaling_factor)?)
             }
+            _ => None,
         };
         let drawn = gaussian(&mut noise, shape, device)?;
-        let start = trajectory.start;
-        let mut latents = (drawn * start.noise)?;
-        if let Some(image) = image {
+        let mut latents = (&drawn * start.noise)?;
+        if let Some(image) = &image {
             latents = ((image * start.image)? + latents)?;
+        }
+        let (mut held, mut seen) = (None, None);
+        if let (Some(inpainting), Some((_, scaling_factor))) = (inpainting, reference) {
+            let of_masked = gaussian(&mut noise, shape, device)?;
+            match inpainting {
+                Inpainting::Held(levels) => {
+                    let steps = trajectory.steps.len();
+                    held = image.map(|image| Held::new(&levels, steps, image, drawn));
+                }
+                Inpainting::Seen { mask, masked } => {
+                    seen = Some(Tensor::cat(&[mask, masked.latents(&of_masked, scaling_factor)?], 1)?);
+                }
+            }
         }
         Ok(Flight {
             cell,
@@ -76,6 +93,8 @@ impl Flight {
             remembered: None,
             history: VecDeque::with_capacity(HISTORY),
             noise,
+            held,
+            seen,
         })
     }
 
@@ -109,10 +128,15 @@ impl Flight {
         &self.latents
     }
 
-    /// What the UNet is given for the next step: the scaled latents and the timestep.
+    /// What the UNet is given for the next step: the scaled latents, with what it sees beside them, and the timestep.
     pub fn input(&self) -> Result<(Tensor, f32)> {
         let step = self.step();
-        Ok(((&self.latents * step.input_scale)?, step.timestep))
+        let latents = (&self.latents * step.input_scale)?;
+        let input = match &self.seen {
+            Some(seen) => Tensor::cat(&[&latents, seen], 1)?,
+            None => latents,
+        };
+        Ok((input, step.timestep))
     }
 
     /// Takes the noise that the UNet predicted, `[rows, channels, height, width]`, negative prompt first, and moves on.
@@ -128,7 +152,13 @@ impl Flight {
             self.history.truncate(HISTORY - 1);
             self.history.push_front(noise_pred);
         }
-        self.latents = next;
+        self.latents = match &self.held {
+            Some(held) => {
+                let level = self.trajectory.steps.get(self.done + 1).map(|step| step.level);
+                held.hold(&next, self.done, level)?
+            }
+            None => next,
+        };
         self.done += 1;
         Ok(())
     }

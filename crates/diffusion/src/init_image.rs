@@ -52,8 +52,23 @@ pub fn read(file: &Path) -> Result<Image, InitImageError> {
     Ok(from_rgb(on_white(picture)))
 }
 
+/// What `Fit::Contain` puts around a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Margin {
+    /// Its mean colour.
+    Mean,
+    /// White: around a mask.
+    White,
+}
+
 /// The picture at exactly `width` x `height`. A picture that has that size already is left alone.
-pub fn fit(picture: &Image, fit: Fit, width: u32, height: u32) -> Result<Image, InitImageError> {
+pub fn fit(
+    picture: &Image,
+    fit: Fit,
+    margin: Margin,
+    width: u32,
+    height: u32,
+) -> Result<Image, InitImageError> {
     let whole = Cut { left: 0, top: 0, width: picture.width(), height: picture.height() };
     match fit {
         Fit::Stretch => resize(picture, whole, width, height),
@@ -66,7 +81,11 @@ pub fn fit(picture: &Image, fit: Fit, width: u32, height: u32) -> Result<Image, 
             );
             let edge = |length: u32, limit: u32| ((f64::from(length) * scale).round() as u32).clamp(1, limit);
             let inner = resize(picture, whole, edge(picture.width(), width), edge(picture.height(), height))?;
-            Ok(on_canvas(&inner, width, height))
+            let colour = match margin {
+                Margin::Mean => mean_colour(&inner),
+                Margin::White => Rgb([255; 3]),
+            };
+            Ok(on_canvas(&inner, colour, width, height))
         }
     }
 }
@@ -103,16 +122,33 @@ fn aspect_cut(picture: &Image, width: u32, height: u32, anchor: Anchor) -> Cut {
     }
 }
 
-/// Pillow's `resize(size, LANCZOS)` of a part, one direction after the other, rounded to levels in between.
+/// Pillow's `resize(size, BICUBIC)`.
+pub(crate) fn bicubic(picture: &Image, width: u32, height: u32) -> Result<Image, InitImageError> {
+    let whole = Cut { left: 0, top: 0, width: picture.width(), height: picture.height() };
+    // Pillow's bicubic has a = -0.5, which others call Catmull-Rom.
+    resize_with(FilterType::CatmullRom, picture, whole, width, height)
+}
+
 fn resize(picture: &Image, cut: Cut, width: u32, height: u32) -> Result<Image, InitImageError> {
+    resize_with(FilterType::Lanczos3, picture, cut, width, height)
+}
+
+/// Pillow's `resize` of a part, one direction after the other, rounded to levels in between.
+fn resize_with(
+    filter: FilterType,
+    picture: &Image,
+    cut: Cut,
+    width: u32,
+    height: u32,
+) -> Result<Image, InitImageError> {
     if (cut.width, cut.height) == (width, height) && (width, height) == (picture.width(), picture.height()) {
         return Ok(picture.clone());
     }
     let part = cut_out(picture, cut);
     let between =
         if shrinks_down_first(cut, width, height) { (cut.width, height) } else { (width, cut.height) };
-    let resized = convolve(&part, (cut.width, cut.height), between)
-        .and_then(|part| convolve(&part, between, (width, height)));
+    let resized = convolve(filter, &part, (cut.width, cut.height), between)
+        .and_then(|part| convolve(filter, &part, between, (width, height)));
     let failed = |source| InitImageError::Resize { width, height, source };
     let rgb = resized.map_err(failed)?;
     Image::new(width, height, rgb).ok_or_else(|| failed("the resizer lost bytes".into()))
@@ -129,6 +165,7 @@ fn shrinks_down_first(cut: Cut, width: u32, height: u32) -> bool {
 /// One pass of the resizer, in f32: its own fixed point for levels is coarser than Pillow's, and left both directions
 /// it would always go down first.
 fn convolve(
+    filter: FilterType,
     rgb: &[u8],
     from: (u32, u32),
     to: (u32, u32),
@@ -136,7 +173,7 @@ fn convolve(
     let floats: Vec<u8> = rgb.iter().flat_map(|&level| f32::from(level).to_ne_bytes()).collect();
     let source = Pixels::from_vec_u8(from.0, from.1, floats, PixelType::F32x3)?;
     let mut target = Pixels::new(to.0, to.1, PixelType::F32x3);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
     Resizer::new().resize(&source, &mut target, &options)?;
     let level = |bytes: &[u8; 4]| (f32::from_ne_bytes(*bytes) + 0.5).floor().clamp(0.0, 255.0) as u8;
     Ok(target.buffer().as_chunks().0.iter().map(level).collect())
@@ -149,14 +186,18 @@ fn cut_out(picture: &Image, cut: Cut) -> Vec<u8> {
     rows.flat_map(|row| &row[left..left + width]).copied().collect()
 }
 
-/// The picture in the middle of a canvas of its mean colour.
-fn on_canvas(picture: &Image, width: u32, height: u32) -> Image {
+fn mean_colour(picture: &Image) -> Rgb<u8> {
     let pixels = u64::from(picture.width()) * u64::from(picture.height());
     let mean = |channel: usize| {
         let sum: u64 = picture.rgb().iter().skip(channel).step_by(3).map(|&level| u64::from(level)).sum();
         ((sum + pixels / 2) / pixels) as u8
     };
-    let mut canvas = RgbImage::from_pixel(width, height, Rgb([mean(0), mean(1), mean(2)]));
+    Rgb([mean(0), mean(1), mean(2)])
+}
+
+/// The picture in the middle of a canvas of one colour.
+fn on_canvas(picture: &Image, colour: Rgb<u8>, width: u32, height: u32) -> Image {
+    let mut canvas = RgbImage::from_pixel(width, height, colour);
     let (left, top) = ((width - picture.width()) / 2, (height - picture.height()) / 2);
     for (index, pixel) in picture.rgb().chunks_exact(3).enumerate() {
         let (x, y) = (index as u32 % picture.width(), index as u32 / picture.width());
@@ -215,7 +256,7 @@ mod tests {
     fn every_fit_gives_the_target_size() {
         for &how in Fit::ALL {
             for (size, target) in [((60, 40), (16, 24)), ((5, 7), (32, 32)), ((16, 16), (16, 16))] {
-                let picture = fit(&gradient(size.0, size.1), how, target.0, target.1).unwrap();
+                let picture = fit(&gradient(size.0, size.1), how, Margin::Mean, target.0, target.1).unwrap();
                 assert_eq!((picture.width(), picture.height()), target, "{how}");
             }
         }
@@ -225,7 +266,7 @@ mod tests {
     fn a_picture_of_the_right_size_is_left_alone() {
         let picture = gradient(24, 16);
         for &how in Fit::ALL {
-            assert_eq!(fit(&picture, how, 24, 16).unwrap(), picture, "{how}");
+            assert_eq!(fit(&picture, how, Margin::Mean, 24, 16).unwrap(), picture, "{how}");
         }
     }
 
@@ -250,7 +291,8 @@ mod tests {
         for case in serde_json::from_str::<File>(&text).unwrap().cases {
             let how = Fit::from_word(&case.fit).unwrap();
             let picture =
-                fit(&read(&folder.join(&case.input)).unwrap(), how, case.width, case.height).unwrap();
+                fit(&read(&folder.join(&case.input)).unwrap(), how, Margin::Mean, case.width, case.height)
+                    .unwrap();
             let expected = read(&folder.join(&case.expected)).unwrap();
             assert_eq!((expected.width(), expected.height()), (case.width, case.height), "{}", case.name);
             let differences = picture.rgb().iter().zip(expected.rgb()).map(|(a, b)| a.abs_diff(*b));

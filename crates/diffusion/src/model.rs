@@ -11,7 +11,7 @@ use crate::schedulers::{SchedulerConfig, TimestepSpacing};
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
 use crate::weights::WeightFile;
-use crate::{ModelError, TextEncoder, Unet, Vae, text_encoder, unet, vae};
+use crate::{ModelError, SafetyChecker, TextEncoder, Unet, Vae, text_encoder, unet, vae};
 use candle_core::{DType, Device};
 use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler, Spacing};
 use std::path::{Path, PathBuf};
@@ -78,7 +78,14 @@ pub fn card_with(
         size: (size as u32, size as u32),
         multiple_of: factor as u32,
         fingerprint: fingerprint()?,
+        inpainting: unet::in_channels(&unet)? == seen_channels(vae::latent_channels(&vae)?),
+        safety_checker: SafetyChecker::is_in(source),
     })
+}
+
+/// What the UNet of an inpainting model sees: latents, a mask, and the latents of what the mask leaves.
+fn seen_channels(latents: usize) -> usize {
+    2 * latents + 1
 }
 
 /// A model's tokenizer, without its weights.
@@ -88,6 +95,11 @@ pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
 }
 
 impl Model {
+    /// Whether its UNet sees a mask and what it leaves of a picture.
+    pub fn inpainting(&self) -> bool {
+        self.unet.in_channels == seen_channels(self.vae.latent_channels)
+    }
+
     /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
     pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Result<Model, ModelError> {
         let open = |files: &[&str], config: &ConfigFile| {
@@ -109,10 +121,17 @@ impl Model {
             let supported = format!("{}, the text encoder's hidden_size", text_encoder.width());
             return Err(unet_config.refuse("cross_attention_dim", supported));
         }
-        if unet.in_channels != vae.latent_channels || unet.out_channels != vae.latent_channels {
-            let key = if unet.in_channels == vae.latent_channels { "out_channels" } else { "in_channels" };
-            return Err(unet_config
-                .refuse(key, format!("{}, the autoencoder's latent_channels", vae.latent_channels)));
+        let latents = vae.latent_channels;
+        if unet.out_channels != latents {
+            let supported = format!("{latents}, the autoencoder's latent_channels");
+            return Err(unet_config.refuse("out_channels", supported));
+        }
+        if ![latents, seen_channels(latents)].contains(&unet.in_channels) {
+            let supported = format!(
+                "{latents}, the autoencoder's latent_channels, or {} for inpainting",
+                seen_channels(latents)
+            );
+            return Err(unet_config.refuse("in_channels", supported));
         }
         Ok(Model {
             tokenizer,

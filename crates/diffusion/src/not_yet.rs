@@ -18,8 +18,6 @@ pub(crate) fn not_yet(settings: &Settings) -> Result<(), RenderError> {
         (settings.noise != Noise::TorchCpu, "noise"),
         (settings.variation.is_some(), "variation_strength"),
         (settings.vae.is_some(), "vae"),
-        (settings.mask.is_some(), "mask"),
-        (settings.safety_checker, "safety_checker"),
     ];
     match used.into_iter().find(|(used, _)| *used) {
         Some((_, setting)) => Err(RenderError::NotYet { setting }),

@@ -25,3 +25,9 @@ pub(crate) fn to_image(pixels: &Tensor) -> std::result::Result<Image, RenderErro
     let rgb = values.into_iter().map(level).collect();
     Image::new(width as u32, height as u32, rgb).ok_or(RenderError::NotFinite)
 }
+
+/// A black picture of the same size.
+pub(crate) fn black(like: &Image) -> Image {
+    // As many bytes as the other picture has.
+    Image::new(like.width(), like.height(), vec![0; like.rgb().len()]).expect("three bytes a pixel")
+}

@@ -4,6 +4,7 @@ use crate::error::ModelError;
 use crate::init_image::InitImageError;
 use crate::inversion::InversionError;
 use crate::lora::LoraError;
+use crate::mask::MaskError;
 use crate::schedulers::ScheduleError;
 
 /// Why one cell has no picture; the others go on.
@@ -33,6 +34,15 @@ pub enum RenderError {
     /// The reference picture cannot be used.
     #[error(transparent)]
     InitImage(#[from] InitImageError),
+    /// The mask cannot be used.
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+    /// The model was made to repaint pictures, and there is none.
+    #[error("the model {model} repaints pictures; allowed: with `init_image`, and with `mask` to say where")]
+    NoPicture {
+        /// Its name as written.
+        model: String,
+    },
     /// The model cannot make a picture of that size.
     #[error("`{name}` is {edge}; allowed: multiples of {factor}")]
     Size {

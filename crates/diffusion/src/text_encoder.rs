@@ -4,8 +4,9 @@
 //! projection and the pooled output, which Stable Diffusion 1 and 2 do not use.
 
 use crate::ModelError;
+use crate::clip::{ClipLayers, Defaults};
 use crate::config::ConfigFile;
-use crate::ops::{self, LayerNorm, Linear};
+use crate::ops::{self, LayerNorm};
 use crate::weights::Weights;
 use candle_core::{Result, Tensor};
 
@@ -13,27 +14,8 @@ use candle_core::{Result, Tensor};
 pub struct TextEncoder {
     token_embedding: Tensor,
     position_embedding: Tensor,
-    layers: Vec<Layer>,
+    layers: ClipLayers,
     final_norm: LayerNorm,
-    heads: usize,
-    activation: Activation,
-}
-
-struct Layer {
-    norm1: LayerNorm,
-    to_q: Linear,
-    to_k: Linear,
-    to_v: Linear,
-    to_out: Linear,
-    norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-}
-
-#[derive(Clone, Copy)]
-enum Activation {
-    QuickGelu,
-    Gelu,
 }
 
 impl TextEncoder {
@@ -41,51 +23,21 @@ impl TextEncoder {
         config: &ConfigFile,
         weights: &Weights,
     ) -> std::result::Result<TextEncoder, ModelError> {
-        let width = config.count("hidden_size", Some(512))?;
-        let inner = config.count("intermediate_size", Some(2048))?;
-        let heads = config.count("num_attention_heads", Some(8))?;
-        if !width.is_multiple_of(heads) {
-            return Err(config.refuse("num_attention_heads", format!("a divisor of hidden_size, {width}")));
-        }
-        let activation = match config.get("hidden_act").map(|value| value.as_str()) {
-            None | Some(Some("quick_gelu")) => Activation::QuickGelu,
-            Some(Some("gelu")) => Activation::Gelu,
-            Some(_) => return Err(config.refuse("hidden_act", "\"quick_gelu\" or \"gelu\"")),
-        };
         let (positions, words) = (positions(config)?, words(config)?);
-        let eps = config.number("layer_norm_eps", 1e-5)?;
-
         // Files from before transformers 5 hold everything below one more name.
         let weights = if weights.has("text_model.final_layer_norm.weight") {
             weights.at("text_model")
         } else {
             weights.clone()
         };
-        let layer = |i: usize| {
-            let weights = weights.at(format!("encoder.layers.{i}"));
-            let attention =
-                |name: &str| weights.at(format!("self_attn.{name}_proj")).linear(width, width, true);
-            Ok(Layer {
-                norm1: weights.at("layer_norm1").layer_norm(width, eps)?,
-                to_q: attention("q")?,
-                to_k: attention("k")?,
-                to_v: attention("v")?,
-                to_out: attention("out")?,
-                norm2: weights.at("layer_norm2").layer_norm(width, eps)?,
-                fc1: weights.at("mlp.fc1").linear(width, inner, true)?,
-                fc2: weights.at("mlp.fc2").linear(inner, width, true)?,
-            })
-        };
+        let layers = ClipLayers::load(config, Defaults { width: 512, inner: 2048, heads: 8 }, &weights)?;
+        let width = layers.width;
         Ok(TextEncoder {
             token_embedding: weights.tensor("embeddings.token_embedding.weight", &[words, width])?,
             position_embedding: weights
                 .tensor("embeddings.position_embedding.weight", &[positions, width])?,
-            layers: (0..config.count("num_hidden_layers", Some(12))?)
-                .map(layer)
-                .collect::<std::result::Result<_, _>>()?,
-            final_norm: weights.at("final_layer_norm").layer_norm(width, eps)?,
-            heads,
-            activation,
+            final_norm: weights.at("final_layer_norm").layer_norm(width, layers.eps)?,
+            layers,
         })
     }
 
@@ -131,20 +83,8 @@ impl TextEncoder {
             )
         };
         let words = self.look_up(input_ids, more)?;
-        let mut x = (words + self.position_embedding.narrow(0, 0, input_ids.len())?)?.unsqueeze(0)?;
-        for layer in &self.layers[..layers] {
-            let h = ops::layer_norm(&x, &layer.norm1)?;
-            let (q, k, v) =
-                (ops::linear(&h, &layer.to_q)?, ops::linear(&h, &layer.to_k)?, ops::linear(&h, &layer.to_v)?);
-            let h = ops::attention(&q, &k, &v, self.heads, ops::Mask::Causal)?;
-            x = ops::linear_add(&h, &layer.to_out, &x)?;
-            let h = ops::linear(&ops::layer_norm(&x, &layer.norm2)?, &layer.fc1)?;
-            let h = match self.activation {
-                Activation::QuickGelu => ops::quick_gelu(&h)?,
-                Activation::Gelu => ops::gelu(&h)?,
-            };
-            x = ops::linear_add(&h, &layer.fc2, &x)?;
-        }
+        let x = (words + self.position_embedding.narrow(0, 0, input_ids.len())?)?.unsqueeze(0)?;
+        let x = self.layers.forward(x, layers, ops::Mask::Causal)?;
         ops::layer_norm(&x, &self.final_norm)
     }
 

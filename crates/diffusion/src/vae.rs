@@ -98,7 +98,7 @@ impl Vae {
         if scaling_factor <= 0.0 {
             return Err(config.refuse("scaling_factor", "a number above 0"));
         }
-        let latent_channels = config.count("latent_channels", Some(4))?;
+        let latent_channels = latent_channels(config)?;
         let shape = Shape {
             layers: config.count("layers_per_block", Some(1))?,
             groups,
@@ -176,6 +176,11 @@ impl Vae {
         x = ops::group_norm(&x, &decoder.norm_out, Activation::Silu)?;
         ops::conv2d(&x, &decoder.conv_out, Add::Nothing)
     }
+}
+
+/// How many channels its latents have.
+pub(crate) fn latent_channels(config: &ConfigFile) -> Loaded<usize> {
+    config.count("latent_channels", Some(4))
 }
 
 /// Pixels per latent cell: every block but the last one of the encoder halves the size.

@@ -164,7 +164,7 @@ impl<'a> Weights<'a> {
         if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
     }
 
-    fn device_error(&self, source: candle_core::Error) -> ModelError {
+    pub(crate) fn device_error(&self, source: candle_core::Error) -> ModelError {
         ModelError::Device { model: self.file.model.clone(), source }
     }
 }

@@ -6,7 +6,6 @@ use candle_core::{DType, Device, Tensor};
 use maquette_core::{Digest, Embedding, NamedFile};
 use maquette_diffusion::{InversionError, Inversions, Model, ModelSource};
 use serde::Deserialize;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]

@@ -46,6 +46,8 @@ impl FakeBackend {
             scheduler: Scheduler::Ddim,
             spacing: None,
             sigmas: None,
+            inpainting: false,
+            safety_checker: false,
         }
     }
 }

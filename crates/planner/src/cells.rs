@@ -19,7 +19,7 @@ pub(crate) struct Cells<'a> {
 
 impl Cells<'_> {
     /// The combinations of the axes that set these names.
-    fn parts(&self, names: &[&str]) -> Vec<Vec<usize>> {
+    pub fn parts(&self, names: &[&str]) -> Vec<Vec<usize>> {
         let mut axes: Vec<usize> =
             names.iter().filter_map(|name| self.grid.axis_of(name)).map(|(axis, _)| axis).collect();
         axes.sort_unstable();
@@ -128,7 +128,7 @@ impl Cells<'_> {
     }
 
     /// The names that decide what a text is in a cell: its own, and those of its placeholders.
-    fn names_of<'a>(&'a self, setting: &'a str) -> Vec<&'a str> {
+    pub fn names_of<'a>(&'a self, setting: &'a str) -> Vec<&'a str> {
         let texts = self.grid.values(setting).into_iter().filter_map(|given| given.value.as_text());
         let templates = texts.filter_map(|text| Template::parse(text).ok());
         let words = templates.flat_map(|template| template.placeholders().collect::<Vec<_>>());
@@ -136,7 +136,7 @@ impl Cells<'_> {
     }
 
     /// A text with its placeholders filled.
-    fn filled(&self, text: Option<&str>, coordinates: &[usize]) -> Option<String> {
+    pub fn filled(&self, text: Option<&str>, coordinates: &[usize]) -> Option<String> {
         let template = Template::parse(text?).ok()?;
         let words: Vec<(&str, String)> = template
             .placeholders()
@@ -209,7 +209,7 @@ impl Cells<'_> {
         if self.grid.values("init_image").iter().any(|given| given.value.as_text() != Some("")) {
             return;
         }
-        for name in ["strength", "fit", "mask"] {
+        for name in ["strength", "fit"] {
             let Some((axis, _)) = self.grid.axis_of(name) else { continue };
             let at = &self.grid.axes[axis].at;
             let message = format!("`{name}` does nothing without `init_image`");
@@ -233,13 +233,13 @@ fn coordinates(sizes: &[usize], mut position: usize) -> Vec<usize> {
     coordinates
 }
 
-fn place(at: Option<&At>, message: String) -> Problem {
+pub(crate) fn place(at: Option<&At>, message: String) -> Problem {
     match at {
         Some(at) => Problem::at(at, message),
         None => Problem::nowhere(message),
     }
 }
 
-fn unknown(error: WorldError, at: Option<&At>) -> Problem {
+pub(crate) fn unknown(error: WorldError, at: Option<&At>) -> Problem {
     place(at, error.message).hint(error.help)
 }

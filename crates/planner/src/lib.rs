@@ -19,6 +19,7 @@ mod layer;
 mod listing;
 mod merge;
 mod nearest;
+mod needs;
 mod overrides;
 mod place;
 mod placeholders;

@@ -107,6 +107,7 @@ pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanErro
     let weights = cells.weights(world, &mut problems);
     cells.sizes(&models, &mut problems);
     cells.strengths(&models, &mut problems);
+    cells.needs(&chain.folder, &models, world, &mut problems);
     cells.idle(&mut notes, &mut problems);
     problems.settle()?;
     for (name, card) in &models {

@@ -12,6 +12,9 @@ pub trait World {
     /// The digest of a picture that can be read.
     fn picture(&self, file: &Path) -> Result<FoundFile, WorldError>;
 
+    /// Whether a mask fits its picture; both can be read.
+    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), WorldError>;
+
     /// The digest of a weight file, by its name as written.
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError>;
 }

@@ -201,6 +201,41 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
 }
 
 #[test]
+fn what_is_to_be_known_of_a_picture_goes_with_it() {
+    let folder = Folder::new();
+    let mut first = folder.start(&artists());
+    let given = [
+        Remarks::default(),
+        Remarks { nsfw_content_detected: Some(false), note: None },
+        Remarks { nsfw_content_detected: Some(true), note: Some("rendered twice, \"really\"".to_owned()) },
+    ];
+    for (index, remarks) in given.iter().enumerate() {
+        let cell = first.plan().cell(index).unwrap();
+        first.finish(&cell, &image(&cell), 1.0, "cpu", remarks.clone()).unwrap();
+    }
+    let said = |run: &RunWriter| -> Vec<Remarks> {
+        let remarks = |row: &crate::LogRow| Remarks {
+            nsfw_content_detected: row.nsfw_content_detected(),
+            note: row.note().map(str::to_owned),
+        };
+        run.run().log().unwrap().iter().map(remarks).collect()
+    };
+    assert_eq!(said(&first), given);
+    drop(first);
+    let mut second = folder.start(&plan(&[("seed", vec!["1", "2"]), ("artist", vec!["Mucha", "Munch"])]));
+    let mut reused: Vec<Remarks> = Vec::new();
+    for index in 0..second.plan().len() {
+        let cell = second.plan().cell(index).unwrap();
+        if let Some(record) = second.reuse(&cell).unwrap() {
+            reused.push(record.remarks);
+        }
+    }
+    assert_eq!(said(&second), reused);
+    reused.sort_by_key(|remarks| remarks.nsfw_content_detected);
+    assert_eq!(reused, given);
+}
+
+#[test]
 fn two_cells_that_share_labels_and_eight_digits_keep_two_pictures() {
     let folder = Folder::new();
     let mut run = folder.start(&plan(&[("seed", vec!["1"])]));

@@ -20,6 +20,8 @@ pub(crate) fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         scheduler: Scheduler::Ddim,
         spacing: None,
         sigmas: None,
+        inpainting: false,
+        safety_checker: false,
     };
     let given: [(&str, Value); 4] = [
         ("prompt", "portrait of a cat".into()),

@@ -42,5 +42,11 @@ fn ended(event: &str, record: &Record) -> Value {
         Outcome::Done { image, .. } => line["image"] = json!(image),
         Outcome::Failed { error } => line["error"] = json!(error),
     }
+    if let Some(detected) = record.remarks.nsfw_content_detected {
+        line["nsfw_content_detected"] = json!(detected);
+    }
+    if let Some(note) = &record.remarks.note {
+        line["note"] = json!(note);
+    }
     line
 }

@@ -82,7 +82,7 @@ impl UnetConfig {
             _ => Err(file.refuse(key, "1, 3, 5 or 7")),
         };
         Ok(UnetConfig {
-            in_channels: file.count("in_channels", Some(4))?,
+            in_channels: in_channels(file)?,
             out_channels: file.count("out_channels", Some(4))?,
             sample_size: sample_size(file)?,
             conv_in_kernel: kernel("conv_in_kernel")?,
@@ -97,6 +97,11 @@ impl UnetConfig {
             blocks,
         })
     }
+}
+
+/// How many channels it sees: those of latents, or more for inpainting.
+pub(crate) fn in_channels(file: &ConfigFile) -> Result<usize, ModelError> {
+    file.count("in_channels", Some(4))
 }
 
 /// The size it was trained at, in latent cells. It cannot be left out: it is what `width` and `height` default to.

@@ -15,7 +15,7 @@ use crate::weights::Weights;
 use blocks::{Block, Middle};
 use candle_core::{DType, Result, Tensor};
 use config::UnetConfig;
-pub(crate) use config::sample_size;
+pub(crate) use config::{in_channels, sample_size};
 use time::TimeEmbedding;
 
 /// The UNet of a model.
@@ -28,7 +28,7 @@ pub struct Unet {
     norm_out: GroupNorm,
     conv_out: Conv2d,
     dtype: DType,
-    /// How many channels latents have.
+    /// How many channels it sees: those of latents, and for inpainting what lies beside them.
     pub in_channels: usize,
     /// How many channels its prediction has.
     pub out_channels: usize,

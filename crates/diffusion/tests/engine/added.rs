@@ -99,7 +99,7 @@ fn cells_with_other_loras_do_not_disturb_each_other_and_load_nothing_again() {
 #[test]
 fn what_cannot_be_added_fails_its_cell_alone() {
     let good = added("lora")[0].cell();
-    let mut check = |bad: Settings, expected: &str| {
+    let check = |bad: Settings, expected: &str| {
         let bad = crate::cases::cell(bad);
         let rendered = render(&mut engine(DeviceName::Cpu, None), &[good.clone(), bad.clone()]);
         let error = rendered[&bad.id].as_ref().unwrap_err();

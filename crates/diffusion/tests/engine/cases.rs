@@ -18,6 +18,8 @@ pub struct Case {
     prompt: String,
     negative_prompt: String,
     init_image: Option<String>,
+    #[serde(default)]
+    mask: Option<String>,
     strength: Option<f64>,
     seed: i64,
     steps: u32,
@@ -32,6 +34,9 @@ pub struct Case {
 
 /// What became of a cell.
 pub type Rendered = Result<Image, String>;
+
+/// The safety checker's verdicts, by cell.
+pub type Verdicts = HashMap<CellId, Option<bool>>;
 
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
@@ -54,11 +59,7 @@ pub fn cases_in(file: &str) -> Vec<Case> {
 
 impl Case {
     pub fn cell(&self) -> Cell {
-        let init_image = self.init_image.as_ref().map(|path| {
-            let file = fixtures().join(path);
-            let digest = Digest::of(&std::fs::read(&file).unwrap());
-            NamedFile { path: path.as_str().into(), file: file.into(), digest }
-        });
+        let init_image = self.init_image.as_ref().map(|path| named(&fixtures().join(path)));
         let scheduler = Scheduler::from_word(&self.scheduler).unwrap();
         let settings = Settings {
             model: self.model.as_str().into(),
@@ -70,7 +71,7 @@ impl Case {
             fit: init_image.as_ref().map(|_| Fit::Crop),
             dialect: self.dialect.as_deref().map_or(Dialect::Plain, |word| Dialect::from_word(word).unwrap()),
             init_image,
-            mask: None,
+            mask: self.mask.as_ref().map(|path| named(&fixtures().join(path))),
             strength: self.strength,
             seed: self.seed,
             noise: Noise::TorchCpu,
@@ -97,6 +98,12 @@ impl Case {
     }
 }
 
+/// A file under its own name.
+pub fn named(file: &Path) -> NamedFile {
+    let digest = Digest::of(&std::fs::read(file).unwrap());
+    NamedFile { path: file.to_string_lossy().into(), file: file.into(), digest }
+}
+
 pub fn cell(settings: Settings) -> Cell {
     let model = Digest::of(settings.model.as_bytes());
     Cell { id: CellId::of(&settings, &model), coordinates: Vec::new(), settings, vars: Vec::new() }
@@ -110,12 +117,18 @@ pub fn engine(device: DeviceName, rows: Option<usize>) -> Engine {
 
 /// Renders cells in one call; what became of each, by its name.
 pub fn render(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, Rendered> {
-    let mut rendered = HashMap::new();
+    render_checked(engine, cells).0
+}
+
+/// The same, with what the safety checker said of each picture.
+pub fn render_checked(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, Rendered>, Verdicts) {
+    let (mut rendered, mut verdicts) = (HashMap::new(), Verdicts::new());
     let mut ended = |cell, outcome| assert!(rendered.insert(cell, outcome).is_none(), "a cell ended twice");
     engine
         .render(&mut cells.iter().cloned(), &mut |event| {
             match event {
-                Event::Finished { cell, image, seconds, .. } => {
+                Event::Finished { cell, image, remarks, seconds } => {
+                    verdicts.insert(cell, remarks.nsfw_content_detected);
                     assert!(seconds >= 0.0);
                     ended(cell, Ok(image));
                 }
@@ -125,7 +138,7 @@ pub fn render(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, Rendered> 
             ControlFlow::Continue(())
         })
         .unwrap();
-    rendered
+    (rendered, verdicts)
 }
 
 /// How two pictures of one size differ.

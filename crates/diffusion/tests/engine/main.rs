@@ -3,9 +3,12 @@
 
 mod added;
 mod cases;
+mod composed;
 #[path = "../copies/mod.rs"]
 mod copies;
 mod failures;
+mod masks;
 mod neighbours;
 mod pictures;
 mod precision;
+mod safety;

@@ -17,7 +17,13 @@ impl World for Anything {
             scheduler: Scheduler::Pndm,
             spacing: None,
             sigmas: None,
+            inpainting: false,
+            safety_checker: false,
         })
+    }
+
+    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), WorldError> {
+        Ok(())
     }
 
     fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {

@@ -8,14 +8,15 @@ use tempfile::TempDir;
 
 pub struct Folder(pub TempDir);
 
-/// Knows `sketchbook` and `big`; a picture is any file that is there.
+/// Knows `sketchbook` and `big`, which has a safety checker, and `repainter`, made for inpainting; a picture is any
+/// file that is there, and `wide.png` fits no picture.
 pub struct Fake;
 
 impl World for Fake {
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
         let (size, scheduler) = match name {
             "sketchbook" => ((64, 64), Scheduler::Ddim),
-            "big" => ((512, 512), Scheduler::Pndm),
+            "big" | "repainter" => ((512, 512), Scheduler::Pndm),
             _ => {
                 return Err(WorldError {
                     message: format!("there is no model `{name}`"),
@@ -30,7 +31,16 @@ impl World for Fake {
             scheduler,
             spacing: None,
             sigmas: None,
+            inpainting: name == "repainter",
+            safety_checker: name == "big",
         })
+    }
+
+    fn mask_fits(&self, mask: &Path, _: &Path) -> Result<(), WorldError> {
+        match mask.ends_with("wide.png") {
+            true => Err(WorldError { message: "the mask is too wide".to_owned(), help: None }),
+            false => Ok(()),
+        }
     }
 
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
@@ -103,13 +113,20 @@ impl Folder {
 
 /// Plans one text.
 pub fn planned(text: &str) -> Planned {
-    Folder::new(&[("e.toml", text), ("me.png", "me"), ("photos/b.jpg", "b"), ("photos/a.jpg", "a")])
-        .plan("e.toml")
+    Folder::new(&[
+        ("e.toml", text),
+        ("me.png", "me"),
+        ("face.png", "face"),
+        ("photos/b.jpg", "b"),
+        ("photos/a.jpg", "a"),
+    ])
+    .plan("e.toml")
 }
 
 /// What is wrong with one text, as shown.
 pub fn broken(text: &str) -> String {
-    let folder = Folder::new(&[("e.toml", text), ("me.png", "me")]);
+    let folder =
+        Folder::new(&[("e.toml", text), ("me.png", "me"), ("face.png", "face"), ("wide.png", "wide")]);
     match folder.with("e.toml", &Overrides::default()) {
         Ok(_) => "nothing is wrong".to_owned(),
         Err(error) => folder.told(&error),
@@ -118,7 +135,8 @@ pub fn broken(text: &str) -> String {
 
 /// The first message only.
 pub fn message(text: &str) -> String {
-    let folder = Folder::new(&[("e.toml", text), ("me.png", "me")]);
+    let folder =
+        Folder::new(&[("e.toml", text), ("me.png", "me"), ("face.png", "face"), ("wide.png", "wide")]);
     match folder.with("e.toml", &Overrides::default()) {
         Ok(_) => "nothing is wrong".to_owned(),
         Err(error) => error.problems[0].to_string(),

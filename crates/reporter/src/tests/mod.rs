@@ -30,6 +30,8 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         scheduler: Scheduler::Ddim,
         spacing: None,
         sigmas: None,
+        inpainting: false,
+        safety_checker: false,
     };
     let picture = maquette_core::FoundFile { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
     Plan {

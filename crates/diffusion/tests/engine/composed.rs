@@ -1,0 +1,19 @@
+//! Models put together of parts that lie apart among the fixtures.
+
+use crate::copies::copy_folder;
+use maquette_diffusion::{DeviceName, Engine, ModelSource};
+use std::path::Path;
+
+/// A folder of a model whose parts come from other folders; the last one that has a part counts.
+pub fn composed(folders: &[&Path]) -> tempfile::TempDir {
+    let model = tempfile::tempdir().unwrap();
+    folders.iter().for_each(|folder| copy_folder(folder, model.path()));
+    model
+}
+
+/// An engine that has one model, under any name.
+pub fn engine_of(model: &Path) -> Engine {
+    let model = model.to_owned();
+    let find = move |_: &str| Ok(ModelSource::Folder(model.clone()));
+    Engine::new(DeviceName::Cpu, Box::new(find), None).unwrap()
+}

@@ -1,0 +1,73 @@
+//! What settings ask of each other: a mask of a picture of its shape, an inpainting model of a picture, a safety checker
+//! of a model that has one. Each is checked for the combinations that cells really have.
+
+use crate::World;
+use crate::cells::{Cells, place, unknown};
+use crate::problem::Problems;
+use maquette_core::{ModelCard, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+impl Cells<'_> {
+    /// Everything that one setting needs of another one; `folder` is where the paths of pictures start.
+    pub fn needs(
+        &self,
+        folder: &Path,
+        models: &BTreeMap<String, ModelCard>,
+        world: &dyn World,
+        problems: &mut Problems,
+    ) {
+        let mut names = vec!["model", "safety_checker"];
+        names.extend(self.names_of("init_image"));
+        names.extend(self.names_of("mask"));
+        // Each is said once, whatever the number of cells.
+        let mut said = BTreeSet::new();
+        let mut looked_at = BTreeSet::new();
+        let (mut idle, mut used) = (None, false);
+        for at in self.parts(&names) {
+            let given = |name: &str| self.grid.value(name, &at);
+            let text = |name: &str| {
+                let text = self.filled(given(name).and_then(|given| given.value.as_text()), &at);
+                text.filter(|text| !text.is_empty())
+            };
+            let mut say = |name: &str, message: String, help: &str| {
+                if said.insert(message.clone()) {
+                    problems.add(place(given(name).and_then(|given| given.at.as_ref()), message).help(help));
+                }
+            };
+            let model = given("model").and_then(|given| given.value.as_text());
+            let card = model.and_then(|name| models.get_key_value(name));
+            let (picture, mask) = (text("init_image"), text("mask"));
+            if let Some((name, card)) = card {
+                if card.inpainting && picture.is_none() {
+                    let message = format!("the model {name} repaints pictures; allowed: with `init_image`");
+                    say("model", message, "give `init_image`, and `mask` to say where it may change");
+                }
+                let asked = given("safety_checker").is_some_and(|given| given.value == Value::Flag(true));
+                if asked && !card.safety_checker {
+                    let message =
+                        format!("the model {name} has no safety checker; allowed: `safety_checker = false`");
+                    let help =
+                        "a model has one when its folder holds `safety_checker` and `feature_extractor`";
+                    say("safety_checker", message, help);
+                }
+            }
+            match (mask, picture) {
+                (Some(mask), Some(picture)) => {
+                    used = true;
+                    if looked_at.insert((mask.clone(), picture.clone()))
+                        && let Err(error) = world.mask_fits(&folder.join(&mask), &folder.join(&picture))
+                    {
+                        problems.add(unknown(error, given("mask").and_then(|given| given.at.as_ref())));
+                    }
+                }
+                (Some(_), None) => idle = idle.or(given("mask")),
+                (None, _) => {}
+            }
+        }
+        if let Some(mask) = idle.filter(|_| !used) {
+            let problem = place(mask.at.as_ref(), "`mask` does nothing without `init_image`".to_owned());
+            problems.add(problem.help("give `init_image`, the picture that it is a mask of"));
+        }
+    }
+}

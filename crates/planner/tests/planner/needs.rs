@@ -1,0 +1,92 @@
+//! What settings ask of each other: masks, inpainting models, safety checkers.
+
+use crate::folder::{broken, message, planned};
+
+const MODELS: &str = "prompt = \"x\"\n";
+
+#[test]
+fn a_mask_is_an_axis_and_none_of_its_values() {
+    let plan = planned(
+        "prompt = \"x\"\ninit_image = \"me.png\"\n[vars]\nwho = \"face\"\n[sweep]\nmask = [\"\", \"{who}.png\"]\n",
+    )
+    .plan;
+    let masks: Vec<_> = plan.cells().map(|cell| cell.unwrap().settings.mask.map(|mask| mask.path)).collect();
+    assert_eq!(masks, [None, Some("face.png".into())]);
+}
+
+#[test]
+fn a_mask_without_a_picture() {
+    insta::assert_snapshot!(broken("prompt = \"x\"\nmask = \"face.png\"\n"), @r#"
+     x `mask` does nothing without `init_image`
+      ,-[e.toml:2:1]
+    1 | prompt = "x"
+    2 | mask = "face.png"
+      : ^^|^
+      :   `-- here
+      `----
+     help: give `init_image`, the picture that it is a mask of
+    "#);
+    let check = |rest: &str, expected: &str| {
+        assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");
+    };
+    check("[sweep]\nmask = [\"\", \"face.png\"]\n", "`mask` does nothing without `init_image`");
+    // It has its use in one of two cells.
+    check("mask = \"face.png\"\n[sweep]\ninit_image = [\"\", \"me.png\"]\n", "nothing is wrong");
+    check("mask = \"\"\n", "nothing is wrong");
+}
+
+#[test]
+fn a_mask_must_be_there_and_fit_its_picture() {
+    let check = |rest: &str, expected: &str| {
+        let said = message(&format!("{MODELS}init_image = \"me.png\"\n{rest}"));
+        assert!(said.contains(expected), "{rest}: {said}");
+    };
+    check("mask = \"wide.png\"\n", "the mask is too wide");
+    check("mask = \"none.png\"\n", "there is no picture");
+    check("[sweep]\nmask = [\"face.png\", \"wide.png\"]\n", "the mask is too wide");
+    check(
+        "[sweep]\nmask = [\"face.png\", \"wide.png\"]\n[[exclude]]\nmask = \"wide.png\"\n",
+        "nothing is wrong",
+    );
+}
+
+#[test]
+fn an_inpainting_model_needs_a_picture() {
+    let check = |rest: &str, expected: &str| {
+        assert_eq!(message(&format!("{MODELS}model = \"repainter\"\n{rest}")), expected, "{rest}");
+    };
+    check("", "the model repainter repaints pictures; allowed: with `init_image`");
+    check("init_image = \"me.png\"\n", "nothing is wrong");
+    check("init_image = \"me.png\"\nmask = \"face.png\"\n", "nothing is wrong");
+    check(
+        "[sweep]\ninit_image = [\"me.png\", \"\"]\n",
+        "the model repainter repaints pictures; allowed: with `init_image`",
+    );
+}
+
+#[test]
+fn a_safety_checker_must_be_there() {
+    insta::assert_snapshot!(broken("prompt = \"x\"\nsafety_checker = true\n[sweep]\nseed = [1, 2]\n"), @r#"
+     x the model sketchbook has no safety checker; allowed: `safety_checker = false`
+      ,-[e.toml:2:1]
+    1 | prompt = "x"
+    2 | safety_checker = true
+      : ^^^^^^^|^^^^^^
+      :        `-- here
+    3 | [sweep]
+      `----
+     help: a model has one when its folder holds `safety_checker` and `feature_extractor`
+    "#);
+    let check = |rest: &str, expected: &str| {
+        assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");
+    };
+    check("safety_checker = true\nmodel = \"big\"\n", "nothing is wrong");
+    check(
+        "[zip.models]\nmodel = [\"big\", \"sketchbook\"]\nsafety_checker = [true, false]\n",
+        "nothing is wrong",
+    );
+    check(
+        "safety_checker = true\n[sweep]\nmodel = [\"big\", \"sketchbook\"]\n",
+        "the model sketchbook has no safety checker; allowed: `safety_checker = false`",
+    );
+}
