@@ -24,7 +24,7 @@ pub enum RenderError {
     Model(#[from] ModelError),
     /// A LoRA cannot be used with the model.
     #[error(transparent)]
-    Lora(#[from] LoraError),
+    Lora(Box<LoraError>),
     /// A textual inversion cannot be used with the model.
     #[error(transparent)]
     Inversion(#[from] InversionError),
@@ -61,6 +61,13 @@ pub enum RenderError {
     /// The arithmetic failed, most often for want of memory.
     #[error("the arithmetic failed")]
     Tensor(#[from] candle_core::Error),
+}
+
+impl From<LoraError> for RenderError {
+    fn from(error: LoraError) -> RenderError {
+        // Boxed, for it is much larger than the others.
+        RenderError::Lora(Box::new(error))
+    }
 }
 
 impl RenderError {
