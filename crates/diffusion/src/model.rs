@@ -17,6 +17,9 @@ use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler, Sp
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What tells textual inversions apart: content, file, word.
+type InversionKey = (Digest, Arc<Path>, Option<Arc<str>>);
+
 /// A loaded model.
 pub struct Model {
     /// Prompts to token ids.
@@ -32,7 +35,7 @@ pub struct Model {
     /// The layers of text encoder and UNet, for LoRA.
     layers: Layers,
     loras: Loras,
-    inversions: Cache<(Digest, Arc<Path>, Option<Arc<str>>), Arc<Inversion>>,
+    inversions: Cache<InversionKey, Arc<Inversion>>,
 }
 
 /// Textual inversions that are remembered; each is a few kilobytes.

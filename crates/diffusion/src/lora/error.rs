@@ -75,7 +75,7 @@ pub enum LoraError {
         /// The shape that fits.
         expected: Box<[usize]>,
         /// What the file seems to be made for, or nothing.
-        hint: String,
+        hint: Box<str>,
     },
     /// The header holds something else than was promised.
     #[error("{file}: `{key}` in its header cannot be understood")]

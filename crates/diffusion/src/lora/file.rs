@@ -174,7 +174,7 @@ impl Fitting<'_> {
             found: tensor.dims().into(),
             layer: self.name.to_owned(),
             expected: expected.into(),
-            hint: self.hint.to_owned(),
+            hint: self.hint.into(),
         }
     }
 
