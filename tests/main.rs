@@ -10,4 +10,5 @@ mod hub_server;
 mod line;
 mod masks;
 mod prompts;
+mod sampling;
 mod support;

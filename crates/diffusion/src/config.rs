@@ -16,7 +16,7 @@ impl ConfigFile {
     pub(crate) fn open(source: &ModelSource, file: &str) -> Result<ConfigFile, ModelError> {
         let content = source.open(file)?;
         let file = source.file_name(file);
-        match serde_json::from_slice(&content) {
+        match serde_json::from_slice(&strict(&content)) {
             Ok(values) => Ok(ConfigFile { file, values }),
             Err(source) => Err(ModelError::Json { file, source }),
         }
@@ -141,4 +141,38 @@ fn as_count(value: &Value) -> Option<usize> {
 
 fn is_one_of(value: &Value, allowed: &[Value]) -> bool {
     allowed.iter().any(|one| one == value || one.as_f64().is_some() && one.as_f64() == value.as_f64())
+}
+
+/// JSON as it should be, of what Python writes: bare `Infinity`, `-Infinity` and `NaN` become null.
+///
+/// Diffusers' DPM-Solver saves `"lambda_min_clipped": -Infinity`, its default, which is also what null stands for.
+fn strict(content: &[u8]) -> Vec<u8> {
+    let (mut strict, mut rest) = (Vec::with_capacity(content.len()), content);
+    let (mut quoted, mut escaped) = (false, false);
+    while let Some((&byte, after)) = rest.split_first() {
+        let bare = [&b"-Infinity"[..], b"Infinity", b"NaN"].into_iter().find(|word| rest.starts_with(word));
+        if let (false, Some(word)) = (quoted, bare) {
+            strict.extend_from_slice(b"null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        quoted ^= byte == b'"' && !escaped;
+        escaped = quoted && byte == b'\\' && !escaped;
+        strict.push(byte);
+        rest = after;
+    }
+    strict
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_only_python_writes_are_null() {
+        let check =
+            |content: &str, expected: &str| assert_eq!(strict(content.as_bytes()), expected.as_bytes());
+        check(r#"{"a": -Infinity, "b": [NaN, Infinity]}"#, r#"{"a": null, "b": [null, null]}"#);
+        check(r#"{"NaN": "\"-Infinity\\"}"#, r#"{"NaN": "\"-Infinity\\"}"#);
+    }
 }

@@ -14,7 +14,7 @@ use crate::not_yet::not_yet;
 use crate::prompts::Prompts;
 use crate::reference::{self, Place, Posterior};
 use crate::render_error::RenderError;
-use crate::schedulers::trajectory;
+use crate::schedulers::{Sampling, trajectory};
 use crate::{SafetyChecker, conditioning, lora, pixels};
 use candle_core::{DType, Device, Tensor};
 use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, NamedFile, Remarks, Settings};
@@ -283,8 +283,8 @@ impl Loaded {
         let inpainting = self.inpainting(settings, device)?;
         // Under a mask all of the strength starts from noise alone, as diffusers does it.
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
-        let trajectory =
-            trajectory(&self.model.scheduler_config, settings.scheduler, settings.steps, strength)?;
+        let sampling = Sampling { strength, ..Sampling::from(settings) };
+        let trajectory = trajectory(&self.model.scheduler_config, &sampling)?;
         let inversions = self.model.inversions(&settings.embeddings)?;
         let conditioning = self.prompts.conditioning(&self.model, &inversions, settings, cut)?;
         let reference = match &settings.init_image {

@@ -4,9 +4,9 @@
 
 use crate::conditioning::Conditioning;
 use crate::inpaint::{Held, Inpainting};
-use crate::noise::TorchCpu;
+use crate::noise::Source;
 use crate::reference::Posterior;
-use crate::schedulers::{Clipped, Step, Trajectory};
+use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Cell;
 use std::collections::VecDeque;
@@ -27,9 +27,9 @@ pub(crate) struct Flight {
     /// `[1, channels, height, width]`, always f32.
     latents: Tensor,
     remembered: Option<Tensor>,
-    /// Noise predicted before, the most recent first.
+    /// Estimates of the steps before, the most recent first.
     history: VecDeque<Tensor>,
-    noise: TorchCpu,
+    noise: Source,
     /// What holds the parts of a masked picture that may not move yet.
     held: Option<Held>,
     /// What a model made for inpainting sees beside the latents: the mask and what it leaves of the picture.
@@ -54,25 +54,25 @@ impl Flight {
     /// the masked picture's posterior, even where nothing looks at it.
     pub fn new(departure: Departure, device: &Device) -> Result<Flight> {
         let Departure { cell, trajectory, conditioning, shape, reference, inpainting } = departure;
-        let mut noise = TorchCpu::new(cell.settings.seed);
+        let mut noise = Source::new(&cell.settings);
         let start = trajectory.start;
         // Diffusers encodes no picture that neither the start nor the blending needs.
         let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Held(_)));
         let image = match &reference {
             Some((posterior, scaling_factor)) if needed => {
-                let drawn = gaussian(&mut noise, shape, device)?;
+                let drawn = tensor(noise.randn(shape.iter().product()), shape, device)?;
                 Some(posterior.latents(&drawn, *scaling_factor)?)
             }
             _ => None,
         };
-        let drawn = gaussian(&mut noise, shape, device)?;
+        let drawn = tensor(noise.latents(shape), shape, device)?;
         let mut latents = (&drawn * start.noise)?;
         if let Some(image) = &image {
             latents = ((image * start.image)? + latents)?;
         }
         let (mut held, mut seen) = (None, None);
         if let (Some(inpainting), Some((_, scaling_factor))) = (inpainting, reference) {
-            let of_masked = gaussian(&mut noise, shape, device)?;
+            let of_masked = tensor(noise.randn(shape.iter().product()), shape, device)?;
             match inpainting {
                 Inpainting::Held(levels) => {
                     let steps = trajectory.steps.len();
@@ -144,13 +144,28 @@ impl Flight {
         let noise_pred = noise_pred.to_dtype(DType::F32)?;
         let noise_pred = self.conditioning.combine(&noise_pred, self.cell.settings.guidance_scale)?;
         let step = self.step().clone();
-        let next = self.next(&step, &noise_pred)?;
-        if step.remember {
-            self.remembered = Some(self.latents.clone());
+        let estimate = match step.estimate {
+            Some(Estimate { of, clip }) => {
+                let estimate = weighted([(of.sample, &self.latents), (of.noise_pred, &noise_pred)])?;
+                Some(match clip {
+                    Some(range) => estimate.clamp(-range, range)?,
+                    None => estimate,
+                })
+            }
+            None => None,
+        };
+        let next = self.sum(&step.next, &noise_pred, estimate.as_ref())?;
+        let next = match step.noise {
+            // Drawn even when its weight is 0: the generator's position must not depend on the schedule's values.
+            Some(weight) => weighted([(1.0, &next), (weight, &self.fresh_noise()?)])?,
+            None => next,
+        };
+        if let Some(remember) = &step.remember {
+            self.remembered = Some(self.sum(remember, &noise_pred, estimate.as_ref())?);
         }
-        if step.keep {
+        if let Some(estimate) = estimate {
             self.history.truncate(HISTORY - 1);
-            self.history.push_front(noise_pred);
+            self.history.push_front(estimate);
         }
         self.latents = match &self.held {
             Some(held) => {
@@ -167,48 +182,39 @@ impl Flight {
         &self.trajectory.steps[self.done]
     }
 
-    fn next(&mut self, step: &Step, noise_pred: &Tensor) -> Result<Tensor> {
-        let update = &step.next;
-        let mut sum = Sum(None);
-        sum.add(update.sample, &self.latents)?;
-        if let Some(remembered) = &self.remembered {
-            sum.add(update.remembered, remembered)?;
-        }
-        sum.add(update.noise_pred, noise_pred)?;
-        for (&weight, kept) in update.history.iter().zip(&self.history) {
-            sum.add(weight, kept)?;
-        }
-        if let Some(Clipped { sample, noise_pred: noise, range, weight }) = update.clipped {
-            let estimate = ((&self.latents * sample)? + (noise_pred * noise)?)?;
-            sum.add(weight, &estimate.clamp(-range, range)?)?;
-        }
-        if let Some(weight) = update.noise {
-            let (_, channels, height, width) = self.latents.dims4()?;
-            // Drawn even when its weight is 0: the generator's position must not depend on the schedule's values.
-            let drawn = gaussian(&mut self.noise, [channels, height, width], self.latents.device())?;
-            sum.add(weight, &drawn)?;
-        }
-        sum.0.ok_or_else(|| candle_core::Error::Msg("a step that weighs nothing".to_owned()))
+    /// `estimate` is this step's own, before it joins the history.
+    fn sum(&self, sum: &Sum, noise_pred: &Tensor, estimate: Option<&Tensor>) -> Result<Tensor> {
+        let terms = [
+            (sum.sample, Some(&self.latents)),
+            (sum.remembered, self.remembered.as_ref()),
+            (sum.noise_pred, Some(noise_pred)),
+            (sum.estimate, estimate),
+        ];
+        let history = sum.history.iter().copied().zip(self.history.iter().map(Some));
+        weighted(terms.into_iter().chain(history).filter_map(|(weight, tensor)| Some((weight, tensor?))))
+    }
+
+    fn fresh_noise(&mut self) -> Result<Tensor> {
+        let (_, channels, height, width) = self.latents.dims4()?;
+        let drawn = self.noise.randn(channels * height * width);
+        tensor(drawn, [channels, height, width], self.latents.device())
     }
 }
 
-/// A weighted sum of tensors; weights of 0 cost nothing.
-struct Sum(Option<Tensor>);
-
-impl Sum {
-    fn add(&mut self, weight: f64, tensor: &Tensor) -> Result<()> {
-        if weight != 0.0 {
-            let term = (tensor * weight)?;
-            self.0 = Some(match self.0.take() {
-                Some(sum) => (sum + term)?,
-                None => term,
-            });
-        }
-        Ok(())
+/// A weighted sum of tensors; weights of 0 and 1 cost nothing.
+fn weighted<'a>(terms: impl IntoIterator<Item = (f64, &'a Tensor)>) -> Result<Tensor> {
+    let mut sum: Option<Tensor> = None;
+    for (weight, tensor) in terms.into_iter().filter(|(weight, _)| *weight != 0.0) {
+        let term = if weight == 1.0 { tensor.clone() } else { (tensor * weight)? };
+        sum = Some(match sum {
+            Some(sum) => (sum + term)?,
+            None => term,
+        });
     }
+    sum.ok_or_else(|| candle_core::Error::Msg("a step that weighs nothing".to_owned()))
 }
 
-/// `torch.randn(1, channels, height, width)` from a picture's own generator, drawn on the host.
-fn gaussian(noise: &mut TorchCpu, [channels, height, width]: [usize; 3], device: &Device) -> Result<Tensor> {
-    Tensor::from_vec(noise.randn(channels * height * width), (1, channels, height, width), device)
+/// `[1, channels, height, width]`, from numbers drawn on the host.
+fn tensor(drawn: Vec<f32>, [channels, height, width]: [usize; 3], device: &Device) -> Result<Tensor> {
+    Tensor::from_vec(drawn, (1, channels, height, width), device)
 }

@@ -7,13 +7,13 @@ use crate::config::ConfigFile;
 use crate::inversion::{Inversion, InversionError, Inversions};
 use crate::layers::{Layers, Record};
 use crate::lora::{self, LoraError, Loras};
-use crate::schedulers::{SchedulerConfig, TimestepSpacing};
+use crate::schedulers::SchedulerConfig;
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
 use crate::weights::WeightFile;
 use crate::{ModelError, SafetyChecker, TextEncoder, Unet, Vae, text_encoder, unet, vae};
 use candle_core::{DType, Device};
-use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler, Spacing};
+use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -69,15 +69,10 @@ pub fn card_with(
     let factor = vae::factor(vae.widths("block_out_channels")?.len());
     let size = unet::sample_size(&unet)? * factor;
     let (scheduler_config, scheduler) = scheduler(source)?;
-    let spacing = scheduler_config.timestep_spacing.map(|spacing| match spacing {
-        TimestepSpacing::Leading => Spacing::Leading,
-        TimestepSpacing::Trailing => Spacing::Trailing,
-        TimestepSpacing::Linspace => Spacing::Linspace,
-    });
     Ok(ModelCard {
         scheduler,
-        spacing,
-        sigmas: None,
+        spacing: scheduler_config.timestep_spacing,
+        sigmas: scheduler_config.sigmas(),
         size: (size as u32, size as u32),
         multiple_of: factor as u32,
         fingerprint: fingerprint()?,
@@ -176,11 +171,16 @@ impl Model {
 
 /// The scheduler's configuration, and which of ours it belongs to.
 fn scheduler(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), ModelError> {
-    const CLASSES: [(&str, Scheduler); 4] = [
+    const CLASSES: [(&str, Scheduler); 9] = [
         ("PNDMScheduler", Scheduler::Pndm),
         ("DDIMScheduler", Scheduler::Ddim),
+        ("DDPMScheduler", Scheduler::Ddpm),
         ("EulerDiscreteScheduler", Scheduler::Euler),
         ("EulerAncestralDiscreteScheduler", Scheduler::EulerA),
+        ("HeunDiscreteScheduler", Scheduler::Heun),
+        ("DPMSolverMultistepScheduler", Scheduler::Dpmpp2m),
+        ("UniPCMultistepScheduler", Scheduler::Unipc),
+        ("LCMScheduler", Scheduler::Lcm),
     ];
     let file = ConfigFile::open(source, SCHEDULER_CONFIG)?;
     let config: SchedulerConfig = file.parse()?;

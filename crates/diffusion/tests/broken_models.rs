@@ -198,9 +198,11 @@ fn a_configuration_asks_for_what_there_is_not() {
         (
             "scheduler/scheduler_config.json",
             "_class_name",
-            json!("DDPMScheduler"),
-            "scheduler/scheduler_config.json: `_class_name` is \"DDPMScheduler\", which is not supported. \
-             Supported: PNDMScheduler, DDIMScheduler, EulerDiscreteScheduler, EulerAncestralDiscreteScheduler.",
+            json!("LMSDiscreteScheduler"),
+            "scheduler/scheduler_config.json: `_class_name` is \"LMSDiscreteScheduler\", which is not supported. \
+             Supported: PNDMScheduler, DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler, \
+             EulerAncestralDiscreteScheduler, HeunDiscreteScheduler, DPMSolverMultistepScheduler, \
+             UniPCMultistepScheduler, LCMScheduler.",
         ),
     ] {
         check(&with(file, key, value), expected);

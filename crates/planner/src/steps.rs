@@ -3,16 +3,20 @@
 use maquette_core::Scheduler;
 
 /// Calls of the UNet for one picture, as diffusers counts: all `steps` from a prompt alone, `int(steps × strength)` of
-/// them from a picture, and one more with PNDM, whose first step is done twice.
+/// them from a picture; one more with PNDM, whose first step is done twice; two for every step but the last with Heun.
 ///
-/// Source: `get_timesteps` of diffusers' StableDiffusionImg2ImgPipeline and `PNDMScheduler.set_timesteps` with
-/// `skip_prk_steps`. `strength` is `None` without a picture.
+/// Source: `get_timesteps` of diffusers' StableDiffusionImg2ImgPipeline, `PNDMScheduler.set_timesteps` with
+/// `skip_prk_steps` and `HeunDiscreteScheduler.set_timesteps`. `strength` is `None` without a picture.
 pub fn unet_calls(scheduler: Scheduler, steps: usize, strength: Option<f64>) -> usize {
     let done = match strength {
         None => steps,
         Some(strength) => ((steps as f64 * strength) as usize).min(steps),
     };
-    done + usize::from(scheduler == Scheduler::Pndm)
+    match scheduler {
+        Scheduler::Pndm => done + 1,
+        Scheduler::Heun => (2 * done).saturating_sub(1),
+        _ => done,
+    }
 }
 
 #[cfg(test)]
@@ -32,5 +36,9 @@ mod tests {
         check(Scheduler::Ddim, 50, Some(1.0), 50);
         check(Scheduler::Ddim, 10, Some(0.05), 0);
         check(Scheduler::Pndm, 10, Some(0.0), 1);
+        check(Scheduler::Heun, 20, None, 39);
+        check(Scheduler::Heun, 20, Some(0.5), 19);
+        check(Scheduler::Heun, 20, Some(0.0), 0);
+        check(Scheduler::Lcm, 4, Some(0.5), 2);
     }
 }

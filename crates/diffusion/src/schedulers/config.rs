@@ -1,76 +1,102 @@
-//! `scheduler_config.json`: what a model says of the noise that it was trained with.
+//! `scheduler_config.json`: what a model says of the noise that it was trained with, and of how it likes to be sampled.
+//!
+//! Not here: which of it a scheduler can do; that is `supported.rs`.
 
+use maquette_core::{Scheduler, Sigmas, Spacing};
 use serde::Deserialize;
 
 /// The part of `scheduler_config.json` that the schedulers here read.
 ///
 /// A key that is absent takes the default of the scheduler's own class, not of the class that wrote the file: that is
-/// what diffusers' `from_config` does, and why some fields are `Option`.
+/// what diffusers' `from_config` does, and why most fields are `Option`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct SchedulerConfig {
     /// The class that wrote the file, such as `PNDMScheduler`.
     #[serde(rename = "_class_name")]
     pub class_name: String,
     /// First beta.
-    #[serde(default = "default::beta_start")]
-    pub beta_start: f64,
+    pub beta_start: Option<f64>,
     /// Last beta.
-    #[serde(default = "default::beta_end")]
-    pub beta_end: f64,
+    pub beta_end: Option<f64>,
     /// How betas run between the two.
-    #[serde(default)]
-    pub beta_schedule: BetaSchedule,
+    pub beta_schedule: Option<BetaSchedule>,
     /// The betas themselves, where the file lists them.
-    #[serde(default)]
     pub trained_betas: Option<Vec<f64>>,
     /// Timesteps of the training.
-    #[serde(default = "default::num_train_timesteps")]
+    #[serde(default = "num_train_timesteps")]
     pub num_train_timesteps: usize,
+    /// Whether betas are rescaled so that the last timestep is pure noise (arXiv 2305.08891, algorithm 1).
+    pub rescale_betas_zero_snr: Option<bool>,
+    /// What the UNet predicts.
+    pub prediction_type: Option<PredictionType>,
+
+    /// How N timesteps are chosen.
+    pub timestep_spacing: Option<Spacing>,
     /// Added to every timestep of the leading spacing.
     #[serde(default)]
     pub steps_offset: i64,
     /// Whether the step after the last one is noise-free (alpha 1) or the first timestep of training.
     pub set_alpha_to_one: Option<bool>,
-    /// Whether PNDM leaves out its Runge-Kutta steps. Only `true` is supported, as in Stable Diffusion.
-    #[serde(default)]
-    pub skip_prk_steps: bool,
-    /// How N timesteps are chosen.
-    pub timestep_spacing: Option<TimestepSpacing>,
-    /// What the UNet predicts.
-    pub prediction_type: Option<PredictionType>,
-    /// Whether DDIM clips its estimate of the clean latents.
+    /// Whether estimates of the clean latents are clipped.
     pub clip_sample: Option<bool>,
-    /// To what it clips.
+    /// To what they are clipped.
     pub clip_sample_range: Option<f64>,
-    /// Dynamic thresholding; not supported.
-    #[serde(default)]
-    pub thresholding: bool,
-    /// Rescaling to zero terminal signal-to-noise ratio; not supported.
-    #[serde(default)]
-    pub rescale_betas_zero_snr: bool,
+    /// Whether sigmas follow Karras et al.
+    pub use_karras_sigmas: Option<bool>,
+    /// Whether sigmas are even in their logarithm.
+    pub use_exponential_sigmas: Option<bool>,
+    /// The smallest of Karras' or exponential sigmas, where it is not that of the timesteps.
+    pub sigma_min: Option<f64>,
+    /// The largest of them.
+    pub sigma_max: Option<f64>,
+    /// Whether PNDM leaves out its Runge-Kutta steps.
+    pub skip_prk_steps: Option<bool>,
+    /// How much noise DDPM adds at each step.
+    pub variance_type: Option<String>,
+    /// LCM: the steps of the schedule that the model was distilled with.
+    pub original_inference_steps: Option<usize>,
+    /// LCM: what timesteps are multiplied by in the boundary conditions.
+    pub timestep_scaling: Option<f64>,
+
+    // What follows is read only to be refused where it is not the default.
+    /// Dynamic thresholding.
+    pub thresholding: Option<bool>,
+    /// Order of the multistep solvers.
+    pub solver_order: Option<usize>,
+    /// `midpoint` or `heun` for DPM-Solver, `bh1` or `bh2` for UniPC.
+    pub solver_type: Option<String>,
+    /// Which DPM-Solver it is.
+    pub algorithm_type: Option<String>,
+    /// Whether the last step is of first order, for short schedules.
+    pub lower_order_final: Option<bool>,
+    /// UniPC: whether it works on clean latents instead of noise.
+    pub predict_x0: Option<bool>,
+    /// UniPC: steps without the corrector.
+    pub disable_corrector: Option<Vec<i64>>,
+    /// The sigma after the last step.
+    pub final_sigmas_type: Option<String>,
+    /// How sigmas between timesteps are found.
+    pub interpolation_type: Option<String>,
+    /// Whether the UNet is told timesteps or logarithms of sigmas.
+    pub timestep_type: Option<String>,
+    /// Sigmas after a beta distribution.
+    pub use_beta_sigmas: Option<bool>,
+    /// Sigmas of Lu's method.
+    pub use_lu_lambdas: Option<bool>,
+    /// Sigmas of flow matching.
+    pub use_flow_sigmas: Option<bool>,
+    /// Where DPM-Solver cuts off the logarithm of the signal-to-noise ratio.
+    pub lambda_min_clipped: Option<f64>,
 }
 
 /// How betas run from first to last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BetaSchedule {
     /// Evenly.
-    #[default]
     Linear,
     /// Their square roots evenly: latent diffusion's choice.
     ScaledLinear,
-}
-
-/// How N timesteps are chosen from the training's (table 2 of arXiv 2305.08891).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TimestepSpacing {
-    /// Multiples of T // N, from the start.
-    Leading,
-    /// Multiples of T / N, from the end.
-    Trailing,
-    /// Evenly between both ends.
-    Linspace,
 }
 
 /// What the UNet predicts.
@@ -79,23 +105,48 @@ pub enum TimestepSpacing {
 pub enum PredictionType {
     /// The noise.
     Epsilon,
-    /// The velocity; not supported yet.
+    /// The velocity (Salimans and Ho, arXiv 2202.00512).
     VPrediction,
-    /// The clean latents; not supported.
+    /// The clean latents.
     Sample,
 }
 
-/// diffusers' defaults, the same in every class here.
-mod default {
-    pub fn beta_start() -> f64 {
-        0.0001
+impl SchedulerConfig {
+    /// How the file spaces its sigmas, where it says so.
+    pub fn sigmas(&self) -> Option<Sigmas> {
+        match (self.use_karras_sigmas, self.use_exponential_sigmas) {
+            (Some(true), _) => Some(Sigmas::Karras),
+            (_, Some(true)) => Some(Sigmas::Exponential),
+            (None, None) => None,
+            _ => Some(Sigmas::Normal),
+        }
     }
 
-    pub fn beta_end() -> f64 {
-        0.02
+    /// First beta, last beta and what is between them, with the class's own defaults.
+    pub(super) fn betas(&self, scheduler: Scheduler) -> (f64, f64, BetaSchedule) {
+        let (start, end, schedule) = match scheduler {
+            Scheduler::Heun => (0.00085, 0.012, BetaSchedule::Linear),
+            Scheduler::Lcm => (0.00085, 0.012, BetaSchedule::ScaledLinear),
+            _ => (0.0001, 0.02, BetaSchedule::Linear),
+        };
+        (
+            self.beta_start.unwrap_or(start),
+            self.beta_end.unwrap_or(end),
+            self.beta_schedule.unwrap_or(schedule),
+        )
     }
 
-    pub fn num_train_timesteps() -> usize {
-        1000
+    /// To what estimates of the clean latents are clipped, if at all; `own` is the class's own choice.
+    pub(super) fn clip(&self, own: bool) -> Option<f64> {
+        self.clip_sample.unwrap_or(own).then(|| self.clip_sample_range.unwrap_or(1.0))
     }
+
+    pub(super) fn original_inference_steps(&self) -> usize {
+        self.original_inference_steps.unwrap_or(50)
+    }
+}
+
+/// Diffusers' default, the same in every class.
+fn num_train_timesteps() -> usize {
+    1000
 }

@@ -1,67 +1,51 @@
-//! DDIM with eta 0 (Song et al., arXiv 2010.02502, formula 12); diffusers' `DDIMScheduler`.
+//! DDIM (Song et al., arXiv 2010.02502, formulas 12 and 16); diffusers' `DDIMScheduler`.
 
-use super::schedule::{Schedule, ratio, whole_timesteps};
-use super::{Clipped, Level, SchedulerConfig, Step, TimestepSpacing, Trajectory, Update};
+use super::schedule::{PURE_NOISE, level};
+use super::{Estimate, Linear, Setup, Step, Sum, Trajectory, spacing};
 
-/// `None` when a timestep lies beyond the training. `skipped` steps are left out of image-to-image.
-pub(super) fn trajectory(
-    schedule: &Schedule,
-    config: &SchedulerConfig,
-    steps: usize,
-    skipped: usize,
-) -> Option<Trajectory> {
-    let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Leading);
-    let timesteps = whole_timesteps(schedule, config, spacing, steps).split_off(skipped);
-    // Diffusers' defaults of this class, where the model's file is silent.
-    let clip = config.clip_sample.unwrap_or(true).then(|| config.clip_sample_range.unwrap_or(1.0));
+/// `None` when a timestep lies beyond the training.
+pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
+    let Setup { config, schedule, prediction, eta, .. } = setup;
+    let clip = config.clip(true);
     let final_alpha = schedule.final_alpha(config.set_alpha_to_one.unwrap_or(true));
-    let steps = timesteps
-        .into_iter()
-        .map(|timestep| {
-            let alpha = schedule.alpha(timestep)?;
-            let previous = timestep - ratio(schedule, steps);
-            let alpha_previous = if previous < 0 { final_alpha } else { schedule.alpha(previous)? };
-            Some(Step {
-                timestep: timestep as f32,
-                level: level(alpha),
-                input_scale: 1.0,
-                remember: false,
-                keep: false,
-                next: next(alpha, alpha_previous, clip),
-            })
+    let ratio = spacing::ratio(schedule, setup.steps);
+    let step = |timestep: i64| {
+        let alpha = schedule.alpha(timestep)?;
+        let previous = timestep - ratio;
+        let alpha_previous = if previous < 0 { final_alpha } else { schedule.alpha(previous)? };
+        let variance = (1.0 - alpha_previous) / (1.0 - alpha) * (1.0 - alpha / alpha_previous);
+        let deviation = eta * variance.sqrt();
+        // Rounding may leave it just below 0.
+        let direction = (1.0 - alpha_previous - deviation * deviation).max(0.0).sqrt();
+        let towards = Sum::default().plus(direction, prediction.noise(level(alpha)));
+        let (next, estimate) =
+            towards.plus_clean(alpha_previous.sqrt(), prediction.clean(level(alpha)), clip);
+        Some(Step {
+            timestep: timestep as f32,
+            level: level(alpha),
+            input_scale: 1.0,
+            estimate,
+            remember: None,
+            next,
+            noise: (*eta > 0.0).then_some(deviation),
         })
-        .collect::<Option<Vec<_>>>()?;
+    };
+    let steps = spacing::whole(setup).into_iter().skip(setup.skipped).map(step).collect::<Option<_>>()?;
     Some(Trajectory { start: PURE_NOISE, steps })
 }
 
-/// Where text-to-image begins for schedulers in the variance-preserving form, DDIM and PNDM alike.
-pub(super) const PURE_NOISE: Level = Level { image: 0.0, noise: 1.0 };
-
-/// The level of the variance-preserving form at an alpha of the schedule.
-pub(super) fn level(alpha: f64) -> Level {
-    Level { image: alpha.sqrt(), noise: (1.0 - alpha).sqrt() }
-}
-
-/// `sqrt(alpha') x0 + sqrt(1 - alpha') e` with `x0 = (x - sqrt(1 - alpha) e) / sqrt(alpha)`.
-fn next(alpha: f64, alpha_previous: f64, clip: Option<f64>) -> Update {
-    let denoised_sample = 1.0 / alpha.sqrt();
-    let denoised_noise = -(1.0 - alpha).sqrt() / alpha.sqrt();
-    let (keep, direction) = (alpha_previous.sqrt(), (1.0 - alpha_previous).sqrt());
-    match clip {
-        None => Update {
-            sample: keep * denoised_sample,
-            noise_pred: keep * denoised_noise + direction,
-            ..Update::default()
-        },
-        Some(range) => Update {
-            noise_pred: direction,
-            clipped: Some(Clipped {
-                sample: denoised_sample,
-                noise_pred: denoised_noise,
-                range,
-                weight: keep,
-            }),
-            ..Update::default()
-        },
+impl Sum {
+    /// This sum and the weighted clean latents: in their two parts, or as an estimate where they are clipped.
+    pub(super) fn plus_clean(
+        mut self,
+        weight: f64,
+        clean: Linear,
+        clip: Option<f64>,
+    ) -> (Sum, Option<Estimate>) {
+        if clip.is_none() {
+            return (self.plus(weight, clean), None);
+        }
+        self.estimate += weight;
+        (self, Some(Estimate { of: clean, clip }))
     }
 }

@@ -1,20 +1,31 @@
 //! Schedulers: from a number of steps to the whole list of what each step does.
 //!
-//! Without thresholding every scheduler here is linear: the next latents are a weighted sum of the latents, of the
-//! noise predicted now and before, and of fresh noise, with weights that depend on the schedule alone. So a scheduler
-//! is a plain function that writes down those weights for a whole [`Trajectory`] in advance, on the host, in f64. What
-//! a picture carries from step to step is a few tensors; there is no scheduler object to share between pictures.
-//! Nothing here draws noise or touches a tensor.
+//! Without thresholding every scheduler here is linear, apart from clipping: the next latents are a weighted sum of the
+//! latents, of what the UNet says of them and said before, and of fresh noise, with weights that depend on the schedule
+//! alone. So a scheduler is a plain function that writes down those weights for a whole [`Trajectory`] in advance, on
+//! the host, in f64. What a picture carries from step to step is a few tensors; there is no scheduler object to share
+//! between pictures. Nothing here draws noise or touches a tensor.
 
 mod config;
 mod ddim;
+mod ddpm;
+mod dpmpp_2m;
+mod error;
 mod euler;
+mod heun;
+mod lcm;
 mod pndm;
+mod prediction;
 mod schedule;
+mod spacing;
+mod supported;
+mod unipc;
 
-pub use config::{BetaSchedule, PredictionType, SchedulerConfig, TimestepSpacing};
+pub use config::{BetaSchedule, PredictionType, SchedulerConfig};
+pub use error::ScheduleError;
+pub use prediction::Linear;
 
-use maquette_core::Scheduler;
+use maquette_core::{Scheduler, Settings, Sigmas, Spacing};
 use schedule::Schedule;
 
 /// Everything that happens to the latents of one picture, from the first to the last step.
@@ -45,117 +56,132 @@ pub struct Step {
     pub level: Level,
     /// The latents are multiplied by this on their way into the UNet (`scale_model_input`).
     pub input_scale: f64,
-    /// Whether these latents are remembered for a later step.
-    pub remember: bool,
-    /// Whether the noise predicted here joins the history.
-    pub keep: bool,
-    /// The next latents.
-    pub next: Update,
+    /// What this step makes of the UNet's answer, where a sum needs it as a whole; it joins the history.
+    pub estimate: Option<Estimate>,
+    /// What is remembered for later steps, in place of what was.
+    pub remember: Option<Sum>,
+    /// The next latents, fresh noise apart.
+    pub next: Sum,
+    /// Weight of fresh noise in the next latents; `None` when none is drawn. A weight of 0 still draws.
+    pub noise: Option<f64>,
 }
 
-/// The next latents as a weighted sum.
+/// The clean latents, as a scheduler believes them to be, or PNDM's noise.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Its two weights.
+    pub of: Linear,
+    /// Its largest absolute value, for configurations that clip.
+    pub clip: Option<f64>,
+}
+
+/// A weighted sum of what is at hand in a step.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Update {
+pub struct Sum {
     /// Weight of the current latents.
     pub sample: f64,
-    /// Weight of the remembered latents.
+    /// Weight of the UNet's answer to this call.
+    pub noise_pred: f64,
+    /// Weight of this step's estimate.
+    pub estimate: f64,
+    /// Weight of what is remembered, as it was before this call.
     pub remembered: f64,
-    /// Weight of the noise predicted by this call.
-    pub noise_pred: f64,
-    /// Weights of the history, the most recent first, as it was before this call.
+    /// Weights of earlier estimates, the most recent first.
     pub history: Vec<f64>,
-    /// Weight of fresh noise; `None` when none is drawn. A weight of 0 still draws.
-    pub noise: Option<f64>,
-    /// A clipped estimate of the clean latents, for configurations that ask for it.
-    pub clipped: Option<Clipped>,
 }
 
-/// `weight * clamp(sample * latents + noise_pred * prediction, -range, range)`.
+/// What a picture's settings say of its steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clipped {
-    /// Weight of the current latents in the estimate.
-    pub sample: f64,
-    /// Weight of the predicted noise in the estimate.
-    pub noise_pred: f64,
-    /// Largest absolute value of the estimate.
-    pub range: f64,
-    /// Weight of the clipped estimate in the sum.
-    pub weight: f64,
+pub struct Sampling {
+    /// The rule of each step.
+    pub scheduler: Scheduler,
+    /// Steps of the whole schedule, at least 1.
+    pub steps: u32,
+    /// How far to leave the reference picture, 0 to 1; `None` for text-to-image.
+    pub strength: Option<f64>,
+    /// How much fresh noise DDIM adds, 0 to 1.
+    pub eta: f64,
+    /// How noise levels are spaced.
+    pub sigmas: Sigmas,
+    /// How timesteps are chosen; of no meaning to LCM.
+    pub spacing: Spacing,
 }
 
-/// A schedule that cannot be made.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum ScheduleError {
-    /// Nothing is left to do.
-    #[error(
-        "`{scheduler}` has no step to do: int(steps {steps} x strength {strength}) is 0; \
-         allowed: a strength of at least 1/{steps}"
-    )]
-    NoSteps {
-        /// The scheduler.
-        scheduler: Scheduler,
-        /// The steps of the whole schedule.
-        steps: u32,
-        /// How far to leave the reference picture.
-        strength: f64,
-    },
-    /// More steps than the model was trained with.
-    #[error(
-        "`{scheduler}` cannot make {steps} steps of a model trained with {trained}; allowed: fewer steps"
-    )]
-    TooManySteps {
-        /// The scheduler.
-        scheduler: Scheduler,
-        /// The steps that were asked for.
-        steps: u32,
-        /// `num_train_timesteps`.
-        trained: usize,
-    },
-    /// The model's configuration asks for something that is not supported.
-    #[error("`{key}` is `{value}` in scheduler_config.json; supported: {supported}")]
-    Unsupported {
-        /// The configuration's key.
-        key: &'static str,
-        /// What it says.
-        value: String,
-        /// What would do.
-        supported: &'static str,
-    },
+impl From<&Settings> for Sampling {
+    fn from(settings: &Settings) -> Sampling {
+        Sampling {
+            scheduler: settings.scheduler,
+            steps: settings.steps,
+            strength: settings.strength,
+            eta: settings.eta.unwrap_or(0.0),
+            sigmas: settings.sigmas.unwrap_or(Sigmas::Normal),
+            spacing: settings.spacing.unwrap_or(Spacing::Leading),
+        }
+    }
+}
+
+/// What the rules below read.
+struct Setup<'a> {
+    config: &'a SchedulerConfig,
+    schedule: Schedule,
+    prediction: PredictionType,
+    eta: f64,
+    sigmas: Sigmas,
+    spacing: Spacing,
+    /// Steps of the whole schedule.
+    steps: usize,
+    /// How many of them image-to-image leaves out, from the first.
+    skipped: usize,
 }
 
 /// What a picture with these settings goes through.
 ///
-/// `strength` is `None` for text-to-image. With it, the first `steps - int(steps * strength)` steps are left out,
-/// as in diffusers' image-to-image pipeline (`get_timesteps`), and even a strength of 1 starts from the picture.
-pub fn trajectory(
-    config: &SchedulerConfig,
-    scheduler: Scheduler,
-    steps: u32,
-    strength: Option<f64>,
-) -> Result<Trajectory, ScheduleError> {
-    let schedule = Schedule::new(config)?;
-    let steps = steps as usize;
-    if steps > schedule.len() {
-        return Err(too_many(scheduler, steps, &schedule));
-    }
-    let skipped = strength.map_or(0, |strength| steps - first_steps(steps, strength));
-    let trajectory = match scheduler {
-        Scheduler::Ddim => ddim::trajectory(&schedule, config, steps, skipped),
-        Scheduler::Pndm => pndm::trajectory(&schedule, config, steps, skipped),
-        Scheduler::Euler => euler::trajectory(&schedule, config, steps, skipped, euler::plain),
-        Scheduler::EulerA => euler::trajectory(&schedule, config, steps, skipped, euler::ancestral),
-        Scheduler::Ddpm | Scheduler::Heun | Scheduler::Dpmpp2m | Scheduler::Unipc | Scheduler::Lcm => None,
+/// With a strength, the first `steps - int(steps * strength)` steps are left out, as in diffusers' image-to-image
+/// pipeline (`get_timesteps`), and even a strength of 1 starts from the picture.
+pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
+    let Sampling { scheduler, steps, strength, .. } = *sampling;
+    supported::supported(config, scheduler)?;
+    let schedule = Schedule::new(config, scheduler);
+    let (key, limit) = match scheduler {
+        Scheduler::Lcm => ("original_inference_steps", config.original_inference_steps()),
+        _ => ("num_train_timesteps", schedule.len()),
     };
-    let mut trajectory = trajectory.ok_or_else(|| too_many(scheduler, steps, &schedule))?;
+    let too_many = ScheduleError::TooManySteps { scheduler, steps, key, limit };
+    let count = steps as usize;
+    if count > limit {
+        return Err(too_many);
+    }
+    let setup = Setup {
+        config,
+        schedule,
+        prediction: config.prediction_type.unwrap_or(PredictionType::Epsilon),
+        eta: sampling.eta,
+        sigmas: if scheduler.has_sigmas() { sampling.sigmas } else { Sigmas::Normal },
+        spacing: sampling.spacing,
+        steps: count,
+        skipped: strength.map_or(0, |strength| count - first_steps(count, strength)),
+    };
+    let trajectory = match scheduler {
+        Scheduler::Pndm => pndm::trajectory(&setup),
+        Scheduler::Ddim => ddim::trajectory(&setup),
+        Scheduler::Ddpm => ddpm::trajectory(&setup),
+        Scheduler::Euler => Some(euler::trajectory(&setup)),
+        Scheduler::EulerA => Some(euler::ancestral(&setup)),
+        Scheduler::Heun => Some(heun::trajectory(&setup)),
+        Scheduler::Dpmpp2m => Some(dpmpp_2m::trajectory(&setup)),
+        Scheduler::Unipc => Some(unipc::trajectory(&setup)),
+        Scheduler::Lcm => lcm::trajectory(&setup),
+    };
+    let mut trajectory = trajectory.ok_or(too_many)?;
     match (trajectory.steps.first(), strength) {
         (None, _) => {
             let strength = strength.unwrap_or(1.0);
-            return Err(ScheduleError::NoSteps { scheduler, steps: steps as u32, strength });
+            return Err(ScheduleError::NoSteps { scheduler, steps, strength });
         }
         (Some(first), Some(_)) => trajectory.start = first.level,
         (Some(_), None) => {}
     }
-    Ok(trajectory)
+    if trajectory.is_finite() { Ok(trajectory) } else { Err(ScheduleError::NotFinite { scheduler, steps }) }
 }
 
 /// How many of the last steps image-to-image does: `min(int(steps * strength), steps)`, the product in f64.
@@ -163,8 +189,20 @@ fn first_steps(steps: usize, strength: f64) -> usize {
     ((steps as f64 * strength) as usize).min(steps)
 }
 
-fn too_many(scheduler: Scheduler, steps: usize, schedule: &Schedule) -> ScheduleError {
-    ScheduleError::TooManySteps { scheduler, steps: steps as u32, trained: schedule.len() }
+impl Trajectory {
+    /// Whether every weight is a number: two steps at one timestep, or noise read off pure noise, divide by zero.
+    fn is_finite(&self) -> bool {
+        let finite = |sum: &Sum| {
+            let weights = [sum.sample, sum.noise_pred, sum.estimate, sum.remembered];
+            weights.iter().chain(&sum.history).all(|weight| weight.is_finite())
+        };
+        self.steps.iter().all(|step| {
+            finite(&step.next)
+                && step.remember.as_ref().is_none_or(finite)
+                && step.estimate.is_none_or(|e| e.of.sample.is_finite() && e.of.noise_pred.is_finite())
+                && step.noise.is_none_or(f64::is_finite)
+        })
+    }
 }
 
 #[cfg(test)]

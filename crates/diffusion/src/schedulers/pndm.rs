@@ -5,57 +5,55 @@
 //! call 0, even where image-to-image has cut the repeated timestep out of the list, so that all later steps of
 //! image-to-image run one position late (huggingface/diffusers#9090).
 
-use super::schedule::{Schedule, ratio, whole_timesteps};
-use super::{SchedulerConfig, Step, TimestepSpacing, Trajectory, Update, ddim};
+use super::schedule::{PURE_NOISE, level};
+use super::{Estimate, Linear, PredictionType, Setup, Step, Sum, Trajectory, spacing};
 
-/// `None` when a timestep lies beyond the training. `skipped` steps are left out of image-to-image.
-pub(super) fn trajectory(
-    schedule: &Schedule,
-    config: &SchedulerConfig,
-    steps: usize,
-    skipped: usize,
-) -> Option<Trajectory> {
-    let timesteps = timesteps(schedule, config, steps).split_off(skipped);
-    let stride = ratio(schedule, steps);
-    // Diffusers' default of this class, where the model's file is silent.
+/// The UNet's answer as it is: what the history is made of.
+const ANSWER: Estimate = Estimate { of: Linear { sample: 0.0, noise_pred: 1.0 }, clip: None };
+
+/// `None` when a timestep lies beyond the training.
+pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
+    let Setup { config, schedule, prediction, .. } = setup;
+    let stride = spacing::ratio(schedule, setup.steps);
     let final_alpha = schedule.final_alpha(config.set_alpha_to_one.unwrap_or(false));
-    let steps = timesteps
-        .into_iter()
-        .enumerate()
-        .map(|(call, timestep)| {
-            // The repeat does step 0 again, from where step 0 began.
-            let (from, to) =
-                if call == 1 { (timestep + stride, timestep) } else { (timestep, timestep - stride) };
-            let alpha = schedule.alpha(from)?;
-            let alpha_previous = if to < 0 { final_alpha } else { schedule.alpha(to)? };
-            Some(Step {
-                timestep: timestep as f32,
-                level: ddim::level(schedule.alpha(timestep)?),
-                input_scale: 1.0,
-                remember: call == 0,
-                keep: call != 1,
-                next: next(call, alpha, alpha_previous),
-            })
+    let step = |(call, timestep): (usize, i64)| {
+        // The repeat does step 0 again, from where step 0 began.
+        let (from, to) =
+            if call == 1 { (timestep + stride, timestep) } else { (timestep, timestep - stride) };
+        let alpha = schedule.alpha(from)?;
+        let alpha_previous = if to < 0 { final_alpha } else { schedule.alpha(to)? };
+        Some(Step {
+            timestep: timestep as f32,
+            level: level(schedule.alpha(timestep)?),
+            input_scale: 1.0,
+            estimate: (call != 1).then_some(ANSWER),
+            remember: (call == 0).then(|| Sum { sample: 1.0, ..Sum::default() }),
+            next: next(call, *prediction, alpha, alpha_previous),
+            noise: None,
         })
-        .collect::<Option<Vec<_>>>()?;
-    Some(Trajectory { start: ddim::PURE_NOISE, steps })
+    };
+    let timesteps = timesteps(setup).into_iter().skip(setup.skipped);
+    let steps = timesteps.enumerate().map(step).collect::<Option<_>>()?;
+    Some(Trajectory { start: PURE_NOISE, steps })
 }
 
 /// The list with its second-largest timestep doubled: 981, 961, 961, 941, … 1.
-fn timesteps(schedule: &Schedule, config: &SchedulerConfig, steps: usize) -> Vec<i64> {
-    let spacing = config.timestep_spacing.unwrap_or(TimestepSpacing::Leading);
-    let mut timesteps = whole_timesteps(schedule, config, spacing, steps);
+fn timesteps(setup: &Setup) -> Vec<i64> {
+    let mut timesteps = spacing::whole(setup);
     if let Some(&second) = timesteps.get(1) {
         timesteps.insert(1, second);
     }
     timesteps
 }
 
-/// Formula 9 of the paper on a linear multistep of the predicted noise (Adams-Bashforth weights).
-fn next(call: usize, alpha: f64, alpha_previous: f64) -> Update {
-    let sample = (alpha_previous / alpha).sqrt();
+/// Formula 9 of the paper on a linear multistep of the predictions (Adams-Bashforth weights).
+fn next(call: usize, prediction: PredictionType, alpha: f64, alpha_previous: f64) -> Sum {
     let noise = -(alpha_previous - alpha)
         / (alpha * (1.0 - alpha_previous).sqrt() + (alpha * (1.0 - alpha) * alpha_previous).sqrt());
+    // The multistep comes first, and the noise is read off its sum.
+    let read = prediction.noise(level(alpha));
+    let sample = (alpha_previous / alpha).sqrt() + noise * read.sample;
+    let noise_pred = noise * read.noise_pred;
     let multistep: &[f64] = match call {
         0 => &[1.0],
         1 => &[0.5, 0.5],
@@ -63,11 +61,11 @@ fn next(call: usize, alpha: f64, alpha_previous: f64) -> Update {
         3 => &[23.0 / 12.0, -16.0 / 12.0, 5.0 / 12.0],
         _ => &[55.0 / 24.0, -59.0 / 24.0, 37.0 / 24.0, -9.0 / 24.0],
     };
-    Update {
+    Sum {
         sample: if call == 1 { 0.0 } else { sample },
         remembered: if call == 1 { sample } else { 0.0 },
-        noise_pred: noise * multistep[0],
-        history: multistep[1..].iter().map(|weight| noise * weight).collect(),
-        ..Update::default()
+        noise_pred: noise_pred * multistep[0],
+        history: multistep[1..].iter().map(|weight| noise_pred * weight).collect(),
+        ..Sum::default()
     }
 }

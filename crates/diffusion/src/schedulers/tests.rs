@@ -1,81 +1,180 @@
-//! The schedules against diffusers' own (`tests/fixtures/schedules.json`, with the script that made it), and the
+//! Whole trajectories against diffusers' own schedulers on a made-up model (`tests/fixtures/schedulers.py`), and the
 //! weights of single steps against known answers.
 
 use super::*;
+use crate::noise::TorchCpu;
 use serde::Deserialize;
+use std::collections::{BTreeMap, VecDeque};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
 
-/// The file of Stable Diffusion v1-4.
-fn v1_4() -> SchedulerConfig {
-    serde_json::from_str(
-        r#"{ "_class_name": "PNDMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
-             "num_train_timesteps": 1000, "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1,
-             "trained_betas": null, "clip_sample": false }"#,
-    )
-    .unwrap()
-}
-
 #[derive(Deserialize)]
 struct Known {
-    schedules: Vec<KnownSchedule>,
-    image_to_image: Vec<KnownImageToImage>,
+    configs: BTreeMap<String, SchedulerConfig>,
+    cases: Vec<Case>,
 }
 
-#[derive(Deserialize)]
-struct KnownSchedule {
-    scheduler: String,
+/// A run of diffusers.
+#[derive(Debug, Deserialize)]
+struct Case {
+    config: String,
+    scheduler: Scheduler,
     steps: u32,
-    init_noise_sigma: f64,
-    timesteps: Vec<f32>,
-    sigmas: Option<Vec<f64>>,
-}
-
-#[derive(Deserialize)]
-struct KnownImageToImage {
-    scheduler: String,
-    steps: u32,
-    strength: f64,
-    timesteps: Vec<f32>,
+    strength: Option<f64>,
+    eta: Option<f64>,
+    sigmas: Option<Sigmas>,
+    spacing: Option<Spacing>,
+    calls: usize,
+    stride: usize,
+    resolved_spacing: Spacing,
 }
 
 fn known() -> Known {
-    serde_json::from_str(&std::fs::read_to_string(format!("{FIXTURES}/schedules.json")).unwrap()).unwrap()
+    serde_json::from_str(&std::fs::read_to_string(format!("{FIXTURES}/schedulers.json")).unwrap()).unwrap()
 }
 
-fn timesteps(trajectory: &Trajectory) -> Vec<f32> {
-    trajectory.steps.iter().map(|step| step.timestep).collect()
+/// The file of Stable Diffusion v1-4.
+fn v1() -> SchedulerConfig {
+    known().configs.remove("v1").unwrap()
+}
+
+/// With the class's own spacing.
+fn sampling(scheduler: Scheduler, steps: u32, strength: Option<f64>) -> Sampling {
+    let spacing = scheduler.own_spacing().unwrap_or(Spacing::Leading);
+    Sampling { scheduler, steps, strength, eta: 0.0, sigmas: Sigmas::Normal, spacing }
+}
+
+/// Walks a trajectory over some numbers: gives those before it, and after each call the timestep and the numbers.
+fn walk(
+    trajectory: &Trajectory,
+    image: [f64; 4],
+    mut noise: impl FnMut() -> [f64; 4],
+    answer: impl Fn([f64; 4], &Step) -> [f64; 4],
+) -> Vec<(f32, [f64; 4])> {
+    let Trajectory { start, steps } = trajectory;
+    let drawn = noise();
+    let mut latents: [f64; 4] = std::array::from_fn(|i| start.image * image[i] + start.noise * drawn[i]);
+    let (mut history, mut remembered) = (VecDeque::<[f64; 4]>::new(), [0.0; 4]);
+    let mut rows = vec![(0.0, latents)];
+    for step in steps {
+        let noise_pred = answer(latents.map(|x| x * step.input_scale), step);
+        let estimate: [f64; 4] = std::array::from_fn(|i| {
+            step.estimate.map_or(0.0, |Estimate { of, clip }| {
+                let range = clip.unwrap_or(f64::INFINITY);
+                (of.sample * latents[i] + of.noise_pred * noise_pred[i]).clamp(-range, range)
+            })
+        });
+        let sum = |sum: &Sum| -> [f64; 4] {
+            assert!(sum.history.len() <= history.len(), "a history that nobody kept");
+            std::array::from_fn(|i| {
+                let past: f64 = sum.history.iter().zip(&history).map(|(weight, kept)| weight * kept[i]).sum();
+                sum.sample * latents[i]
+                    + sum.noise_pred * noise_pred[i]
+                    + sum.estimate * estimate[i]
+                    + sum.remembered * remembered[i]
+                    + past
+            })
+        };
+        let (mut next, remember) = (sum(&step.next), step.remember.as_ref().map(sum));
+        if let Some(weight) = step.noise {
+            let drawn = noise();
+            next = std::array::from_fn(|i| next[i] + weight * drawn[i]);
+        }
+        remembered = remember.unwrap_or(remembered);
+        if step.estimate.is_some() {
+            history.push_front(estimate);
+        }
+        latents = next;
+        rows.push((step.timestep, latents));
+    }
+    rows
+}
+
+/// What the made-up UNet of the fixtures says.
+fn answer(latents: [f64; 4], step: &Step) -> [f64; 4] {
+    std::array::from_fn(|i| {
+        let neighbour = latents[(i + 3) % 4];
+        (0.3 * latents[i] + 0.2 * neighbour + 0.003 * f64::from(step.timestep) + i as f64).sin()
+    })
 }
 
 #[test]
-fn timesteps_and_sigmas_are_those_of_diffusers() {
-    for known in known().schedules {
-        let scheduler = Scheduler::from_word(&known.scheduler).unwrap();
-        let name = format!("{scheduler} {}", known.steps);
-        let trajectory = trajectory(&v1_4(), scheduler, known.steps, None).unwrap();
-        assert_eq!(timesteps(&trajectory), known.timesteps, "{name}");
-        let noise = trajectory.start.noise;
-        assert!((noise - known.init_noise_sigma).abs() < 1e-6 * noise, "{name}: {noise}");
-        for (step, sigma) in trajectory.steps.iter().zip(known.sigmas.iter().flatten()) {
-            let scale = 1.0 / (sigma * sigma + 1.0).sqrt();
-            assert!(
-                (step.input_scale - scale).abs() < 1e-6 * scale,
-                "{name}: {} is not {scale}",
-                step.input_scale
-            );
+fn latents_after_every_call_are_those_of_diffusers() {
+    let Known { configs, cases } = known();
+    let bytes = std::fs::read(format!("{FIXTURES}/schedulers.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mut wrong = Vec::new();
+    let mut worst = 0.0_f64;
+    for (k, case) in cases.iter().enumerate() {
+        let config = &configs[&case.config];
+        let Case { scheduler, steps, strength, .. } = *case;
+        let own = scheduler.own_spacing().unwrap_or(case.resolved_spacing);
+        let spacing = case.spacing.or(config.timestep_spacing).unwrap_or(own);
+        assert!(spacing == case.resolved_spacing || scheduler == Scheduler::Lcm, "{case:?}");
+        let sigmas = case.sigmas.or(config.sigmas()).unwrap_or(Sigmas::Normal);
+        let eta = case.eta.unwrap_or(0.0);
+        let sampling = Sampling { scheduler, steps, strength, eta, sigmas, spacing };
+        let trajectory = match trajectory(config, &sampling) {
+            Ok(trajectory) => trajectory,
+            Err(error) => {
+                wrong.push(format!("{case:?}: {error}"));
+                continue;
+            }
+        };
+        if trajectory.steps.len() != case.calls {
+            wrong.push(format!("{case:?}: {} calls", trajectory.steps.len()));
+            continue;
+        }
+        let mut generator = TorchCpu::new(steps.into());
+        let mut noise = || -> [f64; 4] { std::array::from_fn(|_| f64::from(generator.randn(1)[0])) };
+        let rows = walk(&trajectory, [0.9, -1.6, 0.4, 1.2], &mut noise, answer);
+        let thinned: Vec<_> = rows[..1]
+            .iter()
+            .chain(rows[1..].iter().skip((case.calls - 1) % case.stride).step_by(case.stride))
+            .collect();
+        let expected: Vec<f32> = tensors
+            .tensor(&k.to_string())
+            .unwrap()
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        assert_eq!(thinned.len() * 5, expected.len(), "{case:?}");
+        for (row, ((timestep, latents), expected)) in thinned.iter().zip(expected.chunks_exact(5)).enumerate()
+        {
+            let scale = expected[1..].iter().fold(0.0_f32, |most, x| most.max(x.abs()));
+            let off =
+                latents.iter().zip(&expected[1..]).map(|(x, y)| (*x as f32 - y).abs()).fold(0.0, f32::max);
+            worst = worst.max(f64::from(off / scale));
+            if (timestep - expected[0]).abs() > 1e-3 || off > 1e-4 * scale {
+                wrong.push(format!("{case:?}: row {row}: {timestep} {latents:?} is not {expected:?}"));
+                break;
+            }
         }
     }
+    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(worst > 0.0);
+    println!("{} cases, the worst off by {worst:.1e} of its scale", cases.len());
 }
 
 #[test]
-fn image_to_image_leaves_out_the_steps_that_diffusers_leaves_out() {
-    for known in known().image_to_image {
-        let scheduler = Scheduler::from_word(&known.scheduler).unwrap();
-        let name = format!("{scheduler} {} at {}", known.steps, known.strength);
-        match trajectory(&v1_4(), scheduler, known.steps, Some(known.strength)) {
-            Ok(trajectory) => assert_eq!(timesteps(&trajectory), known.timesteps, "{name}"),
-            Err(error) => assert!(known.timesteps.is_empty(), "{name}: {error}"),
-        }
+fn a_perfect_prediction_is_denoised_to_the_data() {
+    // With all data at one point, the noise in any latents is known exactly, and every scheduler must walk from pure
+    // noise to that point: deterministic ones along one line, the others through fresh noise of their own.
+    let data = 0.7;
+    for &scheduler in Scheduler::ALL {
+        let trajectory = trajectory(&v1(), &sampling(scheduler, 30, None)).unwrap();
+        let mut sign = 1.0;
+        let noise = || {
+            sign = -sign;
+            [sign * 1.3; 4]
+        };
+        let perfect = |input: [f64; 4], step: &Step| {
+            // What was given is scaled; the step knows how.
+            input.map(|x| (x / step.input_scale - step.level.image * data) / step.level.noise)
+        };
+        let (_, last) = walk(&trajectory, [0.0; 4], noise, perfect).pop().unwrap();
+        assert!((last[0] - data).abs() < 0.05, "{scheduler} ends at {last:?}");
     }
 }
 
@@ -83,7 +182,8 @@ fn image_to_image_leaves_out_the_steps_that_diffusers_leaves_out() {
 fn image_to_image_starts_at_the_level_of_its_first_step() {
     for &scheduler in Scheduler::ALL {
         for strength in [0.3, 0.75, 1.0] {
-            let Trajectory { start, steps } = trajectory(&v1_4(), scheduler, 20, Some(strength)).unwrap();
+            let Trajectory { start, steps } =
+                trajectory(&v1(), &sampling(scheduler, 20, Some(strength))).unwrap();
             assert_eq!(start, steps[0].level, "{scheduler} at {strength}");
             assert!(steps.windows(2).all(|pair| pair[0].level.noise >= pair[1].level.noise), "{scheduler}");
         }
@@ -92,7 +192,7 @@ fn image_to_image_starts_at_the_level_of_its_first_step() {
 
 #[test]
 fn the_noise_schedule_has_its_known_answers() {
-    let schedule = Schedule::new(&v1_4()).unwrap();
+    let schedule = Schedule::new(&v1(), Scheduler::Pndm);
     let check = |timestep, expected: f64| {
         let alpha = schedule.alpha(timestep).unwrap();
         assert!((alpha - expected).abs() < 1e-8 * expected.max(0.1), "{timestep}: {alpha}");
@@ -102,78 +202,57 @@ fn the_noise_schedule_has_its_known_answers() {
     check(981, 0.0057754959);
     check(999, 0.0046600951);
     assert_eq!(schedule.alpha(1000), None);
-    assert!((schedule.sigma(0.0) - 0.02916753).abs() < 1e-7);
-    assert!((schedule.sigma(999.0) - 14.6146466).abs() < 1e-5);
+    assert!((schedule.sigma(0) - 0.02916753).abs() < 1e-7);
+    assert!((schedule.sigma(999) - 14.6146466).abs() < 1e-5);
 }
 
 #[test]
 fn pndm_does_its_first_step_twice_from_the_same_latents() {
-    let steps = trajectory(&v1_4(), Scheduler::Pndm, 50, None).unwrap().steps;
+    let steps = trajectory(&v1(), &sampling(Scheduler::Pndm, 50, None)).unwrap().steps;
     assert_eq!(steps.len(), 51);
-    assert!(steps[0].remember && steps[0].keep && !steps[1].keep);
+    assert!(steps[0].remember.is_some() && steps[0].estimate.is_some() && steps[1].estimate.is_none());
     assert_eq!(steps[1].next.sample, 0.0);
     assert_eq!(steps[1].next.remembered, steps[0].next.sample);
-    // The history never outgrows what came before.
-    let mut kept = 0;
-    for step in &steps {
-        assert!(step.next.history.len() <= kept);
-        kept += usize::from(step.keep);
-    }
 }
 
 #[test]
-fn a_perfect_prediction_is_denoised_to_the_data() {
-    // With all data at one point, the noise in any latents is known exactly, and every scheduler must walk from pure
-    // noise to that point: deterministic ones along one line, Euler ancestral through fresh noise of its own.
-    let data = 0.7;
-    for scheduler in [Scheduler::Pndm, Scheduler::Ddim, Scheduler::Euler, Scheduler::EulerA] {
-        let schedule = Schedule::new(&v1_4()).unwrap();
-        let Trajectory { start, steps } = trajectory(&v1_4(), scheduler, 30, None).unwrap();
-        let (mut latents, mut history, mut remembered) = (start.noise * 1.3, Vec::new(), 0.0);
-        for (number, step) in steps.iter().enumerate() {
-            let noise_pred = match scheduler {
-                Scheduler::Pndm | Scheduler::Ddim => {
-                    let alpha = schedule.alpha(step.timestep as i64).unwrap();
-                    (latents - alpha.sqrt() * data) / (1.0 - alpha).sqrt()
-                }
-                _ => (latents - data) / schedule.sigma(f64::from(step.timestep)),
-            };
-            let noise = if number % 2 == 0 { 0.8 } else { -0.8 };
-            let next = &step.next;
-            let sum = next.sample * latents
-                + next.remembered * remembered
-                + next.noise_pred * noise_pred
-                + next
-                    .history
-                    .iter()
-                    .zip(history.iter().rev())
-                    .map(|(weight, kept)| weight * kept)
-                    .sum::<f64>()
-                + next.noise.unwrap_or(0.0) * noise;
-            if step.remember {
-                remembered = latents;
-            }
-            if step.keep {
-                history.push(noise_pred);
-            }
-            latents = sum;
-        }
-        assert!((latents - data).abs() < 0.05, "{scheduler} ends at {latents}");
-    }
+fn who_draws_noise_and_how_often() {
+    let check = |scheduler, eta, expected| {
+        let sampling = Sampling { eta, ..sampling(scheduler, 8, None) };
+        let steps = trajectory(&v1(), &sampling).unwrap().steps;
+        assert_eq!(steps.iter().filter(|step| step.noise.is_some()).count(), expected, "{scheduler}");
+    };
+    check(Scheduler::Pndm, 0.0, 0);
+    check(Scheduler::Ddim, 0.0, 0);
+    check(Scheduler::Ddim, 0.1, 8);
+    // The last timestep is 1, above 0.
+    check(Scheduler::Ddpm, 0.0, 8);
+    check(Scheduler::EulerA, 0.0, 8);
+    check(Scheduler::Heun, 0.0, 0);
+    check(Scheduler::Dpmpp2m, 0.0, 0);
+    check(Scheduler::Unipc, 0.0, 0);
+    check(Scheduler::Lcm, 0.0, 7);
 }
 
 #[test]
-fn clipping_is_ddims_default_where_the_file_is_silent() {
-    let config = SchedulerConfig { clip_sample: None, ..v1_4() };
-    let steps = trajectory(&config, Scheduler::Ddim, 4, None).unwrap().steps;
-    assert_eq!(steps[0].next.clipped.unwrap().range, 1.0);
-    assert_eq!(trajectory(&v1_4(), Scheduler::Ddim, 4, None).unwrap().steps[0].next.clipped, None);
+fn clipping_is_the_classs_default_where_the_file_is_silent() {
+    let check = |scheduler, expected| {
+        let config = SchedulerConfig { clip_sample: None, ..v1() };
+        let steps = trajectory(&config, &sampling(scheduler, 4, None)).unwrap().steps;
+        assert_eq!(steps[0].estimate.and_then(|estimate| estimate.clip), expected, "{scheduler}");
+    };
+    check(Scheduler::Ddim, Some(1.0));
+    check(Scheduler::Ddpm, Some(1.0));
+    check(Scheduler::Heun, None);
+    check(Scheduler::Lcm, None);
+    check(Scheduler::Dpmpp2m, None);
 }
 
 #[test]
 fn impossible_schedules_are_errors() {
     let check = |scheduler, steps, strength, expected: &str| {
-        assert_eq!(trajectory(&v1_4(), scheduler, steps, strength).unwrap_err().to_string(), expected);
+        let error = trajectory(&v1(), &sampling(scheduler, steps, strength)).unwrap_err();
+        assert_eq!(error.to_string(), expected);
     };
     check(
         Scheduler::Ddim,
@@ -185,8 +264,87 @@ fn impossible_schedules_are_errors() {
         Scheduler::Pndm,
         1000,
         None,
-        "`pndm` cannot make 1000 steps of a model trained with 1000; allowed: fewer steps",
+        "`pndm` cannot make 1000 steps where the model's `num_train_timesteps` is 1000; allowed: fewer steps",
     );
-    let config = SchedulerConfig { prediction_type: Some(PredictionType::VPrediction), ..v1_4() };
-    assert!(trajectory(&config, Scheduler::Ddim, 20, None).is_err());
+    check(
+        Scheduler::Lcm,
+        51,
+        None,
+        "`lcm` cannot make 51 steps where the model's `original_inference_steps` is 50; allowed: fewer steps",
+    );
+    let twice = "has no weights for 1000 steps of this model: two of them fall on one timestep, or its noise schedule \
+                 ends in pure noise; allowed: fewer steps, or another scheduler or spacing";
+    check(Scheduler::Dpmpp2m, 1000, None, &format!("`dpmpp_2m` {twice}"));
+    check(Scheduler::Unipc, 1000, None, &format!("`unipc` {twice}"));
+}
+
+/// A file that says what no scheduler here can do, or what divides by zero, is refused by the name of the key.
+#[test]
+fn configurations_that_are_not_supported_are_refused_by_name() {
+    let check = |scheduler, key: &str, value: &str, expected: &str| {
+        let mut file: serde_json::Value = serde_json::from_str(
+            r#"{ "_class_name": "PNDMScheduler", "beta_schedule": "scaled_linear", "skip_prk_steps": true }"#,
+        )
+        .unwrap();
+        file[key] = serde_json::from_str(value).unwrap();
+        let config: SchedulerConfig = serde_json::from_value(file).unwrap();
+        let error = trajectory(&config, &sampling(scheduler, 8, None)).unwrap_err().to_string();
+        assert_eq!(error, format!("`{key}` is {expected}"));
+    };
+    use Scheduler::*;
+    check(
+        Dpmpp2m,
+        "algorithm_type",
+        r#""sde-dpmsolver++""#,
+        "`sde-dpmsolver++` in scheduler_config.json; supported: `dpmsolver++`",
+    );
+    check(Dpmpp2m, "solver_type", r#""heun""#, "`heun` in scheduler_config.json; supported: `midpoint`");
+    check(Dpmpp2m, "solver_order", "3", "`3` in scheduler_config.json; supported: `2`");
+    check(
+        Dpmpp2m,
+        "final_sigmas_type",
+        r#""sigma_min""#,
+        "`sigma_min` in scheduler_config.json; supported: `zero`",
+    );
+    check(Unipc, "solver_type", r#""bh1""#, "`bh1` in scheduler_config.json; supported: `bh2`");
+    check(Unipc, "predict_x0", "false", "`false` in scheduler_config.json; supported: `true`");
+    check(Unipc, "use_flow_sigmas", "true", "`true` in scheduler_config.json; supported: `false`");
+    check(Pndm, "skip_prk_steps", "false", "`false` in scheduler_config.json; supported: `true`");
+    check(
+        Pndm,
+        "prediction_type",
+        r#""sample""#,
+        "`sample` in scheduler_config.json; supported: `epsilon`, `v_prediction`",
+    );
+    check(Ddim, "thresholding", "true", "`true` in scheduler_config.json; supported: `false`");
+    check(
+        Ddpm,
+        "variance_type",
+        r#""learned_range""#,
+        "`learned_range` in scheduler_config.json; supported: `fixed_small`, `fixed_small_log`, `fixed_large`",
+    );
+    check(
+        Euler,
+        "interpolation_type",
+        r#""log_linear""#,
+        "`log_linear` in scheduler_config.json; supported: `linear`",
+    );
+    check(Heun, "use_beta_sigmas", "true", "`true` in scheduler_config.json; supported: `false`");
+    check(
+        Lcm,
+        "original_inference_steps",
+        "0",
+        "`0` in scheduler_config.json; supported: 1 to 1000, the training's",
+    );
+    check(Lcm, "num_train_timesteps", "1", "`1` in scheduler_config.json; supported: at least 2");
+}
+
+#[test]
+fn noise_cannot_be_read_off_pure_noise() {
+    let config = SchedulerConfig { rescale_betas_zero_snr: Some(true), timestep_spacing: None, ..v1() };
+    let trailing = |scheduler| Sampling { spacing: Spacing::Trailing, ..sampling(scheduler, 8, None) };
+    assert!(matches!(trajectory(&config, &trailing(Scheduler::Ddim)), Err(ScheduleError::NotFinite { .. })));
+    assert!(trajectory(&config, &trailing(Scheduler::Euler)).is_ok());
+    let config = SchedulerConfig { prediction_type: Some(PredictionType::VPrediction), ..config };
+    assert!(trajectory(&config, &trailing(Scheduler::Ddim)).is_ok());
 }

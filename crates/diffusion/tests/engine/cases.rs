@@ -2,7 +2,7 @@
 
 use maquette_core::{
     Backend, Cell, CellId, Dialect, Digest, Dtype, Event, Fit, Image, NamedFile, Noise, Scheduler, Settings,
-    Sigmas,
+    Sigmas, Spacing, Variation,
 };
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use serde::Deserialize;
@@ -29,7 +29,21 @@ pub struct Case {
     height: u32,
     clip_skip: Option<u32>,
     dialect: Option<String>,
+    #[serde(default)]
+    eta: Option<f64>,
+    #[serde(default)]
+    sigmas: Option<Sigmas>,
+    #[serde(default)]
+    spacing: Option<Spacing>,
+    #[serde(default)]
+    variation: Option<KnownVariation>,
     pub picture: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct KnownVariation {
+    seed: i64,
+    strength: f64,
 }
 
 /// What became of a cell.
@@ -75,13 +89,15 @@ impl Case {
             strength: self.strength,
             seed: self.seed,
             noise: Noise::TorchCpu,
-            variation: None,
+            variation: self.variation.map(|KnownVariation { seed, strength }| Variation { seed, strength }),
             steps: self.steps,
             guidance_scale: self.guidance_scale,
             scheduler,
-            eta: (scheduler == Scheduler::Ddim).then_some(0.0),
-            sigmas: scheduler.has_sigmas().then_some(Sigmas::Normal),
-            spacing: scheduler.own_spacing(),
+            eta: (scheduler == Scheduler::Ddim).then_some(self.eta.unwrap_or(0.0)),
+            sigmas: scheduler.has_sigmas().then_some(self.sigmas.unwrap_or(Sigmas::Normal)),
+            spacing: scheduler
+                .own_spacing()
+                .map(|own| self.spacing.or_else(|| spacing_in(&self.model)).unwrap_or(own)),
             width: self.width,
             height: self.height,
             clip_skip: self.clip_skip.unwrap_or(0),
@@ -107,6 +123,13 @@ pub fn named(file: &Path) -> NamedFile {
 pub fn cell(settings: Settings) -> Cell {
     let model = Digest::of(settings.model.as_bytes());
     Cell { id: CellId::of(&settings, &model), coordinates: Vec::new(), settings, vars: Vec::new() }
+}
+
+/// What a model's file says of timesteps, which every scheduler with a choice follows.
+fn spacing_in(model: &str) -> Option<Spacing> {
+    let file = fixtures().join(model).join("scheduler/scheduler_config.json");
+    let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    Spacing::from_word(config.get("timestep_spacing")?.as_str()?)
 }
 
 /// An engine that finds its models among the fixtures.

@@ -15,6 +15,11 @@ fn pictures_are_those_of_diffusers() {
     check(&cases(), HANDFUL);
 }
 
+#[test]
+fn every_scheduler_goes_the_way_of_its_class() {
+    check(&cases_in("scheduled.json"), HANDFUL);
+}
+
 /// A failure after the weights have changed: `tests/fixtures/make.py --only sketchbook` has not been run.
 #[test]
 fn the_bundled_model_draws_what_diffusers_draws_with_it() {

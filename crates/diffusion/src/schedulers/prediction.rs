@@ -1,0 +1,52 @@
+//! What the UNet's answer says of the latents it was given: the clean latents and the noise in them.
+//!
+//! All three kinds of prediction are linear, so each is two weights.
+
+use super::{Level, PredictionType, Sum};
+
+/// `sample * latents + noise_pred * prediction`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Linear {
+    /// Weight of the current latents.
+    pub sample: f64,
+    /// Weight of the UNet's answer.
+    pub noise_pred: f64,
+}
+
+impl PredictionType {
+    /// The clean latents in latents of this level.
+    ///
+    /// Source: `pred_original_sample` of diffusers' schedulers. One formula serves both forms that latents come in:
+    /// variance-preserving (weights on the unit circle) and exploding (image 1, noise sigma).
+    pub(super) fn clean(self, Level { image, noise }: Level) -> Linear {
+        let radius = image.hypot(noise);
+        match self {
+            PredictionType::Epsilon => Linear { sample: 1.0 / image, noise_pred: -noise / image },
+            PredictionType::VPrediction => {
+                Linear { sample: image / (radius * radius), noise_pred: -noise / radius }
+            }
+            PredictionType::Sample => Linear { sample: 0.0, noise_pred: 1.0 },
+        }
+    }
+
+    /// The noise in latents of this level, of variance 1.
+    pub(super) fn noise(self, Level { image, noise }: Level) -> Linear {
+        let radius = image.hypot(noise);
+        match self {
+            PredictionType::Epsilon => Linear { sample: 0.0, noise_pred: 1.0 },
+            PredictionType::VPrediction => {
+                Linear { sample: noise / (radius * radius), noise_pred: image / radius }
+            }
+            PredictionType::Sample => Linear { sample: 1.0 / noise, noise_pred: -image / noise },
+        }
+    }
+}
+
+impl Sum {
+    /// This sum and a weighted linear form.
+    pub(super) fn plus(mut self, weight: f64, linear: Linear) -> Sum {
+        self.sample += weight * linear.sample;
+        self.noise_pred += weight * linear.noise_pred;
+        self
+    }
+}

@@ -1,0 +1,108 @@
+//! Which configurations the schedulers here can do; the others are refused by the name of the key.
+
+use super::{PredictionType, ScheduleError, SchedulerConfig};
+use maquette_core::Scheduler;
+
+/// Refuses what would otherwise be ignored. A key that the scheduler's class does not have is no matter.
+pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), ScheduleError> {
+    use Scheduler::{Ddim, Ddpm, Dpmpp2m, Euler, EulerA, Heun, Lcm, Pndm, Unipc};
+
+    let is = |classes: &[Scheduler]| classes.contains(&scheduler);
+    let flag = |key, value: Option<bool>, wanted: bool| match value {
+        Some(value) if value != wanted => refuse(key, value.to_string(), format!("`{wanted}`")),
+        _ => Ok(()),
+    };
+    let word = |key, value: &Option<String>, allowed: &[&str]| match value {
+        Some(value) if !allowed.contains(&value.as_str()) => refuse(key, value.clone(), listed(allowed)),
+        _ => Ok(()),
+    };
+
+    let trained = config.trained_betas.as_ref().map_or(config.num_train_timesteps, Vec::len);
+    if trained < 2 {
+        return refuse("num_train_timesteps", trained.to_string(), "at least 2".to_owned());
+    }
+    if config.prediction_type == Some(PredictionType::Sample) && is(&[Pndm, EulerA]) {
+        return refuse("prediction_type", "sample".to_owned(), listed(&["epsilon", "v_prediction"]));
+    }
+    if is(&[Ddim, Ddpm, Dpmpp2m, Unipc, Lcm]) {
+        flag("thresholding", config.thresholding, false)?;
+    }
+    if is(&[Euler, Dpmpp2m, Unipc]) {
+        word("final_sigmas_type", &config.final_sigmas_type, &["zero"])?;
+    }
+    if is(&[Euler, Heun, Dpmpp2m, Unipc]) {
+        flag("use_beta_sigmas", config.use_beta_sigmas, false)?;
+    }
+    match scheduler {
+        // Absent means false in diffusers, where PNDM then makes Runge-Kutta steps first.
+        Pndm if config.skip_prk_steps != Some(true) => {
+            refuse("skip_prk_steps", "false".to_owned(), "`true`".to_owned())
+        }
+        Pndm | Ddim | EulerA | Heun => Ok(()),
+        // The other logarithmic form of diffusers is not a number; learnt variances need another UNet.
+        Ddpm => {
+            word("variance_type", &config.variance_type, &["fixed_small", "fixed_small_log", "fixed_large"])
+        }
+        Euler => {
+            word("interpolation_type", &config.interpolation_type, &["linear"])?;
+            word("timestep_type", &config.timestep_type, &["discrete"])
+        }
+        Dpmpp2m | Unipc => multistep(config, scheduler),
+        Lcm => match config.original_inference_steps() {
+            steps if (1..=trained).contains(&steps) => Ok(()),
+            steps => refuse(
+                "original_inference_steps",
+                steps.to_string(),
+                format!("1 to {trained}, the training's"),
+            ),
+        },
+    }
+}
+
+/// The keys that DPM-Solver and UniPC have beyond the others.
+fn multistep(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), ScheduleError> {
+    if let Some(order) = config.solver_order.filter(|&order| order != 2) {
+        return refuse("solver_order", order.to_string(), "`2`".to_owned());
+    }
+    if config.use_flow_sigmas == Some(true) {
+        return refuse("use_flow_sigmas", "true".to_owned(), "`false`".to_owned());
+    }
+    if scheduler == Scheduler::Unipc {
+        // Without it diffusers divides by zero in the last step.
+        if config.lower_order_final == Some(false) {
+            return refuse("lower_order_final", "false".to_owned(), "`true`".to_owned());
+        }
+        if config.predict_x0 == Some(false) {
+            return refuse("predict_x0", "false".to_owned(), "`true`".to_owned());
+        }
+        if config.disable_corrector.as_ref().is_some_and(|steps| !steps.is_empty()) {
+            return refuse("disable_corrector", "a list of steps".to_owned(), "`[]`".to_owned());
+        }
+        // Words of other solvers stand for the default, as in diffusers.
+        if config.solver_type.as_deref() == Some("bh1") {
+            return refuse("solver_type", "bh1".to_owned(), listed(&["bh2"]));
+        }
+        return Ok(());
+    }
+    if let Some(algorithm) = config.algorithm_type.as_deref().filter(|&word| word != "dpmsolver++") {
+        return refuse("algorithm_type", algorithm.to_owned(), listed(&["dpmsolver++"]));
+    }
+    if config.solver_type.as_deref() == Some("heun") {
+        return refuse("solver_type", "heun".to_owned(), listed(&["midpoint"]));
+    }
+    if config.use_lu_lambdas == Some(true) {
+        return refuse("use_lu_lambdas", "true".to_owned(), "`false`".to_owned());
+    }
+    match config.lambda_min_clipped {
+        Some(lambda) => refuse("lambda_min_clipped", lambda.to_string(), "`-Infinity`".to_owned()),
+        None => Ok(()),
+    }
+}
+
+fn refuse(key: &'static str, value: String, supported: String) -> Result<(), ScheduleError> {
+    Err(ScheduleError::Unsupported { key, value, supported })
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
