@@ -1,11 +1,15 @@
-"""Writes the trained networks as a Stable Diffusion folder in diffusers' layout, weights in fp16.
+"""Writes the trained networks as a Stable Diffusion folder in diffusers' layout, weights in fp16, and beside the scripts a record
+of what was written and with which versions.
 
     python export.py --out .work --to ../weights
 """
 
 import argparse
+import hashlib
 import json
+import platform
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -15,6 +19,8 @@ from transformers import CLIPTokenizer
 import checkpoints
 from models import make_text_encoder, make_unet, make_vae
 
+RECORD = Path(__file__).with_name("weights.json")
+PACKAGES = ("torch", "diffusers", "transformers", "numpy", "skia-python", "opencv-python-headless")
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json")
 
 
@@ -43,8 +49,20 @@ def scheduler():
     )
 
 
+def digests(to):
+    """SHA-256 by file, of everything in the folder that training made."""
+    files = [path for path in sorted(Path(to).rglob("*")) if path.suffix == ".safetensors" or path.name in ("vocab.json", "merges.txt")]
+    return {path.relative_to(to).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def record(to, unet_steps):
+    """What RECORD says of the folder at `to`."""
+    versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    return {"sha256": digests(to), "unet_steps": unet_steps, "versions": versions}
+
+
 def export(out, to):
-    """Writes the folder at `to`."""
+    """Writes the folder at `to`, and the record."""
     text, unet, vae = load_trained(out)
     to = Path(to)
     pipeline = StableDiffusionPipeline(
@@ -73,6 +91,8 @@ def export(out, to):
         if "dtype" in config:
             config["dtype"] = "float32"  # otherwise transformers computes in fp16 while diffusers computes in fp32, and they do not meet
         path.write_text(json.dumps(config, indent=2) + "\n")
+    steps = torch.load(Path(out) / "unet.pt", weights_only=True, mmap=True)["step"]
+    RECORD.write_text(json.dumps(record(to, steps), indent=2) + "\n")
     print(f"exported, {sum(f.stat().st_size for f in to.rglob('*') if f.is_file()) / 1e6:.1f} MB")
 
 

@@ -1,11 +1,14 @@
 """Tests of what training relies on and cannot see going wrong. Run with `python -m pytest`, or plainly with Python."""
 
+import json
+
 import numpy as np
 import torch
 
 from captions import caption
 from draw_dataset import draw_scene
 from draw_reference import references
+from export import RECORD, digests
 from face_mask import face_mask
 from figure import build_figure
 from judge import TRAITS, Judge, seen_small, traits_of
@@ -121,6 +124,10 @@ def test_a_prompt_names_what_can_be_seen():
         asked += [scene.beard] * (scene.beard != "none") + [scene.hair_colour] * (scene.hair != "bald")
         assert all(word in words for word in asked), words
         assert scene.glasses or "glasses" not in words
+
+
+def test_the_record_is_of_the_weights_that_are_there():
+    assert json.loads(RECORD.read_text())["sha256"] == digests(RECORD.parents[1] / "weights")
 
 
 def test_a_judge_answers_every_question():

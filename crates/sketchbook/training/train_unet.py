@@ -50,7 +50,7 @@ class Stage:
     noise: float  # timesteps are 1000 times a uniform number to this power: below 1, strong noise comes more often
 
 
-STAGES = (Stage(3300, batch=8, paired_share=0.22, noise=0.8), Stage(6600, batch=12, paired_share=0.12, noise=0.65))
+STAGES = (Stage(3300, batch=8, paired_share=0.22, noise=0.8), Stage(4850, batch=12, paired_share=0.12, noise=0.75))
 
 
 def train_unet(out, steps=STAGES[-1].until, device="cpu"):
