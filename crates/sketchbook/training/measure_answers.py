@@ -58,10 +58,11 @@ def prompt_for(scene, artist=""):
 class Bench:
     """A sampler and a judge of its pictures."""
 
-    def __init__(self, out, model, guidance, scale):
+    def __init__(self, out, model, guidance, scale, sheets=None):
         self.sampler = Sampler(model, 20, guidance)
         self.judge, self.mean, self.std = load_judge(out)
         self.scale = scale  # of how many pictures each part makes
+        self.sheets = sheets  # a folder, or None
         unet = self.sampler.text.unet
         exact = unet.forward
 
@@ -90,6 +91,13 @@ class Bench:
     def ask(self, pictures):
         return ask(self.judge, pictures)
 
+    def keep(self, name, pictures, across=10):
+        """Lays pictures out as a sheet, for the eye."""
+        if self.sheets:
+            rows = [pictures[k : k + across] for k in range(0, len(pictures) - across + 1, across)]
+            Path(self.sheets).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.vstack([np.hstack(row) for row in rows])).save(Path(self.sheets) / f"{name}.png")
+
 
 def told(bench):
     """Manners and attributes, on pictures whose prompts name everything; {manner: {question: share right}}."""
@@ -97,6 +105,7 @@ def told(bench):
     for m, manner in enumerate(NAMES):
         scenes = [fresh_scene(1000 * m + k) for k in range(bench.count(60 if manner == "photo" else 30))]
         pictures = bench.draw([prompt_for(s, MANNERS[manner].artist) for s in scenes], list(range(len(scenes))))
+        bench.keep(f"told-{manner}", pictures)
         said, _ = bench.ask(pictures)
         both = (said["hand"] + said["colours"]).argmax(1)
         row = {"manner": float((both == m).mean()), "pictures": len(scenes)}
@@ -119,7 +128,9 @@ def blends(bench):
         for a, b in BLENDS:
             pairs.append((NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])))
             prompts.append(prompt_for(fresh_scene(20_000 + len(pairs)), f"{a} and {b}"))
-    said, _ = bench.ask(bench.draw(prompts, list(range(len(prompts)))))
+    pictures = bench.draw(prompts, list(range(len(prompts))))
+    bench.keep("blends", pictures)
+    said, _ = bench.ask(pictures)
     hands, colours = said["hand"].argmax(1), said["colours"].argmax(1)
     both = np.mean([{h, c} == {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
     within = np.mean([{h, c} <= {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
@@ -151,6 +162,7 @@ def seeds(bench):
         prompt = prompt_for(scenes[0], MANNERS[manner].artist)
         made = bench.draw([prompt] * len(scenes), list(range(len(scenes))))
         painted = np.stack([paint(s, manner) for s in scenes])
+        bench.keep(f"seeds-{manner}", made)
         row = {}
         for name, of in (("traits", lambda p: bench.ask(p)[1]), ("pixels", lambda p: p[:, ::4, ::4].reshape(len(p), -1).astype(np.float32))):
             ours, theirs = _distances(of(made)), _distances(of(painted))
@@ -188,7 +200,9 @@ def strengths(bench):
     found = {"reference": likeness(references)}
     for manner in NAMES:
         prompts = [prompt_for(s, MANNERS[manner].artist) for s in scenes]
-        found[manner] = {s: likeness(bench.redraw(prompts, references, s, list(range(len(scenes))))) for s in STRENGTHS}
+        made = [bench.redraw(prompts, references, s, list(range(len(scenes)))) for s in STRENGTHS]
+        bench.keep(f"strengths-{manner}", np.concatenate([references, *made]), len(scenes))
+        found[manner] = {s: likeness(pictures) for s, pictures in zip(STRENGTHS, made, strict=True)}
     return found
 
 
@@ -203,8 +217,9 @@ def main():
     parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--scale", type=float, default=1.0, help="of how many pictures are made: 1 makes about 1,500")
     parser.add_argument("--json", help="also write the figures here")
+    parser.add_argument("--sheets", help="also lay the pictures out in this folder")
     args = parser.parse_args()
-    bench, figures = Bench(args.out, args.model, args.guidance, args.scale), {}
+    bench, figures = Bench(args.out, args.model, args.guidance, args.scale, args.sheets), {}
     for name in args.what.split(","):
         started = time.time()
         figures[name] = PARTS[name](bench)
