@@ -16,7 +16,6 @@ import torch
 from diffusers import PNDMScheduler, StableDiffusionPipeline
 from transformers import CLIPTokenizer
 
-import checkpoints
 from models import make_text_encoder, make_unet, make_vae
 
 RECORD = Path(__file__).with_name("weights.json")
@@ -25,12 +24,9 @@ TOKENIZER_FILES = ("vocab.json", "merges.txt", "special_tokens_map.json", "token
 
 
 def load_trained(out):
-    """The three networks, the UNet with its averaged weights."""
+    """The three networks."""
     unet, text, vae = make_unet(), make_text_encoder(), make_vae()
-    saved = torch.load(Path(out) / "unet.pt", weights_only=True)
-    average = checkpoints.Average(unet.parameters(), 0)
-    average.load_state_dict(saved["average"])
-    average.swap()
+    unet.load_state_dict(torch.load(Path(out) / "unet.pt", weights_only=True)["unet"])
     text.load_state_dict(torch.load(Path(out) / "text_encoder.pt"))
     vae.load_state_dict(torch.load(Path(out) / "vae_final.pt"))
     return text, unet, vae
