@@ -7,6 +7,7 @@ use crate::config::ConfigFile;
 use crate::ops::{self, LayerNorm, Linear, Mask};
 use crate::weights::Weights;
 use candle_core::{Result, Tensor};
+use std::ops::Range;
 
 /// A stack of transformer layers.
 pub(crate) struct ClipLayers {
@@ -90,8 +91,13 @@ impl ClipLayers {
 
     /// Tokens `[B, count, width]` after the first `layers` of them.
     pub fn forward(&self, tokens: Tensor, layers: usize, mask: Mask) -> Result<Tensor> {
+        self.forward_through(tokens, 0..layers, mask)
+    }
+
+    /// Tokens after these layers, given what they were before them.
+    pub fn forward_through(&self, tokens: Tensor, layers: Range<usize>, mask: Mask) -> Result<Tensor> {
         let mut x = tokens;
-        for layer in &self.layers[..layers] {
+        for layer in &self.layers[layers] {
             let h = ops::layer_norm(&x, &layer.norm1)?;
             let (q, k, v) =
                 (ops::linear(&h, &layer.to_q)?, ops::linear(&h, &layer.to_k)?, ops::linear(&h, &layer.to_v)?);

@@ -2,6 +2,7 @@
 //!
 //! Not here: how a prompt is read (`prompt/`) and how its texts become embeddings (`embed.rs`).
 
+use crate::embedding::Embedding;
 use crate::prompt::compose;
 use candle_core::{Result, Tensor};
 use maquette_core::{Dialect, Scheduler, Settings};
@@ -14,10 +15,10 @@ pub(crate) struct Conditioning {
     positive: Vec<(Timeline, f64)>,
 }
 
-/// The embeddings of one prompt over the steps, `[1, tokens, width]` each.
+/// The embeddings of one prompt over the steps.
 pub(crate) struct Timeline {
     /// The last step of each, as [`crate::prompt::schedule`] counts, and the embedding. Never empty.
-    pub stages: Vec<(usize, Tensor)>,
+    pub stages: Vec<(usize, Embedding)>,
 }
 
 impl Timeline {
@@ -25,22 +26,28 @@ impl Timeline {
     ///
     /// The steps of a prompt count from 1, and those of A1111's samplers from 0, so that there a text is shown for one
     /// step more than is written, and one less at the end. Its pictures are like that, so ours are too.
-    fn at(&self, step: usize) -> &Tensor {
+    fn at(&self, step: usize) -> &Embedding {
         let stage = self.stages.iter().find(|(until, _)| step <= *until);
         &stage.unwrap_or(&self.stages[self.stages.len() - 1]).1
     }
 
+    /// The same with zeros in place of every number.
+    pub fn zeroed(&self) -> Result<Timeline> {
+        let zeroed = |(until, embedding): &(usize, Embedding)| Ok((*until, embedding.zeroed()?));
+        Ok(Timeline { stages: self.stages.iter().map(zeroed).collect::<Result<_>>()? })
+    }
+
     fn tokens(&self) -> Result<usize> {
-        self.stages[0].1.dim(1)
+        self.stages[0].1.sequence.dim(1)
     }
 
     /// Makes every embedding so long, by what `more` makes of it, repeated.
     fn lengthen(&mut self, tokens: usize, more: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
-        for (_, embedding) in &mut self.stages {
-            let more = more(embedding)?;
-            let times = tokens.saturating_sub(embedding.dim(1)?) / more.dim(1)?;
+        for (_, Embedding { sequence, .. }) in &mut self.stages {
+            let more = more(sequence)?;
+            let times = tokens.saturating_sub(sequence.dim(1)?) / more.dim(1)?;
             if times > 0 {
-                *embedding = Tensor::cat(&[&*embedding, &more.repeat((1, times, 1))?], 1)?;
+                *sequence = Tensor::cat(&[&*sequence, &more.repeat((1, times, 1))?], 1)?;
             }
         }
         Ok(())
@@ -62,7 +69,7 @@ impl Conditioning {
             longest = longest.max(timeline.tokens()?);
         }
         for (timeline, _) in &mut positive {
-            timeline.lengthen(longest, |embedding| embedding.narrow(1, embedding.dim(1)? - 1, 1))?;
+            timeline.lengthen(longest, |sequence| sequence.narrow(1, sequence.dim(1)? - 1, 1))?;
         }
         if let (Some(negative), Some(empty)) = (&mut negative, empty) {
             negative.lengthen(longest, |_| Ok(empty.clone()))?;
@@ -85,7 +92,7 @@ impl Conditioning {
     }
 
     /// The embeddings of a UNet call, the first being 0; the negative prompt's first.
-    pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &Tensor> {
+    pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &Embedding> {
         let step = step(scheduler, call);
         self.negative
             .iter()

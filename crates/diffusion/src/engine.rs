@@ -10,20 +10,22 @@ use crate::device::{DeviceName, candle_dtype};
 use crate::flight::{Departure, Flight};
 use crate::inpaint::{self, Inpainting};
 use crate::model::{Model, ModelSource};
-use crate::not_yet::not_yet;
 use crate::prompts::Prompts;
 use crate::reference::{self, Place, Posterior};
 use crate::render_error::RenderError;
 use crate::schedulers::{Sampling, trajectory};
 use crate::{SafetyChecker, conditioning, lora, pixels};
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Backend, BackendError, Cell, Dtype, Event, Image, NamedFile, Remarks, Settings};
+use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Image, NamedFile, Remarks, Settings};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// Latent pixels of one UNet call, unless somebody says how many rows: two guided pictures of 512 pixels.
 const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
+
+/// How many posteriors are remembered.
+const REFERENCES: usize = 64;
 
 /// Finds the files of a model by the name that an experiment gives it.
 pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
@@ -37,13 +39,15 @@ pub struct Engine {
     rows: Option<usize>,
     loaded: Option<Loaded>,
     /// Models that could not be loaded in this call, and why: nobody waits for the same failure twice.
-    unloadable: HashMap<(String, Dtype), String>,
+    unloadable: HashMap<(String, Dtype, Option<Digest>), String>,
 }
 
 /// A model in memory, and what has been computed with it.
 struct Loaded {
     name: String,
     dtype: Dtype,
+    /// The autoencoder's own file, where it has one.
+    vae: Option<Digest>,
     model: Model,
     prompts: Prompts,
     /// Its safety checker, once a cell has asked for it.
@@ -131,6 +135,7 @@ impl Engine {
         let alike = other.model == settings.model
             && other.dtype == settings.dtype
             && lora::key(&other.lora) == lora::key(&settings.lora)
+            && digest_of_vae(other) == digest_of_vae(settings)
             && (other.width, other.height) == (settings.width, settings.height);
         let Some(loaded) = self.loaded.as_ref().filter(|_| alike) else { return false };
         let rows: usize = flights.iter().map(Flight::rows).sum();
@@ -169,22 +174,47 @@ impl Engine {
         }
     }
 
-    /// Makes the model of these settings the loaded one.
+    /// Makes the model of these settings, with their autoencoder, the loaded one.
     fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<Stopped, Result<(), String>> {
-        let (name, dtype) = (&*settings.model, settings.dtype);
-        if self.loaded.as_ref().is_some_and(|loaded| loaded.name == name && loaded.dtype == dtype) {
-            return ControlFlow::Continue(Ok(()));
-        }
-        let key = (name.to_owned(), dtype);
+        let (name, dtype, vae) = (&*settings.model, settings.dtype, digest_of_vae(settings));
+        let source = |find: &FindModel| {
+            let source = find(name).map_err(RenderError::Find)?;
+            match &settings.vae {
+                Some(vae) => Ok(source.with_vae(&vae.file)?),
+                None => Ok::<_, RenderError>(source),
+            }
+        };
+        let key = (name.to_owned(), dtype, vae);
         if let Some(error) = self.unloadable.get(&key) {
             return ControlFlow::Continue(Err(error.clone()));
+        }
+        if let Some(loaded) =
+            self.loaded.as_mut().filter(|loaded| loaded.name == name && loaded.dtype == dtype)
+        {
+            if loaded.vae == vae {
+                return ControlFlow::Continue(Ok(()));
+            }
+            // The rest of the model stays; what its old autoencoder made of reference pictures does not.
+            let replaced = source(&self.find).and_then(|source| {
+                Ok(loaded.model.replace_vae(&source, &self.device, candle_dtype(dtype))?)
+            });
+            return ControlFlow::Continue(match replaced {
+                Ok(()) => {
+                    loaded.vae = vae;
+                    loaded.references = Cache::new(REFERENCES);
+                    Ok(())
+                }
+                Err(error) => {
+                    self.unloadable.insert(key, error.chain());
+                    Err(error.chain())
+                }
+            });
         }
         // The old model goes first: two may not fit.
         self.loaded = None;
         let clock = Instant::now();
         send(events, Event::Loading { model: name.to_owned() })?;
-        let model = (self.find)(name)
-            .map_err(RenderError::Find)
+        let model = source(&self.find)
             .and_then(|source| Ok(Model::load(&source, &self.device, candle_dtype(dtype))?));
         match model {
             Ok(model) => {
@@ -192,11 +222,12 @@ impl Engine {
                 self.loaded = Some(Loaded {
                     name: name.clone(),
                     dtype,
+                    vae,
                     model,
                     prompts: Prompts::new(),
                     checker: None,
-                    references: Cache::new(64),
-                    masks: Cache::new(64),
+                    references: Cache::new(REFERENCES),
+                    masks: Cache::new(REFERENCES),
                 });
                 send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
                 ControlFlow::Continue(Ok(()))
@@ -267,7 +298,6 @@ impl Loaded {
         cut: &mut Vec<String>,
     ) -> Result<Departure, RenderError> {
         let settings = &cell.settings;
-        not_yet(settings)?;
         self.model.set_loras(&settings.lora)?;
         let factor = self.model.vae.factor() as u32;
         for (name, edge) in [("width", settings.width), ("height", settings.height)] {
@@ -343,6 +373,10 @@ fn blackened(event: &Event) -> Option<String> {
     Some("the safety checker made the picture black; another prompt or seed may pass".to_owned())
 }
 
+fn digest_of_vae(settings: &Settings) -> Option<Digest> {
+    settings.vae.as_ref().map(|vae| vae.digest)
+}
+
 /// The noise in each flight's latents, `[rows, channels, height, width]`, as its rows are.
 fn predict(
     model: &Model,
@@ -356,20 +390,27 @@ fn predict(
     for length in lengths.collect::<candle_core::Result<BTreeSet<usize>>>()? {
         let (mut latents, mut timesteps, mut text, mut owners) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut pooled, mut sizes) = (Vec::new(), Vec::new());
         for (at, flight) in flights.iter().enumerate() {
             if flight.conditioning.tokens()? != length {
                 continue;
             }
             owners.push((at, latents.len()));
             let (input, timestep) = flight.input()?;
+            let (height, width) = (flight.cell.settings.height as f32, flight.cell.settings.width as f32);
             for embedding in flight.embeddings() {
                 latents.push(input.clone());
                 timesteps.push(timestep);
-                text.push(embedding);
+                text.push(&embedding.sequence);
+                pooled.extend(embedding.pooled.as_ref());
+                // Nothing is taken for cut, and the reference picture for as large as the target, as diffusers does.
+                sizes.push([height, width, 0.0, 0.0, height, width]);
             }
         }
         let latents = Tensor::cat(&latents, 0)?.to_dtype(dtype)?.to_device(device)?;
-        let rows = model.unet.forward(&latents, &timesteps, &Tensor::cat(&text, 0)?)?;
+        let pooled = if pooled.is_empty() { None } else { Some(Tensor::cat(&pooled, 0)?) };
+        let added = pooled.as_ref().map(|pooled| (pooled, sizes.as_slice()));
+        let rows = model.unet.forward_with(&latents, &timesteps, &Tensor::cat(&text, 0)?, added)?;
         for (at, row) in owners {
             predicted[at] = Some(rows.narrow(0, row, flights[at].rows())?);
         }

@@ -53,6 +53,50 @@ pub enum ModelError {
         /// What is wrong with it, with lengths where they are known.
         reason: String,
     },
+    /// A file is a Python pickle.
+    #[error(
+        "{file} is a Python pickle, which can run code and is not read. Take the model's .safetensors file, or make \
+         one of it with a tool that you trust: in Python, `safetensors.torch.save_file(torch.load(file, \
+         weights_only=True)[\"state_dict\"], \"model.safetensors\")`."
+    )]
+    Pickle {
+        /// The file.
+        file: String,
+    },
+    /// A single file holds no model that the engine can run.
+    #[error("{file} is no checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: {reason}.")]
+    Checkpoint {
+        /// The file.
+        file: String,
+        /// What it is instead, or what it lacks.
+        reason: String,
+    },
+    /// A weight file has a tensor that the configuration has no use for.
+    #[error("{file} has a tensor `{key}`{more}, and {config} has no place for it.")]
+    Extra {
+        /// The weight file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+        /// How many more there are, or nothing.
+        more: String,
+        /// The configuration file.
+        config: String,
+    },
+    /// A tensor holds a NaN or an infinity.
+    #[error(
+        "{file}: tensor `{key}` has a value that is no finite number, at position {position} of {count}."
+    )]
+    NotFinite {
+        /// The weight file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+        /// The first such value, counted from 0.
+        position: usize,
+        /// How many values it has.
+        count: usize,
+    },
     /// A weight file lacks a tensor that the configuration asks for.
     #[error("{file} has no tensor `{key}`, which {config} asks for.")]
     Tensor {

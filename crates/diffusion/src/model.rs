@@ -3,6 +3,7 @@
 //! Not here: what its parts compute.
 
 use crate::cache::Cache;
+use crate::checkpoint;
 use crate::config::ConfigFile;
 use crate::inversion::{Inversion, InversionError, Inversions};
 use crate::layers::{Layers, Record};
@@ -14,6 +15,7 @@ use crate::weights::WeightFile;
 use crate::{ModelError, SafetyChecker, TextEncoder, Unet, Vae, text_encoder, unet, vae};
 use candle_core::{DType, Device};
 use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +28,10 @@ pub struct Model {
     pub tokenizer: Tokenizer,
     /// Token ids to embeddings.
     pub text_encoder: TextEncoder,
+    /// The second pair of these, in SDXL.
+    pub second: Option<(Tokenizer, TextEncoder)>,
+    /// Whether an empty negative prompt stands for zeros, in SDXL.
+    pub zeros_for_empty_prompt: bool,
     /// Latents, timestep and embeddings to predicted noise.
     pub unet: Unet,
     /// Pixels to latents and back.
@@ -43,10 +49,14 @@ const INVERSIONS: usize = 64;
 
 const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
 const TEXT_CONFIG: &str = "text_encoder/config.json";
+const TEXT_2_CONFIG: &str = "text_encoder_2/config.json";
 const UNET_CONFIG: &str = "unet/config.json";
 const VAE_CONFIG: &str = "vae/config.json";
+const INDEX: &str = "model_index.json";
 /// Weights in full precision first; the files in half precision do where those are not there.
 const TEXT_WEIGHTS: [&str; 2] = ["text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"];
+const TEXT_2_WEIGHTS: [&str; 2] =
+    ["text_encoder_2/model.safetensors", "text_encoder_2/model.fp16.safetensors"];
 const UNET_WEIGHTS: [&str; 2] =
     ["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"];
 const VAE_WEIGHTS: [&str; 2] =
@@ -89,7 +99,8 @@ fn seen_channels(latents: usize) -> usize {
 /// A model's tokenizer, without its weights.
 pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     let config = ConfigFile::open(source, TEXT_CONFIG)?;
-    Tokenizer::load(source, text_encoder::positions(&config)?, text_encoder::words(&config)?)
+    let (positions, words) = (text_encoder::positions(&config)?, text_encoder::words(&config)?);
+    Tokenizer::load(source, "tokenizer", positions, words)
 }
 
 impl Model {
@@ -104,36 +115,77 @@ impl Model {
             WeightFile::open(source, files, config.file(), dtype, device)
         };
         let (scheduler_config, _) = scheduler(source)?;
-        let text_config = ConfigFile::open(source, TEXT_CONFIG)?;
-        let unet_config = ConfigFile::open(source, UNET_CONFIG)?;
-        let vae_config = ConfigFile::open(source, VAE_CONFIG)?;
         let record = Record::default();
-        let text_weights = open(&TEXT_WEIGHTS, &text_config)?;
-        let text_weights = text_weights.root().recorded(&record, "text_encoder");
-        let text_encoder = TextEncoder::load(&text_config, &text_weights)?;
-        let tokenizer = Tokenizer::load(source, text_encoder.positions(), text_encoder.words())?;
-        let vae = Vae::load(&vae_config, &open(&VAE_WEIGHTS, &vae_config)?.root())?;
-        let unet_weights = open(&UNET_WEIGHTS, &unet_config)?;
-        let unet = Unet::load(&unet_config, &unet_weights.root().recorded(&record, "unet"), dtype)?;
-        if unet.text_width != text_encoder.width() {
-            let supported = format!("{}, the text encoder's hidden_size", text_encoder.width());
-            return Err(unet_config.refuse("cross_attention_dim", supported));
+
+        let xl = is_xl(source);
+        let text = |config: &str, files: &[&str], part: &'static str, tokenizer: &str| {
+            let config = ConfigFile::open(source, config)?;
+            let weights = open(files, &config)?;
+            let root = weights.root().recorded(&record, part);
+            let text_encoder = match xl {
+                true => TextEncoder::load_for_xl(&config, &root, part == "text_encoder_2")?,
+                false => TextEncoder::load(&config, &root)?,
+            };
+            weights.all_used(checkpoint::is_spare_in_text_encoder)?;
+            let (positions, words) = (text_encoder.positions(), text_encoder.words());
+            Ok::<_, ModelError>((Tokenizer::load(source, tokenizer, positions, words)?, text_encoder))
+        };
+        let (tokenizer, text_encoder) = text(TEXT_CONFIG, &TEXT_WEIGHTS, "text_encoder", "tokenizer")?;
+        let second = match xl {
+            true => Some(text(TEXT_2_CONFIG, &TEXT_2_WEIGHTS, "text_encoder_2", "tokenizer_2")?),
+            false => None,
+        };
+        let zeros_for_empty_prompt = match xl && source.has(INDEX) {
+            true => ConfigFile::open(source, INDEX)?.flag("force_zeros_for_empty_prompt", true)?,
+            false => xl,
+        };
+
+        let vae = load_vae(source, device, dtype)?;
+
+        let config = ConfigFile::open(source, UNET_CONFIG)?;
+        let weights = open(&UNET_WEIGHTS, &config)?;
+        let unet = Unet::load(&config, &weights.root().recorded(&record, "unet"), dtype)?;
+        weights.all_used(|_| false)?;
+        let second_encoder = second.as_ref().map(|(_, text_encoder)| text_encoder);
+        let text_width = text_encoder.width() + second_encoder.map_or(0, TextEncoder::width);
+        if unet.text_width != text_width {
+            let whose =
+                if xl { "the text encoders' hidden_size in all" } else { "the text encoder's hidden_size" };
+            return Err(config.refuse("cross_attention_dim", format!("{text_width}, {whose}")));
+        }
+        match (unet.pooled_width(), second_encoder.and_then(TextEncoder::pooled_width)) {
+            (taken, given) if taken == given => {}
+            (None, _) => {
+                return Err(
+                    config.refuse("addition_embed_type", "\"text_time\", as there is a text_encoder_2")
+                );
+            }
+            (Some(_), None) => {
+                return Err(config.refuse("addition_embed_type", "absent, as there is no text_encoder_2"));
+            }
+            (Some(_), Some(given)) => {
+                let sizes = "six times addition_time_embed_dim";
+                let supported = format!("{given}, text_encoder_2's projection_dim, and {sizes}");
+                return Err(config.refuse("projection_class_embeddings_input_dim", supported));
+            }
         }
         let latents = vae.latent_channels;
         if unet.out_channels != latents {
             let supported = format!("{latents}, the autoencoder's latent_channels");
-            return Err(unet_config.refuse("out_channels", supported));
+            return Err(config.refuse("out_channels", supported));
         }
         if ![latents, seen_channels(latents)].contains(&unet.in_channels) {
             let supported = format!(
                 "{latents}, the autoencoder's latent_channels, or {} for inpainting",
                 seen_channels(latents)
             );
-            return Err(unet_config.refuse("in_channels", supported));
+            return Err(config.refuse("in_channels", supported));
         }
         Ok(Model {
             tokenizer,
             text_encoder,
+            second,
+            zeros_for_empty_prompt,
             unet,
             vae,
             scheduler_config,
@@ -157,7 +209,9 @@ impl Model {
 
     /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoder.
     pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
-        let widths = [self.text_encoder.width()];
+        let second = self.second.as_ref().map(|(_, text_encoder)| text_encoder);
+        let encoders: Vec<&TextEncoder> = [&self.text_encoder].into_iter().chain(second).collect();
+        let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
         let mut list = Vec::new();
         for embedding in embeddings {
             let Embedding { word, file: NamedFile { file, digest, .. } } = embedding;
@@ -165,8 +219,46 @@ impl Model {
             let open = || Inversion::open(embedding, &widths).map(Arc::new);
             list.push(self.inversions.get_or_try(&key, open)?);
         }
-        Inversions::new(list, &self.tokenizer, &[&self.text_encoder])
+        Inversions::new(list, &self.tokenizer, &encoders)
     }
+}
+
+/// Whether there are two text encoders.
+fn is_xl(source: &ModelSource) -> bool {
+    source.has(TEXT_2_CONFIG)
+}
+
+impl Model {
+    /// Takes the autoencoder of `source` instead of its own; it must have as many latent channels.
+    pub(crate) fn replace_vae(
+        &mut self,
+        source: &ModelSource,
+        device: &Device,
+        dtype: DType,
+    ) -> Result<(), ModelError> {
+        let vae = load_vae(source, device, dtype)?;
+        if (vae.latent_channels, vae.factor()) != (self.vae.latent_channels, self.vae.factor()) {
+            let channels = self.vae.latent_channels;
+            return Err(ConfigFile::open(source, VAE_CONFIG)?.refuse(
+                "latent_channels",
+                format!(
+                    "{channels} with {} pixels for each, as the model's own autoencoder",
+                    self.vae.factor()
+                ),
+            ));
+        }
+        self.vae = vae;
+        Ok(())
+    }
+}
+
+/// The autoencoder of a model alone.
+fn load_vae(source: &ModelSource, device: &Device, dtype: DType) -> Result<Vae, ModelError> {
+    let config = ConfigFile::open(source, VAE_CONFIG)?;
+    let weights = WeightFile::open(source, &VAE_WEIGHTS, config.file(), dtype, device)?;
+    let vae = Vae::load(&config, &weights.root())?;
+    weights.all_used(checkpoint::is_spare_in_vae)?;
+    Ok(vae)
 }
 
 /// The scheduler's configuration, and which of ours it belongs to.
@@ -192,22 +284,25 @@ fn scheduler(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), Model
 
 /// The files on disk that a [`fingerprint`] is made from; none of a model that lies inside the program.
 pub fn files(source: &ModelSource) -> Vec<PathBuf> {
-    let paths = read_files(source).into_iter().map(|file| PathBuf::from(source.file_name(file)));
-    paths.filter(|path| path.is_file()).collect()
+    // A checkpoint is the weight file of every part.
+    let paths: BTreeSet<PathBuf> =
+        read_files(source).iter().map(|file| PathBuf::from(source.file_name(file))).collect();
+    paths.into_iter().filter(|path| path.is_file()).collect()
 }
 
 /// The names of the files that loading reads, sorted.
-fn read_files(source: &ModelSource) -> Vec<&'static str> {
-    let first =
-        |files: &[&'static str]| files.iter().copied().find(|file| source.has(file)).unwrap_or(files[0]);
-    let mut files = vec![SCHEDULER_CONFIG, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG];
+fn read_files(source: &ModelSource) -> Vec<String> {
+    let first = |files: &[&'static str]| {
+        files.iter().copied().find(|file| source.has(file)).unwrap_or(files[0]).to_owned()
+    };
+    let mut files = [SCHEDULER_CONFIG, TEXT_CONFIG, UNET_CONFIG, VAE_CONFIG].map(str::to_owned).to_vec();
     files.extend([first(&TEXT_WEIGHTS), first(&UNET_WEIGHTS), first(&VAE_WEIGHTS)]);
-    if source.has(tokenizer::WHOLE) {
-        files.push(tokenizer::WHOLE);
-    } else {
-        files.extend(tokenizer::PARTS);
+    files.extend(tokenizer::files(source, "tokenizer"));
+    if is_xl(source) {
+        files.extend([TEXT_2_CONFIG.to_owned(), first(&TEXT_2_WEIGHTS)]);
+        files.extend(tokenizer::files(source, "tokenizer_2"));
+        files.extend(source.has(INDEX).then(|| INDEX.to_owned()));
     }
-    files.extend(tokenizer::SETTINGS.into_iter().filter(|file| source.has(file)));
     files.sort_unstable();
     files
 }
@@ -215,8 +310,12 @@ fn read_files(source: &ModelSource) -> Vec<&'static str> {
 /// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
 pub fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
     let mut hasher = blake3::Hasher::new();
+    let mut seen = BTreeSet::new();
     for file in read_files(source) {
-        let content = source.open(file)?;
+        if !seen.insert(source.file_name(&file)) {
+            continue;
+        }
+        let content = source.open(&file)?;
         hasher.update(&(file.len() as u64).to_le_bytes()).update(file.as_bytes());
         hasher.update(&(content.len() as u64).to_le_bytes()).update_rayon(&content);
     }

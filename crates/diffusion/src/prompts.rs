@@ -5,12 +5,12 @@
 
 use crate::cache::Cache;
 use crate::conditioning::{self, Conditioning, Timeline, guided};
-use crate::embed::embed;
+use crate::embed::{embed, text_chunks};
+use crate::embedding::Embedding;
 use crate::inversion::{self, Inversions};
 use crate::lora;
 use crate::prompt::{Part, compose, schedule};
-use crate::{Model, RenderError};
-use candle_core::Tensor;
+use crate::{Model, RenderError, TextEncoder, Tokenizer};
 use maquette_core::{Dialect, Settings};
 
 /// How many prompts are remembered.
@@ -43,7 +43,7 @@ impl Key {
 
 /// The embeddings of prompts by one model.
 pub(crate) struct Prompts {
-    known: Cache<Key, Vec<Tensor>>,
+    known: Cache<Key, Vec<Embedding>>,
 }
 
 impl Prompts {
@@ -83,22 +83,24 @@ impl Prompts {
                         tokens.ids.len()
                     ));
                 }
-                let vectors = inversions.vectors(0);
-                Ok::<_, RenderError>(vec![model.text_encoder.encode_with(
-                    &tokens.ids,
-                    vectors,
-                    clip_skip as usize,
-                )?])
+                let clip_skip = clip_skip as usize;
+                let first = model.text_encoder.embed_with(&tokens.ids, inversions.vectors(0), clip_skip)?;
+                let Some((tokenizer, text_encoder)) = &model.second else {
+                    return Ok::<_, RenderError>(vec![first]);
+                };
+                let ids = tokenizer.encode_with(prompt, inversions)?.ids;
+                Ok(vec![first.beside(text_encoder.embed_with(&ids, inversions.vectors(1), clip_skip)?)?])
             })?;
             Ok::<_, RenderError>(Timeline {
                 stages: embeddings.into_iter().map(|embedding| (usize::MAX, embedding)).collect(),
             })
         };
         let positive = whole("prompt", &settings.prompt, settings.clip_skip)?;
-        let negative = match guided(settings) {
+        let negative = match &*settings.negative_prompt {
+            _ if !guided(settings) => None,
+            "" if model.zeros_for_empty_prompt => Some(positive.zeroed()?),
             // Diffusers skips layers for the prompt only.
-            true => Some(whole("negative_prompt", &settings.negative_prompt, 0)?),
-            false => None,
+            prompt => Some(whole("negative_prompt", prompt, 0)?),
         };
         Ok(Conditioning::new(vec![(positive, 1.0)], negative, None)?)
     }
@@ -115,12 +117,9 @@ impl Prompts {
             let (ends, texts): (Vec<usize>, Vec<String>) =
                 schedule(prompt, steps).into_iter().map(|stage| (stage.until, stage.text)).unzip();
             let key = Key::new(Dialect::A1111, texts, settings.clip_skip, model, inversions);
-            let embeddings = self.known.get_or_try(&key, || {
-                embed(&model.tokenizer, inversions, &key.texts, |ids| {
-                    let clip_skip = settings.clip_skip as usize;
-                    Ok(model.text_encoder.encode_with(ids, inversions.vectors(0), clip_skip)?)
-                })
-            })?;
+            let embeddings = self
+                .known
+                .get_or_try(&key, || weighted(model, inversions, &key.texts, settings.clip_skip as usize))?;
             Ok::<_, RenderError>(Timeline { stages: ends.into_iter().zip(embeddings).collect() })
         };
         let mut positive = Vec::new();
@@ -129,9 +128,38 @@ impl Prompts {
         }
         let (mut negative, mut empty) = (None, None);
         if guided(settings) {
-            negative = Some(timeline(&settings.negative_prompt)?);
-            empty = timeline("")?.stages.pop().map(|(_, embedding)| embedding);
+            let mut none = timeline("")?;
+            negative = Some(match &*settings.negative_prompt {
+                "" if model.zeros_for_empty_prompt => none.zeroed()?,
+                prompt => timeline(prompt)?,
+            });
+            empty = none.stages.pop().map(|(_, embedding)| embedding.sequence);
         }
         Ok(Conditioning::new(positive, negative, empty.as_ref())?)
     }
+}
+
+/// Embeddings of texts of A1111's dialect by every text encoder of the model, side by side.
+fn weighted(
+    model: &Model,
+    inversions: &Inversions,
+    texts: &[String],
+    clip_skip: usize,
+) -> Result<Vec<Embedding>, RenderError> {
+    let sequences = |tokenizer: &Tokenizer, text_encoder: &TextEncoder, number: usize| {
+        let vectors = inversions.vectors(number);
+        embed(tokenizer, inversions, texts, |ids| Ok(text_encoder.encode_with(ids, vectors, clip_skip)?))
+    };
+    let alone = |sequence| Embedding { sequence, pooled: None };
+    let first = sequences(&model.tokenizer, &model.text_encoder, 0)?.into_iter().map(alone);
+    let Some((tokenizer, text_encoder)) = &model.second else { return Ok(first.collect()) };
+    let second = sequences(tokenizer, text_encoder, 1)?;
+    let both = first.zip(second).zip(texts).map(|((first, sequence), text)| {
+        // The whole prompt's is the first chunk's, and has no weights.
+        let (chunks, _) = text_chunks(tokenizer, inversions, text)?;
+        let ids: Vec<u32> = chunks[0].ids().map(|(id, _)| id).collect();
+        let pooled = text_encoder.embed_with(&tokenizer.framed(&ids), inversions.vectors(1), 0)?.pooled;
+        Ok(first.beside(Embedding { sequence, pooled })?)
+    });
+    both.collect()
 }

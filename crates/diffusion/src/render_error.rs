@@ -10,12 +10,6 @@ use crate::schedulers::ScheduleError;
 /// Why one cell has no picture; the others go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// A setting that the engine does not know yet.
-    #[error("this engine cannot do this `{setting}` yet")]
-    NotYet {
-        /// The setting.
-        setting: &'static str,
-    },
     /// Nobody knows the model.
     #[error(transparent)]
     Find(Box<dyn std::error::Error + Send + Sync>),

@@ -1,23 +1,31 @@
-//! Where a model's files come from: a folder on disk, or bytes inside the program.
+//! Where a model's files come from: a folder on disk, one checkpoint file, or bytes inside the program.
 //!
 //! Not here: what the files mean.
 
 use crate::ModelError;
+use crate::checkpoint::{Checkpoint, Part};
+use crate::separate_vae::SeparateVae;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-/// A model in diffusers' folder layout.
+/// A model in diffusers' folder layout, or seen as such.
 #[derive(Debug, Clone)]
 pub enum ModelSource {
     /// A folder that holds `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
     Folder(PathBuf),
+    /// One file in LDM naming, as on model sites.
+    Checkpoint(Arc<Checkpoint>),
     /// The same files embedded in the program: relative path with forward slashes, content.
     Bytes(&'static [(&'static str, &'static [u8])]),
+    /// A model whose autoencoder lies elsewhere.
+    WithVae(Box<ModelSource>, Arc<SeparateVae>),
 }
 
 /// The content of one file, mapped rather than read where it lies on disk.
 pub(crate) enum Content {
     Mapped(memmap2::Mmap),
+    Owned(Vec<u8>),
     Static(&'static [u8]),
 }
 
@@ -27,17 +35,41 @@ impl Deref for Content {
     fn deref(&self) -> &[u8] {
         match self {
             Content::Mapped(map) => map,
+            Content::Owned(bytes) => bytes,
             Content::Static(bytes) => bytes,
         }
     }
 }
 
 impl ModelSource {
+    /// The model at a path: a folder, or a `.safetensors` file. Pickles are refused.
+    ///
+    /// Of a file the header is read here, of a folder nothing.
+    pub fn at(path: &Path) -> Result<ModelSource, ModelError> {
+        refuse_pickle(path)?;
+        if path.is_file() {
+            return Checkpoint::open(path).map(|checkpoint| ModelSource::Checkpoint(Arc::new(checkpoint)));
+        }
+        Ok(ModelSource::Folder(path.to_owned()))
+    }
+
+    /// The same model with another autoencoder: a `.safetensors` file in diffusers' or LDM naming, its folder, or
+    /// another model's.
+    pub fn with_vae(self, path: &Path) -> Result<ModelSource, ModelError> {
+        let vae = Arc::new(SeparateVae::open(path)?);
+        Ok(match self {
+            ModelSource::WithVae(model, _) => ModelSource::WithVae(model, vae),
+            model => ModelSource::WithVae(Box::new(model), vae),
+        })
+    }
+
     /// What to call it in messages.
     pub(crate) fn name(&self) -> String {
         match self {
             ModelSource::Folder(folder) => folder.display().to_string(),
+            ModelSource::Checkpoint(checkpoint) => checkpoint.file().display().to_string(),
             ModelSource::Bytes(_) => "the bundled model".to_owned(),
+            ModelSource::WithVae(model, _) => model.name(),
         }
     }
 
@@ -45,14 +77,21 @@ impl ModelSource {
     pub(crate) fn file_name(&self, file: &str) -> String {
         match self {
             ModelSource::Folder(folder) => folder.join(file).display().to_string(),
+            ModelSource::Checkpoint(checkpoint) => checkpoint.file_name(file),
             ModelSource::Bytes(_) => format!("the bundled model's {file}"),
+            ModelSource::WithVae(model, vae) => match vae.path(file) {
+                Some(path) => path.display().to_string(),
+                None => model.file_name(file),
+            },
         }
     }
 
     pub(crate) fn has(&self, file: &str) -> bool {
         match self {
             ModelSource::Folder(folder) => folder.join(file).is_file(),
+            ModelSource::Checkpoint(checkpoint) => checkpoint.has(file),
             ModelSource::Bytes(files) => files.iter().any(|(name, _)| *name == file),
+            ModelSource::WithVae(model, vae) => vae.path(file).is_some() || model.has(file),
         }
     }
 
@@ -64,21 +103,35 @@ impl ModelSource {
 
     pub(crate) fn open(&self, file: &str) -> Result<Content, ModelError> {
         match self {
-            ModelSource::Folder(folder) => {
-                let read = |source| ModelError::Read { file: self.file_name(file), source };
-                let opened = match std::fs::File::open(folder.join(file)) {
-                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                        return Err(self.missing(&[file]));
-                    }
-                    opened => opened.map_err(read)?,
-                };
-                map(&opened).map(Content::Mapped).map_err(read)
+            // What is not there at all is said with what else is.
+            ModelSource::Folder(folder) => match map_file(&folder.join(file)) {
+                Err(ModelError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    Err(self.missing(&[file]))
+                }
+                opened => opened,
+            },
+            ModelSource::Checkpoint(checkpoint) => {
+                checkpoint.open_file(file)?.ok_or_else(|| self.missing(&[file]))
             }
             ModelSource::Bytes(files) => files
                 .iter()
                 .find(|(name, _)| *name == file)
                 .map(|(_, bytes)| Content::Static(bytes))
                 .ok_or_else(|| self.missing(&[file])),
+            ModelSource::WithVae(model, vae) => match vae.path(file) {
+                Some(path) => map_file(path),
+                None => model.open(file),
+            },
+        }
+    }
+
+    /// How the tensors of a weight file are called, where that is not diffusers' way.
+    pub(crate) fn part(&self, file: &str) -> Option<Part> {
+        match self {
+            ModelSource::Checkpoint(checkpoint) => checkpoint.weights(file).cloned(),
+            ModelSource::WithVae(_, vae) if vae.path(file).is_some() => vae.part().cloned(),
+            ModelSource::WithVae(model, _) => model.part(file),
+            ModelSource::Folder(_) | ModelSource::Bytes(_) => None,
         }
     }
 
@@ -97,6 +150,10 @@ impl ModelSource {
             None if matches!(self, ModelSource::Folder(folder) if !folder.is_dir()) => {
                 " There is no such folder.".to_owned()
             }
+            None if matches!(self, ModelSource::Checkpoint(_)) && part == "vae" => {
+                " It comes without an autoencoder; give it one under `vae`.".to_owned()
+            }
+            None if !matches!(self, ModelSource::Folder(_)) => String::new(),
             None if !self.has("model_index.json") => {
                 " A model is a folder in diffusers' layout, with model_index.json at its top.".to_owned()
             }
@@ -104,6 +161,22 @@ impl ModelSource {
         };
         ModelError::Missing { model: self.name(), file: files.join(" or "), hint }
     }
+}
+
+/// Refuses what only Python can read.
+pub(crate) fn refuse_pickle(path: &Path) -> Result<(), ModelError> {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("ckpt" | "pt" | "pth" | "bin") => Err(ModelError::Pickle { file: path.display().to_string() }),
+        _ => Ok(()),
+    }
+}
+
+/// Maps a file on disk.
+pub(crate) fn map_file(path: &Path) -> Result<Content, ModelError> {
+    let read = |source| ModelError::Read { file: path.display().to_string(), source };
+    let file = std::fs::File::open(path).map_err(read)?;
+    map(&file).map(Content::Mapped).map_err(read)
 }
 
 #[allow(unsafe_code)]

@@ -39,20 +39,32 @@ pub struct Tokens {
     pub cut: Option<String>,
 }
 
-/// The files of a tokenizer, besides `tokenizer.json` or the two that stand for it.
-pub(crate) const SETTINGS: [&str; 2] =
-    ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"];
-pub(crate) const WHOLE: &str = "tokenizer/tokenizer.json";
-pub(crate) const PARTS: [&str; 2] = ["tokenizer/vocab.json", "tokenizer/merges.txt"];
+const WHOLE: &str = "tokenizer.json";
+/// The two that stand for it.
+const PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
+const SETTINGS: [&str; 2] = ["special_tokens_map.json", "tokenizer_config.json"];
+
+/// The files of a tokenizer that loading reads; what must be there is named even if it is not.
+pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
+    let path = |name: &str| format!("{folder}/{name}");
+    let mut files = match source.has(&path(WHOLE)) {
+        true => vec![path(WHOLE)],
+        false => PARTS.map(path).to_vec(),
+    };
+    files.extend(SETTINGS.map(path).into_iter().filter(|file| source.has(file)));
+    files
+}
 
 impl Tokenizer {
-    /// Reads a model's tokenizer. `positions` and `words` are how long and how large the text encoder is.
+    /// Reads the tokenizer in one of a model's folders. `positions` and `words` are how long and how large the text
+    /// encoder is.
     pub(crate) fn load(
         source: &ModelSource,
+        folder: &str,
         positions: usize,
         words: usize,
     ) -> Result<Tokenizer, ModelError> {
-        let settings = settings(source)?;
+        let settings = settings(source, folder)?;
         let special = |key: &str, default: &str| match settings.get(key) {
             Some(Value::String(token)) => token.clone(),
             Some(token) => token.get("content").and_then(Value::as_str).unwrap_or(default).to_owned(),
@@ -63,10 +75,12 @@ impl Tokenizer {
         let unk = special("unk_token", &eos);
         let pad = special("pad_token", &eos);
 
-        let (name, bytes) = if source.has(WHOLE) || !source.has(PARTS[0]) {
-            (WHOLE, source.open(WHOLE)?.to_vec())
+        let whole = format!("{folder}/{WHOLE}");
+        let parts = PARTS.map(|name| format!("{folder}/{name}"));
+        let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
+            (&whole, source.open(&whole)?.to_vec())
         } else {
-            (PARTS[0], assemble(source, &[&bos, &eos, &unk, &pad], &unk)?.to_string().into_bytes())
+            (&parts[0], assemble(source, &parts, &[&bos, &eos, &unk, &pad], &unk)?.to_string().into_bytes())
         };
         let file = source.file_name(name);
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
@@ -223,15 +237,15 @@ fn text_from(prompt: &str, mut start: usize) -> String {
 /// Where both files speak, the map of special tokens is right: Stable Diffusion 2 pads with "!", and its
 /// `tokenizer_config.json` says otherwise. A configuration that lists its added tokens is newer than the map and stands
 /// alone (transformers, `tokenization_utils_base.py`).
-fn settings(source: &ModelSource) -> Result<Map<String, Value>, ModelError> {
-    let [map, config] = SETTINGS;
+fn settings(source: &ModelSource, folder: &str) -> Result<Map<String, Value>, ModelError> {
+    let [map, config] = SETTINGS.map(|name| format!("{folder}/{name}"));
     let read = |file: &str| match source.has(file) {
         true => parse(source, file),
         false => Ok(Map::new()),
     };
-    let mut settings = read(config)?;
+    let mut settings = read(&config)?;
     if !settings.contains_key("added_tokens_decoder") {
-        settings.extend(read(map)?);
+        settings.extend(read(&map)?);
     }
     settings.retain(|_, value| !value.is_null());
     Ok(settings)
@@ -244,8 +258,12 @@ fn parse<T: serde::de::DeserializeOwned>(source: &ModelSource, file: &str) -> Re
 }
 
 /// A `tokenizer.json` made of `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
-fn assemble(source: &ModelSource, special: &[&String], unk: &str) -> Result<Value, ModelError> {
-    let [vocab_file, merges_file] = PARTS;
+fn assemble(
+    source: &ModelSource,
+    [vocab_file, merges_file]: &[String; 2],
+    special: &[&String],
+    unk: &str,
+) -> Result<Value, ModelError> {
     let vocab: Map<String, Value> = parse(source, vocab_file)?;
     let merges = source.open(merges_file)?;
     let fail = |file: &str, reason: String| ModelError::Tokenizer { file: source.file_name(file), reason };

@@ -3,17 +3,23 @@
 //! Not here: which tensors a model has; each part of a model asks for its own by name and shape.
 
 use crate::ModelError;
+use crate::checkpoint::Part;
+use crate::header::{Entry, Header};
 use crate::layers::{Layer, Record};
 use crate::ops::{Conv2d, GroupNorm, LayerNorm, Linear, Padding, Weight};
 use crate::source::{Content, ModelSource};
 use candle_core::{DType, Device, Tensor};
-use safetensors::{Dtype, SafeTensors};
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// One open weight file.
 pub(crate) struct WeightFile {
     content: Content,
-    header: HashMap<String, Header>,
+    header: Header,
+    /// How its tensors are called, where that is not diffusers' way.
+    part: Option<Part>,
+    /// The tensors that were asked for.
+    used: RefCell<BTreeSet<String>>,
     file: String,
     config: String,
     model: String,
@@ -21,10 +27,14 @@ pub(crate) struct WeightFile {
     device: Device,
 }
 
-struct Header {
-    dtype: DType,
+/// A tensor that was found under the name that this file gives it.
+struct Found<'a> {
+    key: String,
+    entry: &'a Entry,
+    /// Its own part of the bytes, and its shape.
+    bytes: &'a [u8],
     shape: Vec<usize>,
-    bytes: std::ops::Range<usize>,
+    transposed: bool,
 }
 
 /// A view of a weight file below one prefix, such as `down_blocks.0.resnets.1`.
@@ -48,9 +58,10 @@ impl WeightFile {
         let (name, content) = source.open_first(files)?;
         let file = source.file_name(name);
         let header =
-            read_header(&content).map_err(|reason| ModelError::Weights { file: file.clone(), reason })?;
+            Header::read(&content).map_err(|reason| ModelError::Weights { file: file.clone(), reason })?;
         let (config, model) = (config.to_owned(), source.name());
-        Ok(WeightFile { content, header, file, config, model, dtype, device: device.clone() })
+        let (part, used, device) = (source.part(name), RefCell::default(), device.clone());
+        Ok(WeightFile { content, header, part, used, file, config, model, dtype, device })
     }
 
     /// Everything in the file.
@@ -58,12 +69,83 @@ impl WeightFile {
         Weights { file: self, prefix: String::new(), record: None }
     }
 
-    fn load(&self, key: &str) -> candle_core::Result<Tensor> {
-        let Header { dtype, shape, bytes } = &self.header[key];
-        let tensor = Tensor::from_raw_buffer(&self.content[bytes.clone()], *dtype, shape, &self.device)?;
+    /// That every tensor was asked for, apart from those that `is_spare` takes for something else.
+    ///
+    /// A model that is larger than its configuration would otherwise make pictures, and wrong ones.
+    pub(crate) fn all_used(&self, is_spare: impl Fn(&str) -> bool) -> Result<(), ModelError> {
+        let used = self.used.borrow();
+        let spare = |key: &str| match &self.part {
+            Some(part) => part.is_spare(key),
+            None => is_spare(key),
+        };
+        let mut extra = self.header.keys().filter(|key| !used.contains(*key) && !spare(key));
+        let Some(key) = extra.next() else { return Ok(()) };
+        let more = match extra.count() {
+            0 => String::new(),
+            more => format!(" and {more} more like it"),
+        };
+        let (file, config) = (self.file.clone(), self.config.clone());
+        Err(ModelError::Extra { file, key: key.clone(), more, config })
+    }
+
+    /// Looks a tensor up by diffusers' name for it; gives the file's own name where it is not there.
+    fn find(&self, name: &str) -> Result<Found<'_>, String> {
+        let Some(part) = &self.part else {
+            let Some(entry) = self.header.get(name) else { return Err(name.to_owned()) };
+            let (bytes, shape) = (&self.content[entry.bytes.clone()], entry.shape.clone());
+            return Ok(Found { key: name.to_owned(), entry, bytes, shape, transposed: false });
+        };
+        let place = part.place(name);
+        let found = place.keys.iter().find_map(|key| Some((key, self.header.get(key)?)));
+        let Some((key, entry)) = found else {
+            return Err(place.keys.into_iter().next_back().unwrap_or_default());
+        };
+        let (mut bytes, mut shape) = (&self.content[entry.bytes.clone()], entry.shape.clone());
+        if let (Some(third), Some(rows)) = (place.third, shape.first_mut())
+            && rows.is_multiple_of(3)
+        {
+            *rows /= 3;
+            let length = bytes.len() / 3;
+            bytes = &bytes[third * length..(third + 1) * length];
+        }
+        if place.transposed {
+            shape.reverse();
+        }
+        Ok(Found { key: key.clone(), entry, bytes, shape, transposed: place.transposed })
+    }
+
+    fn load(&self, found: &Found) -> candle_core::Result<Tensor> {
+        let Found { entry, bytes, shape, transposed, .. } = found;
+        let stored: Vec<usize> =
+            if *transposed { shape.iter().rev().copied().collect() } else { shape.clone() };
+        let tensor = Tensor::from_raw_buffer(bytes, entry.dtype, &stored, &self.device)?;
+        let tensor = if *transposed { tensor.t()?.contiguous()? } else { tensor };
         let tensor = tensor.to_dtype(self.dtype)?;
         // On the CPU half precision is rounding: the values are those of the dtype, the arithmetic is in f32.
         if self.device.is_cpu() { tensor.to_dtype(DType::F32) } else { Ok(tensor) }
+    }
+}
+
+/// Where the first value that is no finite number lies.
+///
+/// Looks at the exponent's bits alone: all of them set means infinite or NaN in every one of these types.
+fn not_finite(bytes: &[u8], dtype: DType) -> Option<usize> {
+    fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool) -> Option<usize> {
+        // Whole stretches at once are several times faster than asking where.
+        let (values, _) = bytes.as_chunks::<N>();
+        let stretch = values
+            .chunks(4096)
+            .position(|stretch| !stretch.iter().fold(true, |fine, &v| fine & is_finite(v)))?;
+        let start = stretch * 4096;
+        values[start..].iter().position(|&value| !is_finite(value)).map(|i| start + i)
+    }
+    let has = |bits: u64, mask: u64| bits & mask == mask;
+    match dtype {
+        DType::F64 => first(bytes, |b| !has(u64::from_le_bytes(b), 0x7ff0_0000_0000_0000)),
+        DType::F32 => first(bytes, |b| !has(u64::from(u32::from_le_bytes(b)), 0x7f80_0000)),
+        DType::F16 => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7c00)),
+        DType::BF16 => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7f80)),
+        _ => None,
     }
 }
 
@@ -80,7 +162,7 @@ impl<'a> Weights<'a> {
 
     /// Whether a tensor of that name is there.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.file.header.contains_key(&self.key(name))
+        self.file.find(&self.key(name)).is_ok()
     }
 
     /// A tensor, which must have this shape.
@@ -90,21 +172,27 @@ impl<'a> Weights<'a> {
 
     /// A tensor that may have any of these shapes, all of the same number of elements; it comes in the first.
     fn reshaped(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
-        let key = self.key(name);
         let file = self.file;
-        let Some(header) = file.header.get(&key) else {
-            return Err(ModelError::Tensor { file: file.file.clone(), key, config: file.config.clone() });
-        };
-        if !shapes.contains(&header.shape.as_slice()) {
+        let found = file.find(&self.key(name)).map_err(|key| ModelError::Tensor {
+            file: file.file.clone(),
+            key,
+            config: file.config.clone(),
+        })?;
+        if !shapes.contains(&found.shape.as_slice()) {
             return Err(ModelError::Shape {
                 file: file.file.clone(),
-                key,
-                found: header.shape.clone().into(),
+                key: found.key,
+                found: found.shape.into(),
                 expected: shapes[0].into(),
                 config: file.config.clone(),
             });
         }
-        let loaded = file.load(&key).and_then(|tensor| tensor.reshape(shapes[0]));
+        if let Some(position) = not_finite(found.bytes, found.entry.dtype) {
+            let count = found.shape.iter().product();
+            return Err(ModelError::NotFinite { file: file.file.clone(), key: found.key, position, count });
+        }
+        let loaded = file.load(&found).and_then(|tensor| tensor.reshape(shapes[0]));
+        file.used.borrow_mut().insert(found.key);
         loaded.map_err(|error| self.device_error(error))
     }
 
@@ -112,7 +200,8 @@ impl<'a> Weights<'a> {
     ///
     /// A 1x1 convolution's weight will do as well: older files hold the attention's layers as such.
     pub(crate) fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear, ModelError> {
-        let weight = self.reshaped("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1]])?;
+        let weight =
+            self.reshaped("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
         let linear = Linear::new(&weight, bias).map_err(|error| self.device_error(error))?;
         self.note(&linear.weight, inputs, outputs, None);
@@ -167,49 +256,4 @@ impl<'a> Weights<'a> {
     pub(crate) fn device_error(&self, source: candle_core::Error) -> ModelError {
         ModelError::Device { model: self.file.model.clone(), source }
     }
-}
-
-/// The tensors of a file by name, after their extent was checked against the file's length.
-fn read_header(content: &[u8]) -> Result<HashMap<String, Header>, String> {
-    let length = content.len() as u64;
-    let (size, body) = content
-        .split_first_chunk::<8>()
-        .ok_or_else(|| format!("it has {length} bytes, and the header alone has more"))?;
-    let size = u64::from_le_bytes(*size);
-    if size > body.len() as u64 {
-        return Err(format!("its header announces {size} bytes, and the file has {length}"));
-    }
-    let (_, metadata) =
-        SafeTensors::read_metadata(content).map_err(|error| match promised(content, size as usize) {
-            Some(promised) if promised != length => {
-                format!("its header announces {promised} bytes, the file has {length}")
-            }
-            _ => error.to_string(),
-        })?;
-    let start = 8 + size as usize;
-    let mut header = HashMap::new();
-    for (name, info) in metadata.tensors() {
-        // Tensors of other types, such as old text encoders' position_ids, are no weights.
-        let Some(dtype) = weight_dtype(info.dtype) else { continue };
-        let (from, to) = info.data_offsets;
-        header.insert(name, Header { dtype, shape: info.shape.clone(), bytes: start + from..start + to });
-    }
-    Ok(header)
-}
-
-fn weight_dtype(dtype: Dtype) -> Option<DType> {
-    match dtype {
-        Dtype::F64 => Some(DType::F64),
-        Dtype::F32 => Some(DType::F32),
-        Dtype::F16 => Some(DType::F16),
-        Dtype::BF16 => Some(DType::BF16),
-        _ => None,
-    }
-}
-
-/// How long the file should be by its header.
-fn promised(content: &[u8], size: usize) -> Option<u64> {
-    let header: serde_json::Value = serde_json::from_slice(content.get(8..8 + size)?).ok()?;
-    let ends = header.as_object()?.values().filter_map(|info| info.get("data_offsets")?.get(1)?.as_u64());
-    Some(ends.max().unwrap_or(0).saturating_add(8 + size as u64))
 }

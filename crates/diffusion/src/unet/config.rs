@@ -1,5 +1,6 @@
 //! What a UNet's `config.json` says, with diffusers' defaults; everything not supported is refused by name.
 
+use super::time::SIZES;
 use crate::ModelError;
 use crate::config::ConfigFile;
 use serde_json::{Value, json};
@@ -18,8 +19,18 @@ pub(super) struct UnetConfig {
     pub time_width: usize,
     pub flip_sin_to_cos: bool,
     pub freq_shift: f64,
+    /// What is added to the time embedding, in SDXL.
+    pub added: Option<AddedShape>,
     /// From the finest to the coarsest.
     pub blocks: Vec<BlockShape>,
+}
+
+/// The pooled text and six sizes, embedded like timesteps.
+pub(super) struct AddedShape {
+    /// The width of one embedded size.
+    pub size_width: usize,
+    /// The width of all of it: text and sizes.
+    pub width: usize,
 }
 
 /// One resolution, down and up.
@@ -94,6 +105,7 @@ impl UnetConfig {
             time_width: file.count("time_embedding_dim", Some(4 * widths[0]))?,
             flip_sin_to_cos: file.flag("flip_sin_to_cos", true)?,
             freq_shift: file.number("freq_shift", 0.0)?,
+            added: added(file)?,
             blocks,
         })
     }
@@ -109,11 +121,29 @@ pub(crate) fn sample_size(file: &ConfigFile) -> Result<usize, ModelError> {
     file.count("sample_size", None)
 }
 
+fn added(file: &ConfigFile) -> Result<Option<AddedShape>, ModelError> {
+    if file.get("addition_embed_type").is_none() {
+        return Ok(None);
+    }
+    let size_width = file.count("addition_time_embed_dim", None)?;
+    if !size_width.is_multiple_of(2) {
+        return Err(file.refuse("addition_time_embed_dim", "an even number"));
+    }
+    let width = file.count("projection_class_embeddings_input_dim", None)?;
+    if width <= SIZES * size_width {
+        let key = "projection_class_embeddings_input_dim";
+        return Err(
+            file.refuse(key, format!("more than six times addition_time_embed_dim, {}", SIZES * size_width))
+        );
+    }
+    Ok(Some(AddedShape { size_width, width }))
+}
+
 fn refuse_unsupported(file: &ConfigFile) -> Result<(), ModelError> {
     let only: [(&str, &[Value]); 24] = [
         ("_class_name", &[json!("UNet2DConditionModel")]),
         ("act_fn", &[json!("silu"), json!("swish")]),
-        ("addition_embed_type", &[]),
+        ("addition_embed_type", &[json!("text_time")]),
         ("attention_type", &[json!("default")]),
         ("center_input_sample", &[json!(false)]),
         ("class_embed_type", &[]),

@@ -1,7 +1,7 @@
-//! The UNet that predicts noise: diffusers' `UNet2DConditionModel`, as Stable Diffusion 1 and 2 use it.
+//! The UNet that predicts noise: diffusers' `UNet2DConditionModel`, as Stable Diffusion 1, 2 and XL use it.
 //!
 //! Every row of a batch has its own timestep and its own text, and nothing of one row reaches another. Not here: class
-//! labels, added embeddings (SDXL), guidance, schedulers.
+//! labels, other added embeddings than SDXL's, guidance, schedulers.
 
 mod blocks;
 mod config;
@@ -16,6 +16,7 @@ use blocks::{Block, Middle};
 use candle_core::{DType, Result, Tensor};
 use config::UnetConfig;
 pub(crate) use config::{in_channels, sample_size};
+pub(crate) use time::SIZES;
 use time::TimeEmbedding;
 
 /// The UNet of a model.
@@ -117,11 +118,28 @@ impl Unet {
         })
     }
 
+    /// The width of the pooled text that it takes; `None` for Stable Diffusion 1 and 2, which take none.
+    pub fn pooled_width(&self) -> Option<usize> {
+        self.time.pooled_width()
+    }
+
     /// Predicted noise (or velocity) `[B, C, h, w]` for a batch of rows.
     ///
     /// `latents` is `[B, C, h, w]` of any size, `timesteps` one for each row, whole or not, `text` `[B, 77, text_width]`.
     /// On the CPU a row's result is the same to the bit whatever the other rows are.
     pub fn forward(&self, latents: &Tensor, timesteps: &[f32], text: &Tensor) -> Result<Tensor> {
+        self.forward_with(latents, timesteps, text, None)
+    }
+
+    /// The same with what SDXL adds: a pooled text `[B, pooled_width]`, and for each row the picture's sizes, which are
+    /// the original's height and width, where it was cut (top, left), and the target's height and width.
+    pub fn forward_with(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f32],
+        text: &Tensor,
+        added: Option<(&Tensor, &[[f32; SIZES]])>,
+    ) -> Result<Tensor> {
         if latents.dims4()?.0 != timesteps.len() || text.dims3()?.0 != timesteps.len() {
             candle_core::bail!(
                 "{} timesteps for latents {:?} and text {:?}",
@@ -132,7 +150,7 @@ impl Unet {
         }
         let latents = latents.to_dtype(self.dtype)?;
         let text = text.to_dtype(self.dtype)?;
-        let time = self.time.forward(timesteps, &latents)?;
+        let time = self.time.forward(timesteps, added, &latents)?;
 
         let mut x = ops::conv2d(&latents, &self.conv_in, Add::Nothing)?;
         let mut skips = vec![x.clone()];

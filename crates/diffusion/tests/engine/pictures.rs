@@ -26,6 +26,11 @@ fn the_bundled_model_draws_what_diffusers_draws_with_it() {
     check(&cases_in("sketchbook/cases.json"), HUNDRED);
 }
 
+#[test]
+fn stable_diffusion_xl() {
+    check(&cases_in("sdxl.json"), HANDFUL);
+}
+
 fn check(cases: &[Case], off_by_one: usize) {
     let mut wrong = Vec::new();
     let mut engine = engine(DeviceName::Cpu, None);

@@ -1,0 +1,223 @@
+//! From the name of a tensor in diffusers' layout to its place in a checkpoint in LDM naming.
+//!
+//! LDM is the code that Stable Diffusion was trained with (CompVis' `ldm`, Stability's `sgm`); its names are those of
+//! the single files on model sites. The rules are the inverse of diffusers' `single_file_utils.py`. Pure functions of
+//! names: what a file holds is not known here.
+
+/// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and rules of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The UNet. A level has `layers` layers on the way down and one more on the way up.
+    Unet { prefix: String, layers: usize },
+    /// The autoencoder with `levels` levels; LDM counts the decoder's from the finest.
+    Vae { prefix: String, levels: usize },
+    /// A text encoder under transformers' own names.
+    Clip { prefix: String },
+    /// A text encoder under OpenCLIP's names; the model uses its first `layers` layers.
+    OpenClip { prefix: String, layers: usize },
+}
+
+/// Where a tensor lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The possible names, of which a file has one.
+    pub keys: Vec<String>,
+    /// Which third of the tensor's rows it is: OpenCLIP keeps queries, keys and values in one.
+    pub third: Option<usize>,
+    /// Whether the tensor is stored the other way round.
+    pub transposed: bool,
+}
+
+impl Part {
+    /// Everything below this prefix is this part's.
+    pub(crate) fn prefix(&self) -> &str {
+        match self {
+            Part::Unet { prefix, .. }
+            | Part::Vae { prefix, .. }
+            | Part::Clip { prefix }
+            | Part::OpenClip { prefix, .. } => prefix,
+        }
+    }
+
+    /// Where the tensor of that name lies. A name that no rule knows stays as it is.
+    pub(crate) fn place(&self, name: &str) -> Place {
+        let words: Vec<&str> = name.split('.').collect();
+        let (mut third, mut transposed) = (None, false);
+        let mut names = match self {
+            Part::Unet { layers, .. } => unet(&words, *layers),
+            Part::Vae { levels, .. } => vec![vae(&words, *levels)],
+            Part::Clip { .. } => vec![None],
+            Part::OpenClip { .. } => {
+                transposed = name == "text_projection.weight";
+                let (key, part) = open_clip(&words);
+                third = part;
+                vec![key]
+            }
+        };
+        let keys = names
+            .drain(..)
+            .map(|key| format!("{}{}", self.prefix(), key.unwrap_or_else(|| name.to_owned())))
+            .collect();
+        Place { keys, third, transposed }
+    }
+
+    /// Whether a tensor may be there that nothing asks for.
+    pub(crate) fn is_spare(&self, key: &str) -> bool {
+        let Some(name) = key.strip_prefix(self.prefix()) else { return true };
+        match self {
+            Part::Unet { .. } => false,
+            Part::Vae { .. } => is_spare_in_vae(name),
+            Part::Clip { .. } => is_spare_in_text_encoder(name),
+            Part::OpenClip { layers, .. } => {
+                let layer =
+                    name.strip_prefix("transformer.resblocks.").and_then(|rest| rest.split('.').next());
+                // Stable Diffusion 2 was trained on the last layer but one, and keeps the last.
+                layer.is_none_or(|layer| layer.parse() == Ok(*layers))
+            }
+        }
+    }
+}
+
+/// Whether an autoencoder's file may have a tensor of that name that nothing asks for: what it was trained against.
+pub(crate) fn is_spare_in_vae(name: &str) -> bool {
+    !["encoder.", "decoder.", "quant_conv.", "post_quant_conv."].iter().any(|part| name.starts_with(part))
+}
+
+/// Whether a text encoder's file may have a tensor of that (transformers) name that nothing asks for: what CLIP needs
+/// to look at pictures, a projection, and numbers that are no weights.
+pub(crate) fn is_spare_in_text_encoder(name: &str) -> bool {
+    let name = name.strip_prefix("text_model.").unwrap_or(name);
+    !["encoder.", "final_layer_norm.", "embeddings.token_embedding.", "embeddings.position_embedding."]
+        .iter()
+        .any(|part| name.starts_with(part))
+}
+
+type Name = Option<String>;
+
+fn unet(words: &[&str], layers: usize) -> Vec<Name> {
+    // The convolution after the last layer of a level has a place of its own on the way down, and shares the last
+    // layer's on the way up, after its attention if there is any.
+    let level = |level: &str, layer: usize| Some(level.parse::<usize>().ok()? * (layers + 1) + layer);
+    let layer = |word: &str| word.parse::<usize>().ok();
+    let one = |name: Name| vec![name];
+    match words {
+        ["time_embedding", "linear_1", end] => one(Some(format!("time_embed.0.{end}"))),
+        ["time_embedding", "linear_2", end] => one(Some(format!("time_embed.2.{end}"))),
+        ["add_embedding", "linear_1", end] => one(Some(format!("label_emb.0.0.{end}"))),
+        ["add_embedding", "linear_2", end] => one(Some(format!("label_emb.0.2.{end}"))),
+        ["conv_in", end] => one(Some(format!("input_blocks.0.0.{end}"))),
+        ["conv_norm_out", end] => one(Some(format!("out.0.{end}"))),
+        ["conv_out", end] => one(Some(format!("out.2.{end}"))),
+        ["down_blocks", b, "downsamplers", "0", "conv", end] => {
+            one(level(b, layers).map(|i| format!("input_blocks.{}.0.op.{end}", i + 1)))
+        }
+        ["up_blocks", b, "upsamplers", "0", "conv", end] => [2, 1]
+            .map(|place| level(b, layers).map(|i| format!("output_blocks.{i}.{place}.conv.{end}")))
+            .to_vec(),
+        ["mid_block", "resnets", j @ ("0" | "1"), rest @ ..] => {
+            let place = if *j == "0" { 0 } else { 2 };
+            one(resnet(rest).map(|rest| format!("middle_block.{place}.{rest}")))
+        }
+        ["mid_block", "attentions", "0", rest @ ..] => {
+            one(Some(format!("middle_block.1.{}", rest.join("."))))
+        }
+        [side @ ("down_blocks" | "up_blocks"), b, kind, j, rest @ ..] => one((|| {
+            let i = level(b, layer(j)?)?;
+            let block = match *side {
+                "down_blocks" => format!("input_blocks.{}", i + 1),
+                _ => format!("output_blocks.{i}"),
+            };
+            match *kind {
+                "resnets" => Some(format!("{block}.0.{}", resnet(rest)?)),
+                "attentions" => Some(format!("{block}.1.{}", rest.join("."))),
+                _ => None,
+            }
+        })()),
+        _ => one(None),
+    }
+}
+
+fn resnet(words: &[&str]) -> Name {
+    let [module, end] = words else { return None };
+    let module = match *module {
+        "norm1" => "in_layers.0",
+        "conv1" => "in_layers.2",
+        "time_emb_proj" => "emb_layers.1",
+        "norm2" => "out_layers.0",
+        "conv2" => "out_layers.3",
+        "conv_shortcut" => "skip_connection",
+        _ => return None,
+    };
+    Some(format!("{module}.{end}"))
+}
+
+fn vae(words: &[&str], levels: usize) -> Name {
+    match words {
+        [side, "conv_norm_out", end] => Some(format!("{side}.norm_out.{end}")),
+        ["encoder", "down_blocks", b, "downsamplers", "0", "conv", end] => {
+            Some(format!("encoder.down.{b}.downsample.conv.{end}"))
+        }
+        ["decoder", "up_blocks", b, "upsamplers", "0", "conv", end] => {
+            Some(format!("decoder.up.{}.upsample.conv.{end}", from_finest(b, levels)?))
+        }
+        [side, "mid_block", "resnets", j, module, end] => {
+            let block = j.parse::<usize>().ok()? + 1;
+            Some(format!("{side}.mid.block_{block}.{}.{end}", shortcut(module)))
+        }
+        [side, "mid_block", "attentions", "0", rest @ ..] => {
+            let module = match rest {
+                ["group_norm", _] => "norm",
+                ["to_q", _] => "q",
+                ["to_k", _] => "k",
+                ["to_v", _] => "v",
+                ["to_out", "0", _] => "proj_out",
+                _ => return None,
+            };
+            Some(format!("{side}.mid.attn_1.{module}.{}", rest[rest.len() - 1]))
+        }
+        ["encoder", "down_blocks", b, "resnets", j, module, end] => {
+            Some(format!("encoder.down.{b}.block.{j}.{}.{end}", shortcut(module)))
+        }
+        ["decoder", "up_blocks", b, "resnets", j, module, end] => {
+            let b = from_finest(b, levels)?;
+            Some(format!("decoder.up.{b}.block.{j}.{}.{end}", shortcut(module)))
+        }
+        _ => None,
+    }
+}
+
+fn from_finest(level: &str, levels: usize) -> Option<usize> {
+    levels.checked_sub(level.parse::<usize>().ok()? + 1)
+}
+
+fn shortcut(module: &str) -> &str {
+    if module == "conv_shortcut" { "nin_shortcut" } else { module }
+}
+
+/// The name, and which third of the tensor.
+fn open_clip(words: &[&str]) -> (Name, Option<usize>) {
+    let words = words.strip_prefix(&["text_model"]).unwrap_or(words);
+    let whole = |name: String| (Some(name), None);
+    match words {
+        ["embeddings", "token_embedding", "weight"] => whole("token_embedding.weight".to_owned()),
+        ["embeddings", "position_embedding", "weight"] => whole("positional_embedding".to_owned()),
+        ["final_layer_norm", end] => whole(format!("ln_final.{end}")),
+        ["text_projection", "weight"] => whole("text_projection".to_owned()),
+        ["encoder", "layers", i, rest @ ..] => {
+            let block = format!("transformer.resblocks.{i}");
+            match rest {
+                ["self_attn", "out_proj", end] => whole(format!("{block}.attn.out_proj.{end}")),
+                ["self_attn", projection @ ("q_proj" | "k_proj" | "v_proj"), end] => {
+                    let third = ["q_proj", "k_proj", "v_proj"].iter().position(|name| name == projection);
+                    (Some(format!("{block}.attn.in_proj_{end}")), third)
+                }
+                ["layer_norm1", end] => whole(format!("{block}.ln_1.{end}")),
+                ["layer_norm2", end] => whole(format!("{block}.ln_2.{end}")),
+                ["mlp", "fc1", end] => whole(format!("{block}.mlp.c_fc.{end}")),
+                ["mlp", "fc2", end] => whole(format!("{block}.mlp.c_proj.{end}")),
+                _ => (None, None),
+            }
+        }
+        _ => (None, None),
+    }
+}

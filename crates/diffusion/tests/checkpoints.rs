@@ -1,0 +1,323 @@
+//! Single files in LDM naming, and separate autoencoders: the same model as the folder that they were made of, and what
+//! can be wrong with them. How to make them of a folder, and that diffusers reads them as the same model, is in
+//! `tests/fixtures/ldm.py`.
+
+use candle_core::{DType, Device, Tensor};
+use maquette_diffusion::{Model, ModelError, ModelSource, TextEncoder, Tokenizer, card};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+type Tensors = HashMap<String, Tensor>;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn tensors(file: &Path) -> Tensors {
+    candle_core::safetensors::load(file, &Device::Cpu).unwrap()
+}
+
+/// The tensors of a tiny model's checkpoint, by the recipe.
+fn checkpoint(name: &str) -> Tensors {
+    let folder = fixture(name);
+    let mut parts: HashMap<&str, Tensors> = HashMap::new();
+    let mut made = HashMap::new();
+    let recipe = std::fs::read_to_string(fixture(&format!("{name}-ldm.tsv"))).unwrap();
+    for line in recipe.lines() {
+        let [key, how, part, names] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let known = ["unet", "vae", "text_encoder", "text_encoder_2"];
+        let part = known.into_iter().find(|known| *known == part).unwrap();
+        let tensors = parts.entry(part).or_insert_with(|| {
+            let file = if part.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
+            tensors(&folder.join(part).join(file).with_extension("safetensors"))
+        });
+        let found: Vec<&Tensor> = names.split(' ').map(|name| of_folder(tensors, name)).collect();
+        let tensor = match how {
+            "same" => found[0].clone(),
+            "conv" => found[0].unsqueeze(2).unwrap().unsqueeze(3).unwrap(),
+            "transposed" => found[0].t().unwrap().contiguous().unwrap(),
+            "stacked" => Tensor::cat(&found, 0).unwrap(),
+            _ => panic!("{how}"),
+        };
+        made.insert(key.to_owned(), tensor);
+    }
+    made
+}
+
+/// A tensor by its name of today; the folder may have an older one.
+fn of_folder<'a>(tensors: &'a Tensors, name: &str) -> &'a Tensor {
+    let old = name
+        .replace(".to_q.", ".query.")
+        .replace(".to_k.", ".key.")
+        .replace(".to_v.", ".value.")
+        .replace(".to_out.0.", ".proj_attn.");
+    let bare = name.trim_start_matches("text_model.");
+    let names = [name.to_owned(), old, format!("text_model.{bare}"), bare.to_owned()];
+    names.iter().find_map(|name| tensors.get(name)).unwrap_or_else(|| panic!("{name}"))
+}
+
+/// A checkpoint of a tiny model in a folder of its own, with the configurations beside it that shapes do not tell.
+struct Single {
+    folder: tempfile::TempDir,
+}
+
+impl Single {
+    fn new(name: &str, change: impl FnOnce(&mut Tensors)) -> Single {
+        let single = Single { folder: tempfile::tempdir().unwrap() };
+        let mut tensors = checkpoint(name);
+        change(&mut tensors);
+        candle_core::safetensors::save(&tensors, single.file()).unwrap();
+        for part in fixture(name).read_dir().unwrap().filter_map(|entry| Some(entry.ok()?.path())) {
+            if part.is_dir() {
+                let beside = single.folder.path().join("model").join(part.file_name().unwrap());
+                std::fs::create_dir_all(&beside).unwrap();
+                for file in part.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+                    if file.extension().unwrap() != "safetensors" {
+                        std::fs::copy(&file, beside.join(file.file_name().unwrap())).unwrap();
+                    }
+                }
+            }
+        }
+        single
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("model.safetensors")
+    }
+
+    fn load(&self) -> Result<Model, ModelError> {
+        Model::load(&ModelSource::at(&self.file())?, &Device::Cpu, DType::F32)
+    }
+
+    /// Why it does not load.
+    fn error(&self) -> String {
+        let Err(error) = self.load() else { panic!("a broken checkpoint was loaded") };
+        error.to_string().replace(&format!("{}/", self.folder.path().display()), "")
+    }
+}
+
+fn load(name: &str) -> Model {
+    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The same numbers from every part of two models.
+fn assert_same(name: &str, found: &Model, expected: &Model) {
+    let random = |shape: &[usize]| Tensor::randn(0f32, 1f32, shape, &Device::Cpu).unwrap();
+    let [found_texts, texts] = [found, expected].map(|model| {
+        let first = (&model.tokenizer, &model.text_encoder);
+        let pairs = [first].into_iter().chain(model.second.as_ref().map(|(ids, encoder)| (ids, encoder)));
+        let text = |(tokenizer, encoder): (&Tokenizer, &TextEncoder)| {
+            let ids = tokenizer.encode("a portrait, by Alphonse Mucha!").unwrap().ids;
+            let embedding = encoder.embed(&ids, 0).unwrap();
+            (ids, values(&embedding.sequence), embedding.pooled.as_ref().map(values))
+        };
+        pairs.map(text).collect::<Vec<_>>()
+    });
+    assert_eq!(found_texts, texts, "{name}");
+    let (latents, text) = (random(&[1, 4, 8, 8]), random(&[1, 77, expected.unet.text_width]));
+    let pooled = expected.unet.pooled_width().map(|width| random(&[1, width]));
+    let added = pooled.as_ref().map(|pooled| (pooled, [[8.0, 8.0, 0.0, 0.0, 8.0, 8.0]]));
+    let [found_noise, noise] = [found, expected].map(|model| {
+        let added = added.as_ref().map(|(pooled, sizes)| (*pooled, sizes.as_slice()));
+        values(&model.unet.forward_with(&latents, &[500.0], &text, added).unwrap())
+    });
+    assert_eq!(found_noise, noise, "{name}");
+    assert_same_vae(name, found, expected);
+}
+
+fn assert_same_vae(name: &str, found: &Model, expected: &Model) {
+    let latents = Tensor::randn(0f32, 1f32, (1, 4, 8, 8), &Device::Cpu).unwrap();
+    let decoded = expected.vae.decode(&latents).unwrap();
+    assert_eq!(values(&found.vae.decode(&latents).unwrap()), values(&decoded), "{name}");
+    let (mean, logvar) = expected.vae.encode(&decoded).unwrap();
+    let again = found.vae.encode(&decoded).unwrap();
+    assert_eq!((values(&again.0), values(&again.1)), (values(&mean), values(&logvar)), "{name}");
+    assert_eq!(found.vae.scaling_factor, expected.vae.scaling_factor, "{name}");
+}
+
+#[test]
+fn a_checkpoint_is_the_same_model_as_its_folder() {
+    for name in ["tiny-a", "tiny-sd2", "tiny-sdxl"] {
+        let single = Single::new(name, |tensors| {
+            // What such files hold besides, and nobody asks for.
+            let some = Tensor::ones(3, DType::F32, &Device::Cpu).unwrap();
+            for key in ["alphas_cumprod", "model_ema.decay", "model_ema.diffusion_modelout2weight", "betas"] {
+                tensors.insert(key.to_owned(), some.clone());
+            }
+            let ids = Tensor::arange(0i64, 77, &Device::Cpu).unwrap();
+            let key = "cond_stage_model.transformer.text_model.embeddings.position_ids";
+            tensors.insert(key.to_owned(), ids.to_dtype(DType::F16).unwrap());
+        });
+        let found = single.load().unwrap();
+        assert_same(name, &found, &load(name));
+        assert_eq!(found.scheduler_config, load(name).scheduler_config);
+        let found = card(&ModelSource::at(&single.file()).unwrap()).unwrap();
+        let expected = card(&ModelSource::Folder(fixture(name))).unwrap();
+        assert_eq!(
+            (found.size, found.multiple_of, found.scheduler),
+            (expected.size, expected.multiple_of, expected.scheduler)
+        );
+    }
+}
+
+#[test]
+fn a_fingerprint_is_of_content() {
+    let fingerprint = |single: &Single| card(&ModelSource::at(&single.file()).unwrap()).unwrap().fingerprint;
+    let [one, same] = [(); 2].map(|()| Single::new("tiny-a", |_| {}));
+    let other = Single::new("tiny-a", |tensors| {
+        let key = "model.diffusion_model.out.2.bias";
+        tensors.insert(key.to_owned(), (&tensors[key] + 1.0).unwrap());
+    });
+    assert_eq!(fingerprint(&one), fingerprint(&same));
+    assert_ne!(fingerprint(&one), fingerprint(&other));
+}
+
+/// Without a folder beside it, everything is inferred; what is left to inspect is the tokenizer, CLIP's own.
+#[test]
+fn clips_tokenizer_needs_no_file() {
+    let single = Single::new("tiny-a", |_| {});
+    std::fs::remove_dir_all(single.folder.path().join("model/tokenizer")).unwrap();
+    let message = single.error();
+    assert!(
+        message.contains("has the id 49407, and the text encoder's vocabulary has 600 words"),
+        "{message}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_checkpoint() {
+    let check = |change: fn(&mut Tensors), expected: &str| {
+        assert_eq!(Single::new("tiny-a", change).error(), expected);
+    };
+    check(
+        |tensors| drop(tensors.remove("model.diffusion_model.middle_block.2.out_layers.3.bias")),
+        "model.safetensors has no tensor `model.diffusion_model.middle_block.2.out_layers.3.bias`, which \
+         model/unet/config.json asks for.",
+    );
+    check(
+        |tensors| {
+            let key = "first_stage_model.decoder.up.1.block.0.conv1.weight";
+            let narrow = tensors[key].narrow(1, 0, 3).unwrap().contiguous().unwrap();
+            tensors.insert(key.to_owned(), narrow);
+        },
+        "model.safetensors: tensor `first_stage_model.decoder.up.1.block.0.conv1.weight` has the shape [12, 3, 3, 3], and \
+         model/vae/config.json asks for [12, 12, 3, 3].",
+    );
+    check(
+        |tensors| {
+            let some = Tensor::ones(3, DType::F32, &Device::Cpu).unwrap();
+            tensors.insert("model.diffusion_model.input_blocks.1.2.weight".to_owned(), some.clone());
+            tensors.insert("model.diffusion_model.label_emb.weight".to_owned(), some);
+        },
+        "model.safetensors has a tensor `model.diffusion_model.input_blocks.1.2.weight` and 1 more like it, and \
+         model/unet/config.json has no place for it.",
+    );
+    check(
+        |tensors| {
+            let key = "cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias";
+            let mut values: Vec<f32> = tensors[key].to_vec1().unwrap();
+            values[7] = f32::NAN;
+            tensors.insert(key.to_owned(), Tensor::new(values, &Device::Cpu).unwrap());
+        },
+        "model.safetensors: tensor `cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias` has a value \
+         that is no finite number, at position 7 of 80.",
+    );
+    check(
+        |tensors| tensors.retain(|key, _| !key.starts_with("cond_stage_model.")),
+        "model.safetensors is no checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: it has no tensor \
+         `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, and so no text_encoder.",
+    );
+    check(
+        |tensors| tensors.retain(|key, _| !key.starts_with("first_stage_model.")),
+        "model.safetensors has no vae/diffusion_pytorch_model.safetensors or \
+         vae/diffusion_pytorch_model.fp16.safetensors. It comes without an autoencoder; give it one under `vae`.",
+    );
+    let message =
+        Single::new("tiny-a", |tensors| tensors.retain(|key, _| !key.starts_with("model."))).error();
+    assert!(message.contains("it looks like an autoencoder; those go under `vae`"), "{message}");
+}
+
+#[test]
+fn pickles_are_refused() {
+    for file in ["model.ckpt", "model.PT", "somewhere/model.bin", "model.pth"] {
+        let error = ModelSource::at(Path::new(file)).unwrap_err();
+        assert!(matches!(error, ModelError::Pickle { .. }));
+        let message = error.to_string();
+        assert!(
+            message.starts_with(file) && message.contains("can run code") && message.contains(".safetensors")
+        );
+        assert!(ModelSource::Folder(fixture("tiny-a")).with_vae(Path::new(file)).is_err());
+    }
+}
+
+#[test]
+fn a_file_that_is_no_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("model.safetensors");
+    std::fs::write(&file, b"PK\x03\x04 this is a zip of pickles").unwrap();
+    let message = ModelSource::at(&file).unwrap_err().to_string();
+    assert!(message.contains("model.safetensors is not a whole safetensors file"), "{message}");
+}
+
+#[test]
+fn a_separate_vae_takes_the_models_place() {
+    // Another autoencoder of the same shape: tiny-a's own, changed.
+    let changed = |tensors: &mut Tensors| {
+        let key = "decoder.conv_out.bias";
+        let other = (&tensors[key] + 0.25).unwrap();
+        tensors.insert(key.to_owned(), other);
+    };
+    let original = fixture("tiny-a").join("vae");
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let mut own = tensors(&original.join("diffusion_pytorch_model.safetensors"));
+    changed(&mut own);
+    // A folder of its own, a model's folder, a file in diffusers' naming, one in LDM's, and a whole checkpoint.
+    for inner in ["folder", "model/vae"] {
+        std::fs::create_dir_all(path(inner)).unwrap();
+        std::fs::copy(original.join("config.json"), path(inner).join("config.json")).unwrap();
+        candle_core::safetensors::save(&own, path(inner).join("diffusion_pytorch_model.safetensors"))
+            .unwrap();
+    }
+    candle_core::safetensors::save(&own, path("diffusers.safetensors")).unwrap();
+    let prefix = "first_stage_model.";
+    let whole = Single::new("tiny-a", |tensors| {
+        let key = format!("{prefix}decoder.conv_out.bias");
+        tensors.insert(key.clone(), (&tensors[&key] + 0.25).unwrap());
+    });
+    let mut ldm: Tensors = tensors(&whole.file())
+        .into_iter()
+        .filter_map(|(key, tensor)| Some((key.strip_prefix(prefix)?.to_owned(), tensor)))
+        .collect();
+    ldm.insert("loss.logvar".to_owned(), Tensor::ones(1, DType::F32, &Device::Cpu).unwrap());
+    candle_core::safetensors::save(&ldm, path("ldm.safetensors")).unwrap();
+
+    let with = |vae: &Path| {
+        let source = ModelSource::Folder(fixture("tiny-a")).with_vae(vae)?;
+        Model::load(&source, &Device::Cpu, DType::F32)
+    };
+    let expected = with(&path("folder")).unwrap();
+    let latents = Tensor::ones((1, 4, 2, 2), DType::F32, &Device::Cpu).unwrap();
+    let [new, old] = [&expected, &load("tiny-a")].map(|model| values(&model.vae.decode(&latents).unwrap()));
+    assert!(new.iter().zip(&old).all(|(new, old)| (new - old - 0.25).abs() < 1e-5));
+    for vae in
+        ["model", "diffusers.safetensors", "ldm.safetensors"].map(path).into_iter().chain([whole.file()])
+    {
+        assert_same_vae(&vae.display().to_string(), &with(&vae).unwrap(), &expected);
+    }
+
+    let message = |vae: &Path| with(vae).err().unwrap().to_string();
+    let unfit = message(&fixture("tiny-b").join("vae/diffusion_pytorch_model.safetensors"));
+    assert!(!unfit.is_empty());
+    let no_vae = message(&fixture("tiny-a").join("unet/diffusion_pytorch_model.safetensors"));
+    assert!(
+        no_vae.contains("has no tensor `decoder.conv_in.weight`, which an autoencoder asks for"),
+        "{no_vae}"
+    );
+    assert!(message(&path("nothing.safetensors")).contains("nothing.safetensors cannot be read"));
+    assert!(message(&fixture("init")).contains("has no diffusion_pytorch_model.safetensors or"));
+}

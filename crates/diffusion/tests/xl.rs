@@ -1,0 +1,146 @@
+//! Stable Diffusion XL's parts against diffusers, and what must fit together in it.
+
+use candle_core::{DType, Device, Tensor};
+use maquette_diffusion::{Model, ModelSource};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn load(folder: &Path) -> Result<Model, String> {
+    let source = ModelSource::Folder(folder.to_owned());
+    Model::load(&source, &Device::Cpu, DType::F32)
+        .map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
+}
+
+fn reference() -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(fixture("tiny-sdxl.safetensors"), &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The largest difference, as a part of the reference's largest value.
+fn distance(found: &Tensor, expected: &Tensor) -> f32 {
+    assert_eq!(found.shape(), expected.shape());
+    let (found, expected) = (values(found), values(expected));
+    let scale = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
+    let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
+    // A NaN must not be taken for a small difference.
+    differences.fold(0f32, |most, x| if x <= most { most } else { x }) / scale
+}
+
+#[test]
+fn texts() {
+    let (model, reference) = (load(&fixture("tiny-sdxl")).unwrap(), reference());
+    let cases: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(fixture("cases.json")).unwrap()).unwrap();
+    let (tokenizer_2, text_encoder_2) = model.second.as_ref().unwrap();
+    for k in [1, 2, 3] {
+        let text = cases["texts"][k].as_str().unwrap();
+        let ids = [&model.tokenizer, tokenizer_2].map(|tokenizer| tokenizer.encode(text).unwrap().ids);
+        for (ids, number) in ids.iter().zip([1, 2]) {
+            let expected: Vec<i64> = reference[&format!("text.{k}.input_ids_{number}")].to_vec1().unwrap();
+            assert!(ids.iter().map(|&id| i64::from(id)).eq(expected), "text {k}, tokenizer {number}");
+        }
+        let first = model.text_encoder.embed(&ids[0], 0).unwrap();
+        let second = text_encoder_2.embed(&ids[1], 0).unwrap();
+        assert!(first.pooled.is_none());
+        let sequence = Tensor::cat(&[first.sequence, second.sequence], 2).unwrap().squeeze(0).unwrap();
+        assert!(distance(&sequence, &reference[&format!("text.{k}.embeddings")]) < 1e-4, "text {k}");
+        let pooled = second.pooled.unwrap().squeeze(0).unwrap();
+        assert!(distance(&pooled, &reference[&format!("text.{k}.pooled")]) < 1e-4, "text {k}, pooled");
+    }
+    assert!(text_encoder_2.embed(&[0; 77], text_encoder_2.layers()).is_ok());
+    assert!(text_encoder_2.embed(&[0; 77], text_encoder_2.layers() + 1).is_err());
+}
+
+#[test]
+fn unet() {
+    let (model, reference) = (load(&fixture("tiny-sdxl")).unwrap(), reference());
+    let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
+    let sizes: Vec<[f32; 6]> = reference["unet.time_ids"]
+        .to_vec2()
+        .unwrap()
+        .into_iter()
+        .map(|row: Vec<f32>| row.try_into().unwrap())
+        .collect();
+    let (latents, text, pooled) =
+        (&reference["unet.latents"], &reference["unet.text"], &reference["unet.pooled"]);
+    let found = model.unet.forward_with(latents, &timesteps, text, Some((pooled, &sizes[..]))).unwrap();
+    assert!(distance(&found, &reference["unet.noise_pred"]) < 1e-4);
+    // A row alone is the same row to the bit.
+    let row = |x: &Tensor| x.narrow(0, 1, 1).unwrap();
+    let alone = model.unet.forward_with(
+        &row(latents),
+        &timesteps[1..2],
+        &row(text),
+        Some((&row(pooled), &sizes[1..2])),
+    );
+    assert_eq!(values(&alone.unwrap()), values(&row(&found)));
+    // Without sizes, or with too few of them, there is nothing to compute.
+    assert!(model.unet.forward(latents, &timesteps, text).is_err());
+    assert!(model.unet.forward_with(latents, &timesteps, text, Some((pooled, &sizes[..2]))).is_err());
+}
+
+#[test]
+fn parts_that_do_not_fit_together() {
+    let after = |file: &str, key: &str, value: serde_json::Value| {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(&fixture("tiny-sdxl"), folder.path());
+        let file = folder.path().join(file);
+        let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        config[key] = value;
+        std::fs::write(file, config.to_string()).unwrap();
+        load(folder.path()).err().unwrap()
+    };
+    use serde_json::json;
+    for (file, key, value, expected) in [
+        (
+            "unet/config.json",
+            "addition_embed_type",
+            json!("image"),
+            "unet/config.json: `addition_embed_type` is \"image\", which is not supported. Supported: \"text_time\" or \
+             absent.",
+        ),
+        (
+            "unet/config.json",
+            "addition_embed_type",
+            json!(null),
+            "unet/diffusion_pytorch_model.safetensors has a tensor `add_embedding.linear_1.bias` and 3 more like it, and \
+             unet/config.json has no place for it.",
+        ),
+        (
+            "unet/config.json",
+            "projection_class_embeddings_input_dim",
+            json!(36),
+            "unet/config.json: `projection_class_embeddings_input_dim` is 36, which is not supported. Supported: more \
+             than six times addition_time_embed_dim, 36.",
+        ),
+        (
+            "text_encoder_2/config.json",
+            "projection_dim",
+            json!(16),
+            "text_encoder_2/model.safetensors: tensor `text_projection.weight` has the shape [12, 20], and \
+             text_encoder_2/config.json asks for [16, 20].",
+        ),
+    ] {
+        assert_eq!(after(file, key, value), expected);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
