@@ -1,42 +1,49 @@
 //! From the name of a model to its files: the bundled one, a folder, or what lies in the hub's cache. Nothing is
 //! downloaded here.
 
-use crate::exit::Failure;
-use crate::fetching::{self, Shown};
 use maquette_core::Dtype;
-use maquette_diffusion::ModelSource;
+use maquette_diffusion::{ModelError, ModelSource};
 use maquette_hub::{Cache, Environment, Repository, Wanted};
 use std::path::{Path, PathBuf};
 
 /// A name that leads to no model on this machine.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
-#[error("no model is called `{name}`")]
-#[diagnostic(help(
-    "allowed: `{}` (bundled), a folder in diffusers layout, or a repository on the hub, OWNER/NAME or \
-     OWNER/NAME@REVISION{}",
-    maquette_sketchbook::NAME,
-    download_hint(.name)
-))]
-pub struct NoModel {
-    /// The name as written.
-    pub name: String,
+pub enum NoModel {
+    /// Nothing is called that.
+    #[error("no model is called `{name}`")]
+    #[diagnostic(help(
+        "allowed: `{}` (bundled), a folder in diffusers layout, a .safetensors checkpoint, or a repository on the hub, \
+         OWNER/NAME or OWNER/NAME@REVISION{}",
+        maquette_sketchbook::NAME,
+        download_hint(.name)
+    ))]
+    Unknown {
+        /// The name as written.
+        name: String,
+    },
+    /// There is a file, and it is no model.
+    #[error(transparent)]
+    Unusable(#[from] ModelError),
 }
 
-/// Finds a model: the bundled one by its name; a folder relative to `base`, the experiment file's folder, or to the
-/// current one; a repository whose files are in the cache that huggingface's own tools share.
+/// Finds a model: the bundled one by its name; a folder or a checkpoint file relative to `base`, the experiment file's
+/// folder, or to the current one; a repository whose files are in the cache that huggingface's own tools share.
 ///
 /// What is in the cache is used as it is: the hub is not asked whether there is something newer.
 pub fn find(name: &str, base: &Path) -> Result<ModelSource, NoModel> {
     if name == maquette_sketchbook::NAME {
         return Ok(ModelSource::Bytes(maquette_sketchbook::FILES));
     }
-    let folders = [base.join(name), PathBuf::from(name)];
-    folders
+    let paths = [base.join(name), PathBuf::from(name)];
+    if let Some(file) = paths.iter().find(|path| path.is_file()) {
+        return Ok(ModelSource::at(file)?);
+    }
+    paths
         .into_iter()
         .find(|folder| folder.join("model_index.json").is_file() || folder.join("unet").is_dir())
         .or_else(|| cache().find(&repository(name)?, &model(Dtype::F32)))
         .map(ModelSource::Folder)
-        .ok_or_else(|| NoModel { name: name.to_owned() })
+        .ok_or_else(|| NoModel::Unknown { name: name.to_owned() })
 }
 
 /// The repository that a name may stand for: nothing that looks like a file.
@@ -55,20 +62,6 @@ pub fn all_cached() -> Vec<(Repository, PathBuf, bool)> {
     let cache = cache();
     let whole = |repository: &Repository| cache.find(repository, &model(Dtype::F32)).is_some();
     cache.models().into_iter().map(|(name, folder)| (name.clone(), folder, whole(&name))).collect()
-}
-
-/// The folder of a tokenizer alone, for checkpoints that come without one: from the cache, or fetched, which is a
-/// megabyte or two. `repository` is `openai/clip-vit-large-patch14` for Stable Diffusion 1.
-#[allow(dead_code, reason = "for single-file checkpoints, which come next")]
-pub fn tokenizer(repository: &str, shown: Shown) -> Result<PathBuf, Failure> {
-    let no_name = |error| Failure::new(crate::exit::Exit::Unexpected, error);
-    let repository: Repository = repository.parse().map_err(no_name)?;
-    if let Some(folder) = cache().find(&repository, &Wanted::Tokenizer) {
-        return Ok(folder);
-    }
-    let hub = fetching::hub().map_err(|error| fetching::failure(&error))?;
-    let offer = hub.offer(&repository, &Wanted::Tokenizer).map_err(|error| fetching::failure(&error))?;
-    fetching::fetch(&hub, &offer, shown)
 }
 
 fn cache() -> Cache {

@@ -3,7 +3,9 @@
 use crate::output::with_causes;
 use crate::{fetching, models, weights};
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
-use maquette_diffusion::{ModelError, ModelSource, card_with, check_mask, files, fingerprint, init_image};
+use maquette_diffusion::{
+    ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint, init_image,
+};
 use maquette_executor::FakeBackend;
 use maquette_hub::{HubError, Offer, Repository};
 use maquette_planner::{World, WorldError};
@@ -81,7 +83,7 @@ impl World for Machine {
                 Some(repository) => self.offered(&repository, dtype)?,
                 None => {
                     let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
-                    return Err(WorldError { message: error.to_string(), help });
+                    return Err(WorldError { message: with_causes(&error), help });
                 }
             },
         };
@@ -97,7 +99,11 @@ impl World for Machine {
     }
 
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
-        weights::find(kind, name, &self.base)
+        match kind {
+            WeightsKind::Vae if self.base.join(name).is_dir() => vae(self.base.join(name)),
+            WeightsKind::Vae => weights::find(kind, name, &self.base).and_then(|found| vae(found.file)),
+            WeightsKind::Lora | WeightsKind::Embedding => weights::find(kind, name, &self.base),
+        }
     }
 }
 
@@ -130,6 +136,14 @@ fn picture(file: &Path) -> Result<FoundFile, WorldError> {
 /// A mask that has its picture's shape.
 fn mask_fits(mask: &Path, picture: &Path) -> Result<(), WorldError> {
     check_mask(mask, picture).map_err(|error| WorldError { message: with_causes(&error), help: None })
+}
+
+/// An autoencoder that is there, as a file or a folder.
+fn vae(file: PathBuf) -> Result<FoundFile, WorldError> {
+    match SeparateVae::digest(&file) {
+        Ok(digest) => Ok(FoundFile { file, digest }),
+        Err(error) => Err(WorldError { message: with_causes(&error), help: None }),
+    }
 }
 
 /// A weight file that is there.

@@ -112,7 +112,7 @@ fn assert_same(name: &str, found: &Model, expected: &Model) {
         let pairs = [first].into_iter().chain(model.second.as_ref().map(|(ids, encoder)| (ids, encoder)));
         let text = |(tokenizer, encoder): (&Tokenizer, &TextEncoder)| {
             let ids = tokenizer.encode("a portrait, by Alphonse Mucha!").unwrap().ids;
-            let embedding = encoder.embed(&ids, 0).unwrap();
+            let embedding = encoder.embed_with(&ids, None, 0).unwrap();
             (ids, values(&embedding.sequence), embedding.pooled.as_ref().map(values))
         };
         pairs.map(text).collect::<Vec<_>>()

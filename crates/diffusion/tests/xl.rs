@@ -46,16 +46,16 @@ fn texts() {
             let expected: Vec<i64> = reference[&format!("text.{k}.input_ids_{number}")].to_vec1().unwrap();
             assert!(ids.iter().map(|&id| i64::from(id)).eq(expected), "text {k}, tokenizer {number}");
         }
-        let first = model.text_encoder.embed(&ids[0], 0).unwrap();
-        let second = text_encoder_2.embed(&ids[1], 0).unwrap();
+        let first = model.text_encoder.embed_with(&ids[0], None, 0).unwrap();
+        let second = text_encoder_2.embed_with(&ids[1], None, 0).unwrap();
         assert!(first.pooled.is_none());
         let sequence = Tensor::cat(&[first.sequence, second.sequence], 2).unwrap().squeeze(0).unwrap();
         assert!(distance(&sequence, &reference[&format!("text.{k}.embeddings")]) < 1e-4, "text {k}");
         let pooled = second.pooled.unwrap().squeeze(0).unwrap();
         assert!(distance(&pooled, &reference[&format!("text.{k}.pooled")]) < 1e-4, "text {k}, pooled");
     }
-    assert!(text_encoder_2.embed(&[0; 77], text_encoder_2.layers()).is_ok());
-    assert!(text_encoder_2.embed(&[0; 77], text_encoder_2.layers() + 1).is_err());
+    assert!(text_encoder_2.embed_with(&[0; 77], None, text_encoder_2.layers()).is_ok());
+    assert!(text_encoder_2.embed_with(&[0; 77], None, text_encoder_2.layers() + 1).is_err());
 }
 
 #[test]

@@ -229,7 +229,7 @@ fn stable_diffusion_xl() {
             "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
         }),
     );
-    check(&infer::vae(&header, kind, &infer::vae_part(&header)), json!({"scaling_factor": 0.13025}));
+    check(&infer::vae(&header, kind, &infer::vae_part(&header)), &json!({"scaling_factor": 0.13025}));
     let texts = infer::text_parts(&header, kind);
     check(
         &infer::text_encoder(&header, &texts[1]),
