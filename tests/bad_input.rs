@@ -215,3 +215,22 @@ fn two_writers_of_one_run() {
     first.kill().unwrap();
     first.wait().unwrap();
 }
+
+#[test]
+fn a_pickled_checkpoint_and_a_missing_autoencoder() {
+    let workspace = Workspace::new();
+    workspace.write("painter.ckpt", "PK");
+    let says = ["painter.ckpt", "Python pickle", "Take the model's .safetensors file"];
+    refused(&workspace, "model = \"painter.ckpt\"\nprompt = \"a cat\"\n", &says);
+    workspace.write("painter.safetensors", "PK");
+    refused(
+        &workspace,
+        "model = \"painter.safetensors\"\nprompt = \"a cat\"\n",
+        &["painter.safetensors is not a whole safetensors file"],
+    );
+    refused(
+        &workspace,
+        "vae = \"soft.safetensors\"\nprompt = \"a cat\"\n",
+        &["soft.safetensors cannot be read"],
+    );
+}
