@@ -30,6 +30,7 @@ const BELONGS_TO: &[(&str, &str)] = &[
     ("sha2", "hub"),
     ("csv", "store"),
     ("png", "store"),
+    ("kamadak-exif", "store"),
     ("cosmic-text", "reporter"),
     ("clap", "cli"),
     ("indicatif", "cli"),

@@ -1,6 +1,7 @@
 //! End-to-end tests: the real binary, the real experiments, the real files; and the checks of the architecture.
 
 mod added;
+mod again;
 mod architecture;
 mod bad_input;
 mod diff;

@@ -44,9 +44,21 @@ pub enum Command {
     /// Compare two runs: settings, cells and pixels; ends with 6 when they differ
     #[command(after_help = "Example: maquette diff mucha@1 mucha@latest")]
     Diff(DiffArgs),
-    /// Show what made a picture
-    #[command(after_help = "Example: maquette show runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png")]
+    /// Show what made a picture, ours or another tool's
+    #[command(
+        after_help = "Example: maquette show runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png --toml"
+    )]
     Show(ShowArgs),
+    /// Render a picture again and compare; ends with 6 when it is different
+    #[command(
+        after_help = "Identical: every pixel is the same. Close: the peak signal-to-noise ratio is 40 dB or more and no \
+                      colour is off by more than 32 of 255 levels. Different: anything else.\n\nExample: maquette \
+                      reproduce runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png"
+    )]
+    Reproduce(ReproduceArgs),
+    /// Check a run: its pictures, its log, and some cells rendered again; ends with 6 when something is wrong
+    #[command(after_help = "Example: maquette verify mucha@latest --sample 8")]
+    Verify(VerifyArgs),
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
     Runs,
@@ -174,11 +186,60 @@ pub struct DiffArgs {
 /// `maquette show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// A PNG that maquette made, or another tool that writes `parameters`
+    /// A picture or sheet that maquette made, or a picture of A1111, ComfyUI, SwarmUI or InvokeAI
     pub image: PathBuf,
+    /// Print JSON
+    #[arg(long, conflicts_with = "toml")]
+    pub json: bool,
+    /// Print an experiment file that makes it again
+    #[arg(long)]
+    pub toml: bool,
+}
+
+/// `maquette reproduce`.
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// A picture that maquette made, or one of A1111, ComfyUI, SwarmUI or InvokeAI
+    pub image: PathBuf,
+    /// Give a setting another value than the picture's; being different is then no failure
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Write the new picture into this file
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Where and how to render.
+    #[command(flatten)]
+    pub again: AgainArgs,
+}
+
+/// `maquette verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// How many cells to render again, spread evenly over the run; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub sample: usize,
+    /// Pick other cells: the same number picks the same ones
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Where and how to render.
+    #[command(flatten)]
+    pub again: AgainArgs,
+}
+
+/// Where and how to render something again.
+#[derive(Debug, Args)]
+pub struct AgainArgs {
+    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
+    pub device: String,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+    /// What renders: the engine, or a fake for tests
+    #[arg(long, value_enum, default_value_t = BackendName::Engine, hide = true)]
+    pub backend: BackendName,
 }
 
 /// How to show progress.

@@ -16,7 +16,7 @@ pub enum Exit {
     Experiment = 3,
     /// Some cells failed; the others are kept.
     CellsFailed = 5,
-    /// `diff` found differences.
+    /// `diff`, `reproduce` or `verify` found differences.
     Different = 6,
     /// A run, picture or model was not found or cannot be read.
     NotFound = 7,

@@ -11,8 +11,11 @@ mod output;
 mod planning;
 mod progress;
 mod prompts;
+mod recall;
+mod rendering;
 mod sheets;
 mod signals;
+mod verification;
 mod weights;
 mod world;
 
@@ -28,6 +31,8 @@ fn main() -> ExitCode {
         Command::Report(args) => commands::report(&args, &common),
         Command::Diff(args) => commands::diff(&args, &common),
         Command::Show(args) => commands::show(&args),
+        Command::Reproduce(args) => commands::reproduce(&args, &common),
+        Command::Verify(args) => commands::verify(&args, &common),
         Command::Runs => commands::runs(&common),
         Command::Models { command: None } => commands::models(&common),
         Command::Models { command: Some(ModelsCommand::Fetch(args)) } => commands::fetch(&args, &common),

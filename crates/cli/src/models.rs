@@ -40,10 +40,15 @@ pub fn find(name: &str, base: &Path) -> Result<ModelSource, NoModel> {
     }
     paths
         .into_iter()
-        .find(|folder| folder.join("model_index.json").is_file() || folder.join("unet").is_dir())
+        .find(|folder| is_model(folder))
         .or_else(|| cache().find(&repository(name)?, &model(Dtype::F32)))
         .map(ModelSource::Folder)
         .ok_or_else(|| NoModel::Unknown { name: name.to_owned() })
+}
+
+/// Whether a path leads to a model.
+pub fn is_model(path: &Path) -> bool {
+    path.join("model_index.json").is_file() || path.join("unet").is_dir()
 }
 
 /// The repository that a name may stand for: nothing that looks like a file.

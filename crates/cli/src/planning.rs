@@ -8,6 +8,7 @@ use crate::world::{FakeMachine, Machine};
 use maquette_diffusion::DeviceName;
 use maquette_planner::{Overrides, Planned, Request, World};
 use maquette_store::Runs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A planned experiment, and where it would run.
@@ -30,6 +31,37 @@ pub fn plan(
     runs: &Runs,
     download: Option<Shown>,
 ) -> Result<Planning, Failure> {
+    let latest = args.file.file_stem().and_then(|stem| runs.latest(&stem.to_string_lossy()).ok().flatten());
+    let before = latest.and_then(|run| run.plan().ok()).map(|plan| plan.drawn);
+    let asked = Asked { args, text: None, drawn: before.as_ref() };
+    plan_asked(&asked, backend, runs, download)
+}
+
+/// Plans the experiment that a picture says, as if it stood in a file beside it.
+pub fn plan_text(
+    args: &ExperimentArgs,
+    text: &str,
+    backend: BackendName,
+    runs: &Runs,
+    download: Option<Shown>,
+) -> Result<Planning, Failure> {
+    plan_asked(&Asked { args, text: Some(text), drawn: None }, backend, runs, download)
+}
+
+/// What is asked of the planner.
+struct Asked<'a> {
+    args: &'a ExperimentArgs,
+    text: Option<&'a str>,
+    drawn: Option<&'a BTreeMap<String, Vec<i64>>>,
+}
+
+fn plan_asked(
+    asked: &Asked,
+    backend: BackendName,
+    runs: &Runs,
+    download: Option<Shown>,
+) -> Result<Planning, Failure> {
+    let Asked { args, text, drawn } = *asked;
     let device = match backend {
         BackendName::Engine => args.device.parse::<DeviceName>().or_exit(Exit::Experiment)?,
         BackendName::Fake => DeviceName::Cpu,
@@ -46,16 +78,15 @@ pub fn plan(
         only: args.only.clone(),
         dtype: args.dtype,
     };
-    let latest = args.file.file_stem().and_then(|stem| runs.latest(&stem.to_string_lossy()).ok().flatten());
-    let before = latest.and_then(|run| run.plan().ok()).map(|plan| plan.drawn);
     // Should there be no randomness to be had, seed 0 is drawn; it is written down like any other.
     let mut draw = || i64::from(getrandom::u32().unwrap_or(0));
     let mut plan = || {
         let request = Request {
             file: &args.file,
+            text,
             overrides: &overrides,
             default_dtype: device.dtype(),
-            drawn: before.as_ref(),
+            drawn,
             draw: &mut draw,
         };
         maquette_planner::plan(request, world)

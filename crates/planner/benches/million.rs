@@ -65,6 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let overrides = Overrides::default();
         let request = Request {
             file: &file,
+            text: None,
             overrides: &overrides,
             default_dtype: Dtype::F32,
             drawn: None,

@@ -14,15 +14,18 @@ pub(crate) struct Chain {
     pub folder: PathBuf,
 }
 
-/// Reads the experiment file and everything it extends.
-pub(crate) fn read_chain(file: &Path) -> Result<Chain, PlanError> {
+/// Reads the experiment file, unless its text is given, and everything it extends.
+pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, PlanError> {
     let mut layers = Vec::new();
     let mut start = None;
     let mut seen: Vec<PathBuf> = Vec::new();
     let mut next = Some((file.to_owned(), file.to_string_lossy().replace('\\', "/"), String::new(), None));
     let mut depth = 0;
     while let Some((path, name, prefix, from)) = next.take() {
-        let text = read(&path, &name, from.as_ref())?;
+        let text = match text.take() {
+            Some(text) => text.to_owned(),
+            None => read(&path, &name, from.as_ref())?,
+        };
         let identity = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&identity) {
             let message = format!("`extends` goes round in a circle: {name} is in the chain already");

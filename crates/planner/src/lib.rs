@@ -38,6 +38,7 @@ mod tree;
 mod values;
 mod work;
 mod world;
+mod written;
 
 pub use distinct::distinct;
 pub use nearest::did_you_mean;
@@ -49,3 +50,4 @@ pub use schema::schema;
 pub use steps::unet_calls;
 pub use work::{Work, work};
 pub use world::{World, WorldError};
+pub use written::{Line, experiment, folder};

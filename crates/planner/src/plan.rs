@@ -22,6 +22,8 @@ use std::path::Path;
 pub struct Request<'a> {
     /// The experiment file.
     pub file: &'a Path,
+    /// What stands in it, when it is not on the disk; its relative paths start at `file`'s folder all the same.
+    pub text: Option<&'a str>,
     /// What the command line says over it.
     pub overrides: &'a Overrides,
     /// What `dtype = "auto"` means on the device of this run.
@@ -54,12 +56,12 @@ pub struct Planned {
 ///
 /// Everything that is wrong with the experiment, with its places: see [`PlanError`].
 pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanError> {
-    let Request { file, overrides, default_dtype, drawn, draw } = request;
+    let Request { file, text, overrides, default_dtype, drawn, draw } = request;
     let mut problems = Problems::default();
     let (mut notes, mut dropped) = (Vec::new(), Vec::new());
 
     // What is written, one layer over the other.
-    let chain = read_chain(file)?;
+    let chain = read_chain(file, text)?;
     let (options, only_options) = overrides::read(overrides, &chain.folder, &mut problems);
     problems.settle()?;
     let layers = chain.layers.into_iter().chain(options);

@@ -123,7 +123,7 @@ fn list(texts: &[String]) -> String {
     }
 }
 
-fn value(value: &Value) -> String {
+pub(crate) fn value(value: &Value) -> String {
     match value {
         Value::Flag(flag) => flag.to_string(),
         Value::Integer(n) => n.to_string(),
@@ -136,7 +136,7 @@ fn string(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn key(name: &str) -> String {
+pub(crate) fn key(name: &str) -> String {
     let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     if bare { name.to_owned() } else { string(name) }
 }

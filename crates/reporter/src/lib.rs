@@ -23,7 +23,9 @@ mod thumbnails;
 pub use axes::SheetError;
 pub use canvas::Area;
 pub use constants::constants;
-pub use diff::{CellAt, Change, Counts, Diff, DiffPage, Pair, Pixels, Side, diff, diff_pages, render_diff};
+pub use diff::{
+    CellAt, Change, Counts, Diff, DiffPage, Likeness, Pair, Pixels, Side, diff, diff_pages, render_diff,
+};
 pub use draw::{Tile, render};
 pub use pages::{PageSpec, PlacedCell, pages};
 

@@ -47,6 +47,15 @@ impl Runs {
     }
 }
 
+impl Run {
+    /// The run whose folder a file lies in, however deep; `None` outside of runs.
+    pub fn around(file: &Path) -> Option<Run> {
+        let file = std::path::absolute(file).ok()?;
+        let folder = file.ancestors().skip(1).find(|folder| plan_file::is_run(folder))?;
+        at_path(folder).ok().flatten()
+    }
+}
+
 /// The name that a prefix stands for, or every name that it could be.
 fn full_name<'a>(all: &'a [Run], prefix: &str) -> Result<&'a str, Vec<String>> {
     let mut names: Vec<&str> = all.iter().map(Run::name).collect();

@@ -3,14 +3,20 @@
 //! This is the one place that speaks A1111's words (Sampler, CFG scale, Denoising strength). Three parts, joined by
 //! newlines: the prompt; `Negative prompt: …` unless empty; one line of `Key: value` pairs, always at least three so
 //! that it is recognised. After `modules/infotext_utils.py` and `create_infotext` of
-//! AUTOMATIC1111/stable-diffusion-webui. Deliberately not here: reading it back, which only foreign tools need.
+//! AUTOMATIC1111/stable-diffusion-webui. Deliberately not here: reading it back, which is `metadata/a1111.rs`.
 
-use maquette_core::{Cell, Digest, Scheduler, Settings};
+use crate::metadata::{a1111_rng, a1111_sampler, a1111_schedule};
+use maquette_core::{Cell, Digest, Lora, Settings, Variation};
+use std::fmt::Write;
 
 /// The text for one cell; the fingerprint is its model's.
 pub(crate) fn parameters(cell: &Cell, fingerprint: &Digest) -> String {
     let settings = &cell.settings;
     let mut text = safe_prompt(&settings.prompt);
+    // A1111 has its LoRAs in the prompt.
+    for Lora { file, weight } in &settings.lora {
+        let _ = write!(text, " <lora:{}:{weight}>", file_stem(&file.path));
+    }
     if !settings.negative_prompt.is_empty() {
         text.push_str("\nNegative prompt: ");
         text.push_str(&safe_prompt(&settings.negative_prompt));
@@ -24,13 +30,21 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
     let hash: String = fingerprint.to_string().chars().take(10).collect();
     let mut pairs = vec![
         ("Steps", settings.steps.to_string()),
-        ("Sampler", sampler(settings.scheduler).to_owned()),
+        ("Sampler", a1111_sampler(settings.scheduler).to_owned()),
+        ("Schedule type", settings.sigmas.map_or(String::new(), |sigmas| a1111_schedule(sigmas).to_owned())),
         ("CFG scale", settings.guidance_scale.to_string()),
         ("Seed", settings.seed.to_string()),
         ("Size", format!("{}x{}", settings.width, settings.height)),
         ("Model hash", hash),
-        ("Model", model_name(&settings.model).to_owned()),
+        ("Model", file_stem(&settings.model).to_owned()),
     ];
+    if let Some(vae) = &settings.vae {
+        pairs.push(("VAE", file_name(&vae.path).to_owned()));
+    }
+    if let Some(Variation { seed, strength }) = settings.variation {
+        pairs.push(("Variation seed", seed.to_string()));
+        pairs.push(("Variation seed strength", strength.to_string()));
+    }
     if let (Some(_), Some(strength)) = (&settings.init_image, settings.strength) {
         pairs.push(("Denoising strength", strength.to_string()));
     }
@@ -38,31 +52,25 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
     if settings.clip_skip > 0 {
         pairs.push(("Clip skip", (settings.clip_skip + 1).to_string()));
     }
-    pairs.push(("RNG", "CPU".to_owned()));
+    if let Some(eta) = settings.eta.filter(|eta| *eta > 0.0) {
+        pairs.push(("Eta DDIM", eta.to_string()));
+    }
+    pairs.push(("RNG", a1111_rng(settings.noise).to_owned()));
     pairs.push(("Version", format!("maquette {}", env!("CARGO_PKG_VERSION"))));
     let written = pairs.iter().filter(|(_, value)| !value.is_empty());
     written.map(|(key, value)| format!("{key}: {}", quoted(value))).collect::<Vec<_>>().join(", ")
 }
 
-/// What A1111's list of samplers calls a scheduler.
-fn sampler(scheduler: Scheduler) -> &'static str {
-    match scheduler {
-        Scheduler::Pndm => "PLMS",
-        Scheduler::Ddim => "DDIM",
-        Scheduler::Euler => "Euler",
-        Scheduler::EulerA => "Euler a",
-        Scheduler::Ddpm => "DDPM",
-        Scheduler::Heun => "Heun",
-        Scheduler::Dpmpp2m => "DPM++ 2M",
-        Scheduler::Unipc => "UniPC",
-        Scheduler::Lcm => "LCM",
-    }
+/// The last part of a path.
+fn file_name(path: &str) -> &str {
+    path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// The last part of a model's name, without the ending of a weight file: what A1111 shows in its list.
-fn model_name(model: &str) -> &str {
-    let name = model.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(model);
-    [".safetensors", ".ckpt"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+/// The last part of a path without the ending of a weight file: what A1111 shows in its lists.
+fn file_stem(path: &str) -> &str {
+    let name = file_name(path);
+    let endings = [".safetensors", ".ckpt", ".pt", ".bin"];
+    endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
 /// A value that would break the list of pairs becomes a JSON string.
@@ -100,6 +108,7 @@ fn safe_prompt(prompt: &str) -> String {
 mod tests {
     use super::*;
     use crate::test_plans::{cell, with_init_image};
+    use maquette_core::Scheduler;
 
     fn text(change: impl FnOnce(&mut Settings)) -> String {
         let mut cell = cell();
@@ -134,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_scheduler_has_the_name_that_a1111_gives_it() {
-        let check = |scheduler, expected: &str| assert_eq!(sampler(scheduler), expected);
+        let check = |scheduler, expected: &str| assert_eq!(a1111_sampler(scheduler), expected);
         check(Scheduler::Pndm, "PLMS");
         check(Scheduler::Ddim, "DDIM");
         check(Scheduler::Euler, "Euler");

@@ -1,15 +1,14 @@
 //! `maquette run`: plan, render what is missing, draw the sheets.
 
-use crate::args::{BackendName, Common, RunArgs};
+use crate::args::{Common, RunArgs};
 use crate::exit::{Exit, Failure, OrExit};
 use crate::fetching::Shown;
 use crate::output::{self, Outcome, store_failure, talk, with_causes};
 use crate::planning::{self, Planning};
 use crate::progress::display;
-use crate::{memory, models, sheets, signals};
-use maquette_core::{Backend, CellId};
-use maquette_diffusion::{DeviceName, Engine};
-use maquette_executor::{ExecuteError, FakeBackend, Progress, Stop, Summary, execute};
+use crate::{memory, rendering, sheets, signals};
+use maquette_core::CellId;
+use maquette_executor::{ExecuteError, Progress, Stop, Summary, execute};
 use maquette_store::{Beginning, RunWriter, Shard, Timings, Work};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
@@ -20,7 +19,8 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     let shown = Shown { how: args.progress, quiet: common.quiet };
     let Planning { planned, device, base } =
         planning::plan(&args.experiment, args.backend, &runs, Some(shown))?;
-    let mut backend = backend(args, device, base)?;
+    let rows = args.rows.map(|rows| rows as usize);
+    let mut backend = rendering::backend(args.backend, device, base, rows)?;
     let mut writer = runs
         .start(&planned.plan.name, &planned.resolved, &planned.plan, &planned.source, shard)
         .map_err(store_failure(Exit::NotFound))?;
@@ -76,20 +76,6 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     }
     output::print(&paths(run.dir().join("log.csv"), sheets))?;
     Ok(exit(&summary))
-}
-
-fn backend(args: &RunArgs, device: DeviceName, base: PathBuf) -> Result<Box<dyn Backend>, Failure> {
-    match args.backend {
-        BackendName::Engine => {
-            let find = move |name: &str| Ok(models::find(name, &base)?);
-            let rows = args.rows.map(|rows| rows as usize);
-            Ok(Box::new(Engine::new(device, Box::new(find), rows).or_exit(Exit::Experiment)?))
-        }
-        BackendName::Fake => Ok(Box::new(FakeBackend {
-            fail_on: std::env::var("MAQUETTE_FAKE_FAIL_ON").ok(),
-            ..FakeBackend::new()
-        })),
-    }
 }
 
 /// Notes the most memory that this process took, for the kinds of cells it rendered: estimates come from it.

@@ -47,6 +47,7 @@ fn every_example_plans() {
             let overrides = Overrides::default();
             let request = Request {
                 file: &file,
+                text: None,
                 overrides: &overrides,
                 default_dtype: Dtype::F32,
                 drawn: None,

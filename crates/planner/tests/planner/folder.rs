@@ -91,7 +91,8 @@ impl Folder {
             next
         };
         let file = self.0.path().join(file);
-        let request = Request { file: &file, overrides, default_dtype: Dtype::F32, drawn, draw: &mut draw };
+        let request =
+            Request { file: &file, text: None, overrides, default_dtype: Dtype::F32, drawn, draw: &mut draw };
         plan(request, &Fake)
     }
 

@@ -17,6 +17,10 @@ pub enum Pixels {
         /// Peak signal-to-noise ratio in decibels: `10 log10(255² / mean squared difference)`. Identical pictures have
         /// an infinite one, these a finite one.
         psnr: f64,
+        /// The largest difference of a colour, in levels of 0 to 255.
+        max_difference: u8,
+        /// How many of the pixels differ in any colour, 0 to 1.
+        share: f64,
     },
     /// They cannot be compared pixel by pixel.
     Sizes {
@@ -34,7 +38,80 @@ pub enum Pixels {
     },
 }
 
+/// How two pictures compare, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likeness {
+    /// Every pixel is the same.
+    Identical,
+    /// What another device, precision or library makes of the same arithmetic: a peak signal-to-noise ratio of at least
+    /// [`Likeness::CLOSE_PSNR`], and no colour off by more than [`Likeness::CLOSE_LEVELS`].
+    Close,
+    /// Anything else.
+    Different,
+}
+
+impl Likeness {
+    /// The least ratio of close pictures in decibels: 2.55 levels of 255, root mean square.
+    pub const CLOSE_PSNR: f64 = 40.0;
+
+    /// The most that one colour of close pictures may be off, in levels of 0 to 255: a small change that shows, such as
+    /// another eye in a large portrait, hardly moves the ratio.
+    pub const CLOSE_LEVELS: u8 = 32;
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Likeness::Identical => "identical",
+            Likeness::Close => "close",
+            Likeness::Different => "different",
+        }
+    }
+}
+
 impl Pixels {
+    /// Compares two pictures.
+    pub fn of(left: &Image, right: &Image) -> Pixels {
+        let size = |image: &Image| (image.width(), image.height());
+        if size(left) != size(right) {
+            return Pixels::Sizes { left: size(left), right: size(right) };
+        }
+        // Whole numbers all the way: the sums are exact, whatever their order.
+        let (mut absolute, mut squared, mut changed, mut max_difference) = (0u64, 0u64, 0usize, 0u8);
+        for (a, b) in left.rgb().chunks_exact(3).zip(right.rgb().chunks_exact(3)) {
+            changed += usize::from(a != b);
+            for (a, b) in a.iter().zip(b) {
+                let difference = a.abs_diff(*b);
+                max_difference = max_difference.max(difference);
+                absolute += u64::from(difference);
+                squared += u64::from(difference).pow(2);
+            }
+        }
+        if absolute == 0 {
+            return Pixels::Identical;
+        }
+        let count = left.rgb().len() as f64;
+        Pixels::Different {
+            mean_absolute_error: absolute as f64 / count,
+            psnr: 10.0 * (255.0 * 255.0 * count / squared as f64).log10(),
+            max_difference,
+            share: 3.0 * changed as f64 / count,
+        }
+    }
+
+    /// How the pictures compare, in a word. A picture that is not there is different.
+    pub fn likeness(&self) -> Likeness {
+        match *self {
+            Pixels::Identical => Likeness::Identical,
+            Pixels::Different { psnr, max_difference, .. }
+                if psnr >= Likeness::CLOSE_PSNR && max_difference <= Likeness::CLOSE_LEVELS =>
+            {
+                Likeness::Close
+            }
+            Pixels::Different { .. } | Pixels::Sizes { .. } | Pixels::NoPicture { .. } => Likeness::Different,
+        }
+    }
+
     /// Whether there is nothing to tell: identical pictures, or none on both sides for the same reason.
     pub fn is_same(&self) -> bool {
         match self {
@@ -50,25 +127,7 @@ pub(super) fn compare(left: &Tile, right: &Tile) -> Pixels {
     let (Tile::Done(left), Tile::Done(right)) = (left, right) else {
         return Pixels::NoPicture { left: status(left), right: status(right) };
     };
-    let size = |image: &Image| (image.width(), image.height());
-    if size(left) != size(right) {
-        return Pixels::Sizes { left: size(left), right: size(right) };
-    }
-    // Whole numbers all the way: the sums are exact, whatever their order.
-    let (mut absolute, mut squared) = (0u64, 0u64);
-    for (&a, &b) in left.rgb().iter().zip(right.rgb()) {
-        let difference = u64::from(a.abs_diff(b));
-        absolute += difference;
-        squared += difference * difference;
-    }
-    if absolute == 0 {
-        return Pixels::Identical;
-    }
-    let count = left.rgb().len() as f64;
-    Pixels::Different {
-        mean_absolute_error: absolute as f64 / count,
-        psnr: 10.0 * (255.0 * 255.0 * count / squared as f64).log10(),
-    }
+    Pixels::of(left, right)
 }
 
 /// Absolute difference of two pictures of the same size, times `factor`; `None` for different sizes.

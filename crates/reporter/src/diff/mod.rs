@@ -7,7 +7,7 @@ mod pairs;
 mod sheet;
 mod words;
 
-pub use measure::Pixels;
+pub use measure::{Likeness, Pixels};
 pub use sheet::{DiffPage, diff_pages, render_diff};
 
 use crate::constants::shared;

@@ -99,7 +99,7 @@ pub(super) fn values(change: &Change) -> String {
 pub(super) fn pixels(pixels: &Pixels) -> String {
     match pixels {
         Pixels::Identical => "identical".to_owned(),
-        Pixels::Different { mean_absolute_error, psnr } => {
+        Pixels::Different { mean_absolute_error, psnr, .. } => {
             format!("MAE {mean_absolute_error:.2}  PSNR {psnr:.1} dB")
         }
         Pixels::Sizes { left, right } => {

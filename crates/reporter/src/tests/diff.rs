@@ -1,7 +1,7 @@
 //! The difference of two runs: which cells are paired, what is told of them.
 
 use super::{axis, flat, mucha, pixel, plan};
-use crate::{Diff, Pixels, Side, Tile, diff, diff_pages, render_diff};
+use crate::{Diff, Likeness, Pixels, Side, Tile, diff, diff_pages, render_diff};
 use maquette_core::{Image, Kept, Plan, Value};
 
 /// A picture that depends on the cell's settings alone, as real ones do.
@@ -178,11 +178,40 @@ fn errors_are_measured_on_the_scale_of_a_byte() {
         diff(&left, &right).unwrap().pairs.remove(0).pixels
     };
     assert_eq!(of([0, 7, 255], [0, 7, 255]), Pixels::Identical);
-    assert_eq!(of([0, 0, 0], [255, 255, 255]), Pixels::Different { mean_absolute_error: 255.0, psnr: 0.0 });
-    let Pixels::Different { mean_absolute_error, psnr } = of([10, 10, 10], [10, 13, 10]) else { panic!() };
+    let black_and_white = of([0, 0, 0], [255, 255, 255]);
+    let worst = Pixels::Different { mean_absolute_error: 255.0, psnr: 0.0, max_difference: 255, share: 1.0 };
+    assert_eq!(black_and_white, worst);
+    let Pixels::Different { mean_absolute_error, psnr, .. } = of([10, 10, 10], [10, 13, 10]) else {
+        panic!()
+    };
     assert_eq!(mean_absolute_error, 1.0);
     // Mean squared difference 3: 10 log10(65025 / 3).
     assert!((psnr - 43.359_6).abs() < 1e-3, "{psnr}");
+}
+
+#[test]
+fn likeness_is_a_matter_of_the_whole_and_of_the_worst_colour() {
+    let check = |change: &[(usize, u8)], expected: Likeness, share: f64| {
+        let left = flat(10, 10, [100, 100, 100]);
+        let mut rgb = left.rgb().to_vec();
+        change.iter().for_each(|(at, value)| rgb[*at] = *value);
+        let pixels = Pixels::of(&left, &Image::new(10, 10, rgb).unwrap());
+        assert_eq!(pixels.likeness(), expected, "{pixels:?}");
+        if let Pixels::Different { share: found, .. } = pixels {
+            assert_eq!(found, share);
+        }
+    };
+    check(&[], Likeness::Identical, 0.0);
+    check(&[(7, 101)], Likeness::Close, 0.01);
+    // Two colours of one pixel, and the edge of what is close.
+    check(&[(0, 132), (1, 68)], Likeness::Close, 0.01);
+    check(&[(0, 133)], Likeness::Different, 0.01);
+    // Every colour a little off is close up to 2.55 levels.
+    let all = |value: u8| (0..300).map(|at| (at, value)).collect::<Vec<_>>();
+    check(&all(102), Likeness::Close, 1.0);
+    check(&all(103), Likeness::Different, 1.0);
+    let sizes = Pixels::of(&flat(1, 2, [0; 3]), &flat(2, 1, [0; 3]));
+    assert_eq!(sizes.likeness(), Likeness::Different);
 }
 
 #[test]

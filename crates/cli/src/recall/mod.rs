@@ -1,0 +1,140 @@
+//! From what a picture says to an experiment that makes it again: the settings, the files that they name, and remarks
+//! on everything that could not be carried over.
+//!
+//! Deliberately not here: reading the picture, which is the store's, and the text of an experiment, which is the
+//! planner's.
+
+mod near;
+#[cfg(test)]
+mod tests;
+
+pub use near::{Near, base_of};
+
+use maquette_core::{Digest, Kind, Setting, Value, weights_list};
+use maquette_planner::{Line, experiment};
+use maquette_store::{FileRef, Foreign, Recipe};
+use std::path::Path;
+
+/// An experiment of one cell, as a picture says it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recalled {
+    /// Its settings, in the order of the table.
+    pub lines: Vec<Line>,
+    /// What a person should know before trusting it, each a sentence without its full stop.
+    pub remarks: Vec<String>,
+}
+
+impl Recalled {
+    /// The experiment file; `from` says where it comes from.
+    pub fn text(&self, from: &str) -> String {
+        let remarks: Vec<String> = [from.to_owned()].into_iter().chain(self.remarks.clone()).collect();
+        experiment(&remarks, &self.lines)
+    }
+
+    /// Whether a setting is given.
+    pub fn gives(&self, name: &str) -> bool {
+        self.lines.iter().any(|line| line.name == name)
+    }
+
+    fn line(&mut self, name: &str, value: Value, remark: impl Into<String>) {
+        self.lines.push(Line { name: name.to_owned(), value, remark: remark.into() });
+    }
+}
+
+/// The experiment behind a picture of ours. Files are found by their content near the picture.
+pub fn recall(recipe: &Recipe, near: &Near) -> Recalled {
+    let mut recalled = Recalled { lines: Vec::new(), remarks: Vec::new() };
+    for (name, value) in recipe.values() {
+        let Some(setting) = Setting::named(&name) else {
+            recalled
+                .remarks
+                .push(format!("`{name}` is `{value}`, which this version of maquette does not know"));
+            continue;
+        };
+        let (value, remark) = match (setting.kind, value) {
+            (_, Value::Text(model)) if name == "model" => (Value::Text(near.model(&model)), String::new()),
+            (Kind::Path, Value::Text(path)) => {
+                let (found, remark) = found(near, &path, recipe.files(&name).next());
+                (Value::Text(found), remark)
+            }
+            (Kind::Weights, Value::Text(list)) => {
+                weights(near, setting, &list, &recipe.files(&name).collect::<Vec<_>>())
+            }
+            (_, value) => (value, String::new()),
+        };
+        recalled.line(setting.name, value, remark);
+    }
+    recalled
+}
+
+/// The experiment behind a picture of another tool, as far as Maquette has words for it.
+pub fn recall_foreign(foreign: &Foreign, near: &Near) -> Recalled {
+    let mut recalled = Recalled { lines: Vec::new(), remarks: Vec::new() };
+    for left in &foreign.left {
+        let value = if left.value.is_empty() { String::new() } else { format!(" = {}", left.value) };
+        recalled.remarks.push(format!("not taken over: {}{value}: {}", left.key, left.why));
+    }
+    recalled.remarks.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
+    if foreign.get("model").is_none() {
+        recalled.remarks.push("it names no model: give `model`".to_owned());
+    }
+    for (name, value) in &foreign.settings {
+        let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
+        match value {
+            Value::Text(model) if *name == "model" => {
+                let found = near.model(model);
+                recalled.line(name, Value::Text(found), "as the picture names it; a path may be needed");
+            }
+            Value::Text(file) if path => {
+                let (found, remark) = found(near, file, None);
+                recalled.line(name, Value::Text(found), remark);
+            }
+            value => recalled.line(name, value.clone(), ""),
+        }
+    }
+    recalled
+}
+
+/// Where a file lies, and what there is to say when it was not found.
+fn found(near: &Near, path: &str, file: Option<&FileRef>) -> (String, String) {
+    let digest = file.map(|file| file.digest);
+    match near.file(path, digest.as_ref()) {
+        Some(found) => (found, String::new()),
+        None => (path.to_owned(), missing(digest.as_ref())),
+    }
+}
+
+fn missing(digest: Option<&Digest>) -> String {
+    match digest {
+        Some(digest) => format!("no file with the digest {}… was found", digest.short()),
+        None => "no such file was found".to_owned(),
+    }
+}
+
+/// A list of weight files with each where it lies. One that is not found keeps its name: it may lie where such files
+/// are kept.
+fn weights(near: &Near, setting: &Setting, list: &str, files: &[&FileRef]) -> (Value, String) {
+    let Some(entries) = weights_list(list) else { return (list.into(), String::new()) };
+    let mut remark = String::new();
+    let written = entries.iter().enumerate().map(|(at, entry)| {
+        let digest = files.get(at).map(|file| file.digest);
+        let found = near.file(entry.name, digest.as_ref()).unwrap_or_else(|| {
+            if let Some(digest) = digest {
+                remark = missing(Some(&digest));
+            }
+            entry.name.to_owned()
+        });
+        // A textual inversion that names no word itself goes by its file's name.
+        let renamed = setting.name == "embeddings" && stem(&found) != stem(entry.name);
+        let word = entry.word.or_else(|| Some(stem(entry.name)).filter(|_| renamed));
+        let word = word.map_or(String::new(), |word| format!("{word}="));
+        let weight = entry.weight.map_or(String::new(), |weight| format!(":{weight}"));
+        format!("{word}{found}{weight}")
+    });
+    let written: Vec<String> = written.collect();
+    (Value::Text(written.join(" + ")), remark)
+}
+
+fn stem(path: &str) -> &str {
+    Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
+}

@@ -1,0 +1,91 @@
+//! The files that a picture names: looked for around the picture, around its run, and where the person is.
+
+use crate::models;
+use maquette_core::Digest;
+use maquette_store::Run;
+use std::path::{Path, PathBuf};
+
+/// How many folders above a picture are looked into: `images`, the run, its name, `runs`, the project.
+const ABOVE: usize = 5;
+
+/// The most files of a folder that are compared by content, and the most bytes of such a file.
+const FILES: usize = 500;
+const BYTES: u64 = 64 << 20;
+
+/// Where the files that a picture names may lie.
+#[derive(Debug, Clone, Default)]
+pub struct Near {
+    /// Where paths may begin, the likeliest first.
+    bases: Vec<PathBuf>,
+    /// Folders whose files are looked through, whatever their names.
+    gathered: Vec<PathBuf>,
+    /// The run that the picture lies in.
+    pub run: Option<Run>,
+}
+
+impl Near {
+    /// The places around a picture.
+    pub fn around(image: &Path) -> Near {
+        let run = Run::around(image);
+        let mut bases: Vec<PathBuf> = Vec::new();
+        let mut gathered = Vec::new();
+        if let Some(run) = &run {
+            bases.extend(base_of(run));
+            gathered.push(run.dir().join("references"));
+        }
+        bases.extend(std::env::current_dir());
+        let image = std::path::absolute(image).unwrap_or_else(|_| image.to_owned());
+        bases.extend(image.ancestors().skip(1).take(ABOVE).map(Path::to_owned));
+        gathered.extend(image.parent().map(Path::to_owned));
+        Near { bases, gathered, run }
+    }
+
+    /// An absolute path to the file that was written as `path` and has that digest; by its path alone where the digest
+    /// is not known.
+    pub fn file(&self, path: &str, digest: Option<&Digest>) -> Option<String> {
+        let is_it = |file: &PathBuf| match digest {
+            Some(digest) => std::fs::read(file).is_ok_and(|bytes| Digest::of(&bytes) == *digest),
+            None => file.is_file(),
+        };
+        let written = self.bases.iter().map(|base| base.join(path)).find(is_it);
+        written
+            .or_else(|| self.gathered(path).into_iter().find(|file| digest.is_some() && is_it(file)))
+            .map(text)
+    }
+
+    /// The name of a model, as an absolute path where it is a file or a folder near the picture.
+    pub fn model(&self, name: &str) -> String {
+        let plain = name == maquette_sketchbook::NAME || name.is_empty();
+        let mut places = self
+            .bases
+            .iter()
+            .filter(|_| !plain)
+            .flat_map(|base| [base.join(name), base.join(format!("{name}.safetensors"))]);
+        places.find(|place| models::is_model(place)).map_or_else(|| name.to_owned(), text)
+    }
+
+    /// Files of the same kind in the folders that are looked through.
+    fn gathered(&self, path: &str) -> Vec<PathBuf> {
+        let ending = Path::new(path).extension();
+        let mut files = Vec::new();
+        for folder in &self.gathered {
+            let Ok(entries) = folder.read_dir() else { continue };
+            let entries = entries.flatten().map(|entry| entry.path());
+            let small =
+                |file: &PathBuf| std::fs::metadata(file).is_ok_and(|it| it.is_file() && it.len() <= BYTES);
+            files.extend(entries.filter(|file| file.extension() == ending).filter(small).take(FILES));
+        }
+        files.sort();
+        files
+    }
+}
+
+/// The folder of the experiment file that a run was made from, where the run knows it.
+pub fn base_of(run: &Run) -> Option<PathBuf> {
+    maquette_planner::folder(&run.experiment().ok()?).map(PathBuf::from)
+}
+
+fn text(path: PathBuf) -> String {
+    let path = std::path::absolute(&path).unwrap_or(path);
+    path.to_string_lossy().replace('\\', "/")
+}

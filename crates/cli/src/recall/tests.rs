@@ -1,0 +1,246 @@
+//! The way round: settings to a picture, the picture to an experiment, the experiment to the same cell.
+
+use super::*;
+use maquette_core::{Cell, Dtype, FoundFile, Image, ModelCard, Remarks, SETTINGS, Scheduler, WeightsKind};
+use maquette_planner::{Overrides, Request, World, WorldError, plan};
+use maquette_store::{Made, encode_cell, read_metadata};
+use proptest::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Knows every model, and the files that are there; or every file.
+struct Files {
+    base: PathBuf,
+    all: bool,
+}
+
+impl World for Files {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
+        Ok(ModelCard {
+            fingerprint: Digest::of(name.as_bytes()),
+            size: (64, 64),
+            multiple_of: 8,
+            scheduler: Scheduler::Pndm,
+            spacing: None,
+            sigmas: None,
+        })
+    }
+
+    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+        match std::fs::read(file) {
+            Ok(bytes) => Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) }),
+            Err(_) if self.all => Ok(FoundFile { file: file.to_owned(), digest: Digest::of(b"") }),
+            Err(error) => Err(WorldError { message: format!("{}: {error}", file.display()), help: None }),
+        }
+    }
+
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+        self.picture(&self.base.join(name))
+    }
+}
+
+/// A folder with the files that the settings may name.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["me.png", "mask.png", "vae.safetensors", "oil.safetensors", "ink.safetensors", "hat.pt"] {
+        std::fs::create_dir_all(folder.path().join("files")).unwrap();
+        std::fs::write(folder.path().join("files").join(name), name).unwrap();
+    }
+    folder
+}
+
+fn planned(folder: &Path, text: &str) -> Result<Cell, String> {
+    planned_in(&Files { base: folder.to_owned(), all: false }, folder, text)
+}
+
+fn planned_in(world: &Files, folder: &Path, text: &str) -> Result<Cell, String> {
+    let request = Request {
+        file: &folder.join("x.toml"),
+        text: Some(text),
+        overrides: &Overrides::default(),
+        default_dtype: Dtype::F32,
+        drawn: None,
+        draw: &mut || 0,
+    };
+    let planned = plan(request, world).map_err(|error| {
+        let problems: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+        format!("{}\n{text}", problems.join("\n"))
+    })?;
+    planned.plan.cell(0).map_err(|error| error.to_string())
+}
+
+/// Words of a prompt, with everything that TOML, templates and dialects take for something else.
+fn words() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("a cat".to_owned()),
+        "[ -~]{0,12}",
+        "\\PC{0,4}",
+        Just("{artist}".to_owned()),
+        Just("}} {{".to_owned()),
+        Just("'''\n\"\"\"".to_owned()),
+        Just("\\n # [sweep]\nsteps = 3".to_owned()),
+        Just("\t\u{1b}\r\n".to_owned()),
+    ];
+    prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.join(", ").replace("<lora:", "<"))
+}
+
+fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    prop::sample::select(words).prop_map(Value::from)
+}
+
+fn choice(name: &str) -> impl Strategy<Value = Value> + use<> {
+    let words: &'static [&'static str] = match Setting::named(name).map(|setting| setting.kind) {
+        Some(Kind::Choice(words)) => words,
+        _ => &[],
+    };
+    let words: Vec<&str> = words.iter().copied().filter(|word| *word != "auto").collect();
+    prop::sample::select(words).prop_map(Value::from)
+}
+
+/// Values for all settings but the model; those that do not apply to each other are there too.
+fn settings() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+    let number = |range: std::ops::RangeInclusive<f64>| range.prop_map(Value::Number);
+    let texts = (
+        words().prop_map(Value::Text),
+        words().prop_map(Value::Text),
+        one_of(&["", "files/me.png"]),
+        one_of(&["", "files/mask.png"]),
+        one_of(&["", "files/vae.safetensors"]),
+        one_of(&["none", "files/oil.safetensors:0.7", "files/ink.safetensors + files/oil.safetensors:-0.25"]),
+        one_of(&["none", "files/hat.pt", "cap=files/hat.pt"]),
+    );
+    let numbers = (
+        0..=i64::MAX,
+        2..=1000i64,
+        number(0.0..=100.0),
+        number(0.5..=1.0),
+        number(0.0..=1.0),
+        (0..=i64::MAX, prop_oneof![Just(0.0), 0.0..=1.0]),
+        (1..=128i64, 1..=128i64),
+        0..=11i64,
+    );
+    let choices = (
+        choice("scheduler"),
+        choice("sigmas"),
+        choice("spacing"),
+        choice("noise"),
+        choice("dialect"),
+        choice("fit"),
+        choice("dtype"),
+        any::<bool>(),
+    );
+    (texts, numbers, choices).prop_map(|(texts, numbers, choices)| {
+        let (prompt, negative_prompt, init_image, mask, vae, lora, embeddings) = texts;
+        let (seed, steps, guidance_scale, strength, eta, variation, size, clip_skip) = numbers;
+        let (scheduler, sigmas, spacing, noise, dialect, fit, dtype, safety_checker) = choices;
+        let mut given = vec![
+            ("prompt", prompt),
+            ("negative_prompt", negative_prompt),
+            ("vae", vae),
+            ("lora", lora),
+            ("embeddings", embeddings),
+            ("seed", seed.into()),
+            ("steps", steps.into()),
+            ("guidance_scale", guidance_scale),
+            ("noise", noise),
+            ("dialect", dialect),
+            ("variation_seed", variation.0.into()),
+            ("variation_strength", variation.1.into()),
+            ("width", (8 * size.0).into()),
+            ("height", (8 * size.1).into()),
+            ("clip_skip", clip_skip.into()),
+            ("dtype", dtype),
+            ("safety_checker", Value::Flag(safety_checker)),
+        ];
+        let known = scheduler.as_text().and_then(Scheduler::from_word);
+        if known == Some(Scheduler::Ddim) {
+            given.push(("eta", eta));
+        }
+        if known.is_some_and(Scheduler::has_sigmas) {
+            given.push(("sigmas", sigmas));
+        }
+        if known.is_some_and(|scheduler| scheduler.own_spacing().is_some()) {
+            given.push(("spacing", spacing));
+        }
+        given.push(("scheduler", scheduler));
+        if init_image.as_text() != Some("") {
+            given.extend([("init_image", init_image), ("mask", mask), ("fit", fit), ("strength", strength)]);
+        }
+        given
+    })
+}
+
+/// The cell of an experiment, and the cell of the experiment behind its picture.
+fn round_trip(folder: &Path, text: &str) -> Result<(Cell, Cell), String> {
+    let cell = planned(folder, text)?;
+    let image = Image::new(8, 8, vec![7; 192]).unwrap();
+    let path = folder.join("picture.png");
+    let model = Digest::of(cell.settings.model.as_bytes());
+    std::fs::write(&path, encode_cell(&image, &cell, &model, &Remarks::default()).unwrap()).unwrap();
+    let Some(Made::Cell(recipe)) = read_metadata(&path).unwrap().made else { return Err("no recipe".into()) };
+    let again = planned(folder, &recall(&recipe, &Near::around(&path)).text("A picture\nsteps = 1"))?;
+    Ok((cell, again))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_picture_leads_back_to_its_own_cell(given in settings()) {
+        let folder = folder();
+        let line = |(name, value): (&str, Value)| Line { name: name.to_owned(), value, remark: String::new() };
+        let text = experiment(&[], &given.into_iter().map(line).collect::<Vec<_>>());
+        let (cell, again) = round_trip(folder.path(), &text).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(again.id, cell.id);
+        for setting in SETTINGS.iter().filter(|it| !matches!(it.kind, Kind::Path | Kind::Weights)) {
+            prop_assert_eq!(again.settings.get(setting.name), cell.settings.get(setting.name));
+        }
+    }
+}
+
+#[test]
+fn files_are_recognised_by_their_content() {
+    let folder = folder();
+    let text = "init_image = \"files/me.png\"\nlora = \"files/oil.safetensors:0.5\"\nembeddings = \"files/hat.pt\"\n";
+    let (cell, again) = round_trip(folder.path(), text).unwrap();
+    assert_eq!(again.id, cell.id);
+    // Moved to the picture and renamed: found all the same.
+    for (from, to) in [("me.png", "selfie.png"), ("oil.safetensors", "o.safetensors"), ("hat.pt", "h.pt")] {
+        std::fs::rename(folder.path().join("files").join(from), folder.path().join(to)).unwrap();
+    }
+    let path = folder.path().join("picture.png");
+    let Some(Made::Cell(recipe)) = read_metadata(&path).unwrap().made else { panic!() };
+    let recalled = recall(&recipe, &Near::around(&path));
+    assert_eq!(planned(folder.path(), &recalled.text("")).unwrap().id, cell.id);
+    // Another file under the old name is not taken for it.
+    std::fs::write(folder.path().join("files/me.png"), "another").unwrap();
+    std::fs::remove_file(folder.path().join("selfie.png")).unwrap();
+    let recalled = recall(&recipe, &Near::around(&path));
+    let line = recalled.lines.iter().find(|line| line.name == "init_image").unwrap();
+    let digest = Digest::of(b"me.png").short();
+    assert_eq!(line.value, "files/me.png".into());
+    assert_eq!(line.remark, format!("no file with the digest {digest}… was found"));
+}
+
+#[test]
+fn what_others_say_plans_to_what_was_taken_over() {
+    let folder = folder();
+    let world = Files { base: folder.path().to_owned(), all: true };
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/metadata");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(fixtures).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(Made::Foreign(foreign)) = read_metadata(&path).ok().and_then(|found| found.made) else { continue };
+        let recalled = recall_foreign(&foreign, &Near::default());
+        let cell = planned_in(&world, folder.path(), &recalled.text("Somebody's")).unwrap();
+        for (name, value) in foreign.settings.iter().filter(|(name, _)| !matches!(*name, "prompt" | "lora")) {
+            // What does not apply without a picture to start from, or with a strength of nothing.
+            let applies = cell.settings.get(name);
+            let idle = ["strength", "mask", "variation_seed", "variation_strength", "embeddings", "vae", "init_image"];
+            if applies.is_some() || !idle.contains(name) {
+                assert_eq!(applies.unwrap_or("".into()).to_string(), value.to_string(), "{name} of {}", path.display());
+            }
+        }
+        checked += 1;
+    }
+    assert!(checked > 20, "{checked} pictures of others");
+}

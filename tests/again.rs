@@ -1,0 +1,216 @@
+//! From a picture back to its settings: shown, written as an experiment, rendered again, and whole runs verified.
+
+use crate::support::{Workspace, repository};
+use std::collections::BTreeMap;
+use std::fs;
+
+const PORTRAITS: &str = r#"
+prompt = "portrait of a man, by {artist}"
+init_image = "references/selfie.png"
+steps = 3
+scheduler = "euler"
+[sweep]
+artist = ["Alphonse Mucha", "Edvard Munch"]
+strength = [0.4, 0.9]
+"#;
+
+const CATS: &str = "prompt = \"a {animal}\"\n[sweep]\nanimal = [\"cat\", \"dog\", \"owl\"]\nseed = [1, 2]\n";
+
+/// The pictures of a run, by their paths in the workspace.
+fn pictures(workspace: &Workspace, run: &str) -> Vec<String> {
+    let folder = format!("runs/{run}/images");
+    workspace.files(&folder).into_iter().map(|name| format!("{folder}/{name}")).collect()
+}
+
+/// Every file of the workspace with its bytes.
+fn everything(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
+    let files = workspace.files("").into_iter();
+    files.map(|name| (name.clone(), fs::read(workspace.path().join(name)).unwrap())).collect()
+}
+
+fn cats(workspace: &Workspace) -> Vec<String> {
+    workspace.write("cats.toml", CATS);
+    workspace.maquette(&["run", "cats.toml", "--backend", "fake"]).code(0);
+    pictures(workspace, "cats/1")
+}
+
+fn fixture(workspace: &Workspace, name: &str) {
+    let bytes = fs::read(repository().join("tests/fixtures/metadata").join(name)).unwrap();
+    workspace.write(name, bytes);
+}
+
+#[test]
+fn a_picture_is_an_experiment_of_one_cell() {
+    let workspace = Workspace::new().with_selfie();
+    workspace.write("portraits.toml", PORTRAITS);
+    workspace.maquette(&["run", "portraits.toml", "--backend", "fake", "--no-sheets"]).code(0);
+    // The reference picture is gone, and the run's own copy is found by its content.
+    fs::remove_dir_all(workspace.path().join("references")).unwrap();
+    let picture = &pictures(&workspace, "portraits/1")[0];
+    let toml = workspace.maquette(&["show", picture, "--toml"]).code(0).stdout;
+    assert!(toml.starts_with("# From alphonse-mucha"), "{toml}");
+    workspace.write("elsewhere/one.toml", toml);
+    let ended = workspace.maquette(&["run", "elsewhere/one.toml", "--backend", "fake"]).code(0);
+    ended.says(&["1 cell", "1 taken over"]);
+}
+
+#[test]
+fn a_picture_is_rendered_again_and_compared() {
+    let workspace = Workspace::new().with_selfie();
+    workspace.write("portraits.toml", PORTRAITS);
+    workspace.maquette(&["run", "portraits.toml", "--no-sheets", "--only", "artist=Edvard Munch"]).code(0);
+    let picture = &pictures(&workspace, "portraits/1")[0];
+    let before = everything(&workspace);
+    let same = workspace.maquette(&["reproduce", picture, "--device", "cpu"]).code(0).stdout;
+    assert_eq!(same, "identical: every pixel is the same\nunchanged: version, numerics, model, settings and files\n");
+    assert_eq!(everything(&workspace), before, "nothing is written");
+
+    let other = ["reproduce", picture, "--set", "steps=4", "--save", "other.png", "--device", "cpu"];
+    let other = workspace.maquette(&other).code(0).stdout;
+    assert!(other.starts_with("different: PSNR ") || other.starts_with("close: PSNR "), "{other}");
+    assert!(other.lines().any(|line| line.split_whitespace().eq(["steps", "3", "4"])), "{other}");
+    workspace.maquette(&["reproduce", "other.png", "--device", "cpu"]).code(0);
+}
+
+#[test]
+fn another_picture_is_a_difference_with_a_reason() {
+    let workspace = Workspace::new();
+    workspace.write("cat.toml", "prompt = \"a cat\"\nsteps = 1\n");
+    workspace.maquette(&["run", "cat.toml", "--backend", "fake", "--no-sheets"]).code(0);
+    let picture = &pictures(&workspace, "cat/1")[0];
+    // The fake's model is none of the engine's, and neither is its device.
+    let args = ["reproduce", picture, "--json", "--device", "cpu", "-q"];
+    let told = workspace.maquette(&args).code(6).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["likeness"], "different");
+    let names: Vec<&str> =
+        told["changes"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"model") && names.contains(&"device"), "{names:?}");
+}
+
+#[test]
+fn a_sound_run_is_verified_and_stays_as_it_is() {
+    let workspace = Workspace::new();
+    cats(&workspace);
+    let before = everything(&workspace);
+    let ended = workspace.maquette(&["verify", "cats", "--sample", "3", "--backend", "fake"]).code(0);
+    assert!(ended.stdout.ends_with("6 pictures checked, 0 wrong\n3 rendered again: 3 identical\n"), "{ended:?}");
+    assert_eq!(everything(&workspace), before, "nothing is written");
+    let json = ["verify", "cats", "--sample", "99", "--seed", "7", "--backend", "fake", "--json", "-q"];
+    let told = workspace.maquette(&json).code(0).stdout;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((told["pictures"].as_u64(), told["again"].as_array().unwrap().len()), (Some(6), 6));
+}
+
+#[test]
+fn a_damaged_run_is_told_picture_by_picture() {
+    let workspace = Workspace::new();
+    let pictures = cats(&workspace);
+    let path = |at: usize| workspace.path().join(&pictures[at]);
+    // A copy under the same name, so that the cells behind the links stay whole.
+    let replace = |at: usize, bytes: &[u8]| {
+        fs::remove_file(path(at)).unwrap();
+        fs::write(path(at), bytes).unwrap();
+    };
+    let (second, third) = (fs::read(path(1)).unwrap(), fs::read(path(2)).unwrap());
+    fs::remove_file(path(0)).unwrap();
+    replace(1, &second[..second.len() / 2]);
+    replace(2, &fs::read(path(3)).unwrap());
+    let log = workspace.read("runs/cats/1/log.csv");
+    let row = log.lines().find(|line| line.contains("a owl") && line.contains(&pictures[4][12..])).unwrap();
+    workspace.write("runs/cats/1/log.csv", log.replace(row, &row.replace("a owl", "a crow")));
+    let ended = workspace.maquette(&["verify", "cats", "--sample", "6", "--backend", "fake"]).code(6);
+    for part in [
+        "the picture is missing",
+        "is not a picture that can be read",
+        "it says it is the cell",
+        "its own text and the log disagree about prompt",
+        "6 pictures checked, 4 wrong",
+        "6 rendered again: 3 identical, 1 different, 2 missing",
+    ] {
+        assert!(ended.stdout.contains(part), "{part} is not in:\n{}", ended.stdout);
+    }
+    replace(2, &third);
+    let none = workspace.maquette(&["verify", "cats", "--sample", "0", "--backend", "fake"]).code(6);
+    assert!(none.stdout.ends_with("6 pictures checked, 3 wrong\n"), "{none:?}");
+}
+
+#[test]
+fn a_sheet_tells_what_it_shows() {
+    let workspace = Workspace::new();
+    let pictures = cats(&workspace);
+    let sheets = workspace.files("runs/cats/1/sheets");
+    let sheet = format!("runs/cats/1/sheets/{}", sheets[0]);
+    let told = workspace.maquette(&["show", &sheet]).code(0).stdout;
+    assert!(told.starts_with("cats, page "), "{told}");
+    for picture in &pictures {
+        assert!(told.contains(picture.rsplit('/').next().unwrap()), "{picture} is not in:\n{told}");
+    }
+    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a sheet of", "experiment.toml"]);
+    workspace.maquette(&["reproduce", &sheet]).code(7).says(&["is a sheet"]);
+}
+
+#[test]
+fn pictures_of_others_are_told_with_what_is_left() {
+    let workspace = Workspace::new();
+    fixture(&workspace, "a1111-full.png");
+    insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png"]).code(0).stdout, @"");
+    insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png", "--toml"]).code(0).stdout, @"");
+    fixture(&workspace, "comfy-two-passes.png");
+    insta::assert_snapshot!(workspace.maquette(&["show", "comfy-two-passes.png"]).code(0).stdout, @"");
+    fixture(&workspace, "a1111-sheet.png");
+    let unnamed = workspace.maquette(&["reproduce", "a1111-sheet.png", "--backend", "fake"]).code(7);
+    unnamed.says(&["does not say which model made it", "--set model="]);
+    let args = ["reproduce", "a1111-sheet.png", "--backend", "fake", "--set", "model=sketchbook"];
+    let ended = workspace.maquette(&args).code(0);
+    assert!(ended.stdout.starts_with("different: 8x8 pixels before, 512x512 now"), "{}", ended.stdout);
+    ended.says(&["not taken over: Script = X/Y/Z plot"]);
+}
+
+#[test]
+fn nothing_that_a_picture_says_breaks_the_program() {
+    let workspace = Workspace::new();
+    let folder = repository().join("tests/fixtures/metadata");
+    let mut checked = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.contains('.') {
+            continue;
+        }
+        fixture(&workspace, &name);
+        for option in [&["--toml"][..], &["--json"], &[]] {
+            let args: Vec<&str> = ["show", &name].iter().chain(option).copied().collect();
+            let ended = workspace.maquette(&args);
+            assert!(matches!(ended.code, 0 | 7), "{name}: {ended:?}");
+            assert!(!ended.stderr.contains("panicked"), "{name}: {ended:?}");
+            assert!(ended.code == 0 || !ended.stderr.is_empty(), "{name}: {ended:?}");
+        }
+        checked += 1;
+    }
+    assert!(checked > 30, "{checked} fixtures");
+    workspace.maquette(&["show", "bomb.png"]).code(7).says(&["does not say what made it", "cannot be unpacked"]);
+    workspace.maquette(&["show", "cut.png"]).code(0).says(&["the picture is damaged"]);
+    workspace.write("huge.png", huge());
+    assert!(workspace.maquette(&["show", "huge.png"]).code(0).stdout.len() > 2_000_000);
+}
+
+/// A picture whose prompt has two million letters.
+fn huge() -> Vec<u8> {
+    let silent = fs::read(repository().join("tests/fixtures/metadata/silent.png")).unwrap();
+    let mut chunk = b"tEXtparameters\0".to_vec();
+    chunk.extend("cat, ".repeat(400_000).as_bytes());
+    chunk.extend(b"\nSteps: 2, Sampler: Euler, Seed: 1");
+    let mut bytes = silent[..33].to_vec();
+    bytes.extend((chunk.len() as u32 - 4).to_be_bytes());
+    bytes.extend(&chunk);
+    bytes.extend(checksum(&chunk).to_be_bytes());
+    bytes.extend(&silent[33..]);
+    bytes
+}
+
+/// CRC-32 as PNG has it.
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
+}
