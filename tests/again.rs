@@ -62,7 +62,10 @@ fn a_picture_is_rendered_again_and_compared() {
     let picture = &pictures(&workspace, "portraits/1")[0];
     let before = everything(&workspace);
     let same = workspace.maquette(&["reproduce", picture, "--device", "cpu"]).code(0).stdout;
-    assert_eq!(same, "identical: every pixel is the same\nunchanged: version, numerics, model, settings and files\n");
+    assert_eq!(
+        same,
+        "identical: every pixel is the same\nunchanged: version, numerics, model, settings and files\n"
+    );
     assert_eq!(everything(&workspace), before, "nothing is written");
 
     let other = ["reproduce", picture, "--set", "steps=4", "--save", "other.png", "--device", "cpu"];
@@ -94,7 +97,10 @@ fn a_sound_run_is_verified_and_stays_as_it_is() {
     cats(&workspace);
     let before = everything(&workspace);
     let ended = workspace.maquette(&["verify", "cats", "--sample", "3", "--backend", "fake"]).code(0);
-    assert!(ended.stdout.ends_with("6 pictures checked, 0 wrong\n3 rendered again: 3 identical\n"), "{ended:?}");
+    assert!(
+        ended.stdout.ends_with("6 pictures checked, 0 wrong\n3 rendered again: 3 identical\n"),
+        "{ended:?}"
+    );
     assert_eq!(everything(&workspace), before, "nothing is written");
     let json = ["verify", "cats", "--sample", "99", "--seed", "7", "--backend", "fake", "--json", "-q"];
     let told = workspace.maquette(&json).code(0).stdout;
@@ -188,7 +194,10 @@ fn nothing_that_a_picture_says_breaks_the_program() {
         checked += 1;
     }
     assert!(checked > 30, "{checked} fixtures");
-    workspace.maquette(&["show", "bomb.png"]).code(7).says(&["does not say what made it", "cannot be unpacked"]);
+    workspace
+        .maquette(&["show", "bomb.png"])
+        .code(7)
+        .says(&["does not say what made it", "cannot be unpacked"]);
     workspace.maquette(&["show", "cut.png"]).code(0).says(&["the picture is damaged"]);
     workspace.write("huge.png", huge());
     assert!(workspace.maquette(&["show", "huge.png"]).code(0).stdout.len() > 2_000_000);

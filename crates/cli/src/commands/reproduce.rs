@@ -56,7 +56,8 @@ pub fn reproduce(args: &ReproduceArgs, common: &Common) -> Outcome {
         recipe.map_or_else(Vec::new, |recipe| changes(recipe, &Recipe::of(&cell, &fingerprint)));
     changes.extend(recipe.and_then(|recipe| other_device(&near, recipe, &backend.device())));
     if let Some(file) = &args.save {
-        let png = encode_cell(&now, &cell, &fingerprint, &remarks).map_err(store_failure(Exit::Unexpected))?;
+        let png =
+            encode_cell(&now, &cell, &fingerprint, &remarks).map_err(store_failure(Exit::Unexpected))?;
         write_atomic(file, &png).map_err(store_failure(Exit::Unexpected))?;
     }
     let text = match args.again.json {

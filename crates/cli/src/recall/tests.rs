@@ -229,15 +229,30 @@ fn what_others_say_plans_to_what_was_taken_over() {
     let mut checked = 0;
     for entry in std::fs::read_dir(fixtures).unwrap() {
         let path = entry.unwrap().path();
-        let Some(Made::Foreign(foreign)) = read_metadata(&path).ok().and_then(|found| found.made) else { continue };
+        let Some(Made::Foreign(foreign)) = read_metadata(&path).ok().and_then(|found| found.made) else {
+            continue;
+        };
         let recalled = recall_foreign(&foreign, &Near::default());
         let cell = planned_in(&world, folder.path(), &recalled.text("Somebody's")).unwrap();
         for (name, value) in foreign.settings.iter().filter(|(name, _)| !matches!(*name, "prompt" | "lora")) {
             // What does not apply without a picture to start from, or with a strength of nothing.
             let applies = cell.settings.get(name);
-            let idle = ["strength", "mask", "variation_seed", "variation_strength", "embeddings", "vae", "init_image"];
+            let idle = [
+                "strength",
+                "mask",
+                "variation_seed",
+                "variation_strength",
+                "embeddings",
+                "vae",
+                "init_image",
+            ];
             if applies.is_some() || !idle.contains(name) {
-                assert_eq!(applies.unwrap_or("".into()).to_string(), value.to_string(), "{name} of {}", path.display());
+                assert_eq!(
+                    applies.unwrap_or("".into()).to_string(),
+                    value.to_string(),
+                    "{name} of {}",
+                    path.display()
+                );
             }
         }
         checked += 1;
