@@ -26,7 +26,7 @@ pub fn reproduce(args: &ReproduceArgs, common: &Common) -> Outcome {
     let recalled = recalled(args, made, &near)?;
     let before = decode(&args.image).map_err(store_failure(Exit::NotFound))?;
     if !common.quiet {
-        recalled.remarks.iter().for_each(|remark| talk(remark));
+        recalled.remarks.iter().for_each(talk);
     }
 
     let experiment = ExperimentArgs {

@@ -14,6 +14,10 @@ struct Files {
 }
 
 impl World for Files {
+    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), WorldError> {
+        Ok(())
+    }
+
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
         Ok(ModelCard {
             fingerprint: Digest::of(name.as_bytes()),
@@ -22,6 +26,8 @@ impl World for Files {
             scheduler: Scheduler::Pndm,
             spacing: None,
             sigmas: None,
+            inpainting: false,
+            safety_checker: true,
         })
     }
 

@@ -115,7 +115,7 @@ impl Foreign {
             }
             Json::Bool(flag) => self.set(name, key, Value::Flag(*flag)),
             Json::Array(_) | Json::Object(_) => {
-                self.left(key, plain(json), "it is neither text nor a number")
+                self.left(key, plain(json), "it is neither text nor a number");
             }
         }
     }

@@ -80,23 +80,23 @@ pub struct Place {
 /// named in [`Metadata::unreadable`].
 pub fn read_metadata(path: &Path) -> Result<Metadata, StoreError> {
     let bytes = std::fs::read(path).map_err(StoreError::io("read", path))?;
-    texts::read(path, &bytes).map(understood)
+    texts::read(path, &bytes).map(|texts| understood(&texts))
 }
 
 /// The recipe in the bytes of a PNG file of ours.
 pub(crate) fn ours(bytes: &[u8]) -> Option<Recipe> {
-    match understood(texts::png(bytes).ok()?).made {
+    match understood(&texts::png(bytes).ok()?).made {
         Some(Made::Cell(recipe)) => Some(recipe),
         _ => None,
     }
 }
 
 /// Finds out whose texts these are.
-fn understood(texts: Texts) -> Metadata {
+fn understood(texts: &Texts) -> Metadata {
     let mut unreadable = texts.unreadable.clone();
-    let made = maquette(&texts, &mut unreadable)
-        .or_else(|| parameters(&texts, &mut unreadable).map(Made::Foreign))
-        .or_else(|| others(&texts, &mut unreadable).map(Made::Foreign));
+    let made = maquette(texts, &mut unreadable)
+        .or_else(|| parameters(texts, &mut unreadable).map(Made::Foreign))
+        .or_else(|| others(texts, &mut unreadable).map(Made::Foreign));
     Metadata { made, unreadable }
 }
 

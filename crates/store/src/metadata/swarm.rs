@@ -32,7 +32,7 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
             "variationseedstrength" => out.set_json("variation_strength", key, value),
             "clipstopatlayer" => comfy::last_layer(&mut out, key, value),
             "vae" if matches!(plain(value).as_str(), "Automatic" | "None" | "") => {
-                out.fact(key, plain(value))
+                out.fact(key, plain(value));
             }
             "vae" => out.set_json("vae", key, value),
             "loras" => loras(&mut out, value, given.get("loraweights")),

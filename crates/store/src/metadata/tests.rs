@@ -15,7 +15,7 @@ fn bytes(cell: &Cell) -> Vec<u8> {
 }
 
 fn made(bytes: &[u8]) -> Option<Made> {
-    understood(texts::png(bytes).unwrap()).made
+    understood(&texts::png(bytes).unwrap()).made
 }
 
 /// What is read from a fixture, a line for each thing.
@@ -42,13 +42,22 @@ fn told(name: &str) -> String {
 }
 
 #[test]
-fn print_all() {
+fn every_tools_texts_are_read_and_bad_ones_are_told() {
     let mut names: Vec<String> = std::fs::read_dir(fixture(""))
         .unwrap()
-        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains('.'))
         .collect();
     names.sort();
-    for name in names.iter().filter(|name| name.contains('.')) {
-        println!("=== {name}\n{}", told(name));
-    }
+    let all: Vec<String> = names.iter().map(|name| format!("=== {name}\n{}", told(name))).collect();
+    insta::assert_snapshot!("metadata", all.join("\n\n"));
+}
+
+#[test]
+fn our_own_pictures_say_what_made_them() {
+    let mut cell = cell();
+    with_init_image(&mut cell.settings, 0.5);
+    let Some(Made::Cell(recipe)) = made(&bytes(&cell)) else { panic!("it is ours") };
+    assert_eq!(recipe.cell, cell.id);
+    assert_eq!(recipe.settings["strength"], 0.5);
 }
