@@ -360,7 +360,7 @@ impl Loaded {
     }
 
     fn decode(&self, latents: &Tensor) -> Result<Image, RenderError> {
-        let latents = (latents / self.model.vae.scaling_factor)?.to_dtype(candle_dtype(self.dtype))?;
+        let latents = (latents / self.model.vae.scaling_factor)?;
         pixels::to_image(&self.model.vae.decode(&latents)?)
     }
 }

@@ -140,7 +140,7 @@ impl Model {
             false => xl,
         };
 
-        let vae = load_vae(source, device, dtype)?;
+        let vae = load_vae(source, device, dtype, xl)?;
 
         let config = ConfigFile::open(source, UNET_CONFIG)?;
         let weights = open(&UNET_WEIGHTS, &config)?;
@@ -236,7 +236,7 @@ impl Model {
         device: &Device,
         dtype: DType,
     ) -> Result<(), ModelError> {
-        let vae = load_vae(source, device, dtype)?;
+        let vae = load_vae(source, device, dtype, self.second.is_some())?;
         if (vae.latent_channels, vae.factor()) != (self.vae.latent_channels, self.vae.factor()) {
             let channels = self.vae.latent_channels;
             return Err(ConfigFile::open(source, VAE_CONFIG)?.refuse(
@@ -253,10 +253,17 @@ impl Model {
 }
 
 /// The autoencoder of a model alone.
-fn load_vae(source: &ModelSource, device: &Device, dtype: DType) -> Result<Vae, ModelError> {
+///
+/// SDXL's overflows in f16, so it is kept in f32 unless its configuration says that it need not be (`force_upcast`, as
+/// diffusers' `StableDiffusionXLPipeline` has it).
+fn load_vae(source: &ModelSource, device: &Device, dtype: DType, xl: bool) -> Result<Vae, ModelError> {
     let config = ConfigFile::open(source, VAE_CONFIG)?;
+    let dtype = match dtype {
+        DType::F16 if xl && config.flag("force_upcast", true)? => DType::F32,
+        dtype => dtype,
+    };
     let weights = WeightFile::open(source, &VAE_WEIGHTS, config.file(), dtype, device)?;
-    let vae = Vae::load(&config, &weights.root())?;
+    let vae = Vae::load(&config, &weights.root(), dtype)?;
     weights.all_used(checkpoint::is_spare_in_vae)?;
     Ok(vae)
 }

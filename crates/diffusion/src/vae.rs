@@ -8,7 +8,7 @@ use crate::config::ConfigFile;
 use crate::ops::{self, Activation, Add, Conv2d, GroupNorm, Linear, Padding};
 use crate::resnet::Resnet;
 use crate::weights::Weights;
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use serde_json::json;
 
 type Loaded<T> = std::result::Result<T, ModelError>;
@@ -27,6 +27,7 @@ pub struct Vae {
     /// How many channels latents have.
     pub latent_channels: usize,
     factor: usize,
+    dtype: DType,
 }
 
 struct Encoder {
@@ -75,7 +76,7 @@ struct Shape {
 }
 
 impl Vae {
-    pub(crate) fn load(config: &ConfigFile, weights: &Weights) -> Loaded<Vae> {
+    pub(crate) fn load(config: &ConfigFile, weights: &Weights, dtype: DType) -> Loaded<Vae> {
         for (key, allowed) in [
             ("in_channels", json!(3)),
             ("out_channels", json!(3)),
@@ -120,6 +121,7 @@ impl Vae {
             scaling_factor,
             latent_channels,
             factor: factor(shape.widths.len()),
+            dtype,
         })
     }
 
@@ -133,7 +135,7 @@ impl Vae {
     /// `pixels` is `[B, 3, H, W]` in -1..1, H and W multiples of the factor. The log-variance is clamped to -30..20.
     pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Tensor)> {
         let encoder = &self.encoder;
-        let mut x = ops::conv2d(pixels, &encoder.conv_in, Add::Nothing)?;
+        let mut x = ops::conv2d(&pixels.to_dtype(self.dtype)?, &encoder.conv_in, Add::Nothing)?;
         for block in &encoder.blocks {
             for resnet in &block.resnets {
                 x = resnet.forward(&x, None)?;
@@ -158,7 +160,7 @@ impl Vae {
     /// `latents` is `[B, latent_channels, h, w]`, already divided by the scaling factor.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         let decoder = &self.decoder;
-        let mut x = latents.clone();
+        let mut x = latents.to_dtype(self.dtype)?;
         if let Some(conv) = &self.post_quant_conv {
             x = ops::conv2d(&x, conv, Add::Nothing)?;
         }

@@ -59,6 +59,21 @@ fn texts() {
 }
 
 #[test]
+fn the_autoencoder_stays_in_f32_where_it_would_overflow() {
+    let [wide, half] = [DType::F32, DType::F16].map(|dtype| {
+        let source = ModelSource::Folder(fixture("tiny-sdxl"));
+        Model::load(&source, &Device::Cpu, dtype).unwrap()
+    });
+    let latents = &reference()["unet.latents"];
+    let decoded = |model: &Model| values(&model.vae.decode(latents).unwrap());
+    assert_eq!(decoded(&half), decoded(&wide), "its configuration says force_upcast");
+    let other = ModelSource::Folder(fixture("tiny-a"));
+    let [wide, half] =
+        [DType::F32, DType::F16].map(|dtype| Model::load(&other, &Device::Cpu, dtype).unwrap());
+    assert_ne!(decoded(&half), decoded(&wide), "Stable Diffusion 1's is as the others");
+}
+
+#[test]
 fn unet() {
     let (model, reference) = (load(&fixture("tiny-sdxl")).unwrap(), reference());
     let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();

@@ -61,7 +61,7 @@ impl Near {
             .iter()
             .filter(|_| !plain)
             .flat_map(|base| [base.join(name), base.join(format!("{name}.safetensors"))]);
-        places.find(|place| models::is_model(place)).map_or_else(|| name.to_owned(), text)
+        places.find(|place| place.is_file() || models::is_model(place)).map_or_else(|| name.to_owned(), text)
     }
 
     /// Files of the same kind in the folders that are looked through.

@@ -54,10 +54,32 @@ fn every_tools_texts_are_read_and_bad_ones_are_told() {
 }
 
 #[test]
-fn our_own_pictures_say_what_made_them() {
+fn our_own_pictures_say_what_made_them_and_nothing_of_the_machine() {
     let mut cell = cell();
-    with_init_image(&mut cell.settings, 0.5);
-    let Some(Made::Cell(recipe)) = made(&bytes(&cell)) else { panic!("it is ours") };
+    with_init_image(&mut cell.settings, 0.3);
+    cell.settings.model = "/home/somebody/models/mine".into();
+    let bytes = bytes(&cell);
+    assert!(texts::png(&bytes).unwrap().get("parameters").unwrap().contains("Denoising strength: 0.3"));
+    let Some(Made::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
     assert_eq!(recipe.cell, cell.id);
-    assert_eq!(recipe.settings["strength"], 0.5);
+    assert_eq!((&recipe.settings["strength"], &recipe.settings["model"]), (&0.3.into(), &"mine".into()));
+    let init_image: Vec<&FileRef> = recipe.files("init_image").collect();
+    let expected = FileRef { path: "references/selfie.png".to_owned(), digest: Digest::of(b"selfie") };
+    assert_eq!(init_image, [&expected]);
+    let text = serde_json::to_string_pretty(&recipe).unwrap();
+    assert!(!text.contains("somebody") && !text.contains("somewhere"), "{text}");
+}
+
+#[test]
+fn words_of_any_script_survive() {
+    for prompt in ["café", "猫 ← 🎨", "two\nlines", "nul\0 byte"] {
+        let mut cell = cell();
+        cell.settings.prompt = prompt.into();
+        let bytes = bytes(&cell);
+        let texts = texts::png(&bytes).unwrap();
+        let parameters = texts.get("parameters").unwrap();
+        assert!(parameters.starts_with(&prompt.replace('\0', " ")), "{parameters}");
+        let Some(Made::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
+        assert_eq!(recipe.settings["prompt"], prompt);
+    }
 }
