@@ -47,9 +47,15 @@ impl Cells<'_> {
                 if asked && !card.safety_checker {
                     let message =
                         format!("the model {name} has no safety checker; allowed: `safety_checker = false`");
-                    let help =
-                        "a model has one when its folder holds `safety_checker` and `feature_extractor`";
-                    say("safety_checker", message, help);
+                    let mut help =
+                        "a model has one when its folder holds `safety_checker` and `feature_extractor`"
+                            .to_owned();
+                    if name.contains('/') {
+                        help += &format!(
+                            "; `maquette models fetch {name} --safety-checker` gets it from the hub"
+                        );
+                    }
+                    say("safety_checker", message, &help);
                 }
             }
             match (mask, picture) {
