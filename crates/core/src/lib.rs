@@ -19,6 +19,7 @@ mod settings;
 mod template;
 mod value;
 mod weights;
+mod words;
 
 pub use axis::{Axis, AxisValue};
 pub use backend::{Backend, BackendError};
@@ -30,9 +31,8 @@ pub use model::{FoundFile, ModelCard};
 pub use plan::{Kept, Plan, SheetSpec};
 pub use record::{Outcome, Record};
 pub use setting::{Kind, SETTINGS, Setting, SettingError, with_defaults};
-pub use settings::{
-    Dialect, Dtype, Embedding, Fit, Lora, NamedFile, Noise, Scheduler, Settings, Sigmas, Spacing, Variation,
-};
+pub use settings::{Embedding, Lora, NamedFile, Settings, Variation};
 pub use template::{Template, TemplateError};
 pub use value::Value;
 pub use weights::{Named, WeightsKind, take_loras, weights_list};
+pub use words::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};

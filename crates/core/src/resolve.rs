@@ -1,9 +1,8 @@
 //! From coordinates to settings: how one cell of a plan gets its values.
 
-use crate::settings::{
-    Dialect, Dtype, Embedding, Fit, Lora, NamedFile, Noise, Scheduler, Settings, Sigmas, Spacing, Variation,
-};
+use crate::settings::{Embedding, Lora, NamedFile, Settings, Variation};
 use crate::weights::{Named, WeightsKind, take_loras, weights_list};
+use crate::words::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
 use crate::{Digest, FoundFile, Plan, SETTINGS, Setting, SettingError, Template, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
