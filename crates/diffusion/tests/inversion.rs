@@ -131,8 +131,11 @@ fn what_does_not_fit_is_refused_by_name() {
     check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "are 32 wide"]);
     check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "are 32 wide"]);
     check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "text encoders are 1:"]);
-    check(&[("one.safetensors", Some("night"))], &["`night` is in the model's vocabulary", "<night>="]);
-    check(&[("one.safetensors", Some("NIGHT"))], &["`NIGHT` is in the model's vocabulary"]);
+    check(
+        &[("one.safetensors", Some("watermark"))],
+        &["`watermark` is in the model's vocabulary", "<watermark>="],
+    );
+    check(&[("one.safetensors", Some("WATERMARK"))], &["`WATERMARK` is in the model's vocabulary"]);
     check(
         &[("one.safetensors", None), ("params.safetensors", Some("<HAT>"))],
         &["the word `<HAT>` is that of", "one.safetensors"],
