@@ -50,7 +50,9 @@ fn words_are_what_diffusers_makes_of_them() {
     let text = std::fs::read_to_string(fixture("embeddings/cases.json")).unwrap();
     let expected =
         candle_core::safetensors::load(fixture("embeddings/expected.safetensors"), &Device::Cpu).unwrap();
-    for case in serde_json::from_str::<File>(&text).unwrap().cases {
+    let cases = serde_json::from_str::<File>(&text).unwrap().cases;
+    // SDXL's two text encoders are compared by their picture.
+    for case in cases.into_iter().filter(|case| case.model != "tiny-sdxl") {
         let mut model = load(&case.model);
         let files: Vec<_> = case.files.iter().map(|(file, word)| (file.as_str(), word.as_deref())).collect();
         let inversions = inversions(&mut model, &files).unwrap();
