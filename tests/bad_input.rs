@@ -231,6 +231,6 @@ fn a_pickled_checkpoint_and_a_missing_autoencoder() {
     refused(
         &workspace,
         "vae = \"soft.safetensors\"\nprompt = \"a cat\"\n",
-        &["soft.safetensors cannot be read"],
+        &["`soft.safetensors`", "looked in"],
     );
 }

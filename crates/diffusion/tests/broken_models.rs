@@ -150,8 +150,9 @@ fn a_configuration_asks_for_what_there_is_not() {
         (
             "unet/config.json",
             "addition_embed_type",
-            json!("text_time"),
-            "unet/config.json: `addition_embed_type` is \"text_time\", which is not supported. Supported: absent.",
+            json!("image"),
+            "unet/config.json: `addition_embed_type` is \"image\", which is not supported. \
+             Supported: \"text_time\" or absent.",
         ),
         (
             "unet/config.json",

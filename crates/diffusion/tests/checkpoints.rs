@@ -310,8 +310,14 @@ fn a_separate_vae_takes_the_models_place() {
     }
 
     let message = |vae: &Path| with(vae).err().unwrap().to_string();
-    let unfit = message(&fixture("tiny-b").join("vae/diffusion_pytorch_model.safetensors"));
-    assert!(!unfit.is_empty());
+    // Without a configuration beside it a file must fit the model's own.
+    let other = fixture("tiny-b").join("vae/diffusion_pytorch_model.safetensors");
+    std::fs::copy(other, path("other.safetensors")).unwrap();
+    let unfit = message(&path("other.safetensors"));
+    assert!(
+        unfit.contains("other.safetensors") && unfit.contains("tiny-a/vae/config.json asks for"),
+        "{unfit}"
+    );
     let no_vae = message(&fixture("tiny-a").join("unet/diffusion_pytorch_model.safetensors"));
     assert!(
         no_vae.contains("has no tensor `decoder.conv_in.weight`, which an autoencoder asks for"),

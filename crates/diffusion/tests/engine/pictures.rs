@@ -27,6 +27,11 @@ fn the_bundled_model_draws_what_diffusers_draws_with_it() {
 }
 
 #[test]
+fn stable_diffusion_2() {
+    check(&cases_in("sd2.json"), HANDFUL);
+}
+
+#[test]
 fn stable_diffusion_xl() {
     check(&cases_in("sdxl.json"), HANDFUL);
 }
