@@ -24,8 +24,8 @@ use std::time::Instant;
 /// Latent pixels of one UNet call, unless somebody says how many rows: two guided pictures of 512 pixels.
 const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
 
-/// How many posteriors are remembered.
-const REFERENCES: usize = 64;
+/// How many posteriors are remembered, and how many masks.
+const PICTURES: usize = 64;
 
 /// Finds the files of a model by the name that an experiment gives it.
 pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
@@ -194,14 +194,15 @@ impl Engine {
             if loaded.vae == vae {
                 return ControlFlow::Continue(Ok(()));
             }
-            // The rest of the model stays; what its old autoencoder made of reference pictures does not.
+            // The rest of the model stays; what its old autoencoder made of pictures does not.
             let replaced = source(&self.find).and_then(|source| {
                 Ok(loaded.model.replace_vae(&source, &self.device, candle_dtype(dtype))?)
             });
             return ControlFlow::Continue(match replaced {
                 Ok(()) => {
                     loaded.vae = vae;
-                    loaded.references = Cache::new(REFERENCES);
+                    loaded.references = Cache::new(PICTURES);
+                    loaded.masks = Cache::new(PICTURES);
                     Ok(())
                 }
                 Err(error) => {
@@ -226,8 +227,8 @@ impl Engine {
                     model,
                     prompts: Prompts::new(),
                     checker: None,
-                    references: Cache::new(REFERENCES),
-                    masks: Cache::new(REFERENCES),
+                    references: Cache::new(PICTURES),
+                    masks: Cache::new(PICTURES),
                 });
                 send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
                 ControlFlow::Continue(Ok(()))

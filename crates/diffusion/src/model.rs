@@ -237,15 +237,9 @@ impl Model {
         dtype: DType,
     ) -> Result<(), ModelError> {
         let vae = load_vae(source, device, dtype, self.second.is_some())?;
-        if (vae.latent_channels, vae.factor()) != (self.vae.latent_channels, self.vae.factor()) {
-            let channels = self.vae.latent_channels;
-            return Err(ConfigFile::open(source, VAE_CONFIG)?.refuse(
-                "latent_channels",
-                format!(
-                    "{channels} with {} pixels for each, as the model's own autoencoder",
-                    self.vae.factor()
-                ),
-            ));
+        if vae.latent_channels != self.vae.latent_channels {
+            let supported = format!("{}, as the model's own autoencoder", self.vae.latent_channels);
+            return Err(ConfigFile::open(source, VAE_CONFIG)?.refuse("latent_channels", supported));
         }
         self.vae = vae;
         Ok(())

@@ -1,8 +1,9 @@
 //! A cell's picture does not depend on its neighbours, on their order, on the width of a call or on threads.
 
-use crate::cases::{Case, cases, engine, render};
-use maquette_core::Cell;
+use crate::cases::{Case, cases, cell, engine, fixtures, named, render};
+use maquette_core::{Cell, Digest, NamedFile, Settings};
 use maquette_diffusion::DeviceName;
+use std::path::Path;
 
 /// Every fixture of one model and size, so that they may share UNet calls: four schedulers, with and without guidance
 /// and reference picture, different prompts and step counts.
@@ -49,4 +50,37 @@ fn threads_change_nothing() {
     let expected = with_threads(1);
     assert_eq!(with_threads(2), expected);
     assert_eq!(with_threads(3), expected);
+}
+
+/// As on an axis: the model stays and its autoencoder changes, there and back.
+#[test]
+fn an_autoencoder_is_a_cells_own() {
+    let mut tensors = candle_core::safetensors::load(
+        fixtures().join("tiny-a/vae/diffusion_pytorch_model.safetensors"),
+        &candle_core::Device::Cpu,
+    )
+    .unwrap();
+    let key = "decoder.conv_out.bias";
+    tensors.insert(key.to_owned(), (&tensors[key] + 0.2).unwrap());
+    let key = "encoder.conv_in.bias";
+    tensors.insert(key.to_owned(), (&tensors[key] + 0.2).unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("brighter.safetensors");
+    candle_core::safetensors::save(&tensors, &file).unwrap();
+
+    let own = cases().iter().find(|case| case.name == "a-picture-ddim").unwrap().cell();
+    let other = cell(Settings { vae: Some(named(&file)), ..own.settings.clone() });
+    let nowhere = Path::new("nowhere.safetensors");
+    let nowhere = NamedFile { file: nowhere.into(), digest: Digest::of(b"nothing"), ..named(&file) };
+    let absent = cell(Settings { vae: Some(nowhere), ..own.settings.clone() });
+    let alone =
+        |one: &Cell| render(&mut engine(DeviceName::Cpu, None), std::slice::from_ref(one))[&one.id].clone();
+    let expected = [&own, &other].map(alone);
+    assert_ne!(expected[0], expected[1]);
+    let mut engine = engine(DeviceName::Cpu, None);
+    for order in [[&own, &absent, &other], [&other, &own, &absent]] {
+        let rendered = render(&mut engine, &order.map(Cell::clone));
+        assert_eq!([&own, &other].map(|cell| rendered[&cell.id].clone()), expected);
+        assert!(rendered[&absent.id].as_ref().unwrap_err().contains("nowhere.safetensors cannot be read"));
+    }
 }
