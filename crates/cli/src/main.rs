@@ -25,6 +25,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let CommandLine { command, common } = CommandLine::parse();
+    // Paths and addresses stay whole, so that they can be copied.
+    let whole_words = |_: &_| Box::new(miette::MietteHandlerOpts::new().break_words(false).build()) as _;
+    let _ = miette::set_hook(Box::new(whole_words));
     let outcome = match command {
         Command::Plan(args) => commands::plan(&args, &common),
         Command::Run(args) => commands::run(&args, &common),

@@ -59,7 +59,7 @@ pub fn repository(name: &str) -> Option<Repository> {
 
 /// What is wanted of a model's repository.
 pub fn model(dtype: Dtype) -> Wanted {
-    Wanted::Model { dtype, safety_checker: false }
+    Wanted { dtype, safety_checker: false }
 }
 
 /// Every repository in the cache that looks like a model in diffusers layout: its folder, and whether it is whole.

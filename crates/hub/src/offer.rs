@@ -97,11 +97,9 @@ impl Hub {
         }
         let info = info(&self.client, repository)?;
         let has = |file: &str| info.files.contains_key(file);
-        let index = match wanted {
-            Wanted::Model { .. } if has(INDEX) => {
-                Some(self.client.get(&address(&self.client, repository, &info.commit, INDEX))?)
-            }
-            _ => None,
+        let index = match has(INDEX) {
+            true => Some(self.client.get(&address(&self.client, repository, &info.commit, INDEX))?),
+            false => None,
         };
         let all = || info.files.keys().cloned().collect();
         let snapshot = self.cache.snapshot_at(repository, &info.commit);

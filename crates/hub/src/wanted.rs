@@ -10,19 +10,14 @@ use std::fmt;
 /// The index of a model in diffusers' layout.
 pub(crate) const INDEX: &str = "model_index.json";
 
-/// What is wanted of a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// A model in diffusers' layout.
-    Model {
-        /// Weights in half precision are preferred for `f16`, in full precision otherwise; the others do where those
-        /// are not there.
-        dtype: Dtype,
-        /// With the model's safety checker, if it has one.
-        safety_checker: bool,
-    },
-    /// CLIP's tokenizer alone, for checkpoints that come without.
-    Tokenizer,
+/// What is wanted of a repository: a model in diffusers' layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Weights in half precision are preferred for `f16`, in full precision otherwise; the others do where those are
+    /// not there.
+    pub dtype: Dtype,
+    /// With the model's safety checker, if it has one.
+    pub safety_checker: bool,
 }
 
 /// Why a repository is of no use.
@@ -84,23 +79,17 @@ impl Wanted {
         has: &dyn Fn(&str) -> bool,
         cached: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<String>, Unusable> {
-        let mut files = match self {
-            Wanted::Tokenizer => tokenizer("", has)?,
-            Wanted::Model { dtype, safety_checker } => {
-                let index = index.ok_or_else(|| Unusable::NoIndex(checkpoints(&all())))?;
-                let index: Map<String, Value> =
-                    serde_json::from_slice(index).map_err(|error| Unusable::BadIndex(error.to_string()))?;
-                let mut files = vec![INDEX.to_owned()];
-                for (name, part) in &PARTS {
-                    let named = index.get(*name).and_then(Value::as_array);
-                    let there = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
-                    if there && (*safety_checker || !SAFETY.contains(name)) {
-                        files.extend(part.files(name, *dtype, has, cached)?);
-                    }
-                }
-                files
+        let index = index.ok_or_else(|| Unusable::NoIndex(checkpoints(&all())))?;
+        let index: Map<String, Value> =
+            serde_json::from_slice(index).map_err(|error| Unusable::BadIndex(error.to_string()))?;
+        let mut files = vec![INDEX.to_owned()];
+        for (name, part) in &PARTS {
+            let named = index.get(*name).and_then(Value::as_array);
+            let there = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
+            if there && (self.safety_checker || !SAFETY.contains(name)) {
+                files.extend(part.files(name, self.dtype, has, cached)?);
             }
-        };
+        }
         files.sort_unstable();
         Ok(files)
     }
@@ -120,7 +109,7 @@ impl Part {
         };
         match self {
             Part::Settings(file) => Ok(vec![must(file)?]),
-            Part::Tokenizer => tokenizer(&format!("{name}/"), has),
+            Part::Tokenizer => tokenizer(name, has),
             Part::Weights => Ok(vec![must("config.json")?, weights(name, dtype, has, cached)?]),
         }
     }
@@ -152,13 +141,13 @@ fn weights(
 }
 
 /// The vocabulary in one form or the other, and whatever says how to use it.
-fn tokenizer(folder: &str, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
+fn tokenizer(part: &str, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
     let there = |names: &[&str]| -> Vec<String> {
-        names.iter().map(|name| format!("{folder}{name}")).filter(|file| has(file)).collect()
+        names.iter().map(|name| format!("{part}/{name}")).filter(|file| has(file)).collect()
     };
     let (whole, parts) = (there(&["tokenizer.json"]), there(&["vocab.json", "merges.txt"]));
     if whole.is_empty() && parts.len() < 2 {
-        return Err(Unusable::Missing(format!("{folder}tokenizer.json")));
+        return Err(Unusable::Missing(format!("{part}/tokenizer.json")));
     }
     let settings = there(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]);
     Ok([whole, parts, settings].concat())
@@ -249,7 +238,7 @@ mod tests {
     }
 
     fn model(dtype: Dtype) -> Wanted {
-        Wanted::Model { dtype, safety_checker: false }
+        Wanted { dtype, safety_checker: false }
     }
 
     #[test]
@@ -263,7 +252,7 @@ mod tests {
             let found = files(&model(dtype), Some(STABLE_DIFFUSION), LISTING).unwrap();
             assert_eq!(found, expected.split_whitespace().collect::<Vec<_>>().join(" "));
         }
-        let wanted = Wanted::Model { dtype: Dtype::F16, safety_checker: true };
+        let wanted = Wanted { dtype: Dtype::F16, safety_checker: true };
         let found = files(&wanted, Some(STABLE_DIFFUSION), LISTING).unwrap();
         for file in ["feature_extractor/preprocessor_config.json", "safety_checker/model.fp16.safetensors"] {
             assert!(found.split(' ').any(|one| one == file), "{found}");
@@ -306,15 +295,5 @@ mod tests {
         let checkpoints = vec!["b.safetensors".to_owned(), "a.ckpt".to_owned()];
         check(None, "a.ckpt b.safetensors", Unusable::NoIndex(checkpoints));
         assert!(matches!(files(&model(Dtype::F32), Some("<html>"), ""), Err(Unusable::BadIndex(_))));
-    }
-
-    #[test]
-    fn a_tokenizer_alone() {
-        let found = files(
-            &Wanted::Tokenizer,
-            None,
-            "config.json vocab.json merges.txt tokenizer_config.json model.safetensors",
-        );
-        assert_eq!(found.unwrap(), "merges.txt tokenizer_config.json vocab.json");
     }
 }

@@ -37,7 +37,7 @@ pub fn fetch(args: &FetchArgs, common: &Common) -> Outcome {
     let shown = Shown { how: args.progress, quiet: common.quiet };
     let repository: Repository = args.model.parse().or_exit(Exit::NotFound)?;
     let dtype = args.dtype.unwrap_or_else(|| DeviceName::auto().dtype());
-    let wanted = Wanted::Model { dtype, safety_checker: args.safety_checker };
+    let wanted = Wanted { dtype, safety_checker: args.safety_checker };
     let hub = fetching::hub().map_err(|error| fetching::failure(&error))?;
     let offer = hub.offer(&repository, &wanted).map_err(|error| fetching::failure(&error))?;
     if offer.is_here() && !common.quiet {

@@ -79,7 +79,7 @@ fn weights_of_the_other_precision_will_do_once_they_are_here() {
     let halves = UNET.replace(".safetensors", ".fp16.safetensors");
     scene.server.put(&halves, b"half the bytes");
     let hub = scene.hub();
-    let half = Wanted::Model { dtype: maquette_core::Dtype::F16, safety_checker: false };
+    let half = Wanted { dtype: maquette_core::Dtype::F16, safety_checker: false };
     let unet = |wanted: &Wanted| {
         let offer = hub.offer(&REPOSITORY.parse().unwrap(), wanted).unwrap();
         offer.files.into_iter().find(|file| file.name.starts_with("unet/d")).unwrap()
@@ -144,16 +144,17 @@ fn offline_nothing_is_asked_and_what_is_here_is_found() {
 #[test]
 fn half_a_model_in_the_cache_is_not_the_model() {
     let scene = Scene::new();
-    let hub = scene.hub();
-    let repository = REPOSITORY.parse().unwrap();
-    for name in ["vocab.json", "merges.txt"] {
-        scene.server.put(name, &scene.server.file(&format!("tokenizer/{name}")));
+    let folder = scene.fetch().unwrap();
+    let find = || scene.hub().cache().find(&REPOSITORY.parse().unwrap(), &MODEL);
+    assert_eq!(find(), Some(folder.clone()));
+    for name in ["tokenizer/vocab.json", "unet/config.json", UNET, "model_index.json"] {
+        fs::remove_file(folder.join(name)).unwrap();
+        assert_eq!(find(), None, "without {name}");
+        // Its content is still there, so that it only needs its name again.
+        let before = scene.server.asked_for("GET", name).len();
+        scene.fetch().unwrap();
+        assert_eq!(find(), Some(folder.clone()));
+        let asked = scene.server.asked_for("GET", name).len() - before;
+        assert_eq!(asked, usize::from(name == "model_index.json"), "{name}");
     }
-    let offer = hub.offer(&repository, &Wanted::Tokenizer).unwrap();
-    assert_eq!(offer.files.len(), 2);
-    let folder = hub.fetch(&offer, &mut |_| {}).unwrap();
-    assert_eq!(hub.cache().find(&repository, &Wanted::Tokenizer), Some(folder.clone()));
-    assert_eq!(hub.cache().find(&repository, &MODEL), None);
-    scene.fetch().unwrap();
-    assert_eq!(hub.cache().find(&repository, &MODEL), Some(folder));
 }
