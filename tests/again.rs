@@ -25,6 +25,8 @@ fn pictures(workspace: &Workspace, run: &str) -> Vec<String> {
 /// Every file of the workspace with its bytes.
 fn everything(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
     let files = workspace.files("").into_iter();
+    // (`latest` is a link to a folder.)
+    let files = files.filter(|name| workspace.path().join(name).is_file());
     files.map(|name| (name.clone(), fs::read(workspace.path().join(name)).unwrap())).collect()
 }
 
@@ -160,10 +162,90 @@ fn a_sheet_tells_what_it_shows() {
 fn pictures_of_others_are_told_with_what_is_left() {
     let workspace = Workspace::new();
     fixture(&workspace, "a1111-full.png");
-    insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png"]).code(0).stdout, @"");
-    insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png", "--toml"]).code(0).stdout, @"");
+    insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png"]).code(0).stdout, @r#"
+made by             A1111
+model               dream, final: 8
+vae                 vae-ft-mse-840000-ema-pruned.safetensors
+embeddings          bad-hands
+prompt              portrait of a sailor, (oil paint:1.2), [sketch:oil:0.3]
+                    <lora:old-masters:0.7> BREAK evening light, 絵画
+negative_prompt     bad-hands, lowres,
+                    text
+dialect             a1111
+seed                3141592653
+noise               torch-cuda
+variation_seed      7
+variation_strength  0.15
+steps               28
+guidance_scale      6.5
+scheduler           dpmpp_2m
+sigmas              karras
+spacing             linspace
+width               512
+height              640
+clip_skip           1
+
+it also says:
+Model hash   0a1b2c3d4e
+VAE hash     c6a580b13a
+Lora hashes  old-masters: 5d4f3e2a1b0c
+Emphasis     Original
+Version      v1.9.3
+
+note: no RNG is named, which means the GPU's random numbers in A1111
+"#);
+    insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png", "--toml"]).code(0).stdout, @r#"
+# From the text of A1111 in a1111-full.png
+# note: no RNG is named, which means the GPU's random numbers in A1111
+model = "dream, final: 8"  # as the picture names it; a path may be needed
+vae = "vae-ft-mse-840000-ema-pruned.safetensors"  # no such file was found
+embeddings = "bad-hands"
+prompt = """
+portrait of a sailor, (oil paint:1.2), [sketch:oil:0.3]
+<lora:old-masters:0.7> BREAK evening light, 絵画"""
+negative_prompt = """
+bad-hands, lowres,
+text"""
+dialect = "a1111"
+seed = 3141592653
+noise = "torch-cuda"
+variation_seed = 7
+variation_strength = 0.15
+steps = 28
+guidance_scale = 6.5
+scheduler = "dpmpp_2m"
+sigmas = "karras"
+spacing = "linspace"
+width = 512
+height = 640
+clip_skip = 1
+"#);
     fixture(&workspace, "comfy-two-passes.png");
-    insta::assert_snapshot!(workspace.maquette(&["show", "comfy-two-passes.png"]).code(0).stdout, @"");
+    insta::assert_snapshot!(workspace.maquette(&["show", "comfy-two-passes.png"]).code(0).stdout, @r#"
+made by          ComfyUI
+model            xl.safetensors
+vae              sharp.safetensors
+prompt           a hill BREAK a house
+negative_prompt
+dialect          a1111
+init_image       me.png
+strength         0.6
+seed             1
+noise            torch-cpu
+steps            20
+guidance_scale   5
+scheduler        euler
+sigmas           normal
+spacing          linspace
+
+not taken over:
+KSampler         1 more of the graph's samplers                   Maquette makes a picture in one pass
+LatentUpscale    upscale_method bislerp, width 1024, height 1024  Maquette has no such node
+ControlNetApply  strength 0.7                                     Maquette has no such node
+
+note: ComfyUI does all 12 steps at denoise 0.6: so many of a longer schedule in diffusers
+note: prompt holds AND or BREAK: plain words in ComfyUI, not in A1111's dialect
+"#);
     fixture(&workspace, "a1111-sheet.png");
     let unnamed = workspace.maquette(&["reproduce", "a1111-sheet.png", "--backend", "fake"]).code(7);
     unnamed.says(&["does not say which model made it", "--set model="]);

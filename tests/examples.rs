@@ -16,15 +16,17 @@ fn experiments() -> Vec<PathBuf> {
 /// A small model under the name of Stable Diffusion v1-4, where the hub's tools would put it.
 fn stand_in_for_v1_4(workspace: &Workspace) {
     let repository_folder = "hf/hub/models--CompVis--stable-diffusion-v1-4";
-    workspace.write(&format!("{repository_folder}/refs/main"), "0123abc\n");
+    workspace.write(&format!("{repository_folder}/refs/main"), "0123456789abcdef0123456789abcdef01234567\n");
     let model = repository().join("tests/fixtures/tiny-a");
     for part in ["", "scheduler", "text_encoder", "tokenizer", "unet", "vae"] {
         for entry in fs::read_dir(model.join(part)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
                 let name = path.strip_prefix(&model).unwrap().to_string_lossy().into_owned();
-                workspace
-                    .write(&format!("{repository_folder}/snapshots/0123abc/{name}"), fs::read(path).unwrap());
+                workspace.write(
+                    &format!("{repository_folder}/snapshots/0123456789abcdef0123456789abcdef01234567/{name}"),
+                    fs::read(path).unwrap(),
+                );
             }
         }
     }

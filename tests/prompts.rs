@@ -22,7 +22,10 @@ fn a_prompt_without_surprises_is_not_mentioned() {
 #[test]
 fn words_that_are_cut_are_named() {
     let text = format!("prompt = \"{}the garden\"\nguidance_scale = 1\n", "a ".repeat(74));
-    insta::assert_snapshot!(planned(&text), @r"");
+    insta::assert_snapshot!(planned(&text), @r"
+prompt `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a a a a garden`
+  78 tokens, and 75 fit; without effect: `garden`
+");
 }
 
 #[test]
@@ -33,7 +36,22 @@ fn chunks_and_odd_signs_are_named() {
         "a ".repeat(60),
         "b ".repeat(20),
     );
-    insta::assert_snapshot!(planned(&text), @r"");
+    insta::assert_snapshot!(planned(&text), @r"
+prompt `a a a a a a a a a a a a a a a a a a … b b b b b b end AND (night at 9:30`
+  2 chunks:
+     62 tokens  `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a a a a a x,`
+     23 tokens  `b b b b b b b b b b b b b b b b b b b b end`
+  a bracket is never closed: it counts to the end
+negative_prompt `a BREAK b`
+  2 chunks:
+      1 tokens  `a`
+      1 tokens  `b`
+prompt `a a a a a a a a a a a a a a a a a a … b b b b b b end AND (night at 9:30`
+  2 chunks:
+     62 tokens  `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a a a a a b,`
+     23 tokens  `b b b b b b b b b b b b b b b b b b b b end`
+  a bracket is never closed: it counts to the end
+");
 }
 
 #[test]

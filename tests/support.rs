@@ -119,6 +119,9 @@ impl Ended {
 /// Text without line breaks, the frame of an error report and doubled spaces.
 fn unwrapped(text: &str) -> String {
     let plain = text.replace(['│', '╰', '─', '▶', '×', '├', '·'], " ");
+    // Where a terminal has no such signs, a line that goes on begins with a bar.
+    let lines = plain.lines().map(|line| line.trim_start().trim_start_matches("| "));
+    let plain = lines.collect::<Vec<_>>().join(" ");
     plain.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

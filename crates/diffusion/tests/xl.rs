@@ -20,7 +20,7 @@ fn reference() -> HashMap<String, Tensor> {
 }
 
 fn values(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().unwrap().to_vec1().unwrap()
+    x.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// The largest difference, as a part of the reference's largest value.

@@ -6,6 +6,7 @@ use crate::{Environment, HubError, Repository};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The cache.
 #[derive(Debug, Clone)]
@@ -101,7 +102,10 @@ impl Cache {
         }
         let path = self.folder(repository).join("refs").join(repository.revision());
         make_folder_of(&path)?;
-        let half = unfinished(&path);
+        // Two at once write the same, each under a name of its own until it is whole.
+        static NTH: AtomicUsize = AtomicUsize::new(0);
+        let nth = NTH.fetch_add(1, Ordering::Relaxed);
+        let half = unfinished(&path.with_extension(format!("{}-{nth}", std::process::id())));
         fs::write(&half, commit).and_then(|()| fs::rename(&half, &path)).map_err(write(&path))
     }
 

@@ -75,9 +75,9 @@ mod tests {
         insta::assert_snapshot!(text, @r###"
         # Made by  somebody
         model = "sketchbook"
-        prompt = '''
+        prompt = """
         a {{cat}}
-        in "quotes" }}'''
+        in "quotes" }}"""
         guidance_scale = 7.0  # as steps = 3
         seed = 9223372036854775807
         "###);

@@ -18,11 +18,11 @@ fn a_mask_is_an_axis_and_none_of_its_values() {
 fn a_mask_without_a_picture() {
     insta::assert_snapshot!(broken("prompt = \"x\"\nmask = \"face.png\"\n"), @r#"
      x `mask` does nothing without `init_image`
-      ,-[e.toml:2:1]
+      ,-[e.toml:2:8]
     1 | prompt = "x"
     2 | mask = "face.png"
-      : ^^|^
-      :   `-- here
+      :        ^^^^^|^^^^
+      :             `-- here
       `----
      help: give `init_image`, the picture that it is a mask of
     "#);
@@ -68,11 +68,11 @@ fn an_inpainting_model_needs_a_picture() {
 fn a_safety_checker_must_be_there() {
     insta::assert_snapshot!(broken("prompt = \"x\"\nsafety_checker = true\n[sweep]\nseed = [1, 2]\n"), @r#"
      x the model sketchbook has no safety checker; allowed: `safety_checker = false`
-      ,-[e.toml:2:1]
+      ,-[e.toml:2:18]
     1 | prompt = "x"
     2 | safety_checker = true
-      : ^^^^^^^|^^^^^^
-      :        `-- here
+      :                  ^^|^
+      :                    `-- here
     3 | [sweep]
       `----
      help: a model has one when its folder holds `safety_checker` and `feature_extractor`
