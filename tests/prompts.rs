@@ -23,7 +23,7 @@ fn a_prompt_without_surprises_is_not_mentioned() {
 fn words_that_are_cut_are_named() {
     let text = format!("prompt = \"{}the garden\"\nguidance_scale = 1\n", "a ".repeat(74));
     insta::assert_snapshot!(planned(&text), @r"
-prompt `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a a a a garden`
+prompt `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a the garden`
   78 tokens, and 75 fit; without effect: `garden`
 ");
 }

@@ -37,6 +37,15 @@ impl Near {
         let image = std::path::absolute(image).unwrap_or_else(|_| image.to_owned());
         bases.extend(image.ancestors().skip(1).take(ABOVE).map(Path::to_owned));
         gathered.extend(image.parent().map(Path::to_owned));
+        // Where experiments keep the pictures they start from: beside the picture, and where the person is.
+        gathered.extend(
+            image
+                .parent()
+                .map(Path::to_owned)
+                .into_iter()
+                .chain(std::env::current_dir())
+                .map(|folder| folder.join("references")),
+        );
         Near { bases, gathered, run }
     }
 
