@@ -8,7 +8,7 @@ use crate::projection::{Part, project};
 use crate::steps::unet_calls;
 use crate::{World, WorldError};
 use maquette_core::{Dtype, FoundFile, Kept, ModelCard, Scheduler, Template, Value, WeightsKind, take_loras};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The grid with the filters applied.
@@ -82,9 +82,11 @@ impl Cells<'_> {
     /// Asks the world about every weight file that a cell names, in a setting or in its prompt.
     pub fn weights(&self, world: &dyn World, problems: &mut Problems) -> BTreeMap<String, FoundFile> {
         let mut weights = BTreeMap::new();
+        // What is missing is told once, however many cells name it.
+        let mut asked = BTreeSet::new();
         let mut look_up = |kind: WeightsKind, name: &str, at: Option<&At>| {
             let key = kind.key(name);
-            if weights.contains_key(&key) {
+            if !asked.insert(key.clone()) {
                 return;
             }
             match world.weights(kind, name) {
