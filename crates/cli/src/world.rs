@@ -101,7 +101,7 @@ impl World for Machine {
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
         match kind {
             WeightsKind::Vae if self.base.join(name).is_dir() => vae(self.base.join(name)),
-            WeightsKind::Vae => weights::find(kind, name, &self.base).and_then(|found| vae(found.file)),
+            WeightsKind::Vae => weights::locate(kind, name, &self.base).and_then(vae),
             WeightsKind::Lora | WeightsKind::Embedding => weights::find(kind, name, &self.base),
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! Whole pictures are in `engine/loras.rs`. The fixtures lie in `tests/fixtures/lora`.
 
+mod distance;
+
 use candle_core::{DType, Device, Tensor};
+use distance::{distance, values};
 use maquette_core::{Digest, Lora, NamedFile};
 use maquette_diffusion::{Model, ModelSource};
 use serde::Deserialize;
@@ -46,19 +49,6 @@ fn cases() -> Vec<Case> {
 
 fn tensors(file: &str) -> HashMap<String, Tensor> {
     candle_core::safetensors::load(fixture(file), &Device::Cpu).unwrap()
-}
-
-fn values(x: &Tensor) -> Vec<f32> {
-    x.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
-
-/// The largest difference, as a part of the reference's largest value.
-fn distance(found: &Tensor, expected: &Tensor) -> f32 {
-    assert_eq!(found.shape(), expected.shape());
-    let (found, expected) = (values(found), values(expected));
-    let scale = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
-    let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
-    differences.fold(0f32, |most, x| if x <= most { most } else { x }) / scale
 }
 
 /// The noise that a model predicts for the fixtures' inputs.

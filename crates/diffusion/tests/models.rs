@@ -2,7 +2,10 @@
 //!
 //! The tokenizer and what is wrong with broken models have files of their own.
 
+mod distance;
+
 use candle_core::{DType, Device, Tensor};
+use distance::{distance, values};
 use maquette_core::Scheduler;
 use maquette_diffusion::{Model, ModelSource, card};
 use std::collections::HashMap;
@@ -24,20 +27,6 @@ fn load(name: &str, dtype: DType) -> Model {
 
 fn reference(name: &str) -> HashMap<String, Tensor> {
     candle_core::safetensors::load(fixture(&format!("{name}.safetensors")), &Device::Cpu).unwrap()
-}
-
-fn values(x: &Tensor) -> Vec<f32> {
-    x.flatten_all().unwrap().to_vec1().unwrap()
-}
-
-/// The largest difference, as a part of the reference's largest value.
-fn distance(found: &Tensor, expected: &Tensor) -> f32 {
-    assert_eq!(found.shape(), expected.shape());
-    let (found, expected) = (values(found), values(expected));
-    let scale = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
-    let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
-    // A NaN must not be taken for a small difference.
-    differences.fold(0f32, |most, x| if x <= most { most } else { x }) / scale
 }
 
 #[test]

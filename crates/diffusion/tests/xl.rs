@@ -1,6 +1,12 @@
 //! Stable Diffusion XL's parts against diffusers, and what must fit together in it.
 
+mod distance;
+#[path = "copies/folder.rs"]
+mod folder;
+
 use candle_core::{DType, Device, Tensor};
+use distance::{distance, values};
+use folder::copy_folder;
 use maquette_diffusion::{Model, ModelSource};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,20 +23,6 @@ fn load(folder: &Path) -> Result<Model, String> {
 
 fn reference() -> HashMap<String, Tensor> {
     candle_core::safetensors::load(fixture("tiny-sdxl.safetensors"), &Device::Cpu).unwrap()
-}
-
-fn values(x: &Tensor) -> Vec<f32> {
-    x.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
-}
-
-/// The largest difference, as a part of the reference's largest value.
-fn distance(found: &Tensor, expected: &Tensor) -> f32 {
-    assert_eq!(found.shape(), expected.shape());
-    let (found, expected) = (values(found), values(expected));
-    let scale = expected.iter().fold(0f32, |most, x| most.max(x.abs()));
-    let differences = found.iter().zip(&expected).map(|(found, expected)| (found - expected).abs());
-    // A NaN must not be taken for a small difference.
-    differences.fold(0f32, |most, x| if x <= most { most } else { x }) / scale
 }
 
 #[test]
@@ -144,18 +136,5 @@ fn parts_that_do_not_fit_together() {
         ),
     ] {
         assert_eq!(after(file, key, value), expected);
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
