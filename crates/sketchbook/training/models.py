@@ -4,7 +4,8 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-PIXELS = 128
+from draw_dataset import PIXELS
+
 LATENT_CHANNELS = 4
 LATENT_PIXELS = 32  # the autoencoder halves twice
 VOCABULARY = 2048

@@ -142,7 +142,8 @@ def _seurat(true, scene):
 
 def _duerer(true, scene):
     grey = {name: np.full(3, 255 * min(1.0, 0.14 + 0.95 * luminance(c)), np.float32) for name, c in true.items()}
-    return grey | colours(wall="#e8e8e8", wall_dark="#b8b8b8", ink="#1c150f", night="#3a3a3a", night_low="#6a6a6a")
+    coloured = {name: mix(grey[name], true[name], 0.75) for name in ("hair", "hair_dark", "clothes", "clothes_dark")}
+    return grey | coloured | colours(wall="#e8e8e8", wall_dark="#b8b8b8", ink="#1c150f", night="#3a3a3a", night_low="#6a6a6a")
 
 
 def _rembrandt(true, scene):

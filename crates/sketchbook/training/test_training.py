@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from captions import caption
-from draw_dataset import draw_scene
+from draw_dataset import LARGER, draw_scene
 from draw_reference import references
 from export import RECORD, digests
 from face_mask import face_mask
@@ -19,7 +19,7 @@ from paint import MANNERS, paint
 from palettes import palette_for
 from scene import sample_scene
 from train_tokenizer import byte_letters, learn_merges
-from train_unet import STAGES, loss_weights, stage_at
+from train_unet import STAGES, Data, Stage, loss_weights, stage_at
 from train_vae import as_input, normalise
 
 
@@ -59,6 +59,32 @@ def test_a_scene_is_one_photograph_and_three_paintings():
     pictures, records = draw_scene(3)
     assert [record["manner"] == "photo" for record in records] == [True, False, False, False]
     assert len(pictures) == 4 and all(picture.shape == (128, 128, 3) for picture in pictures)
+
+
+def test_a_larger_picture_shows_the_same_scene():
+    usual, large = (draw_scene(3, pixels)[0] for pixels in (128, 256))
+    for a, b in zip(usual, large, strict=True):
+        assert b.shape == (256, 256, 3)
+        smaller = b.reshape(128, 2, 128, 2, 3).mean((1, 3))
+        assert np.corrcoef(a.reshape(-1), smaller.reshape(-1))[0, 1] > 0.75
+
+
+def test_larger_batches_cost_no_more_and_keep_their_captions():
+    data = object.__new__(Data)
+    data.larger = list(LARGER)
+    data.latents = {pixels: torch.zeros(12, 4, pixels // 4, pixels // 4) for pixels in (128, *LARGER)}
+    data.tokens = torch.arange(10_000)[:, None, None].expand(-1, 5, 77)  # a caption's tokens are its row
+    data.order, data.place = torch.empty(0, dtype=torch.long), 0
+    torch.manual_seed(0)
+    sizes = set()
+    for _ in range(40):
+        latents, rows, ids = data.next_batch(Stage(1, batch=12, paired_share=0, noise=1, larger_share=0.5))
+        pixels = 4 * latents.shape[-1]
+        sizes.add(pixels)
+        assert len(rows) == {128: 12, 192: 5, 256: 3}[pixels]
+        first = 4 * LARGER[pixels][0] if pixels in LARGER else 0
+        assert (ids[:, 0] == first + rows).all()
+    assert sizes == {128, 192, 256}
 
 
 def test_merges_join_the_most_frequent_pair_first():

@@ -128,23 +128,26 @@ def seurat(g):
         x = ((k % side) + 0.5 * ((k // side) % 2) + 0.35 * rng.random(k.size)) * spacing - layer * spacing / 2
         y = ((k // side) + 0.35 * rng.random(k.size)) * spacing - layer * spacing / 2
         at = on.at(x, y)
-        strength = np.where(np.isin(g.regions[at], (SKIN, FEATURE)), 0.45, 0.8)[:, None]
+        strength = np.where(np.isin(g.regions[at], (SKIN, FEATURE)), 0.3, 0.8)[:, None]
         colour = g.image[at] + strength * hues[rng.integers(0, 3, k.size)] + rng.standard_normal((k.size, 1)) * 8
         colour = np.clip(colour, 0, 255).astype(int)
         radius = 4.5 * (0.8 + 0.4 * rng.random(k.size))
         for j in k:
             brush.setColor(skia.Color(int(colour[j, 0]), int(colour[j, 1]), int(colour[j, 2])))
             paper.canvas.drawCircle(float(x[j]), float(y[j]), float(radius[j]), brush)
-    return g.keep_features(paper.image(), 0.75, 1.0)
+    return g.keep_features(paper.image(), 0.9, 1.0)
 
 
 def duerer(g):
-    """Hatching: one set of lines that follows the form, a second across it in the shadows."""
-    on, period = g.on, 8.0
-    features, skin = g.inside(FEATURE), g.inside(SKIN)
-    light = np.where(features, 0.95, g.image.mean(-1) / 255) + 0.27 * skin
-    dark = on.blur(np.clip(1.10 - light, 0, 1), 1.0)
-    bulge = np.where(g.inside(BACKGROUND), 0, g.depth * 22)
+    """Hatching: one set of lines that follows the form, a second across it in the shadows. Skin gets a wash of ink instead, and lines
+    only where it is darkest: lines across a face of this size would run through its eyes."""
+    on, period = g.on, 12.0
+    features, skin, behind = g.inside(FEATURE), g.inside(SKIN, FEATURE), g.inside(BACKGROUND)
+    tinted = g.inside(HAIR, CLOTHES)
+    light = np.where(features, 0.95, g.image.mean(-1) / 255)
+    black = g.image.max(-1) < 62  # has no hue to show, and stays black
+    dark = on.blur(np.clip(1.10 - light, 0, 1) * np.where(tinted & ~black, 0.66, 1), 1.0)
+    bulge = np.where(behind, 0, g.depth * 22)
 
     def hatch(phase):
         return np.abs((phase % 1) * 2 - 1)
@@ -152,16 +155,21 @@ def duerer(g):
     with_form = (on.x * math.cos(0.75) + on.y * math.sin(0.75) + bulge) / period
     level = (on.y + 3 * np.sin(on.x / 20)) / period
     across = (on.x * math.cos(0.7) - on.y * math.sin(0.7) - bulge) / period
-    first = np.clip((dark * 1.05 - 0.14 - hatch(np.where(g.inside(BACKGROUND), level, with_form))) * 4 + 0.5, 0, 1)
+    first = np.clip((dark * np.where(behind, 0.85, 1.05) - 0.14 - hatch(np.where(behind, level, with_form))) * 4 + 0.5, 0, 1)
     second = np.clip((dark * 1.25 - 0.75 - hatch(across)) * 4 + 0.5, 0, 1)
     ink = np.maximum(np.maximum(first, second), np.clip((dark - 0.82) * 7, 0, 1))
+    wash = on.blur(np.clip(dark - 0.25, 0, 1), 3.0) * 0.75
+    ink = np.where(skin, wash + 0.3 * first * np.clip(dark * 3 - 1.6, 0, 1), ink)
     ink = mix(ink, np.clip((150 - g.image.mean(-1)) / 70, 0, 1), on.blur(features, 0.7))[..., None]
     paper = np.array([240, 228, 202], np.float32) + on.noise(g.rng, 32, 3.0)[..., None]
     line = rgb("#2a1f18")
-    if not g.own_palette:
+    if g.own_palette:  # a woodcut coloured by hand: hair and clothes get a watery tint of their hue
+        hue = np.clip(g.image * (215 / np.maximum(g.image.max(-1, keepdims=True), 75)), 0, 255)
+        paper = mix(paper, hue, 0.75 * on.blur(tinted, 1.0)[..., None])
+    else:
         paper = mix(paper, np.clip(g.image * 1.15 + 20, 0, 255), 0.62)
         line = mix(line, g.palette["ink"], 0.6)
-    return mix(paper, line, ink)
+    return mix(paper, line, np.clip(ink, 0, 1))
 
 
 def rembrandt(g):

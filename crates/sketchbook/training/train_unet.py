@@ -29,7 +29,7 @@ import torch
 from diffusers.models.attention_processor import AttnProcessor
 
 import checkpoints
-from draw_dataset import PICTURES_PER_SCENE
+from draw_dataset import LARGER, PICTURES_PER_SCENE, PIXELS
 from models import alphas_cumprod, make_text_encoder, make_unet, parameter_count
 from muon import optimisers
 from tokens import encode, load_tokens, tokenizer_of
@@ -47,9 +47,14 @@ class Stage:
     batch: int
     paired_share: float  # of the paintings: samples that walk from the photograph
     noise: float  # timesteps are 1000 times a uniform number to this power: below 1, strong noise comes more often
+    larger_share: float = 0.0  # of the steps: batches of larger pictures, fewer of them, so that a step takes as long
 
 
-STAGES = (Stage(3300, batch=8, paired_share=0.22, noise=0.8), Stage(5285, batch=12, paired_share=0.12, noise=0.75))
+STAGES = (
+    Stage(3300, batch=8, paired_share=0.22, noise=0.8),
+    Stage(5285, batch=12, paired_share=0.12, noise=0.75),
+    Stage(12_500, batch=24, paired_share=0.12, noise=0.85, larger_share=0.16),
+)
 
 
 def train_unet(out, steps=STAGES[-1].until, device="cpu"):
@@ -59,7 +64,7 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     torch.manual_seed(SEED)
-    data = _Data(out)
+    data = Data(out)
     unet = make_unet().to(device, memory_format=torch.channels_last)
     unet.set_attn_processor(AttnProcessor())  # plain matrix products: on a CPU the fused attention's backward pass is slow
     text = make_text_encoder().to(device).eval()
@@ -72,7 +77,7 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
         step = saved["step"]
         for name, part in parts.items():
             part.load_state_dict(saved[name])
-    print(f"UNet: {parameter_count(unet) / 1e6:.2f} M parameters, {len(data.latents)} pictures, from step {step}", flush=True)
+    print(f"UNet: {parameter_count(unet) / 1e6:.2f} M parameters, {len(data.latents[PIXELS])} pictures, from step {step}", flush=True)
     alphas = alphas_cumprod()
     weights = loss_weights(alphas)
     started, kept, samples, errors, losses = time.time(), time.time(), 0, [], []
@@ -93,7 +98,7 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
             opt.step()
             opt.zero_grad(set_to_none=True)
         step += 1
-        samples += stage.batch
+        samples += len(noised)
         errors.append(error.mean().item())
         losses.append(loss.item())
         if step % 50 == 0:
@@ -128,37 +133,49 @@ def loss_weights(alphas):
     return weights / weights.mean()
 
 
-class _Data:
-    """Latents and tokens; photographs stand at multiples of PICTURES_PER_SCENE."""
+class Data:
+    """Latents by size and tokens; photographs stand at multiples of PICTURES_PER_SCENE."""
 
     def __init__(self, out):
         self.latents = torch.load(Path(out) / "latents.pt")
+        self.larger = [pixels for pixels in LARGER if pixels in self.latents]
         self.tokens = load_tokens(out)
         self.nothing = encode(tokenizer_of(out), [""])[0]
         self.order, self.place = torch.empty(0, dtype=torch.long), 0
 
-    def next_rows(self, count):
-        """The next batch of a shuffled pass over all pictures. (A resumed run begins a new pass.)"""
+    def next_batch(self, stage):
+        """Latents of one size, the rows to take from them, and their captions' tokens."""
+        if self.larger and torch.rand(()) < stage.larger_share:
+            pixels = self.larger[int(torch.randint(len(self.larger), ()))]
+            latents = self.latents[pixels]
+            rows = torch.randint(len(latents), (round(stage.batch * (PIXELS / pixels) ** 2),))
+            first = LARGER[pixels][0] * PICTURES_PER_SCENE  # of the tokens
+        else:
+            latents, rows, first = self.latents[PIXELS], self._next_rows(stage.batch), 0
+        ids = self.tokens[first + rows, torch.randint(self.tokens.shape[1], (len(rows),))].long()
+        return latents, rows, ids
+
+    def _next_rows(self, count):
+        """The next rows of a shuffled pass over all pictures. (A resumed run begins a new pass.)"""
         if self.place + count > len(self.order):
-            self.order, self.place = torch.randperm(len(self.latents)), 0
+            self.order, self.place = torch.randperm(len(self.latents[PIXELS])), 0
         self.place += count
         return self.order[self.place - count : self.place]
 
 
 def _batch(data, alphas, stage):
     """Noised latents, the noise to predict, timesteps and token numbers."""
-    size = stage.batch
-    rows = data.next_rows(size)
-    clean = data.latents[rows].float()
-    ids = data.tokens[rows, torch.randint(data.tokens.shape[1], (size,))].long()
+    latents, rows, ids = data.next_batch(stage)
+    size = len(rows)
+    clean = latents[rows].float()
     spread = (torch.arange(size) + torch.rand(size)) / size
     t = (1000 * spread**stage.noise).long().clamp(0, 999)
     noise = torch.randn_like(clean)
     paired = (rows % PICTURES_PER_SCENE != 0) & (torch.rand(size) < stage.paired_share)
     if paired.any():
         count = int(paired.sum())
-        photo = data.latents[rows[paired] - rows[paired] % PICTURES_PER_SCENE].float()
-        start = 200 + 750 * torch.rand(count)
+        photo = latents[rows[paired] - rows[paired] % PICTURES_PER_SCENE].float()
+        start = 200 + 600 * torch.rand(count)
         t[paired] = (start * (0.2 + 0.8 * torch.rand(count))).long()
         a = alphas[start.long()][:, None, None, None]
         share = (start / 800).clamp(max=1)[:, None, None, None]

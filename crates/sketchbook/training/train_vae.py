@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 import checkpoints
-from draw_dataset import load_pictures, shards
+from draw_dataset import LARGER, PIXELS, load_pictures, shards
 from models import SCALING_FACTOR, make_vae, parameter_count
 from muon import optimisers
 
@@ -147,10 +147,15 @@ def normalise(model, mean, scale):
 
 def finish_vae(out, device="cpu", workers=1):
     """Gives every latent channel mean 0 and standard deviation 1 / SCALING_FACTOR; saves the model so changed, and the latents of all
-    pictures, times the scaling factor, as fp16."""
+    pictures by their size in pixels, times the scaling factor, as fp16."""
+    latents = {}
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        latents = torch.cat(pool.starmap(encode_shard, [(str(out), shard, device) for shard in shards(out)], chunksize=1))
-    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+        for pixels in (PIXELS, *LARGER):
+            parts = pool.starmap(encode_shard, [(str(out), shard, device) for shard in shards(out, pixels)], chunksize=1)
+            if parts:  # a small data set has no larger pictures
+                latents[pixels] = torch.cat(parts)
+    usual = latents[PIXELS]
+    mean, std = usual.mean((0, 2, 3)), usual.std((0, 2, 3))
     print("latents per channel: mean", [round(v, 3) for v in mean.tolist()], "std", [round(v, 3) for v in std.tolist()], flush=True)
     model = _trained(str(out), "cpu")
     held = torch.from_numpy(load_pictures(out, PICTURES)[-HELD_OUT:])
@@ -159,7 +164,7 @@ def finish_vae(out, device="cpu", workers=1):
     print(f"held-out PSNR {before:.3f} dB before and {psnr(model, held):.3f} dB after normalising", flush=True)
     torch.save(model.state_dict(), Path(out) / "vae_final.pt")
     part = Path(out) / "latents.part"
-    torch.save(((latents - mean[:, None, None]) / std[:, None, None]).half(), part)
+    torch.save({pixels: ((found - mean[:, None, None]) / std[:, None, None]).half() for pixels, found in latents.items()}, part)
     os.replace(part, Path(out) / "latents.pt")
 
 
