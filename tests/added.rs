@@ -97,6 +97,28 @@ fn words_of_embeddings_change_the_prompts_that_use_them() {
 }
 
 #[test]
+fn a_plan_counts_the_tokens_of_embeddings() {
+    let workspace = workspace();
+    // 74 words of one token each; `charturner` has one for every letter or three, and `garden` three.
+    let plan = |embeddings: &str| {
+        let prompt = format!("{}charturner garden", "a ".repeat(74));
+        let text = format!("model = \"tiny-a\"\nprompt = \"{prompt}\"\n{embeddings}guidance_scale = 1\n");
+        workspace.write("long.toml", text);
+        workspace.maquette(&["plan", "long.toml"]).code(0).stdout
+    };
+    insta::assert_snapshot!(said(&plan("")), @"85 tokens, and 75 fit; without effect: `harturner garden`");
+    insta::assert_snapshot!(said(&plan("embeddings = \"several\"\n")), @"80 tokens, and 75 fit; without effect: `charturner garden`");
+    // An ordinary word cannot have another meaning.
+    insta::assert_snapshot!(said(&plan("embeddings = \"a=several\"\n")), @r##"embeddings/several.pt: its word `a` is in the model's vocabulary already. Give it another: `embeddings = "<a>=embeddings/several.pt"`."##);
+}
+
+/// What a plan says of its first prompt.
+fn said(plan: &str) -> &str {
+    let line = plan.lines().skip_while(|line| !line.starts_with("prompt `")).nth(1);
+    line.unwrap_or_default().trim()
+}
+
+#[test]
 fn what_cannot_be_used_is_named() {
     let workspace = workspace();
     let plan = |line: &str| {

@@ -2,12 +2,15 @@
 
 use crate::models;
 use crate::output::with_causes;
-use maquette_core::Plan;
-use maquette_core::{CellId, SettingError};
-use maquette_diffusion::{Cut, ReadChunk, Reading, Tokenizer, read_prompt, tokenizer};
+use maquette_core::{CellId, Embedding, Plan, SettingError, Settings};
+use maquette_diffusion::{
+    Cut, Inversions, ModelError, ModelSource, ReadChunk, Reading, RenderError, Tokenizer, inversions,
+    read_prompt, tokenizer,
+};
 use maquette_planner::{PlannedPrompt, prompts};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How many different prompts are read.
 const READ: usize = 10_000;
@@ -19,23 +22,26 @@ const SHOWN: usize = 8;
 /// should; empty when there are none. Model folders are found from `base`.
 pub fn notes(plan: &Plan, distinct: &[(usize, CellId)], base: &Path) -> Result<String, SettingError> {
     let (prompts, more) = prompts(plan, distinct, READ)?;
-    let mut tokenizers: BTreeMap<String, Result<Tokenizer, String>> = BTreeMap::new();
+    let mut readers: HashMap<(Arc<str>, Vec<Embedding>), Option<Result<Reader, RenderError>>> =
+        HashMap::new();
     let (mut shown, mut found) = (String::new(), 0);
     for prompt in &prompts {
-        let model = &prompt.settings.model;
-        let open = || match models::find(model, base) {
-            Ok(source) => tokenizer(&source).map_err(|error| with_causes(&error)),
-            Err(error) => Err(error.to_string()),
+        let Settings { model, embeddings, .. } = &prompt.settings;
+        let reader = readers.entry((model.clone(), embeddings.clone())).or_insert_with(|| {
+            models::find(model, base).ok().map(|source| Reader::open(&source, embeddings))
+        });
+        let said = match reader {
+            Some(Ok(reader)) => match reader.read(prompt) {
+                Ok(reading) if !reading.is_plain() => lines(&reading),
+                _ => continue,
+            },
+            Some(Err(error @ RenderError::Inversion(_))) => format!("  {}\n", with_causes(error)),
+            // A model that cannot be read has been refused before; should it be gone now, rendering will say so.
+            _ => continue,
         };
-        // A model that cannot be read has been refused before; should it be gone now, rendering will say so.
-        let Ok(tokenizer) = tokenizers.entry(model.to_string()).or_insert_with(open) else { continue };
-        let Ok(reading) = read(tokenizer, prompt) else { continue };
-        if reading.is_plain() {
-            continue;
-        }
         found += 1;
         if found <= SHOWN {
-            shown += &format!("{} `{}`\n{}", prompt.setting, shortened(prompt.text()), lines(&reading));
+            shown += &format!("{} `{}`\n{said}", prompt.setting, shortened(prompt.text()));
         }
     }
     if found > SHOWN {
@@ -47,10 +53,24 @@ pub fn notes(plan: &Plan, distinct: &[(usize, CellId)], base: &Path) -> Result<S
     Ok(if shown.is_empty() { shown } else { shown + "\n" })
 }
 
-fn read(tokenizer: &Tokenizer, prompt: &PlannedPrompt) -> Result<Reading, maquette_diffusion::ModelError> {
-    let settings = &prompt.settings;
-    let negative = prompt.setting == "negative_prompt";
-    read_prompt(tokenizer, settings.dialect, prompt.text(), negative, settings.steps as usize)
+/// What reads prompts for a model, with the words of textual inversions.
+struct Reader {
+    tokenizer: Tokenizer,
+    inversions: Inversions,
+}
+
+impl Reader {
+    fn open(source: &ModelSource, embeddings: &[Embedding]) -> Result<Reader, RenderError> {
+        let tokenizer = tokenizer(source)?;
+        let inversions = inversions(source, &tokenizer, embeddings)?;
+        Ok(Reader { tokenizer, inversions })
+    }
+
+    fn read(&self, prompt: &PlannedPrompt) -> Result<Reading, ModelError> {
+        let Settings { dialect, steps, .. } = prompt.settings;
+        let negative = prompt.setting == "negative_prompt";
+        read_prompt(&self.tokenizer, &self.inversions, dialect, prompt.text(), negative, steps as usize)
+    }
 }
 
 fn lines(reading: &Reading) -> String {

@@ -62,7 +62,7 @@ pub struct Settings {
 }
 
 /// A file that a setting names: as written, where it was found, and what was in it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NamedFile {
     /// The path or name as written in the experiment file; what the log and the sheet show.
     pub path: Arc<str>,
@@ -82,7 +82,7 @@ pub struct Lora {
 }
 
 /// A textual inversion: a word with embeddings of its own.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Embedding {
     /// The word, where the experiment names it; otherwise the file does.
     pub word: Option<Arc<str>>,

@@ -2,7 +2,7 @@
 //!
 //! Not here: how a prompt is read (`prompt/`) and how its texts become embeddings (`embed.rs`).
 
-use crate::embedding::Embedding;
+use crate::encoded_prompt::EncodedPrompt;
 use crate::prompt::compose;
 use candle_core::{Result, Tensor};
 use maquette_core::{Dialect, Scheduler, Settings};
@@ -18,7 +18,7 @@ pub(crate) struct Conditioning {
 /// The embeddings of one prompt over the steps.
 pub(crate) struct Timeline {
     /// The last step of each, as [`crate::prompt::schedule`] counts, and the embedding. Never empty.
-    pub stages: Vec<(usize, Embedding)>,
+    pub stages: Vec<(usize, EncodedPrompt)>,
 }
 
 impl Timeline {
@@ -26,14 +26,14 @@ impl Timeline {
     ///
     /// The steps of a prompt count from 1, and those of A1111's samplers from 0, so that there a text is shown for one
     /// step more than is written, and one less at the end. Its pictures are like that, so ours are too.
-    fn at(&self, step: usize) -> &Embedding {
+    fn at(&self, step: usize) -> &EncodedPrompt {
         let stage = self.stages.iter().find(|(until, _)| step <= *until);
         &stage.unwrap_or(&self.stages[self.stages.len() - 1]).1
     }
 
     /// The same with zeros in place of every number.
     pub fn zeroed(&self) -> Result<Timeline> {
-        let zeroed = |(until, embedding): &(usize, Embedding)| Ok((*until, embedding.zeroed()?));
+        let zeroed = |(until, embedding): &(usize, EncodedPrompt)| Ok((*until, embedding.zeroed()?));
         Ok(Timeline { stages: self.stages.iter().map(zeroed).collect::<Result<_>>()? })
     }
 
@@ -43,7 +43,7 @@ impl Timeline {
 
     /// Makes every embedding so long, by what `more` makes of it, repeated.
     fn lengthen(&mut self, tokens: usize, more: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
-        for (_, Embedding { sequence, .. }) in &mut self.stages {
+        for (_, EncodedPrompt { sequence, .. }) in &mut self.stages {
             let more = more(sequence)?;
             let times = tokens.saturating_sub(sequence.dim(1)?) / more.dim(1)?;
             if times > 0 {
@@ -92,7 +92,7 @@ impl Conditioning {
     }
 
     /// The embeddings of a UNet call, the first being 0; the negative prompt's first.
-    pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &Embedding> {
+    pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &EncodedPrompt> {
         let step = step(scheduler, call);
         self.negative
             .iter()

@@ -5,30 +5,20 @@
 //! the caller's.
 
 use crate::again::{Again, Landed};
-use crate::cache::Cache;
 use crate::device::{DeviceName, candle_dtype};
-use crate::flight::{Departure, Flight};
-use crate::inpaint::{self, Inpainting};
-use crate::model::{Model, ModelSource};
-use crate::prompts::Prompts;
-use crate::reference::{self, Place, Posterior};
+use crate::flight::Flight;
+use crate::loaded::{FindModel, Loaded, digest_of_vae};
+use crate::model::Model;
 use crate::render_error::RenderError;
-use crate::schedulers::{Sampling, trajectory};
-use crate::{SafetyChecker, conditioning, lora, pixels};
+use crate::{conditioning, lora};
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Image, NamedFile, Remarks, Settings};
+use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Remarks, Settings};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
 /// Latent pixels of one UNet call, unless somebody says how many rows: two guided pictures of 512 pixels.
 const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
-
-/// How many posteriors are remembered, and how many masks.
-const PICTURES: usize = 64;
-
-/// Finds the files of a model by the name that an experiment gives it.
-pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
 
 /// Renders cells on one device, one model at a time.
 pub struct Engine {
@@ -40,22 +30,6 @@ pub struct Engine {
     loaded: Option<Loaded>,
     /// Models that could not be loaded in this call, and why: nobody waits for the same failure twice.
     unloadable: HashMap<(String, Dtype, Option<Digest>), String>,
-}
-
-/// A model in memory, and what has been computed with it.
-struct Loaded {
-    name: String,
-    dtype: Dtype,
-    /// The autoencoder's own file, where it has one.
-    vae: Option<Digest>,
-    model: Model,
-    prompts: Prompts,
-    /// Its safety checker, once a cell has asked for it.
-    checker: Option<SafetyChecker>,
-    /// Posteriors by content, fit and size.
-    references: Cache<String, Posterior>,
-    /// Masks by content, that of their picture, fit and size.
-    masks: Cache<String, Inpainting>,
 }
 
 impl Engine {
@@ -149,14 +123,15 @@ impl Engine {
         let clock = Instant::now();
         let id = cell.id;
         let loaded = self.load(&cell.settings, events)?;
-        if let Err(error) = loaded.and_then(|()| self.load_checker(&cell.settings)) {
+        if let Err(error) = loaded {
             send(events, Event::Failed { cell: id, error })?;
             return ControlFlow::Continue(None);
         }
         let Some(loaded) = &mut self.loaded else { return ControlFlow::Continue(None) };
         let mut cut = Vec::new();
         let flight = loaded
-            .departure(cell, &self.device, &mut cut)
+            .load_checker(&cell.settings, &self.find, &self.device)
+            .and_then(|()| loaded.departure(cell, &self.device, &mut cut))
             .and_then(|departure| Flight::new(departure, &self.device).map_err(RenderError::Tensor));
         for warning in cut {
             send(events, Event::Warned { cell: id, warning })?;
@@ -176,80 +151,33 @@ impl Engine {
 
     /// Makes the model of these settings, with their autoencoder, the loaded one.
     fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<Stopped, Result<(), String>> {
-        let (name, dtype, vae) = (&*settings.model, settings.dtype, digest_of_vae(settings));
-        let source = |find: &FindModel| {
-            let source = find(name).map_err(RenderError::Find)?;
-            match &settings.vae {
-                Some(vae) => Ok(source.with_vae(&vae.file)?),
-                None => Ok::<_, RenderError>(source),
-            }
-        };
-        let key = (name.to_owned(), dtype, vae);
+        let key = (settings.model.to_string(), settings.dtype, digest_of_vae(settings));
         if let Some(error) = self.unloadable.get(&key) {
             return ControlFlow::Continue(Err(error.clone()));
         }
-        if let Some(loaded) =
-            self.loaded.as_mut().filter(|loaded| loaded.name == name && loaded.dtype == dtype)
-        {
-            if loaded.vae == vae {
-                return ControlFlow::Continue(Ok(()));
-            }
-            // The rest of the model stays; what its old autoencoder made of pictures does not.
-            let replaced = source(&self.find).and_then(|source| {
-                Ok(loaded.model.replace_vae(&source, &self.device, candle_dtype(dtype))?)
-            });
-            return ControlFlow::Continue(match replaced {
-                Ok(()) => {
-                    loaded.vae = vae;
-                    loaded.references = Cache::new(PICTURES);
-                    loaded.masks = Cache::new(PICTURES);
-                    Ok(())
+        let ready = match self.loaded.as_mut().filter(|loaded| loaded.is(settings)) {
+            Some(loaded) => loaded.set_vae(settings, &self.find, &self.device),
+            None => {
+                // The old model goes first: two may not fit.
+                self.loaded = None;
+                let clock = Instant::now();
+                let model = settings.model.to_string();
+                send(events, Event::Loading { model: model.clone() })?;
+                match Loaded::load(settings, &self.find, &self.device) {
+                    Ok(loaded) => {
+                        self.loaded = Some(loaded);
+                        send(events, Event::Loaded { model, seconds: clock.elapsed().as_secs_f64() })?;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
                 }
-                Err(error) => {
-                    self.unloadable.insert(key, error.chain());
-                    Err(error.chain())
-                }
-            });
-        }
-        // The old model goes first: two may not fit.
-        self.loaded = None;
-        let clock = Instant::now();
-        send(events, Event::Loading { model: name.to_owned() })?;
-        let model = source(&self.find)
-            .and_then(|source| Ok(Model::load(&source, &self.device, candle_dtype(dtype))?));
-        match model {
-            Ok(model) => {
-                let name = name.to_owned();
-                self.loaded = Some(Loaded {
-                    name: name.clone(),
-                    dtype,
-                    vae,
-                    model,
-                    prompts: Prompts::new(),
-                    checker: None,
-                    references: Cache::new(PICTURES),
-                    masks: Cache::new(PICTURES),
-                });
-                send(events, Event::Loaded { model: name, seconds: clock.elapsed().as_secs_f64() })?;
-                ControlFlow::Continue(Ok(()))
             }
-            Err(error) => {
-                let error = error.chain();
-                self.unloadable.insert(key, error.clone());
-                ControlFlow::Continue(Err(error))
-            }
-        }
-    }
-
-    /// Loads the safety checker of the loaded model, the first time that a cell asks for it.
-    fn load_checker(&mut self, settings: &Settings) -> Result<(), String> {
-        let wanted = |loaded: &&mut Loaded| settings.safety_checker && loaded.checker.is_none();
-        let Some(loaded) = self.loaded.as_mut().filter(wanted) else { return Ok(()) };
-        let checker = (self.find)(&settings.model)
-            .map_err(RenderError::Find)
-            .and_then(|source| Ok(SafetyChecker::load(&source, &self.device, candle_dtype(loaded.dtype))?));
-        loaded.checker = Some(checker.map_err(|error| error.chain())?);
-        Ok(())
+        };
+        ControlFlow::Continue(ready.map_err(|error| {
+            let error = error.chain();
+            self.unloadable.insert(key, error.clone());
+            error
+        }))
     }
 
     /// One UNet call for all flights.
@@ -289,93 +217,12 @@ impl Engine {
     }
 }
 
-impl Loaded {
-    /// What a cell begins with: its LoRAs in the model's weights, its embeddings, its reference picture, its trajectory.
-    /// Words that a prompt loses are added to `cut`.
-    fn departure(
-        &mut self,
-        cell: Cell,
-        device: &Device,
-        cut: &mut Vec<String>,
-    ) -> Result<Departure, RenderError> {
-        let settings = &cell.settings;
-        self.model.set_loras(&settings.lora)?;
-        let factor = self.model.vae.factor() as u32;
-        for (name, edge) in [("width", settings.width), ("height", settings.height)] {
-            if edge % factor != 0 {
-                return Err(RenderError::Size { name, edge, factor });
-            }
-        }
-        let shape = [
-            self.model.vae.latent_channels,
-            (settings.height / factor) as usize,
-            (settings.width / factor) as usize,
-        ];
-        let inpainting = self.inpainting(settings, device)?;
-        // Under a mask all of the strength starts from noise alone, as diffusers does it.
-        let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
-        let sampling = Sampling { strength, ..Sampling::from(settings) };
-        let trajectory = trajectory(&self.model.scheduler_config, &sampling)?;
-        let inversions = self.model.inversions(&settings.embeddings)?;
-        let conditioning = self.prompts.conditioning(&self.model, &inversions, settings, cut)?;
-        let reference = match &settings.init_image {
-            Some(picture) => Some((self.encode(picture, settings, device)?, self.model.vae.scaling_factor)),
-            None => None,
-        };
-        Ok(Departure { trajectory, conditioning, shape, reference, inpainting, cell })
-    }
-
-    fn encode(
-        &mut self,
-        picture: &NamedFile,
-        settings: &Settings,
-        device: &Device,
-    ) -> Result<Posterior, RenderError> {
-        let Loaded { model, references, dtype, .. } = self;
-        let Place { fit, width, height } = Place::of(settings);
-        references.get_or_try(&format!("{} {fit} {width} {height}", picture.digest), || {
-            let pixels = reference::pixels(&picture.file, Place::of(settings), candle_dtype(*dtype), device)?;
-            Ok(Posterior::of(&model.vae, &pixels)?)
-        })
-    }
-
-    fn inpainting(
-        &mut self,
-        settings: &Settings,
-        device: &Device,
-    ) -> Result<Option<Inpainting>, RenderError> {
-        let Loaded { model, masks, dtype, .. } = self;
-        let Some(key) = inpaint::key(settings, model) else { return Ok(None) };
-        masks.get_or_try(&key, || inpaint::prepare(settings, model, candle_dtype(*dtype), device)).map(Some)
-    }
-
-    /// The picture, black where the safety checker takes offence, and what it said.
-    fn checked(&self, image: Image, settings: &Settings) -> Result<(Image, Remarks), RenderError> {
-        if !settings.safety_checker {
-            return Ok((image, Remarks::default()));
-        }
-        let missing = || candle_core::Error::Msg("the safety checker is not loaded".to_owned());
-        let detected = self.checker.as_ref().ok_or_else(missing)?.detects(&image)?;
-        let remarks = Remarks { nsfw_content_detected: Some(detected), ..Remarks::default() };
-        Ok((if detected { pixels::black(&image) } else { image }, remarks))
-    }
-
-    fn decode(&self, latents: &Tensor) -> Result<Image, RenderError> {
-        let latents = (latents / self.model.vae.scaling_factor)?;
-        pixels::to_image(&self.model.vae.decode(&latents)?)
-    }
-}
-
 /// What to say of a picture that the safety checker made black.
 fn blackened(event: &Event) -> Option<String> {
     let Event::Finished { remarks: Remarks { nsfw_content_detected: Some(true), .. }, .. } = event else {
         return None;
     };
     Some("the safety checker made the picture black; another prompt or seed may pass".to_owned())
-}
-
-fn digest_of_vae(settings: &Settings) -> Option<Digest> {
-    settings.vae.as_ref().map(|vae| vae.digest)
 }
 
 /// The noise in each flight's latents, `[rows, channels, height, width]`, as its rows are.

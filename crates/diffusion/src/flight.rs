@@ -3,7 +3,7 @@
 //! A flight knows nothing of the others that share its UNet calls, which is why they cannot change it.
 
 use crate::conditioning::Conditioning;
-use crate::embedding::Embedding;
+use crate::encoded_prompt::EncodedPrompt;
 use crate::inpaint::{Held, Inpainting};
 use crate::noise::Source;
 use crate::reference::Posterior;
@@ -115,7 +115,7 @@ impl Flight {
     }
 
     /// The embeddings of its rows in the next UNet call, negative prompt first.
-    pub fn embeddings(&self) -> impl Iterator<Item = &Embedding> {
+    pub fn embeddings(&self) -> impl Iterator<Item = &EncodedPrompt> {
         self.conditioning.at(self.cell.settings.scheduler, self.done)
     }
 

@@ -12,7 +12,7 @@ use crate::schedulers::SchedulerConfig;
 pub use crate::source::ModelSource;
 use crate::tokenizer::{self, Tokenizer};
 use crate::weights::WeightFile;
-use crate::{ModelError, SafetyChecker, TextEncoder, Unet, Vae, text_encoder, unet, vae};
+use crate::{ModelError, RenderError, SafetyChecker, TextEncoder, Unet, Vae, text_encoder, unet, vae};
 use candle_core::{DType, Device};
 use maquette_core::{Digest, Embedding, Lora, ModelCard, NamedFile, Scheduler};
 use std::collections::BTreeSet;
@@ -101,6 +101,22 @@ pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     let config = ConfigFile::open(source, TEXT_CONFIG)?;
     let (positions, words) = (text_encoder::positions(&config)?, text_encoder::words(&config)?);
     Tokenizer::load(source, "tokenizer", positions, words)
+}
+
+/// What the words of textual inversions are to a model's prompts, without its weights: every word takes its tokens, and
+/// none has a vector yet.
+pub fn inversions(
+    source: &ModelSource,
+    tokenizer: &Tokenizer,
+    embeddings: &[Embedding],
+) -> Result<Inversions, RenderError> {
+    let second = is_xl(source).then_some(TEXT_2_CONFIG);
+    let configs = [TEXT_CONFIG].into_iter().chain(second).map(|config| ConfigFile::open(source, config));
+    let widths =
+        configs.map(|config| text_encoder::width(&config?)).collect::<Result<Vec<usize>, ModelError>>()?;
+    let open = |embedding| Inversion::open(embedding, &widths).map(Arc::new);
+    let list = embeddings.iter().map(open).collect::<Result<_, _>>()?;
+    Ok(Inversions::new(list, tokenizer, &[])?)
 }
 
 impl Model {

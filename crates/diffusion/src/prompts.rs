@@ -6,7 +6,7 @@
 use crate::cache::Cache;
 use crate::conditioning::{self, Conditioning, Timeline, guided};
 use crate::embed::{embed, text_chunks};
-use crate::embedding::Embedding;
+use crate::encoded_prompt::EncodedPrompt;
 use crate::inversion::{self, Inversions};
 use crate::lora;
 use crate::prompt::{Part, compose, schedule};
@@ -43,7 +43,7 @@ impl Key {
 
 /// The embeddings of prompts by one model.
 pub(crate) struct Prompts {
-    known: Cache<Key, Vec<Embedding>>,
+    known: Cache<Key, Vec<EncodedPrompt>>,
 }
 
 impl Prompts {
@@ -145,12 +145,12 @@ fn weighted(
     inversions: &Inversions,
     texts: &[String],
     clip_skip: usize,
-) -> Result<Vec<Embedding>, RenderError> {
+) -> Result<Vec<EncodedPrompt>, RenderError> {
     let sequences = |tokenizer: &Tokenizer, text_encoder: &TextEncoder, number: usize| {
         let vectors = inversions.vectors(number);
         embed(tokenizer, inversions, texts, |ids| Ok(text_encoder.encode_with(ids, vectors, clip_skip)?))
     };
-    let alone = |sequence| Embedding { sequence, pooled: None };
+    let alone = |sequence| EncodedPrompt { sequence, pooled: None };
     let first = sequences(&model.tokenizer, &model.text_encoder, 0)?.into_iter().map(alone);
     let Some((tokenizer, text_encoder)) = &model.second else { return Ok(first.collect()) };
     let second = sequences(tokenizer, text_encoder, 1)?;
@@ -159,7 +159,7 @@ fn weighted(
         let (chunks, _) = text_chunks(tokenizer, inversions, text)?;
         let ids: Vec<u32> = chunks[0].ids().map(|(id, _)| id).collect();
         let pooled = text_encoder.embed_with(&tokenizer.framed(&ids), inversions.vectors(1), 0)?.pooled;
-        Ok(first.beside(Embedding { sequence, pooled })?)
+        Ok(first.beside(EncodedPrompt { sequence, pooled })?)
     });
     both.collect()
 }

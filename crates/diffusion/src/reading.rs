@@ -46,9 +46,11 @@ impl Reading {
     }
 }
 
-/// Reads a prompt as the engine would over so many steps; `negative` says that it is a negative one.
+/// Reads a prompt as the engine would over so many steps, with the words of textual inversions; `negative` says that it
+/// is a negative one.
 pub fn read_prompt(
     tokenizer: &Tokenizer,
+    inversions: &Inversions,
     dialect: Dialect,
     prompt: &str,
     negative: bool,
@@ -56,8 +58,8 @@ pub fn read_prompt(
 ) -> Result<Reading, ModelError> {
     let mut reading = Reading::default();
     if dialect == Dialect::Plain {
-        let tokens = tokenizer.words(prompt, &Inversions::default())?.iter().map(|word| word.ids.len()).sum();
-        let cut = tokenizer.encode(prompt)?.cut;
+        let tokens = tokenizer.words(prompt, inversions)?.iter().map(|word| word.ids.len()).sum();
+        let cut = tokenizer.encode_with(prompt, inversions)?.cut;
         reading.cut = cut.map(|text| Cut { tokens, room: tokenizer.room(), text });
         return Ok(reading);
     }
@@ -90,7 +92,7 @@ pub fn read_prompt(
                     reading.oddities.push(oddity);
                 }
             }
-            let (chunks, bare) = text_chunks(tokenizer, &Inversions::default(), &stage.text)?;
+            let (chunks, bare) = text_chunks(tokenizer, inversions, &stage.text)?;
             if chunks.len() > longest.len() {
                 let chunk = |chunk: &crate::prompt::Chunk| ReadChunk {
                     tokens: chunk.length(),

@@ -6,7 +6,7 @@
 use crate::ModelError;
 use crate::clip::{ClipLayers, Defaults};
 use crate::config::ConfigFile;
-use crate::embedding::Embedding;
+use crate::encoded_prompt::EncodedPrompt;
 use crate::ops::{self, LayerNorm, Linear};
 use crate::weights::Weights;
 use candle_core::{Result, Tensor};
@@ -143,7 +143,7 @@ impl TextEncoder {
         input_ids: &[u32],
         more: Option<&Tensor>,
         clip_skip: usize,
-    ) -> Result<Embedding> {
+    ) -> Result<EncodedPrompt> {
         let Some(layers) = self.layers().checked_sub(clip_skip) else {
             candle_core::bail!("clip_skip is {clip_skip}, and this text encoder has {} layers", self.layers())
         };
@@ -152,15 +152,15 @@ impl TextEncoder {
         let x = self.layers.forward(x, layers, ops::Mask::Causal)?;
         let pooled = match &self.taken {
             Taken::Last => {
-                return Ok(Embedding { sequence: ops::layer_norm(&x, &self.final_norm)?, pooled: None });
+                return Ok(EncodedPrompt { sequence: ops::layer_norm(&x, &self.final_norm)?, pooled: None });
             }
             Taken::LastButOne(pooled) => pooled,
         };
-        let Some(pooled) = pooled else { return Ok(Embedding { sequence: x, pooled: None }) };
+        let Some(pooled) = pooled else { return Ok(EncodedPrompt { sequence: x, pooled: None }) };
         let last = self.layers.forward_through(x.clone(), layers..self.layers.len(), ops::Mask::Causal)?;
         let end = last.narrow(1, pooled.end.position(input_ids), 1)?.contiguous()?;
         let end = ops::linear(&ops::layer_norm(&end, &self.final_norm)?, &pooled.projection)?;
-        Ok(Embedding { sequence: x, pooled: Some(end.squeeze(1)?) })
+        Ok(EncodedPrompt { sequence: x, pooled: Some(end.squeeze(1)?) })
     }
 
     /// The token embeddings of ids, `[input_ids.len(), width]`.
@@ -198,6 +198,11 @@ impl End {
 /// How many token ids the text encoder of a configuration takes at most.
 pub(crate) fn positions(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
     config.count("max_position_embeddings", Some(77))
+}
+
+/// The size of one token's embedding.
+pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("hidden_size", Some(768))
 }
 
 /// How many different token ids it knows.

@@ -18,17 +18,8 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
         // Rounding may leave it just below 0.
         let direction = (1.0 - alpha_previous - deviation * deviation).max(0.0).sqrt();
         let towards = Sum::default().plus(direction, prediction.noise(level(alpha)));
-        let (next, estimate) =
-            towards.plus_clean(alpha_previous.sqrt(), prediction.clean(level(alpha)), clip);
-        Some(Step {
-            timestep: timestep as f32,
-            level: level(alpha),
-            input_scale: 1.0,
-            estimate,
-            remember: None,
-            next,
-            noise: (*eta > 0.0).then_some(deviation),
-        })
+        let next = towards.plus_clean(alpha_previous.sqrt(), prediction.clean(level(alpha)), clip);
+        Some(Step::alone(timestep, level(alpha), next, (*eta > 0.0).then_some(deviation)))
     };
     let steps = spacing::whole(setup).into_iter().skip(setup.skipped).map(step).collect::<Option<_>>()?;
     Some(Trajectory { start: PURE_NOISE, steps })

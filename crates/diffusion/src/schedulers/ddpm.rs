@@ -21,16 +21,8 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
         let kept = alpha_here.sqrt() * (1.0 - alpha_next) / (1.0 - alpha);
         let sum = Sum { sample: kept, ..Sum::default() };
         let weight = alpha_next.sqrt() * beta_here / (1.0 - alpha);
-        let (next, estimate) = sum.plus_clean(weight, prediction.clean(level(alpha)), clip);
-        Some(Step {
-            timestep: timestep as f32,
-            level: level(alpha),
-            input_scale: 1.0,
-            estimate,
-            remember: None,
-            next,
-            noise: (timestep > 0).then_some(variance.sqrt()),
-        })
+        let next = sum.plus_clean(weight, prediction.clean(level(alpha)), clip);
+        Some(Step::alone(timestep, level(alpha), next, (timestep > 0).then_some(variance.sqrt())))
     };
     let steps = timesteps.iter().zip(next).skip(setup.skipped).map(step).collect::<Option<_>>()?;
     Some(Trajectory { start: PURE_NOISE, steps })

@@ -30,16 +30,8 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
             }
         };
         let sum = Sum { sample: image * skip, ..Sum::default() };
-        let (next, estimate) = sum.plus_clean(image * out, prediction.clean(level(alpha)), clip);
-        Some(Step {
-            timestep: timestep as f32,
-            level: level(alpha),
-            input_scale: 1.0,
-            estimate,
-            remember: None,
-            next,
-            noise,
-        })
+        let next = sum.plus_clean(image * out, prediction.clean(level(alpha)), clip);
+        Some(Step::alone(timestep, level(alpha), next, noise))
     };
     let steps = timesteps.iter().zip(next).skip(setup.skipped).map(step).collect::<Option<_>>()?;
     Some(Trajectory { start: PURE_NOISE, steps })

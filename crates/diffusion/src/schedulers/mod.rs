@@ -66,6 +66,18 @@ pub struct Step {
     pub noise: Option<f64>,
 }
 
+impl Step {
+    /// A step without memory: on its way in nothing is scaled, and only the estimate and fresh noise add to the answer.
+    fn alone(
+        timestep: i64,
+        level: Level,
+        (next, estimate): (Sum, Option<Estimate>),
+        noise: Option<f64>,
+    ) -> Step {
+        Step { timestep: timestep as f32, level, input_scale: 1.0, estimate, remember: None, next, noise }
+    }
+}
+
 /// The clean latents, as a scheduler believes them to be, or PNDM's noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
