@@ -45,7 +45,7 @@ test-gpu:
 train-sketchbook *arguments:
     python3 -m venv crates/sketchbook/training/.venv
     crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt
-    cd crates/sketchbook/training && .venv/bin/python train.py --out .work --to ../weights "$@"
+    cd crates/sketchbook/training && OMP_NUM_THREADS=1 .venv/bin/python train.py --out .work --to ../weights --workers "$(nproc 2>/dev/null || echo 2)" "$@"
 
 # Make the reference fixtures again with diffusers (needs Python)
 fixtures:

@@ -18,6 +18,7 @@ from muon import orthogonalise
 from paint import MANNERS, paint
 from palettes import palette_for
 from scene import sample_scene
+from team import Team
 from train_tokenizer import byte_letters, learn_merges
 from train_unet import STAGES, Data, Stage, loss_weights, stage_at
 from train_vae import as_input, normalise
@@ -85,6 +86,22 @@ def test_larger_batches_cost_no_more_and_keep_their_captions():
         first = 4 * LARGER[pixels][0] if pixels in LARGER else 0
         assert (ids[:, 0] == first + rows).all()
     assert sizes == {128, 192, 256}
+
+
+def test_a_team_takes_the_mean_and_stops_together():
+    team, found = Team(2, 6), torch.zeros(2, 8).share_memory_()
+
+    def work(rank):
+        params = [torch.nn.Parameter(torch.zeros(2, 2)), torch.nn.Parameter(torch.zeros(2))]
+        for p in params:
+            p.grad = torch.full_like(p, 1.0 + 2 * rank)
+        params[0].grad[0, rank] = 10
+        going_on = team.average(rank, params, False)
+        ended = team.average(rank, params, rank == 1)
+        found[rank] = torch.cat([*(p.grad.reshape(-1) for p in params), torch.tensor([going_on, ended])])
+
+    team.run(work)
+    assert found[0].tolist() == [6.5, 5.5, 2, 2, 2, 2, 0, 1] and (found[0] == found[1]).all()
 
 
 def test_merges_join_the_most_frequent_pair_first():

@@ -3,7 +3,7 @@
     python train.py --out .work --to ../weights
 
 Budgets are counted in scenes and steps, not in minutes, and seeds are fixed, so a run on the same machine and versions gives the
-same pictures and very nearly the same weights (a resumed run draws its batches in another order).
+same pictures and very nearly the same weights (a resumed run, or one of more workers, draws its batches in another order).
 Without a GPU take one thread: OMP_NUM_THREADS=1.
 """
 
@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--vae-steps", type=int, default=2100)
     parser.add_argument("--text-steps", type=int, default=500)
     parser.add_argument("--unet-steps", type=int, default=STAGES[-1].until)
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw and encode")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw, encode and, up to four, train the UNet")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--references", help="also draw the reference portraits into this folder")
     args = parser.parse_args()
@@ -43,7 +43,9 @@ def main():
     if not (out / "latents.pt").exists():
         train_vae(out, args.vae_steps, args.device)
         finish_vae(out, args.device, args.workers)
-    train_unet(out, args.unet_steps, args.device)
+    # Numbers that every stage's batch can be divided by.
+    team = max(size for size in (1, 2, 4) if size <= args.workers and args.device == "cpu" or size == 1)
+    train_unet(out, args.unet_steps, args.device, team)
     export(out, args.to)
     check(args.to)
 

@@ -32,6 +32,7 @@ import checkpoints
 from draw_dataset import LARGER, PICTURES_PER_SCENE, PIXELS
 from models import alphas_cumprod, make_text_encoder, make_unet, parameter_count
 from muon import optimisers
+from team import Team
 from tokens import encode, load_tokens, tokenizer_of
 
 SEED = 4
@@ -57,10 +58,16 @@ STAGES = (
 )
 
 
-def train_unet(out, steps=STAGES[-1].until, device="cpu"):
+def train_unet(out, steps=STAGES[-1].until, device="cpu", workers=1):
     """Trains up to `steps` (the end of the last stage, to make that shorter or longer), resuming from the checkpoint; leaves the
-    weights in `out`/unet.pt under "unet"."""
+    weights in `out`/unet.pt under "unet". Several workers share every batch."""
     stages = [replace(stage, until=min(stage.until, steps)) for stage in STAGES[:-1]] + [replace(STAGES[-1], until=steps)]
+    team = Team(workers, parameter_count(make_unet()))
+    team.run(lambda rank: _train(out, stages, device, team, rank))
+
+
+def _train(out, stages, device, team, rank):
+    """The training as one of a team; the first keeps the checkpoint and talks."""
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     torch.manual_seed(SEED)
@@ -69,6 +76,7 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
     unet.set_attn_processor(AttnProcessor())  # plain matrix products: on a CPU the fused attention's backward pass is slow
     text = make_text_encoder().to(device).eval()
     text.load_state_dict(torch.load(Path(out) / "text_encoder.pt"))
+    params = list(unet.parameters())
     opts = optimisers([unet], MUON_LR, ADAM_LR, keep_from_muon=(unet.conv_in, unet.conv_out, unet.time_embedding.linear_1))
     # No moving average: the rate comes down to nearly nothing, and an average over 500 steps trailed and measured worse.
     parts = dict(unet=unet, muon=opts[0], adam=opts[1])
@@ -77,15 +85,19 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
         step = saved["step"]
         for name, part in parts.items():
             part.load_state_dict(saved[name])
-    print(f"UNet: {parameter_count(unet) / 1e6:.2f} M parameters, {len(data.latents[PIXELS])} pictures, from step {step}", flush=True)
+    if rank:
+        torch.manual_seed(1_000_000 * rank + step)  # other pictures than the first one's
+    else:
+        print(f"UNet: {parameter_count(unet) / 1e6:.2f} M parameters, {len(data.latents[PIXELS])} pictures, from step {step}", flush=True)
     alphas = alphas_cumprod()
     weights = loss_weights(alphas)
     started, kept, samples, errors, losses = time.time(), time.time(), 0, [], []
-    while step < steps and not stopped.is_set():
+    ending = False
+    while step < stages[-1].until and not ending:
         stage, share = stage_at(step, stages)
         for opt, full in zip(opts, (MUON_LR, ADAM_LR), strict=True):
             opt.param_groups[0]["lr"] = full * share
-        noised, noise, t, ids = _batch(data, alphas, stage)
+        noised, noise, t, ids = _batch(data, alphas, replace(stage, batch=stage.batch // team.size))
         with torch.autocast(device, torch.bfloat16):
             with torch.no_grad():
                 states = text(ids.to(device)).last_hidden_state
@@ -93,12 +105,15 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
         error = (predicted.float() - noise.to(device)).square().mean((1, 2, 3))
         loss = (error * weights[t].to(device)).mean()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
+        ending = team.average(rank, params, stopped.is_set())
+        torch.nn.utils.clip_grad_norm_(params, 1.0)
         for opt in opts:
             opt.step()
             opt.zero_grad(set_to_none=True)
         step += 1
-        samples += len(noised)
+        if rank:
+            continue
+        samples += len(noised) * team.size
         errors.append(error.mean().item())
         losses.append(loss.item())
         if step % 50 == 0:
@@ -107,7 +122,8 @@ def train_unet(out, steps=STAGES[-1].until, device="cpu"):
         if time.time() - kept > 150:
             checkpoints.save(path, step=step, **parts)
             kept = time.time()
-    checkpoints.save(path, step=step, **parts)
+    if rank == 0:
+        checkpoints.save(path, step=step, **parts)
 
 
 def stage_at(step, stages):
@@ -192,8 +208,9 @@ def main():
     parser.add_argument("--out", default=".work")
     parser.add_argument("--steps", type=int, default=STAGES[-1].until)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share every batch")
     args = parser.parse_args()
-    train_unet(args.out, args.steps, args.device)
+    train_unet(args.out, args.steps, args.device, args.workers)
 
 
 if __name__ == "__main__":
