@@ -4,7 +4,8 @@
 - blends: whether both parents are found in a picture by two artists, one in the hand and the other in the colours;
 - unknown words and unknown artists;
 - seeds: whether different seeds are different people, against the painter's own sitters;
-- strengths: whether likeness to an init_image falls as strength rises.
+- strengths: whether likeness to an init_image falls as strength rises;
+- sizes: manners and attributes as prompted in larger pictures, which the judge sees at its own size.
 
     python measure_answers.py --out .work --model ../weights --json answers.json
 
@@ -17,11 +18,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 
 from captions import BACKGROUND_WORDS
+from draw_dataset import LARGER
 from judge import QUESTIONS, ask, load_judge, traits_of
 from measure import FIRST_SCENE
 from paint import MANNERS, paint
@@ -76,10 +79,10 @@ class Bench:
     def count(self, usual):
         return max(1, round(usual * self.scale))
 
-    def draw(self, prompts, seeds):
+    def draw(self, prompts, seeds, pixels=128):
         pictures = []
         for k in range(0, len(prompts), 10):
-            pictures += self.sampler.from_text(prompts[k : k + 10], seeds[k : k + 10])
+            pictures += self.sampler.from_text(prompts[k : k + 10], seeds[k : k + 10], pixels)
         return np.stack([np.asarray(p) for p in pictures])
 
     def redraw(self, prompts, references, strength, seeds):
@@ -206,7 +209,25 @@ def strengths(bench):
     return found
 
 
-PARTS = {f.__name__: f for f in (told, blends, unknown, seeds, strengths)}
+def sizes(bench):
+    """The share of right answers by size, where a picture of two heads has few; {pixels: {question: share}}."""
+    found = {}
+    for pixels in LARGER:
+        manners = [name for name in NAMES for _ in range(bench.count(6))]
+        scenes = [fresh_scene(60_000 + k) for k in range(len(manners))]
+        prompts = [prompt_for(s, MANNERS[m].artist) for s, m in zip(scenes, manners, strict=True)]
+        pictures = bench.draw(prompts, list(range(len(prompts))), pixels)
+        bench.keep(f"size-{pixels}", pictures, across=len(NAMES))
+        said, _ = bench.ask(np.stack([cv2.resize(p, (128, 128), interpolation=cv2.INTER_AREA) for p in pictures]))
+        both = (said["hand"] + said["colours"]).argmax(1)
+        row = {"pictures": len(manners), "manner": float(np.mean([NAMES[k] == m for k, m in zip(both, manners, strict=True)]))}
+        for q in MEASURED:
+            row[q] = float(np.mean([QUESTIONS[q][k] == getattr(s, q) for k, s in zip(said[q].argmax(1), scenes, strict=True)]))
+        found[pixels] = row
+    return found
+
+
+PARTS = {f.__name__: f for f in (told, blends, unknown, seeds, strengths, sizes)}
 
 
 def main():

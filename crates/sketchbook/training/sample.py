@@ -46,9 +46,9 @@ class Sampler:
             pipe.set_progress_bar_config(disable=True)
         self.settings = dict(num_inference_steps=steps, guidance_scale=guidance)
 
-    def from_text(self, prompts, seeds):
+    def from_text(self, prompts, seeds, pixels=128):
         noise = [torch.Generator().manual_seed(seed) for seed in seeds]
-        return self.text(prompts, generator=noise, **self.settings).images
+        return self.text(prompts, height=pixels, width=pixels, generator=noise, **self.settings).images
 
     def from_image(self, prompt, picture, strength, seed):
         noise = torch.Generator().manual_seed(seed)
