@@ -54,7 +54,7 @@ class Stage:
 STAGES = (
     Stage(3300, batch=8, paired_share=0.22, noise=0.8),
     Stage(5285, batch=12, paired_share=0.12, noise=0.75),
-    Stage(12_500, batch=24, paired_share=0.12, noise=0.85, larger_share=0.16),
+    Stage(11_200, batch=24, paired_share=0.12, noise=0.85, larger_share=0.16),
 )
 
 
