@@ -22,8 +22,7 @@ const SHOWN: usize = 8;
 /// should; empty when there are none. Model folders are found from `base`.
 pub fn notes(plan: &Plan, distinct: &[(usize, CellId)], base: &Path) -> Result<String, SettingError> {
     let (prompts, more) = prompts(plan, distinct, READ)?;
-    let mut readers: HashMap<(Arc<str>, Vec<Embedding>), Option<Result<Reader, RenderError>>> =
-        HashMap::new();
+    let mut readers = Readers::new();
     let (mut shown, mut found) = (String::new(), 0);
     for prompt in &prompts {
         let Settings { model, embeddings, .. } = &prompt.settings;
@@ -52,6 +51,9 @@ pub fn notes(plan: &Plan, distinct: &[(usize, CellId)], base: &Path) -> Result<S
     }
     Ok(if shown.is_empty() { shown } else { shown + "\n" })
 }
+
+/// Readers by model and textual inversions; `None` for a model that is nowhere.
+type Readers = HashMap<(Arc<str>, Vec<Embedding>), Option<Result<Reader, RenderError>>>;
 
 /// What reads prompts for a model, with the words of textual inversions.
 struct Reader {
