@@ -99,7 +99,7 @@ fn words_of_embeddings_change_the_prompts_that_use_them() {
 #[test]
 fn a_plan_counts_the_tokens_of_embeddings() {
     let workspace = workspace();
-    // 74 words of one token each; `charturner` has one for every letter or three, and `garden` three.
+    // 74 words of one token each come first; with its embedding `charturner` takes five tokens fewer.
     let plan = |embeddings: &str| {
         let prompt = format!("{}charturner garden", "a ".repeat(74));
         let text = format!("model = \"tiny-a\"\nprompt = \"{prompt}\"\n{embeddings}guidance_scale = 1\n");

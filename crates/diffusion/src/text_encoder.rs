@@ -11,6 +11,9 @@ use crate::ops::{self, LayerNorm, Linear};
 use crate::weights::Weights;
 use candle_core::{Result, Tensor};
 
+/// Those of transformers' `CLIPTextConfig`.
+const DEFAULTS: Defaults = Defaults { width: 512, inner: 2048, heads: 8 };
+
 /// The text encoder of a model.
 pub struct TextEncoder {
     token_embedding: Tensor,
@@ -75,7 +78,7 @@ impl TextEncoder {
         } else {
             weights.clone()
         };
-        let layers = ClipLayers::load(config, Defaults { width: 512, inner: 2048, heads: 8 }, &weights)?;
+        let layers = ClipLayers::load(config, DEFAULTS, &weights)?;
         let width = layers.width;
         Ok(TextEncoder {
             token_embedding: weights.tensor("embeddings.token_embedding.weight", &[words, width])?,
@@ -202,7 +205,7 @@ pub(crate) fn positions(config: &ConfigFile) -> std::result::Result<usize, Model
 
 /// The size of one token's embedding.
 pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
-    config.count("hidden_size", Some(768))
+    config.count("hidden_size", Some(DEFAULTS.width))
 }
 
 /// How many different token ids it knows.
