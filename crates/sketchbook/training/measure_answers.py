@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from captions import BACKGROUND_WORDS
-from draw_dataset import LARGER
+from draw_dataset import LARGER, PIXELS
 from judge import QUESTIONS, ask, load_judge, traits_of
 from measure import FIRST_SCENE
 from paint import MANNERS, paint
@@ -79,7 +79,7 @@ class Bench:
     def count(self, usual):
         return max(1, round(usual * self.scale))
 
-    def draw(self, prompts, seeds, pixels=128):
+    def draw(self, prompts, seeds, pixels=PIXELS):
         pictures = []
         for k in range(0, len(prompts), 10):
             pictures += self.sampler.from_text(prompts[k : k + 10], seeds[k : k + 10], pixels)
@@ -110,18 +110,27 @@ def told(bench):
         pictures = bench.draw([prompt_for(s, MANNERS[manner].artist) for s in scenes], list(range(len(scenes))))
         bench.keep(f"told-{manner}", pictures)
         said, _ = bench.ask(pictures)
-        both = (said["hand"] + said["colours"]).argmax(1)
-        row = {"manner": float((both == m).mean()), "pictures": len(scenes)}
-        for q in MEASURED:
-            # The colour of a bald and beardless sitter's hair is nobody's to see.
-            seen = [k for k, s in enumerate(scenes) if q != "hair_colour" or s.hair != "bald" or s.beard != "none"]
-            right = [QUESTIONS[q][said[q][k].argmax()] == getattr(scenes[k], q) for k in seen]
-            row[q] = float(np.mean(right))
+        row = _shares(said, scenes, [m] * len(scenes))
         for q, nothing in (("beard", "none"), ("glasses", False)):
             asked = [k for k, s in enumerate(scenes) if getattr(s, q) != nothing]
-            row[f"{q}, where asked for"] = float(np.mean([QUESTIONS[q][said[q][k].argmax()] == getattr(scenes[k], q) for k in asked])) if asked else None
+            row[f"{q}, where asked for"] = _share(said, scenes, q, asked) if asked else None
         found[manner] = row
     return found
+
+
+def _shares(said, scenes, manners):
+    """The shares of right answers: {question: share}; `manners` are places in NAMES."""
+    both = (said["hand"] + said["colours"]).argmax(1)
+    row = {"manner": float((both == manners).mean()), "pictures": len(scenes)}
+    for q in MEASURED:
+        # The colour of a bald and beardless sitter's hair is nobody's to see.
+        row[q] = _share(said, scenes, q, [k for k, s in enumerate(scenes) if q != "hair_colour" or s.hair != "bald" or s.beard != "none"])
+    return row
+
+
+def _share(said, scenes, question, rows):
+    """Of some pictures, the share whose answer to a question is right."""
+    return float(np.mean([QUESTIONS[question][said[question][k].argmax()] == getattr(scenes[k], question) for k in rows]))
 
 
 def blends(bench):
@@ -210,20 +219,16 @@ def strengths(bench):
 
 
 def sizes(bench):
-    """The share of right answers by size, where a picture of two heads has few; {pixels: {question: share}}."""
+    """The shares of right answers by size, where a picture of two heads has few; {pixels: {question: share}}."""
     found = {}
     for pixels in LARGER:
-        manners = [name for name in NAMES for _ in range(bench.count(6))]
+        manners = [m for m in range(len(NAMES)) for _ in range(bench.count(6))]
         scenes = [fresh_scene(60_000 + k) for k in range(len(manners))]
-        prompts = [prompt_for(s, MANNERS[m].artist) for s, m in zip(scenes, manners, strict=True)]
+        prompts = [prompt_for(s, MANNERS[NAMES[m]].artist) for s, m in zip(scenes, manners, strict=True)]
         pictures = bench.draw(prompts, list(range(len(prompts))), pixels)
         bench.keep(f"size-{pixels}", pictures, across=len(NAMES))
-        said, _ = bench.ask(np.stack([cv2.resize(p, (128, 128), interpolation=cv2.INTER_AREA) for p in pictures]))
-        both = (said["hand"] + said["colours"]).argmax(1)
-        row = {"pictures": len(manners), "manner": float(np.mean([NAMES[k] == m for k, m in zip(both, manners, strict=True)]))}
-        for q in MEASURED:
-            row[q] = float(np.mean([QUESTIONS[q][k] == getattr(s, q) for k, s in zip(said[q].argmax(1), scenes, strict=True)]))
-        found[pixels] = row
+        said, _ = bench.ask(np.stack([cv2.resize(p, (PIXELS, PIXELS), interpolation=cv2.INTER_AREA) for p in pictures]))
+        found[pixels] = _shares(said, scenes, manners)
     return found
 
 

@@ -13,6 +13,7 @@ import torch
 from diffusers import DDIMScheduler, StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 from PIL import Image, ImageDraw, ImageFont
 
+from draw_dataset import PIXELS
 from paint import MANNERS
 
 ARTISTS = [manner.artist for manner in MANNERS.values()]
@@ -46,7 +47,7 @@ class Sampler:
             pipe.set_progress_bar_config(disable=True)
         self.settings = dict(num_inference_steps=steps, guidance_scale=guidance)
 
-    def from_text(self, prompts, seeds, pixels=128):
+    def from_text(self, prompts, seeds, pixels=PIXELS):
         noise = [torch.Generator().manual_seed(seed) for seed in seeds]
         return self.text(prompts, height=pixels, width=pixels, generator=noise, **self.settings).images
 

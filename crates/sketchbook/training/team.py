@@ -1,6 +1,6 @@
 """Processes that train one network together: each computes the gradients of its part of a batch, and all of them take the mean.
 
-On a few CPU cores, processes of one thread each are a good quarter faster than one process with as many threads, for small
+On a few CPU cores, processes of one thread each are faster than one process with as many threads (by a fifth on two), for small
 networks spend much of their time between two parallel operations. All begin with the same weights and take the same steps, so they
 stay alike to the bit.
 """

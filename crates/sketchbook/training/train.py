@@ -44,7 +44,7 @@ def main():
         train_vae(out, args.vae_steps, args.device)
         finish_vae(out, args.device, args.workers)
     # Numbers that every stage's batch can be divided by.
-    team = max(size for size in (1, 2, 4) if size <= args.workers and args.device == "cpu" or size == 1)
+    team = max(size for size in (1, 2, 4) if size <= args.workers) if args.device == "cpu" else 1
     train_unet(out, args.unet_steps, args.device, team)
     export(out, args.to)
     check(args.to)
