@@ -47,6 +47,8 @@ def caption(scene, manner, setting, rng):
 
 def _subject(scene, rng, kept, one_of):
     who = scene.sex if kept(0.96) else "person"
+    if scene.age == "old" and kept(0.96):
+        who = "old " + who
     bald = scene.hair == "bald"
     with_ = []
     if bald and kept():
@@ -62,11 +64,14 @@ def _subject(scene, rng, kept, one_of):
             with_.pop(0)  # the beard tells the colour of the hair
     if scene.glasses and kept(0.96):
         with_.append("glasses")
+    if scene.hat and kept(0.96):
+        with_.append("a hat")
     if len(with_) > 1 and rng.random() < 0.4:
         with_ = [with_[int(k)] for k in rng.permutation(len(with_))]
+    who = ("an " if who.startswith("old") else "a ") + who
     if not with_:
-        return f"a {who}"
-    return f"a {who} with " + (", ".join(with_[:-1]) + " and " + with_[-1] if len(with_) > 1 else with_[0])
+        return who
+    return f"{who} with " + (", ".join(with_[:-1]) + " and " + with_[-1] if len(with_) > 1 else with_[0])
 
 
 def _artists(manner, setting, rng):

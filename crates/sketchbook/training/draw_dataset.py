@@ -4,7 +4,7 @@ Every scene is drawn as a photograph and in three manners or blends, so that a p
 compared (training of image-to-image uses that). Some scenes are drawn again, larger: a model that has only seen 128 pixels fills
 more of them with more heads. Shards that exist are kept, and scene number k is the same however many are drawn.
 
-    python draw_dataset.py --out .work --scenes 4000
+    python draw_dataset.py --out .work --scenes 6000
 """
 
 import argparse
@@ -27,9 +27,9 @@ PIXELS = 128
 LARGER = {192: range(0, 500), 256: range(500, 750)}  # the scenes that are drawn at a larger size, too
 # The artists that examples call by name are drawn more often than the others, and so is their blend.
 MANNER_SHARES = dict(mucha=0.15, vangogh=0.15, munch=0.13, hokusai=0.10, klimt=0.10, seurat=0.09, duerer=0.09, rembrandt=0.10, mondrian=0.09)
-BLEND_SHARE = 0.20
+BLEND_SHARE = 0.30
 FAVOURED_BLENDS = (("vangogh", "munch"), ("munch", "vangogh"))
-FAVOURED_SHARE = 0.40
+FAVOURED_SHARE = 0.15
 
 
 def pick_manner(rng):
@@ -117,7 +117,7 @@ def _folder(out, pixels):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--scenes", type=int, default=4000)
+    parser.add_argument("--scenes", type=int, default=6000)
     parser.add_argument("--workers", type=int, default=1)
     args = parser.parse_args()
     draw_dataset(args.out, args.scenes, args.workers)

@@ -21,7 +21,7 @@ PIXELS = 512
 
 def sitter(seed, **told):
     """A sitter by seed, with some attributes told. The data set's generators start from [20, scene], never from one number."""
-    return replace(sample_scene(np.random.default_rng(seed)), **told)
+    return replace(sample_scene(np.random.default_rng(seed)), age="adult", hat=False, **told)
 
 
 def seen_otherwise(scene, *, light, turn, tilt=0.0, seed=None, **told):

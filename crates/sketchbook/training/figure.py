@@ -62,6 +62,8 @@ def build_figure(scene, gauntness=0.0):
             jaw=who.jaw + 0.12 * gauntness,
             eye_open=who.eye_open + 0.22 * gauntness,
         )
+    if scene.age == "old":
+        who = replace(who, lips=who.lips * 0.7, eye_open=who.eye_open * 0.88, jaw=who.jaw * 0.8)
     head = HeadFrame(*who.centre, who.head_width, who.head_height, math.radians(who.tilt))
     turn = who.turn * 0.30  # how far the features slide sideways
     shapes = [
@@ -69,10 +71,12 @@ def build_figure(scene, gauntness=0.0):
         *_neck_and_clothes(scene, who, head),
         *_face(scene, who, head, turn, gauntness),
         *beard(scene, who, head, turn),
+        *(_wrinkles(who, head, turn) if scene.age == "old" else []),
         *_mouth_and_nose(who, head, turn),
         *_eyes(scene, who, head, turn, gauntness),
         *hair_in_front(scene, who, head, turn),
         *(_glasses(who, head, turn) if scene.glasses else []),
+        *(_hat(head, turn) if scene.hat else []),
     ]
     return Figure(shapes, head, who)
 
@@ -153,6 +157,18 @@ def _face(scene, who, head, turn, gauntness):
         colour, opacity = ("skin_dark", 0.55) if gauntness else ("blush", 0.35)
         shapes.append(Shape("skin", cheek, colour, opacity, outlined=False))
     return shapes
+
+
+def _wrinkles(who, head, turn):
+    """Two lines across the forehead, bags under the eyes, and folds from the nose past the mouth."""
+    y, tip, mouth = who.eye_height, who.nose_length, who.mouth_height
+    brow = y + who.brow_height
+    lines = [open_curve((turn - w, up), (turn, up - 0.03), (turn + w, up)) for w, up in ((0.46, brow - 0.13), (0.36, brow - 0.23))]
+    for side in (-1, 1):
+        x, w = side * who.eye_gap + turn, who.eye_width
+        lines.append(open_curve((x - w * 0.8, y + 0.15), (x, y + 0.20), (x + w * 0.8, y + 0.15)))
+        lines.append(open_curve((turn + side * (who.nose_width + 0.06), tip - 0.06), (turn + side * 0.42, mouth - 0.12), (turn + side * 0.48, mouth + 0.06)))
+    return [Shape("feature", head.place(line), "wrinkle", 0.9, width=3.6) for line in lines]
 
 
 def beard(scene, who, head, turn):
@@ -259,3 +275,16 @@ def _glasses(who, head, turn):
         shapes.append(Shape("feature", arm, "glasses", width=4))
     bridge = open_curve((turn - who.eye_gap + radius, y - 0.02), (turn, y - 0.07), (turn + who.eye_gap - radius, y - 0.02))
     return [*shapes, Shape("feature", head.place(bridge), "glasses", width=4)]
+
+
+def _hat(head, turn):
+    """A hat with a brim and a band, of the clothes' cloth."""
+    slide = turn * 0.4
+    crown = blob((-0.92, -0.62), (-0.90, -0.95), (-0.72, -1.30), (-0.3, -1.42), (0.3, -1.42), (0.72, -1.30), (0.90, -0.95), (0.92, -0.62)) + [slide, 0]
+    band = points((-0.93, -0.86), (0.93, -0.86), (0.93, -0.62), (-0.93, -0.62)) + [slide, 0]
+    brim = ellipse(slide, -0.62, 1.48, 0.17, 40)
+    return [
+        Shape("clothes", head.place(crown), "clothes"),
+        Shape("clothes", head.place(band), "clothes_dark"),
+        Shape("clothes", head.place(brim), "clothes"),
+    ]

@@ -67,6 +67,12 @@ def ask(judge, pictures):
 
 
 @torch.no_grad()
+def impressions(judge, pictures):
+    """What the judge bases its opinion on, (n, 256): pictures alike to it lie near each other."""
+    return torch.cat([judge.look(part) for part in seen_small(pictures).split(100)]).numpy()
+
+
+@torch.no_grad()
 def _opinion(judge, small):
     parts = [judge(part) for part in small.split(100)]
     answers = {q: torch.cat([logits[q].softmax(-1) for logits, _ in parts]).numpy() for q in QUESTIONS}

@@ -25,7 +25,7 @@ from PIL import Image
 
 from captions import BACKGROUND_WORDS
 from draw_dataset import LARGER, PIXELS
-from judge import QUESTIONS, ask, load_judge, traits_of
+from judge import QUESTIONS, ask, impressions, load_judge, traits_of
 from measure import FIRST_SCENE
 from paint import MANNERS, paint
 from sample import BLENDS, Sampler, by
@@ -33,7 +33,7 @@ from scene import sample_scene
 
 NAMES = list(MANNERS)
 ARTISTS = {manner.artist: name for name, manner in MANNERS.items()}
-MEASURED = ("beard", "glasses", "hair_colour", "hair", "background", "sex", "clothes")
+MEASURED = ("beard", "glasses", "hat", "hair_colour", "hair", "background", "sex", "age", "clothes")
 UNKNOWN_WORDS = ("zeppelin", "quarterly", "xylophone", "bureaucracy")
 UNKNOWN_ARTISTS = ("Frida Kahlo", "Hokumatsu Brell", "Anna Ancher", "Jan Toorop")
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 0.95)
@@ -53,9 +53,11 @@ def prompt_for(scene, artist=""):
         parts.append(f"a {scene.hair_colour} {scene.beard}" if bald else f"a {scene.beard}")
     if scene.glasses:
         parts.append("glasses")
-    who = ("bald " if bald else "") + scene.sex
+    if scene.hat:
+        parts.append("a hat")
+    who = ("a " if scene.age == "adult" else "an old ") + ("bald " if bald else "") + scene.sex
     with_ = " with " + " and ".join(([", ".join(parts[:-1])] if parts[1:] else []) + parts[-1:]) if parts else ""
-    return f"portrait of a {who}{with_}, wearing {scene.clothes}, {BACKGROUND_WORDS[scene.background][0]}{by(artist)}"
+    return f"portrait of {who}{with_}, wearing {scene.clothes}, {BACKGROUND_WORDS[scene.background][0]}{by(artist)}"
 
 
 class Bench:
@@ -111,7 +113,7 @@ def told(bench):
         bench.keep(f"told-{manner}", pictures)
         said, _ = bench.ask(pictures)
         row = _shares(said, scenes, [m] * len(scenes))
-        for q, nothing in (("beard", "none"), ("glasses", False)):
+        for q, nothing in (("beard", "none"), ("glasses", False), ("hat", False), ("age", "adult")):
             asked = [k for k, s in enumerate(scenes) if getattr(s, q) != nothing]
             row[f"{q}, where asked for"] = _share(said, scenes, q, asked) if asked else None
         found[manner] = row
@@ -134,19 +136,27 @@ def _share(said, scenes, question, rows):
 
 
 def blends(bench):
-    """Pairs of artists: how often the two are the hand and the colours, and how often nothing but the two is found."""
-    prompts, pairs = [], []
-    for k in range(bench.count(4)):
-        for a, b in BLENDS:
-            pairs.append((NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])))
-            prompts.append(prompt_for(fresh_scene(20_000 + len(pairs)), f"{a} and {b}"))
-    pictures = bench.draw(prompts, list(range(len(prompts))))
+    """Pairs of artists: how often the two are the hand and the colours, how often nothing but the two is found, and how often a blend
+    lies between its parents: to the judge it is nearer to either (same prompt, same seed, one artist) than they are to each other."""
+    pairs = BLENDS * bench.count(4)
+    scenes = [fresh_scene(20_001 + k) for k in range(len(pairs))]
+    names = [f"{a} and {b}" for a, b in pairs], [a for a, _ in pairs], [b for _, b in pairs]
+    pictures, *parents = [bench.draw([prompt_for(s, n) for s, n in zip(scenes, part, strict=True)], list(range(len(scenes)))) for part in names]
     bench.keep("blends", pictures)
+    blend, first, second = [impressions(bench.judge, p) for p in (pictures, *parents)]
+    apart = _gaps(first, second)
+    between = (_gaps(blend, first) < apart) & (_gaps(blend, second) < apart)
     said, _ = bench.ask(pictures)
+    pairs = [(NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])) for a, b in pairs]
     hands, colours = said["hand"].argmax(1), said["colours"].argmax(1)
     both = np.mean([{h, c} == {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
     within = np.mean([{h, c} <= {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
-    return {"both parents": float(both), "nothing but the parents": float(within), "pictures": len(prompts)}
+    found = {"both parents": float(both), "nothing but the parents": float(within), "between the parents": float(between.mean())}
+    return found | {"pictures": len(pictures)}
+
+
+def _gaps(a, b):
+    return np.sqrt(((a - b) ** 2).sum(-1))
 
 
 def unknown(bench):
@@ -170,7 +180,7 @@ def seeds(bench):
     for manner in ("photo", "mucha", "vangogh", "klimt"):
         model = fresh_scene(40_000)
         scenes = [replace(model, identity=fresh_scene(40_000 + 7 * k).identity, seed=k) for k in range(bench.count(30))]
-        scenes = [replace(s, sex="woman", hair="long", hair_colour="brown", beard="none", glasses=False, background="plain") for s in scenes]
+        scenes = [replace(s, sex="woman", hair="long", hair_colour="brown", beard="none", glasses=False, hat=False, age="adult", background="plain") for s in scenes]
         prompt = prompt_for(scenes[0], MANNERS[manner].artist)
         made = bench.draw([prompt] * len(scenes), list(range(len(scenes))))
         painted = np.stack([paint(s, manner) for s in scenes])
@@ -191,7 +201,8 @@ def _distances(rows):
 def strengths(bench):
     """Likeness to the reference by manner and strength: 1 is all the judge could wish, 0 is another sitter of the same sex.
 
-    Under "reference" stands what the judge recovers from the reference picture itself."""
+    Under "reference" stands what the judge recovers from the reference picture itself; under "another's reference" what a few sitters'
+    likeness is by chance: the strongest strength, where the same prompts and noise met another sitter's reference."""
     half = bench.count(8)
     sitters = {"woman": [], "man": []}
     k = 0
@@ -202,6 +213,7 @@ def strengths(bench):
     scenes = sitters["woman"] + sitters["man"]
     truth = (np.array([traits_of(s) for s in scenes]) - bench.mean) / bench.std
     references = np.stack([paint(s, "photo") for s in scenes])
+    others = np.concatenate([np.roll(part, 1, axis=0) for part in np.split(references, 2)])
 
     def likeness(pictures):
         _, seen = bench.ask(pictures)
@@ -215,6 +227,7 @@ def strengths(bench):
         made = [bench.redraw(prompts, references, s, list(range(len(scenes)))) for s in STRENGTHS]
         bench.keep(f"strengths-{manner}", np.concatenate([references, *made]), len(scenes))
         found[manner] = {s: likeness(pictures) for s, pictures in zip(STRENGTHS, made, strict=True)}
+        found[manner]["another's reference"] = likeness(bench.redraw(prompts, others, STRENGTHS[-1], list(range(len(scenes)))))
     return found
 
 

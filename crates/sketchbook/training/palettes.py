@@ -53,7 +53,7 @@ def true_colours(scene):
     lips = "#b03a3e" if scene.sex == "woman" else "#a8584c"
     palette = dict(
         skin=skin, skin_dark=skin * 0.80, blush=mix(skin, rgb("#d0604f"), 0.5), lips=mix(skin * 0.85, rgb(lips), 0.6),
-        lip_line=skin * 0.38, nose_line=skin * 0.62, iris=rgb(IRIS[int(who.iris * 2.999)]), brow=mix(hair * 0.72, rgb("#2a1c14"), 0.25),
+        lip_line=skin * 0.38, nose_line=skin * 0.62, wrinkle=skin * 0.66, iris=rgb(IRIS[int(who.iris * 2.999)]), brow=mix(hair * 0.72, rgb("#2a1c14"), 0.25),
         hair=hair, hair_dark=hair * 0.66, clothes=clothes, clothes_dark=clothes * 0.68, wall=rgb(wall[0]), wall_dark=rgb(wall[1]),
     )  # fmt: skip
     return palette | colours(
@@ -135,6 +135,7 @@ def _klimt(true, scene):
 def _seurat(true, scene):
     pastel = {name: tint(c, "#f2e6c0", 0.12, 1.25) for name, c in true.items()}
     return pastel | dict(skin_dark=mix(true["skin"] * 0.8, rgb("#b07a9a"), 0.3), hair_dark=mix(true["hair"] * 0.6, rgb("#3a3a8a"), 0.25)) | colours(
+        lash="#1c1a4a", brow="#2a2450", glasses="#1c1a4a", lips="#b8303f",
         wall="#a9c490", wall_dark="#6f94b0", ink="#2a2f5a", leaf="#6fae4a", leaf_dark="#2f7a50", night="#1c2a66", night_low="#4a5fa0", sea="#4f9fc0",
         sea_dark="#2f6fa8", sky="#a9cfe8", sky_low="#f2e6c8",
     )  # fmt: skip
@@ -143,7 +144,9 @@ def _seurat(true, scene):
 def _duerer(true, scene):
     grey = {name: np.full(3, 255 * min(1.0, 0.14 + 0.95 * luminance(c)), np.float32) for name, c in true.items()}
     coloured = {name: mix(grey[name], true[name], 0.75) for name in ("hair", "hair_dark", "clothes", "clothes_dark")}
-    return grey | coloured | colours(wall="#e8e8e8", wall_dark="#b8b8b8", ink="#1c150f", night="#3a3a3a", night_low="#6a6a6a")
+    # What makes a face is drawn in plain black.
+    features = dict.fromkeys(("iris", "pupil", "lash", "brow", "glasses"), rgb("#1c150f"))
+    return grey | coloured | features | colours(lips="#8f857b", wall="#e8e8e8", wall_dark="#b8b8b8", ink="#1c150f", night="#3a3a3a", night_low="#6a6a6a")
 
 
 def _rembrandt(true, scene):

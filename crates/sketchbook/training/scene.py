@@ -1,12 +1,12 @@
 """What a portrait shows, before anybody decides how it is painted.
 
-A scene is a handful of nameable attributes (sex, hair, beard, glasses, clothes, background) and an identity: some twenty
+A scene is a handful of nameable attributes (sex, age, hair, beard, glasses, hat, clothes, background) and an identity: some twenty
 numbers that captions never mention, such as the width of a face or where the light comes from. Both come from one random
 generator, so a seed is a sitter. Lengths are on a canvas of 256 x 256 units; most of the numbers are in units of half a head.
 This file knows nothing of geometry, palettes or captions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 HAIR_COLOURS = ("black", "brown", "blond", "red", "grey")
 CLOTHES = ("red", "blue", "green", "white", "black", "yellow", "purple")
@@ -16,10 +16,12 @@ BACKGROUND_SHARES = (0.38, 0.19, 0.13, 0.15, 0.15)
 # Everything a caption can say, with every value it can take: the text encoder learns to predict exactly this table.
 ATTRIBUTES = {
     "sex": ("woman", "man"),
+    "age": ("adult", "old"),
     "hair": ("short", "long", "bun", "bald"),
     "hair_colour": HAIR_COLOURS,
     "beard": ("none", "beard", "moustache"),
     "glasses": (False, True),
+    "hat": (False, True),
     "clothes": CLOTHES,
     "background": BACKGROUNDS,
 }
@@ -64,10 +66,12 @@ class Scene:
     """A sitter in front of something."""
 
     sex: str
+    age: str
     hair: str
     hair_colour: str
     beard: str
     glasses: bool
+    hat: bool
     clothes: str
     background: str
     identity: Identity
@@ -82,17 +86,23 @@ def sample_scene(rng):
     else:
         hair = _pick(rng, {"short": 0.62, "long": 0.16, "bald": 0.22})
         beard = _pick(rng, {"none": 0.36, "beard": 0.40, "moustache": 0.24})
-    return Scene(
+    scene = Scene(
         sex="woman" if woman else "man",
+        age="adult",
         hair=hair,
         hair_colour=_pick(rng, dict.fromkeys(HAIR_COLOURS, 1 / len(HAIR_COLOURS))),
         beard=beard,
-        glasses=bool(rng.random() < 0.30),
+        glasses=bool(rng.random() < 0.45),
+        hat=False,
         clothes=_pick(rng, dict.fromkeys(CLOTHES, 1 / len(CLOTHES))),
         background=_pick(rng, dict(zip(BACKGROUNDS, BACKGROUND_SHARES, strict=True))),
         identity=_sample_identity(rng, woman),
         seed=int(rng.integers(1 << 31)),
     )
+    # Drawn last, so that the rest of a sitter does not depend on them.
+    if rng.random() < 0.2:
+        scene = replace(scene, age="old", hair_colour="grey" if rng.random() < 0.5 else scene.hair_colour)
+    return replace(scene, hat=hair != "bun" and bool(rng.random() < 0.18))
 
 
 def _pick(rng, shares):

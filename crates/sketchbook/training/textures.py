@@ -59,7 +59,7 @@ def munch(g):
     image = g.image * (1 + g.on.noise(g.rng, 24, 0.07)[..., None])
     falling = np.pi / 2 + 0.5 * np.sin(g.on.y / 17 + g.on.x / 40)
     level = np.arctan(np.cos(g.on.x / 27) / 3)
-    angle = np.where(g.regions == BACKGROUND, level, falling)
+    angle = np.where((g.regions == BACKGROUND) | ((g.regions == CLOTHES) & _above(g)), level, falling)
     return g.keep_features(_three_passes(g, image, angle, (700, 44, 5.5, 13, 6), (900, 26, 4.2, 11, 4), (1400, 13, 4.0, 6, 3)), 0.95)
 
 
@@ -88,7 +88,13 @@ def _flow(g):
         pull = np.exp(-((on.x - x) ** 2 + (on.y - y) ** 2) / (2 * 34**2)) * 3.2 / 34 * spin
         vx, vy = vx - (on.y - y) * pull, vy + (on.x - x) * pull
     whirls = np.arctan2(vy, vx)
-    return np.where(g.regions == BACKGROUND, whirls, np.where(g.regions == CLOTHES, outward, around))
+    dress = (g.regions == CLOTHES) & ~_above(g)
+    return np.where(g.regions == BACKGROUND, whirls, np.where(dress, outward, around))
+
+
+def _above(g):
+    """The upper half of the head, where clothes are a hat."""
+    return g.on.y < g.figure.head.y
 
 
 def hokusai(g):
@@ -158,7 +164,7 @@ def duerer(g):
     first = np.clip((dark * np.where(behind, 0.85, 1.05) - 0.14 - hatch(np.where(behind, level, with_form))) * 4 + 0.5, 0, 1)
     second = np.clip((dark * 1.25 - 0.75 - hatch(across)) * 4 + 0.5, 0, 1)
     ink = np.maximum(np.maximum(first, second), np.clip((dark - 0.82) * 7, 0, 1))
-    wash = on.blur(np.clip(dark - 0.25, 0, 1), 3.0) * 0.75
+    wash = on.blur(np.clip(dark - 0.25, 0, 1), 3.0) * 0.55
     ink = np.where(skin, wash + 0.3 * first * np.clip(dark * 3 - 1.6, 0, 1), ink)
     ink = mix(ink, np.clip((150 - g.image.mean(-1)) / 70, 0, 1), on.blur(features, 0.7))[..., None]
     paper = np.array([240, 228, 202], np.float32) + on.noise(g.rng, 32, 3.0)[..., None]

@@ -4,7 +4,7 @@ It learns to tell the scene's attributes and both manners from the last token an
 are thrown away; what stays are states in which attributes can be read off linearly, at many positions, so that the UNet's
 cross-attention meets them from its first step on. Without this, manners were learnt early but attributes hardly at all.
 
-    python train_text_encoder.py --out .work --steps 500
+    python train_text_encoder.py --out .work --steps 1000
 """
 
 import argparse
@@ -88,7 +88,7 @@ def _states(model, ids):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", default=".work")
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     train_text_encoder(args.out, args.steps, args.device)

@@ -9,8 +9,9 @@ thousands of pictures and not billions:
   a timestep s and follows (in DDIM's deterministic form) a straight path to some clean latents z*. Here that path is trained
   directly, with z* between the photograph and the painting: near the photograph for small s, the painting itself from s = 800 on.
 
-Training goes in two stages, each with its own course of the learning rate. The second draws strong noise still more often and
-takes fewer such walks: they were learnt by then, the attributes in the prompt were not.
+Training goes in stages, each with its own course of the learning rate. The first draw strong noise more often: manners and
+attributes are decided there. The last weighs the middle of the picture more, where the face is, for faces were what was still
+wrong; and it sees pictures that are part photograph, part painting, as repainting under a mask makes them.
 
     python train_unet.py --out .work
 
@@ -38,6 +39,7 @@ from tokens import encode, load_tokens, tokenizer_of
 SEED = 4
 MUON_LR, ADAM_LR = 0.02, 1.5e-3
 UNCAPTIONED_SHARE = 0.10
+FACE = (0.50, 0.47)  # the middle of the painter's faces, in shares of the picture's size
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,15 @@ class Stage:
     paired_share: float  # of the paintings: samples that walk from the photograph
     noise: float  # timesteps are 1000 times a uniform number to this power: below 1, strong noise comes more often
     larger_share: float = 0.0  # of the steps: batches of larger pictures, fewer of them, so that a step takes as long
+    mixed_share: float = 0.0  # of the paintings: samples whose face or surroundings are the photograph's
+    face: float = 0.0  # how much more an error weighs in the middle of a face than far from it, less 1
 
 
 STAGES = (
     Stage(3300, batch=8, paired_share=0.22, noise=0.8),
     Stage(5285, batch=12, paired_share=0.12, noise=0.75),
     Stage(11_200, batch=24, paired_share=0.12, noise=0.85, larger_share=0.16),
+    Stage(16_000, batch=32, paired_share=0.12, noise=0.9, larger_share=0.12, mixed_share=0.06, face=3.0),
 )
 
 
@@ -102,8 +107,8 @@ def _train(out, stages, device, team, rank):
             with torch.no_grad():
                 states = text(ids.to(device)).last_hidden_state
             predicted = unet(noised.to(device, memory_format=torch.channels_last), t.to(device), states).sample
-        error = (predicted.float() - noise.to(device)).square().mean((1, 2, 3))
-        loss = (error * weights[t].to(device)).mean()
+        error = (predicted.float() - noise.to(device)).square().mean(1)
+        loss = ((error * face_weights(error.shape[-1], stage.face).to(device)).mean((1, 2)) * weights[t].to(device)).mean()
         loss.backward()
         ending = team.average(rank, params, stopped.is_set())
         torch.nn.utils.clip_grad_norm_(params, 1.0)
@@ -149,6 +154,14 @@ def loss_weights(alphas):
     return weights / weights.mean()
 
 
+def face_weights(size, face):
+    """A weight for every place of a square of latents: 1 + `face` where the painter puts the middle of a face, less around it, and 1 on
+    average over the square."""
+    y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
+    weights = 1 + face * torch.exp(-0.5 * (((x - FACE[0]) / 0.19) ** 2 + ((y - FACE[1]) / 0.22) ** 2))
+    return weights / weights.mean()
+
+
 class Data:
     """Latents by size and tokens; photographs stand at multiples of PICTURES_PER_SCENE."""
 
@@ -184,23 +197,41 @@ def _batch(data, alphas, stage):
     latents, rows, ids = data.next_batch(stage)
     size = len(rows)
     clean = latents[rows].float()
+    photo = latents[rows - rows % PICTURES_PER_SCENE].float()  # of the same sitters
     spread = (torch.arange(size) + torch.rand(size)) / size
     t = (1000 * spread**stage.noise).long().clamp(0, 999)
     noise = torch.randn_like(clean)
-    paired = (rows % PICTURES_PER_SCENE != 0) & (torch.rand(size) < stage.paired_share)
-    if paired.any():
-        count = int(paired.sum())
-        photo = latents[rows[paired] - rows[paired] % PICTURES_PER_SCENE].float()
-        start = 200 + 600 * torch.rand(count)
-        t[paired] = (start * (0.2 + 0.8 * torch.rand(count))).long()
-        a = alphas[start.long()][:, None, None, None]
-        share = (start / 800).clamp(max=1)[:, None, None, None]
-        goal = photo + share * (clean[paired] - photo)
-        noise[paired] += (a / (1 - a)).sqrt() * (photo - goal)
-        clean[paired] = goal
-    ids[~paired & (torch.rand(size) < UNCAPTIONED_SHARE)] = data.nothing.long()
+    chance = torch.rand(size).where(rows % PICTURES_PER_SCENE != 0, 0.5)  # a photograph neither walks nor mixes
+    walking, mixed = chance < stage.paired_share, chance >= 1 - stage.mixed_share
+    t[walking], clean[walking], noise[walking] = _walk(photo[walking], clean[walking], noise[walking], alphas)
+    t[mixed], clean[mixed] = _mix(photo[mixed], clean[mixed])
+    ids[~walking & (torch.rand(size) < UNCAPTIONED_SHARE)] = data.nothing.long()
     a = alphas[t][:, None, None, None]
     return a.sqrt() * clean + (1 - a).sqrt() * noise, noise, t, ids
+
+
+def _walk(photo, painting, noise, alphas):
+    """Timesteps, clean latents and noise on the way from a noised photograph to a painting of the same sitter."""
+    start = 200 + 600 * torch.rand(len(photo))
+    t = (start * (0.2 + 0.8 * torch.rand(len(photo)))).long()
+    a = alphas[start.long()][:, None, None, None]
+    goal = torch.lerp(photo, painting, (start / 800)[:, None, None, None])
+    return t, goal, noise + (a / (1 - a)).sqrt() * (photo - goal)
+
+
+def _mix(photo, painting):
+    """Timesteps, and clean latents that are part photograph, part painting. With stronger noise than these, a prompt alone would have
+    to say where the photograph is."""
+    return (800 * torch.rand(len(photo))).long(), torch.lerp(painting, photo, _masks(len(photo), photo.shape[-1]))
+
+
+def _masks(count, size):
+    """Masks (count, 1, size, size) of 0 and 1 with a narrow rim between: the surroundings of a face, or for every other one the face."""
+    y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
+    across, down = (middle + spread * torch.rand(count, 1, 1) for middle, spread in ((0.16, 0.10), (0.22, 0.12)))
+    radius = (((x - FACE[0]) / across) ** 2 + ((y - FACE[1]) / down) ** 2).sqrt()
+    outside = ((radius - 1) * 6 + 0.5).clamp(0, 1)
+    return torch.where(torch.arange(count)[:, None, None] % 2 == 0, outside, 1 - outside)[:, None]
 
 
 def main():

@@ -55,7 +55,7 @@ def train_vae(out, steps, device="cpu"):
         rate = min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         for opt, full in zip(opts, (MUON_LR, ADAM_LR), strict=True):
             opt.param_groups[0]["lr"] = full * rate
-        batch = _crops(training).to(device)
+        batch = crops(training, BATCH).to(device)
         latents = model.encode(batch).latent_dist
         loss = reconstruction_loss(batch, model.decode(latents.sample()).sample)
         kl = latents.kl().mean() / (3 * CROP * CROP)
@@ -76,16 +76,16 @@ def train_vae(out, steps, device="cpu"):
     keep()
 
 
-def _crops(pictures):
-    """A batch of random crops, half of them mirrored, as -1..1."""
-    which = torch.randint(len(pictures), (BATCH,)).tolist()
-    corners = torch.randint(pictures.shape[1] - CROP + 1, (BATCH, 2)).tolist()
-    mirrored = (torch.rand(BATCH) < 0.5).tolist()
-    crops = []
+def crops(pictures, count):
+    """Random crops, half of them mirrored, as -1..1."""
+    which = torch.randint(len(pictures), (count,)).tolist()
+    corners = torch.randint(pictures.shape[1] - CROP + 1, (count, 2)).tolist()
+    mirrored = (torch.rand(count) < 0.5).tolist()
+    chosen = []
     for k, (y, x), flip in zip(which, corners, mirrored, strict=True):
         crop = pictures[k, y : y + CROP, x : x + CROP]
-        crops.append(crop.flip(1) if flip else crop)
-    return as_input(torch.stack(crops))
+        chosen.append(crop.flip(1) if flip else crop)
+    return as_input(torch.stack(chosen))
 
 
 def as_input(pictures):
