@@ -14,6 +14,7 @@ from check_diffusers import check
 from draw_dataset import draw_dataset
 from draw_reference import draw_references
 from export import export
+from train_decoder import train_decoder
 from train_text_encoder import train_text_encoder
 from train_tokenizer import train_tokenizer
 from train_unet import STAGES, train_unet
@@ -26,6 +27,7 @@ def main():
     parser.add_argument("--to", default="../weights", help="the exported folder")
     parser.add_argument("--scenes", type=int, default=6000, help="each is drawn four times")
     parser.add_argument("--vae-steps", type=int, default=2100)
+    parser.add_argument("--decoder-steps", type=int, default=3000)
     parser.add_argument("--text-steps", type=int, default=1000)
     parser.add_argument("--unet-steps", type=int, default=STAGES[-1].until)
     parser.add_argument("--workers", type=int, default=1, help="processes that draw, encode and, up to four, train the UNet")
@@ -43,6 +45,7 @@ def main():
     if not (out / "latents.pt").exists():
         train_vae(out, args.vae_steps, args.device)
         finish_vae(out, args.device, args.workers)
+    train_decoder(out, args.decoder_steps, args.device)
     # Numbers that every stage's batch can be divided by.
     team = max(size for size in (1, 2, 4) if size <= args.workers) if args.device == "cpu" else 1
     train_unet(out, args.unet_steps, args.device, team)

@@ -59,13 +59,15 @@ STAGES = (
     Stage(3300, batch=8, paired_share=0.22, noise=0.8),
     Stage(5285, batch=12, paired_share=0.12, noise=0.75),
     Stage(11_200, batch=24, paired_share=0.12, noise=0.85, larger_share=0.16),
-    Stage(16_000, batch=32, paired_share=0.12, noise=0.9, larger_share=0.12, mixed_share=0.06, face=3.0),
+    Stage(15_350, batch=32, paired_share=0.12, noise=0.9, larger_share=0.12, mixed_share=0.06, face=3.0),
 )
 
 
 def train_unet(out, steps=STAGES[-1].until, device="cpu", workers=1):
     """Trains up to `steps` (the end of the last stage, to make that shorter or longer), resuming from the checkpoint; leaves the
-    weights in `out`/unet.pt under "unet". Several workers share every batch."""
+    weights in `out`/unet.pt under "unet". Several workers share every batch, evenly: every stage's batch divides by their number."""
+    if uneven := [stage.batch for stage in STAGES if stage.batch % workers]:
+        raise ValueError(f"{workers} workers cannot share batches of {uneven} evenly; 1, 2 and 4 can")
     stages = [replace(stage, until=min(stage.until, steps)) for stage in STAGES[:-1]] + [replace(STAGES[-1], until=steps)]
     team = Team(workers, parameter_count(make_unet()))
     team.run(lambda rank: _train(out, stages, device, team, rank))
