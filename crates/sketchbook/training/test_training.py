@@ -20,7 +20,7 @@ from palettes import palette_for
 from scene import sample_scene
 from team import Team
 from train_tokenizer import byte_letters, learn_merges
-from train_unet import FACE, STAGES, Data, Stage, _masks, _mix, _walk, face_weights, loss_weights, stage_at
+from train_unet import FACE, STAGES, Data, Stage, _masks, _mix, _walk, face_weights, largest_team, loss_weights, stage_at
 from train_vae import as_input, normalise
 
 
@@ -102,6 +102,10 @@ def test_a_team_takes_the_mean_and_stops_together():
 
     team.run(work)
     assert found[0].tolist() == [6.5, 5.5, 2, 2, 2, 2, 0, 1] and (found[0] == found[1]).all()
+
+
+def test_a_team_shares_every_batch_evenly():
+    assert [largest_team(workers) for workers in (1, 2, 3, 4, 7, 8)] == [1, 2, 2, 4, 4, 4]
 
 
 def test_merges_join_the_most_frequent_pair_first():

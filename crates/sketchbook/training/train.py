@@ -17,7 +17,7 @@ from export import export
 from train_decoder import train_decoder
 from train_text_encoder import train_text_encoder
 from train_tokenizer import train_tokenizer
-from train_unet import STAGES, train_unet
+from train_unet import STAGES, largest_team, train_unet
 from train_vae import finish_vae, train_vae
 
 
@@ -46,8 +46,7 @@ def main():
         train_vae(out, args.vae_steps, args.device)
         finish_vae(out, args.device, args.workers)
     train_decoder(out, args.decoder_steps, args.device)
-    # Numbers that every stage's batch can be divided by.
-    team = max(size for size in (1, 2, 4) if size <= args.workers) if args.device == "cpu" else 1
+    team = largest_team(args.workers) if args.device == "cpu" else 1
     train_unet(out, args.unet_steps, args.device, team)
     export(out, args.to)
     check(args.to)

@@ -21,7 +21,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 import checkpoints
 from draw_dataset import load_pictures
 from models import SCALING_FACTOR, make_vae
-from train_vae import HELD_OUT, PICTURES, as_input, crops, psnr, reconstruction_loss
+from train_vae import HELD_OUT, PICTURES, crops, given_back, psnr, reconstruction_loss
 
 BATCH = 6
 SEED = 6
@@ -79,19 +79,18 @@ def train_decoder(out, steps, device="cpu"):
             latents = vae.encode(drawn).latent_dist.mean
             latents += torch.randn_like(latents) * LATENT_NOISE * torch.rand(len(latents), 1, 1, 1, device=device) / SCALING_FACTOR
         decoded = vae.decode(latents).sample
-        with torch.no_grad():
-            wanted = critic(drawn)[1]
+        drawn_score, wanted = critic(drawn)
         critic.requires_grad_(False)
         score, features = critic(decoded)
         critic.requires_grad_(True)
-        likeness = reconstruction_loss(drawn, decoded) + MATCHING * sum((a - b).abs().mean() for a, b in zip(features, wanted, strict=True))
+        likeness = reconstruction_loss(drawn, decoded) + MATCHING * sum((a - b.detach()).abs().mean() for a, b in zip(features, wanted, strict=True))
         pleasing = -score.mean()
         pulls = [torch.autograd.grad(loss, last, retain_graph=True)[0].norm() for loss in (likeness, pleasing)]
         balance = ADVERSARIAL * min(1, step / 200) * (pulls[0] / (pulls[1] + 1e-6)).clamp(max=100)
         (likeness + balance * pleasing).backward()
         opts[0].step()
         opts[0].zero_grad(set_to_none=True)
-        fair = F.relu(1 - critic(drawn)[0]).mean() + F.relu(1 + critic(decoded.detach())[0]).mean()
+        fair = F.relu(1 - drawn_score).mean() + F.relu(1 + critic(decoded.detach())[0]).mean()
         fair.backward()
         opts[1].step()
         opts[1].zero_grad(set_to_none=True)
@@ -110,11 +109,9 @@ def train_decoder(out, steps, device="cpu"):
     torch.save({name: value.contiguous() for name, value in vae.state_dict().items()}, final)
 
 
-@torch.no_grad()
 def sharpness(vae, pictures):
     """How much stands between neighbouring pixels of what the autoencoder gives back, in shares of the drawings'."""
-    x = as_input(pictures)
-    y = torch.cat([vae.decode(vae.encode(part).latent_dist.mean).sample.clamp(-1, 1) for part in x.split(16)])
+    x, y = given_back(vae, pictures)
     return float(sum(y.diff(dim=axis).abs().mean() for axis in (2, 3)) / sum(x.diff(dim=axis).abs().mean() for axis in (2, 3)))
 
 

@@ -65,12 +65,17 @@ STAGES = (
 
 def train_unet(out, steps=STAGES[-1].until, device="cpu", workers=1):
     """Trains up to `steps` (the end of the last stage, to make that shorter or longer), resuming from the checkpoint; leaves the
-    weights in `out`/unet.pt under "unet". Several workers share every batch, evenly: every stage's batch divides by their number."""
-    if uneven := [stage.batch for stage in STAGES if stage.batch % workers]:
-        raise ValueError(f"{workers} workers cannot share batches of {uneven} evenly; 1, 2 and 4 can")
+    weights in `out`/unet.pt under "unet". Several workers share every batch, evenly: see `largest_team`."""
+    if largest_team(workers) != workers:
+        raise ValueError(f"{workers} workers cannot share every batch evenly; {largest_team(workers)} can")
     stages = [replace(stage, until=min(stage.until, steps)) for stage in STAGES[:-1]] + [replace(STAGES[-1], until=steps)]
     team = Team(workers, parameter_count(make_unet()))
     team.run(lambda rank: _train(out, stages, device, team, rank))
+
+
+def largest_team(workers):
+    """The largest team, of up to so many workers, whose number divides every stage's batch."""
+    return max(size for size in range(1, workers + 1) if all(stage.batch % size == 0 for stage in STAGES))
 
 
 def _train(out, stages, device, team, rank):
@@ -159,9 +164,14 @@ def loss_weights(alphas):
 def face_weights(size, face):
     """A weight for every place of a square of latents: 1 + `face` where the painter puts the middle of a face, less around it, and 1 on
     average over the square."""
-    y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
-    weights = 1 + face * torch.exp(-0.5 * (((x - FACE[0]) / 0.19) ** 2 + ((y - FACE[1]) / 0.22) ** 2))
+    weights = 1 + face * torch.exp(-0.5 * _from_face(size, 0.19, 0.22) ** 2)
     return weights / weights.mean()
+
+
+def _from_face(size, across, down):
+    """How far every place of a square of latents lies from the middle of a face, in units of a face so wide and high."""
+    y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
+    return (((x - FACE[0]) / across) ** 2 + ((y - FACE[1]) / down) ** 2).sqrt()
 
 
 class Data:
@@ -229,10 +239,8 @@ def _mix(photo, painting):
 
 def _masks(count, size):
     """Masks (count, 1, size, size) of 0 and 1 with a narrow rim between: the surroundings of a face, or for every other one the face."""
-    y, x = torch.meshgrid(*[(torch.arange(size) + 0.5) / size] * 2, indexing="ij")
     across, down = (middle + spread * torch.rand(count, 1, 1) for middle, spread in ((0.16, 0.10), (0.22, 0.12)))
-    radius = (((x - FACE[0]) / across) ** 2 + ((y - FACE[1]) / down) ** 2).sqrt()
-    outside = ((radius - 1) * 6 + 0.5).clamp(0, 1)
+    outside = ((_from_face(size, across, down) - 1) * 6 + 0.5).clamp(0, 1)
     return torch.where(torch.arange(count)[:, None, None] % 2 == 0, outside, 1 - outside)[:, None]
 
 

@@ -105,9 +105,15 @@ def reconstruction_loss(x, y):
 
 
 @torch.no_grad()
-def psnr(model, pictures):
+def given_back(model, pictures):
+    """Pictures as input, and what the autoencoder makes of them."""
     x = as_input(pictures)
-    y = torch.cat([model.decode(model.encode(part).latent_dist.mean).sample.clamp(-1, 1) for part in x.split(16)])
+    parts = [model.decode(model.encode(part.to(model.device)).latent_dist.mean).sample.clamp(-1, 1).cpu() for part in x.split(16)]
+    return x, torch.cat(parts)
+
+
+def psnr(model, pictures):
+    x, y = given_back(model, pictures)
     return 10 * math.log10(4 / (x - y).square().mean().item())
 
 
