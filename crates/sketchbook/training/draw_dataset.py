@@ -27,7 +27,7 @@ PIXELS = 128
 LARGER = {192: range(0, 500), 256: range(500, 750)}  # the scenes that are drawn at a larger size, too
 # The artists that examples call by name are drawn more often than the others, and so is their blend.
 MANNER_SHARES = dict(mucha=0.15, vangogh=0.15, munch=0.13, hokusai=0.10, klimt=0.10, seurat=0.09, duerer=0.09, rembrandt=0.10, mondrian=0.09)
-BLEND_SHARE = 0.30
+BLEND_SHARE = 0.35
 FAVOURED_BLENDS = (("vangogh", "munch"), ("munch", "vangogh"))
 FAVOURED_SHARE = 0.15
 

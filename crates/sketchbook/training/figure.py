@@ -63,7 +63,8 @@ def build_figure(scene, gauntness=0.0):
             eye_open=who.eye_open + 0.22 * gauntness,
         )
     if scene.age == "old":
-        who = replace(who, lips=who.lips * 0.7, eye_open=who.eye_open * 0.88, jaw=who.jaw * 0.8)
+        # What fine lines alone cannot tell at this size: a heavier jaw, narrower eyes, thin lips, white bushy brows.
+        who = replace(who, lips=who.lips * 0.6, eye_open=who.eye_open * 0.76, jaw=who.jaw * 0.5, brow_weight=who.brow_weight + 2.6)
     head = HeadFrame(*who.centre, who.head_width, who.head_height, math.radians(who.tilt))
     turn = who.turn * 0.30  # how far the features slide sideways
     shapes = [
@@ -168,7 +169,7 @@ def _wrinkles(who, head, turn):
         x, w = side * who.eye_gap + turn, who.eye_width
         lines.append(open_curve((x - w * 0.8, y + 0.15), (x, y + 0.20), (x + w * 0.8, y + 0.15)))
         lines.append(open_curve((turn + side * (who.nose_width + 0.06), tip - 0.06), (turn + side * 0.42, mouth - 0.12), (turn + side * 0.48, mouth + 0.06)))
-    return [Shape("feature", head.place(line), "wrinkle", 0.9, width=3.6) for line in lines]
+    return [Shape("feature", head.place(line), "wrinkle", 0.9, width=4.4) for line in lines]
 
 
 def beard(scene, who, head, turn):
@@ -181,7 +182,9 @@ def beard(scene, who, head, turn):
             (-0.92, 0.12), (-0.66, 0.40), (-0.45 + turn, mouth - 0.19), (turn, mouth - 0.21),
             (0.45 + turn, mouth - 0.19), (0.66, 0.40), (0.92, 0.12),
         )  # fmt: skip
-        return [Shape("hair", head.place(np.vstack([lower, upper])), "hair")]
+        locks = [open_curve((k + turn * (1 - abs(k)), mouth + 0.14 - 0.3 * abs(k)), (k * 0.94 + turn * 0.4, mouth + 0.3 - 0.24 * abs(k)), (k * 0.85, 1.04 - 0.5 * k * k)) for k in (-0.72, -0.46, -0.2, 0.2, 0.46, 0.72)]
+        strands = [Shape("hair", head.place(lock), "hair_dark", 0.7, width=2.4) for lock in locks]
+        return [Shape("hair", head.place(np.vstack([lower, upper])), "hair"), *strands]
     if scene.beard == "moustache":
         half = points((0, -0.20), (0.75 * wide, -0.16), (1.45 * wide, 0.05), (0.6 * wide, -0.03), (0, -0.05))
         whole = np.vstack([half, (half * [-1, 1])[-2:0:-1]]) + [turn, mouth]
@@ -235,7 +238,7 @@ def _eyes(scene, who, head, turn, gauntness):
             Shape("feature", ellipse(ix, iy, r * 0.5, n=12), "pupil", outlined=False),
             Shape("feature", ellipse(ix - r * 0.35, iy - r * 0.4, r * 0.28, n=8), "eye_white", outlined=False),
             Shape("feature", head.place(lash), "lash", width=2.8 if scene.sex == "man" else 3.4),
-            Shape("feature", head.place(brow), "brow", width=who.brow_weight),
+            Shape("feature", head.place(brow), "old_brow" if scene.age == "old" else "brow", width=who.brow_weight),
         ]
     return shapes
 

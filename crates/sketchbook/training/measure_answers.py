@@ -16,6 +16,7 @@ import argparse
 import json
 import time
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 
 import cv2
@@ -37,6 +38,7 @@ MEASURED = ("beard", "glasses", "hat", "hair_colour", "hair", "background", "sex
 UNKNOWN_WORDS = ("zeppelin", "quarterly", "xylophone", "bureaucracy")
 UNKNOWN_ARTISTS = ("Frida Kahlo", "Hokumatsu Brell", "Anna Ancher", "Jan Toorop")
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 0.95)
+PLAIN = dict(hair="long", hair_colour="brown", beard="none", glasses=False, hat=False, age="adult", clothes="blue", background="plain")
 
 
 def fresh_scene(k):
@@ -137,22 +139,42 @@ def _share(said, scenes, question, rows):
 
 def blends(bench):
     """Pairs of artists: how often the two are the hand and the colours, how often nothing but the two is found, and how often a blend
-    lies between its parents: to the judge it is nearer to either (same prompt, same seed, one artist) than they are to each other."""
+    lies between its parents. What the same counts are for pictures that are no blends stands beside them: by one parent alone, of
+    another seed, and by an artist who is neither."""
     pairs = BLENDS * bench.count(4)
     scenes = [fresh_scene(20_001 + k) for k in range(len(pairs))]
-    names = [f"{a} and {b}" for a, b in pairs], [a for a, _ in pairs], [b for _, b in pairs]
-    pictures, *parents = [bench.draw([prompt_for(s, n) for s, n in zip(scenes, part, strict=True)], list(range(len(scenes)))) for part in names]
-    bench.keep("blends", pictures)
-    blend, first, second = [impressions(bench.judge, p) for p in (pictures, *parents)]
+    by_name = [(NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])) for a, b in pairs]
+    neither = [next(MANNERS[name].artist for k, name in enumerate(NAMES) if k and k not in two) for two in by_name]
+
+    def drawn(artists, more=0):
+        return bench.draw([prompt_for(s, n) for s, n in zip(scenes, artists, strict=True)], [more + k for k in range(len(scenes))])
+
+    parents = [drawn([a for a, _ in pairs]), drawn([b for _, b in pairs])]
+    counted = {
+        "blends": drawn([f"{a} and {b}" for a, b in pairs]),
+        "one parent": drawn([pair[k % 2] for k, pair in enumerate(pairs)], 500),
+        "neither": drawn(neither),
+    }
+    bench.keep("blends", counted["blends"])
+    found = {"pictures of each": len(pairs)}
+    for name, pictures in counted.items():
+        said, _ = bench.ask(pictures)
+        sets = [{h, c} for h, c in zip(said["hand"].argmax(1), said["colours"].argmax(1), strict=True)]
+        found[name] = {
+            "both parents": float(np.mean([one == set(two) for one, two in zip(sets, by_name, strict=True)])),
+            "nothing but the parents": float(np.mean([one <= set(two) for one, two in zip(sets, by_name, strict=True)])),
+            "between the parents": float(_between(bench.judge, pictures, *parents).mean()),
+        }
+    return found
+
+
+def _between(judge, pictures, first, second):
+    """Which pictures lie between two others (same prompt and seed, one artist alone), to the judge: nearer to either than these are to
+    each other, and past a fifth of the way from the first to the second, and before the last fifth."""
+    at, first, second = [impressions(judge, p) for p in (pictures, first, second)]
     apart = _gaps(first, second)
-    between = (_gaps(blend, first) < apart) & (_gaps(blend, second) < apart)
-    said, _ = bench.ask(pictures)
-    pairs = [(NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])) for a, b in pairs]
-    hands, colours = said["hand"].argmax(1), said["colours"].argmax(1)
-    both = np.mean([{h, c} == {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
-    within = np.mean([{h, c} <= {a, b} for h, c, (a, b) in zip(hands, colours, pairs, strict=True)])
-    found = {"both parents": float(both), "nothing but the parents": float(within), "between the parents": float(between.mean())}
-    return found | {"pictures": len(pictures)}
+    way = ((at - first) * (second - first)).sum(-1) / apart**2
+    return (_gaps(at, first) < apart) & (_gaps(at, second) < apart) & (0.2 < way) & (way < 0.8)
 
 
 def _gaps(a, b):
@@ -177,10 +199,9 @@ def unknown(bench):
 def seeds(bench):
     """Distances between sitters of one prompt, in shares of the distances between the painter's; least and mean."""
     found = {}
+    women = (scene for scene in map(fresh_scene, count(40_000)) if scene.sex == "woman")  # for a man's neck and jaw are another thing
+    scenes = [replace(s, **PLAIN, seed=k) for k, s in enumerate(islice(women, bench.count(30)))]
     for manner in ("photo", "mucha", "vangogh", "klimt"):
-        model = fresh_scene(40_000)
-        scenes = [replace(model, identity=fresh_scene(40_000 + 7 * k).identity, seed=k) for k in range(bench.count(30))]
-        scenes = [replace(s, sex="woman", hair="long", hair_colour="brown", beard="none", glasses=False, hat=False, age="adult", background="plain") for s in scenes]
         prompt = prompt_for(scenes[0], MANNERS[manner].artist)
         made = bench.draw([prompt] * len(scenes), list(range(len(scenes))))
         painted = np.stack([paint(s, manner) for s in scenes])
@@ -201,8 +222,9 @@ def _distances(rows):
 def strengths(bench):
     """Likeness to the reference by manner and strength: 1 is all the judge could wish, 0 is another sitter of the same sex.
 
-    Under "reference" stands what the judge recovers from the reference picture itself; under "another's reference" what a few sitters'
-    likeness is by chance: the strongest strength, where the same prompts and noise met another sitter's reference."""
+    Under "reference" stands what the judge recovers from the reference picture itself, under "painted" what it does from the painter's own
+    painting of it; under "chance" the likeness of pictures of the same prompts from text alone, which for a few sitters, whose prompts tell
+    them apart, is not quite 0."""
     half = bench.count(8)
     sitters = {"woman": [], "man": []}
     k = 0
@@ -213,7 +235,6 @@ def strengths(bench):
     scenes = sitters["woman"] + sitters["man"]
     truth = (np.array([traits_of(s) for s in scenes]) - bench.mean) / bench.std
     references = np.stack([paint(s, "photo") for s in scenes])
-    others = np.concatenate([np.roll(part, 1, axis=0) for part in np.split(references, 2)])
 
     def likeness(pictures):
         _, seen = bench.ask(pictures)
@@ -227,7 +248,8 @@ def strengths(bench):
         made = [bench.redraw(prompts, references, s, list(range(len(scenes)))) for s in STRENGTHS]
         bench.keep(f"strengths-{manner}", np.concatenate([references, *made]), len(scenes))
         found[manner] = {s: likeness(pictures) for s, pictures in zip(STRENGTHS, made, strict=True)}
-        found[manner]["another's reference"] = likeness(bench.redraw(prompts, others, STRENGTHS[-1], list(range(len(scenes)))))
+        found[manner]["painted"] = likeness(np.stack([paint(s, manner) for s in scenes]))
+        found[manner]["chance"] = likeness(bench.draw(prompts, list(range(len(scenes)))))
     return found
 
 

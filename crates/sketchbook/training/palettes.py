@@ -53,7 +53,8 @@ def true_colours(scene):
     lips = "#b03a3e" if scene.sex == "woman" else "#a8584c"
     palette = dict(
         skin=skin, skin_dark=skin * 0.80, blush=mix(skin, rgb("#d0604f"), 0.5), lips=mix(skin * 0.85, rgb(lips), 0.6),
-        lip_line=skin * 0.38, nose_line=skin * 0.62, wrinkle=skin * 0.66, iris=rgb(IRIS[int(who.iris * 2.999)]), brow=mix(hair * 0.72, rgb("#2a1c14"), 0.25),
+        lip_line=skin * 0.38, nose_line=skin * 0.62, wrinkle=skin * 0.60, iris=rgb(IRIS[int(who.iris * 2.999)]), brow=mix(hair * 0.72, rgb("#2a1c14"), 0.25),
+        old_brow=rgb("#8a8a90" if luminance(skin) > 0.66 else "#e4e2dd"),
         hair=hair, hair_dark=hair * 0.66, clothes=clothes, clothes_dark=clothes * 0.68, wall=rgb(wall[0]), wall_dark=rgb(wall[1]),
     )  # fmt: skip
     return palette | colours(

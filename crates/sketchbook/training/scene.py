@@ -100,7 +100,7 @@ def sample_scene(rng):
         seed=int(rng.integers(1 << 31)),
     )
     # Drawn last, so that the rest of a sitter does not depend on them.
-    if rng.random() < 0.2:
+    if rng.random() < 0.25:
         scene = replace(scene, age="old", hair_colour="grey" if rng.random() < 0.5 else scene.hair_colour)
     return replace(scene, hat=hair != "bun" and bool(rng.random() < 0.18))
 

@@ -123,25 +123,29 @@ def klimt(g):
 
 
 def seurat(g):
-    on, rng = g.on, g.rng
-    spacing = 8.4
-    side = int(CANVAS / spacing) + 2
-    k = np.arange(side * side)
-    paper = on.paper(mix(g.image, np.array([238, 226, 196], np.float32), 0.25))
-    brush = skia.Paint(AntiAlias=True)
+    """Dots of neighbouring hues. Those of the skin are finer and paler: dots as large as an eye would leave no face."""
+    paper = g.on.paper(mix(g.image, np.array([238, 226, 196], np.float32), 0.25))
+    face = g.inside(SKIN, FEATURE)
+    _dots(g, paper, ~face, spacing=8.4, radius=4.5, strength=0.8)
+    _dots(g, paper, face, spacing=5.6, radius=3.2, strength=0.22)
+    return g.keep_features(paper.image(), 1.0, 0.7)
+
+
+def _dots(g, paper, where, *, spacing, radius, strength):
+    """Two layers of dots, the colours of the picture bent by `strength` to one of three hues."""
     hues = np.array([[30, 6, -40], [-34, 0, 36], [14, 24, -10]], np.float32)
+    side = int(CANVAS / spacing) + 2
     for layer in range(2):
-        x = ((k % side) + 0.5 * ((k // side) % 2) + 0.35 * rng.random(k.size)) * spacing - layer * spacing / 2
-        y = ((k // side) + 0.35 * rng.random(k.size)) * spacing - layer * spacing / 2
-        at = on.at(x, y)
-        strength = np.where(np.isin(g.regions[at], (SKIN, FEATURE)), 0.3, 0.8)[:, None]
-        colour = g.image[at] + strength * hues[rng.integers(0, 3, k.size)] + rng.standard_normal((k.size, 1)) * 8
-        colour = np.clip(colour, 0, 255).astype(int)
-        radius = 4.5 * (0.8 + 0.4 * rng.random(k.size))
-        for j in k:
-            brush.setColor(skia.Color(int(colour[j, 0]), int(colour[j, 1]), int(colour[j, 2])))
-            paper.canvas.drawCircle(float(x[j]), float(y[j]), float(radius[j]), brush)
-    return g.keep_features(paper.image(), 0.9, 1.0)
+        k = np.arange(side * side)
+        x = ((k % side) + 0.5 * ((k // side) % 2) + 0.35 * g.rng.random(k.size)) * spacing - layer * spacing / 2
+        y = ((k // side) + 0.35 * g.rng.random(k.size)) * spacing - layer * spacing / 2
+        at = g.on.at(x, y)
+        bent = strength * (hues[g.rng.integers(0, 3, k.size)] + g.rng.standard_normal((k.size, 1)) * 10)
+        colour = np.clip(g.image[at] + bent, 0, 255).astype(int)
+        size = radius * (0.8 + 0.4 * g.rng.random(k.size))
+        for j in np.flatnonzero(where[at]):
+            brush = skia.Paint(AntiAlias=True, Color=skia.Color(int(colour[j, 0]), int(colour[j, 1]), int(colour[j, 2])))
+            paper.canvas.drawCircle(float(x[j]), float(y[j]), float(size[j]), brush)
 
 
 def duerer(g):

@@ -38,7 +38,7 @@ from tokens import encode, load_tokens, tokenizer_of
 
 SEED = 4
 MUON_LR, ADAM_LR = 0.02, 1.5e-3
-UNCAPTIONED_SHARE = 0.10
+UNCAPTIONED_SHARE = 0.12
 FACE = (0.50, 0.47)  # the middle of the painter's faces, in shares of the picture's size
 
 
@@ -53,6 +53,7 @@ class Stage:
     larger_share: float = 0.0  # of the steps: batches of larger pictures, fewer of them, so that a step takes as long
     mixed_share: float = 0.0  # of the paintings: samples whose face or surroundings are the photograph's
     face: float = 0.0  # how much more an error weighs in the middle of a face than far from it, less 1
+    level: float = 0.4  # of the stage: where the learning rate begins to fall
 
 
 STAGES = (
@@ -60,6 +61,7 @@ STAGES = (
     Stage(5285, batch=12, paired_share=0.12, noise=0.75),
     Stage(11_200, batch=24, paired_share=0.12, noise=0.85, larger_share=0.16),
     Stage(15_350, batch=32, paired_share=0.12, noise=0.9, larger_share=0.12, mixed_share=0.06, face=3.0),
+    Stage(19_800, batch=32, paired_share=0.12, noise=0.9, larger_share=0.12, mixed_share=0.06, face=3.0, level=0.1),
 )
 
 
@@ -143,14 +145,14 @@ def stage_at(step, stages):
     first = 0
     for stage in stages:
         if step < stage.until:
-            return stage, rate(step - first, stage.until - first)
+            return stage, rate(step - first, stage.until - first, stage.level)
         first = stage.until
     raise ValueError(f"step {step} lies behind the last stage, which ends at {first}")
 
 
-def rate(step, steps):
-    """Of the full learning rates: a short warm-up, level to 40 %, then straight down to 2 %."""
-    falling = max(0.0, step / steps - 0.4) / 0.6
+def rate(step, steps, level):
+    """Of the full learning rates: a short warm-up, level for a share of the steps, then straight down to 2 %."""
+    falling = max(0.0, step / steps - level) / (1 - level)
     return min(1.0, (step + 1) / 40) * (1 - 0.98 * falling)
 
 
