@@ -13,6 +13,7 @@ from face_mask import face_mask
 from figure import build_figure
 from judge import TRAITS, Judge, seen_small, traits_of
 from measure_answers import fresh_scene, prompt_for
+from measure_latents import read, whitened
 from models import SCALING_FACTOR, alphas_cumprod, make_vae
 from muon import orthogonalise
 from paint import MANNERS, paint
@@ -210,6 +211,23 @@ def test_a_judge_answers_every_question():
     logits, traits = Judge().eval()(seen_small(np.zeros((2, 128, 128, 3), np.uint8)))
     assert logits["hand"].shape == (2, len(MANNERS)) and logits["glasses"].shape == (2, 2)
     assert traits.shape == (2, len(TRAITS)) and len(traits_of(fresh_scene(0))) == len(TRAITS)
+
+
+def test_a_reader_reads_what_is_there_and_less_of_it_in_noise():
+    torch.manual_seed(0)
+    traits = torch.randn(600, 1)
+    latents = traits[:, :, None, None] + 0.1 * torch.randn(600, 1, 8, 8)
+    clear, faint, nothing = (read(seen, traits, t).item() for seen, t in ((latents, 1), (latents, 951), (torch.randn(600, 1, 8, 8), 351)))
+    assert clear > 0.99 and 0.1 < faint < 0.7 and nothing < 0.05
+
+
+def test_whitened_latents_are_as_strong_in_every_ring():
+    torch.manual_seed(0)
+    latents = torch.nn.functional.avg_pool2d(torch.randn(50, 2, 20, 20), 5, 1)
+    flat = whitened(latents)
+    power = torch.fft.fft2(flat).abs().square().mean((0, 1))
+    torch.testing.assert_close(power.mean(), torch.fft.fft2(latents - latents.mean(0)).abs().square().mean())
+    assert 0.5 < power[0, 1:3].mean() / power[6:10, 6:10].mean() < 2
 
 
 if __name__ == "__main__":

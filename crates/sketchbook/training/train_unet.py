@@ -10,8 +10,8 @@ thousands of pictures and not billions:
   directly, with z* between the photograph and the painting: near the photograph for small s, the painting itself from s = 800 on.
 
 Training goes in stages, each with its own course of the learning rate. The first draw strong noise more often: manners and
-attributes are decided there. The last weighs the middle of the picture more, where the face is, for faces were what was still
-wrong; and it sees pictures that are part photograph, part painting, as repainting under a mask makes them.
+attributes are decided there. The last two weigh the middle of the picture more, where the face is, for faces were what was still
+wrong; and they see pictures that are part photograph, part painting, as repainting under a mask makes them.
 
     python train_unet.py --out .work
 
