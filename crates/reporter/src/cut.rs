@@ -41,7 +41,7 @@ pub(crate) fn cut(
     let full = full.clamp(1, max_edge / 2);
     let smallest = if spec.cell.is_some() { full } else { full.min(SMALLEST_TILE) };
     let measure = |limit: u32, types: &mut Typesetter| {
-        Frame::measure(contents.clone(), room(sizes, limit, enlarge), enlarge, types)
+        Frame::measure(contents.clone(), room(sizes, limit, enlarge), enlarge, max_edge, types)
     };
 
     let mut limit = full;

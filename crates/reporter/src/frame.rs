@@ -51,12 +51,20 @@ pub(crate) struct Frame {
     pub columns_height: u32,
     /// Longest edge of the reference picture.
     pub reference: u32,
+    /// The widest that a page may be.
+    pub max_edge: u32,
 }
 
 impl Frame {
-    /// Measures all labels for pictures of `tile` pixels.
-    pub fn measure(contents: Contents, tile: (u32, u32), enlarge: u32, types: &mut Typesetter) -> Frame {
-        let style = Style::new(tile, contents.count.1);
+    /// Measures all labels for pictures of `tile` pixels on pages of at most `max_edge`.
+    pub fn measure(
+        contents: Contents,
+        tile: (u32, u32),
+        enlarge: u32,
+        max_edge: u32,
+        types: &mut Typesetter,
+    ) -> Frame {
+        let style = Style::new(tile, contents.count.1, max_edge);
         let face = style.label();
         let mut frame = Frame {
             style,
@@ -70,6 +78,7 @@ impl Frame {
             caption_face: face,
             columns_height: 0,
             reference: 0,
+            max_edge,
             contents,
         };
         frame.set_columns(types);
@@ -106,14 +115,17 @@ impl Frame {
 
     fn set_rows(&mut self, types: &mut Typesetter) {
         let style = self.style;
-        let reference = self.contents.reference.is_some();
-        if reference {
-            self.reference = self.tile.0.max(self.tile.1).min(style.space(12.0)).max(style.space(7.0));
+        // A page of one column must hold labels and a picture side by side.
+        let left =
+            self.max_edge.saturating_sub(2 * style.margin() + self.column_width + style.gutter()).max(1);
+        if self.contents.reference.is_some() {
+            let edge = self.tile.0.max(self.tile.1).min(style.space(12.0)).max(style.space(7.0));
+            self.reference = edge.min(left);
         }
         let Some(labels) = &self.contents.rows else { return };
         let columns = self.contents.count.1 as u32;
         let share = (columns * (self.column_width + style.gap()) / 4).max(style.space(9.0));
-        let share = share.min(style.space(22.0)).max(self.reference);
+        let share = share.min(style.space(22.0)).min(left).max(self.reference);
         let natural = natural_width(&labels.texts, style.label(), types);
         let axis = types.measure(&Text::plain(&labels.axis, style.axis(), style.space(22.0))).0;
         let width = natural.min(share).max(axis.min(share)).max(self.reference);
@@ -136,8 +148,9 @@ impl Frame {
         let pictures = columns * self.column_width + columns.saturating_sub(1) * self.style.gap();
         // Room for a title and a line of settings even beside a single picture.
         let beside = if self.contents.reference.is_some() { self.reference + self.style.gutter() } else { 0 };
-        let content = (self.label_width + pictures).max(beside + self.style.page_space(32.0));
-        content + 2 * self.style.margin()
+        let margins = 2 * self.style.margin();
+        let least = (beside + self.style.page_space(32.0)).min(self.max_edge.saturating_sub(margins));
+        (self.label_width + pictures).max(least) + margins
     }
 
     /// Height of some rows of pictures with the distances between them.

@@ -68,10 +68,10 @@ impl Face {
 }
 
 impl Style {
-    /// The style for pictures shown at `tile` pixels, `columns` side by side.
-    pub fn new(tile: (u32, u32), columns: usize) -> Style {
+    /// The style for pictures shown at `tile` pixels, `columns` side by side on pages of at most `max_edge`.
+    pub fn new(tile: (u32, u32), columns: usize, max_edge: u32) -> Style {
         let unit = (tile.0.max(tile.1) as f32 / 16.0).clamp(14.0, 20.0).round();
-        let width = tile.0 as f32 * columns as f32;
+        let width = (tile.0 as f32 * columns as f32).min(max_edge as f32);
         Style { unit, page: (unit * (width / 1800.0).clamp(1.0, 1.8)).round() }
     }
 

@@ -103,6 +103,21 @@ proptest! {
     }
 }
 
+/// Labels so long that, beside the pictures asked for, they would take more than the page.
+#[test]
+fn long_row_labels_leave_room_for_a_picture() {
+    let long = "A".repeat(100);
+    for (cell, max) in [(425, 1491), (600, 1200), (600, 640)] {
+        let mut plan =
+            plan(vec![axis("artist", ["", &long]), axis("mood", ["a", &long, "c", "d", "e", "f", "g"])]);
+        plan.base.push(("width".to_owned(), 576.into()));
+        plan.base.push(("height".to_owned(), 256.into()));
+        plan.sheet.cell = Some(cell);
+        plan.sheet.max = Some(max);
+        check(&plan);
+    }
+}
+
 #[test]
 fn ten_thousand_cells_make_a_handful_of_pages() {
     let mut plan = plan(vec![axis("seed", 0..100), axis("steps", 1..101)]);
