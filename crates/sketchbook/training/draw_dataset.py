@@ -42,6 +42,11 @@ def pick_manner(rng):
     return tuple(str(name) for name in rng.choice(names, 2, replace=False))
 
 
+def scene_of(index):
+    """Scene number `index`."""
+    return sample_scene(np.random.default_rng([SEED, index]))
+
+
 def draw_scene(index, pixels=PIXELS):
     """The pictures of scene `index`, and a record of each."""
     rng = np.random.default_rng([SEED, index])

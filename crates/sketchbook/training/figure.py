@@ -182,9 +182,14 @@ def beard(scene, who, head, turn):
             (-0.92, 0.12), (-0.66, 0.40), (-0.45 + turn, mouth - 0.19), (turn, mouth - 0.21),
             (0.45 + turn, mouth - 0.19), (0.66, 0.40), (0.92, 0.12),
         )  # fmt: skip
-        locks = [open_curve((k + turn * (1 - abs(k)), mouth + 0.14 - 0.3 * abs(k)), (k * 0.94 + turn * 0.4, mouth + 0.3 - 0.24 * abs(k)), (k * 0.85, 1.04 - 0.5 * k * k)) for k in (-0.72, -0.46, -0.2, 0.2, 0.46, 0.72)]
-        strands = [Shape("hair", head.place(lock), "hair_dark", 0.7, width=2.4) for lock in locks]
-        return [Shape("hair", head.place(np.vstack([lower, upper])), "hair"), *strands]
+        locks = [
+            open_curve(
+                (k + turn * (1 - abs(k)), mouth + 0.14 - 0.3 * abs(k)), (k * 0.94 + turn * 0.4, mouth + 0.3 - 0.24 * abs(k)),
+                (k * 0.85, 1.04 - 0.5 * k * k),
+            )
+            for k in (-0.72, -0.46, -0.2, 0.2, 0.46, 0.72)
+        ]  # fmt: skip
+        return [Shape("hair", head.place(np.vstack([lower, upper])), "hair"), *_locks(locks, head)]
     if scene.beard == "moustache":
         half = points((0, -0.20), (0.75 * wide, -0.16), (1.45 * wide, 0.05), (0.6 * wide, -0.03), (0, -0.05))
         whole = np.vstack([half, (half * [-1, 1])[-2:0:-1]]) + [turn, mouth]
@@ -265,7 +270,12 @@ def hair_in_front(scene, who, head, turn):
             locks.append(open_curve((side * 1.04, -0.2), (side * 1.12, 0.4), (side * 1.08, 1.1)))
     if scene.hair == "bun":
         locks.append(open_curve((turn - 0.32, -1.18), (turn + 0.05, -1.32), (turn + 0.34, -1.16)))
-    return shapes + [Shape("hair", head.place(lock), "hair_dark", 0.7, width=2.4) for lock in locks]
+    return shapes + _locks(locks, head)
+
+
+def _locks(curves, head):
+    """Single strands, drawn over hair or beard."""
+    return [Shape("hair", head.place(curve), "hair_dark", 0.7, width=2.4) for curve in curves]
 
 
 def _glasses(who, head, turn):

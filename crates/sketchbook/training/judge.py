@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from draw_dataset import PICTURES_PER_SCENE, SCENES_PER_SHARD, SEED, load_records, shards
+from draw_dataset import PICTURES_PER_SCENE, SCENES_PER_SHARD, load_records, scene_of, shards
 from paint import MANNERS
-from scene import ATTRIBUTES, sample_scene
+from scene import ATTRIBUTES
 
 QUESTIONS = {"hand": tuple(MANNERS), "colours": tuple(MANNERS)} | ATTRIBUTES
 # The numbers of an identity that change what a picture shows by more than a pixel or two; `centre` counts as two.
@@ -117,7 +117,7 @@ def _examples(out):
         truth = record["attributes"] | {"hand": record["manner"], "colours": record["setting"] or record["manner"]}
         answers.append([values.index(truth[q]) for q, values in QUESTIONS.items()])
         if record["manner"] == "photo":  # every scene's first
-            drawn = traits_of(sample_scene(np.random.default_rng([SEED, record["scene"]])))
+            drawn = traits_of(scene_of(record["scene"]))
         traits.append(drawn)
     small = torch.cat([seen_small(np.load(shard)).half() for shard in shards(out)]).float()
     return small, torch.tensor(answers), np.asarray(traits, np.float64)

@@ -15,7 +15,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from captions import caption
-from draw_dataset import SEED, draw_scene
+from draw_dataset import draw_scene, scene_of
 from models import alphas_cumprod
 from palettes import CLOTHES, rgb
 from sample import Sampler
@@ -54,8 +54,7 @@ def caption_sensitivity(pipeline, pictures, records):
         texts[0].append(record["captions"][0])
         texts[1].append(caption(sample_scene(rng), *manner, rng))
         # The same sitter in another manner: the attributes stay right.
-        scene = sample_scene(np.random.default_rng([SEED, record["scene"]]))
-        texts[2].append(caption(scene, *other, rng))
+        texts[2].append(caption(scene_of(record["scene"]), *other, rng))
         texts[3].append("")
     states = [text(encode(pipeline.tokenizer, part).long()).last_hidden_state for part in texts]
     alphas, found = alphas_cumprod(), {}

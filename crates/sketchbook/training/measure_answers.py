@@ -146,8 +146,8 @@ def blends(bench):
     by_name = [(NAMES.index(ARTISTS[a]), NAMES.index(ARTISTS[b])) for a, b in pairs]
     neither = [next(MANNERS[name].artist for k, name in enumerate(NAMES) if k and k not in two) for two in by_name]
 
-    def drawn(artists, more=0):
-        return bench.draw([prompt_for(s, n) for s, n in zip(scenes, artists, strict=True)], [more + k for k in range(len(scenes))])
+    def drawn(artists, first_seed=0):
+        return bench.draw([prompt_for(s, n) for s, n in zip(scenes, artists, strict=True)], [first_seed + k for k in range(len(scenes))])
 
     parents = [drawn([a for a, _ in pairs]), drawn([b for _, b in pairs])]
     counted = {
@@ -156,6 +156,7 @@ def blends(bench):
         "neither": drawn(neither),
     }
     bench.keep("blends", counted["blends"])
+    first, second = [impressions(bench.judge, p) for p in parents]
     found = {"pictures of each": len(pairs)}
     for name, pictures in counted.items():
         said, _ = bench.ask(pictures)
@@ -163,15 +164,14 @@ def blends(bench):
         found[name] = {
             "both parents": float(np.mean([one == set(two) for one, two in zip(sets, by_name, strict=True)])),
             "nothing but the parents": float(np.mean([one <= set(two) for one, two in zip(sets, by_name, strict=True)])),
-            "between the parents": float(_between(bench.judge, pictures, *parents).mean()),
+            "between the parents": float(_between(impressions(bench.judge, pictures), first, second).mean()),
         }
     return found
 
 
-def _between(judge, pictures, first, second):
-    """Which pictures lie between two others (same prompt and seed, one artist alone), to the judge: nearer to either than these are to
+def _between(at, first, second):
+    """Which impressions of pictures lie between two others (same prompt and seed, one artist alone): nearer to either than these are to
     each other, and past a fifth of the way from the first to the second, and before the last fifth."""
-    at, first, second = [impressions(judge, p) for p in (pictures, first, second)]
     apart = _gaps(first, second)
     way = ((at - first) * (second - first)).sum(-1) / apart**2
     return (_gaps(at, first) < apart) & (_gaps(at, second) < apart) & (0.2 < way) & (way < 0.8)

@@ -11,13 +11,11 @@ else an autoencoder might give the UNet under the same noise schedule.
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from draw_dataset import PICTURES_PER_SCENE, PIXELS, SEED
+from draw_dataset import PICTURES_PER_SCENE, PIXELS, scene_of
 from judge import traits_of
 from models import alphas_cumprod
-from scene import sample_scene
 
 STARTS = {0.4: 351, 0.6: 551, 0.8: 751, 0.95: 901}  # strengths, and the timesteps where 20 steps begin
 
@@ -51,7 +49,7 @@ def main():
     parser.add_argument("--out", default=".work", help="where latents.pt is")
     out = Path(parser.parse_args().out)
     latents = torch.load(out / "latents.pt")[PIXELS][::PICTURES_PER_SCENE].float()
-    traits = torch.tensor([traits_of(sample_scene(np.random.default_rng([SEED, k]))) for k in range(len(latents))]).float()
+    traits = torch.tensor([traits_of(scene_of(k)) for k in range(len(latents))]).float()
     traits = (traits - traits.mean(0)) / traits.std(0)
     for name, seen in (("as they are", latents), ("of half the size", latents / 2), ("whitened", whitened(latents))):
         shares = [f"{strength}: {read(seen, traits, t).mean().item():.2f}" for strength, t in STARTS.items()]

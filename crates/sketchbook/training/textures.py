@@ -135,8 +135,9 @@ def _dots(g, paper, where, *, spacing, radius, strength):
     """Two layers of dots, the colours of the picture bent by `strength` to one of three hues."""
     hues = np.array([[30, 6, -40], [-34, 0, 36], [14, 24, -10]], np.float32)
     side = int(CANVAS / spacing) + 2
+    k = np.arange(side * side)
+    brush = skia.Paint(AntiAlias=True)
     for layer in range(2):
-        k = np.arange(side * side)
         x = ((k % side) + 0.5 * ((k // side) % 2) + 0.35 * g.rng.random(k.size)) * spacing - layer * spacing / 2
         y = ((k // side) + 0.35 * g.rng.random(k.size)) * spacing - layer * spacing / 2
         at = g.on.at(x, y)
@@ -144,7 +145,7 @@ def _dots(g, paper, where, *, spacing, radius, strength):
         colour = np.clip(g.image[at] + bent, 0, 255).astype(int)
         size = radius * (0.8 + 0.4 * g.rng.random(k.size))
         for j in np.flatnonzero(where[at]):
-            brush = skia.Paint(AntiAlias=True, Color=skia.Color(int(colour[j, 0]), int(colour[j, 1]), int(colour[j, 2])))
+            brush.setColor(skia.Color(int(colour[j, 0]), int(colour[j, 1]), int(colour[j, 2])))
             paper.canvas.drawCircle(float(x[j]), float(y[j]), float(size[j]), brush)
 
 
