@@ -12,11 +12,11 @@ default:
 
 # Run an experiment: just run experiments/mucha.toml [--set steps=30 ...]
 run experiment *arguments: _say
-    @cargo run --quiet --release -p maquette {{ features }} -- run "$@"
+    @cargo run --quiet --release -p maquette-cli {{ features }} -- run "$@"
 
 # Show what an experiment would do and what it would cost
 plan experiment *arguments: _say
-    @cargo run --quiet --release -p maquette {{ features }} -- plan "$@"
+    @cargo run --quiet --release -p maquette-cli {{ features }} -- plan "$@"
 
 # Everything that proves it works: format, lints, architecture, unit and end-to-end tests
 test: lint
@@ -30,12 +30,12 @@ lint:
 # Accept what has changed: format, snapshots, the schema of the experiment file
 bless:
     cargo fmt --all
-    cargo run --quiet -p maquette -- schema > experiments/experiment.schema.json
+    cargo run --quiet -p maquette-cli -- schema > experiments/experiment.schema.json
     INSTA_UPDATE=always cargo test --workspace --quiet
 
 # Compile and link the CUDA build; needs nvcc, but no GPU
 check-cuda:
-    cargo build --release -p maquette --features cuda
+    cargo build --release -p maquette-cli --features cuda
 
 # Render the fixtures on the GPU and compare them with the CPU
 test-gpu:
@@ -55,7 +55,7 @@ fixtures:
 
 # Render one picture with a full-size Stable Diffusion v1-4 of random weights and compare it with diffusers (needs Python)
 parity-full *arguments:
-    cargo build --release -p maquette
+    cargo build --release -p maquette-cli
     python3 -m venv target/parity/.venv
     target/parity/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt
     target/parity/.venv/bin/python tests/parity/full.py --out target/parity --maquette "${CARGO_TARGET_DIR:-target}/release/maquette" "$@"

@@ -62,3 +62,9 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+/// For `map_err`: a failure of a picture file with its hint.
+pub fn picture_failure(error: maquette_picture::PictureError) -> Failure {
+    let help = error.hint().unwrap_or_default();
+    Failure::message(Exit::NotFound, with_causes(&error), help)
+}

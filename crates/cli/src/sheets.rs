@@ -3,8 +3,10 @@
 use crate::exit::{Exit, Failure, OrExit};
 use crate::output::{store_failure, talk};
 use maquette_core::{CellId, Image, Plan};
+use maquette_interop::encode_sheet;
+use maquette_picture::decode;
 use maquette_reporter::{PageSpec, Tile, pages, render};
-use maquette_store::{LogRow, Run, Status, decode, encode_sheet};
+use maquette_store::{LogRow, Run, Status};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -84,7 +86,7 @@ fn draw_page(
         .collect();
     let shows =
         serde_json::json!({ "maquette_sheet": 1, "run": plan.name, "page": page.name, "cells": cells });
-    let bytes = encode_sheet(&image, &shows).map_err(store_failure(Exit::Unexpected))?;
+    let bytes = encode_sheet(&image, &shows).map_err(crate::output::picture_failure)?;
     run.write_sheet(&format!("{}.png", page.name), &bytes).map_err(store_failure(Exit::Unexpected))
 }
 
@@ -112,5 +114,5 @@ fn reference(plan: &Plan) -> Option<Image> {
     // A mask is a picture of the plan as well.
     let only = texts.first().filter(|_| texts.len() == 1).and_then(|path| plan.pictures.get(*path));
     let picture = only.or_else(|| plan.pictures.values().next().filter(|_| plan.pictures.len() == 1));
-    maquette_diffusion::init_image::read(&picture?.file).ok()
+    decode(&picture?.file).ok()
 }

@@ -2,7 +2,9 @@
 //! rendered here.
 
 use maquette_core::{CellId, Digest, Kind, NUMERICS, Setting};
-use maquette_store::{LogRow, Made, Recipe, Run, Status, decode, read_metadata};
+use maquette_interop::{Made, Recipe, read_metadata};
+use maquette_picture::decode;
+use maquette_store::{LogRow, Run, Status};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 

@@ -3,9 +3,7 @@
 use crate::output::with_causes;
 use crate::{fetching, models, weights};
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
-use maquette_diffusion::{
-    ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint, init_image,
-};
+use maquette_diffusion::{ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint};
 use maquette_executor::FakeBackend;
 use maquette_hub::{HubError, Offer, Repository};
 use maquette_planner::{World, WorldError};
@@ -128,7 +126,7 @@ impl World for FakeMachine {
 /// A picture that is there and can be read, so that nothing is rendered before a bad one is found.
 fn picture(file: &Path) -> Result<FoundFile, WorldError> {
     let wrong = |error: &dyn std::error::Error| WorldError { message: with_causes(error), help: None };
-    init_image::read(file).map_err(|error| wrong(&error))?;
+    maquette_picture::decode(file).map_err(|error| wrong(&error))?;
     let bytes = std::fs::read(file).map_err(|error| wrong(&error))?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }

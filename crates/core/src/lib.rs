@@ -17,6 +17,8 @@ mod resolve;
 mod setting;
 mod settings;
 mod template;
+#[cfg(feature = "test-plans")]
+pub mod test_plans;
 mod value;
 mod weights;
 mod words;

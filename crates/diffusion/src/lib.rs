@@ -1,67 +1,42 @@
 //! The engine: Stable Diffusion's models in diffusers' layout, on candle's tensors.
 //!
-//! The only crate that names candle. Deliberately not here: experiment files, runs on disk, anything printed.
+//! From the top down: `sampler` has the loop, `families` say which models work together, `models`, `text` and `image`
+//! are what they are made of, `weights` reads files; `schedulers` and `noise` are plain numbers.
+//!
+//! Deliberately not here: experiment files, runs on disk, anything printed.
 
-mod again;
 mod cache;
-mod checkpoint;
-mod clip;
-mod conditioning;
-mod config;
 mod device;
-mod embed;
-mod encoded_prompt;
-mod engine;
 mod error;
-mod flight;
-mod header;
-pub mod init_image;
-mod inpaint;
-mod inversion;
-mod layers;
-mod loaded;
-mod lora;
-mod mask;
-mod model;
+mod families;
+mod image;
+mod models;
 mod noise;
-mod ops;
-mod pixels;
-pub mod prompt;
-mod prompts;
-mod reading;
-mod reference;
-mod render_error;
-mod resnet;
-mod safety_checker;
+mod sampler;
 mod schedulers;
-mod separate_vae;
-mod small_file;
-mod source;
-mod text_encoder;
-mod tokenizer;
-mod unet;
-mod vae;
-mod vocabulary;
+mod text;
 mod weights;
 
-pub use checkpoint::Checkpoint;
 pub use device::{DeviceError, DeviceName};
-pub use encoded_prompt::EncodedPrompt;
-pub use engine::Engine;
 pub use error::ModelError;
-pub use inversion::{InversionError, Inversions};
-pub use loaded::FindModel;
-pub use lora::{LoraError, check as check_lora};
-pub use mask::{MaskError, check_mask};
-pub use model::{Model, card, card_with, files, fingerprint, inversions, tokenizer};
-pub use reading::{Cut, ReadChunk, Reading, read_prompt};
-pub use render_error::RenderError;
-pub use safety_checker::SafetyChecker;
+pub use families::stable_diffusion::{Model, card, card_with, files, fingerprint, inversions, tokenizer};
+pub use image::init_image;
+pub use image::mask::{MaskError, check_mask};
+pub use models::safety_checker::SafetyChecker;
+pub use models::unet::Unet;
+pub use models::vae::Vae;
+pub use sampler::engine::Engine;
+pub use sampler::error::RenderError;
+pub use sampler::loaded_model::FindModel;
 pub use schedulers::SchedulerConfig;
-pub use separate_vae::SeparateVae;
-pub use small_file::SmallFileError;
-pub use source::ModelSource;
-pub use text_encoder::TextEncoder;
-pub use tokenizer::{Tokenizer, Tokens, Word};
-pub use unet::Unet;
-pub use vae::Vae;
+pub use text::dialect as prompt;
+pub use text::encoded_prompt::EncodedPrompt;
+pub use text::encoder::TextEncoder;
+pub use text::prompt_report::{Cut, ReadChunk, Reading, read_prompt};
+pub use text::tokenizer::{Tokenizer, Tokens, Word};
+pub use weights::lora::{LoraError, check as check_lora};
+pub use weights::separate_vae::SeparateVae;
+pub use weights::single_file::Checkpoint;
+pub use weights::small_file::SmallFileError;
+pub use weights::source::ModelSource;
+pub use weights::textual_inversion::{InversionError, Inversions};

@@ -1,6 +1,7 @@
 //! What can go wrong with the runs folder. Every message names the file or folder it is about; what the system said
 //! is the error's source.
 
+use maquette_picture::PictureError;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -49,24 +50,9 @@ pub enum StoreError {
         /// What is wrong with it, as the rest of a sentence.
         problem: String,
     },
-    /// A file that is no picture, or half of one.
-    #[error("`{}` is not a picture that can be read: {problem}; allowed: PNG, JPEG, WebP", path.display())]
-    NotAPicture {
-        /// The file.
-        path: PathBuf,
-        /// What the decoder said.
-        problem: String,
-    },
-    /// A picture that cannot be a PNG file.
-    #[error("a picture of {width}x{height} pixels cannot be written as PNG: {problem}")]
-    NoPng {
-        /// Its width.
-        width: u32,
-        /// Its height.
-        height: u32,
-        /// What the encoder said.
-        problem: String,
-    },
+    /// A picture that cannot be read or written.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
     /// A reference picture is not what it was when the plan was made.
     #[error("`{}` changed since the plan was made", path.display())]
     Changed {
@@ -104,10 +90,8 @@ impl StoreError {
             }
             StoreError::NoRun { nearest, .. } => Some(format!("There is {}.", nearest.join(", "))),
             StoreError::Ambiguous { .. } => Some("Write a few letters more.".to_owned()),
-            StoreError::Damaged { .. }
-            | StoreError::NotAPicture { .. }
-            | StoreError::NoPng { .. }
-            | StoreError::Name { .. } => None,
+            StoreError::Picture(error) => error.hint(),
+            StoreError::Damaged { .. } | StoreError::Name { .. } => None,
             StoreError::Changed { .. } => Some("Run again: a new plan takes it as it is now.".to_owned()),
         }
     }

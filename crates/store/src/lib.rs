@@ -26,15 +26,12 @@
 
 mod atomic;
 mod cells;
-mod decode;
 mod error;
 mod find;
 mod fingerprints;
 mod log;
 mod log_writer;
-mod metadata;
 mod names;
-mod parameters;
 mod picture;
 mod plan_file;
 mod run;
@@ -43,18 +40,13 @@ mod run_tests;
 mod runs;
 mod shard;
 mod start;
-#[cfg(test)]
-mod test_plans;
 mod timings;
 mod writer;
 
 pub use atomic::write_atomic;
-pub use decode::decode;
 pub use error::StoreError;
 pub use fingerprints::Stamp;
 pub use log::{LogRow, Status};
-pub use metadata::{FileRef, Foreign, Left, Made, Metadata, Place, Recipe, SheetMap, Tool, read_metadata};
-pub use picture::{encode_cell, encode_sheet};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};

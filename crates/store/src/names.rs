@@ -126,7 +126,7 @@ fn is_reserved(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_plans::plan;
+    use maquette_core::test_plans::plan;
     use proptest::prelude::*;
 
     #[test]

@@ -1,13 +1,9 @@
-//! A picture as the bytes of a PNG file, with the texts that say what made it. Reading them is `metadata/`.
-//!
-//! `parameters` is for the tools of others (see `parameters.rs`); `maquette` holds every setting as JSON. Nothing in
-//! a picture varies from run to run: no time, no absolute path, no host, so the same cell gives the same bytes.
+//! Whether a file is a whole picture of a cell, and what it says of itself.
 
 use crate::StoreError;
-use crate::metadata::{self, Made, Recipe};
-use crate::parameters::parameters;
-use maquette_core::{Cell, CellId, Digest, Image, Remarks};
-use serde_json::Value as Json;
+use maquette_core::{CellId, Remarks};
+use maquette_interop::{Made, Recipe, read_metadata, read_recipe};
+use maquette_picture::decode_bytes;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -16,65 +12,17 @@ const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// What the engine had to say of one of our pictures.
 pub(crate) fn remarks(path: &Path) -> Result<Remarks, StoreError> {
-    Ok(match metadata::read_metadata(path)?.made {
+    Ok(match read_metadata(path)?.made {
         Some(Made::Cell(recipe)) => recipe.remarks,
         _ => Remarks::default(),
     })
 }
 
-/// A contact sheet as the bytes of a PNG file, with what it shows as JSON in a `maquette` text. The same arguments
-/// give the same bytes.
-pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, StoreError> {
-    encode(image, &[("maquette", &shows.to_string())])
-}
-
-/// The picture of a cell, with the two texts that say what made it; the fingerprint is its model's.
-pub fn encode_cell(
-    image: &Image,
-    cell: &Cell,
-    fingerprint: &Digest,
-    remarks: &Remarks,
-) -> Result<Vec<u8>, StoreError> {
-    let recipe = Recipe { remarks: remarks.clone(), ..Recipe::of(cell, fingerprint) };
-    let recipe = serde_json::json!(recipe).to_string();
-    encode(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
-}
-
-/// A picture as PNG, with texts under their keywords.
-///
-/// A `parameters` text that fits Latin-1 becomes a `tEXt` chunk, as Pillow writes it; everything else is `iTXt`.
-fn encode(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, StoreError> {
-    let encoded = || {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Balanced);
-        for &(keyword, text) in texts {
-            let latin_1 = text.chars().all(|c| u32::from(c) < 256);
-            if keyword == "parameters" && latin_1 {
-                encoder.add_text_chunk(keyword.to_owned(), text.to_owned())?;
-            } else {
-                encoder.add_itxt_chunk(keyword.to_owned(), text.to_owned())?;
-            }
-        }
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(image.rgb())?;
-        writer.finish()?;
-        Ok(bytes)
-    };
-    encoded().map_err(|error: png::EncodingError| StoreError::NoPng {
-        width: image.width(),
-        height: image.height(),
-        problem: error.to_string(),
-    })
-}
-
 /// Whether those bytes are a whole picture of that cell: decoded in full.
 pub(crate) fn shows(bytes: &[u8], id: &CellId) -> bool {
-    let ours = metadata::ours(bytes).is_some_and(|recipe| recipe.cell == *id);
+    let ours = read_recipe(bytes).is_some_and(|recipe| recipe.cell == *id);
     // The decoder forgives a missing end; the last chunk has no content, so these are always its bytes.
-    ours && bytes.ends_with(b"IEND\xae\x42\x60\x82") && crate::decode::decode_bytes(bytes).is_ok()
+    ours && bytes.ends_with(b"IEND\xae\x42\x60\x82") && decode_bytes(Path::new(""), bytes).is_ok()
 }
 
 /// Whether that file is there, says it is that cell and is not cut off; its pixels are not looked at.
@@ -119,42 +67,27 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_plans::{cell, image};
-    use std::io::{Cursor, Write};
+    use maquette_core::test_plans::{cell, image};
+    use maquette_core::{Cell, Digest};
+    use maquette_interop::{encode_cell, encode_sheet};
+    use std::io::Write;
 
     fn bytes(cell: &Cell) -> Vec<u8> {
         encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
     }
 
     #[test]
-    fn text_that_fits_latin_1_is_a_plain_chunk_as_pillow_writes_it() {
-        let kinds = |prompt: &str| {
-            let mut cell = cell();
-            cell.settings.prompt = prompt.into();
-            let bytes = bytes(&cell);
-            let info = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap().info().clone();
-            (info.uncompressed_latin1_text.len(), info.utf8_text.len())
-        };
-        assert_eq!(kinds("café"), (1, 1));
-        assert_eq!(kinds("猫"), (0, 2));
-    }
-
-    #[test]
     fn the_same_cell_gives_the_same_bytes_and_the_same_pixels_back() {
         let cell = cell();
         assert_eq!(bytes(&cell), bytes(&cell));
-        assert_eq!(crate::decode::decode_bytes(&bytes(&cell)).unwrap(), image(&cell));
+        assert_eq!(decode_bytes(Path::new(""), &bytes(&cell)).unwrap(), image(&cell));
     }
 
     #[test]
     fn a_sheet_carries_what_it_shows() {
         let bytes = encode_sheet(&image(&cell()), &serde_json::json!({ "run": "葛飾@1" })).unwrap();
-        let info = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap().info().clone();
-        assert_eq!(info.utf8_text[0].keyword, "maquette");
-        assert_eq!(info.utf8_text[0].get_text().unwrap(), r#"{"run":"葛飾@1"}"#);
-        let nothing = Image::new(0, 0, vec![]).unwrap();
-        let error = encode_sheet(&nothing, &Json::Null).unwrap_err().to_string();
-        assert!(error.starts_with("a picture of 0x0 pixels cannot be written as PNG"), "{error}");
+        let texts = maquette_picture::read_png_texts(&bytes).unwrap();
+        assert_eq!(texts.get("maquette"), Some(r#"{"run":"葛飾@1"}"#));
     }
 
     #[test]

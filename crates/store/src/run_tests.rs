@@ -1,8 +1,9 @@
 //! Runs from start to end, on a real folder.
 
-use crate::test_plans::{image, plan};
-use crate::{Beginning, Made, RunWriter, Runs, Status, StoreError, read_metadata};
+use crate::{Beginning, RunWriter, Runs, Status, StoreError};
+use maquette_core::test_plans::{image, plan};
 use maquette_core::{Digest, FoundFile, Outcome, Plan, Remarks};
+use maquette_interop::{Made, read_metadata};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -195,7 +196,7 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
     let other = second.plan();
     let mut other = other.cell(0).unwrap();
     other.id = maquette_core::CellId(Digest::of(b"other"));
-    second.finish(&other, &crate::test_plans::image(&other), 1.0, "cpu", Remarks::default()).unwrap();
+    second.finish(&other, &maquette_core::test_plans::image(&other), 1.0, "cpu", Remarks::default()).unwrap();
     std::fs::copy(crate::cells::path(folder.runs.root(), &other.id), &kept).unwrap();
     assert!(second.reuse(&cell).unwrap().is_none());
 }

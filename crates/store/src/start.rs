@@ -94,7 +94,7 @@ fn create(
         std::fs::rename(&building, &dir).map_err(StoreError::io("create", &dir))?;
         Ok(Run { name: name.to_owned(), number, dir })
     };
-    let run = fill().inspect_err(|_| {
+    let run = fill().inspect_err(|_: &StoreError| {
         let _ = std::fs::remove_dir_all(&building);
     })?;
     point_latest(folder, run.number())?;

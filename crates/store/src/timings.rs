@@ -139,7 +139,7 @@ fn path(root: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::test_plans::cell;
+    use maquette_core::test_plans::cell;
 
     #[test]
     fn what_was_measured_adds_up_and_a_torn_file_is_forgotten() {

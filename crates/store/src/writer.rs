@@ -4,6 +4,7 @@ use crate::log::{Status, read_logs};
 use crate::log_writer::LogWriter;
 use crate::{Beginning, Run, Runs, Shard, StoreError, Timings, atomic, cells, names, picture, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
+use maquette_interop::encode_cell;
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
@@ -90,7 +91,7 @@ impl RunWriter {
         device: &str,
         remarks: Remarks,
     ) -> Result<Record, StoreError> {
-        let png = picture::encode_cell(image, cell, &self.fingerprint(cell), &remarks)?;
+        let png = encode_cell(image, cell, &self.fingerprint(cell), &remarks)?;
         let kept = cells::keep(self.runs.root(), &cell.id, &png)?;
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, reused: None };
         let (seconds, device) = (Some(seconds), Some(device.to_owned()));

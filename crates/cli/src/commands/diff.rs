@@ -5,8 +5,9 @@ use crate::exit::{Exit, Failure, OrExit};
 use crate::output::{self, Outcome, store_failure};
 use crate::{planning, sheets};
 use maquette_core::Plan;
+use maquette_interop::encode_sheet;
 use maquette_reporter::{Side, Tile, diff as compare, diff_pages, render_diff};
-use maquette_store::{Run, Runs, encode_sheet, write_atomic};
+use maquette_store::{Run, Runs, write_atomic};
 
 /// How many lines of each list are printed.
 const LINES: usize = 20;
@@ -26,7 +27,7 @@ pub fn diff(args: &DiffArgs, common: &Common) -> Outcome {
         for page in diff_pages(&diff, &left, &right) {
             let image = render_diff(&diff, &page, &left, &right);
             let shows = serde_json::json!({ "maquette_diff": 1, "left": diff.left, "right": diff.right });
-            let bytes = encode_sheet(&image, &shows).map_err(store_failure(Exit::Unexpected))?;
+            let bytes = encode_sheet(&image, &shows).map_err(output::picture_failure)?;
             let path = folder.join(format!("{}.png", page.name));
             write_atomic(&path, &bytes).map_err(store_failure(Exit::Unexpected))?;
             if !args.json {

@@ -8,8 +8,10 @@ use crate::planning::{self, Planning};
 use crate::recall::{Near, Recalled, recall, recall_foreign};
 use crate::rendering;
 use maquette_core::{Backend, Cell, Digest, Image, Kind, Remarks, Setting};
+use maquette_interop::{Made, Recipe, encode_cell, read_metadata};
+use maquette_picture::decode;
 use maquette_reporter::{Likeness, Pixels};
-use maquette_store::{Made, Recipe, decode, encode_cell, read_metadata, write_atomic};
+use maquette_store::write_atomic;
 use serde_json::{Value as Json, json};
 
 /// Something that was another way when the picture was made.
@@ -20,11 +22,11 @@ struct Change {
 }
 
 pub fn reproduce(args: &ReproduceArgs, common: &Common) -> Outcome {
-    let metadata = read_metadata(&args.image).map_err(store_failure(Exit::NotFound))?;
+    let metadata = read_metadata(&args.image).map_err(output::picture_failure)?;
     let made = made(&args.image, &metadata)?;
     let near = Near::around(&args.image);
     let recalled = recalled(args, made, &near)?;
-    let before = decode(&args.image).map_err(store_failure(Exit::NotFound))?;
+    let before = decode(&args.image).map_err(output::picture_failure)?;
     if !common.quiet {
         recalled.remarks.iter().for_each(talk);
     }
@@ -56,8 +58,7 @@ pub fn reproduce(args: &ReproduceArgs, common: &Common) -> Outcome {
         recipe.map_or_else(Vec::new, |recipe| changes(recipe, &Recipe::of(&cell, &fingerprint)));
     changes.extend(recipe.and_then(|recipe| other_device(&near, recipe, &backend.device())));
     if let Some(file) = &args.save {
-        let png =
-            encode_cell(&now, &cell, &fingerprint, &remarks).map_err(store_failure(Exit::Unexpected))?;
+        let png = encode_cell(&now, &cell, &fingerprint, &remarks).map_err(output::picture_failure)?;
         write_atomic(file, &png).map_err(store_failure(Exit::Unexpected))?;
     }
     let text = match args.again.json {

@@ -6,11 +6,12 @@ use crate::output::{self, Outcome};
 use crate::recall::{Near, recall, recall_foreign};
 use crate::sheets;
 use maquette_core::Value;
-use maquette_store::{Foreign, Made, Metadata, Recipe, Run, SheetMap, read_metadata};
+use maquette_interop::{Foreign, Made, Metadata, Recipe, SheetMap, read_metadata};
+use maquette_store::Run;
 use std::path::Path;
 
 pub fn show(args: &ShowArgs) -> Outcome {
-    let metadata = read_metadata(&args.image).map_err(output::store_failure(Exit::NotFound))?;
+    let metadata = read_metadata(&args.image).map_err(output::picture_failure)?;
     let text = match made(&args.image, &metadata)? {
         _ if args.json => serde_json::to_string_pretty(&metadata).unwrap_or_default() + "\n",
         made if args.toml => experiment(&args.image, made)?,

@@ -11,8 +11,8 @@ mod tests;
 pub use near::{Near, base_of};
 
 use maquette_core::{Digest, Kind, Setting, Value, weights_list};
+use maquette_interop::{FileRef, Foreign, Recipe};
 use maquette_planner::{Line, experiment};
-use maquette_store::{FileRef, Foreign, Recipe};
 use std::path::Path;
 
 /// An experiment of one cell, as a picture says it.

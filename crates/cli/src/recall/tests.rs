@@ -2,8 +2,8 @@
 
 use super::*;
 use maquette_core::{Cell, Dtype, FoundFile, Image, ModelCard, Remarks, SETTINGS, Scheduler, WeightsKind};
+use maquette_interop::{Made, encode_cell, read_metadata};
 use maquette_planner::{Overrides, Request, World, WorldError, plan};
-use maquette_store::{Made, encode_cell, read_metadata};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,3 @@
+//! Which models a family has, and how they work together.
+
+pub(crate) mod stable_diffusion;

@@ -1,0 +1,6 @@
+//! Pictures on their way into the engine and out of it: the reference picture, the mask, pixels.
+
+pub mod init_image;
+pub(crate) mod mask;
+pub(crate) mod pixels;
+pub(crate) mod reference;

@@ -1,0 +1,135 @@
+//! The safety checker that Stable Diffusion 1 comes with: whether a picture comes close to one of seventeen concepts.
+//!
+//! Formulas, thresholds and tensor names are those of diffusers' `StableDiffusionSafetyChecker`: CLIP's vision tower, a
+//! projection, and cosines to embeddings that only their authors can name. What follows from a verdict is the engine's.
+
+mod pixels;
+mod vision;
+
+use crate::error::ModelError;
+use crate::weights::config::ConfigFile;
+use crate::weights::source::ModelSource;
+use crate::weights::tensors::{WeightFile, Weights};
+use candle_core::{D, DType, Device, Result, Tensor};
+use maquette_core::Image;
+use maquette_kernels as ops;
+use maquette_kernels::Linear;
+use pixels::Preprocessor;
+use vision::Vision;
+
+const CONFIG: &str = "safety_checker/config.json";
+const WEIGHTS: [&str; 2] = ["safety_checker/model.safetensors", "safety_checker/model.fp16.safetensors"];
+
+/// A model's safety checker.
+pub struct SafetyChecker {
+    preprocessor: Preprocessor,
+    vision: Vision,
+    projection: Linear,
+    special: Concepts,
+    concepts: Concepts,
+    dtype: DType,
+    device: Device,
+}
+
+/// Embeddings of unit length, `[count, width]`, and how near each may be.
+struct Concepts {
+    embeddings: Tensor,
+    thresholds: Vec<f32>,
+}
+
+impl SafetyChecker {
+    /// Whether a model comes with one.
+    pub fn is_in(source: &ModelSource) -> bool {
+        source.has(CONFIG)
+    }
+
+    /// Loads a model's `safety_checker/` and its `feature_extractor/`.
+    pub fn load(
+        source: &ModelSource,
+        device: &Device,
+        dtype: DType,
+    ) -> std::result::Result<SafetyChecker, ModelError> {
+        let config = ConfigFile::open(source, CONFIG)?;
+        let width = config.count("projection_dim", Some(512))?;
+        // Files of transformers 4 repeat what differs from its defaults, and the repetition counts.
+        let tower = config
+            .part("vision_config_dict")?
+            .map_or_else(|| config.part("vision_config"), |part| Ok(Some(part)))?;
+        let tower = tower
+            .ok_or_else(|| config.refuse("vision_config", "the configuration of CLIP's vision tower"))?;
+        let preprocessor = Preprocessor::open(source)?;
+        let file = WeightFile::open(source, &WEIGHTS, config.file(), dtype, device)?;
+        let weights = file.root();
+        // Files from before transformers 5 hold the tower below one more name.
+        let inner = weights.at("vision_model.vision_model");
+        let vision = if inner.has(vision::FIRST_KEY) { inner } else { weights.at("vision_model") };
+        let vision = Vision::load(&tower, &vision)?;
+        preprocessor.check_size(vision.image_size)?;
+        Ok(SafetyChecker {
+            preprocessor,
+            projection: weights.at("visual_projection").linear(vision.width(), width, false)?,
+            special: Concepts::load(&weights, "special_care_embeds", 3, width)?,
+            concepts: Concepts::load(&weights, "concept_embeds", 17, width)?,
+            vision,
+            dtype,
+            device: device.clone(),
+        })
+    }
+
+    /// Whether the picture comes too near to a concept (`nsfw_content_detected`).
+    pub fn detects(&self, image: &Image) -> std::result::Result<bool, crate::sampler::error::RenderError> {
+        let pixels = self.preprocessor.pixels(image)?;
+        let (special, concepts) = self.cosines(&pixels)?;
+        Ok(verdict((&special, &self.special.thresholds), (&concepts, &self.concepts.thresholds)))
+    }
+
+    /// Cosines of prepared pixels `[3, size, size]` to the special care concepts and to the others.
+    fn cosines(&self, pixels: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
+        let pooled = self.vision.pooled(pixels, self.dtype, &self.device)?;
+        let image = unit(&ops::linear(&pooled, &self.projection)?.to_dtype(DType::F32)?.flatten_to(1)?)?;
+        let cosines = |concepts: &Concepts| image.matmul(&concepts.embeddings.t()?)?.flatten_all()?.to_vec1();
+        Ok((cosines(&self.special)?, cosines(&self.concepts)?))
+    }
+}
+
+impl Concepts {
+    fn load(
+        weights: &Weights,
+        name: &str,
+        count: usize,
+        width: usize,
+    ) -> std::result::Result<Concepts, ModelError> {
+        let embeddings = weights.tensor(name, &[count, width])?;
+        let thresholds = weights.tensor(&format!("{name}_weights"), &[count])?;
+        let on_host = || -> Result<Concepts> {
+            let embeddings = unit(&embeddings.to_dtype(DType::F32)?)?;
+            Ok(Concepts { embeddings, thresholds: thresholds.to_dtype(DType::F32)?.to_vec1()? })
+        };
+        on_host().map_err(|error| weights.device_error(error))
+    }
+}
+
+/// Rows divided by their length (`torch.nn.functional.normalize`).
+fn unit(rows: &Tensor) -> Result<Tensor> {
+    let length = rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?.maximum(1e-12)?;
+    rows.broadcast_div(&length)
+}
+
+/// A cosine above its threshold is a hit; one special care hit lowers every later threshold by 0.01.
+///
+/// Diffusers rounds each margin to three places, half to even in f32, before it asks whether it is above 0.
+fn verdict(special: (&[f32], &[f32]), concepts: (&[f32], &[f32])) -> bool {
+    let hit = |cosine: f32, threshold: f32, adjustment: f32| {
+        ((cosine - threshold + adjustment) * 1000.0).round_ties_even() > 0.0
+    };
+    let mut adjustment = 0.0;
+    for (&cosine, &threshold) in special.0.iter().zip(special.1) {
+        if hit(cosine, threshold, adjustment) {
+            adjustment = 0.01;
+        }
+    }
+    concepts.0.iter().zip(concepts.1).any(|(&cosine, &threshold)| hit(cosine, threshold, adjustment))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! The UNet's blocks: layers of one residual block and, where it attends, one transformer; then a change of size.
+
+use super::config::{BlockShape, UnetConfig};
+use super::transformer::Transformer;
+use crate::error::ModelError;
+use crate::models::resnet::Resnet;
+use crate::weights::tensors::Weights;
+use candle_core::{Result, Tensor};
+use maquette_kernels::{Conv2d, Padding};
+
+type Loaded<T> = std::result::Result<T, ModelError>;
+
+pub(super) struct Block {
+    pub layers: Vec<Layer>,
+    /// The convolution that halves the size, or the one that follows doubling it.
+    pub resample: Option<Conv2d>,
+    width: usize,
+}
+
+pub(super) struct Layer {
+    resnet: Resnet,
+    transformer: Option<Transformer>,
+}
+
+pub(super) struct Middle {
+    first: Resnet,
+    transformer: Transformer,
+    second: Resnet,
+}
+
+impl Block {
+    /// A block with one layer for each width in `inputs`.
+    pub(super) fn load(
+        config: &UnetConfig,
+        shape: &BlockShape,
+        attends: bool,
+        inputs: Vec<usize>,
+        weights: &Weights,
+    ) -> Loaded<Block> {
+        let layer = |(j, inputs): (usize, usize)| {
+            let transformer = || Transformer::load(config, shape, &weights.at(format!("attentions.{j}")));
+            Ok(Layer {
+                resnet: resnet(config, inputs, shape.width, &weights.at(format!("resnets.{j}")))?,
+                transformer: if attends { Some(transformer()?) } else { None },
+            })
+        };
+        let layers = inputs.into_iter().enumerate().map(layer).collect::<Loaded<_>>()?;
+        Ok(Block { layers, resample: None, width: shape.width })
+    }
+
+    /// The same block with a convolution after its layers, unless `padding` is none.
+    pub(super) fn with_resample(
+        mut self,
+        name: &str,
+        stride: usize,
+        padding: Option<Padding>,
+        weights: &Weights,
+    ) -> Loaded<Block> {
+        if let Some(padding) = padding {
+            let weights = weights.at(format!("{name}.0.conv"));
+            self.resample = Some(weights.conv2d(self.width, self.width, 3, stride, padding)?);
+        }
+        Ok(self)
+    }
+}
+
+impl Layer {
+    pub(super) fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
+        let x = self.resnet.forward(x, Some(time))?;
+        match &self.transformer {
+            Some(transformer) => transformer.forward(&x, text),
+            None => Ok(x),
+        }
+    }
+}
+
+impl Middle {
+    pub(super) fn load(config: &UnetConfig, weights: &Weights) -> Loaded<Middle> {
+        let shape = &config.blocks[config.blocks.len() - 1];
+        let resnet = |name: &str| resnet(config, shape.width, shape.width, &weights.at(name));
+        Ok(Middle {
+            first: resnet("resnets.0")?,
+            transformer: Transformer::load(config, shape, &weights.at("attentions.0"))?,
+            second: resnet("resnets.1")?,
+        })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
+        let x = self.first.forward(x, Some(time))?;
+        let x = self.transformer.forward(&x, text)?;
+        self.second.forward(&x, Some(time))
+    }
+}
+
+fn resnet(config: &UnetConfig, inputs: usize, outputs: usize, weights: &Weights) -> Loaded<Resnet> {
+    Resnet::load(weights, inputs, outputs, Some(config.time_width), config.groups, config.eps)
+}

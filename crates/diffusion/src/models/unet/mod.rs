@@ -1,0 +1,187 @@
+//! The UNet that predicts noise: diffusers' `UNet2DConditionModel`, as Stable Diffusion 1, 2 and XL use it.
+//!
+//! Every row of a batch has its own timestep and its own text, and nothing of one row reaches another. Not here: class
+//! labels, other added embeddings than SDXL's, guidance, schedulers.
+
+mod blocks;
+mod config;
+mod time;
+mod transformer;
+
+use crate::error::ModelError;
+use crate::weights::config::ConfigFile;
+use crate::weights::tensors::Weights;
+use blocks::{Block, Middle};
+use candle_core::{DType, Result, Tensor};
+use config::UnetConfig;
+pub(crate) use config::{in_channels, sample_size};
+use maquette_kernels as ops;
+use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Padding};
+pub(crate) use time::SIZES;
+use time::TimeEmbedding;
+
+/// The UNet of a model.
+pub struct Unet {
+    conv_in: Conv2d,
+    time: TimeEmbedding,
+    down: Vec<Block>,
+    middle: Middle,
+    up: Vec<Block>,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+    dtype: DType,
+    /// How many channels it sees: those of latents, and for inpainting what lies beside them.
+    pub in_channels: usize,
+    /// How many channels its prediction has.
+    pub out_channels: usize,
+    /// The width of a text embedding.
+    pub text_width: usize,
+    /// The size of the latents that it was trained at, in cells.
+    pub sample_size: usize,
+}
+
+impl Unet {
+    pub(crate) fn load(
+        config: &ConfigFile,
+        weights: &Weights,
+        dtype: DType,
+    ) -> std::result::Result<Unet, ModelError> {
+        let config = UnetConfig::read(config)?;
+        let first = config.blocks[0].width;
+        let last = config.blocks.len() - 1;
+
+        // The widths of what is kept for the way up, in the order of keeping.
+        let mut skips = vec![first];
+        let mut width = first;
+        let mut down = Vec::new();
+        for (i, shape) in config.blocks.iter().enumerate() {
+            let inputs = (0..shape.layers).map(|j| if j == 0 { width } else { shape.width }).collect();
+            let resample = (i < last).then_some(Padding::of_downsampler(config.downsample_padding));
+            let block = Block::load(
+                &config,
+                shape,
+                shape.attends_down,
+                inputs,
+                &weights.at(format!("down_blocks.{i}")),
+            )?;
+            down.push(block.with_resample(
+                "downsamplers",
+                2,
+                resample,
+                &weights.at(format!("down_blocks.{i}")),
+            )?);
+            width = shape.width;
+            skips.extend(vec![width; shape.layers + usize::from(i < last)]);
+        }
+
+        let middle = Middle::load(&config, &weights.at("mid_block"))?;
+
+        let mut up = Vec::new();
+        for (i, shape) in config.blocks.iter().rev().enumerate() {
+            let mut inputs = Vec::new();
+            for _ in 0..=shape.layers {
+                inputs.push(width + skips.pop().unwrap_or_default());
+                width = shape.width;
+            }
+            let resample = (i < last).then_some(Padding::Around(1));
+            let block =
+                Block::load(&config, shape, shape.attends_up, inputs, &weights.at(format!("up_blocks.{i}")))?;
+            up.push(block.with_resample("upsamplers", 1, resample, &weights.at(format!("up_blocks.{i}")))?);
+        }
+
+        let around = |kernel: usize| Padding::Around((kernel - 1) / 2);
+        let (kernel_in, kernel_out) = (config.conv_in_kernel, config.conv_out_kernel);
+        Ok(Unet {
+            conv_in: weights.at("conv_in").conv2d(
+                config.in_channels,
+                first,
+                kernel_in,
+                1,
+                around(kernel_in),
+            )?,
+            time: TimeEmbedding::load(&config, weights)?,
+            down,
+            middle,
+            up,
+            norm_out: weights.at("conv_norm_out").group_norm(first, config.groups, config.eps)?,
+            conv_out: weights.at("conv_out").conv2d(
+                first,
+                config.out_channels,
+                kernel_out,
+                1,
+                around(kernel_out),
+            )?,
+            dtype,
+            in_channels: config.in_channels,
+            out_channels: config.out_channels,
+            text_width: config.text_width,
+            sample_size: config.sample_size,
+        })
+    }
+
+    /// The width of the pooled text that it takes; `None` for Stable Diffusion 1 and 2, which take none.
+    pub fn pooled_width(&self) -> Option<usize> {
+        self.time.pooled_width()
+    }
+
+    /// Predicted noise (or velocity) `[B, C, h, w]` for a batch of rows.
+    ///
+    /// `latents` is `[B, C, h, w]` of any size, `timesteps` one for each row, whole or not, `text` `[B, 77, text_width]`.
+    /// On the CPU a row's result is the same to the bit whatever the other rows are.
+    pub fn forward(&self, latents: &Tensor, timesteps: &[f32], text: &Tensor) -> Result<Tensor> {
+        self.forward_with(latents, timesteps, text, None)
+    }
+
+    /// The same with what SDXL adds: a pooled text `[B, pooled_width]`, and for each row the picture's sizes, which are
+    /// the original's height and width, where it was cut (top, left), and the target's height and width.
+    pub fn forward_with(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f32],
+        text: &Tensor,
+        added: Option<(&Tensor, &[[f32; SIZES]])>,
+    ) -> Result<Tensor> {
+        if latents.dims4()?.0 != timesteps.len() || text.dims3()?.0 != timesteps.len() {
+            candle_core::bail!(
+                "{} timesteps for latents {:?} and text {:?}",
+                timesteps.len(),
+                latents.shape(),
+                text.shape()
+            )
+        }
+        let latents = latents.to_dtype(self.dtype)?;
+        let text = text.to_dtype(self.dtype)?;
+        let time = self.time.forward(timesteps, added, &latents)?;
+
+        let mut x = ops::conv2d(&latents, &self.conv_in, Add::Nothing)?;
+        let mut skips = vec![x.clone()];
+        for block in &self.down {
+            for layer in &block.layers {
+                x = layer.forward(&x, &time, &text)?;
+                skips.push(x.clone());
+            }
+            if let Some(conv) = &block.resample {
+                x = ops::conv2d(&x, conv, Add::Nothing)?;
+                skips.push(x.clone());
+            }
+        }
+
+        x = self.middle.forward(&x, &time, &text)?;
+
+        for block in &self.up {
+            for layer in &block.layers {
+                // One is pushed for every one that is popped; `load` popped the same widths.
+                if let Some(skip) = skips.pop() {
+                    x = layer.forward(&Tensor::cat(&[&x, &skip], 1)?, &time, &text)?;
+                }
+            }
+            if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {
+                // To the size of what it meets next: twice the size, or one less where halving rounded up.
+                let (_, _, h, w) = skip.dims4()?;
+                x = ops::conv2d(&ops::upsample_nearest(&x, h, w)?, conv, Add::Nothing)?;
+            }
+        }
+        x = ops::group_norm(&x, &self.norm_out, Activation::Silu)?;
+        ops::conv2d(&x, &self.conv_out, Add::Nothing)
+    }
+}

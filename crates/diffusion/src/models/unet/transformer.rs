@@ -1,0 +1,101 @@
+//! The UNet's transformer: attention among the positions of an image, then from them to the text.
+//!
+//! diffusers' `Transformer2DModel` with `BasicTransformerBlock`. Not here: gated, masked or double attention.
+
+use super::config::{BlockShape, UnetConfig};
+use crate::error::ModelError;
+use crate::weights::tensors::Weights;
+use candle_core::{Result, Tensor};
+use maquette_kernels as ops;
+use maquette_kernels::{Activation, GroupNorm, LayerNorm, Linear, Mask};
+
+type Loaded<T> = std::result::Result<T, ModelError>;
+
+/// `eps` of the norm before the transformer and of those inside (diffusers, `transformer_2d.py`, `attention.py`).
+const GROUP_EPS: f64 = 1e-6;
+const LAYER_EPS: f64 = 1e-5;
+
+pub(super) struct Transformer {
+    norm: GroupNorm,
+    proj_in: Linear,
+    layers: Vec<Layer>,
+    proj_out: Linear,
+}
+
+struct Layer {
+    norm1: LayerNorm,
+    attn1: Attention,
+    norm2: LayerNorm,
+    attn2: Attention,
+    norm3: LayerNorm,
+    ff_in: Linear,
+    ff_out: Linear,
+}
+
+struct Attention {
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    heads: usize,
+}
+
+impl Transformer {
+    pub(super) fn load(config: &UnetConfig, shape: &BlockShape, weights: &Weights) -> Loaded<Transformer> {
+        let width = shape.width;
+        let layer = |i: usize| {
+            let weights = weights.at(format!("transformer_blocks.{i}"));
+            let norm = |name: &str| weights.at(name).layer_norm(width, LAYER_EPS);
+            Ok(Layer {
+                norm1: norm("norm1")?,
+                attn1: Attention::load(width, width, shape.heads, &weights.at("attn1"))?,
+                norm2: norm("norm2")?,
+                attn2: Attention::load(width, config.text_width, shape.heads, &weights.at("attn2"))?,
+                norm3: norm("norm3")?,
+                ff_in: weights.at("ff.net.0.proj").linear(width, 8 * width, true)?,
+                ff_out: weights.at("ff.net.2").linear(4 * width, width, true)?,
+            })
+        };
+        Ok(Transformer {
+            norm: weights.at("norm").group_norm(width, config.groups, GROUP_EPS)?,
+            proj_in: weights.at("proj_in").linear(width, width, true)?,
+            layers: (0..shape.transformer_layers).map(layer).collect::<Loaded<_>>()?,
+            proj_out: weights.at("proj_out").linear(width, width, true)?,
+        })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
+        let h = ops::group_norm(x, &self.norm, Activation::None)?;
+        let mut h = ops::image_to_tokens(&h, &self.proj_in)?;
+        for layer in &self.layers {
+            let n = ops::layer_norm(&h, &layer.norm1)?;
+            h = layer.attn1.forward(&n, &n, &h)?;
+            let n = ops::layer_norm(&h, &layer.norm2)?;
+            h = layer.attn2.forward(&n, text, &h)?;
+            let n = ops::layer_norm(&h, &layer.norm3)?;
+            h = ops::linear_add(&ops::geglu(&ops::linear(&n, &layer.ff_in)?)?, &layer.ff_out, &h)?;
+        }
+        ops::tokens_to_image(&h, &self.proj_out, x)
+    }
+}
+
+impl Attention {
+    fn load(width: usize, context: usize, heads: usize, weights: &Weights) -> Loaded<Attention> {
+        Ok(Attention {
+            to_q: weights.at("to_q").linear(width, width, false)?,
+            to_k: weights.at("to_k").linear(context, width, false)?,
+            to_v: weights.at("to_v").linear(context, width, false)?,
+            to_out: weights.at("to_out.0").linear(width, width, true)?,
+            heads,
+        })
+    }
+
+    /// Attention of `x` to `context`, plus `residual`.
+    fn forward(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        let q = ops::linear(x, &self.to_q)?;
+        let k = ops::linear(context, &self.to_k)?;
+        let v = ops::linear(context, &self.to_v)?;
+        let h = ops::attention(&q, &k, &v, self.heads, Mask::None)?;
+        ops::linear_add(&h, &self.to_out, residual)
+    }
+}

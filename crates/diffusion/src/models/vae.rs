@@ -1,0 +1,318 @@
+//! The variational autoencoder: pixels to latents and back.
+//!
+//! Formulas and tensor names are those of diffusers' `AutoencoderKL`. Not here: drawing from the posterior and the
+//! scaling of latents, which belong to the engine.
+
+use crate::error::ModelError;
+use crate::models::resnet::Resnet;
+use crate::weights::config::ConfigFile;
+use crate::weights::tensors::Weights;
+use candle_core::{DType, Result, Tensor};
+use maquette_kernels as ops;
+use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Linear, Padding};
+use serde_json::json;
+
+type Loaded<T> = std::result::Result<T, ModelError>;
+
+/// `norm_eps` of every norm in the autoencoder (diffusers, `autoencoders/vae.py`).
+const EPS: f64 = 1e-6;
+
+/// The autoencoder of a model.
+pub struct Vae {
+    encoder: Encoder,
+    quant_conv: Option<Conv2d>,
+    post_quant_conv: Option<Conv2d>,
+    decoder: Decoder,
+    /// Latents are the encoder's output times this.
+    pub scaling_factor: f64,
+    /// How many channels latents have.
+    pub latent_channels: usize,
+    factor: usize,
+    dtype: DType,
+}
+
+struct Encoder {
+    conv_in: Conv2d,
+    blocks: Vec<Block>,
+    middle: Middle,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+struct Decoder {
+    conv_in: Conv2d,
+    middle: Middle,
+    blocks: Vec<Block>,
+    norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+/// Residual blocks, then a convolution that halves the size, or one after doubling it.
+struct Block {
+    resnets: Vec<Resnet>,
+    resample: Option<Conv2d>,
+}
+
+struct Middle {
+    resnets: [Resnet; 2],
+    attention: Option<Attention>,
+}
+
+/// One head of attention over all positions.
+struct Attention {
+    norm: GroupNorm,
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+}
+
+/// What is alike in both halves.
+struct Shape {
+    widths: Vec<usize>,
+    layers: usize,
+    groups: usize,
+    attention: bool,
+    latent_channels: usize,
+}
+
+impl Vae {
+    pub(crate) fn load(config: &ConfigFile, weights: &Weights, dtype: DType) -> Loaded<Vae> {
+        for (key, allowed) in [
+            ("in_channels", json!(3)),
+            ("out_channels", json!(3)),
+            ("act_fn", json!("silu")),
+            ("shift_factor", json!(0.0)),
+        ] {
+            config.only(key, &[allowed])?;
+        }
+        for key in ["latents_mean", "latents_std"] {
+            config.only(key, &[])?;
+        }
+        let widths = config.widths("block_out_channels")?;
+        config.kinds("down_block_types", &["DownEncoderBlock2D"], widths.len())?;
+        config.kinds("up_block_types", &["UpDecoderBlock2D"], widths.len())?;
+        let groups = config.count("norm_num_groups", Some(32))?;
+        if widths.iter().any(|width| !width.is_multiple_of(groups)) {
+            return Err(config.refuse("norm_num_groups", format!("a divisor of every width in {widths:?}")));
+        }
+        let scaling_factor = config.number("scaling_factor", 0.18215)?;
+        if scaling_factor <= 0.0 {
+            return Err(config.refuse("scaling_factor", "a number above 0"));
+        }
+        let latent_channels = latent_channels(config)?;
+        let shape = Shape {
+            layers: config.count("layers_per_block", Some(1))?,
+            groups,
+            attention: config.flag("mid_block_add_attention", true)?,
+            latent_channels,
+            widths,
+        };
+        let point = |key: &str, name: &str, channels: usize| -> Loaded<Option<Conv2d>> {
+            if !config.flag(key, true)? {
+                return Ok(None);
+            }
+            weights.at(name).conv2d(channels, channels, 1, 1, Padding::Around(0)).map(Some)
+        };
+        Ok(Vae {
+            encoder: Encoder::load(&shape, &weights.at("encoder"))?,
+            quant_conv: point("use_quant_conv", "quant_conv", 2 * latent_channels)?,
+            post_quant_conv: point("use_post_quant_conv", "post_quant_conv", latent_channels)?,
+            decoder: Decoder::load(&shape, &weights.at("decoder"))?,
+            scaling_factor,
+            latent_channels,
+            factor: factor(shape.widths.len()),
+            dtype,
+        })
+    }
+
+    /// How many pixels a latent cell spans, each way.
+    pub fn factor(&self) -> usize {
+        self.factor
+    }
+
+    /// Mean and log-variance of the posterior, each `[B, latent_channels, H / factor, W / factor]`.
+    ///
+    /// `pixels` is `[B, 3, H, W]` in -1..1, H and W multiples of the factor. The log-variance is clamped to -30..20.
+    pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Tensor)> {
+        let encoder = &self.encoder;
+        let mut x = ops::conv2d(&pixels.to_dtype(self.dtype)?, &encoder.conv_in, Add::Nothing)?;
+        for block in &encoder.blocks {
+            for resnet in &block.resnets {
+                x = resnet.forward(&x, None)?;
+            }
+            if let Some(conv) = &block.resample {
+                x = ops::conv2d(&x, conv, Add::Nothing)?;
+            }
+        }
+        x = encoder.middle.forward(&x)?;
+        x = ops::group_norm(&x, &encoder.norm_out, Activation::Silu)?;
+        x = ops::conv2d(&x, &encoder.conv_out, Add::Nothing)?;
+        if let Some(conv) = &self.quant_conv {
+            x = ops::conv2d(&x, conv, Add::Nothing)?;
+        }
+        let mean = x.narrow(1, 0, self.latent_channels)?.contiguous()?;
+        let logvar = x.narrow(1, self.latent_channels, self.latent_channels)?.clamp(-30f32, 20f32)?;
+        Ok((mean, logvar))
+    }
+
+    /// Pixels `[B, 3, h * factor, w * factor]`, about -1..1 and not clamped.
+    ///
+    /// `latents` is `[B, latent_channels, h, w]`, already divided by the scaling factor.
+    pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let decoder = &self.decoder;
+        let mut x = latents.to_dtype(self.dtype)?;
+        if let Some(conv) = &self.post_quant_conv {
+            x = ops::conv2d(&x, conv, Add::Nothing)?;
+        }
+        x = ops::conv2d(&x, &decoder.conv_in, Add::Nothing)?;
+        x = decoder.middle.forward(&x)?;
+        for block in &decoder.blocks {
+            for resnet in &block.resnets {
+                x = resnet.forward(&x, None)?;
+            }
+            if let Some(conv) = &block.resample {
+                let (_, _, h, w) = x.dims4()?;
+                x = ops::conv2d(&ops::upsample_nearest(&x, 2 * h, 2 * w)?, conv, Add::Nothing)?;
+            }
+        }
+        x = ops::group_norm(&x, &decoder.norm_out, Activation::Silu)?;
+        ops::conv2d(&x, &decoder.conv_out, Add::Nothing)
+    }
+}
+
+/// How many channels its latents have.
+pub(crate) fn latent_channels(config: &ConfigFile) -> Loaded<usize> {
+    config.count("latent_channels", Some(4))
+}
+
+/// Pixels per latent cell: every block but the last one of the encoder halves the size.
+pub(crate) fn factor(blocks: usize) -> usize {
+    1 << (blocks - 1)
+}
+
+impl Encoder {
+    fn load(shape: &Shape, weights: &Weights) -> Loaded<Encoder> {
+        let widths = &shape.widths;
+        let block = |i: usize| {
+            let weights = weights.at(format!("down_blocks.{i}"));
+            let resample = weights.at("downsamplers.0.conv");
+            let (width, last) = (widths[i], i + 1 == widths.len());
+            Ok(Block {
+                resnets: resnets(&weights, widths[i.saturating_sub(1)], width, shape.layers, shape.groups)?,
+                resample: conv_unless(last, || resample.conv2d(width, width, 3, 2, Padding::After(1)))?,
+            })
+        };
+        let last = widths[widths.len() - 1];
+        Ok(Encoder {
+            conv_in: weights.at("conv_in").conv2d(3, widths[0], 3, 1, Padding::Around(1))?,
+            blocks: (0..widths.len()).map(block).collect::<Loaded<_>>()?,
+            middle: Middle::load(shape, &weights.at("mid_block"))?,
+            norm_out: weights.at("conv_norm_out").group_norm(last, shape.groups, EPS)?,
+            conv_out: weights.at("conv_out").conv2d(
+                last,
+                2 * shape.latent_channels,
+                3,
+                1,
+                Padding::Around(1),
+            )?,
+        })
+    }
+}
+
+impl Decoder {
+    fn load(shape: &Shape, weights: &Weights) -> Loaded<Decoder> {
+        let widths: Vec<usize> = shape.widths.iter().rev().copied().collect();
+        let block = |i: usize| {
+            let weights = weights.at(format!("up_blocks.{i}"));
+            let resample = weights.at("upsamplers.0.conv");
+            let (width, last) = (widths[i], i + 1 == widths.len());
+            Ok(Block {
+                resnets: resnets(
+                    &weights,
+                    widths[i.saturating_sub(1)],
+                    width,
+                    shape.layers + 1,
+                    shape.groups,
+                )?,
+                resample: conv_unless(last, || resample.conv2d(width, width, 3, 1, Padding::Around(1)))?,
+            })
+        };
+        let last = widths[widths.len() - 1];
+        Ok(Decoder {
+            conv_in: weights.at("conv_in").conv2d(
+                shape.latent_channels,
+                widths[0],
+                3,
+                1,
+                Padding::Around(1),
+            )?,
+            middle: Middle::load(shape, &weights.at("mid_block"))?,
+            blocks: (0..widths.len()).map(block).collect::<Loaded<_>>()?,
+            norm_out: weights.at("conv_norm_out").group_norm(last, shape.groups, EPS)?,
+            conv_out: weights.at("conv_out").conv2d(last, 3, 3, 1, Padding::Around(1))?,
+        })
+    }
+}
+
+fn resnets(
+    weights: &Weights,
+    inputs: usize,
+    width: usize,
+    count: usize,
+    groups: usize,
+) -> Loaded<Vec<Resnet>> {
+    let resnet = |i: usize| {
+        let inputs = if i == 0 { inputs } else { width };
+        Resnet::load(&weights.at(format!("resnets.{i}")), inputs, width, None, groups, EPS)
+    };
+    (0..count).map(resnet).collect()
+}
+
+fn conv_unless(last: bool, conv: impl FnOnce() -> Loaded<Conv2d>) -> Loaded<Option<Conv2d>> {
+    if last { Ok(None) } else { conv().map(Some) }
+}
+
+impl Middle {
+    fn load(shape: &Shape, weights: &Weights) -> Loaded<Middle> {
+        let width = shape.widths[shape.widths.len() - 1];
+        let resnet = |name: &str| Resnet::load(&weights.at(name), width, width, None, shape.groups, EPS);
+        let attention = weights.at("attentions.0");
+        let attention = if shape.attention { Some(Attention::load(shape, width, &attention)?) } else { None };
+        Ok(Middle { resnets: [resnet("resnets.0")?, resnet("resnets.1")?], attention })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let mut x = self.resnets[0].forward(x, None)?;
+        if let Some(attention) = &self.attention {
+            x = attention.forward(&x)?;
+        }
+        self.resnets[1].forward(&x, None)
+    }
+}
+
+impl Attention {
+    fn load(shape: &Shape, width: usize, weights: &Weights) -> Loaded<Attention> {
+        // Files from before diffusers 0.17, Stable Diffusion v1-4's among them, have the names on the right.
+        let linear = |new: &str, old: &str| {
+            let name = if weights.has(&format!("{old}.weight")) { old } else { new };
+            weights.at(name).linear(width, width, true)
+        };
+        Ok(Attention {
+            norm: weights.at("group_norm").group_norm(width, shape.groups, EPS)?,
+            to_q: linear("to_q", "query")?,
+            to_k: linear("to_k", "key")?,
+            to_v: linear("to_v", "value")?,
+            to_out: linear("to_out.0", "proj_attn")?,
+        })
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let h = ops::group_norm(x, &self.norm, Activation::None)?;
+        let q = ops::image_to_tokens(&h, &self.to_q)?;
+        let k = ops::image_to_tokens(&h, &self.to_k)?;
+        let v = ops::image_to_tokens(&h, &self.to_v)?;
+        let h = ops::attention(&q, &k, &v, 1, ops::Mask::None)?;
+        ops::tokens_to_image(&h, &self.to_out, x)
+    }
+}

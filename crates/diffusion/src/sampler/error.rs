@@ -1,0 +1,78 @@
+//! Why one cell has no picture.
+
+use crate::error::ModelError;
+use crate::image::init_image::InitImageError;
+use crate::image::mask::MaskError;
+use crate::schedulers::ScheduleError;
+use crate::weights::lora::LoraError;
+use crate::weights::textual_inversion::InversionError;
+
+/// Why one cell has no picture; the others go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// Nobody knows the model.
+    #[error(transparent)]
+    Find(Box<dyn std::error::Error + Send + Sync>),
+    /// The model cannot be loaded, or its tokenizer refuses the prompt.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A LoRA cannot be used with the model.
+    #[error(transparent)]
+    Lora(Box<LoraError>),
+    /// A textual inversion cannot be used with the model.
+    #[error(transparent)]
+    Inversion(#[from] InversionError),
+    /// The steps cannot be made.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The reference picture cannot be used.
+    #[error(transparent)]
+    InitImage(#[from] InitImageError),
+    /// The mask cannot be used.
+    #[error(transparent)]
+    Mask(#[from] MaskError),
+    /// The model was made to repaint pictures, and there is none.
+    #[error("the model {model} repaints pictures; allowed: with `init_image`, and with `mask` to say where")]
+    NoPicture {
+        /// Its name as written.
+        model: String,
+    },
+    /// The model cannot make a picture of that size.
+    #[error("`{name}` is {edge}; allowed: multiples of {factor}")]
+    Size {
+        /// `width` or `height`.
+        name: &'static str,
+        /// What was asked for.
+        edge: u32,
+        /// Pixels of one latent.
+        factor: u32,
+    },
+    /// The VAE's answer is not made of numbers.
+    #[error(
+        "the picture holds numbers that are none (NaN or infinite); a wider dtype such as `f32` may help"
+    )]
+    NotFinite,
+    /// The arithmetic failed, most often for want of memory.
+    #[error("the arithmetic failed")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl From<LoraError> for RenderError {
+    fn from(error: LoraError) -> RenderError {
+        // Boxed, for it is much larger than the others.
+        RenderError::Lora(Box::new(error))
+    }
+}
+
+impl RenderError {
+    /// The whole chain of causes in one sentence, for the log.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text = format!("{}: {error}", text.trim_end_matches('.'));
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,116 @@
+//! The transformer layers of CLIP, alike in its text encoder and its vision tower.
+//!
+//! Formulas and tensor names are those of transformers' `CLIPEncoder`. Not here: what goes in and what is taken out.
+
+use crate::error::ModelError;
+use crate::weights::config::ConfigFile;
+use crate::weights::tensors::Weights;
+use candle_core::{Result, Tensor};
+use maquette_kernels as ops;
+use maquette_kernels::{LayerNorm, Linear, Mask};
+use std::ops::Range;
+
+/// A stack of transformer layers.
+pub(crate) struct ClipLayers {
+    layers: Vec<Layer>,
+    heads: usize,
+    activation: Activation,
+    /// Channels of a token.
+    pub width: usize,
+    /// `layer_norm_eps`, of the norms around the stack too.
+    pub eps: f64,
+}
+
+struct Layer {
+    norm1: LayerNorm,
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    norm2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+}
+
+#[derive(Clone, Copy)]
+enum Activation {
+    QuickGelu,
+    Gelu,
+}
+
+/// What a configuration that leaves a size out means: transformers' defaults of its class.
+#[derive(Clone, Copy)]
+pub(crate) struct Defaults {
+    pub width: usize,
+    pub inner: usize,
+    pub heads: usize,
+}
+
+impl ClipLayers {
+    /// The layers below `encoder.layers`.
+    pub fn load(
+        config: &ConfigFile,
+        defaults: Defaults,
+        weights: &Weights,
+    ) -> std::result::Result<ClipLayers, ModelError> {
+        let width = config.count("hidden_size", Some(defaults.width))?;
+        let inner = config.count("intermediate_size", Some(defaults.inner))?;
+        let heads = config.count("num_attention_heads", Some(defaults.heads))?;
+        if !width.is_multiple_of(heads) {
+            return Err(config.refuse("num_attention_heads", format!("a divisor of hidden_size, {width}")));
+        }
+        let activation = match config.get("hidden_act").map(|value| value.as_str()) {
+            None | Some(Some("quick_gelu")) => Activation::QuickGelu,
+            Some(Some("gelu")) => Activation::Gelu,
+            Some(_) => return Err(config.refuse("hidden_act", "\"quick_gelu\" or \"gelu\"")),
+        };
+        let eps = config.number("layer_norm_eps", 1e-5)?;
+        let layer = |i: usize| {
+            let weights = weights.at(format!("encoder.layers.{i}"));
+            let attention =
+                |name: &str| weights.at(format!("self_attn.{name}_proj")).linear(width, width, true);
+            Ok(Layer {
+                norm1: weights.at("layer_norm1").layer_norm(width, eps)?,
+                to_q: attention("q")?,
+                to_k: attention("k")?,
+                to_v: attention("v")?,
+                to_out: attention("out")?,
+                norm2: weights.at("layer_norm2").layer_norm(width, eps)?,
+                fc1: weights.at("mlp.fc1").linear(width, inner, true)?,
+                fc2: weights.at("mlp.fc2").linear(inner, width, true)?,
+            })
+        };
+        let count = config.count("num_hidden_layers", Some(12))?;
+        let layers = (0..count).map(layer).collect::<std::result::Result<_, _>>()?;
+        Ok(ClipLayers { layers, heads, activation, width, eps })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// Tokens `[B, count, width]` after the first `layers` of them.
+    pub fn forward(&self, tokens: Tensor, layers: usize, mask: Mask) -> Result<Tensor> {
+        self.forward_through(tokens, 0..layers, mask)
+    }
+
+    /// Tokens after these layers, given what they were before them.
+    pub fn forward_through(&self, tokens: Tensor, layers: Range<usize>, mask: Mask) -> Result<Tensor> {
+        let mut x = tokens;
+        for layer in &self.layers[layers] {
+            let h = ops::layer_norm(&x, &layer.norm1)?;
+            let (q, k, v) =
+                (ops::linear(&h, &layer.to_q)?, ops::linear(&h, &layer.to_k)?, ops::linear(&h, &layer.to_v)?);
+            let h = ops::attention(&q, &k, &v, self.heads, mask)?;
+            x = ops::linear_add(&h, &layer.to_out, &x)?;
+            let h = ops::linear(&ops::layer_norm(&x, &layer.norm2)?, &layer.fc1)?;
+            let h = match self.activation {
+                Activation::QuickGelu => ops::quick_gelu(&h)?,
+                Activation::Gelu => ops::gelu(&h)?,
+            };
+            x = ops::linear_add(&h, &layer.fc2, &x)?;
+        }
+        Ok(x)
+    }
+}

@@ -1,0 +1,156 @@
+//! What the prompts tell a picture: the embeddings of each UNet call, and one prediction from its rows.
+//!
+//! Not here: how a prompt is read (`prompt/`) and how its texts become embeddings (`embed.rs`).
+
+use crate::text::dialect::compose;
+use crate::text::encoded_prompt::EncodedPrompt;
+use candle_core::{Result, Tensor};
+use maquette_core::{Dialect, Scheduler, Settings};
+
+/// The embeddings of one picture's prompts, from its first UNet call to its last. All of them have the same length.
+pub(crate) struct Conditioning {
+    /// The negative prompt; `None` without guidance.
+    negative: Option<Timeline>,
+    /// The prompts that `AND` joins, and their weights; only one otherwise, with the weight 1.
+    positive: Vec<(Timeline, f64)>,
+}
+
+/// The embeddings of one prompt over the steps.
+pub(crate) struct Timeline {
+    /// The last step of each, as [`crate::text::dialect::schedule`] counts, and the embedding. Never empty.
+    pub stages: Vec<(usize, EncodedPrompt)>,
+}
+
+impl Timeline {
+    /// The embedding of a step, the first being 0.
+    ///
+    /// The steps of a prompt count from 1, and those of A1111's samplers from 0, so that there a text is shown for one
+    /// step more than is written, and one less at the end. Its pictures are like that, so ours are too.
+    fn at(&self, step: usize) -> &EncodedPrompt {
+        let stage = self.stages.iter().find(|(until, _)| step <= *until);
+        &stage.unwrap_or(&self.stages[self.stages.len() - 1]).1
+    }
+
+    /// The same with zeros in place of every number.
+    pub fn zeroed(&self) -> Result<Timeline> {
+        let zeroed = |(until, embedding): &(usize, EncodedPrompt)| Ok((*until, embedding.zeroed()?));
+        Ok(Timeline { stages: self.stages.iter().map(zeroed).collect::<Result<_>>()? })
+    }
+
+    fn tokens(&self) -> Result<usize> {
+        self.stages[0].1.sequence.dim(1)
+    }
+
+    /// Makes every embedding so long, by what `more` makes of it, repeated.
+    fn lengthen(&mut self, tokens: usize, more: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
+        for (_, EncodedPrompt { sequence, .. }) in &mut self.stages {
+            let more = more(sequence)?;
+            let times = tokens.saturating_sub(sequence.dim(1)?) / more.dim(1)?;
+            if times > 0 {
+                *sequence = Tensor::cat(&[&*sequence, &more.repeat((1, times, 1))?], 1)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Conditioning {
+    /// Makes all embeddings as long as the longest.
+    ///
+    /// As in A1111, prompts joined by `AND` repeat their last vector; then the negative prompt or the others get chunks
+    /// of the `empty` text, `[1, tokens, width]` (its option to pad prompt and negative prompt).
+    pub fn new(
+        mut positive: Vec<(Timeline, f64)>,
+        mut negative: Option<Timeline>,
+        empty: Option<&Tensor>,
+    ) -> Result<Conditioning> {
+        let mut longest = 0;
+        for (timeline, _) in &positive {
+            longest = longest.max(timeline.tokens()?);
+        }
+        for (timeline, _) in &mut positive {
+            timeline.lengthen(longest, |sequence| sequence.narrow(1, sequence.dim(1)? - 1, 1))?;
+        }
+        if let (Some(negative), Some(empty)) = (&mut negative, empty) {
+            negative.lengthen(longest, |_| Ok(empty.clone()))?;
+            let longest = negative.tokens()?;
+            for (timeline, _) in &mut positive {
+                timeline.lengthen(longest, |_| Ok(empty.clone()))?;
+            }
+        }
+        Ok(Conditioning { negative, positive })
+    }
+
+    /// How many rows it has in a UNet call.
+    pub fn rows(&self) -> usize {
+        self.positive.len() + usize::from(self.negative.is_some())
+    }
+
+    /// How long its embeddings are: rows of one UNet call must agree.
+    pub fn tokens(&self) -> Result<usize> {
+        self.positive[0].0.tokens()
+    }
+
+    /// The embeddings of a UNet call, the first being 0; the negative prompt's first.
+    pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &EncodedPrompt> {
+        let step = step(scheduler, call);
+        self.negative
+            .iter()
+            .chain(self.positive.iter().map(|(positive, _)| positive))
+            .map(move |t| t.at(step))
+    }
+
+    /// One prediction, `[1, channels, height, width]`, from those of all rows.
+    ///
+    /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), each prompt with its weight (Liu et al.,
+    /// arXiv 2206.01714): `negative + sum of guidance_scale * weight * (positive - negative)`.
+    pub fn combine(&self, rows: &Tensor, guidance_scale: f64) -> Result<Tensor> {
+        if self.negative.is_none() {
+            return Ok(rows.clone());
+        }
+        let negative = rows.narrow(0, 0, 1)?;
+        let mut sum = negative.clone();
+        for (row, (_, weight)) in self.positive.iter().enumerate() {
+            sum = (sum + ((rows.narrow(0, row + 1, 1)? - &negative)? * (weight * guidance_scale))?)?;
+        }
+        Ok(sum)
+    }
+}
+
+/// Whether the negative prompt is looked at.
+///
+/// Guidance is off up to 1, as in diffusers; but weights of whole prompts mean nothing without it.
+pub(crate) fn guided(settings: &Settings) -> bool {
+    settings.guidance_scale > 1.0
+        || settings.dialect == Dialect::A1111 && {
+            let parts = compose(&settings.prompt);
+            parts.len() > 1 || parts[0].weight != 1.0
+        }
+}
+
+/// How many rows a picture has in a UNet call.
+pub(crate) fn rows(settings: &Settings) -> usize {
+    let prompts = match settings.dialect {
+        Dialect::Plain => 1,
+        Dialect::A1111 => compose(&settings.prompt).len(),
+    };
+    prompts + usize::from(guided(settings))
+}
+
+/// How many steps a prompt's changes count on: those of the whole schedule, for image-to-image too. Of Heun's, each half
+/// counts, as in A1111.
+pub(crate) fn steps(settings: &Settings) -> usize {
+    match settings.scheduler {
+        Scheduler::Heun => 2 * settings.steps as usize,
+        _ => settings.steps as usize,
+    }
+}
+
+/// The step of a UNet call, as A1111's samplers count: from 0, wherever image-to-image begins. PNDM's second call does
+/// the first step again.
+fn step(scheduler: Scheduler, call: usize) -> usize {
+    match scheduler {
+        Scheduler::Pndm => call.saturating_sub(1),
+        _ => call,
+    }
+}

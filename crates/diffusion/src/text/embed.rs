@@ -1,0 +1,100 @@
+//! From texts to embeddings in A1111's dialect: chunks through the text encoder, then weights.
+//!
+//! Not here: how a prompt is read (`prompt/`), and which embedding belongs to which step (`conditioning.rs`).
+
+use crate::error::ModelError;
+use crate::sampler::error::RenderError;
+use crate::text::dialect::{Chunk, Item, Piece, Token, chunks, pieces};
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::textual_inversion::Inversions;
+use candle_core::{DType, Tensor};
+
+/// The chunks of a text, and the text without the signs of its dialect, which the chunks' spans refer to.
+pub(crate) fn text_chunks(
+    tokenizer: &Tokenizer,
+    inversions: &Inversions,
+    text: &str,
+) -> Result<(Vec<Chunk>, String), ModelError> {
+    let (mut items, mut bare) = (Vec::new(), String::new());
+    for piece in pieces(text) {
+        match piece {
+            Piece::Break => {
+                items.push(Item::Break);
+                bare.push(' ');
+            }
+            Piece::Text { text, weight } => {
+                let begin = bare.len();
+                items.extend(tokenizer.words(&text, inversions)?.into_iter().map(|word| {
+                    let span = begin + word.span.start..begin + word.span.end;
+                    Item::Token(Token { ids: word.ids, weight, span })
+                }));
+                bare.push_str(&text);
+            }
+        }
+    }
+    Ok((chunks(items, tokenizer.room(), tokenizer.comma()), bare))
+}
+
+/// Embeddings of texts that follow each other in one prompt, `[1, tokens, width]` each, all as long as the longest.
+///
+/// `encode` gives the embeddings of a whole chunk of ids, `[1, ids, width]`. Each is multiplied by its token's weight;
+/// then the mean over a chunk is made what it was, over all texts together: A1111's emphasis "Original", which encodes
+/// them as one batch.
+pub(crate) fn embed(
+    tokenizer: &Tokenizer,
+    inversions: &Inversions,
+    texts: &[impl AsRef<str>],
+    mut encode: impl FnMut(&[u32]) -> Result<Tensor, RenderError>,
+) -> Result<Vec<Tensor>, RenderError> {
+    // A text that comes back, as in `[a|b]`, is encoded once and counts as often as it comes.
+    let mut distinct: Vec<(&str, Vec<Chunk>, f64)> = Vec::new();
+    for text in texts {
+        let text = text.as_ref();
+        match distinct.iter_mut().find(|(known, ..)| *known == text) {
+            Some((_, _, times)) => *times += 1.0,
+            None => distinct.push((text, text_chunks(tokenizer, inversions, text)?.0, 1.0)),
+        }
+    }
+    let most = distinct.iter().map(|(_, chunks, _)| chunks.len()).max().unwrap_or(0);
+    let empty = Chunk::default();
+    let mut embeddings: Vec<Vec<Tensor>> = vec![Vec::new(); distinct.len()];
+    for k in 0..most {
+        let (mut before, mut after) = (0.0, 0.0);
+        let mut encoded = Vec::new();
+        let mut weighted = false;
+        for (_, chunks, times) in &distinct {
+            let chunk = chunks.get(k).unwrap_or(&empty);
+            let (ids, mut weights): (Vec<u32>, Vec<f32>) =
+                chunk.ids().map(|(id, weight)| (id, weight as f32)).unzip();
+            let ids = tokenizer.framed(&ids);
+            weights.insert(0, 1.0);
+            weights.resize(ids.len(), 1.0);
+            weighted |= weights.iter().any(|&weight| weight != 1.0);
+            let plain = encode(&ids)?;
+            let (dtype, weights) =
+                (plain.dtype(), Tensor::new(weights, plain.device())?.reshape((1, ids.len(), 1))?);
+            let plain = plain.to_dtype(DType::F32)?;
+            let heavy = plain.broadcast_mul(&weights)?;
+            before += times * total(&plain)?;
+            after += times * total(&heavy)?;
+            encoded.push((heavy, dtype));
+        }
+        for (embedding, (heavy, dtype)) in embeddings.iter_mut().zip(encoded) {
+            // Without weights nothing is to be restored.
+            let restored = if weighted { (heavy * (before / after))? } else { heavy };
+            embedding.push(restored.to_dtype(dtype)?);
+        }
+    }
+    let embeddings: Vec<Tensor> =
+        embeddings.iter().map(|chunks| Tensor::cat(chunks, 1)).collect::<Result<_, _>>()?;
+    let of = |text: &str| distinct.iter().position(|(known, ..)| *known == text);
+    Ok(texts.iter().filter_map(|text| of(text.as_ref())).map(|at| embeddings[at].clone()).collect())
+}
+
+/// The sum of all numbers, on the host: they nearly cancel, and the result must not depend on the device.
+fn total(tensor: &Tensor) -> candle_core::Result<f64> {
+    Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f64::from).sum())
+}
+
+#[cfg(test)]
+mod tests;

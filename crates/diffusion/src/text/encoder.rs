@@ -1,0 +1,215 @@
+//! CLIP's text encoder: 77 token ids in, one embedding per token out.
+//!
+//! Formulas and tensor names are those of transformers' `CLIPTextModel` and `CLIPTextModelWithProjection`. Not here:
+//! words (`tokenizer.rs`).
+
+use crate::error::ModelError;
+use crate::text::clip::{ClipLayers, Defaults};
+use crate::text::encoded_prompt::EncodedPrompt;
+use crate::weights::config::ConfigFile;
+use crate::weights::tensors::Weights;
+use candle_core::{Result, Tensor};
+use maquette_kernels as ops;
+use maquette_kernels::{LayerNorm, Linear};
+
+/// Those of transformers' `CLIPTextConfig`.
+const DEFAULTS: Defaults = Defaults { width: 512, inner: 2048, heads: 8 };
+
+/// The text encoder of a model.
+pub struct TextEncoder {
+    token_embedding: Tensor,
+    position_embedding: Tensor,
+    layers: ClipLayers,
+    final_norm: LayerNorm,
+    taken: Taken,
+}
+
+/// What is taken out of it.
+enum Taken {
+    /// The last layer's output after the final norm: Stable Diffusion 1 and 2.
+    Last,
+    /// The last layer but one's, without the norm: SDXL.
+    LastButOne(Option<Pooled>),
+}
+
+/// The prompt as a whole: the output at its end, after the final norm, projected.
+struct Pooled {
+    projection: Linear,
+    width: usize,
+    end: End,
+}
+
+/// Which token is the end.
+enum End {
+    /// The largest id: what transformers does where a configuration has the wrong id, 2, as published ones do.
+    LargestId,
+    /// The first of this id.
+    Id(u32),
+}
+
+impl TextEncoder {
+    /// One of SDXL's two; the second has a projection.
+    pub(crate) fn load_for_xl(
+        config: &ConfigFile,
+        weights: &Weights,
+        has_projection: bool,
+    ) -> std::result::Result<TextEncoder, ModelError> {
+        let mut encoder = TextEncoder::load(config, weights)?;
+        let pooled = || {
+            let width = config.count("projection_dim", Some(512))?;
+            let end = match config.count("eos_token_id", Some(49407))? {
+                2 => End::LargestId,
+                id => End::Id(id as u32),
+            };
+            let projection = weights.at("text_projection").linear(encoder.width(), width, false)?;
+            Ok::<_, ModelError>(Pooled { projection, width, end })
+        };
+        encoder.taken = Taken::LastButOne(if has_projection { Some(pooled()?) } else { None });
+        Ok(encoder)
+    }
+
+    pub(crate) fn load(
+        config: &ConfigFile,
+        weights: &Weights,
+    ) -> std::result::Result<TextEncoder, ModelError> {
+        let (positions, words) = (positions(config)?, words(config)?);
+        // Files from before transformers 5 hold everything below one more name.
+        let weights = if weights.has("text_model.final_layer_norm.weight") {
+            weights.at("text_model")
+        } else {
+            weights.clone()
+        };
+        let layers = ClipLayers::load(config, DEFAULTS, &weights)?;
+        let width = layers.width;
+        Ok(TextEncoder {
+            token_embedding: weights.tensor("embeddings.token_embedding.weight", &[words, width])?,
+            position_embedding: weights
+                .tensor("embeddings.position_embedding.weight", &[positions, width])?,
+            final_norm: weights.at("final_layer_norm").layer_norm(width, layers.eps)?,
+            layers,
+            taken: Taken::Last,
+        })
+    }
+
+    /// How many layers `clip_skip` may leave out.
+    pub fn layers(&self) -> usize {
+        match self.taken {
+            Taken::Last => self.layers.len(),
+            Taken::LastButOne(_) => self.layers.len().saturating_sub(1),
+        }
+    }
+
+    /// The size of the whole prompt's embedding, where there is one.
+    pub fn pooled_width(&self) -> Option<usize> {
+        match &self.taken {
+            Taken::LastButOne(Some(pooled)) => Some(pooled.width),
+            _ => None,
+        }
+    }
+
+    /// The size of one token's embedding.
+    pub fn width(&self) -> usize {
+        self.token_embedding.dims()[1]
+    }
+
+    /// How many token ids it takes at most.
+    pub fn positions(&self) -> usize {
+        self.position_embedding.dims()[0]
+    }
+
+    /// How many different token ids it knows.
+    pub fn words(&self) -> usize {
+        self.token_embedding.dims()[0]
+    }
+
+    /// Vectors `[count, width]` as [`TextEncoder::encode`] takes them: on its device, in its dtype.
+    pub(crate) fn as_words(&self, vectors: &Tensor) -> Result<Tensor> {
+        vectors.to_device(self.token_embedding.device())?.to_dtype(self.token_embedding.dtype())
+    }
+
+    /// Embeddings `[1, input_ids.len(), width]` of one prompt.
+    ///
+    /// The last `clip_skip` layers are left out, in SDXL counted from the last but one; outside SDXL the final layer
+    /// norm always comes last, as in diffusers. Fails when there are fewer layers than that, more ids than positions, or
+    /// an id outside the vocabulary.
+    pub fn encode(&self, input_ids: &[u32], clip_skip: usize) -> Result<Tensor> {
+        self.encode_with(input_ids, None, clip_skip)
+    }
+
+    /// The same, where `more` are the vectors of ids beyond the vocabulary: those of textual inversions.
+    pub fn encode_with(&self, input_ids: &[u32], more: Option<&Tensor>, clip_skip: usize) -> Result<Tensor> {
+        Ok(self.embed_with(input_ids, more, clip_skip)?.sequence)
+    }
+
+    /// The same with the whole prompt's embedding `[1, pooled_width]`, where there is one; `clip_skip` is not for that.
+    pub fn embed_with(
+        &self,
+        input_ids: &[u32],
+        more: Option<&Tensor>,
+        clip_skip: usize,
+    ) -> Result<EncodedPrompt> {
+        let Some(layers) = self.layers().checked_sub(clip_skip) else {
+            candle_core::bail!("clip_skip is {clip_skip}, and this text encoder has {} layers", self.layers())
+        };
+        let words = self.look_up(input_ids, more)?;
+        let x = (words + self.position_embedding.narrow(0, 0, input_ids.len())?)?.unsqueeze(0)?;
+        let x = self.layers.forward(x, layers, ops::Mask::Causal)?;
+        let pooled = match &self.taken {
+            Taken::Last => {
+                return Ok(EncodedPrompt { sequence: ops::layer_norm(&x, &self.final_norm)?, pooled: None });
+            }
+            Taken::LastButOne(pooled) => pooled,
+        };
+        let Some(pooled) = pooled else { return Ok(EncodedPrompt { sequence: x, pooled: None }) };
+        let last = self.layers.forward_through(x.clone(), layers..self.layers.len(), ops::Mask::Causal)?;
+        let end = last.narrow(1, pooled.end.position(input_ids), 1)?.contiguous()?;
+        let end = ops::linear(&ops::layer_norm(&end, &self.final_norm)?, &pooled.projection)?;
+        Ok(EncodedPrompt { sequence: x, pooled: Some(end.squeeze(1)?) })
+    }
+
+    /// The token embeddings of ids, `[input_ids.len(), width]`.
+    fn look_up(&self, input_ids: &[u32], more: Option<&Tensor>) -> Result<Tensor> {
+        let words = self.words();
+        let known = words + more.map_or(0, |more| more.dims()[0]);
+        // Candle would take the largest id there is for a row of zeros.
+        if let Some(id) = input_ids.iter().find(|&&id| id as usize >= known) {
+            candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {known}")
+        }
+        let Some(more) = more else {
+            return self
+                .token_embedding
+                .index_select(&Tensor::new(input_ids, self.token_embedding.device())?, 0);
+        };
+        let row = |&id: &u32| match (id as usize).checked_sub(words) {
+            Some(beyond) => more.narrow(0, beyond, 1),
+            None => self.token_embedding.narrow(0, id as usize, 1),
+        };
+        Tensor::cat(&input_ids.iter().map(row).collect::<Result<Vec<_>>>()?, 0)
+    }
+}
+
+impl End {
+    fn position(&self, input_ids: &[u32]) -> usize {
+        let id = match self {
+            // The first of the largest, as torch's argmax on the CPU.
+            End::LargestId => input_ids.iter().copied().max(),
+            End::Id(id) => Some(*id),
+        };
+        input_ids.iter().position(|&one| Some(one) == id).unwrap_or(0)
+    }
+}
+
+/// How many token ids the text encoder of a configuration takes at most.
+pub(crate) fn positions(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("max_position_embeddings", Some(77))
+}
+
+/// The size of one token's embedding.
+pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("hidden_size", Some(DEFAULTS.width))
+}
+
+/// How many different token ids it knows.
+pub(crate) fn words(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("vocab_size", Some(49408))
+}

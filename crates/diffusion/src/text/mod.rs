@@ -1,0 +1,12 @@
+//! From prompts to embeddings: the dialects, the tokenizer, the text encoders.
+
+pub(crate) mod clip;
+pub(crate) mod conditioning;
+pub mod dialect;
+pub(crate) mod embed;
+pub(crate) mod encode;
+pub(crate) mod encoded_prompt;
+pub(crate) mod encoder;
+pub(crate) mod prompt_report;
+pub(crate) mod tokenizer;
+pub(crate) mod vocabulary;

@@ -1,0 +1,111 @@
+//! What a model makes of a prompt, for a person to look at before anything is rendered: chunks, words that are cut,
+//! signs that may not mean what they should.
+//!
+//! Needs the tokenizer and none of the weights.
+
+use crate::error::ModelError;
+use crate::text::dialect::{compose, is_refused, oddities, schedule};
+use crate::text::embed::text_chunks;
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::textual_inversion::Inversions;
+use maquette_core::Dialect;
+
+/// What is worth knowing of a prompt.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reading {
+    /// The chunks of each text that has several; of a prompt that changes over the steps, its longest text.
+    pub long: Vec<Vec<ReadChunk>>,
+    /// The words that have no effect.
+    pub cut: Option<Cut>,
+    /// What a person may not have meant, a sentence each.
+    pub oddities: Vec<String>,
+}
+
+/// One chunk of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadChunk {
+    /// How many tokens it has, at most 75 in Stable Diffusion.
+    pub tokens: usize,
+    /// Its words.
+    pub text: String,
+}
+
+/// Words beyond the text encoder's length.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// How many tokens the prompt has.
+    pub tokens: usize,
+    /// How many fit.
+    pub room: usize,
+    /// From the first word that does not fit.
+    pub text: String,
+}
+
+impl Reading {
+    /// Whether there is nothing to say.
+    pub fn is_plain(&self) -> bool {
+        *self == Reading::default()
+    }
+}
+
+/// Reads a prompt as the engine would over so many steps, with the words of textual inversions; `negative` says that it
+/// is a negative one.
+pub fn read_prompt(
+    tokenizer: &Tokenizer,
+    inversions: &Inversions,
+    dialect: Dialect,
+    prompt: &str,
+    negative: bool,
+    steps: usize,
+) -> Result<Reading, ModelError> {
+    let mut reading = Reading::default();
+    if dialect == Dialect::Plain {
+        let tokens = tokenizer.words(prompt, inversions)?.iter().map(|word| word.ids.len()).sum();
+        let cut = tokenizer.encode_with(prompt, inversions)?.cut;
+        reading.cut = cut.map(|text| Cut { tokens, room: tokenizer.room(), text });
+        return Ok(reading);
+    }
+    let parts = compose(prompt);
+    let mut texts = vec![prompt.to_owned()];
+    if negative {
+        if parts.len() > 1 {
+            reading.oddities.push("`AND` joins nothing in a negative prompt: it is a word there".to_owned());
+        }
+    } else {
+        if let [part] = parts.as_slice()
+            && part.weight != 1.0
+        {
+            let weight = part.weight;
+            reading.oddities.push(format!("it ends in a number: the whole prompt has the weight {weight}"));
+        }
+        texts = parts.into_iter().map(|part| part.text).collect();
+    }
+    for text in texts {
+        if is_refused(&text) {
+            reading.oddities.push(
+                "a `|` outside brackets, or a `\\` at the end: nothing in it changes over the steps"
+                    .to_owned(),
+            );
+        }
+        let mut longest: Vec<ReadChunk> = Vec::new();
+        for stage in schedule(&text, steps) {
+            for oddity in oddities(&stage.text) {
+                if !reading.oddities.contains(&oddity) {
+                    reading.oddities.push(oddity);
+                }
+            }
+            let (chunks, bare) = text_chunks(tokenizer, inversions, &stage.text)?;
+            if chunks.len() > longest.len() {
+                let chunk = |chunk: &crate::text::dialect::Chunk| ReadChunk {
+                    tokens: chunk.length(),
+                    text: chunk.span().and_then(|span| bare.get(span)).unwrap_or_default().trim().to_owned(),
+                };
+                longest = chunks.iter().map(chunk).collect();
+            }
+        }
+        if longest.len() > 1 {
+            reading.long.push(longest);
+        }
+    }
+    Ok(reading)
+}

@@ -1,0 +1,321 @@
+//! Prompts to token ids: CLIP's byte-pair encoding, cut and padded to the text encoder's length.
+//!
+//! Reads `tokenizer.json`, which recent transformers write, or `vocab.json` with `merges.txt`, which Stable Diffusion
+//! v1-4 has on the hub. Not here: weights of words, embeddings of other prompts' words.
+
+use crate::error::ModelError;
+use crate::weights::source::ModelSource;
+use crate::weights::textual_inversion::Inversions;
+use serde_json::{Map, Value, json};
+use std::ops::Range;
+
+/// The tokenizer of a model.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    file: String,
+    bos: u32,
+    eos: u32,
+    pad: u32,
+    length: usize,
+    /// How many ids the text encoder has; those of textual inversions follow.
+    vocabulary: usize,
+}
+
+/// A token, or a word of a textual inversion with the ids of all its vectors: they stay together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// Its ids, never none.
+    pub ids: Vec<u32>,
+    /// Its bytes in the text.
+    pub span: Range<usize>,
+}
+
+/// A prompt as the text encoder takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// Always of the same length, 77 in Stable Diffusion: the start, the words, the end, padding.
+    pub ids: Vec<u32>,
+    /// The end of the prompt, from where it did not fit any more.
+    pub cut: Option<String>,
+}
+
+const WHOLE: &str = "tokenizer.json";
+/// The two that stand for it.
+const PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
+const SETTINGS: [&str; 2] = ["special_tokens_map.json", "tokenizer_config.json"];
+
+/// The files of a tokenizer that loading reads; what must be there is named even if it is not.
+pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
+    let path = |name: &str| format!("{folder}/{name}");
+    let mut files = match source.has(&path(WHOLE)) {
+        true => vec![path(WHOLE)],
+        false => PARTS.map(path).to_vec(),
+    };
+    files.extend(SETTINGS.map(path).into_iter().filter(|file| source.has(file)));
+    files
+}
+
+impl Tokenizer {
+    /// Reads the tokenizer in one of a model's folders. `positions` and `words` are how long and how large the text
+    /// encoder is.
+    pub(crate) fn load(
+        source: &ModelSource,
+        folder: &str,
+        positions: usize,
+        words: usize,
+    ) -> Result<Tokenizer, ModelError> {
+        let settings = settings(source, folder)?;
+        let special = |key: &str, default: &str| match settings.get(key) {
+            Some(Value::String(token)) => token.clone(),
+            Some(token) => token.get("content").and_then(Value::as_str).unwrap_or(default).to_owned(),
+            None => default.to_owned(),
+        };
+        let bos = special("bos_token", "<|startoftext|>");
+        let eos = special("eos_token", "<|endoftext|>");
+        let unk = special("unk_token", &eos);
+        let pad = special("pad_token", &eos);
+
+        let whole = format!("{folder}/{WHOLE}");
+        let parts = PARTS.map(|name| format!("{folder}/{name}"));
+        let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
+            (&whole, source.open(&whole)?.to_vec())
+        } else {
+            (&parts[0], assemble(source, &parts, &[&bos, &eos, &unk, &pad], &unk)?.to_string().into_bytes())
+        };
+        let file = source.file_name(name);
+        let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
+        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
+        let id =
+            |token: &str| inner.token_to_id(token).ok_or_else(|| fail(format!("it has no token `{token}`")));
+        let (bos, eos, pad) = (id(&bos)?, id(&eos)?, id(&pad)?);
+        if let Some((token, id)) = inner.get_vocab(true).into_iter().max_by_key(|(_, id)| *id)
+            && id as usize >= words
+        {
+            return Err(fail(format!(
+                "its token `{token}` has the id {id}, and the text encoder's vocabulary has {words} words"
+            )));
+        }
+        let length = match settings.get("model_max_length").and_then(Value::as_u64) {
+            Some(length) if length < positions as u64 => length as usize,
+            _ => positions,
+        };
+        if length < 2 {
+            return Err(fail("its model_max_length has no room for the start and the end".to_owned()));
+        }
+        Ok(Tokenizer { inner, file, bos, eos, pad, length, vocabulary: words })
+    }
+
+    /// The ids of a prompt. What does not fit is left out before the end, and given back as text.
+    pub fn encode(&self, prompt: &str) -> Result<Tokens, ModelError> {
+        self.encode_with(prompt, &Inversions::default())
+    }
+
+    /// The same with textual inversions, whose ids follow those of the vocabulary.
+    pub fn encode_with(&self, prompt: &str, inversions: &Inversions) -> Result<Tokens, ModelError> {
+        let words = self.words(prompt, inversions)?;
+        let room = self.room();
+        let all = words.iter().flat_map(|word| word.ids.iter().map(|&id| (id, word.span.start)));
+        let ids: Vec<u32> = all.clone().map(|(id, _)| id).take(room).collect();
+        let cut = all.clone().nth(room).map(|(_, start)| text_from(prompt, start));
+        Ok(Tokens { ids: self.framed(&ids), cut })
+    }
+
+    /// How many ids fit between the start and the end.
+    pub fn room(&self) -> usize {
+        self.length - 2
+    }
+
+    /// At most [`Tokenizer::room`] ids between the start and the end, and the padding.
+    pub fn framed(&self, ids: &[u32]) -> Vec<u32> {
+        let mut framed = vec![self.bos];
+        framed.extend(ids);
+        framed.push(self.eos);
+        framed.resize(self.length, self.pad);
+        framed
+    }
+
+    /// The id of a comma that ends a word.
+    pub fn comma(&self) -> Option<u32> {
+        self.inner.token_to_id(",</w>")
+    }
+
+    /// The words of a text, without start, end and padding.
+    ///
+    /// A word of a textual inversion counts in any case of its letters, but not as a part of another word.
+    pub fn words(&self, text: &str, inversions: &Inversions) -> Result<Vec<Word>, ModelError> {
+        let mut words = Vec::new();
+        let mut from = 0;
+        for (span, first, count) in found(text, inversions) {
+            self.plain(text, from..span.start, &mut words)?;
+            from = span.end;
+            let ids = (0..count).map(|i| (self.vocabulary + first + i) as u32).collect();
+            words.push(Word { ids, span });
+        }
+        self.plain(text, from..text.len(), &mut words)?;
+        Ok(words)
+    }
+
+    /// Whether a text is a token, at the end of a word or within one.
+    pub(crate) fn knows(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        self.inner.token_to_id(&text).is_some() || self.inner.token_to_id(&format!("{text}</w>")).is_some()
+    }
+
+    fn plain(&self, text: &str, span: Range<usize>, words: &mut Vec<Word>) -> Result<(), ModelError> {
+        let encoding = self
+            .inner
+            .encode(&text[span.clone()], false)
+            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
+        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+        words.extend(
+            tokens.map(|(&id, &(start, end))| Word {
+                ids: vec![id],
+                span: span.start + start..span.start + end,
+            }),
+        );
+        Ok(())
+    }
+}
+
+/// Where textual inversions' words are in a text: the bytes, the first vector, how many there are.
+fn found(text: &str, inversions: &Inversions) -> Vec<(Range<usize>, usize, usize)> {
+    let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut known: Vec<(Vec<char>, usize, usize)> = inversions
+        .words()
+        .map(|(word, first, count)| (word.to_lowercase().chars().collect(), first, count))
+        .collect();
+    // Of two that begin at one place, the longer is meant.
+    known.sort_by_key(|(word, ..)| std::cmp::Reverse(word.len()));
+    let mut found = Vec::new();
+    let mut end = 0;
+    for (at, _) in text.char_indices() {
+        if at < end {
+            continue;
+        }
+        let starts = |word: &[char]| {
+            let length = length_of(&text[at..], word)?;
+            let (before, after) = (&text[..at], &text[at + length..]);
+            let within = word.first().is_some_and(|&c| part_of_word(c)) && before.ends_with(part_of_word)
+                || word.last().is_some_and(|&c| part_of_word(c)) && after.starts_with(part_of_word);
+            (!within).then_some(length)
+        };
+        let first = known.iter().find_map(|(word, first, count)| Some((starts(word)?, *first, *count)));
+        if let Some((length, first, count)) = first {
+            end = at + length;
+            found.push((at..end, first, count));
+        }
+    }
+    found
+}
+
+/// How many bytes of a text's beginning are `word`, which is in small letters.
+fn length_of(text: &str, word: &[char]) -> Option<usize> {
+    let mut expected = word.iter();
+    for (at, c) in text.char_indices() {
+        if expected.len() == 0 {
+            return Some(at);
+        }
+        if !c.to_lowercase().all(|c| expected.next() == Some(&c)) {
+            return None;
+        }
+    }
+    (expected.len() == 0).then_some(text.len())
+}
+
+/// The prompt from a byte on, or from the character that holds that byte.
+fn text_from(prompt: &str, mut start: usize) -> String {
+    while !prompt.is_char_boundary(start) {
+        start -= 1;
+    }
+    prompt[start..].trim().to_owned()
+}
+
+/// What the tokenizer's settings say.
+///
+/// Where both files speak, the map of special tokens is right: Stable Diffusion 2 pads with "!", and its
+/// `tokenizer_config.json` says otherwise. A configuration that lists its added tokens is newer than the map and stands
+/// alone (transformers, `tokenization_utils_base.py`).
+fn settings(source: &ModelSource, folder: &str) -> Result<Map<String, Value>, ModelError> {
+    let [map, config] = SETTINGS.map(|name| format!("{folder}/{name}"));
+    let read = |file: &str| match source.has(file) {
+        true => parse(source, file),
+        false => Ok(Map::new()),
+    };
+    let mut settings = read(&config)?;
+    if !settings.contains_key("added_tokens_decoder") {
+        settings.extend(read(&map)?);
+    }
+    settings.retain(|_, value| !value.is_null());
+    Ok(settings)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(source: &ModelSource, file: &str) -> Result<T, ModelError> {
+    let content = source.open(file)?;
+    serde_json::from_slice(&content)
+        .map_err(|error| ModelError::Json { file: source.file_name(file), source: error })
+}
+
+/// A `tokenizer.json` made of `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
+fn assemble(
+    source: &ModelSource,
+    [vocab_file, merges_file]: &[String; 2],
+    special: &[&String],
+    unk: &str,
+) -> Result<Value, ModelError> {
+    let vocab: Map<String, Value> = parse(source, vocab_file)?;
+    let merges = source.open(merges_file)?;
+    let fail = |file: &str, reason: String| ModelError::Tokenizer { file: source.file_name(file), reason };
+    let merges = std::str::from_utf8(&merges).map_err(|error| fail(merges_file, error.to_string()))?;
+    let lines = merges.lines().filter(|line| !line.is_empty() && !line.starts_with("#version"));
+    let merges: Vec<(&str, &str)> = lines
+        .map(|line| {
+            line.split_once(' ').ok_or_else(|| fail(merges_file, format!("`{line}` is not a pair of tokens")))
+        })
+        .collect::<Result<_, _>>()?;
+
+    let mut added: Vec<(u64, &str)> = Vec::new();
+    for token in special {
+        let id = vocab.get(*token).and_then(Value::as_u64);
+        added.push((id.ok_or_else(|| fail(vocab_file, format!("it has no token `{token}`")))?, token));
+    }
+    added.sort_unstable();
+    added.dedup();
+    let flags = |id: u64, content: &str| {
+        json!({
+            "id": id, "content": content, "special": true,
+            "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        })
+    };
+    let added: Vec<Value> = added.into_iter().map(|(id, content)| flags(id, content)).collect();
+    let words = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": added,
+        "normalizer": { "type": "Sequence", "normalizers": [
+            { "type": "NFC" },
+            { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
+            { "type": "Lowercase" },
+        ]},
+        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+            { "type": "Split", "pattern": { "Regex": words }, "behavior": "Removed", "invert": true },
+            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        ]},
+        "post_processor": null,
+        "decoder": null,
+        "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": unk,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "</w>",
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }))
+}

@@ -1,0 +1,106 @@
+//! From the module that a LoRA names to the layer of our model.
+//!
+//! Rather than parse names whose dots have become underscores, every layer's name is written in all the ways that
+//! LoRAs write it, and theirs is looked up.
+
+use super::ldm;
+use crate::weights::lora::targets::Layers;
+use std::collections::HashMap;
+
+/// The names of a model's layers, by everything that LoRAs call them.
+pub(super) struct Names<'a>(HashMap<String, &'a str>);
+
+impl<'a> Names<'a> {
+    pub(super) fn of(layers: &'a Layers) -> Names<'a> {
+        let mut names = HashMap::new();
+        let blocks = ldm::Blocks::of(layers);
+        for name in layers.keys() {
+            let Some((part, module)) = name.split_once('.') else { continue };
+            for called in called(part, module, &blocks) {
+                names.insert(flat(&called), name.as_str());
+            }
+        }
+        Names(names)
+    }
+
+    /// The layer that a LoRA calls `module`.
+    pub(super) fn find(&self, module: &str) -> Option<&'a str> {
+        self.0.get(&flat(&module.replace(".processor.", "."))).copied()
+    }
+}
+
+/// Dots and underscores are the same to us.
+fn flat(name: &str) -> String {
+    name.replace('.', "_")
+}
+
+fn called(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
+    let mut called = Vec::new();
+    if part == "unet" {
+        let mut modules = vec![module.to_owned()];
+        // Attention processors had no number there.
+        modules.extend(module.strip_suffix(".0").filter(|name| name.ends_with("to_out")).map(str::to_owned));
+        // The oldest files have no part in front.
+        called.extend(modules.iter().cloned());
+        modules.extend(blocks.name(module));
+        for module in modules {
+            called.push(format!("unet.{module}"));
+            called.push(format!("lora_unet_{module}"));
+        }
+    } else {
+        let mut modules = vec![module.to_owned()];
+        // diffusers' first LoRAs named the projections as in the UNet.
+        for (now, then) in
+            [("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("out_proj", "to_out")]
+        {
+            modules.extend(module.strip_suffix(now).map(|stem| format!("{stem}{then}")));
+        }
+        let prefixes: &[&str] =
+            if part == "text_encoder" { &["lora_te_", "lora_te1_"] } else { &["lora_te2_"] };
+        for module in modules {
+            for module in [format!("text_model.{module}"), module] {
+                called.push(format!("{part}.{module}"));
+                called.extend(prefixes.iter().map(|prefix| format!("{prefix}{module}")));
+            }
+        }
+    }
+    called
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::lora::targets::Layer;
+    use candle_core::{DType, Device, Tensor};
+    use maquette_kernels::Weight;
+
+    #[test]
+    fn names_of_all_trainers_lead_to_the_same_layer() {
+        let weight = Weight::new(Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
+        let layer = Layer { weight, inputs: 1, outputs: 1, kernel: None, dtype: DType::F32 };
+        let to_out = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0";
+        let q_proj = "text_encoder.encoder.layers.0.self_attn.q_proj";
+        let second = "text_encoder_2.encoder.layers.0.mlp.fc1";
+        let mut layers: Layers = [to_out, q_proj, second].map(|name| (name.to_owned(), layer.clone())).into();
+        for name in [
+            "down_blocks.0.resnets.0.conv1",
+            "down_blocks.0.downsamplers.0.conv",
+            "down_blocks.1.resnets.0.conv1",
+        ] {
+            layers.insert(format!("unet.{name}"), layer.clone());
+        }
+        let names = Names::of(&layers);
+        let check = |module: &str, expected: &str| assert_eq!(names.find(module), Some(expected), "{module}");
+        check("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0", to_out);
+        check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", to_out);
+        check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.processor.to_out", to_out);
+        check("down_blocks.1.attentions.0.transformer_blocks.0.attn1.processor.to_out", to_out);
+        check("lora_unet_input_blocks_3_1_transformer_blocks_0_attn1_to_out_0", to_out);
+        check("lora_te_text_model_encoder_layers_0_self_attn_q_proj", q_proj);
+        check("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", q_proj);
+        check("text_encoder.text_model.encoder.layers.0.self_attn.q_proj", q_proj);
+        check("text_encoder.text_model.encoder.layers.0.self_attn.to_q", q_proj);
+        check("lora_te2_text_model_encoder_layers_0_mlp_fc1", second);
+        assert_eq!(names.find("lora_unet_down_blocks_2_attentions_0_proj_in"), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! From files to named tensors: folders in diffusers' layout, single files, LoRAs, textual inversions.
+//!
+//! Not here: what the tensors compute.
+
+pub(crate) mod config;
+pub(crate) mod header;
+pub(crate) mod lora;
+pub(crate) mod separate_vae;
+pub(crate) mod single_file;
+pub(crate) mod small_file;
+pub(crate) mod source;
+pub(crate) mod tensors;
+pub(crate) mod textual_inversion;

@@ -1,0 +1,274 @@
+//! What a checkpoint's shapes say of the model, as the configurations that a folder in diffusers' layout would hold.
+//!
+//! What shapes do not say is what the published models of each kind have, as diffusers' `from_single_file` assumes:
+//! heads, groups, the size of pictures, the schedule. Whoever knows better puts a folder of configurations beside it.
+
+use super::names::Part;
+use crate::weights::header::Header;
+use serde_json::{Map, Value, json};
+
+/// The kinds of Stable Diffusion that a checkpoint can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// 1.x: CLIP's text encoder.
+    One,
+    /// 2.x: OpenCLIP's. That some of them predict velocity is nowhere in the file; diffusers takes it that all do.
+    Two,
+    /// XL base: both.
+    Xl,
+}
+
+pub(super) const UNET: &str = "model.diffusion_model.";
+pub(super) const CLIP: &str = "cond_stage_model.transformer.";
+pub(super) const OPEN_CLIP: &str = "cond_stage_model.model.";
+pub(super) const XL_CLIP: &str = "conditioner.embedders.0.transformer.";
+pub(super) const XL_OPEN_CLIP: &str = "conditioner.embedders.1.model.";
+
+/// The width of the text that Stable Diffusion 2's UNet attends to; diffusers tells 2 from 1 by it.
+const WIDTH_OF_TWO: usize = 1024;
+
+/// How many of OpenCLIP's layers Stable Diffusion 2 uses: all but the last.
+const LAYERS_OF_TWO: usize = 23;
+
+/// Which kind it is, or why it is none of them.
+pub(super) fn kind(header: &Header) -> Result<Kind, String> {
+    let any = |prefix: &str| header.keys().any(|key| key.starts_with(prefix));
+    if header.shape(&format!("{UNET}input_blocks.0.0.weight")).is_none() {
+        let looks_like = [
+            ("lora_", "a LoRA; those go under `lora`"),
+            ("lycoris_", "a LoRA; those go under `lora`"),
+            ("control_model.", "a ControlNet"),
+            ("first_stage_model.", "an autoencoder; those go under `vae`"),
+            ("encoder.down", "an autoencoder; those go under `vae`"),
+            ("down_blocks.", "one part of a model in diffusers' layout; give the whole folder"),
+            ("text_model.", "one part of a model in diffusers' layout; give the whole folder"),
+            ("emb_params", "a textual inversion; those go under `embeddings`"),
+            ("model.diffusion_model.joint_blocks.", "Stable Diffusion 3"),
+            ("model.diffusion_model.double_blocks.", "Flux"),
+            ("double_blocks.", "Flux"),
+        ];
+        return Err(match looks_like.iter().find(|(prefix, _)| any(prefix)) {
+            Some((_, what)) => format!("it looks like {what}"),
+            None => format!("it has no tensor `{UNET}input_blocks.0.0.weight`"),
+        });
+    }
+    if any("conditioner.embedders.0.model.") {
+        return Err("it looks like the refiner of SDXL, which makes no pictures of its own".to_owned());
+    }
+    if any("edm_mean") {
+        return Err("it looks like Playground 2.5, whose schedule is not known here".to_owned());
+    }
+    if any(XL_OPEN_CLIP) {
+        return Ok(Kind::Xl);
+    }
+    let text_width = header
+        .iter()
+        .find(|(key, _)| key.starts_with(UNET) && key.ends_with(".attn2.to_k.weight"))
+        .and_then(|(_, tensor)| tensor.shape.get(1));
+    match any(OPEN_CLIP) || text_width == Some(&WIDTH_OF_TWO) {
+        true => Ok(Kind::Two),
+        false => Ok(Kind::One),
+    }
+}
+
+/// The UNet in the file.
+pub(super) fn unet_part(header: &Header) -> Part {
+    let key = |i: usize| format!("{UNET}input_blocks.{i}.0.op.weight");
+    let blocks = count(header, &format!("{UNET}input_blocks."));
+    // Halving follows a level's last layer; a UNet with one level never halves.
+    let layers = (1..blocks).find(|&i| header.shape(&key(i)).is_some()).unwrap_or(blocks).saturating_sub(1);
+    Part::Unet { prefix: UNET.to_owned(), layers }
+}
+
+/// The autoencoder in a checkpoint, or in a file of its own, which may go without the prefix.
+pub(super) fn vae_part(header: &Header) -> Part {
+    let prefix = ["first_stage_model.", "vae."]
+        .into_iter()
+        .find(|prefix| header.keys().any(|key| key.starts_with(prefix)))
+        .unwrap_or_default()
+        .to_owned();
+    let levels = count(header, &format!("{prefix}decoder.up."));
+    Part::Vae { prefix, levels }
+}
+
+/// The text encoders in the file.
+pub(super) fn text_parts(header: &Header, kind: Kind) -> Vec<Part> {
+    let open_clip = |prefix: &str, most: usize| Part::OpenClip {
+        prefix: prefix.to_owned(),
+        layers: count(header, &format!("{prefix}transformer.resblocks.")).min(most),
+    };
+    let clip = |prefix: &str| Part::Clip { prefix: prefix.to_owned() };
+    match kind {
+        Kind::Xl => vec![clip(XL_CLIP), open_clip(XL_OPEN_CLIP, usize::MAX)],
+        Kind::Two if header.keys().any(|key| key.starts_with(OPEN_CLIP)) => {
+            vec![open_clip(OPEN_CLIP, LAYERS_OF_TWO)]
+        }
+        Kind::One | Kind::Two => vec![clip(CLIP)],
+    }
+}
+
+/// `unet/config.json`.
+pub(super) fn unet(header: &Header, kind: Kind, part: &Part) -> Value {
+    let layers = if let Part::Unet { layers, .. } = part { *layers } else { 1 };
+    let input = |i: usize, rest: &str| format!("{UNET}input_blocks.{i}.{rest}");
+    let output = |i: usize, rest: &str| format!("{UNET}output_blocks.{i}.{rest}");
+    let levels = (count(header, &format!("{UNET}input_blocks.")) / (layers + 1)).max(1);
+    let first = |level: usize| 1 + level * (layers + 1);
+    let widths: Vec<usize> = (0..levels)
+        .filter_map(|level| header.length(&input(first(level), "0.out_layers.3.weight"), 0))
+        .collect();
+    let depth = |prefix: String| count(header, &format!("{prefix}transformer_blocks."));
+    let down: Vec<usize> = (0..levels).map(|level| depth(input(first(level), "1."))).collect();
+    let up: Vec<usize> = (0..levels).map(|level| depth(output(level * (layers + 1), "1."))).collect();
+    let kinds = |depths: &[usize], attends: &str, plain: &str| -> Vec<String> {
+        depths.iter().map(|&depth| if depth > 0 { attends } else { plain }.to_owned()).collect()
+    };
+    // Levels that do not attend are given the depth that their way up has, or 1: it means nothing there.
+    let depths: Vec<usize> =
+        (0..levels).map(|level| down[level].max(up[levels - 1 - level]).max(1)).collect();
+    let attention = format!("{UNET}middle_block.1.");
+    let heads = match kind {
+        Kind::One => json!(8),
+        Kind::Two | Kind::Xl => json!(widths.iter().map(|width| (width / 64).max(1)).collect::<Vec<_>>()),
+    };
+    let mut config = json!({
+        "_class_name": "UNet2DConditionModel",
+        "in_channels": header.length(&input(0, "0.weight"), 1),
+        "out_channels": header.length(&format!("{UNET}out.2.weight"), 0),
+        "block_out_channels": widths,
+        "layers_per_block": layers,
+        "down_block_types": kinds(&down, "CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": kinds(&up, "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": depths,
+        "cross_attention_dim": header.length(&format!("{attention}transformer_blocks.0.attn2.to_k.weight"), 1),
+        "use_linear_projection": header.shape(&format!("{attention}proj_in.weight")).map(|shape| shape.len() == 2),
+        "attention_head_dim": heads,
+        "sample_size": match kind { Kind::One => 64, Kind::Two => 96, Kind::Xl => 128 },
+    });
+    if kind == Kind::Xl {
+        config["addition_embed_type"] = json!("text_time");
+        config["addition_time_embed_dim"] = json!(256);
+        config["projection_class_embeddings_input_dim"] =
+            json!(header.length(&format!("{UNET}label_emb.0.0.weight"), 1));
+    }
+    config
+}
+
+/// `vae/config.json`.
+pub(super) fn vae(header: &Header, kind: Kind, part: &Part) -> Value {
+    let (prefix, levels) =
+        if let Part::Vae { prefix, levels } = part { (prefix.as_str(), *levels) } else { ("", 1) };
+    let scaling_factor = if kind == Kind::Xl { 0.13025 } else { 0.18215 };
+    if levels == 0 {
+        // The published ones' shape, for one that comes from elsewhere.
+        return json!({
+            "_class_name": "AutoencoderKL",
+            "block_out_channels": [128, 256, 512, 512],
+            "down_block_types": vec!["DownEncoderBlock2D"; 4],
+            "up_block_types": vec!["UpDecoderBlock2D"; 4],
+            "layers_per_block": 2,
+            "scaling_factor": scaling_factor,
+        });
+    }
+    let key = |rest: &str| format!("{prefix}{rest}");
+    let width = |level: usize| header.length(&key(&format!("encoder.down.{level}.block.0.conv1.weight")), 0);
+    json!({
+        "_class_name": "AutoencoderKL",
+        "block_out_channels": (0..levels).filter_map(width).collect::<Vec<_>>(),
+        "down_block_types": vec!["DownEncoderBlock2D"; levels],
+        "up_block_types": vec!["UpDecoderBlock2D"; levels],
+        "layers_per_block": count(header, &key("encoder.down.0.block.")),
+        "latent_channels": header.length(&key("decoder.conv_in.weight"), 1),
+        "use_quant_conv": header.shape(&key("quant_conv.weight")).is_some(),
+        "use_post_quant_conv": header.shape(&key("post_quant_conv.weight")).is_some(),
+        "scaling_factor": scaling_factor,
+    })
+}
+
+/// The name of a tensor that a text encoder has, if the file lacks it and so the text encoder.
+pub(super) fn missing_text_encoder(header: &Header, part: &Part) -> Option<String> {
+    let names = ["text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight"];
+    let mut keys = names.into_iter().flat_map(|name| part.place(name).keys);
+    let any = keys.clone().any(|key| header.contains_key(&key));
+    if any { None } else { keys.next() }
+}
+
+/// `text_encoder/config.json` or `text_encoder_2/config.json`.
+pub(super) fn text_encoder(header: &Header, part: &Part) -> Value {
+    let shape = |name: &str, axis: usize| {
+        part.place(name).keys.iter().find_map(|key| header.length(key, axis)).or_else(|| {
+            // Some files leave out the first word of transformers' names.
+            let name = name.strip_prefix("text_model.")?;
+            part.place(name).keys.iter().find_map(|key| header.length(key, axis))
+        })
+    };
+    let words = "text_model.embeddings.token_embedding.weight";
+    let width = shape(words, 1).unwrap_or(0);
+    let (layers, activation) = match part {
+        Part::OpenClip { layers, .. } => (*layers, "gelu"),
+        _ => {
+            let below = |middle: &str| count(header, &format!("{}{middle}encoder.layers.", part.prefix()));
+            (below("text_model.").max(below("")), "quick_gelu")
+        }
+    };
+    json!({
+        "architectures": ["CLIPTextModel"],
+        "hidden_size": width,
+        "vocab_size": shape(words, 0),
+        "max_position_embeddings": shape("text_model.embeddings.position_embedding.weight", 0),
+        "intermediate_size": shape("text_model.encoder.layers.0.mlp.fc1.weight", 0),
+        "num_hidden_layers": layers,
+        // Both of CLIP's families have heads of 64.
+        "num_attention_heads": (width / 64).max(1),
+        "hidden_act": activation,
+        // Stored the other way round in the one family that has it: outputs last.
+        "projection_dim": shape("text_projection.weight", 1),
+    })
+}
+
+/// `scheduler/scheduler_config.json`: those of `stable-diffusion-v1-5`, `stable-diffusion-2-1` and
+/// `stable-diffusion-xl-base-1.0`, which diffusers takes for every checkpoint of these kinds.
+pub(super) fn scheduler(kind: Kind) -> Value {
+    let mut config = json!({
+        "_class_name": "PNDMScheduler",
+        "beta_start": 0.00085,
+        "beta_end": 0.012,
+        "beta_schedule": "scaled_linear",
+        "num_train_timesteps": 1000,
+        "clip_sample": false,
+        "set_alpha_to_one": false,
+        "skip_prk_steps": true,
+        "steps_offset": 1,
+    });
+    match kind {
+        Kind::One => {}
+        Kind::Two => {
+            config["_class_name"] = json!("DDIMScheduler");
+            config["prediction_type"] = json!("v_prediction");
+        }
+        Kind::Xl => {
+            config["_class_name"] = json!("EulerDiscreteScheduler");
+            config["prediction_type"] = json!("epsilon");
+            config["timestep_spacing"] = json!("leading");
+            config["use_karras_sigmas"] = json!(false);
+        }
+    }
+    config
+}
+
+/// `special_tokens_map.json` of a tokenizer: what CLIP has, and the padding.
+pub(super) fn special_tokens(padding: &str) -> Value {
+    let mut map = Map::new();
+    let tokens =
+        [("bos_token", "<|startoftext|>"), ("eos_token", "<|endoftext|>"), ("unk_token", "<|endoftext|>")];
+    for (key, token) in tokens.into_iter().chain([("pad_token", padding)]) {
+        map.insert(key.to_owned(), json!(token));
+    }
+    Value::Object(map)
+}
+
+/// One more than the largest number (of a size that makes sense) that follows `prefix` in any name; 0 if none does.
+fn count(header: &Header, prefix: &str) -> usize {
+    let number = |key: &String| key.strip_prefix(prefix)?.split('.').next()?.parse::<u8>().ok();
+    header.keys().filter_map(number).max().map_or(0, |largest| usize::from(largest) + 1)
+}

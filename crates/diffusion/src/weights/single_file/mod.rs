@@ -1,0 +1,136 @@
+//! One checkpoint file in LDM naming, seen as a folder in diffusers' layout.
+//!
+//! The weights stay where they are and are looked up by rule (`names.rs`); the configurations are read off the shapes
+//! (`infer.rs`); the tokenizer is CLIP's own. A folder beside the checkpoint with its name, `model/` beside
+//! `model.safetensors`, may hold parts of diffusers' layout without weights, which are then right. Not here: pickles.
+
+mod infer;
+mod names;
+#[cfg(test)]
+mod tests;
+
+use crate::error::ModelError;
+use crate::text::vocabulary;
+use crate::weights::header::Header;
+use crate::weights::source::{Content, map_file};
+use infer::Kind;
+pub(crate) use names::{Part, is_spare_in_text_encoder, is_spare_in_vae};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A checkpoint file whose header was read and understood.
+#[derive(Debug)]
+pub struct Checkpoint {
+    file: PathBuf,
+    /// The parts of the model by the folder that diffusers keeps them in.
+    parts: BTreeMap<&'static str, Part>,
+    /// The files that such a folder would hold besides weights.
+    files: BTreeMap<&'static str, Vec<u8>>,
+    /// Folder of what is right in its place.
+    beside: PathBuf,
+}
+
+impl Checkpoint {
+    /// Reads a checkpoint's header. Fails when it is no safetensors file or no kind of Stable Diffusion.
+    pub(crate) fn open(file: &Path) -> Result<Checkpoint, ModelError> {
+        let name = file.display().to_string();
+        let content = map_file(file)?;
+        let header =
+            Header::read(&content).map_err(|reason| ModelError::Weights { file: name.clone(), reason })?;
+        let kind = infer::kind(&header).map_err(|reason| ModelError::Checkpoint { file: name, reason })?;
+        let unet = infer::unet_part(&header);
+        let vae = infer::vae_part(&header);
+        let texts = infer::text_parts(&header, kind);
+
+        let mut files = BTreeMap::new();
+        let mut add = |name, value: serde_json::Value| files.insert(name, value.to_string().into_bytes());
+        add("unet/config.json", infer::unet(&header, kind, &unet));
+        add("vae/config.json", infer::vae(&header, kind, &vae));
+        add("scheduler/scheduler_config.json", infer::scheduler(kind));
+        let places = [
+            ("text_encoder", "text_encoder/config.json", "tokenizer/special_tokens_map.json"),
+            ("text_encoder_2", "text_encoder_2/config.json", "tokenizer_2/special_tokens_map.json"),
+        ];
+        let mut parts = BTreeMap::from([("unet", unet)]);
+        if !matches!(vae, Part::Vae { levels: 0, .. }) {
+            parts.insert("vae", vae);
+        }
+        for ((folder, config, special_tokens), part) in places.into_iter().zip(texts) {
+            // OpenCLIP's models were trained with zeros after the end, which is the id of "!".
+            if let Some(key) = infer::missing_text_encoder(&header, &part) {
+                let reason = format!("it has no tensor `{key}`, and so no {folder}");
+                return Err(ModelError::Checkpoint { file: file.display().to_string(), reason });
+            }
+            let padding = if matches!(part, Part::OpenClip { .. }) { "!" } else { vocabulary::END };
+            add(config, infer::text_encoder(&header, &part));
+            add(special_tokens, infer::special_tokens(padding));
+            parts.insert(folder, part);
+        }
+        for (words, merges) in [
+            ("tokenizer/vocab.json", "tokenizer/merges.txt"),
+            ("tokenizer_2/vocab.json", "tokenizer_2/merges.txt"),
+        ] {
+            if kind == Kind::Xl || words.starts_with("tokenizer/") {
+                files.insert(words, vocabulary::words());
+                files.insert(merges, vocabulary::MERGES.as_bytes().to_vec());
+            }
+        }
+        Ok(Checkpoint { file: file.to_owned(), parts, files, beside: file.with_extension("") })
+    }
+
+    /// The checkpoint itself.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The part of the model whose weights diffusers keeps under that name, and where its tensors lie in here.
+    pub(crate) fn weights(&self, file: &str) -> Option<&Part> {
+        if file.ends_with(".safetensors") { self.parts.get(folder(file)) } else { None }
+    }
+
+    /// Whether there is a file of that name, here or beside.
+    pub(crate) fn has(&self, file: &str) -> bool {
+        match self.replacement(file) {
+            Some(path) => path.is_file(),
+            None => self.files.contains_key(file) || self.weights(file).is_some(),
+        }
+    }
+
+    /// What to call a file in messages.
+    pub(crate) fn file_name(&self, file: &str) -> String {
+        match self.replacement(file) {
+            Some(path) => path.display().to_string(),
+            None if self.weights(file).is_some() => self.file.display().to_string(),
+            None => format!("{} (from the shapes in {})", file, self.file.display()),
+        }
+    }
+
+    /// The content of a file; `None` if there is none.
+    pub(crate) fn open_file(&self, file: &str) -> Result<Option<Content>, ModelError> {
+        if let Some(path) = self.replacement(file) {
+            return if path.is_file() { map_file(&path).map(Some) } else { Ok(None) };
+        }
+        if self.weights(file).is_some() {
+            return map_file(&self.file).map(Some);
+        }
+        Ok(self.files.get(file).map(|bytes| Content::Owned(bytes.clone())))
+    }
+
+    /// Where a file lies if its part is beside the checkpoint. Weights never are.
+    fn replacement(&self, file: &str) -> Option<PathBuf> {
+        let there = self.weights(file).is_none() && self.beside.join(folder(file)).is_dir();
+        there.then(|| self.beside.join(file))
+    }
+}
+
+/// The part of a model that a file belongs to: the first folder of its path.
+fn folder(file: &str) -> &str {
+    file.split('/').next().unwrap_or_default()
+}
+
+/// Where the tensors of an autoencoder's own file lie, if they have LDM's names.
+pub(crate) fn vae_in(header: &Header) -> Option<Part> {
+    let part = infer::vae_part(header);
+    let probe = format!("{}decoder.up.0.block.0.conv1.weight", part.prefix());
+    header.contains_key(&probe).then_some(part)
+}

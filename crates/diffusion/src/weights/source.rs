@@ -1,0 +1,187 @@
+//! Where a model's files come from: a folder on disk, one checkpoint file, or bytes inside the program.
+//!
+//! Not here: what the files mean.
+
+use crate::error::ModelError;
+use crate::weights::separate_vae::SeparateVae;
+use crate::weights::single_file::{Checkpoint, Part};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A model in diffusers' folder layout, or seen as such.
+#[derive(Debug, Clone)]
+pub enum ModelSource {
+    /// A folder that holds `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
+    Folder(PathBuf),
+    /// One file in LDM naming, as on model sites.
+    Checkpoint(Arc<Checkpoint>),
+    /// The same files embedded in the program: relative path with forward slashes, content.
+    Bytes(&'static [(&'static str, &'static [u8])]),
+    /// A model whose autoencoder lies elsewhere.
+    WithVae(Box<ModelSource>, Arc<SeparateVae>),
+}
+
+/// The content of one file, mapped rather than read where it lies on disk.
+pub(crate) enum Content {
+    Mapped(memmap2::Mmap),
+    Owned(Vec<u8>),
+    Static(&'static [u8]),
+}
+
+impl Deref for Content {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Content::Mapped(map) => map,
+            Content::Owned(bytes) => bytes,
+            Content::Static(bytes) => bytes,
+        }
+    }
+}
+
+impl ModelSource {
+    /// The model at a path: a folder, or a `.safetensors` file. Pickles are refused.
+    ///
+    /// Of a file the header is read here, of a folder nothing.
+    pub fn at(path: &Path) -> Result<ModelSource, ModelError> {
+        refuse_pickle(path)?;
+        if path.is_file() {
+            return Checkpoint::open(path).map(|checkpoint| ModelSource::Checkpoint(Arc::new(checkpoint)));
+        }
+        Ok(ModelSource::Folder(path.to_owned()))
+    }
+
+    /// The same model with another autoencoder: a `.safetensors` file in diffusers' or LDM naming, its folder, or
+    /// another model's.
+    pub fn with_vae(self, path: &Path) -> Result<ModelSource, ModelError> {
+        let vae = Arc::new(SeparateVae::open(path)?);
+        Ok(match self {
+            ModelSource::WithVae(model, _) => ModelSource::WithVae(model, vae),
+            model => ModelSource::WithVae(Box::new(model), vae),
+        })
+    }
+
+    /// What to call it in messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            ModelSource::Folder(folder) => folder.display().to_string(),
+            ModelSource::Checkpoint(checkpoint) => checkpoint.file().display().to_string(),
+            ModelSource::Bytes(_) => "the bundled model".to_owned(),
+            ModelSource::WithVae(model, _) => model.name(),
+        }
+    }
+
+    /// What to call one of its files in messages.
+    pub(crate) fn file_name(&self, file: &str) -> String {
+        match self {
+            ModelSource::Folder(folder) => folder.join(file).display().to_string(),
+            ModelSource::Checkpoint(checkpoint) => checkpoint.file_name(file),
+            ModelSource::Bytes(_) => format!("the bundled model's {file}"),
+            ModelSource::WithVae(model, vae) => match vae.path(file) {
+                Some(path) => path.display().to_string(),
+                None => model.file_name(file),
+            },
+        }
+    }
+
+    pub(crate) fn has(&self, file: &str) -> bool {
+        match self {
+            ModelSource::Folder(folder) => folder.join(file).is_file(),
+            ModelSource::Checkpoint(checkpoint) => checkpoint.has(file),
+            ModelSource::Bytes(files) => files.iter().any(|(name, _)| *name == file),
+            ModelSource::WithVae(model, vae) => vae.path(file).is_some() || model.has(file),
+        }
+    }
+
+    /// Opens the first of `files` that is there, and says which it was.
+    pub(crate) fn open_first<'a>(&self, files: &[&'a str]) -> Result<(&'a str, Content), ModelError> {
+        let file = files.iter().find(|file| self.has(file)).ok_or_else(|| self.missing(files))?;
+        Ok((file, self.open(file)?))
+    }
+
+    pub(crate) fn open(&self, file: &str) -> Result<Content, ModelError> {
+        match self {
+            // What is not there at all is said with what else is.
+            ModelSource::Folder(folder) => match map_file(&folder.join(file)) {
+                Err(ModelError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                    Err(self.missing(&[file]))
+                }
+                opened => opened,
+            },
+            ModelSource::Checkpoint(checkpoint) => {
+                checkpoint.open_file(file)?.ok_or_else(|| self.missing(&[file]))
+            }
+            ModelSource::Bytes(files) => files
+                .iter()
+                .find(|(name, _)| *name == file)
+                .map(|(_, bytes)| Content::Static(bytes))
+                .ok_or_else(|| self.missing(&[file])),
+            ModelSource::WithVae(model, vae) => match vae.path(file) {
+                Some(path) => map_file(path),
+                None => model.open(file),
+            },
+        }
+    }
+
+    /// How the tensors of a weight file are called, where that is not diffusers' way.
+    pub(crate) fn part(&self, file: &str) -> Option<Part> {
+        match self {
+            ModelSource::Checkpoint(checkpoint) => checkpoint.weights(file).cloned(),
+            ModelSource::WithVae(_, vae) if vae.path(file).is_some() => vae.part().cloned(),
+            ModelSource::WithVae(model, _) => model.part(file),
+            ModelSource::Folder(_) | ModelSource::Bytes(_) => None,
+        }
+    }
+
+    fn missing(&self, files: &[&str]) -> ModelError {
+        let part = files[0].split('/').next().unwrap_or_default();
+        let pickled = ["diffusion_pytorch_model.bin", "pytorch_model.bin"]
+            .iter()
+            .map(|name| format!("{part}/{name}"))
+            .find(|name| files[0].ends_with(".safetensors") && self.has(name));
+        let hint = match pickled {
+            Some(pickled) => format!(
+                " Its {pickled} is a Python pickle, which can run code and is not read. Take the model's safetensors \
+                 files, or write them with diffusers: \
+                 `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`."
+            ),
+            None if matches!(self, ModelSource::Folder(folder) if !folder.is_dir()) => {
+                " There is no such folder.".to_owned()
+            }
+            None if matches!(self, ModelSource::Checkpoint(_)) && part == "vae" => {
+                " It comes without an autoencoder; give it one under `vae`.".to_owned()
+            }
+            None if !matches!(self, ModelSource::Folder(_)) => String::new(),
+            None if !self.has("model_index.json") => {
+                " A model is a folder in diffusers' layout, with model_index.json at its top.".to_owned()
+            }
+            None => String::new(),
+        };
+        ModelError::Missing { model: self.name(), file: files.join(" or "), hint }
+    }
+}
+
+/// Refuses what only Python can read.
+pub(crate) fn refuse_pickle(path: &Path) -> Result<(), ModelError> {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("ckpt" | "pt" | "pth" | "bin") => Err(ModelError::Pickle { file: path.display().to_string() }),
+        _ => Ok(()),
+    }
+}
+
+/// Maps a file on disk.
+pub(crate) fn map_file(path: &Path) -> Result<Content, ModelError> {
+    let read = |source| ModelError::Read { file: path.display().to_string(), source };
+    let file = std::fs::File::open(path).map_err(read)?;
+    map(&file).map(Content::Mapped).map_err(read)
+}
+
+#[allow(unsafe_code)]
+fn map(file: &std::fs::File) -> std::io::Result<memmap2::Mmap> {
+    // SAFETY: the map is read-only and private. Were another program to cut the file short while it is mapped, reading
+    // would fault; weight files are written once and then left alone, as every loader of safetensors assumes.
+    unsafe { memmap2::Mmap::map(file) }
+}

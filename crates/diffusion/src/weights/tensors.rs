@@ -1,0 +1,259 @@
+//! Weight files: safetensors, mapped, checked and converted tensor by tensor.
+//!
+//! Not here: which tensors a model has; each part of a model asks for its own by name and shape.
+
+use crate::error::ModelError;
+use crate::weights::header::{Entry, Header};
+use crate::weights::lora::targets::{Layer, Record};
+use crate::weights::single_file::Part;
+use crate::weights::source::{Content, ModelSource};
+use candle_core::{DType, Device, Tensor};
+use maquette_kernels::{Conv2d, GroupNorm, LayerNorm, Linear, Padding, Weight};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+/// One open weight file.
+pub(crate) struct WeightFile {
+    content: Content,
+    header: Header,
+    /// How its tensors are called, where that is not diffusers' way.
+    part: Option<Part>,
+    /// The tensors that were asked for.
+    used: RefCell<BTreeSet<String>>,
+    file: String,
+    config: String,
+    model: String,
+    dtype: DType,
+    device: Device,
+}
+
+/// A tensor that was found under the name that this file gives it.
+struct Found<'a> {
+    key: String,
+    entry: &'a Entry,
+    /// Its own part of the bytes, and its shape.
+    bytes: &'a [u8],
+    shape: Vec<usize>,
+    transposed: bool,
+}
+
+/// A view of a weight file below one prefix, such as `down_blocks.0.resnets.1`.
+#[derive(Clone)]
+pub(crate) struct Weights<'a> {
+    file: &'a WeightFile,
+    prefix: String,
+    /// Where layers are noted, and the part of the model that they belong to.
+    record: Option<(&'a Record, &'static str)>,
+}
+
+impl WeightFile {
+    /// Opens `files`, the first that is there, and reads its header. `config` is named when a tensor does not fit.
+    pub(crate) fn open(
+        source: &ModelSource,
+        files: &[&str],
+        config: &str,
+        dtype: DType,
+        device: &Device,
+    ) -> Result<WeightFile, ModelError> {
+        let (name, content) = source.open_first(files)?;
+        let file = source.file_name(name);
+        let header =
+            Header::read(&content).map_err(|reason| ModelError::Weights { file: file.clone(), reason })?;
+        let (config, model) = (config.to_owned(), source.name());
+        let (part, used, device) = (source.part(name), RefCell::default(), device.clone());
+        Ok(WeightFile { content, header, part, used, file, config, model, dtype, device })
+    }
+
+    /// Everything in the file.
+    pub(crate) fn root(&self) -> Weights<'_> {
+        Weights { file: self, prefix: String::new(), record: None }
+    }
+
+    /// That every tensor was asked for, apart from those that `is_spare` takes for something else.
+    ///
+    /// A model that is larger than its configuration would otherwise make pictures, and wrong ones.
+    pub(crate) fn all_used(&self, is_spare: impl Fn(&str) -> bool) -> Result<(), ModelError> {
+        let used = self.used.borrow();
+        let spare = |key: &str| match &self.part {
+            Some(part) => part.is_spare(key),
+            None => is_spare(key),
+        };
+        let mut extra = self.header.keys().filter(|key| !used.contains(*key) && !spare(key));
+        let Some(key) = extra.next() else { return Ok(()) };
+        let more = match extra.count() {
+            0 => String::new(),
+            more => format!(" and {more} more like it"),
+        };
+        let (file, config) = (self.file.clone(), self.config.clone());
+        Err(ModelError::Extra { file, key: key.clone(), more, config })
+    }
+
+    /// Looks a tensor up by diffusers' name for it; gives the file's own name where it is not there.
+    fn find(&self, name: &str) -> Result<Found<'_>, String> {
+        let Some(part) = &self.part else {
+            let Some(entry) = self.header.get(name) else { return Err(name.to_owned()) };
+            let (bytes, shape) = (&self.content[entry.bytes.clone()], entry.shape.clone());
+            return Ok(Found { key: name.to_owned(), entry, bytes, shape, transposed: false });
+        };
+        let place = part.place(name);
+        let found = place.keys.iter().find_map(|key| Some((key, self.header.get(key)?)));
+        let Some((key, entry)) = found else {
+            return Err(place.keys.into_iter().next_back().unwrap_or_default());
+        };
+        let (mut bytes, mut shape) = (&self.content[entry.bytes.clone()], entry.shape.clone());
+        if let (Some(third), Some(rows)) = (place.third, shape.first_mut())
+            && rows.is_multiple_of(3)
+        {
+            *rows /= 3;
+            let length = bytes.len() / 3;
+            bytes = &bytes[third * length..(third + 1) * length];
+        }
+        if place.transposed {
+            shape.reverse();
+        }
+        Ok(Found { key: key.clone(), entry, bytes, shape, transposed: place.transposed })
+    }
+
+    fn load(&self, found: &Found) -> candle_core::Result<Tensor> {
+        let Found { entry, bytes, shape, transposed, .. } = found;
+        let stored: Vec<usize> =
+            if *transposed { shape.iter().rev().copied().collect() } else { shape.clone() };
+        let tensor = Tensor::from_raw_buffer(bytes, entry.dtype, &stored, &self.device)?;
+        let tensor = if *transposed { tensor.t()?.contiguous()? } else { tensor };
+        let tensor = tensor.to_dtype(self.dtype)?;
+        // On the CPU half precision is rounding: the values are those of the dtype, the arithmetic is in f32.
+        if self.device.is_cpu() { tensor.to_dtype(DType::F32) } else { Ok(tensor) }
+    }
+}
+
+/// Where the first value that is no finite number lies.
+///
+/// Looks at the exponent's bits alone: all of them set means infinite or NaN in every one of these types.
+fn not_finite(bytes: &[u8], dtype: DType) -> Option<usize> {
+    fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool) -> Option<usize> {
+        // Whole stretches at once are several times faster than asking where.
+        let (values, _) = bytes.as_chunks::<N>();
+        let stretch = values
+            .chunks(4096)
+            .position(|stretch| !stretch.iter().fold(true, |fine, &v| fine & is_finite(v)))?;
+        let start = stretch * 4096;
+        values[start..].iter().position(|&value| !is_finite(value)).map(|i| start + i)
+    }
+    let has = |bits: u64, mask: u64| bits & mask == mask;
+    match dtype {
+        DType::F64 => first(bytes, |b| !has(u64::from_le_bytes(b), 0x7ff0_0000_0000_0000)),
+        DType::F32 => first(bytes, |b| !has(u64::from(u32::from_le_bytes(b)), 0x7f80_0000)),
+        DType::F16 => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7c00)),
+        DType::BF16 => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7f80)),
+        _ => None,
+    }
+}
+
+impl<'a> Weights<'a> {
+    /// The same weights; every layer made of them is noted in `record`, as the model's `part`.
+    pub(crate) fn recorded(self, record: &'a Record, part: &'static str) -> Weights<'a> {
+        Weights { record: Some((record, part)), ..self }
+    }
+
+    /// The weights below `name`.
+    pub(crate) fn at(&self, name: impl std::fmt::Display) -> Weights<'a> {
+        Weights { prefix: self.key(&name.to_string()), ..*self }
+    }
+
+    /// Whether a tensor of that name is there.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.file.find(&self.key(name)).is_ok()
+    }
+
+    /// A tensor, which must have this shape.
+    pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
+        self.reshaped(name, &[shape])
+    }
+
+    /// A tensor that may have any of these shapes, all of the same number of elements; it comes in the first.
+    fn reshaped(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
+        let file = self.file;
+        let found = file.find(&self.key(name)).map_err(|key| ModelError::Tensor {
+            file: file.file.clone(),
+            key,
+            config: file.config.clone(),
+        })?;
+        if !shapes.contains(&found.shape.as_slice()) {
+            return Err(ModelError::Shape {
+                file: file.file.clone(),
+                key: found.key,
+                found: found.shape.into(),
+                expected: shapes[0].into(),
+                config: file.config.clone(),
+            });
+        }
+        if let Some(position) = not_finite(found.bytes, found.entry.dtype) {
+            let count = found.shape.iter().product();
+            return Err(ModelError::NotFinite { file: file.file.clone(), key: found.key, position, count });
+        }
+        let loaded = file.load(&found).and_then(|tensor| tensor.reshape(shapes[0]));
+        file.used.borrow_mut().insert(found.key);
+        loaded.map_err(|error| self.device_error(error))
+    }
+
+    /// A linear layer of `inputs` to `outputs` channels: `weight` and, if `bias`, `bias`.
+    ///
+    /// A 1x1 convolution's weight will do as well: older files hold the attention's layers as such.
+    pub(crate) fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear, ModelError> {
+        let weight =
+            self.reshaped("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
+        let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
+        let linear = Linear::new(&weight, bias).map_err(|error| self.device_error(error))?;
+        self.note(&linear.weight, inputs, outputs, None);
+        Ok(linear)
+    }
+
+    /// A square convolution with bias.
+    pub(crate) fn conv2d(
+        &self,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+        padding: Padding,
+    ) -> Result<Conv2d, ModelError> {
+        let weight = Weight::new(self.tensor("weight", &[outputs, inputs, kernel, kernel])?);
+        self.note(&weight, inputs, outputs, Some(kernel));
+        Ok(Conv2d { weight, bias: self.tensor("bias", &[outputs])?, stride, padding })
+    }
+
+    /// A group norm.
+    pub(crate) fn group_norm(
+        &self,
+        channels: usize,
+        groups: usize,
+        eps: f64,
+    ) -> Result<GroupNorm, ModelError> {
+        let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
+        Ok(GroupNorm { weight, bias, groups, eps })
+    }
+
+    /// A layer norm.
+    pub(crate) fn layer_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
+        let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
+        Ok(LayerNorm { weight, bias, eps })
+    }
+
+    fn note(&self, weight: &Weight, inputs: usize, outputs: usize, kernel: Option<usize>) {
+        if let Some((record, part)) = self.record {
+            record.add(
+                part,
+                &self.prefix,
+                Layer { weight: weight.clone(), inputs, outputs, kernel, dtype: self.file.dtype },
+            );
+        }
+    }
+
+    fn key(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    pub(crate) fn device_error(&self, source: candle_core::Error) -> ModelError {
+        ModelError::Device { model: self.file.model.clone(), source }
+    }
+}

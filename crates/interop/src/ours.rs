@@ -1,0 +1,159 @@
+//! Our own text: every setting of a cell as JSON, and what it takes to make the same cell again.
+//!
+//! Nothing in it varies from run to run: no time, no absolute path, no host.
+
+use crate::a1111_text::parameters;
+use maquette_core::{
+    Cell, CellId, Digest, Image, Kind, NUMERICS, Named, NamedFile, Remarks, Setting, Settings, Value,
+    weights_list,
+};
+use maquette_picture::{PictureError, encode_png};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+
+/// Version of the JSON.
+const FORMAT: u32 = 1;
+
+/// Everything that made one picture, as its `maquette` text says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// Version of this format.
+    #[serde(rename = "maquette")]
+    pub format: u32,
+    /// The cell's name.
+    pub cell: CellId,
+    /// Every setting that applies, resolved, in the order of the log's columns.
+    pub settings: Map<String, Json>,
+    /// What each `{placeholder}` stood for where the picture was first rendered.
+    pub vars: Map<String, Json>,
+    /// The model's fingerprint.
+    pub fingerprint: Digest,
+    /// The files that settings name, by setting, in the order of their names there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub files: BTreeMap<String, Vec<FileRef>>,
+    /// What the engine had to say of it.
+    #[serde(skip_serializing_if = "is_silent", default)]
+    pub remarks: Remarks,
+    /// The version of Maquette that rendered it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<String>,
+    /// The version of its arithmetic, [`NUMERICS`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub numerics: Option<u32>,
+}
+
+fn is_silent(remarks: &Remarks) -> bool {
+    *remarks == Remarks::default()
+}
+
+/// A file that a setting names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRef {
+    /// As written, without what only one machine knows.
+    pub path: String,
+    /// BLAKE3 of its bytes.
+    pub digest: Digest,
+}
+
+/// The image of a cell as the bytes of a PNG file, with the two texts that say what made it: `parameters` for the tools of
+/// others, `maquette` with every setting as JSON. The fingerprint is its model's.
+///
+/// Nothing in it varies from run to run: no time, no absolute path, no host, so the same cell gives the same bytes.
+pub fn encode_cell(
+    image: &Image,
+    cell: &Cell,
+    fingerprint: &Digest,
+    remarks: &Remarks,
+) -> Result<Vec<u8>, PictureError> {
+    let recipe = Recipe { remarks: remarks.clone(), ..Recipe::of(cell, fingerprint) };
+    let recipe = serde_json::json!(recipe).to_string();
+    encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
+}
+
+/// A contact sheet as the bytes of a PNG file, with what it shows as JSON in a `maquette` text. The same arguments
+/// give the same bytes.
+pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, PictureError> {
+    encode_png(image, &[("maquette", &shows.to_string())])
+}
+
+impl Recipe {
+    /// What made the picture of a cell; the fingerprint is its model's.
+    pub fn of(cell: &Cell, fingerprint: &Digest) -> Recipe {
+        let vars = cell.vars.iter().map(|(name, value)| (name.to_string(), Json::from(&**value)));
+        Recipe {
+            format: FORMAT,
+            cell: cell.id,
+            settings: settings(&cell.settings),
+            vars: vars.collect(),
+            fingerprint: *fingerprint,
+            files: files(&cell.settings),
+            remarks: Remarks::default(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            numerics: Some(NUMERICS),
+        }
+    }
+
+    /// The files that a setting names.
+    pub fn files(&self, setting: &str) -> impl Iterator<Item = &FileRef> {
+        self.files.get(setting).into_iter().flatten()
+    }
+
+    /// The settings with their values; what is no value of a setting is left out.
+    pub fn values(&self) -> Vec<(String, Value)> {
+        let value = |json: &Json| serde_json::from_value::<Value>(json.clone()).ok();
+        self.settings.iter().filter_map(|(name, json)| Some((name.clone(), value(json)?))).collect()
+    }
+}
+
+fn settings(settings: &Settings) -> Map<String, Json> {
+    let json = |setting: &Setting, value: Value| match (setting.kind, value) {
+        (_, Value::Flag(flag)) => Json::from(flag),
+        (_, Value::Integer(n)) => Json::from(n),
+        (_, Value::Number(x)) => Json::from(x),
+        (Kind::Path, Value::Text(path)) => Json::from(without_machine(&path)),
+        (_, Value::Text(model)) if setting.name == "model" => Json::from(without_machine(&model)),
+        (Kind::Weights, Value::Text(list)) => Json::from(list_without_machine(&list)),
+        (_, Value::Text(text)) => Json::from(text),
+    };
+    settings.iter().map(|(setting, value)| (setting.name.to_owned(), json(setting, value))).collect()
+}
+
+/// Every file that a setting names.
+fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
+    let file =
+        |file: &NamedFile| FileRef { path: without_machine(&file.path).to_owned(), digest: file.digest };
+    let one = |named: &Option<NamedFile>| named.iter().map(file).collect::<Vec<_>>();
+    let all = [
+        ("vae", one(&settings.vae)),
+        ("lora", settings.lora.iter().map(|lora| file(&lora.file)).collect()),
+        ("embeddings", settings.embeddings.iter().map(|embedding| file(&embedding.file)).collect()),
+        ("init_image", one(&settings.init_image)),
+        ("mask", one(&settings.mask)),
+    ];
+    all.into_iter()
+        .filter(|(_, files)| !files.is_empty())
+        .map(|(name, files)| (name.to_owned(), files))
+        .collect()
+}
+
+/// The same for each file of a list.
+fn list_without_machine(list: &str) -> String {
+    let Some(entries) = weights_list(list) else { return list.to_owned() };
+    let entry = |entry: &Named| {
+        let word = entry.word.map_or(String::new(), |word| format!("{word}="));
+        let weight = entry.weight.map_or(String::new(), |weight| format!(":{weight}"));
+        format!("{word}{}{weight}", without_machine(entry.name))
+    };
+    entries.iter().map(entry).collect::<Vec<_>>().join(" + ")
+}
+
+/// A path that only one machine knows is cut to its last part.
+fn without_machine(path: &str) -> &str {
+    let drive = path.as_bytes().get(1) == Some(&b':');
+    if drive || path.starts_with(['/', '\\', '~']) {
+        path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
+    } else {
+        path
+    }
+}

@@ -1,0 +1,84 @@
+//! What is read from the pictures in `tests/fixtures/metadata`: the texts of each tool, good ones and bad ones.
+
+use super::*;
+use maquette_core::test_plans::{cell, image, with_init_image};
+use maquette_core::{Cell, Digest, Remarks};
+use std::path::PathBuf;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/metadata").join(name)
+}
+
+fn bytes(cell: &Cell) -> Vec<u8> {
+    encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
+}
+
+fn made(bytes: &[u8]) -> Option<Made> {
+    understood(&read_png_texts(bytes).unwrap()).made
+}
+
+/// What is read from a fixture, a line for each thing.
+fn told(name: &str) -> String {
+    let metadata = match read_metadata(&fixture(name)) {
+        Ok(metadata) => metadata,
+        Err(error) => return error.to_string().replace(&fixture("").display().to_string(), ""),
+    };
+    let mut lines = Vec::new();
+    match metadata.made {
+        Some(Made::Foreign(foreign)) => {
+            lines.push(foreign.tool.name().to_owned());
+            lines.extend(foreign.settings.iter().map(|(name, value)| format!("{name} = {value}")));
+            let left = |left: &Left| format!("left: {} = {}: {}", left.key, left.value, left.why);
+            lines.extend(foreign.left.iter().map(left));
+            lines.extend(foreign.facts.iter().map(|(key, value)| format!("fact: {key} = {value}")));
+            lines.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
+        }
+        None => lines.push("nothing".to_owned()),
+        Some(ours) => lines.push(format!("{ours:?}")),
+    }
+    lines.extend(metadata.unreadable.iter().map(|problem| format!("unreadable: {problem}")));
+    lines.join("\n")
+}
+
+#[test]
+fn every_tools_texts_are_read_and_bad_ones_are_told() {
+    let mut names: Vec<String> = std::fs::read_dir(fixture(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains('.'))
+        .collect();
+    names.sort();
+    let all: Vec<String> = names.iter().map(|name| format!("=== {name}\n{}", told(name))).collect();
+    insta::assert_snapshot!("metadata", all.join("\n\n"));
+}
+
+#[test]
+fn our_own_pictures_say_what_made_them_and_nothing_of_the_machine() {
+    let mut cell = cell();
+    with_init_image(&mut cell.settings, 0.3);
+    cell.settings.model = "/home/somebody/models/mine".into();
+    let bytes = bytes(&cell);
+    assert!(read_png_texts(&bytes).unwrap().get("parameters").unwrap().contains("Denoising strength: 0.3"));
+    let Some(Made::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
+    assert_eq!(recipe.cell, cell.id);
+    assert_eq!((&recipe.settings["strength"], &recipe.settings["model"]), (&0.3.into(), &"mine".into()));
+    let init_image: Vec<&FileRef> = recipe.files("init_image").collect();
+    let expected = FileRef { path: "references/selfie.png".to_owned(), digest: Digest::of(b"selfie") };
+    assert_eq!(init_image, [&expected]);
+    let text = serde_json::to_string_pretty(&recipe).unwrap();
+    assert!(!text.contains("somebody") && !text.contains("somewhere"), "{text}");
+}
+
+#[test]
+fn words_of_any_script_survive() {
+    for prompt in ["café", "猫 ← 🎨", "two\nlines", "nul\0 byte"] {
+        let mut cell = cell();
+        cell.settings.prompt = prompt.into();
+        let bytes = bytes(&cell);
+        let texts = read_png_texts(&bytes).unwrap();
+        let parameters = texts.get("parameters").unwrap();
+        assert!(parameters.starts_with(&prompt.replace('\0', " ")), "{parameters}");
+        let Some(Made::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
+        assert_eq!(recipe.settings["prompt"], prompt);
+    }
+}

@@ -1,0 +1,162 @@
+//! Sums and activations over slices, in forms that compilers turn into vector instructions.
+//!
+//! They are compiled for several instruction sets and the best is chosen at run time. None of them contracts a product
+//! and a sum into one rounding, so the choice does not change a bit of the result.
+
+use multiversion::multiversion;
+
+/// How many sums run side by side; each vector width there is divides it.
+const LANES: usize = 16;
+/// How many values a lane adds up in f32 before its sum goes on in f64.
+const DEPTH: usize = 64;
+
+/// The sum of all values.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn sum(x: &[f32]) -> f64 {
+    let mut total = 0.0;
+    for block in x.chunks(LANES * DEPTH) {
+        let mut lanes = [0f32; LANES];
+        let (whole, rest) = block.as_chunks::<LANES>();
+        for x in whole {
+            for (lane, x) in lanes.iter_mut().zip(x) {
+                *lane += x;
+            }
+        }
+        total += lanes.iter().chain(rest).map(|&x| f64::from(x)).sum::<f64>();
+    }
+    total
+}
+
+/// The sum of the squared distances from `mean`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn sum_of_squares(x: &[f32], mean: f32) -> f64 {
+    let mut total = 0.0;
+    for block in x.chunks(LANES * DEPTH) {
+        let mut lanes = [0f32; LANES];
+        let (whole, rest) = block.as_chunks::<LANES>();
+        for x in whole {
+            for (lane, x) in lanes.iter_mut().zip(x) {
+                *lane += (x - mean) * (x - mean);
+            }
+        }
+        let rest = rest.iter().map(|x| (x - mean) * (x - mean));
+        total += lanes.into_iter().chain(rest).map(f64::from).sum::<f64>();
+    }
+    total
+}
+
+/// scale * (x - mean) + shift
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    pub mean: f32,
+    pub scale: f32,
+    pub shift: f32,
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn line(out: &mut [f32], x: &[f32], line: Line) {
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = (x - line.mean) * line.scale + line.shift);
+}
+
+/// SiLU of a line.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn silu_of_line(out: &mut [f32], x: &[f32], line: Line) {
+    out.iter_mut().zip(x).for_each(|(out, x)| {
+        let x = (x - line.mean) * line.scale + line.shift;
+        *out = x / (1.0 + exp(-x));
+    });
+}
+
+/// weight * (x - mean) * scale + bias
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn normalise(out: &mut [f32], x: &[f32], mean: f32, scale: f32, weight: &[f32], bias: &[f32]) {
+    let curve = out.iter_mut().zip(x).zip(weight.iter().zip(bias));
+    curve.for_each(|((out, x), (weight, bias))| *out = (x - mean) * scale * weight + bias);
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn silu(out: &mut [f32], x: &[f32]) {
+    out.iter_mut().zip(x).for_each(|(out, &x)| *out = x / (1.0 + exp(-x)));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn quick_gelu(out: &mut [f32], x: &[f32]) {
+    out.iter_mut().zip(x).for_each(|(out, &x)| *out = x / (1.0 + exp(-1.702 * x)));
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn gelu(out: &mut [f32], x: &[f32]) {
+    out.iter_mut().zip(x).for_each(|(out, &x)| *out = gelu_of(x));
+}
+
+/// x * GELU of gate
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn geglu(out: &mut [f32], x: &[f32], gate: &[f32]) {
+    out.iter_mut().zip(x).zip(gate).for_each(|((out, x), &gate)| *out = x * gelu_of(gate));
+}
+
+/// e to (scale * (x - the column's largest)) in each column of `scores`, not yet divided by `total`, the columns' sums.
+///
+/// `scores` has lines as long as `most` and `total`, which are written.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn softmax_down(scores: &mut [f32], scale: f32, most: &mut [f32], total: &mut [f32]) {
+    most.fill(f32::NEG_INFINITY);
+    for line in scores.chunks(most.len()) {
+        most.iter_mut().zip(line).for_each(|(most, &x)| *most = if x > *most { x } else { *most });
+    }
+    total.fill(0.0);
+    for line in scores.chunks_mut(most.len()) {
+        for ((x, most), total) in line.iter_mut().zip(&*most).zip(total.iter_mut()) {
+            *x = exp((*x - most) * scale);
+            *total += *x;
+        }
+    }
+}
+
+#[inline(always)]
+fn gelu_of(x: f32) -> f32 {
+    0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
+}
+
+/// e^x to about one part in 10^7, from 2^-126 on up; Cephes' polynomial (`expf.c`).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    // Adding this leaves a whole number in the lowest bits of the sum.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x < -87.33 { -87.33 } else { x };
+    let x = if x > 88.37 { 88.37 } else { x };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = x - n * LN_2_HIGH - n * LN_2_LOW;
+    let p = 1.987_569_1e-4;
+    let p = p * r + 1.398_199_9e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    let p = p * r + 0.5;
+    let p = p * r * r + r + 1.0;
+    p * f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23))
+}
+
+/// The error function to about 3 parts in 10^7; Eigen's rational approximation (`generic_fast_erf_float`).
+#[inline(always)]
+fn erf(x: f32) -> f32 {
+    let x = if x < -4.0 { -4.0 } else { x };
+    let x = if x > 4.0 { 4.0 } else { x };
+    let x2 = x * x;
+    let p = -2.726_142_3e-10;
+    let p = p * x2 + 2.770_681_4e-8;
+    let p = p * x2 - 2.101_024e-6;
+    let p = p * x2 - 5.692_506_4e-5;
+    let p = p * x2 - 7.349_906_3e-4;
+    let p = p * x2 - 2.954_6e-3;
+    let p = p * x2 - 1.609_603_3e-2;
+    let q = -1.456_607_2e-5;
+    let q = q * x2 - 2.133_740_6e-4;
+    let q = q * x2 - 1.682_827e-3;
+    let q = q * x2 - 7.373_329e-3;
+    let q = q * x2 - 1.426_474e-2;
+    x * p / q
+}

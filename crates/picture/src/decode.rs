@@ -1,0 +1,155 @@
+//! From a file to pixels, within limits.
+
+use crate::PictureError;
+use crate::error::{MAX_EDGE, MAX_PIXELS};
+use image::{DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage};
+use maquette_core::Image;
+use std::io::Cursor;
+use std::path::Path;
+
+/// Reads a picture: PNG, JPEG or WebP, recognised by its content; rotated as its EXIF orientation says; transparency
+/// flattened on white.
+///
+/// # Errors
+///
+/// [`PictureError`], also for a file that claims more pixels than the limits allow: nothing is allocated for those.
+pub fn decode(path: &Path) -> Result<Image, PictureError> {
+    let bytes = std::fs::read(path).map_err(PictureError::read(path))?;
+    decode_bytes(path, &bytes)
+}
+
+/// The same from bytes in memory; `path` is for the error.
+pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
+    let wrong = |error: image::ImageError| not_a_picture(path, bytes, &error);
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut decoder = reader.map_err(PictureError::read(path))?.into_decoder().map_err(wrong)?;
+    let (width, height) = decoder.dimensions();
+    if width > MAX_EDGE || height > MAX_EDGE || u64::from(width) * u64::from(height) > MAX_PIXELS {
+        return Err(PictureError::TooLarge { path: path.to_owned(), width, height });
+    }
+    // `into_decoder` sets no limits: what a decoder allocates beside the pixels (ICC profiles, text) is bounded here.
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(decoder.total_bytes() + (512 << 20));
+    decoder.set_limits(limits).map_err(wrong)?;
+    let orientation = decoder.orientation().map_err(wrong)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
+    picture.apply_orientation(orientation);
+    let picture = if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() };
+    let (width, height) = picture.dimensions();
+    Image::new(width, height, picture.into_raw()).ok_or_else(|| PictureError::TooLarge {
+        path: path.to_owned(),
+        width,
+        height,
+    })
+}
+
+/// What a file is that no decoder takes: by its first bytes where they say it, else as the decoder said it.
+pub(crate) fn not_a_picture(path: &Path, bytes: &[u8], error: &image::ImageError) -> PictureError {
+    let (problem, hint) = match other_format(bytes) {
+        Some((format, hint)) => (format!("it is {format}"), Some(hint)),
+        None if bytes.is_empty() => ("it is empty".to_owned(), None),
+        None => (error.to_string(), None),
+    };
+    PictureError::NotAPicture { path: path.to_owned(), problem, hint }
+}
+
+/// Formats that people have and that are not read, by their first bytes, and how to get one that is.
+fn other_format(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    const EXPORT: &str = "Export it as PNG or JPEG.";
+    // ISO base media files: the length of the first box, `ftyp`, then the major brand (ISO/IEC 23008-12, AVIF 1.1).
+    if let (Some(b"ftyp"), Some(brand)) = (bytes.get(4..8), bytes.get(8..12)) {
+        return match brand {
+            b"avif" | b"avis" => Some((
+                "AVIF",
+                "Export it as PNG or JPEG: open it in a browser or in Preview and save it, or `magick in.avif out.png`.",
+            )),
+            b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" | b"mif1" | b"msf1" => Some((
+                "HEIC, an iPhone's format",
+                "Export it as JPEG: in Photos, File > Export; on the phone, Settings > Camera > Formats > Most Compatible; \
+                 or `magick in.heic out.jpg`.",
+            )),
+            _ => Some(("a video or another ISO media file", EXPORT)),
+        };
+    }
+    let known: [(&[u8], &str); 7] = [
+        (b"GIF8", "GIF"),
+        (b"BM", "BMP"),
+        (b"II*\0", "TIFF, or a camera's raw file"),
+        (b"MM\0*", "TIFF, or a camera's raw file"),
+        (b"\xff\x0a", "JPEG XL"),
+        (b"\0\0\0\x0cJXL ", "JPEG XL"),
+        (b"8BPS", "a Photoshop file"),
+    ];
+    let found = known.iter().find(|(start, _)| bytes.starts_with(start));
+    found.map(|(_, format)| (*format, EXPORT))
+}
+
+fn on_white(picture: DynamicImage) -> RgbImage {
+    let picture = picture.into_rgba8();
+    RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let [red, green, blue, alpha] = picture.get_pixel(x, y).0;
+        Rgb([red, green, blue].map(|level| over_white(level, alpha)))
+    })
+}
+
+/// Pillow's `alpha_composite` on white: `(level * alpha + 255 * (255 - alpha)) / 255`, rounded.
+fn over_white(level: u8, alpha: u8) -> u8 {
+    let sum = u32::from(level) * u32::from(alpha) + 255 * (255 - u32::from(alpha));
+    ((sum + 127) / 255) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode_png;
+
+    fn error(bytes: &[u8]) -> PictureError {
+        decode_bytes(Path::new("x.png"), bytes).unwrap_err()
+    }
+
+    #[test]
+    fn what_is_no_picture_is_named() {
+        let check = |bytes: &[u8], expected: &str| {
+            let text = error(bytes).to_string();
+            assert!(text.contains(expected), "{text}");
+            assert!(text.contains("allowed: PNG, JPEG, WebP"), "{text}");
+        };
+        check(b"", "it is empty");
+        check(b"not a picture", "not a picture that can be read");
+        check(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "it is HEIC");
+        check(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "it is AVIF");
+        check(b"GIF89a", "it is GIF");
+        assert!(error(b"\0\0\0\x18ftypheic\0\0\0\0").hint().unwrap().contains("Export it as JPEG"));
+        assert!(decode(Path::new("/nowhere/x.png")).unwrap_err().to_string().contains("cannot read"));
+    }
+
+    /// A PNG whose header claims that many pixels, with a few bytes behind it.
+    fn bomb(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = encode_png(&Image::new(1, 1, vec![0; 3]).unwrap(), &[]).unwrap();
+        bytes[16..20].copy_from_slice(&width.to_be_bytes());
+        bytes[20..24].copy_from_slice(&height.to_be_bytes());
+        let crc = crc32(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+        bytes
+    }
+
+    /// CRC-32 of PNG chunks (ISO 3309).
+    fn crc32(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0u32, |crc, &byte| {
+            (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+        })
+    }
+
+    #[test]
+    fn a_decompression_bomb_is_refused_before_anything_is_allocated() {
+        for (width, height) in [(1 << 30, 1 << 30), (32_000, 32_000), (40_000, 1)] {
+            let text = error(&bomb(width, height)).to_string();
+            assert!(
+                text.contains("pixels; allowed: at most 32768 on each side and 200 megapixels"),
+                "{text}"
+            );
+        }
+        // Within the limits it is only a damaged picture.
+        assert!(matches!(error(&bomb(2, 2)), PictureError::NotAPicture { .. }));
+    }
+}

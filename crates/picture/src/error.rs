@@ -1,0 +1,74 @@
+//! What can be wrong with a picture file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can be wrong with a picture file.
+#[derive(Debug, thiserror::Error)]
+pub enum PictureError {
+    /// The system refused to hand the file out.
+    #[error("cannot read the picture `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is no picture, a damaged one, or one in a format that is not read.
+    #[error("`{}` is not a picture that can be read: {problem}; allowed: PNG, JPEG, WebP", path.display())]
+    NotAPicture {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in a few words.
+        problem: String,
+        /// What to do about it, where that is known.
+        hint: Option<&'static str>,
+    },
+    /// The picture has more pixels than any use of it could need.
+    #[error(
+        "`{}` has {width}x{height} pixels; allowed: at most {MAX_EDGE} on each side and {} megapixels in all",
+        path.display(), MAX_PIXELS / 1_000_000
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+    },
+    /// An image that cannot be a PNG file.
+    #[error("a picture of {width}x{height} pixels cannot be written as PNG: {problem}")]
+    Encode {
+        /// Its width in pixels.
+        width: u32,
+        /// Its height in pixels.
+        height: u32,
+        /// What the encoder said.
+        problem: String,
+    },
+}
+
+/// The longest edge of a picture that is read, in pixels.
+pub(crate) const MAX_EDGE: u32 = 32_768;
+
+/// The most pixels of a picture that is read: 200 megapixels, more than any camera's single shot. A file of a few
+/// kilobytes can claim a hundred times as many.
+pub(crate) const MAX_PIXELS: u64 = 200_000_000;
+
+impl PictureError {
+    /// What to do about it, in a sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            PictureError::NotAPicture { hint, .. } => hint.map(str::to_owned),
+            PictureError::TooLarge { .. } => Some("Scale it down first.".to_owned()),
+            PictureError::Read { .. } | PictureError::Encode { .. } => None,
+        }
+    }
+
+    /// For `map_err`: which file cannot be read.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(io::Error) -> PictureError {
+        let path = path.to_owned();
+        move |source| PictureError::Read { path, source }
+    }
+}
