@@ -64,7 +64,7 @@ fn a_missing_picture() {
 fn a_picture_that_is_no_picture() {
     let workspace = Workspace::new();
     workspace.write("me.png", "I am a text file.");
-    refused(&workspace, "init_image = \"me.png\"\n", &["me.png", "no picture", "PNG, JPEG, WebP"]);
+    refused(&workspace, "init_image = \"me.png\"\n", &["me.png", "its format is unknown", "PNG, JPEG, WebP"]);
 }
 
 #[test]

@@ -68,6 +68,6 @@ fn masks_and_checkers_that_cannot_be_are_refused_before_anything_is_rendered() {
         "init_image = \"init/40x24.png\"\nmask = \"masks/grey.png\"\n",
         &["48x32", "40x24", "any size of the picture's shape"],
     );
-    check("init_image = \"init/48x32.png\"\nmask = \"masks/cases.json\"\n", &["cases.json", "no picture"]);
+    check("init_image = \"init/48x32.png\"\nmask = \"masks/cases.json\"\n", &["cases.json", "not a picture"]);
     check("safety_checker = true\n", &["tiny has no safety checker"]);
 }

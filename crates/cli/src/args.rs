@@ -1,7 +1,7 @@
 //! The command line: what may be typed. What it means is the commands' business.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use maquette_core::Dtype;
+use maquette::Dtype;
 use std::path::PathBuf;
 
 /// Prompt experiments with diffusion models: one TOML file in, labelled contact sheets and a log of every setting out.

@@ -1,5 +1,6 @@
 //! Every exit code, and the error that carries one.
 
+use maquette::ErrorKind;
 use std::process::ExitCode;
 
 /// How the program ends. Scripts may rely on these numbers.
@@ -30,6 +31,17 @@ impl From<Exit> for ExitCode {
     }
 }
 
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Exit {
+        match kind {
+            ErrorKind::Experiment => Exit::Experiment,
+            ErrorKind::NotFound => Exit::NotFound,
+            ErrorKind::CellFailed => Exit::CellsFailed,
+            ErrorKind::Unexpected => Exit::Unexpected,
+        }
+    }
+}
+
 /// An error on its way out, with the exit code that goes with it.
 #[derive(Debug)]
 pub struct Failure {
@@ -39,29 +51,27 @@ pub struct Failure {
     pub report: miette::Report,
 }
 
+impl From<maquette::Error> for Failure {
+    fn from(error: maquette::Error) -> Failure {
+        let exit = error.kind().into();
+        if let maquette::Error::Plan(error) = error {
+            return Failure { exit, report: error.into() };
+        }
+        let diagnostic = miette::MietteDiagnostic::new(maquette::with_causes(&error));
+        let report = match error.hint() {
+            Some(hint) => diagnostic.with_help(hint).into(),
+            None => diagnostic.into(),
+        };
+        Failure { exit, report }
+    }
+}
+
 impl Failure {
     /// A failure from any error that can be printed.
     pub fn new(exit: Exit, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
-        Failure { exit, report: miette::IntoDiagnostic::into_diagnostic(Err::<(), _>(error)).unwrap_err() }
-    }
-
-    /// A failure that is a sentence, with a hint.
-    pub fn message(exit: Exit, message: impl Into<String>, help: impl Into<String>) -> Failure {
-        let diagnostic = miette::MietteDiagnostic::new(message);
-        let help: String = help.into();
-        let diagnostic = if help.is_empty() { diagnostic } else { diagnostic.with_help(help) };
-        Failure { exit, report: diagnostic.into() }
+        Failure { exit, report: miette::Report::from_err(error) }
     }
 }
 
-/// Gives an error its exit code: `result.or_exit(Exit::NotFound)?`.
-pub trait OrExit<T> {
-    /// The value, or the failure with that exit code.
-    fn or_exit(self, exit: Exit) -> Result<T, Failure>;
-}
-
-impl<T, E: std::error::Error + Send + Sync + 'static> OrExit<T> for Result<T, E> {
-    fn or_exit(self, exit: Exit) -> Result<T, Failure> {
-        self.map_err(|error| Failure::new(exit, error))
-    }
-}
+/// What a command ends in.
+pub type Outcome = Result<Exit, Failure>;

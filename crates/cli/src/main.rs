@@ -1,23 +1,12 @@
-//! The `maquette` binary: the only crate that prints, ends the program, and catches signals.
+//! The `maquette` binary: arguments, text and JSON, progress bars, signals, exit codes. Everything else is the library's.
 
 mod args;
 mod commands;
-mod estimate;
 mod exit;
-mod fetching;
-mod memory;
-mod models;
 mod output;
-mod planning;
 mod progress;
-mod prompts;
-mod recall;
-mod rendering;
-mod sheets;
 mod signals;
-mod verification;
-mod weights;
-mod world;
+mod text;
 
 use args::{Command, CommandLine, ModelsCommand};
 use clap::Parser;
@@ -33,19 +22,19 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run(&args, &common),
         Command::Report(args) => commands::report(&args, &common),
         Command::Diff(args) => commands::diff(&args, &common),
-        Command::Show(args) => commands::show(&args),
+        Command::Show(args) => commands::show(&args, &common),
         Command::Reproduce(args) => commands::reproduce(&args, &common),
         Command::Verify(args) => commands::verify(&args, &common),
         Command::Runs => commands::runs(&common),
         Command::Models { command: None } => commands::models(&common),
         Command::Models { command: Some(ModelsCommand::Fetch(args)) } => commands::fetch(&args, &common),
-        Command::Schema => output::print(&maquette_planner::schema()),
+        Command::Schema => output::print(&maquette::schema()),
         Command::Completions { shell } => commands::completions(shell),
     };
     match outcome {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            output::talk(format_args!("{:?}", failure.report));
+            output::message(format_args!("{:?}", failure.report));
             failure.exit.into()
         }
     }

@@ -1,13 +1,9 @@
-//! Results to standard output, and how errors of the stages become failures. Talk goes to standard error, so that
-//! pipes work.
+//! Results go to standard output, everything else to standard error, so that pipes work.
 
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, Outcome};
 use comfy_table::{ContentArrangement, Table, presets};
-use maquette_store::StoreError;
+use serde::Serialize;
 use std::io::Write;
-
-/// What a command ends in.
-pub type Outcome = Result<Exit, Failure>;
 
 /// Prints a result. A reader that went away is no error.
 pub fn print(text: &str) -> Outcome {
@@ -19,14 +15,28 @@ pub fn print(text: &str) -> Outcome {
     }
 }
 
-/// Says something to the person, not to the pipe.
-pub fn talk(text: impl std::fmt::Display) {
+/// Prints a message on standard error.
+pub fn message(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// A size for people.
-pub fn bytes(count: u64) -> String {
-    indicatif::HumanBytes(count).to_string()
+/// The callback for notes of the library: messages, or nothing with `--quiet`.
+pub fn notes(quiet: bool) -> impl FnMut(&str) {
+    move |note| {
+        if !quiet {
+            message(note);
+        }
+    }
+}
+
+/// A result as JSON.
+pub fn json(value: &impl Serialize) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+/// Paths, one a line.
+pub fn paths(paths: impl IntoIterator<Item = std::path::PathBuf>) -> String {
+    paths.into_iter().map(|path| format!("{}\n", path.display())).collect()
 }
 
 /// A table for the terminal; long cells wrap to its width.
@@ -42,29 +52,4 @@ pub fn table(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> 
     }
     let lines: Vec<_> = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     lines.concat()
-}
-
-/// For `map_err`: a failure of the store with its hint.
-pub fn store_failure(exit: Exit) -> impl FnOnce(StoreError) -> Failure {
-    move |error| {
-        let help = error.hint().unwrap_or_default();
-        Failure::message(exit, with_causes(&error), help)
-    }
-}
-
-/// An error and what caused it, in one sentence.
-pub fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
-/// For `map_err`: a failure of a picture file with its hint.
-pub fn picture_failure(error: maquette_picture::PictureError) -> Failure {
-    let help = error.hint().unwrap_or_default();
-    Failure::message(Exit::NotFound, with_causes(&error), help)
 }

@@ -2,8 +2,8 @@
 //! whole at any moment, so stopping at once loses no finished cell.
 
 use crate::exit::Exit;
-use crate::output::talk;
-use maquette_executor::Stop;
+use crate::output::message;
+use maquette::Stop;
 
 /// Listens to Ctrl-C and the termination signal from now on.
 pub fn listen(stop: &Stop) {
@@ -13,9 +13,9 @@ pub fn listen(stop: &Stop) {
             #[allow(clippy::disallowed_methods, clippy::exit, reason = "the second Ctrl-C means now")]
             std::process::exit(Exit::Interrupted as i32);
         }
-        talk("\nstopping after the cells in flight; once more stops at once (finished cells are kept)");
+        message("\nstopping after the cells in flight; once more stops at once (finished cells are kept)");
     });
     if let Err(error) = listening {
-        talk(format_args!("Ctrl-C will stop at once: {error}"));
+        message(format_args!("Ctrl-C will stop at once: {error}"));
     }
 }

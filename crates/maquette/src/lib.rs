@@ -1,1 +1,85 @@
-//! The program as a library.
+//! Prompt experiments with diffusion models, as a library: the whole program but its command line.
+//!
+//! A [`Workspace`] is a runs folder and a device. It plans an experiment file, runs it, and works with what came out. Nothing
+//! here prints, ends the process or catches signals: operations return data and report progress through a callback.
+//!
+//! ```
+//! use maquette::{Experiment, RunEvent, RunOptions, Stop, Workspace};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let file = folder.path().join("cats.toml");
+//! std::fs::write(&file, r#"
+//!     prompt = "portrait of a woman, by {artist}"
+//!     steps = 1
+//!     width = 64
+//!     height = 64
+//!     [sweep]
+//!     artist = ["Alphonse Mucha", "Edvard Munch"]
+//! "#)?;
+//!
+//! let workspace = Workspace::open(folder.path().join("runs"))?;
+//! let planned = workspace.plan(&Experiment::at(&file))?;
+//! assert_eq!(planned.distinct.len(), 2);
+//!
+//! let stop = Stop::new();
+//! let result = workspace.run(&Experiment::at(&file), &RunOptions::default(), &stop, &mut |event| {
+//!     if let RunEvent::Note(note) = event {
+//!         eprintln!("{note}");
+//!     }
+//! })?;
+//! assert_eq!(result.summary.rendered, 2);
+//! for row in result.run.log()? {
+//!     println!("{} {}", row.get("artist").unwrap_or_default(), row.image().unwrap_or_default());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod assets;
+mod checks;
+mod diff;
+mod environment;
+mod error;
+mod estimate;
+mod forecast;
+mod memory;
+mod models;
+mod plan;
+mod prompt_report;
+mod recreate;
+mod render;
+mod reproduce;
+mod run;
+mod run_list;
+mod sheets;
+mod show;
+mod verify;
+mod workspace;
+
+pub use assets::fetch::{FetchEvent, to_come};
+pub use checks::{Checked, Problem};
+pub use diff::Comparison;
+pub use environment::Environment;
+pub use error::{Error, ErrorKind, with_causes};
+pub use estimate::Estimate;
+pub use forecast::Forecast;
+pub use models::{BUNDLED_MODEL_ABOUT, FetchedModel, ModelEntry, ModelPlace};
+pub use plan::{Experiment, PlannedExperiment};
+pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
+pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
+pub use run::{RunEvent, RunOptions, RunResult};
+pub use run_list::{RunContent, RunEntry};
+pub use show::{SheetCell, Shown};
+pub use verify::{RenderedAgain, Verification, VerifyOptions};
+pub use workspace::{Renderer, Workspace};
+
+// The types of the crates below that appear in the functions above.
+pub use maquette_core::{Cell, CellId, Dtype, Outcome, Plan, Record, SettingError, Value};
+pub use maquette_diffusion::{Cut, DeviceError, DeviceName, ReadChunk, Reading};
+pub use maquette_executor::{Progress, Stop, Summary};
+pub use maquette_hub::{Offer, Progress as FetchProgress, Repository};
+pub use maquette_interop::{FileRef, Foreign, Left, Made, Metadata, Place, Recipe, SheetMap};
+pub use maquette_planner::{Overrides, PlanError, Work, schema};
+pub use maquette_reporter::{Diff, Likeness, Pixels};
+pub use maquette_store::{Beginning, LogRow, Run, Runs, Shard, ShardError, Status};

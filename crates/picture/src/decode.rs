@@ -48,6 +48,12 @@ pub(crate) fn not_a_picture(path: &Path, bytes: &[u8], error: &image::ImageError
     let (problem, hint) = match other_format(bytes) {
         Some((format, hint)) => (format!("it is {format}"), Some(hint)),
         None if bytes.is_empty() => ("it is empty".to_owned(), None),
+        None if matches!(error, image::ImageError::Limits(_)) => {
+            (format!("it needs more memory than a picture of {} megapixels", MAX_PIXELS / 1_000_000), None)
+        }
+        None if matches!(error, image::ImageError::Unsupported(_)) => {
+            ("its format is unknown".to_owned(), None)
+        }
         None => (error.to_string(), None),
     };
     PictureError::NotAPicture { path: path.to_owned(), problem, hint }

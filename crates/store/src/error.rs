@@ -70,6 +70,15 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether something could not be written, rather than found or read.
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self,
+            StoreError::Io { doing: "write" | "create" | "replace" | "remove" | "lock", .. }
+                | StoreError::Name { .. }
+        )
+    }
+
     /// What a person could do about it, in a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {

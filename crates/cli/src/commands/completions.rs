@@ -1,7 +1,8 @@
 //! `maquette completions`: what a shell needs to complete the command line.
 
 use crate::args::CommandLine;
-use crate::output::{self, Outcome};
+use crate::exit::Outcome;
+use crate::output;
 use clap::CommandFactory;
 
 pub fn completions(shell: clap_complete::Shell) -> Outcome {

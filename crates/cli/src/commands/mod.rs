@@ -1,4 +1,4 @@
-//! One command per file; here only the list.
+//! One command per file: arguments to the library, its answer to text. Here is what several of them share.
 
 mod completions;
 mod diff;
@@ -21,3 +21,27 @@ pub use run::run;
 pub use runs::runs;
 pub use show::show;
 pub use verify::verify;
+
+use crate::args::{BackendName, Common, ExperimentArgs};
+use crate::exit::Failure;
+use maquette::{Error, Experiment, Overrides, Renderer, Workspace};
+
+/// The workspace of the arguments that every command has.
+fn workspace(common: &Common) -> Result<Workspace, Failure> {
+    Ok(Workspace::open(&common.runs)?)
+}
+
+/// The same on the device and with the backend of a command that renders.
+fn rendering_workspace(common: &Common, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
+    let workspace = workspace(common)?;
+    Ok(match backend {
+        BackendName::Engine => workspace.with_device(device.parse().map_err(Error::from)?),
+        BackendName::Fake => workspace.with_renderer(Renderer::Fake),
+    })
+}
+
+fn experiment(args: &ExperimentArgs) -> Experiment {
+    let ExperimentArgs { file, set, sweep, only, dtype, .. } = args;
+    let overrides = Overrides { set: set.clone(), sweep: sweep.clone(), only: only.clone(), dtype: *dtype };
+    Experiment { file: file.clone(), text: None, overrides }
+}

@@ -1,72 +1,47 @@
 //! `maquette models`: what is bundled and what is in the hub's cache. `maquette models fetch`: more of it.
 
+use super::workspace;
 use crate::args::{Common, FetchArgs};
-use crate::exit::{Exit, OrExit};
-use crate::fetching::{self, Shown};
-use crate::models;
-use crate::output::{self, Outcome, talk, with_causes};
-use crate::planning;
-use crate::world::card_of;
-use maquette_diffusion::{DeviceName, ModelSource};
-use maquette_hub::{Repository, Wanted};
-use maquette_store::Runs;
-use std::path::Path;
+use crate::exit::Outcome;
+use crate::output::{self, message};
+use crate::progress::Download;
+use bytesize::ByteSize;
+use maquette::{Error, ModelEntry, ModelPlace, Repository};
 
 /// The list.
 pub fn models(common: &Common) -> Outcome {
-    let runs = planning::runs(&common.runs)?;
-    let size: usize = maquette_sketchbook::FILES.iter().map(|(_, bytes)| bytes.len()).sum();
-    let bundled = ModelSource::Bytes(maquette_sketchbook::FILES);
-    let mut rows =
-        vec![row(maquette_sketchbook::NAME, &bundled, size as u64, maquette_sketchbook::ABOUT, &runs)];
-    for (repository, folder, whole) in models::all_cached() {
-        let (name, size, about) = (repository.to_string(), bytes_in(&folder), folder.display().to_string());
-        rows.push(match whole {
-            true => row(&name, &ModelSource::Folder(folder), size, &about, &runs),
-            false => {
-                let about = format!("not whole; `maquette models fetch {name}` completes it");
-                vec![name, output::bytes(size), String::new(), String::new(), about]
-            }
-        });
-    }
+    let rows = workspace(common)?.models().into_iter().map(row);
     output::print(&output::table(&["model", "size", "pixels", "fingerprint", ""], rows))
 }
 
 /// Asks the hub for a repository, gets what is not here yet, and prints the folder.
 pub fn fetch(args: &FetchArgs, common: &Common) -> Outcome {
-    let shown = Shown { how: args.progress, quiet: common.quiet };
-    let repository: Repository = args.model.parse().or_exit(Exit::NotFound)?;
-    let dtype = args.dtype.unwrap_or_else(|| DeviceName::auto().dtype());
-    let wanted = Wanted { dtype, safety_checker: args.safety_checker };
-    let hub = fetching::hub().map_err(|error| fetching::failure(&error))?;
-    let offer = hub.offer(&repository, &wanted).map_err(|error| fetching::failure(&error))?;
-    if offer.is_here() && !common.quiet {
-        talk(format_args!("{repository} is here already, as the hub has it"));
+    let repository: Repository = args.model.parse().map_err(Error::from)?;
+    let mut download = Download::new(args.progress, common.quiet);
+    let workspace = workspace(common)?;
+    let fetched = workspace
+        .fetch_model(&repository, args.dtype, args.safety_checker, &mut |event| download.show(event))?;
+    if fetched.was_here && !common.quiet {
+        message(format_args!("{repository} is here already, as the hub has it"));
     }
-    let folder = fetching::fetch(&hub, &offer, shown)?;
-    output::print(&format!("{}\n", folder.display()))
+    output::print(&output::paths([fetched.folder]))
 }
 
-fn row(name: &str, source: &ModelSource, bytes: u64, about: &str, runs: &Runs) -> Vec<String> {
-    let size = output::bytes(bytes);
-    match card_of(source, runs) {
-        Ok(card) => {
+fn row(ModelEntry { name, bytes, place, card }: ModelEntry) -> Vec<String> {
+    let size = ByteSize::b(bytes).display().iec().to_string();
+    let about = match place {
+        ModelPlace::Bundled => maquette::BUNDLED_MODEL_ABOUT.to_owned(),
+        ModelPlace::Cache(folder) => folder.display().to_string(),
+    };
+    match card {
+        Some(Ok(card)) => {
             let pixels = format!("{}x{}", card.size.0, card.size.1);
-            vec![name.to_owned(), size, pixels, card.fingerprint.short(), about.to_owned()]
+            vec![name, size, pixels, card.fingerprint.short(), about]
         }
-        Err(error) => vec![name.to_owned(), size, String::new(), String::new(), with_causes(&error)],
+        Some(Err(error)) => vec![name, size, String::new(), String::new(), error],
+        None => {
+            let about = format!("incomplete; `maquette models fetch {name}` completes it");
+            vec![name, size, String::new(), String::new(), about]
+        }
     }
-}
-
-/// The bytes of all files below a folder; links are followed, as the hub's cache is made of them.
-fn bytes_in(folder: &Path) -> u64 {
-    let Ok(entries) = folder.read_dir() else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| match std::fs::metadata(entry.path()) {
-            Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
-            Ok(metadata) => metadata.len(),
-            Err(_) => 0,
-        })
-        .sum()
 }

@@ -3,8 +3,8 @@
 use super::Display;
 use super::plain::planned;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use maquette_core::{CellId, Outcome};
-use maquette_executor::Progress;
+use maquette::Progress;
+use maquette::{CellId, Outcome};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

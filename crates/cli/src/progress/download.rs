@@ -1,9 +1,10 @@
 //! How a download looks while it goes on: a bar on a terminal, a line per file elsewhere, JSON for machines.
 
 use crate::args;
-use crate::output::{self, talk};
+use crate::output::message;
+use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use maquette_hub::{Offer, Progress};
+use maquette::{FetchEvent, FetchProgress, Offer, to_come};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -11,11 +12,14 @@ use std::time::Duration;
 /// From how many bytes on a line says how far a file has come, at every tenth.
 const LARGE: u64 = 100 << 20;
 
-/// Shows what arrives, on standard error.
+/// Shows downloads, one after the other, on standard error.
 pub struct Download {
-    look: Look,
+    style: Style,
+    quiet: bool,
+    /// The repository, and how many of its files are to come.
     model: String,
     files: usize,
+    /// The file that is arriving: its number among them, its name and size.
     nth: usize,
     name: String,
     size: u64,
@@ -24,7 +28,7 @@ pub struct Download {
     before: u64,
 }
 
-enum Look {
+enum Style {
     Bar(ProgressBar),
     Lines,
     Json,
@@ -32,70 +36,91 @@ enum Look {
 }
 
 impl Download {
-    pub fn new(offer: &Offer, how: args::Progress, quiet: bool) -> Download {
-        let look = match how {
-            args::Progress::Json => Look::Json,
-            args::Progress::None => Look::Nothing,
-            _ if quiet => Look::Nothing,
-            args::Progress::Auto if std::io::stderr().is_terminal() => Look::Bar(bar(offer.bytes_to_come())),
-            args::Progress::Auto | args::Progress::Plain => Look::Lines,
+    pub fn new(how: args::Progress, quiet: bool) -> Download {
+        let style = match how {
+            args::Progress::Json => Style::Json,
+            args::Progress::None => Style::Nothing,
+            _ if quiet => Style::Nothing,
+            args::Progress::Auto if std::io::stderr().is_terminal() => Style::Bar(ProgressBar::hidden()),
+            args::Progress::Auto | args::Progress::Plain => Style::Lines,
         };
-        let files = offer.files.iter().filter(|file| !file.here).count();
-        let (model, name) = (offer.repository.to_string(), String::new());
-        Download { look, model, files, nth: 0, name, size: 0, had: 0, before: 0 }
+        let (model, name) = (String::new(), String::new());
+        Download { style, quiet, model, files: 0, nth: 0, name, size: 0, had: 0, before: 0 }
     }
 
-    pub fn show(&mut self, progress: Progress<'_>) {
+    pub fn show(&mut self, event: FetchEvent<'_>) {
+        match event {
+            FetchEvent::Started(offer) => self.start(offer),
+            FetchEvent::Progress(progress) => self.progress(progress),
+            FetchEvent::Finished => match &self.style {
+                Style::Bar(bar) => bar.finish_and_clear(),
+                Style::Json => message(json!({ "event": "downloaded", "model": self.model })),
+                Style::Lines | Style::Nothing => {}
+            },
+        }
+    }
+
+    fn start(&mut self, offer: &Offer) {
+        if !offer.is_here() && !self.quiet {
+            message(format_args!("getting {}: {}", offer.repository, to_come(offer)));
+            match &offer.licence {
+                Some(licence) => message(format_args!("its licence is {licence}; the terms: {}", offer.page)),
+                None => message(format_args!("its authors name no licence; see {}", offer.page)),
+            }
+        }
+        if let Style::Bar(bar) = &mut self.style {
+            *bar = progress_bar(offer.bytes_to_come());
+        }
+        self.files = offer.files.iter().filter(|file| !file.here).count();
+        self.model = offer.repository.to_string();
+        (self.nth, self.had, self.before) = (0, 0, 0);
+    }
+
+    fn progress(&mut self, progress: FetchProgress<'_>) {
         match progress {
-            Progress::File { name, size } => {
+            FetchProgress::File { name, size } => {
                 self.before += std::mem::take(&mut self.had);
                 (self.nth, self.name, self.size) = (self.nth + 1, name.to_owned(), size);
-                self.say();
+                self.file();
             }
-            Progress::Waiting { name } => match &self.look {
-                Look::Bar(bar) => bar.set_message(format!("{name}: another process is getting it")),
-                Look::Lines => talk(format_args!("another process is getting {name}; waiting for it")),
-                Look::Json | Look::Nothing => {}
+            FetchProgress::Waiting { name } => match &self.style {
+                Style::Bar(bar) => bar.set_message(format!("{name}: another process is getting it")),
+                Style::Lines => message(format_args!("another process is getting {name}; waiting for it")),
+                Style::Json | Style::Nothing => {}
             },
-            Progress::Bytes(bytes) => {
+            FetchProgress::Bytes(bytes) => {
                 let tenth = |had: u64| had * 10 / self.size.max(1);
                 let (was, is) = (tenth(self.had), tenth(self.had + bytes));
                 self.had += bytes;
-                match &self.look {
-                    Look::Bar(bar) => bar.set_position(self.before + self.had),
-                    Look::Lines if self.size >= LARGE && is > was && is < 10 => {
-                        talk(format_args!("  {is}0% of {}", self.name));
+                match &self.style {
+                    Style::Bar(bar) => bar.set_position(self.before + self.had),
+                    Style::Lines if self.size >= LARGE && is > was && is < 10 => {
+                        message(format_args!("  {is}0% of {}", self.name));
                     }
                     _ => {}
                 }
             }
-            Progress::Again => self.had = 0,
+            FetchProgress::Again => self.had = 0,
             _ => {}
         }
     }
 
-    pub fn close(&self) {
-        match &self.look {
-            Look::Bar(bar) => bar.finish_and_clear(),
-            Look::Json => talk(json!({ "event": "downloaded", "model": self.model })),
-            Look::Lines | Look::Nothing => {}
-        }
-    }
-
-    fn say(&self) {
+    fn file(&self) {
         let Download { nth, files, name, size, .. } = self;
-        match &self.look {
-            Look::Bar(bar) => bar.set_message(name.clone()),
-            Look::Lines => talk(format_args!("{nth}/{files} {name}, {}", output::bytes(*size))),
-            Look::Json => talk(json!({
+        match &self.style {
+            Style::Bar(bar) => bar.set_message(name.clone()),
+            Style::Lines => {
+                message(format_args!("{nth}/{files} {name}, {}", ByteSize::b(*size).display().iec()));
+            }
+            Style::Json => message(json!({
                 "event": "downloading", "model": self.model, "file": name, "bytes": size, "nth": nth, "files": files
             })),
-            Look::Nothing => {}
+            Style::Nothing => {}
         }
     }
 }
 
-fn bar(bytes: u64) -> ProgressBar {
+fn progress_bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::new(bytes);
     let style = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}";
     // The template is ours, so it is always valid.

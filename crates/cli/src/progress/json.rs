@@ -1,9 +1,9 @@
 //! A JSON object per line, for machines: `event`, and what belongs to it.
 
 use super::Display;
-use crate::output::talk;
-use maquette_core::{Outcome, Record};
-use maquette_executor::Progress;
+use crate::output::message;
+use maquette::Progress;
+use maquette::{Outcome, Record};
 use serde_json::{Value, json};
 
 /// JSON lines.
@@ -11,7 +11,7 @@ pub struct Json;
 
 impl Display for Json {
     fn show(&mut self, progress: &Progress) {
-        talk(line(progress));
+        message(line(progress));
     }
 }
 

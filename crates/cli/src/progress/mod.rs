@@ -8,7 +8,7 @@ mod plain;
 pub use download::Download;
 
 use crate::args;
-use maquette_executor::Progress;
+use maquette::Progress;
 use std::io::IsTerminal;
 
 /// Shows what happens. All of it goes to standard error; standard output is for results.

@@ -1,9 +1,9 @@
 //! A line per cell, for logs and pipes.
 
 use super::Display;
-use crate::output::talk;
-use maquette_core::{CellId, Outcome};
-use maquette_executor::Progress;
+use crate::output::message;
+use maquette::Progress;
+use maquette::{CellId, Outcome};
 use std::collections::HashMap;
 
 /// Plain lines.
@@ -21,7 +21,7 @@ impl Plain {
     fn ended(&mut self, cell: &CellId, what: &str) {
         self.ended += 1;
         let label = self.labels.remove(cell).unwrap_or_else(|| cell.short());
-        talk(format_args!("{}/{} {label}: {what}", self.ended, self.todo));
+        message(format_args!("{}/{} {label}: {what}", self.ended, self.todo));
     }
 }
 
@@ -30,10 +30,10 @@ impl Display for Plain {
         match progress {
             Progress::Planned { total, done, reused, todo } => {
                 self.todo = *todo;
-                talk(planned(*total, *done, *reused, *todo));
+                message(planned(*total, *done, *reused, *todo));
             }
-            Progress::Loading { model } => talk(format_args!("loading {model}")),
-            Progress::Loaded { model, seconds } => talk(format_args!("loaded {model} in {seconds:.1} s")),
+            Progress::Loading { model } => message(format_args!("loading {model}")),
+            Progress::Loaded { model, seconds } => message(format_args!("loaded {model} in {seconds:.1} s")),
             Progress::Started { cell, label, .. } => {
                 self.labels.insert(*cell, label.clone());
             }
@@ -47,7 +47,7 @@ impl Display for Plain {
                     self.ended(&record.cell.id, &format!("failed: {error}"));
                 }
             }
-            Progress::Warned { warning, .. } => talk(format_args!("warning: {warning}")),
+            Progress::Warned { warning, .. } => message(format_args!("warning: {warning}")),
         }
     }
 }

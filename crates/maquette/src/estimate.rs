@@ -17,7 +17,7 @@ pub struct Estimate {
 }
 
 /// Adds up what the cells that are not `done` would take on a device.
-pub fn estimate(
+pub(crate) fn estimate(
     plan: &Plan,
     distinct: &[(usize, CellId)],
     done: &dyn Fn(&CellId) -> bool,

@@ -1,7 +1,7 @@
 //! The contact sheets of a run: drawn at the end, and now and then while it goes on.
 
-use crate::exit::{Exit, Failure, OrExit};
-use crate::output::{store_failure, talk};
+use crate::Workspace;
+use crate::error::{Error, with_causes};
 use maquette_core::{CellId, Image, Plan};
 use maquette_interop::encode_sheet;
 use maquette_picture::decode;
@@ -9,7 +9,7 @@ use maquette_reporter::{PageSpec, Tile, pages, render};
 use maquette_store::{LogRow, Run, Status};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 /// How often the sheets are drawn while a run goes on, at most.
@@ -18,18 +18,28 @@ const EVERY: Duration = Duration::from_secs(10);
 /// How many pages are drawn at such a moment, at most: drawing must not hold up rendering.
 const PAGES_AT_ONCE: usize = 4;
 
-/// Draws every page of a run and gives their paths.
-pub fn draw(run: &Run, plan: &Plan) -> Result<Vec<PathBuf>, Failure> {
-    let pages = pages(plan).or_exit(Exit::Unexpected)?;
+impl Workspace {
+    /// Draws the contact sheets of a run again; their paths. `run` is a name such as `mucha@2` or `mucha@latest`, a unique
+    /// prefix, or a path.
+    pub fn report(&self, run: &str) -> Result<Vec<PathBuf>, Error> {
+        let run = self.runs.find(run)?;
+        draw(&run, &run.plan()?)
+    }
+}
+
+/// Draws every page of a run; their paths.
+pub(crate) fn draw(run: &Run, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
+    let pages = pages(plan)?;
     let (log, reference) = (log(run)?, reference(plan));
     pages.iter().map(|page| draw_page(run, plan, page, &log, reference.as_ref())).collect()
 }
 
-/// Draws the pages that change while a run goes on, until nobody tells of landed cells any more.
+/// Draws the pages that change while a run goes on: `ended` gives the numbers of cells as they end, until its sender is
+/// gone.
 ///
-/// A page that cannot be drawn is a warning: the pictures are safe, and `maquette report` can try again.
+/// A page that cannot be drawn is a warning: the pictures are safe, and [`Workspace::report`] can try again.
 #[expect(clippy::needless_pass_by_value, reason = "a receiver belongs to the thread that listens")]
-pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
+pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warnings: &Sender<String>) {
     let Ok(pages) = pages(plan) else { return };
     let page_of: HashMap<usize, usize> = pages
         .iter()
@@ -40,7 +50,7 @@ pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
     let mut changed = BTreeSet::new();
     let mut last: Option<Instant> = None;
     loop {
-        match landed.recv_timeout(EVERY) {
+        match ended.recv_timeout(EVERY) {
             Ok(index) => changed.extend(page_of.get(&index)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -55,7 +65,8 @@ pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
             })
         });
         if let Err(failure) = drawn {
-            talk(format_args!("the sheet could not be refreshed: {}", failure.report));
+            // The run may have ended meanwhile.
+            let _ = warnings.send(format!("the sheet could not be refreshed: {}", with_causes(&failure)));
         }
         changed.retain(|number| !now.contains(number));
         last = Some(Instant::now());
@@ -63,11 +74,11 @@ pub fn keep_drawing(run: &Run, plan: &Plan, landed: Receiver<usize>) {
 }
 
 /// The rows of a log by cell.
-pub type Log = HashMap<CellId, LogRow>;
+pub(crate) type Log = HashMap<CellId, LogRow>;
 
 /// The log of a run.
-pub fn log(run: &Run) -> Result<Log, Failure> {
-    let rows = run.log().map_err(store_failure(Exit::NotFound))?;
+pub(crate) fn log(run: &Run) -> Result<Log, Error> {
+    let rows = run.log()?;
     Ok(rows.into_iter().map(|row| (row.cell(), row)).collect())
 }
 
@@ -77,7 +88,7 @@ fn draw_page(
     page: &PageSpec,
     log: &Log,
     reference: Option<&Image>,
-) -> Result<PathBuf, Failure> {
+) -> Result<PathBuf, Error> {
     let image = render(plan, page, reference, &|index| load(run, plan, log, index));
     let cells: Vec<_> = page
         .cells(plan)
@@ -86,12 +97,12 @@ fn draw_page(
         .collect();
     let shows =
         serde_json::json!({ "maquette_sheet": 1, "run": plan.name, "page": page.name, "cells": cells });
-    let bytes = encode_sheet(&image, &shows).map_err(crate::output::picture_failure)?;
-    run.write_sheet(&format!("{}.png", page.name), &bytes).map_err(store_failure(Exit::Unexpected))
+    let bytes = encode_sheet(&image, &shows)?;
+    Ok(run.write_sheet(&format!("{}.png", page.name), &bytes)?)
 }
 
 /// What there is to show of a cell, by its number in the plan.
-pub fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
+pub(crate) fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
     let row = match plan.id(index) {
         Ok(id) => log.get(&id),
         Err(error) => return Tile::Failed(error.to_string()),

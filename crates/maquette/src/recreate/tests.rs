@@ -183,7 +183,8 @@ fn round_trip(folder: &Path, text: &str) -> Result<(Cell, Cell), String> {
     let model = Digest::of(cell.settings.model.as_bytes());
     std::fs::write(&path, encode_cell(&image, &cell, &model, &Remarks::default()).unwrap()).unwrap();
     let Some(Made::Cell(recipe)) = read_metadata(&path).unwrap().made else { return Err("no recipe".into()) };
-    let again = planned(folder, &recall(&recipe, &Near::around(&path)).text("A picture\nsteps = 1"))?;
+    let again =
+        planned(folder, &recreate(&recipe, &NearbyFiles::around(&path, None)).text("A picture\nsteps = 1"))?;
     Ok((cell, again))
 }
 
@@ -215,13 +216,13 @@ fn files_are_recognised_by_their_content() {
     }
     let path = folder.path().join("picture.png");
     let Some(Made::Cell(recipe)) = read_metadata(&path).unwrap().made else { panic!() };
-    let recalled = recall(&recipe, &Near::around(&path));
-    assert_eq!(planned(folder.path(), &recalled.text("")).unwrap().id, cell.id);
+    let recreated = recreate(&recipe, &NearbyFiles::around(&path, None));
+    assert_eq!(planned(folder.path(), &recreated.text("")).unwrap().id, cell.id);
     // Another file under the old name is not taken for it.
     std::fs::write(folder.path().join("files/me.png"), "another").unwrap();
     std::fs::remove_file(folder.path().join("selfie.png")).unwrap();
-    let recalled = recall(&recipe, &Near::around(&path));
-    let line = recalled.lines.iter().find(|line| line.name == "init_image").unwrap();
+    let recreated = recreate(&recipe, &NearbyFiles::around(&path, None));
+    let line = recreated.lines.iter().find(|line| line.name == "init_image").unwrap();
     let digest = Digest::of(b"me.png").short();
     assert_eq!(line.value, "files/me.png".into());
     assert_eq!(line.remark, format!("no file with the digest {digest}… was found"));
@@ -238,8 +239,8 @@ fn what_others_say_plans_to_what_was_taken_over() {
         let Some(Made::Foreign(foreign)) = read_metadata(&path).ok().and_then(|found| found.made) else {
             continue;
         };
-        let recalled = recall_foreign(&foreign, &Near::default());
-        let cell = planned_in(&world, folder.path(), &recalled.text("Somebody's")).unwrap();
+        let recreated = recreate_foreign(&foreign, &NearbyFiles::default());
+        let cell = planned_in(&world, folder.path(), &recreated.text("Somebody's")).unwrap();
         for (name, value) in foreign.settings.iter().filter(|(name, _)| !matches!(*name, "prompt" | "lora")) {
             // What does not apply without a picture to start from, or with a strength of nothing.
             let applies = cell.settings.get(name);

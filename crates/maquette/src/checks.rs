@@ -1,5 +1,6 @@
-//! A run checked against itself: pictures, their own texts, the log and the names that its plan gives. Nothing is
-//! rendered here.
+//! A run checked against itself: pictures, their own texts, the log and the names that its plan gives.
+//!
+//! Nothing is rendered here and nothing written.
 
 use maquette_core::{CellId, Digest, Kind, NUMERICS, Setting};
 use maquette_interop::{Made, Recipe, read_metadata};
@@ -9,7 +10,7 @@ use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
 /// What checking a run came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checked {
     /// Pictures that the log says are there.
     pub pictures: usize,
@@ -22,7 +23,7 @@ pub struct Checked {
 }
 
 /// Something wrong with one picture.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The cell that the log names.
     pub cell: CellId,
@@ -33,7 +34,7 @@ pub struct Problem {
 }
 
 /// Checks every picture of a run's log; `places` are the names that its plan gives.
-pub fn check(run: &Run, log: &[LogRow], places: &HashMap<CellId, usize>) -> Checked {
+pub(crate) fn check(run: &Run, log: &[LogRow], places: &HashMap<CellId, usize>) -> Checked {
     let done = log.iter().filter(|row| row.status() == Status::Done);
     let problems = done.clone().filter_map(|row| {
         let image = row.image().unwrap_or_default();
@@ -110,7 +111,7 @@ fn disagreement(recipe: &Recipe, row: &LogRow) -> Option<String> {
 
 /// A sample of cells in the order of their names: evenly spread over the names, which are digests and so in no order of
 /// meaning; with a seed, those whose digest with it comes first.
-pub fn spread(cells: &[CellId], count: usize, seed: Option<u64>) -> Vec<CellId> {
+pub(crate) fn spread(cells: &[CellId], count: usize, seed: Option<u64>) -> Vec<CellId> {
     let count = count.min(cells.len());
     let mut sorted = cells.to_vec();
     sorted.sort_unstable();

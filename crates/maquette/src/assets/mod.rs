@@ -1,31 +1,43 @@
-//! What the planner asks of the world: models and pictures, as they are on this machine.
+//! What an experiment may name, as it is on this machine: models, pictures, weight files.
 
-use crate::output::with_causes;
-use crate::{fetching, models, weights};
+pub(crate) mod fetch;
+pub(crate) mod models;
+pub(crate) mod weights;
+
+use crate::Workspace;
+use crate::error::with_causes;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use maquette_diffusion::{ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint};
 use maquette_executor::FakeBackend;
-use maquette_hub::{HubError, Offer, Repository};
+use maquette_hub::{Environment, HubError, Offer, Repository};
+use maquette_picture::decode;
 use maquette_planner::{World, WorldError};
 use maquette_store::{Runs, Stamp};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
-/// The models and pictures of this machine.
-pub struct Machine {
+/// The models and files of this machine.
+pub(crate) struct LocalAssets {
     /// Where the names of model folders begin: the experiment file's folder.
     base: PathBuf,
     runs: Runs,
+    hub: Environment,
     /// What the hub has of models that were asked for and are not here.
     absent: RefCell<Vec<Offer>>,
 }
 
-/// The fake backend's models, and the pictures of this machine.
-pub struct FakeMachine;
+/// The fake backend's models, and the files of this machine.
+pub(crate) struct FakeAssets;
 
-impl Machine {
-    pub fn new(base: PathBuf, runs: Runs) -> Machine {
-        Machine { base, runs, absent: RefCell::default() }
+impl LocalAssets {
+    /// The assets of an experiment in the folder `base`.
+    pub fn new(base: &Path, workspace: &Workspace) -> LocalAssets {
+        LocalAssets {
+            base: base.to_owned(),
+            runs: workspace.runs.clone(),
+            hub: workspace.environment.hub.clone(),
+            absent: RefCell::default(),
+        }
     }
 
     /// The models that could be had from the hub.
@@ -43,12 +55,12 @@ impl Machine {
             ),
             help: error.hint(),
         };
-        let hub = fetching::hub().map_err(told)?;
+        let hub = fetch::hub(&self.hub).map_err(told)?;
         let offer = hub.offer(repository, &models::model(dtype)).map_err(told)?;
         if offer.is_here() {
             return hub.fetch(&offer, &mut |_| {}).map(ModelSource::Folder).map_err(told);
         }
-        let message = format!("`{repository}` is not on this machine: {} to come", fetching::to_come(&offer));
+        let message = format!("`{repository}` is not on this machine: {} to come", fetch::to_come(&offer));
         self.absent.borrow_mut().push(offer);
         let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
         let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");
@@ -56,8 +68,8 @@ impl Machine {
     }
 }
 
-/// What a model says of itself. Its fingerprint, for which every byte is read, is remembered in the runs folder.
-pub fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelError> {
+/// The card of a model. Its fingerprint, for which every byte is read, is remembered in the runs folder.
+pub(crate) fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelError> {
     card_with(source, || {
         let files = files(source);
         let before = Stamp::of(&files);
@@ -73,15 +85,14 @@ pub fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelErro
     })
 }
 
-impl World for Machine {
+impl World for LocalAssets {
     fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, WorldError> {
-        let source = match models::find(name, &self.base) {
+        let source = match models::find(name, &self.base, &self.hub) {
             Ok(source) => source,
             Err(error) => match models::repository(name) {
                 Some(repository) => self.offered(&repository, dtype)?,
                 None => {
-                    let help = miette::Diagnostic::help(&error).map(|help| help.to_string());
-                    return Err(WorldError { message: with_causes(&error), help });
+                    return Err(WorldError { message: with_causes(&error), help: error.hint() });
                 }
             },
         };
@@ -105,7 +116,7 @@ impl World for Machine {
     }
 }
 
-impl World for FakeMachine {
+impl World for FakeAssets {
     fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), WorldError> {
         mask_fits(mask, picture)
     }
@@ -125,9 +136,9 @@ impl World for FakeMachine {
 
 /// A picture that is there and can be read, so that nothing is rendered before a bad one is found.
 fn picture(file: &Path) -> Result<FoundFile, WorldError> {
-    let wrong = |error: &dyn std::error::Error| WorldError { message: with_causes(error), help: None };
-    maquette_picture::decode(file).map_err(|error| wrong(&error))?;
-    let bytes = std::fs::read(file).map_err(|error| wrong(&error))?;
+    decode(file).map_err(|error| WorldError { message: with_causes(&error), help: error.hint() })?;
+    let bytes = std::fs::read(file)
+        .map_err(|error| WorldError { message: format!("{}: {error}", file.display()), help: None })?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }
 

@@ -2,26 +2,27 @@
 //!
 //! Not here: what is in it, but for LoRAs of kinds that no model could use.
 
+use crate::error::with_causes;
 use maquette_core::{Digest, FoundFile, WeightsKind};
 use maquette_diffusion::check_lora;
 use maquette_planner::{WorldError, did_you_mean};
 use std::path::{Path, PathBuf};
 
 /// Finds a file by its name, as [`locate`] does, and reads it.
-pub fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFile, WorldError> {
+pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFile, WorldError> {
     let wrong = |message: String| WorldError { message, help: None };
     let file = locate(kind, name, base)?;
     let bytes = std::fs::read(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
     if kind == WeightsKind::Lora {
         // So that nothing is rendered before a bad one is found.
-        check_lora(&file, &bytes).map_err(|error| wrong(crate::output::with_causes(&error)))?;
+        check_lora(&file, &bytes).map_err(|error| wrong(with_causes(&error)))?;
     }
     Ok(FoundFile { digest: Digest::of(&bytes), file })
 }
 
 /// The file of a name as written: relative to `base`, the experiment file's folder, with or without its ending, there
 /// or in the folder of its kind.
-pub fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, WorldError> {
+pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, WorldError> {
     let file = candidates(kind, name, base).into_iter().find(|file| file.is_file());
     file.ok_or_else(|| missing(kind, name, base))
 }

@@ -1,6 +1,6 @@
 //! The files that a picture names: looked for around the picture, around its run, and where the person is.
 
-use crate::models;
+use crate::assets::models;
 use maquette_core::Digest;
 use maquette_store::Run;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ const BYTES: u64 = 64 << 20;
 
 /// Where the files that a picture names may lie.
 #[derive(Debug, Clone, Default)]
-pub struct Near {
+pub(crate) struct NearbyFiles {
     /// Where paths may begin, the likeliest first.
     bases: Vec<PathBuf>,
     /// Folders whose files are looked through, whatever their names.
@@ -23,9 +23,9 @@ pub struct Near {
     pub run: Option<Run>,
 }
 
-impl Near {
-    /// The places around a picture.
-    pub fn around(image: &Path) -> Near {
+impl NearbyFiles {
+    /// The places around a picture; `current` is the folder where the person is.
+    pub fn around(image: &Path, current: Option<&Path>) -> NearbyFiles {
         let run = Run::around(image);
         let mut bases: Vec<PathBuf> = Vec::new();
         let mut gathered = Vec::new();
@@ -33,7 +33,7 @@ impl Near {
             bases.extend(base_of(run));
             gathered.push(run.dir().join("references"));
         }
-        bases.extend(std::env::current_dir());
+        bases.extend(current.map(Path::to_owned));
         let image = std::path::absolute(image).unwrap_or_else(|_| image.to_owned());
         bases.extend(image.ancestors().skip(1).take(ABOVE).map(Path::to_owned));
         gathered.extend(image.parent().map(Path::to_owned));
@@ -43,10 +43,10 @@ impl Near {
                 .parent()
                 .map(Path::to_owned)
                 .into_iter()
-                .chain(std::env::current_dir())
+                .chain(current.map(Path::to_owned))
                 .map(|folder| folder.join("references")),
         );
-        Near { bases, gathered, run }
+        NearbyFiles { bases, gathered, run }
     }
 
     /// An absolute path to the file that was written as `path` and has that digest; by its path alone where the digest
@@ -90,7 +90,7 @@ impl Near {
 }
 
 /// The folder of the experiment file that a run was made from, where the run knows it.
-pub fn base_of(run: &Run) -> Option<PathBuf> {
+pub(crate) fn base_of(run: &Run) -> Option<PathBuf> {
     maquette_planner::folder(&run.experiment().ok()?).map(PathBuf::from)
 }
 

@@ -7,16 +7,10 @@ use maquette_hub::{Cache, Environment, Repository, Wanted};
 use std::path::{Path, PathBuf};
 
 /// A name that leads to no model on this machine.
-#[derive(Debug, thiserror::Error, miette::Diagnostic)]
-pub enum NoModel {
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoModel {
     /// Nothing is called that.
     #[error("no model is called `{name}`")]
-    #[diagnostic(help(
-        "allowed: `{}` (bundled), a folder in diffusers layout, a .safetensors checkpoint, or a repository on the hub, \
-         OWNER/NAME or OWNER/NAME@REVISION{}",
-        maquette_sketchbook::NAME,
-        download_hint(.name)
-    ))]
     Unknown {
         /// The name as written.
         name: String,
@@ -26,11 +20,25 @@ pub enum NoModel {
     Unusable(#[from] ModelError),
 }
 
+impl NoModel {
+    /// What may stand there instead.
+    pub fn hint(&self) -> Option<String> {
+        let NoModel::Unknown { name } = self else { return None };
+        let download = repository(name)
+            .map_or(String::new(), |repository| format!("\n\nTo get it: maquette models fetch {repository}"));
+        Some(format!(
+            "allowed: `{}` (bundled), a folder in diffusers layout, a .safetensors checkpoint, or a repository on the \
+             hub, OWNER/NAME or OWNER/NAME@REVISION{download}",
+            maquette_sketchbook::NAME
+        ))
+    }
+}
+
 /// Finds a model: the bundled one by its name; a folder or a checkpoint file relative to `base`, the experiment file's
 /// folder, or to the current one; a repository whose files are in the cache that huggingface's own tools share.
 ///
 /// What is in the cache is used as it is: the hub is not asked whether there is something newer.
-pub fn find(name: &str, base: &Path) -> Result<ModelSource, NoModel> {
+pub(crate) fn find(name: &str, base: &Path, hub: &Environment) -> Result<ModelSource, NoModel> {
     if name == maquette_sketchbook::NAME {
         return Ok(ModelSource::Bytes(maquette_sketchbook::FILES));
     }
@@ -41,41 +49,30 @@ pub fn find(name: &str, base: &Path) -> Result<ModelSource, NoModel> {
     paths
         .into_iter()
         .find(|folder| is_model(folder))
-        .or_else(|| cache().find(&repository(name)?, &model(Dtype::F32)))
+        .or_else(|| Cache::new(hub).find(&repository(name)?, &model(Dtype::F32)))
         .map(ModelSource::Folder)
         .ok_or_else(|| NoModel::Unknown { name: name.to_owned() })
 }
 
 /// Whether a path leads to a model.
-pub fn is_model(path: &Path) -> bool {
+pub(crate) fn is_model(path: &Path) -> bool {
     path.join("model_index.json").is_file() || path.join("unet").is_dir()
 }
 
 /// The repository that a name may stand for: nothing that looks like a file.
-pub fn repository(name: &str) -> Option<Repository> {
+pub(crate) fn repository(name: &str) -> Option<Repository> {
     let file = [".safetensors", ".ckpt", ".bin", ".pt", ".pth"].iter().any(|ending| name.ends_with(ending));
     name.parse().ok().filter(|_| !file)
 }
 
 /// What is wanted of a model's repository.
-pub fn model(dtype: Dtype) -> Wanted {
+pub(crate) fn model(dtype: Dtype) -> Wanted {
     Wanted { dtype, safety_checker: false }
 }
 
 /// Every repository in the cache that looks like a model in diffusers layout: its folder, and whether it is whole.
-pub fn all_cached() -> Vec<(Repository, PathBuf, bool)> {
-    let cache = cache();
+pub(crate) fn all_cached(hub: &Environment) -> Vec<(Repository, PathBuf, bool)> {
+    let cache = Cache::new(hub);
     let whole = |repository: &Repository| cache.find(repository, &model(Dtype::F32)).is_some();
     cache.models().into_iter().map(|(name, folder)| (name.clone(), folder, whole(&name))).collect()
-}
-
-fn cache() -> Cache {
-    Cache::new(&Environment::read())
-}
-
-fn download_hint(name: &str) -> String {
-    match repository(name) {
-        Some(repository) => format!("\n\nTo get it: maquette models fetch {repository}"),
-        None => String::new(),
-    }
 }

@@ -4,11 +4,11 @@
 //! Deliberately not here: reading the picture, which is the store's, and the text of an experiment, which is the
 //! planner's.
 
-mod near;
+mod nearby_files;
 #[cfg(test)]
 mod tests;
 
-pub use near::{Near, base_of};
+pub(crate) use nearby_files::{NearbyFiles, base_of};
 
 use maquette_core::{Digest, Kind, Setting, Value, weights_list};
 use maquette_interop::{FileRef, Foreign, Recipe};
@@ -17,14 +17,14 @@ use std::path::Path;
 
 /// An experiment of one cell, as a picture says it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recalled {
+pub(crate) struct RecreatedExperiment {
     /// Its settings, in the order of the table.
     pub lines: Vec<Line>,
     /// What a person should know before trusting it, each a sentence without its full stop.
     pub remarks: Vec<String>,
 }
 
-impl Recalled {
+impl RecreatedExperiment {
     /// The experiment file; `from` says where it comes from.
     pub fn text(&self, from: &str) -> String {
         let remarks: Vec<String> = [from.to_owned()].into_iter().chain(self.remarks.clone()).collect();
@@ -42,63 +42,63 @@ impl Recalled {
 }
 
 /// The experiment behind a picture of ours. Files are found by their content near the picture.
-pub fn recall(recipe: &Recipe, near: &Near) -> Recalled {
-    let mut recalled = Recalled { lines: Vec::new(), remarks: Vec::new() };
+pub(crate) fn recreate(recipe: &Recipe, nearby: &NearbyFiles) -> RecreatedExperiment {
+    let mut recreated = RecreatedExperiment { lines: Vec::new(), remarks: Vec::new() };
     for (name, value) in recipe.values() {
         let Some(setting) = Setting::named(&name) else {
-            recalled
+            recreated
                 .remarks
                 .push(format!("`{name}` is `{value}`, which this version of maquette does not know"));
             continue;
         };
         let (value, remark) = match (setting.kind, value) {
-            (_, Value::Text(model)) if name == "model" => (Value::Text(near.model(&model)), String::new()),
+            (_, Value::Text(model)) if name == "model" => (Value::Text(nearby.model(&model)), String::new()),
             (Kind::Path, Value::Text(path)) => {
-                let (found, remark) = found(near, &path, recipe.files(&name).next());
+                let (found, remark) = found(nearby, &path, recipe.files(&name).next());
                 (Value::Text(found), remark)
             }
             (Kind::Weights, Value::Text(list)) => {
-                weights(near, setting, &list, &recipe.files(&name).collect::<Vec<_>>())
+                weights(nearby, setting, &list, &recipe.files(&name).collect::<Vec<_>>())
             }
             (_, value) => (value, String::new()),
         };
-        recalled.line(setting.name, value, remark);
+        recreated.line(setting.name, value, remark);
     }
-    recalled
+    recreated
 }
 
 /// The experiment behind a picture of another tool, as far as Maquette has words for it.
-pub fn recall_foreign(foreign: &Foreign, near: &Near) -> Recalled {
-    let mut recalled = Recalled { lines: Vec::new(), remarks: Vec::new() };
+pub(crate) fn recreate_foreign(foreign: &Foreign, nearby: &NearbyFiles) -> RecreatedExperiment {
+    let mut recreated = RecreatedExperiment { lines: Vec::new(), remarks: Vec::new() };
     for left in &foreign.left {
         let value = if left.value.is_empty() { String::new() } else { format!(" = {}", left.value) };
-        recalled.remarks.push(format!("not taken over: {}{value}: {}", left.key, left.why));
+        recreated.remarks.push(format!("not taken over: {}{value}: {}", left.key, left.why));
     }
-    recalled.remarks.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
+    recreated.remarks.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
     if foreign.get("model").is_none() {
-        recalled.remarks.push("it names no model: give `model`".to_owned());
+        recreated.remarks.push("it names no model: give `model`".to_owned());
     }
     for (name, value) in &foreign.settings {
         let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
         match value {
             Value::Text(model) if *name == "model" => {
-                let found = near.model(model);
-                recalled.line(name, Value::Text(found), "as the picture names it; a path may be needed");
+                let found = nearby.model(model);
+                recreated.line(name, Value::Text(found), "as the picture names it; a path may be needed");
             }
             Value::Text(file) if path => {
-                let (found, remark) = found(near, file, None);
-                recalled.line(name, Value::Text(found), remark);
+                let (found, remark) = found(nearby, file, None);
+                recreated.line(name, Value::Text(found), remark);
             }
-            value => recalled.line(name, value.clone(), ""),
+            value => recreated.line(name, value.clone(), ""),
         }
     }
-    recalled
+    recreated
 }
 
 /// Where a file lies, and what there is to say when it was not found.
-fn found(near: &Near, path: &str, file: Option<&FileRef>) -> (String, String) {
+fn found(nearby: &NearbyFiles, path: &str, file: Option<&FileRef>) -> (String, String) {
     let digest = file.map(|file| file.digest);
-    match near.file(path, digest.as_ref()) {
+    match nearby.file(path, digest.as_ref()) {
         Some(found) => (found, String::new()),
         None => (path.to_owned(), missing(digest.as_ref())),
     }
@@ -113,12 +113,12 @@ fn missing(digest: Option<&Digest>) -> String {
 
 /// A list of weight files with each where it lies. One that is not found keeps its name: it may lie where such files
 /// are kept.
-fn weights(near: &Near, setting: &Setting, list: &str, files: &[&FileRef]) -> (Value, String) {
+fn weights(nearby: &NearbyFiles, setting: &Setting, list: &str, files: &[&FileRef]) -> (Value, String) {
     let Some(entries) = weights_list(list) else { return (list.into(), String::new()) };
     let mut remark = String::new();
     let written = entries.iter().enumerate().map(|(at, entry)| {
         let digest = files.get(at).map(|file| file.digest);
-        let found = near.file(entry.name, digest.as_ref()).unwrap_or_else(|| {
+        let found = nearby.file(entry.name, digest.as_ref()).unwrap_or_else(|| {
             if let Some(digest) = digest {
                 remark = missing(Some(&digest));
             }

@@ -1,0 +1,72 @@
+//! What made a picture.
+
+use crate::output;
+use maquette::{Foreign, Made, Recipe, SheetCell, SheetMap, Shown, Value};
+
+/// What made a picture, as names and values; for a sheet, the pictures on it.
+pub fn shown(shown: &Shown) -> String {
+    match &shown.metadata.made {
+        Some(Made::Cell(recipe)) => cell(recipe),
+        Some(Made::Sheet(map)) => sheet(map, &shown.sheet),
+        Some(Made::Foreign(tool)) => foreign(tool),
+        None => String::new(),
+    }
+}
+
+fn cell(recipe: &Recipe) -> String {
+    let mut lines = vec![("cell".to_owned(), recipe.cell.to_string())];
+    lines.extend(
+        recipe.settings.iter().chain(&recipe.vars).map(|(name, value)| (name.clone(), value_text(value))),
+    );
+    lines.push(("fingerprint".to_owned(), recipe.fingerprint.to_string()));
+    if let Some(version) = &recipe.version {
+        let numerics = recipe.numerics.map_or(String::new(), |numerics| format!(", numerics {numerics}"));
+        lines.push(("version".to_owned(), format!("maquette {version}{numerics}")));
+    }
+    aligned(&lines)
+}
+
+fn foreign(foreign: &Foreign) -> String {
+    let mut lines = vec![("made by".to_owned(), foreign.tool.name().to_owned())];
+    lines.extend(foreign.settings.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())));
+    let mut text = aligned(&lines);
+    if !foreign.left.is_empty() {
+        text += "\nnot taken over:\n";
+        let left =
+            foreign.left.iter().map(|left| vec![left.key.clone(), left.value.clone(), left.why.clone()]);
+        text += output::table(&["", "", ""], left).trim_start_matches('\n');
+    }
+    if !foreign.facts.is_empty() {
+        text += "\nit also says:\n";
+        text += &aligned(&foreign.facts);
+    }
+    if !foreign.notes.is_empty() {
+        text.push('\n');
+    }
+    text + &foreign.notes.iter().map(|note| format!("note: {note}\n")).collect::<String>()
+}
+
+fn sheet(sheet: &SheetMap, cells: &[SheetCell]) -> String {
+    let rows = cells.iter().map(|SheetCell { cell, place, label, image }| {
+        let area = format!("{}x{} at {}, {}", place.width, place.height, place.x, place.y);
+        vec![cell.short(), area, label.clone(), image.clone().unwrap_or_default()]
+    });
+    let heading = format!("{}, page {}: {} pictures\n\n", sheet.run, sheet.page, cells.len());
+    heading + &output::table(&["cell", "pixels", "", ""], rows)
+}
+
+/// Names and values in two columns. A value of several lines stays in its column.
+fn aligned(lines: &[(String, String)]) -> String {
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(String, String)| {
+        let value = value.replace('\n', &format!("\n{:width$}  ", ""));
+        format!("{}\n", format!("{name:width$}  {value}").trim_end())
+    };
+    lines.iter().map(line).collect()
+}
+
+/// A value as the log and the sheets print it.
+fn value_text(value: &serde_json::Value) -> String {
+    serde_json::from_value::<Value>(value.clone())
+        .map_or_else(|_| value.to_string(), |value| value.to_string())
+}

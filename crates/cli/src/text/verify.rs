@@ -1,0 +1,71 @@
+//! Pictures rendered again, compared with what they were.
+
+use crate::output;
+use maquette::{Checked, Pixels, RenderedAgain, Reproduction, Verification};
+
+/// A picture rendered again.
+pub fn reproduction(reproduction: &Reproduction) -> String {
+    let Reproduction { likeness, pixels, cell, changes, .. } = reproduction;
+    let mut text = format!("{}: {}\n", likeness.word(), words(pixels));
+    if !changes.is_empty() {
+        let rows = changes.iter().map(|it| vec![it.name.clone(), it.before.clone(), it.now.clone()]);
+        text += &output::table(&["changed", "before", "now"], rows);
+    } else if cell.before.is_some() {
+        text += "unchanged: version, numerics, model, settings and files\n";
+    }
+    text
+}
+
+/// What verifying a run came to.
+pub fn verification(verification: &Verification) -> String {
+    let mut text = String::new();
+    for problem in &verification.checked.problems {
+        text += &format!("wrong: {}: {}\n", problem.image, problem.problem);
+    }
+    let rows = verification
+        .again
+        .iter()
+        .map(|it| vec![it.outcome.to_owned(), it.cell.short(), it.label.clone(), compared(it)]);
+    if !verification.again.is_empty() {
+        text += output::table(&["", "", "", ""], rows).trim_start_matches('\n');
+    }
+    for remark in &verification.remarks {
+        text += &format!("note: {remark}\n");
+    }
+    let Checked { pictures, problems, failed, unrendered } = &verification.checked;
+    text += &format!("{pictures} pictures checked, {} wrong", problems.len());
+    for (count, what) in [(failed, "cells had failed"), (unrendered, "cells are not rendered yet")] {
+        if *count > 0 {
+            text += &format!("; {count} {what}");
+        }
+    }
+    let outcomes = ["identical", "close", "different", "missing", "failed"];
+    let counts = outcomes
+        .map(|outcome| (verification.again.iter().filter(|it| it.outcome == outcome).count(), outcome));
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<String> = counts.map(|(count, outcome)| format!("{count} {outcome}")).collect();
+    if !counts.is_empty() {
+        text += &format!("\n{} rendered again: {}", verification.again.len(), counts.join(", "));
+    }
+    text + "\n"
+}
+
+/// How a cell compares, or why it cannot be compared.
+fn compared(again: &RenderedAgain) -> String {
+    again.pixels.as_ref().map(words).or_else(|| again.error.clone()).unwrap_or_default()
+}
+
+/// How two pictures differ, in words.
+fn words(pixels: &Pixels) -> String {
+    match pixels {
+        Pixels::Identical => "every pixel is the same".to_owned(),
+        Pixels::Different { psnr, max_difference, share, .. } => format!(
+            "PSNR {psnr:.1} dB, at most {max_difference} of 255 levels off, {:.1} % of the pixels differ",
+            100.0 * share
+        ),
+        Pixels::Sizes { left, right } => {
+            format!("{}x{} pixels before, {}x{} now", left.0, left.1, right.0, right.1)
+        }
+        Pixels::NoPicture { left, right } => format!("before: {left}, now: {right}"),
+    }
+}

@@ -1,0 +1,76 @@
+//! Two runs compared: settings, cells and pixels.
+
+use crate::Workspace;
+use crate::error::Error;
+use crate::sheets::{self, Log};
+use maquette_core::Plan;
+use maquette_interop::encode_sheet;
+use maquette_reporter::{Diff, Side, Tile, diff, diff_pages, render_diff};
+use maquette_store::{Run, write_atomic};
+use std::path::{Path, PathBuf};
+
+/// Two runs and what differs between them.
+pub struct Comparison {
+    left: LoadedRun,
+    right: LoadedRun,
+    /// What differs.
+    pub diff: Diff,
+}
+
+/// A run with everything that comparing it needs.
+struct LoadedRun {
+    name: String,
+    run: Run,
+    plan: Plan,
+    log: Log,
+}
+
+impl Workspace {
+    /// Compares two runs, each named as in [`Workspace::report`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where a run is not found or cannot be read.
+    pub fn diff(&self, left: &str, right: &str) -> Result<Comparison, Error> {
+        let (left, right) = (self.load(left)?, self.load(right)?);
+        let diff = {
+            let (load_left, load_right) = (|index| left.tile(index), |index| right.tile(index));
+            diff(&left.side(&load_left), &right.side(&load_right))?
+        };
+        Ok(Comparison { left, right, diff })
+    }
+
+    fn load(&self, name: &str) -> Result<LoadedRun, Error> {
+        let run = self.runs.find(name)?;
+        let plan = run.plan()?;
+        let log = sheets::log(&run)?;
+        Ok(LoadedRun { name: run.to_string(), run, plan, log })
+    }
+}
+
+impl Comparison {
+    /// Writes sheets with the two runs side by side into a folder; their paths.
+    pub fn write_sheets(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+        let Comparison { left, right, diff } = self;
+        let (load_left, load_right) = (|index| left.tile(index), |index| right.tile(index));
+        let (left, right) = (left.side(&load_left), right.side(&load_right));
+        let write = |page| {
+            let image = render_diff(diff, &page, &left, &right);
+            let shows = serde_json::json!({ "maquette_diff": 1, "left": diff.left, "right": diff.right });
+            let path = folder.join(format!("{}.png", page.name));
+            write_atomic(&path, &encode_sheet(&image, &shows)?)?;
+            Ok(path)
+        };
+        diff_pages(diff, &left, &right).into_iter().map(write).collect()
+    }
+}
+
+impl LoadedRun {
+    fn side<'a>(&'a self, load: &'a (dyn Fn(usize) -> Tile + Sync)) -> Side<'a> {
+        Side { name: &self.name, plan: &self.plan, load }
+    }
+
+    fn tile(&self, index: usize) -> Tile {
+        sheets::load(&self.run, &self.plan, &self.log, index)
+    }
+}

@@ -1,0 +1,137 @@
+//! Every error of the library, and what kind of failure it is.
+
+use maquette_core::SettingError;
+use maquette_diffusion::DeviceError;
+use maquette_executor::ExecuteError;
+use maquette_hub::{HubError, RepositoryError};
+use maquette_interop::SheetMap;
+use maquette_picture::PictureError;
+use maquette_planner::PlanError;
+use maquette_reporter::SheetError;
+use maquette_store::StoreError;
+use std::path::PathBuf;
+
+/// What can go wrong. [`Error::hint`] says what to do about it, [`Error::kind`] what kind of failure it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The experiment, or something it names, is invalid. Holds every problem with its place in the file.
+    #[error("the experiment is invalid")]
+    Plan(#[from] PlanError),
+    /// The device is not there, or this build cannot use it.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The runs folder, or a file in it, cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A picture cannot be read or written.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// A model cannot be had from the hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// Text that names no repository of the hub.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// The run ended early.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// A plan holds a value that its setting cannot take; the planner would not have written it.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The sheets of a plan cannot be laid out.
+    #[error(transparent)]
+    Sheet(#[from] SheetError),
+    /// A picture holds no text that says what made it.
+    #[error("`{}` does not say what made it{}", image.display(), list(unreadable))]
+    NoOrigin {
+        /// The picture.
+        image: PathBuf,
+        /// Texts in it that could not be read, each a sentence without its full stop.
+        unreadable: Vec<String>,
+    },
+    /// A contact sheet, where a single picture is needed.
+    #[error("`{}` is a sheet of {} pictures, not one", image.display(), sheet.cells.len())]
+    IsASheet {
+        /// The sheet.
+        image: PathBuf,
+        /// What it shows.
+        sheet: Box<SheetMap>,
+        /// The experiment file of its run, where the run was found.
+        experiment: Option<PathBuf>,
+    },
+    /// A picture of another tool that names no model, where one is needed.
+    #[error("`{}` does not say which model made it", image.display())]
+    NoModel {
+        /// The picture.
+        image: PathBuf,
+    },
+    /// The one cell that was to be rendered failed.
+    #[error("{0}")]
+    CellFailed(String),
+}
+
+/// What kind of failure an error is: the binary has an exit code for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The experiment, or something it names, is invalid.
+    Experiment,
+    /// A run, picture or model was not found or cannot be read.
+    NotFound,
+    /// A cell failed.
+    CellFailed,
+    /// Anything else: a full disk, a device that stopped, a damaged plan.
+    Unexpected,
+}
+
+impl Error {
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Plan(_) | Error::Device(_) => ErrorKind::Experiment,
+            Error::Store(error) if error.is_write() => ErrorKind::Unexpected,
+            Error::Picture(PictureError::Encode { .. }) => ErrorKind::Unexpected,
+            Error::CellFailed(_) => ErrorKind::CellFailed,
+            Error::Execute(_) | Error::Setting(_) | Error::Sheet(_) => ErrorKind::Unexpected,
+            _ => ErrorKind::NotFound,
+        }
+    }
+
+    /// What to do about it, in a sentence.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Store(error) => error.hint(),
+            Error::Picture(error) => error.hint(),
+            Error::Hub(error) => error.hint(),
+            Error::Execute(error) => error.hint(),
+            Error::NoOrigin { .. } => Some(
+                "allowed: a picture made by maquette, or one with the text of A1111 (also in a JPEG or WebP file), \
+                 ComfyUI, SwarmUI or InvokeAI. Chats and image editors often remove the text."
+                    .to_owned(),
+            ),
+            Error::IsASheet { experiment: Some(experiment), .. } => {
+                Some(format!("Its experiment: {}", experiment.display()))
+            }
+            Error::IsASheet { sheet, .. } => {
+                Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
+            }
+            Error::NoModel { .. } => Some("Name it: --set model=...".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// An error and what caused it, in one sentence.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn list(unreadable: &[String]) -> String {
+    unreadable.iter().map(|problem| format!("; {problem}")).collect()
+}

@@ -1,0 +1,47 @@
+//! What running a plan would take: the work that is left, the time and memory it needs here, what prompts lose.
+
+use crate::Workspace;
+use crate::error::Error;
+use crate::estimate::{Estimate, estimate};
+use crate::plan::PlannedExperiment;
+use crate::prompt_report::{PromptNotes, prompt_notes};
+use maquette_core::CellId;
+use maquette_planner::{Work, work};
+use maquette_store::{LogRow, Status};
+use std::collections::HashSet;
+
+/// What running a plan would take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forecast {
+    /// What is still to compute.
+    pub work: Work,
+    /// How long it takes and how much memory, from what this machine measured before.
+    pub estimate: Estimate,
+    /// Prompts that are cut, split into chunks, or hold signs that may not mean what they should.
+    pub prompts: PromptNotes,
+}
+
+impl Workspace {
+    /// What running the plan would take from now on: cells that are finished count as done.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the log of the newest run of this experiment cannot be read.
+    pub fn forecast(&self, experiment: &PlannedExperiment) -> Result<Forecast, Error> {
+        let PlannedExperiment { plan, distinct, base, .. } = experiment;
+        let finished = self.finished(&plan.name)?;
+        let done = |id: &CellId| finished.contains(id) || self.runs.has_cell(id);
+        let device = self.device().to_string();
+        Ok(Forecast {
+            work: work(plan, distinct, &done)?,
+            estimate: estimate(plan, distinct, &done, &device, &self.runs.timings())?,
+            prompts: prompt_notes(plan, distinct, base, &self.environment.hub)?,
+        })
+    }
+
+    /// The cells that the newest run of an experiment has finished.
+    fn finished(&self, name: &str) -> Result<HashSet<CellId>, Error> {
+        let Some(run) = self.runs.latest(name)? else { return Ok(HashSet::new()) };
+        Ok(run.log()?.iter().filter(|row| row.status() == Status::Done).map(LogRow::cell).collect())
+    }
+}

@@ -1,0 +1,89 @@
+//! What the models of a plan make of its prompts: only where there is something to say.
+
+use crate::assets::models;
+use crate::error::with_causes;
+use maquette_core::{CellId, Embedding, Plan, SettingError, Settings};
+use maquette_diffusion::{
+    Inversions, ModelError, ModelSource, Reading, RenderError, Tokenizer, inversions, read_prompt, tokenizer,
+};
+use maquette_hub::Environment;
+use maquette_planner::{PlannedPrompt, prompts};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many different prompts are read, at most.
+pub const MOST_PROMPTS: usize = 10_000;
+
+/// What there is to say about the prompts of a plan.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PromptNotes {
+    /// The prompts with something to say, in the plan's order.
+    pub notes: Vec<PromptNote>,
+    /// Whether there are more than [`MOST_PROMPTS`] different prompts, so that some were not read.
+    pub more: bool,
+}
+
+/// What there is to say about one prompt.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PromptNote {
+    /// `prompt` or `negative_prompt`.
+    pub setting: &'static str,
+    /// The prompt.
+    pub text: String,
+    /// What the model makes of it, or why its textual inversions cannot be used.
+    pub reading: Result<Reading, String>,
+}
+
+/// Reads the prompts of the distinct cells: those that are cut, have several chunks, or hold signs that may not mean what
+/// they should. The names of models start at the folder `base`.
+pub(crate) fn prompt_notes(
+    plan: &Plan,
+    distinct: &[(usize, CellId)],
+    base: &Path,
+    hub: &Environment,
+) -> Result<PromptNotes, SettingError> {
+    let (prompts, more) = prompts(plan, distinct, MOST_PROMPTS)?;
+    let mut readers = Readers::new();
+    let mut notes = Vec::new();
+    for prompt in &prompts {
+        let Settings { model, embeddings, .. } = &prompt.settings;
+        let reader = readers.entry((model.clone(), embeddings.clone())).or_insert_with(|| {
+            models::find(model, base, hub).ok().map(|source| Reader::open(&source, embeddings))
+        });
+        let reading = match reader {
+            Some(Ok(reader)) => match reader.read(prompt) {
+                Ok(reading) if !reading.is_plain() => Ok(reading),
+                _ => continue,
+            },
+            Some(Err(error @ RenderError::Inversion(_))) => Err(with_causes(error)),
+            // A model that cannot be read has been refused before; should it be gone now, rendering will say so.
+            _ => continue,
+        };
+        notes.push(PromptNote { setting: prompt.setting, text: prompt.text().to_owned(), reading });
+    }
+    Ok(PromptNotes { notes, more })
+}
+
+/// Readers by model and textual inversions; `None` for a model that was not found.
+type Readers = HashMap<(Arc<str>, Vec<Embedding>), Option<Result<Reader, RenderError>>>;
+
+/// What reads prompts for a model, with the words of textual inversions.
+struct Reader {
+    tokenizer: Tokenizer,
+    inversions: Inversions,
+}
+
+impl Reader {
+    fn open(source: &ModelSource, embeddings: &[Embedding]) -> Result<Reader, RenderError> {
+        let tokenizer = tokenizer(source)?;
+        let inversions = inversions(source, &tokenizer, embeddings)?;
+        Ok(Reader { tokenizer, inversions })
+    }
+
+    fn read(&self, prompt: &PlannedPrompt) -> Result<Reading, ModelError> {
+        let Settings { dialect, steps, .. } = prompt.settings;
+        let negative = prompt.setting == "negative_prompt";
+        read_prompt(&self.tokenizer, &self.inversions, dialect, prompt.text(), negative, steps as usize)
+    }
+}

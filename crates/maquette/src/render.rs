@@ -1,0 +1,49 @@
+//! The backend that a workspace renders with, and images that are rendered to be looked at and not kept.
+
+use crate::Workspace;
+use crate::assets::models;
+use crate::error::Error;
+use crate::workspace::Renderer;
+use maquette_core::{Backend, Cell, CellId, Event, Image, Remarks};
+use maquette_diffusion::Engine;
+use maquette_executor::{ExecuteError, FakeBackend};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+impl Workspace {
+    /// The engine on the workspace's device, or the fake. The names of models start at the folder `base`; `rows` is the
+    /// most rows of one UNet call.
+    pub(crate) fn backend(&self, base: &Path, rows: Option<usize>) -> Result<Box<dyn Backend>, Error> {
+        match self.renderer {
+            Renderer::Engine => {
+                let (base, hub) = (base.to_owned(), self.environment.hub.clone());
+                let find = move |name: &str| Ok(models::find(name, &base, &hub)?);
+                Ok(Box::new(Engine::new(self.device(), Box::new(find), rows)?))
+            }
+            Renderer::Fake => Ok(Box::new(FakeBackend {
+                fail_on: self.environment.fake_fail_on.clone(),
+                ..FakeBackend::new()
+            })),
+        }
+    }
+}
+
+/// Renders cells into memory. `ended` gets each image, or why there is none, when it ends; `note` what a person should
+/// know that stops nothing.
+pub(crate) fn render(
+    backend: &mut dyn Backend,
+    cells: Vec<Cell>,
+    note: &mut dyn FnMut(&str),
+    ended: &mut dyn FnMut(CellId, Result<(Image, Remarks), String>),
+) -> Result<(), Error> {
+    let mut events = |event| {
+        match event {
+            Event::Finished { cell, image, remarks, .. } => ended(cell, Ok((image, remarks))),
+            Event::Failed { cell, error } => ended(cell, Err(error)),
+            Event::Warned { warning, .. } => note(&warning),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    };
+    backend.render(&mut cells.into_iter(), &mut events).map_err(|error| ExecuteError::from(error).into())
+}

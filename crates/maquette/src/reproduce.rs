@@ -1,0 +1,186 @@
+//! A picture rendered again from what it says, and compared with what it is.
+
+use crate::Workspace;
+use crate::error::Error;
+use crate::plan::{Experiment, PlannedExperiment};
+use crate::recreate::NearbyFiles;
+use crate::render::render;
+use crate::show::made;
+use maquette_core::{Backend, Cell, CellId, Digest, Image, Kind, Remarks, Setting};
+use maquette_interop::{Made, Recipe, encode_cell, read_metadata};
+use maquette_picture::decode;
+use maquette_planner::Overrides;
+use maquette_reporter::{Likeness, Pixels};
+use maquette_store::write_atomic;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// How to render a picture again.
+#[derive(Debug, Clone, Default)]
+pub struct ReproduceOptions {
+    /// Settings that get another value than the picture's, each as `name=value`.
+    pub set: Vec<String>,
+    /// Where to write the new picture.
+    pub save: Option<PathBuf>,
+}
+
+/// A picture rendered again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Reproduction {
+    /// How alike the two pictures are.
+    pub likeness: Likeness,
+    /// How they differ.
+    pub pixels: Pixels,
+    /// Which cell each of them is.
+    pub cell: CellBeforeAndNow,
+    /// What changed since the picture was made; empty for a picture of another tool.
+    pub changes: Vec<Change>,
+    /// What could not be carried over from the picture, each a sentence without its full stop.
+    pub remarks: Vec<String>,
+}
+
+/// The cell of a picture, and of the one rendered now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CellBeforeAndNow {
+    /// The cell that the picture says it is; `None` for a picture of another tool.
+    pub before: Option<CellId>,
+    /// The cell that was rendered now.
+    pub now: CellId,
+}
+
+/// Something that changed since a picture was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What: a setting, `version`, `numerics`, `model`, `device`.
+    pub name: String,
+    /// Its value then.
+    pub before: String,
+    /// Its value now.
+    pub now: String,
+}
+
+impl Workspace {
+    /// Renders a picture again from what it says, and compares. `note` gets what a person should know meanwhile: what could
+    /// not be carried over, then what the engine notices.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Workspace::show`] and [`Workspace::plan`]; [`Error::NoModel`] where neither the picture nor `set` names a
+    /// model; [`Error::CellFailed`].
+    pub fn reproduce(
+        &self,
+        image: &Path,
+        options: &ReproduceOptions,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<Reproduction, Error> {
+        let metadata = read_metadata(image)?;
+        let made = made(image, &metadata)?;
+        let nearby = self.nearby(image);
+        let recreated = self.recreated(image, made, &nearby)?;
+        let set_model = options.set.iter().any(|set| set.trim_start().starts_with("model"));
+        if !recreated.gives("model") && !set_model {
+            return Err(Error::NoModel { image: image.to_owned() });
+        }
+        let before = decode(image)?;
+        recreated.remarks.iter().for_each(|remark| note(remark));
+
+        let PlannedExperiment { plan, base, .. } = self.plan(&Experiment {
+            file: image.to_owned(),
+            text: Some(recreated.text("What the picture says")),
+            overrides: Overrides { set: options.set.clone(), ..Overrides::default() },
+        })?;
+        let cell = plan.cell(0)?;
+        let fingerprint = plan.models.get(&*cell.settings.model).map(|card| card.fingerprint);
+        let fingerprint = fingerprint.unwrap_or(Digest::from_bytes([0; 32]));
+        let mut backend = self.backend(&base, None)?;
+        let (now, remarks) = render_one(backend.as_mut(), &cell, note)?;
+
+        let recipe = match made {
+            Made::Cell(recipe) => Some(recipe),
+            Made::Sheet(_) | Made::Foreign(_) => None,
+        };
+        let mut changes =
+            recipe.map_or_else(Vec::new, |recipe| changes(recipe, &Recipe::of(&cell, &fingerprint)));
+        changes.extend(recipe.and_then(|recipe| other_device(&nearby, recipe, &backend.device())));
+        if let Some(file) = &options.save {
+            write_atomic(file, &encode_cell(&now, &cell, &fingerprint, &remarks)?)?;
+        }
+        let pixels = Pixels::of(&before, &now);
+        Ok(Reproduction {
+            likeness: pixels.likeness(),
+            pixels,
+            cell: CellBeforeAndNow { before: recipe.map(|recipe| recipe.cell), now: cell.id },
+            changes,
+            remarks: recreated.remarks,
+        })
+    }
+}
+
+fn render_one(
+    backend: &mut dyn Backend,
+    cell: &Cell,
+    note: &mut dyn FnMut(&str),
+) -> Result<(Image, Remarks), Error> {
+    let mut image = Err("the engine made no picture".to_owned());
+    render(backend, vec![cell.clone()], note, &mut |_, ended| image = ended)?;
+    image.map_err(Error::CellFailed)
+}
+
+/// What changed since the picture was made. Files count by their content, whatever their names.
+fn changes(before: &Recipe, now: &Recipe) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let mut check = |name: &str, before: Option<String>, now: Option<String>| {
+        if before != now {
+            let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            changes.push(Change { name: name.to_owned(), before: shown(before), now: shown(now) });
+        }
+    };
+    // Pictures of the first versions do not name theirs.
+    if before.version.is_some() {
+        check("version", before.version.clone(), now.version.clone());
+        let numerics = |recipe: &Recipe| recipe.numerics.map(|numerics| numerics.to_string());
+        check("numerics", numerics(before), numerics(now));
+    }
+    check("model", Some(before.fingerprint.to_string()), Some(now.fingerprint.to_string()));
+    let value = |recipe: &Recipe, name: &str| {
+        recipe.values().into_iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string())
+    };
+    for setting in maquette_core::SETTINGS.iter().filter(|setting| !is_file(setting)) {
+        check(setting.name, value(before, setting.name), value(now, setting.name));
+    }
+    for setting in maquette_core::SETTINGS.iter().filter(|setting| is_file(setting)) {
+        let content = |recipe: &Recipe| {
+            let digests: Vec<String> = recipe.files(setting.name).map(|file| file.digest.short()).collect();
+            (!digests.is_empty()).then(|| digests.join(" + "))
+        };
+        if content(before) != content(now) {
+            check(setting.name, content(before), content(now));
+        } else {
+            check(setting.name, weights_of(before, setting), weights_of(now, setting));
+        }
+    }
+    changes
+}
+
+/// Whether a setting names files, or the model, which has its fingerprint.
+fn is_file(setting: &Setting) -> bool {
+    matches!(setting.kind, Kind::Path | Kind::Weights) || setting.name == "model"
+}
+
+/// The weights and words that a list gives its files.
+fn weights_of(recipe: &Recipe, setting: &Setting) -> Option<String> {
+    let list = recipe.settings.get(setting.name)?.as_str()?;
+    let entries = maquette_core::weights_list(list).filter(|_| setting.kind == Kind::Weights)?;
+    let entry = |entry: &maquette_core::Named| {
+        format!("{}:{}", entry.word.unwrap_or_default(), entry.weight.unwrap_or(1.0))
+    };
+    Some(entries.iter().map(entry).collect::<Vec<_>>().join(" + "))
+}
+
+/// Where the picture was rendered, when it lies in a run whose log says so and it was elsewhere.
+fn other_device(nearby: &NearbyFiles, recipe: &Recipe, now: &str) -> Option<Change> {
+    let log = nearby.run.as_ref()?.log().ok()?;
+    let before = log.iter().find(|row| row.cell() == recipe.cell)?.device()?;
+    let change = Change { name: "device".to_owned(), before: before.to_owned(), now: now.to_owned() };
+    (before != now).then_some(change)
+}

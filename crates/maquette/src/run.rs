@@ -1,0 +1,183 @@
+//! Running an experiment: plan it, render what is missing, draw the sheets.
+
+use crate::Workspace;
+use crate::assets::fetch::FetchEvent;
+use crate::error::{Error, with_causes};
+use crate::plan::{Experiment, PlannedExperiment};
+use crate::{memory, sheets};
+use maquette_core::{Backend, CellId, Plan};
+use maquette_executor::{Progress, Stop, Summary, execute};
+use maquette_store::{Beginning, Run, RunWriter, Shard, Timings, Work};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+/// How to run an experiment.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Render only this share of the cells.
+    pub shard: Option<Shard>,
+    /// Most rows of one UNet call, two for each guided picture; chosen by size when `None`.
+    pub rows: Option<usize>,
+    /// Draw the contact sheets, at the end and now and then while the run goes on.
+    pub sheets: bool,
+    /// Get models that are on the hub and not on this machine.
+    pub download: bool,
+}
+
+impl Default for RunOptions {
+    /// Every cell, rows chosen by size, with sheets and downloads.
+    fn default() -> RunOptions {
+        RunOptions { shard: None, rows: None, sheets: true, download: true }
+    }
+}
+
+/// What happens while an experiment runs, in order.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunEvent<'a> {
+    /// A model is being downloaded.
+    Fetch(FetchEvent<'a>),
+    /// What a person should know about the experiment, a sentence without its full stop.
+    Note(&'a str),
+    /// The run's folder is there and rendering begins. From here on `stop` is obeyed.
+    Started {
+        /// The run.
+        run: &'a Run,
+        /// What renders, such as `cpu`.
+        device: String,
+        /// Why the run has the number it has.
+        reason: Beginning,
+    },
+    /// Something happened to a cell.
+    Progress(&'a Progress),
+    /// Every cell has ended, or the run was stopped; only sheets are still to be drawn.
+    Rendered,
+    /// Something went wrong that costs no cell, a sentence without its full stop.
+    Warning(String),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct RunResult {
+    /// The run.
+    pub run: Run,
+    /// How many cells ended in which way.
+    pub summary: Summary,
+    /// Its contact sheets, in the order of the pages.
+    pub sheets: Vec<PathBuf>,
+}
+
+impl RunResult {
+    /// The log: a row per cell, a column per setting.
+    pub fn log(&self) -> PathBuf {
+        self.run.dir().join("log.csv")
+    }
+}
+
+impl Workspace {
+    /// Runs an experiment: renders what is missing, takes over what other runs have finished, records each cell as it ends,
+    /// draws the sheets. The same experiment again goes on where it was; a changed one begins a new run.
+    ///
+    /// A requested `stop` ends the run early without an error; see [`Summary::interrupted`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Workspace::plan`]; [`Error::Store`] where the run is in use or its folder cannot be written;
+    /// [`Error::Execute`] when the engine stops. A cell that fails is no error: it is in the summary and in the log.
+    pub fn run(
+        &self,
+        experiment: &Experiment,
+        options: &RunOptions,
+        stop: &Stop,
+        report: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Result<RunResult, Error> {
+        let planned = match options.download {
+            true => self.plan_and_fetch(experiment, &mut |event| report(RunEvent::Fetch(event)))?,
+            false => self.plan(experiment)?,
+        };
+        let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
+        let mut backend = self.backend(&base, options.rows)?;
+        let mut writer = self.runs.start(&plan.name, &resolved, &plan, &source, options.shard)?;
+        // A run that goes on may hold other draws than this plan; otherwise the cells are those just planned.
+        let plan_drawn = plan.drawn;
+        let plan = writer.plan();
+        let cells = if plan.drawn == plan_drawn { distinct } else { maquette_planner::distinct(&plan)? };
+        notes.iter().for_each(|note| report(RunEvent::Note(note)));
+        let (run, device) = (writer.run().clone(), backend.device());
+        report(RunEvent::Started { run: &run, device: device.clone(), reason: writer.beginning() });
+
+        let summary = render(&cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
+        report(RunEvent::Rendered);
+        let (summary, rendered) = summary?;
+        remember_memory(&writer, &plan, &cells, &rendered, &device);
+        drop(writer);
+
+        let sheets = match options.sheets {
+            true => sheets::draw(&run, &plan).unwrap_or_else(|error| {
+                // The pictures are there: `report` can draw them again.
+                report(RunEvent::Warning(format!("the sheets could not be drawn: {}", with_causes(&error))));
+                Vec::new()
+            }),
+            false => Vec::new(),
+        };
+        Ok(RunResult { run, summary, sheets })
+    }
+}
+
+/// Renders what is missing of a run, with the sheets drawn meanwhile; the names of the cells that were rendered now.
+fn render(
+    cells: &[(usize, CellId)],
+    backend: &mut dyn Backend,
+    writer: &mut RunWriter,
+    stop: &Stop,
+    with_sheets: bool,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<(Summary, HashSet<CellId>), Error> {
+    let (run, plan) = (writer.run().clone(), writer.plan());
+    let (ended, endings): (Sender<usize>, Receiver<usize>) = channel();
+    let (warn, warnings) = channel();
+    let mut rendered = HashSet::new();
+    let summary = std::thread::scope(|scope| {
+        let run = &run;
+        let drawn_plan = &plan;
+        if with_sheets {
+            scope.spawn(move || sheets::keep_drawing(run, drawn_plan, endings, &warn));
+        }
+        let summary = execute(cells, backend, writer, stop, &mut |progress| {
+            if let Progress::Finished { record } | Progress::Failed { record } = &progress
+                && let Some(index) = plan.index_at(&record.cell.coordinates)
+            {
+                // Without sheets the receiver is gone.
+                let _ = ended.send(index);
+            }
+            if let Progress::Finished { record } = &progress {
+                rendered.insert(record.cell.id);
+            }
+            report(RunEvent::Progress(&progress));
+            warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
+        });
+        drop(ended);
+        summary
+    });
+    warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
+    Ok((summary?, rendered))
+}
+
+/// Notes the most memory that this process took, for the kinds of cells it rendered: estimates come from it.
+fn remember_memory(
+    writer: &RunWriter,
+    plan: &Plan,
+    cells: &[(usize, CellId)],
+    rendered: &HashSet<CellId>,
+    device: &str,
+) {
+    let Some(peak) = memory::peak().filter(|_| !rendered.is_empty()) else { return };
+    let mut measured = Timings::default();
+    let now = cells.iter().filter(|(_, id)| rendered.contains(id));
+    for cell in now.filter_map(|(index, _)| plan.cell(*index).ok()) {
+        measured.add_memory(Work::of(&cell.settings, &writer.fingerprint(&cell), device), peak);
+    }
+    // An estimate that cannot be kept is no reason to fail.
+    let _ = writer.remember(&measured);
+}

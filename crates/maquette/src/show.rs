@@ -1,0 +1,114 @@
+//! What made a picture, Maquette's or another tool's.
+
+use crate::Workspace;
+use crate::error::Error;
+use crate::recreate::{NearbyFiles, RecreatedExperiment, recreate, recreate_foreign};
+use crate::sheets;
+use maquette_core::CellId;
+use maquette_interop::{Made, Metadata, Place, SheetMap, read_metadata};
+use maquette_store::Run;
+use std::path::Path;
+
+/// What made a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// What its texts say.
+    pub metadata: Metadata,
+    /// The pictures on it, where it is a contact sheet.
+    pub sheet: Vec<SheetCell>,
+}
+
+/// One picture on a contact sheet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SheetCell {
+    /// Its cell.
+    pub cell: CellId,
+    /// Where it lies.
+    pub place: Place,
+    /// What the axes say of it; empty where the sheet's run was not found.
+    pub label: String,
+    /// The picture, relative to the run's folder, where there is one.
+    pub image: Option<String>,
+}
+
+impl Workspace {
+    /// What made a picture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Picture`] for a file that is no picture, [`Error::NoOrigin`] for a picture that does not say.
+    pub fn show(&self, image: &Path) -> Result<Shown, Error> {
+        let metadata = read_metadata(image)?;
+        let sheet = match made(image, &metadata)? {
+            Made::Sheet(sheet) => cells(sheet, Run::around(image).as_ref()),
+            Made::Cell(_) | Made::Foreign(_) => Vec::new(),
+        };
+        Ok(Shown { metadata, sheet })
+    }
+
+    /// The experiment file that makes a picture again, with remarks on what could not be carried over as comments.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Workspace::show`], and [`Error::IsASheet`].
+    pub fn experiment_of(&self, image: &Path) -> Result<String, Error> {
+        let metadata = read_metadata(image)?;
+        let made = made(image, &metadata)?;
+        let name = image.file_name().unwrap_or_default().to_string_lossy();
+        let from = match made {
+            Made::Cell(recipe) => format!("From {name}, which is the cell {}", recipe.cell.short()),
+            Made::Foreign(foreign) => format!("From the text of {} in {name}", foreign.tool.name()),
+            Made::Sheet(_) => String::new(),
+        };
+        Ok(self.recreated(image, made, &self.nearby(image))?.text(&from))
+    }
+
+    /// The experiment behind a picture; files are found near it.
+    pub(crate) fn recreated(
+        &self,
+        image: &Path,
+        made: &Made,
+        nearby: &NearbyFiles,
+    ) -> Result<RecreatedExperiment, Error> {
+        match made {
+            Made::Cell(recipe) => Ok(recreate(recipe, nearby)),
+            Made::Foreign(foreign) => Ok(recreate_foreign(foreign, nearby)),
+            Made::Sheet(sheet) => Err(Error::IsASheet {
+                image: image.to_owned(),
+                sheet: Box::new(sheet.clone()),
+                experiment: nearby.run.as_ref().map(|run| run.dir().join("experiment.toml")),
+            }),
+        }
+    }
+
+    /// The places around a picture where the files that it names may lie.
+    pub(crate) fn nearby(&self, image: &Path) -> NearbyFiles {
+        NearbyFiles::around(image, self.environment.folder.as_deref())
+    }
+}
+
+/// What made a picture, or the error that it does not say.
+pub(crate) fn made<'a>(image: &Path, metadata: &'a Metadata) -> Result<&'a Made, Error> {
+    metadata
+        .made
+        .as_ref()
+        .ok_or_else(|| Error::NoOrigin { image: image.to_owned(), unreadable: metadata.unreadable.clone() })
+}
+
+/// The pictures on a sheet, with what its run knows of them.
+fn cells(sheet: &SheetMap, run: Option<&Run>) -> Vec<SheetCell> {
+    let plan = run.and_then(|run| run.plan().ok());
+    let log = run.and_then(|run| sheets::log(run).ok());
+    let label = |id: &CellId| {
+        let plan = plan.as_ref()?;
+        let index = (0..plan.len()).find(|index| plan.id(*index).is_ok_and(|known| known == *id))?;
+        Some(plan.label(&plan.coordinates(index)))
+    };
+    let cell = |(id, place): &(CellId, Place)| SheetCell {
+        cell: *id,
+        place: *place,
+        label: label(id).unwrap_or_default(),
+        image: log.as_ref().and_then(|log| log.get(id)?.image().map(str::to_owned)),
+    };
+    sheet.cells.iter().map(cell).collect()
+}

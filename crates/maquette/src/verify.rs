@@ -1,0 +1,177 @@
+//! Whether a run is what it says: every picture against its log row and its name, and some cells rendered again.
+//!
+//! Nothing is written.
+
+use crate::Workspace;
+use crate::checks::{Checked, check, spread};
+use crate::error::Error;
+use crate::recreate::base_of;
+use crate::render::render;
+use maquette_core::{Cell, CellId, Dtype, Plan};
+use maquette_picture::decode;
+use maquette_planner::World;
+use maquette_reporter::{Likeness, Pixels};
+use maquette_store::Run;
+use serde::Serialize;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+/// How to verify a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct VerifyOptions {
+    /// How many cells to render again, spread evenly over the run; 0 for none.
+    pub sample: usize,
+    /// Picks other cells; the same number picks the same ones.
+    pub seed: Option<u64>,
+}
+
+/// What verifying a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verification {
+    /// The run, such as `mucha@1`.
+    pub run: String,
+    /// Its pictures against its log and plan.
+    #[serde(flatten)]
+    pub checked: Checked,
+    /// The cells that were rendered again, in the order of their names.
+    pub again: Vec<RenderedAgain>,
+    /// What changed since the run was made.
+    pub remarks: Vec<String>,
+}
+
+/// One cell rendered again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RenderedAgain {
+    /// Its name.
+    pub cell: CellId,
+    /// Its picture, relative to the run.
+    pub image: String,
+    /// What the axes say of it.
+    pub label: String,
+    /// How it compares: `identical`, `close` or `different`; `missing` where there is no picture to compare with, `failed`
+    /// where none was made now.
+    pub outcome: &'static str,
+    /// Why there is nothing to compare.
+    pub error: Option<String>,
+    /// The difference, where there are two pictures.
+    pub pixels: Option<Pixels>,
+}
+
+impl Verification {
+    /// Whether every check and every comparison held.
+    pub fn is_sound(&self) -> bool {
+        let held = |again: &RenderedAgain| {
+            [Likeness::Identical.word(), Likeness::Close.word()].contains(&again.outcome)
+        };
+        self.checked.problems.is_empty() && self.again.iter().all(held)
+    }
+}
+
+impl Workspace {
+    /// Verifies a run, named as in [`Workspace::report`]. `note` gets what a person should know meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where the run is not found or cannot be read; [`Error::Execute`] when the engine stops. What is wrong
+    /// with the run is no error: see [`Verification::is_sound`].
+    pub fn verify(
+        &self,
+        run: &str,
+        options: VerifyOptions,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<Verification, Error> {
+        let run = self.runs.find(run)?;
+        let plan = run.plan()?;
+        let log = run.log()?;
+        // Backwards, so that the first of several identical cells stands for them.
+        let mut places: HashMap<CellId, usize> = HashMap::new();
+        for index in (0..plan.len()).rev() {
+            places.insert(plan.id(index)?, index);
+        }
+        let checked = check(&run, &log, &places);
+
+        // Pictures that are missing are worth rendering too: the answer is that they cannot be compared.
+        let done = log.iter().filter(|row| places.contains_key(&row.cell()));
+        let images: BTreeMap<CellId, String> =
+            done.filter_map(|row| Some((row.cell(), row.image()?.to_owned()))).collect();
+        let sample = spread(&images.keys().copied().collect::<Vec<_>>(), options.sample, options.seed);
+        let cells = sample.iter().map(|id| plan.cell(places[id])).collect::<Result<Vec<_>, _>>()?;
+        let (again, remarks) = match cells.is_empty() {
+            true => (Vec::new(), Vec::new()),
+            false => self.render_again(&run, &plan, cells, &images, note)?,
+        };
+        Ok(Verification { run: run.to_string(), checked, again, remarks })
+    }
+
+    fn render_again(
+        &self,
+        run: &Run,
+        plan: &Plan,
+        mut cells: Vec<Cell>,
+        images: &BTreeMap<CellId, String>,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<(Vec<RenderedAgain>, Vec<String>), Error> {
+        let base = base_of(run).unwrap_or_else(|| PathBuf::from("."));
+        let mut remarks = other_models(plan, &cells, self.assets(&base).as_ref());
+        let mut backend = self.backend(&base, None)?;
+        remarks.extend(other_devices(run, &cells, &backend.device()));
+        // A model is loaded once; the answer is in the order of the names all the same.
+        let found: HashMap<CellId, Cell> = cells.iter().map(|cell| (cell.id, cell.clone())).collect();
+        cells.sort_by(|a, b| a.settings.model.cmp(&b.settings.model));
+        let count = cells.len();
+        let mut again: BTreeMap<CellId, RenderedAgain> = BTreeMap::new();
+        // The backend calls one of the two callbacks at a time.
+        let note = RefCell::new(note);
+        render(backend.as_mut(), cells, &mut |text| note.borrow_mut()(text), &mut |id, ended| {
+            let Some(cell) = found.get(&id) else { return };
+            let image = images.get(&id).cloned().unwrap_or_default();
+            let before = decode(&run.dir().join(&image)).map_err(|error| error.to_string());
+            let (outcome, error, pixels) = match (before, ended) {
+                (Ok(before), Ok((now, _))) => {
+                    let pixels = Pixels::of(&before, &now);
+                    (pixels.likeness().word(), None, Some(pixels))
+                }
+                (Err(error), _) => ("missing", Some(error), None),
+                (_, Err(error)) => ("failed", Some(error), None),
+            };
+            let label = plan.label(&cell.coordinates);
+            again.insert(id, RenderedAgain { cell: id, image, label, outcome, error, pixels });
+            note.borrow_mut()(&format!("{} of {count} rendered again", again.len()));
+        })?;
+        Ok((again.into_values().collect(), remarks))
+    }
+}
+
+/// The models of these cells that are not what they were.
+fn other_models(plan: &Plan, cells: &[Cell], assets: &dyn World) -> Vec<String> {
+    let mut names: Vec<(&str, Dtype)> =
+        cells.iter().map(|cell| (&*cell.settings.model, cell.settings.dtype)).collect();
+    names.sort_unstable();
+    names.dedup_by_key(|(name, _)| *name);
+    let changed = names.into_iter().filter_map(|(name, dtype)| {
+        let before = plan.models.get(name)?.fingerprint;
+        match assets.model(name, dtype) {
+            Ok(card) if card.fingerprint == before => None,
+            Ok(card) => Some(format!(
+                "the model `{name}` is not what it was: its fingerprint was {}… and is {}…",
+                before.short(),
+                card.fingerprint.short()
+            )),
+            Err(error) => Some(error.to_string()),
+        }
+    });
+    changed.collect()
+}
+
+/// The other devices that these cells were rendered on.
+fn other_devices(run: &Run, cells: &[Cell], now: &str) -> Option<String> {
+    let log = run.log().ok()?;
+    let rows = log.iter().filter(|row| cells.iter().any(|cell| cell.id == row.cell()));
+    let mut devices: Vec<&str> =
+        rows.filter_map(|row| row.device()).filter(|device| *device != now).collect();
+    devices.sort_unstable();
+    devices.dedup();
+    let devices = devices.join(", ");
+    (!devices.is_empty()).then(|| format!("rendered on {devices} before, on {now} now"))
+}

@@ -1,0 +1,76 @@
+//! The runs folder, the assets and the device that everything works with.
+
+use crate::Environment;
+use crate::assets::{FakeAssets, LocalAssets};
+use crate::error::Error;
+use maquette_diffusion::DeviceName;
+use maquette_planner::World;
+use maquette_store::Runs;
+use std::path::Path;
+
+/// A runs folder and a device: what every operation of the library starts from.
+#[derive(Clone)]
+pub struct Workspace {
+    pub(crate) runs: Runs,
+    /// `None` is the best one that this build can use.
+    device: Option<DeviceName>,
+    pub(crate) renderer: Renderer,
+    pub(crate) environment: Environment,
+}
+
+/// What renders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renderer {
+    /// The engine.
+    Engine,
+    /// A fake for tests, which paints from a cell's name and knows every model.
+    Fake,
+}
+
+impl Workspace {
+    /// The workspace whose results are in the folder `runs`, on the best device that this build can use. The folder need
+    /// not exist: the first run creates it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where there is something else than a folder, or one that cannot be opened.
+    pub fn open(runs: impl AsRef<Path>) -> Result<Workspace, Error> {
+        Ok(Workspace {
+            runs: Runs::open(runs.as_ref())?,
+            device: None,
+            renderer: Renderer::Engine,
+            environment: Environment::read(),
+        })
+    }
+
+    /// The same on that device.
+    pub fn with_device(self, device: DeviceName) -> Workspace {
+        Workspace { device: Some(device), ..self }
+    }
+
+    /// The same with another renderer. The fake one runs on the CPU.
+    pub fn with_renderer(self, renderer: Renderer) -> Workspace {
+        Workspace { renderer, ..self }
+    }
+
+    /// The runs folder.
+    pub fn runs(&self) -> &Runs {
+        &self.runs
+    }
+
+    /// The device.
+    pub fn device(&self) -> DeviceName {
+        match self.renderer {
+            Renderer::Engine => self.device.unwrap_or_else(DeviceName::auto),
+            Renderer::Fake => DeviceName::Cpu,
+        }
+    }
+
+    /// The models and files that an experiment in the folder `base` may name.
+    pub(crate) fn assets(&self, base: &Path) -> Box<dyn World> {
+        match self.renderer {
+            Renderer::Engine => Box::new(LocalAssets::new(base, self)),
+            Renderer::Fake => Box::new(FakeAssets),
+        }
+    }
+}
