@@ -108,7 +108,9 @@ fn definition(mut module: Module, path: &[String], all: &BTreeMap<Module, Names>
     let exported = rest.first().and_then(|name| all.get(&module)?.exports.get(name));
     match exported {
         Some(exported) if exported[0] == "crate" => definition(Vec::new(), &exported[1..], all),
-        Some(exported) if all.contains_key(&child(&module, &exported[0])) => definition(module, exported, all),
+        Some(exported) if all.contains_key(&child(&module, &exported[0])) => {
+            definition(module, exported, all)
+        }
         _ => module,
     }
 }

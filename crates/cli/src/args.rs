@@ -265,7 +265,7 @@ pub enum BackendName {
 }
 
 fn parse_dtype(word: &str) -> Result<Dtype, String> {
-    Dtype::from_word(word).ok_or_else(|| "allowed: f32, f16, bf16".to_owned())
+    word.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub struct Plan {
     /// The axes, in the file's order.
     pub axes: Vec<Axis>,
     /// Which positions of the grid are cells.
-    pub kept: Kept,
+    pub kept: Selection,
     /// The seeds drawn at random while planning, by axis.
     pub drawn: BTreeMap<String, Vec<i64>>,
     /// Every model that a cell may name.
@@ -39,7 +39,7 @@ pub struct Plan {
 /// Which positions of the grid are cells, after `[[exclude]]` and `[[only]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kept {
+pub enum Selection {
     /// All of them.
     All,
     /// These, ascending.
@@ -64,8 +64,8 @@ impl Plan {
     /// How many cells there are, identical ones counted each.
     pub fn len(&self) -> usize {
         match &self.kept {
-            Kept::All => self.grid_len(),
-            Kept::Only(positions) => positions.len(),
+            Selection::All => self.grid_len(),
+            Selection::Only(positions) => positions.len(),
         }
     }
 
@@ -82,8 +82,8 @@ impl Plan {
     /// Where the cell with that number lies: for each axis, which of its values.
     pub fn coordinates(&self, index: usize) -> Vec<usize> {
         let position = match &self.kept {
-            Kept::All => index,
-            Kept::Only(positions) => positions[index] as usize,
+            Selection::All => index,
+            Selection::Only(positions) => positions[index] as usize,
         };
         self.coordinates_at(position)
     }
@@ -118,8 +118,8 @@ impl Plan {
             position = position * axis.values.len() + coordinate;
         }
         match &self.kept {
-            Kept::All => Some(position),
-            Kept::Only(positions) => positions.binary_search(&u32::try_from(position).ok()?).ok(),
+            Selection::All => Some(position),
+            Selection::Only(positions) => positions.binary_search(&u32::try_from(position).ok()?).ok(),
         }
     }
 

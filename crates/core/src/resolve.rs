@@ -1,8 +1,8 @@
 //! From coordinates to settings: how one cell of a plan gets its values.
 
+use crate::options::{Scheduler, Sigmas};
 use crate::settings::{Embedding, Lora, NamedFile, Settings, Variation};
-use crate::weights::{Named, WeightsKind, take_loras, weights_list};
-use crate::words::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
+use crate::weights::{WeightRef, WeightsKind, take_loras, weights_list};
 use crate::{Digest, FoundFile, Plan, SETTINGS, Setting, SettingError, Template, Value};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -42,10 +42,10 @@ pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resol
     })?;
     let init_image = read.picture(plan, "init_image")?;
     let img2img = init_image.is_some();
-    let scheduler = read.word_or("scheduler", Scheduler::from_word, card.scheduler)?;
-    let sigmas = read.word_or("sigmas", Sigmas::from_word, card.sigmas.unwrap_or(Sigmas::Normal))?;
+    let scheduler = read.word_or("scheduler", |word| word.parse().ok(), card.scheduler)?;
+    let sigmas = read.word_or("sigmas", |word| word.parse().ok(), card.sigmas.unwrap_or(Sigmas::Normal))?;
     let spacing = match scheduler.own_spacing() {
-        Some(own) => Some(read.word_or("spacing", Spacing::from_word, card.spacing.unwrap_or(own))?),
+        Some(own) => Some(read.word_or("spacing", |word| word.parse().ok(), card.spacing.unwrap_or(own))?),
         None => None,
     };
     let mut lora = read.loras(plan)?;
@@ -66,13 +66,13 @@ pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resol
         embeddings: read.embeddings(plan)?,
         prompt,
         negative_prompt: read.text("negative_prompt")?,
-        dialect: read.word("dialect", Dialect::from_word)?,
-        fit: if img2img { Some(read.word("fit", Fit::from_word)?) } else { None },
+        dialect: read.word("dialect", |word| word.parse().ok())?,
+        fit: if img2img { Some(read.word("fit", |word| word.parse().ok())?) } else { None },
         strength: if img2img { Some(read.number("strength")?) } else { None },
         mask: if img2img { read.picture(plan, "mask")? } else { None },
         init_image,
         seed: read.integer("seed")?,
-        noise: read.word("noise", Noise::from_word)?,
+        noise: read.word("noise", |word| word.parse().ok())?,
         variation: match read.number("variation_strength")? {
             0.0 => None,
             strength => Some(Variation { seed: read.integer("variation_seed")?, strength }),
@@ -86,7 +86,7 @@ pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resol
         width: if read.has("width") { read.small("width")? } else { card.size.0 },
         height: if read.has("height") { read.small("height")? } else { card.size.1 },
         clip_skip: read.small("clip_skip")?,
-        dtype: read.word("dtype", Dtype::from_word)?,
+        dtype: read.word("dtype", |word| word.parse().ok())?,
         safety_checker: read.flag("safety_checker")?,
         model,
     };
@@ -172,7 +172,7 @@ impl Read<'_> {
     }
 
     fn loras(&self, plan: &Plan) -> Result<Vec<Lora>, SettingError> {
-        self.weights("lora", |Named { word, name, weight }| {
+        self.weights("lora", |WeightRef { word, name, weight }| {
             if word.is_some() {
                 return Ok(None);
             }
@@ -182,7 +182,7 @@ impl Read<'_> {
     }
 
     fn embeddings(&self, plan: &Plan) -> Result<Vec<Embedding>, SettingError> {
-        self.weights("embeddings", |Named { word, name, weight }| {
+        self.weights("embeddings", |WeightRef { word, name, weight }| {
             if weight.is_some() {
                 return Ok(None);
             }
@@ -195,7 +195,7 @@ impl Read<'_> {
     fn weights<T>(
         &self,
         name: &str,
-        found: impl Fn(Named) -> Result<Option<T>, SettingError>,
+        found: impl Fn(WeightRef) -> Result<Option<T>, SettingError>,
     ) -> Result<Vec<T>, SettingError> {
         let Some(text) = self.optional_text(name)? else { return Ok(Vec::new()) };
         let wrong = || SettingError {

@@ -1,6 +1,6 @@
 //! Settings with every value resolved: what one picture is made from.
 
-use crate::words::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
+use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
 use crate::{Digest, Setting, SettingError, Value};
 use std::sync::Arc;
 
@@ -112,25 +112,25 @@ impl Settings {
             "embeddings" => (!self.embeddings.is_empty()).then(|| Value::Text(shown(&self.embeddings))),
             "prompt" => text(&self.prompt),
             "negative_prompt" => text(&self.negative_prompt),
-            "dialect" => text(self.dialect.word()),
+            "dialect" => text(self.dialect.as_str()),
             "mask" => self.mask.as_ref().and_then(|file| text(&file.path)),
             "init_image" => self.init_image.as_ref().and_then(|picture| text(&picture.path)),
-            "fit" => self.fit.and_then(|fit| text(fit.word())),
+            "fit" => self.fit.and_then(|fit| text(fit.as_str())),
             "strength" => self.strength.map(Value::Number),
             "seed" => Some(Value::Integer(self.seed)),
-            "noise" => text(self.noise.word()),
+            "noise" => text(self.noise.as_str()),
             "variation_seed" => self.variation.map(|variation| Value::Integer(variation.seed)),
             "variation_strength" => self.variation.map(|variation| Value::Number(variation.strength)),
             "steps" => Some(Value::Integer(self.steps.into())),
             "guidance_scale" => Some(Value::Number(self.guidance_scale)),
-            "scheduler" => text(self.scheduler.word()),
+            "scheduler" => text(self.scheduler.as_str()),
             "eta" => self.eta.map(Value::Number),
-            "sigmas" => self.sigmas.and_then(|sigmas| text(sigmas.word())),
-            "spacing" => self.spacing.and_then(|spacing| text(spacing.word())),
+            "sigmas" => self.sigmas.and_then(|sigmas| text(sigmas.as_str())),
+            "spacing" => self.spacing.and_then(|spacing| text(spacing.as_str())),
             "width" => Some(Value::Integer(self.width.into())),
             "height" => Some(Value::Integer(self.height.into())),
             "clip_skip" => Some(Value::Integer(self.clip_skip.into())),
-            "dtype" => text(self.dtype.word()),
+            "dtype" => text(self.dtype.as_str()),
             "safety_checker" => Some(Value::Flag(self.safety_checker)),
             _ => None,
         }
@@ -165,8 +165,8 @@ impl Settings {
             text(name, &shown);
         };
         line(&mut text, "clip_skip", &self.clip_skip);
-        text("dialect", self.dialect.word());
-        text("dtype", self.dtype.word());
+        text("dialect", self.dialect.as_str());
+        text("dtype", self.dtype.as_str());
         for Embedding { word, file } in &self.embeddings {
             // A word that the file does not name comes from the file's name.
             text("embedding", word.as_deref().unwrap_or_else(|| stem(&file.path)));
@@ -176,7 +176,7 @@ impl Settings {
             line(&mut text, "eta", &eta);
         }
         if let (Some(picture), Some(fit), Some(strength)) = (&self.init_image, self.fit, self.strength) {
-            text("fit", fit.word());
+            text("fit", fit.as_str());
             line(&mut text, "init_image", &picture.digest);
             line(&mut text, "strength", &strength);
             if let Some(mask) = &self.mask {
@@ -191,19 +191,19 @@ impl Settings {
         }
         line(&mut text, "model", model);
         text("negative_prompt", &self.negative_prompt);
-        text("noise", self.noise.word());
+        text("noise", self.noise.as_str());
         line(&mut text, "numerics", &numerics);
         text("prompt", &self.prompt);
         if self.safety_checker {
             text("safety_checker", "true");
         }
-        text("scheduler", self.scheduler.word());
+        text("scheduler", self.scheduler.as_str());
         line(&mut text, "seed", &self.seed);
         if let Some(sigmas) = self.sigmas {
-            text("sigmas", sigmas.word());
+            text("sigmas", sigmas.as_str());
         }
         if let Some(spacing) = self.spacing {
-            text("spacing", spacing.word());
+            text("spacing", spacing.as_str());
         }
         line(&mut text, "steps", &self.steps);
         if let Some(vae) = &self.vae {

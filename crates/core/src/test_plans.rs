@@ -1,8 +1,8 @@
 //! Plans, cells and images for the tests of other crates (feature `test-plans`).
 
 use crate::{
-    Axis, AxisValue, Cell, Digest, Image, Kept, ModelCard, NamedFile, Plan, Scheduler, Settings, SheetSpec,
-    Value, with_defaults,
+    Axis, AxisValue, Cell, Digest, Image, ModelCard, NamedFile, Plan, Scheduler, Selection, Settings,
+    SheetSpec, Value, with_defaults,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         base: with_defaults(&given),
         vars: vec![("subject".to_owned(), "a cat".into())],
         axes: axes.iter().map(axis).collect(),
-        kept: Kept::All,
+        kept: Selection::All,
         drawn: BTreeMap::new(),
         models: BTreeMap::from([("sketchbook".to_owned(), card)]),
         pictures: BTreeMap::new(),

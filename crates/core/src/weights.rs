@@ -15,7 +15,7 @@ pub enum WeightsKind {
 
 impl WeightsKind {
     /// The word for it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             WeightsKind::Vae => "vae",
             WeightsKind::Lora => "lora",
@@ -25,13 +25,13 @@ impl WeightsKind {
 
     /// What a plan files it under: the same name may stand for two files of different kinds.
     pub fn key(self, name: &str) -> String {
-        format!("{} {name}", self.word())
+        format!("{} {name}", self.as_str())
     }
 }
 
 /// One entry of a list.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Named<'a> {
+pub struct WeightRef<'a> {
     /// The word before `=`.
     pub word: Option<&'a str>,
     /// The file as written.
@@ -40,9 +40,9 @@ pub struct Named<'a> {
     pub weight: Option<f64>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> WeightRef<'a> {
     /// Reads one entry: `file`, `file:0.8` or `word=file`; `None` where no file is named.
-    fn parse(text: &'a str) -> Option<Named<'a>> {
+    fn parse(text: &'a str) -> Option<WeightRef<'a>> {
         let (word, rest) = match text.split_once('=') {
             Some((word, rest)) if !word.contains(['/', '\\']) => (Some(word.trim()), rest),
             _ => (None, text),
@@ -53,15 +53,15 @@ impl<'a> Named<'a> {
         });
         let (name, weight) = weighted.map_or((rest, None), |(name, weight)| (name, Some(weight)));
         let name = name.trim();
-        (!name.is_empty() && word != Some("")).then_some(Named { word, name, weight })
+        (!name.is_empty() && word != Some("")).then_some(WeightRef { word, name, weight })
     }
 }
 
 /// The entries of a list joined by ` + `; empty for `none` and the empty text, `None` where an entry names no file.
-pub fn weights_list(text: &str) -> Option<Vec<Named<'_>>> {
+pub fn weights_list(text: &str) -> Option<Vec<WeightRef<'_>>> {
     match text.trim() {
         "" | "none" => Some(Vec::new()),
-        _ => text.split(" + ").map(Named::parse).collect(),
+        _ => text.split(" + ").map(WeightRef::parse).collect(),
     }
 }
 
@@ -76,8 +76,8 @@ pub fn take_loras(prompt: &str) -> (String, Vec<(&str, f64)>) {
         let Some(end) = tag.find('>') else { break };
         let (tag, after) = tag.split_at(end + 1);
         text.push_str(before);
-        match Named::parse(&tag["<lora:".len()..end]) {
-            Some(Named { word: None, name, weight }) if weight.is_some() || !name.contains(':') => {
+        match WeightRef::parse(&tag["<lora:".len()..end]) {
+            Some(WeightRef { word: None, name, weight }) if weight.is_some() || !name.contains(':') => {
                 loras.push((name, weight.unwrap_or(1.0)));
             }
             _ => text.push_str(tag),

@@ -2,7 +2,7 @@
 
 use crate::{ExecuteError, FakeBackend, Progress, Stop, Summary, execute};
 use maquette_core::{
-    Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Kept, Plan, SheetSpec, Value,
+    Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Plan, Selection, SheetSpec, Value,
     with_defaults,
 };
 use maquette_store::{RunWriter, Runs, Status, Work};
@@ -36,7 +36,7 @@ fn plan(artists: &[&str], seeds: usize) -> Plan {
             Axis { name: "artist".to_owned(), values: artist },
             Axis { name: "seed".to_owned(), values: seed },
         ],
-        kept: Kept::All,
+        kept: Selection::All,
         drawn: BTreeMap::new(),
         models: ["a", "b"].map(|model| (model.to_owned(), FakeBackend::card(model))).into(),
         pictures: BTreeMap::new(),

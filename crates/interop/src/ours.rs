@@ -4,7 +4,7 @@
 
 use crate::a1111_text::parameters;
 use maquette_core::{
-    Cell, CellId, Digest, Image, Kind, NUMERICS, Named, NamedFile, Remarks, Setting, Settings, Value,
+    Cell, CellId, Digest, Image, Kind, NUMERICS, NamedFile, Remarks, Setting, Settings, Value, WeightRef,
     weights_list,
 };
 use maquette_picture::{PictureError, encode_png};
@@ -140,7 +140,7 @@ fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
 /// The same for each file of a list.
 fn list_without_machine(list: &str) -> String {
     let Some(entries) = weights_list(list) else { return list.to_owned() };
-    let entry = |entry: &Named| {
+    let entry = |entry: &WeightRef| {
         let word = entry.word.map_or(String::new(), |word| format!("{word}="));
         let weight = entry.weight.map_or(String::new(), |weight| format!(":{weight}"));
         format!("{word}{}{weight}", without_machine(entry.name))

@@ -6,7 +6,7 @@ use crate::assets::{FakeAssets, LocalAssets};
 use crate::error::Error;
 use crate::workspace::Renderer;
 use maquette_core::{CellId, Digest, Plan};
-use maquette_planner::{Overrides, Planned, Request, World};
+use maquette_planner::{AssetResolver, Overrides, Planned, Request};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +75,7 @@ impl Workspace {
         let base = file.parent().unwrap_or(Path::new("")).to_owned();
         let drawn = self.drawn_before(file);
         let local = LocalAssets::new(&base, self);
-        let assets: &dyn World = match self.renderer {
+        let assets: &dyn AssetResolver = match self.renderer {
             Renderer::Engine => &local,
             Renderer::Fake => &FakeAssets,
         };

@@ -171,7 +171,7 @@ fn is_file(setting: &Setting) -> bool {
 fn weights_of(recipe: &Recipe, setting: &Setting) -> Option<String> {
     let list = recipe.settings.get(setting.name)?.as_str()?;
     let entries = maquette_core::weights_list(list).filter(|_| setting.kind == Kind::Weights)?;
-    let entry = |entry: &maquette_core::Named| {
+    let entry = |entry: &maquette_core::WeightRef| {
         format!("{}:{}", entry.word.unwrap_or_default(), entry.weight.unwrap_or(1.0))
     };
     Some(entries.iter().map(entry).collect::<Vec<_>>().join(" + "))

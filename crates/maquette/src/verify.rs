@@ -9,7 +9,7 @@ use crate::recreate::base_of;
 use crate::render::render;
 use maquette_core::{Cell, CellId, Dtype, Plan};
 use maquette_picture::decode;
-use maquette_planner::World;
+use maquette_planner::AssetResolver;
 use maquette_reporter::{Likeness, Pixels};
 use maquette_store::Run;
 use serde::Serialize;
@@ -62,7 +62,7 @@ impl Verification {
     /// Whether every check and every comparison held.
     pub fn is_sound(&self) -> bool {
         let held = |again: &RenderedAgain| {
-            [Likeness::Identical.word(), Likeness::Close.word()].contains(&again.outcome)
+            [Likeness::Identical.as_str(), Likeness::Close.as_str()].contains(&again.outcome)
         };
         self.checked.problems.is_empty() && self.again.iter().all(held)
     }
@@ -130,7 +130,7 @@ impl Workspace {
             let (outcome, error, pixels) = match (before, ended) {
                 (Ok(before), Ok((now, _))) => {
                     let pixels = Pixels::of(&before, &now);
-                    (pixels.likeness().word(), None, Some(pixels))
+                    (pixels.likeness().as_str(), None, Some(pixels))
                 }
                 (Err(error), _) => ("missing", Some(error), None),
                 (_, Err(error)) => ("failed", Some(error), None),
@@ -144,7 +144,7 @@ impl Workspace {
 }
 
 /// The models of these cells that are not what they were.
-fn other_models(plan: &Plan, cells: &[Cell], assets: &dyn World) -> Vec<String> {
+fn other_models(plan: &Plan, cells: &[Cell], assets: &dyn AssetResolver) -> Vec<String> {
     let mut names: Vec<(&str, Dtype)> =
         cells.iter().map(|cell| (&*cell.settings.model, cell.settings.dtype)).collect();
     names.sort_unstable();

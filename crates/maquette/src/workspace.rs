@@ -4,7 +4,7 @@ use crate::Environment;
 use crate::assets::{FakeAssets, LocalAssets};
 use crate::error::Error;
 use maquette_diffusion::DeviceName;
-use maquette_planner::World;
+use maquette_planner::AssetResolver;
 use maquette_store::Runs;
 use std::path::Path;
 
@@ -67,7 +67,7 @@ impl Workspace {
     }
 
     /// The models and files that an experiment in the folder `base` may name.
-    pub(crate) fn assets(&self, base: &Path) -> Box<dyn World> {
+    pub(crate) fn assets(&self, base: &Path) -> Box<dyn AssetResolver> {
         match self.renderer {
             Renderer::Engine => Box::new(LocalAssets::new(base, self)),
             Renderer::Fake => Box::new(FakeAssets),

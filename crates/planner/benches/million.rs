@@ -5,14 +5,14 @@
 #![allow(clippy::print_stdout)]
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
-use maquette_planner::{Overrides, Request, World, WorldError, plan, work};
+use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan, work};
 use std::path::Path;
 use std::time::Instant;
 
 struct Fake;
 
-impl World for Fake {
-    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
+impl AssetResolver for Fake {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let fingerprint = Digest::of(name.as_bytes());
         Ok(ModelCard {
             fingerprint,
@@ -26,15 +26,15 @@ impl World for Fake {
         })
     }
 
-    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), WorldError> {
+    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
         Ok(())
     }
 
-    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
         Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) })
     }
 
-    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         Ok(FoundFile { file: file.to_owned(), digest: Digest::of(b"a picture") })
     }
 }

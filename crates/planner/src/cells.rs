@@ -6,15 +6,15 @@ use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::projection::{Part, project};
 use crate::steps::unet_calls;
-use crate::{World, WorldError};
-use maquette_core::{Dtype, FoundFile, Kept, ModelCard, Scheduler, Template, Value, WeightsKind, take_loras};
+use crate::{AssetError, AssetResolver};
+use maquette_core::{Dtype, FoundFile, ModelCard, Selection, Template, Value, WeightsKind, take_loras};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The grid with the filters applied.
 pub(crate) struct Cells<'a> {
     pub grid: &'a Grid,
-    pub kept: &'a Kept,
+    pub kept: &'a Selection,
 }
 
 impl Cells<'_> {
@@ -26,19 +26,19 @@ impl Cells<'_> {
         axes.dedup();
         let sizes = self.grid.sizes();
         let parts = match self.kept {
-            Kept::All => project(&sizes, &axes, 0..sizes.iter().product()),
-            Kept::Only(positions) => project(&sizes, &axes, positions.iter().map(|&at| at as usize)),
+            Selection::All => project(&sizes, &axes, 0..sizes.iter().product()),
+            Selection::Only(positions) => project(&sizes, &axes, positions.iter().map(|&at| at as usize)),
         };
         parts.iter().map(|part: &Part| coordinates(&sizes, part.position)).collect()
     }
 
-    /// Asks the world about every model that a cell names.
-    pub fn models(&self, world: &dyn World, problems: &mut Problems) -> BTreeMap<String, ModelCard> {
+    /// Asks the assets about every model that a cell names.
+    pub fn models(&self, assets: &dyn AssetResolver, problems: &mut Problems) -> BTreeMap<String, ModelCard> {
         let mut asked: Vec<(&Given, Dtype)> = Vec::new();
         for at in self.parts(&["model", "dtype"]) {
             let Some(given) = self.grid.value("model", &at) else { continue };
             let word = self.grid.value("dtype", &at).and_then(|dtype| dtype.value.as_text());
-            let dtype = word.and_then(Dtype::from_word).unwrap_or(Dtype::F32);
+            let dtype = word.and_then(|word| word.parse().ok()).unwrap_or(Dtype::F32);
             match asked.iter_mut().find(|(other, _)| other.value == given.value) {
                 // Full precision serves the others, too.
                 Some((_, widest)) if *widest == Dtype::F16 => *widest = dtype,
@@ -49,7 +49,7 @@ impl Cells<'_> {
         let mut models = BTreeMap::new();
         for (given, dtype) in asked {
             let Some(name) = given.value.as_text() else { continue };
-            match world.model(name, dtype) {
+            match assets.model(name, dtype) {
                 Ok(card) => _ = models.insert(name.to_owned(), card),
                 Err(error) => problems.add(unknown(error, given.at.as_ref())),
             }
@@ -57,11 +57,11 @@ impl Cells<'_> {
         models
     }
 
-    /// Asks the world about every picture that a cell names; `folder` is where their paths start.
+    /// Asks the assets about every picture that a cell names; `folder` is where their paths start.
     pub fn pictures(
         &self,
         folder: &Path,
-        world: &dyn World,
+        assets: &dyn AssetResolver,
         problems: &mut Problems,
     ) -> BTreeMap<String, FoundFile> {
         let mut pictures = BTreeMap::new();
@@ -70,7 +70,7 @@ impl Cells<'_> {
                 if path.is_empty() || pictures.contains_key(&path) {
                     return;
                 }
-                match world.picture(&folder.join(&path)) {
+                match assets.picture(&folder.join(&path)) {
                     Ok(picture) => _ = pictures.insert(path, picture),
                     Err(error) => problems.add(unknown(error, at)),
                 }
@@ -79,8 +79,12 @@ impl Cells<'_> {
         pictures
     }
 
-    /// Asks the world about every weight file that a cell names, in a setting or in its prompt.
-    pub fn weights(&self, world: &dyn World, problems: &mut Problems) -> BTreeMap<String, FoundFile> {
+    /// Asks the assets about every weight file that a cell names, in a setting or in its prompt.
+    pub fn weights(
+        &self,
+        assets: &dyn AssetResolver,
+        problems: &mut Problems,
+    ) -> BTreeMap<String, FoundFile> {
         let mut weights = BTreeMap::new();
         // What is missing is told once, however many cells name it.
         let mut asked = BTreeSet::new();
@@ -89,7 +93,7 @@ impl Cells<'_> {
             if !asked.insert(key.clone()) {
                 return;
             }
-            match world.weights(kind, name) {
+            match assets.weights(kind, name) {
                 Ok(file) => _ = weights.insert(key, file),
                 Err(error) => problems.add(unknown(error, at)),
             }
@@ -179,7 +183,7 @@ impl Cells<'_> {
             let value = |name: &str| self.grid.value(name, &at).map(|given| &given.value);
             let model = value("model").and_then(Value::as_text).and_then(|name| models.get(name));
             let word = value("scheduler").and_then(Value::as_text);
-            let scheduler = word.and_then(Scheduler::from_word).or(model.map(|card| card.scheduler));
+            let scheduler = word.and_then(|word| word.parse().ok()).or(model.map(|card| card.scheduler));
             let picture = self.filled(value("init_image").and_then(Value::as_text), &at);
             let (Some(scheduler), Some(steps), Some(strength)) = (
                 scheduler,
@@ -242,6 +246,6 @@ pub(crate) fn place(at: Option<&At>, message: String) -> Problem {
     }
 }
 
-pub(crate) fn unknown(error: WorldError, at: Option<&At>) -> Problem {
+pub(crate) fn unknown(error: AssetError, at: Option<&At>) -> Problem {
     place(at, error.message).hint(error.help)
 }

@@ -5,21 +5,21 @@
 //! more is left at once.
 
 use crate::rules::Masks;
-use maquette_core::Kept;
+use maquette_core::Selection;
 
 /// The positions that no `exclude` rule matches, and one `only` rule at least where there are any.
-pub(crate) fn kept(sizes: &[usize], exclude: &[Masks], only: Option<&[Masks]>) -> Kept {
+pub(crate) fn kept(sizes: &[usize], exclude: &[Masks], only: Option<&[Masks]>) -> Selection {
     let excluded = (!exclude.is_empty()).then(|| matching(sizes, exclude));
     let wanted = only.map(|only| matching(sizes, only));
     if excluded.is_none() && wanted.is_none() {
-        return Kept::All;
+        return Selection::All;
     }
     let is = |marks: &Option<Vec<bool>>, position: usize| marks.as_ref().map(|marks| marks[position]);
     let stays =
         |position: &usize| is(&excluded, *position) != Some(true) && is(&wanted, *position) != Some(false);
     let positions: usize = sizes.iter().product();
     let left: Vec<u32> = (0..positions).filter(stays).map(|position| position as u32).collect();
-    if left.len() == positions { Kept::All } else { Kept::Only(left) }
+    if left.len() == positions { Selection::All } else { Selection::Only(left) }
 }
 
 /// For every position whether a rule matches it.

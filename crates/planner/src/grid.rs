@@ -96,7 +96,7 @@ impl Grid {
         let swept = swept.flat_map(|position| &mut position.set);
         for given in self.settings.iter_mut().chain(swept) {
             if given.name == "dtype" && given.value.as_text() == Some("auto") {
-                given.value = auto.word().into();
+                given.value = auto.as_str().into();
             }
         }
     }

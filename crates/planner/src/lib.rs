@@ -1,13 +1,14 @@
 //! The planner: what an experiment file may say, what it means, and how its grid expands.
 //!
 //! The only crate that knows TOML. It reads the experiment file and the text files and patterns that the file names;
-//! models and pictures it asks the [`World`] about, and randomness it is given, so that the same answers make the same
+//! models and pictures it asks an [`AssetResolver`] about, and randomness it is given, so that the same answers make the same
 //! plan. It renders nothing, prints nothing and keeps nothing.
 //!
 //! The line through it, in reading order: `extends` reads the files (`tree`, `layer`), `overrides` the command line,
 //! `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`, `values`), `placeholders`
 //! and `rules` check what names what, `filter` picks the cells, `cells` checks them, and `plan` holds the order.
 
+mod assets;
 mod axis;
 mod cells;
 mod distinct;
@@ -37,9 +38,9 @@ mod steps;
 mod tree;
 mod values;
 mod work;
-mod world;
 mod written;
 
+pub use assets::{AssetError, AssetResolver};
 pub use distinct::distinct;
 pub use nearest::did_you_mean;
 pub use overrides::Overrides;
@@ -49,5 +50,4 @@ pub use prompts::{PlannedPrompt, prompts};
 pub use schema::schema;
 pub use steps::unet_calls;
 pub use work::{Work, work};
-pub use world::{World, WorldError};
 pub use written::{Line, experiment, folder};

@@ -1,7 +1,7 @@
 //! What settings ask of each other: a mask of a picture of its shape, an inpainting model of a picture, a safety checker
 //! of a model that has one. Each is checked for the combinations that cells really have.
 
-use crate::World;
+use crate::AssetResolver;
 use crate::cells::{Cells, place, unknown};
 use crate::problem::Problems;
 use maquette_core::{ModelCard, Value};
@@ -14,7 +14,7 @@ impl Cells<'_> {
         &self,
         folder: &Path,
         models: &BTreeMap<String, ModelCard>,
-        world: &dyn World,
+        assets: &dyn AssetResolver,
         problems: &mut Problems,
     ) {
         let mut names = vec!["model", "safety_checker"];
@@ -62,7 +62,7 @@ impl Cells<'_> {
                 (Some(mask), Some(picture)) => {
                     used = true;
                     if looked_at.insert((mask.clone(), picture.clone()))
-                        && let Err(error) = world.mask_fits(&folder.join(&mask), &folder.join(&picture))
+                        && let Err(error) = assets.mask_fits(&folder.join(&mask), &folder.join(&picture))
                     {
                         problems.add(unknown(error, given("mask").and_then(|given| given.at.as_ref())));
                     }

@@ -12,8 +12,8 @@ use crate::overrides::{self, Overrides};
 use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
-use crate::{World, filter, placeholders, seeds, sheet};
-use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, Kept, Plan};
+use crate::{AssetResolver, filter, placeholders, seeds, sheet};
+use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, Plan, Selection};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -55,7 +55,7 @@ pub struct Planned {
 /// # Errors
 ///
 /// Everything that is wrong with the experiment, with its places: see [`PlanError`].
-pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanError> {
+pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned, PlanError> {
     let Request { file, text, overrides, default_dtype, drawn, draw } = request;
     let mut problems = Problems::default();
     let (mut notes, mut dropped) = (Vec::new(), Vec::new());
@@ -95,21 +95,21 @@ pub fn plan(request: Request<'_>, world: &dyn World) -> Result<Planned, PlanErro
     problems.settle()?;
     let masks = |rules: &[(Rule, Masks)]| rules.iter().map(|(_, masks)| masks.clone()).collect::<Vec<_>>();
     let kept = filter::kept(&grid.sizes(), &masks(&exclude), only_left.then(|| masks(&only)).as_deref());
-    if let (Kept::Only(positions), Some(at)) = (&kept, last_rule)
+    if let (Selection::Only(positions), Some(at)) = (&kept, last_rule)
         && positions.is_empty()
     {
         let problem = Problem::at(&at, "the rules leave no cell: every one is excluded, or none is wanted");
         return Err(problem.label("the last rule").into());
     }
 
-    // What the cells need of the world, and whether they can be made.
+    // What the cells need of the assets, and whether they can be made.
     let cells = Cells { grid: &grid, kept: &kept };
-    let models = cells.models(world, &mut problems);
-    let pictures = cells.pictures(&chain.folder, world, &mut problems);
-    let weights = cells.weights(world, &mut problems);
+    let models = cells.models(assets, &mut problems);
+    let pictures = cells.pictures(&chain.folder, assets, &mut problems);
+    let weights = cells.weights(assets, &mut problems);
     cells.sizes(&models, &mut problems);
     cells.strengths(&models, &mut problems);
-    cells.needs(&chain.folder, &models, world, &mut problems);
+    cells.needs(&chain.folder, &models, assets, &mut problems);
     cells.idle(&mut notes, &mut problems);
     problems.settle()?;
     for (name, card) in &models {

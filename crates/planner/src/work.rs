@@ -2,7 +2,7 @@
 
 use crate::projection::project;
 use crate::steps::unet_calls;
-use maquette_core::{Cell, CellId, Kept, Plan, SettingError, Settings, Value};
+use maquette_core::{Cell, CellId, Plan, Selection, SettingError, Settings, Value};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -114,13 +114,15 @@ impl Left<'_> {
             .collect();
         let sizes: Vec<usize> = plan.axes.iter().map(|axis| axis.values.len()).collect();
         let position = |index: usize| match &plan.kept {
-            Kept::All => index,
-            Kept::Only(positions) => positions[index] as usize,
+            Selection::All => index,
+            Selection::Only(positions) => positions[index] as usize,
         };
         let parts = project(&sizes, &axes, self.cells.iter().map(|&index| position(index)));
         let cell = |position: usize| match &plan.kept {
-            Kept::All => plan.cell(position),
-            Kept::Only(positions) => plan.cell(positions.partition_point(|&at| (at as usize) < position)),
+            Selection::All => plan.cell(position),
+            Selection::Only(positions) => {
+                plan.cell(positions.partition_point(|&at| (at as usize) < position))
+            }
         };
         parts.into_par_iter().map(|part| Ok((cell(part.position)?, part.count))).collect()
     }

@@ -2,7 +2,7 @@
 //!
 //! Answered from the axes alone, so that it costs the same for ten cells and for a million.
 
-use maquette_core::{Kept, Plan, SETTINGS, Setting, Template, Value};
+use maquette_core::{Plan, SETTINGS, Selection, Setting, Template, Value};
 use std::collections::BTreeSet;
 
 /// The settings that are the same in every cell, then the placeholders that no listed text shows, in the log's order.
@@ -71,8 +71,8 @@ fn filled(text: &str, mut value: impl FnMut(&str) -> String) -> String {
 /// For each axis, the positions that some cell has.
 fn used(plan: &Plan) -> Vec<Vec<usize>> {
     match &plan.kept {
-        Kept::All => plan.axes.iter().map(|axis| (0..axis.values.len()).collect()).collect(),
-        Kept::Only(_) => {
+        Selection::All => plan.axes.iter().map(|axis| (0..axis.values.len()).collect()).collect(),
+        Selection::Only(_) => {
             let mut used = vec![BTreeSet::new(); plan.axes.len()];
             for index in 0..plan.len() {
                 for (used, at) in used.iter_mut().zip(plan.coordinates(index)) {

@@ -6,7 +6,7 @@ use maquette::{Checked, Pixels, RenderedAgain, Reproduction, Verification};
 /// A picture rendered again.
 pub fn reproduction(reproduction: &Reproduction) -> String {
     let Reproduction { likeness, pixels, cell, changes, .. } = reproduction;
-    let mut text = format!("{}: {}\n", likeness.word(), words(pixels));
+    let mut text = format!("{}: {}\n", likeness.as_str(), words(pixels));
     if !changes.is_empty() {
         let rows = changes.iter().map(|it| vec![it.name.clone(), it.before.clone(), it.now.clone()]);
         text += &output::table(&["changed", "before", "now"], rows);

@@ -245,7 +245,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/resize");
         let text = std::fs::read_to_string(folder.join("cases.json")).unwrap();
         for case in serde_json::from_str::<File>(&text).unwrap().cases {
-            let how = Fit::from_word(&case.fit).unwrap();
+            let how: Fit = case.fit.parse().unwrap();
             let picture =
                 fit(&decode(&folder.join(&case.input)).unwrap(), how, Margin::Mean, case.width, case.height)
                     .unwrap();

@@ -74,7 +74,7 @@ pub fn cases_in(file: &str) -> Vec<Case> {
 impl Case {
     pub fn cell(&self) -> Cell {
         let init_image = self.init_image.as_ref().map(|path| named(&fixtures().join(path)));
-        let scheduler = Scheduler::from_word(&self.scheduler).unwrap();
+        let scheduler: Scheduler = self.scheduler.parse().unwrap();
         let settings = Settings {
             model: self.model.as_str().into(),
             vae: None,
@@ -83,7 +83,7 @@ impl Case {
             prompt: self.prompt.as_str().into(),
             negative_prompt: self.negative_prompt.as_str().into(),
             fit: init_image.as_ref().map(|_| Fit::Crop),
-            dialect: self.dialect.as_deref().map_or(Dialect::Plain, |word| Dialect::from_word(word).unwrap()),
+            dialect: self.dialect.as_deref().map_or(Dialect::Plain, |word| word.parse().unwrap()),
             init_image,
             mask: self.mask.as_ref().map(|path| named(&fixtures().join(path))),
             strength: self.strength,
@@ -129,7 +129,7 @@ pub fn cell(settings: Settings) -> Cell {
 fn spacing_in(model: &str) -> Option<Spacing> {
     let file = fixtures().join(model).join("scheduler/scheduler_config.json");
     let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).unwrap();
-    Spacing::from_word(config.get("timestep_spacing")?.as_str()?)
+    config.get("timestep_spacing")?.as_str()?.parse().ok()
 }
 
 /// An engine that finds its models among the fixtures.

@@ -11,7 +11,7 @@ use maquette_diffusion::{ModelError, ModelSource, SeparateVae, card_with, check_
 use maquette_executor::FakeBackend;
 use maquette_hub::{Environment, HubError, Offer, Repository};
 use maquette_picture::decode;
-use maquette_planner::{World, WorldError};
+use maquette_planner::{AssetError, AssetResolver};
 use maquette_store::{Runs, Stamp};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -47,8 +47,8 @@ impl LocalAssets {
 
     /// Asks the hub for a model that is not here. That it could be had is noted; only links are made, if all of its
     /// files are here under another name.
-    fn offered(&self, repository: &Repository, dtype: Dtype) -> Result<ModelSource, WorldError> {
-        let told = |error: HubError| WorldError {
+    fn offered(&self, repository: &Repository, dtype: Dtype) -> Result<ModelSource, AssetError> {
+        let told = |error: HubError| AssetError {
             message: format!(
                 "no model is called `{repository}` on this machine, and {}",
                 with_causes(&error)
@@ -64,7 +64,7 @@ impl LocalAssets {
         self.absent.borrow_mut().push(offer);
         let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
         let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");
-        Err(WorldError { message, help: Some(help) })
+        Err(AssetError { message, help: Some(help) })
     }
 }
 
@@ -85,29 +85,29 @@ pub(crate) fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, Mo
     })
 }
 
-impl World for LocalAssets {
-    fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, WorldError> {
+impl AssetResolver for LocalAssets {
+    fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, AssetError> {
         let source = match models::find(name, &self.base, &self.hub) {
             Ok(source) => source,
             Err(error) => match models::repository(name) {
                 Some(repository) => self.offered(&repository, dtype)?,
                 None => {
-                    return Err(WorldError { message: with_causes(&error), help: error.hint() });
+                    return Err(AssetError { message: with_causes(&error), help: error.hint() });
                 }
             },
         };
-        card_of(&source, &self.runs).map_err(|error| WorldError { message: with_causes(&error), help: None })
+        card_of(&source, &self.runs).map_err(|error| AssetError { message: with_causes(&error), help: None })
     }
 
-    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         picture(file)
     }
 
-    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), WorldError> {
+    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), AssetError> {
         mask_fits(mask, picture)
     }
 
-    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
         match kind {
             WeightsKind::Vae if self.base.join(name).is_dir() => vae(self.base.join(name)),
             WeightsKind::Vae => weights::locate(kind, name, &self.base).and_then(vae),
@@ -116,48 +116,48 @@ impl World for LocalAssets {
     }
 }
 
-impl World for FakeAssets {
-    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), WorldError> {
+impl AssetResolver for FakeAssets {
+    fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), AssetError> {
         mask_fits(mask, picture)
     }
 
-    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
         weights(Path::new(name))
     }
 
-    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         Ok(FakeBackend::card(name))
     }
 
-    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         picture(file)
     }
 }
 
 /// A picture that is there and can be read, so that nothing is rendered before a bad one is found.
-fn picture(file: &Path) -> Result<FoundFile, WorldError> {
-    decode(file).map_err(|error| WorldError { message: with_causes(&error), help: error.hint() })?;
+fn picture(file: &Path) -> Result<FoundFile, AssetError> {
+    decode(file).map_err(|error| AssetError { message: with_causes(&error), help: error.hint() })?;
     let bytes = std::fs::read(file)
-        .map_err(|error| WorldError { message: format!("{}: {error}", file.display()), help: None })?;
+        .map_err(|error| AssetError { message: format!("{}: {error}", file.display()), help: None })?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }
 
 /// A mask that has its picture's shape.
-fn mask_fits(mask: &Path, picture: &Path) -> Result<(), WorldError> {
-    check_mask(mask, picture).map_err(|error| WorldError { message: with_causes(&error), help: None })
+fn mask_fits(mask: &Path, picture: &Path) -> Result<(), AssetError> {
+    check_mask(mask, picture).map_err(|error| AssetError { message: with_causes(&error), help: None })
 }
 
 /// An autoencoder that is there, as a file or a folder.
-fn vae(file: PathBuf) -> Result<FoundFile, WorldError> {
+fn vae(file: PathBuf) -> Result<FoundFile, AssetError> {
     match SeparateVae::digest(&file) {
         Ok(digest) => Ok(FoundFile { file, digest }),
-        Err(error) => Err(WorldError { message: with_causes(&error), help: None }),
+        Err(error) => Err(AssetError { message: with_causes(&error), help: None }),
     }
 }
 
 /// A weight file that is there.
-fn weights(file: &Path) -> Result<FoundFile, WorldError> {
+fn weights(file: &Path) -> Result<FoundFile, AssetError> {
     let bytes = std::fs::read(file)
-        .map_err(|error| WorldError { message: format!("{}: {error}", file.display()), help: None })?;
+        .map_err(|error| AssetError { message: format!("{}: {error}", file.display()), help: None })?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }

@@ -5,12 +5,12 @@
 use crate::error::with_causes;
 use maquette_core::{Digest, FoundFile, WeightsKind};
 use maquette_diffusion::check_lora;
-use maquette_planner::{WorldError, did_you_mean};
+use maquette_planner::{AssetError, did_you_mean};
 use std::path::{Path, PathBuf};
 
 /// Finds a file by its name, as [`locate`] does, and reads it.
-pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFile, WorldError> {
-    let wrong = |message: String| WorldError { message, help: None };
+pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFile, AssetError> {
+    let wrong = |message: String| AssetError { message, help: None };
     let file = locate(kind, name, base)?;
     let bytes = std::fs::read(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
     if kind == WeightsKind::Lora {
@@ -22,7 +22,7 @@ pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFi
 
 /// The file of a name as written: relative to `base`, the experiment file's folder, with or without its ending, there
 /// or in the folder of its kind.
-pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, WorldError> {
+pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, AssetError> {
     let file = candidates(kind, name, base).into_iter().find(|file| file.is_file());
     file.ok_or_else(|| missing(kind, name, base))
 }
@@ -52,13 +52,13 @@ fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<PathBuf> {
 }
 
 /// That there is no such file: where it was looked for, and which name is near.
-fn missing(kind: WeightsKind, name: &str, base: &Path) -> WorldError {
+fn missing(kind: WeightsKind, name: &str, base: &Path) -> AssetError {
     let (folder, endings) = habits(kind);
     let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let article = if kind == WeightsKind::Embedding { "an" } else { "a" };
     let message = format!(
         "there is no {} called `{name}`: looked in {} and {}, as written and with .{}",
-        kind.word(),
+        kind.as_str(),
         here.display(),
         here.join(folder).display(),
         endings.join(", .")
@@ -75,8 +75,8 @@ fn missing(kind: WeightsKind, name: &str, base: &Path) -> WorldError {
     let help = near.unwrap_or_else(|| {
         format!(
             "put {article} {}'s file into `{folder}/` beside the experiment, or write its path",
-            kind.word()
+            kind.as_str()
         )
     });
-    WorldError { message, help: Some(help) }
+    AssetError { message, help: Some(help) }
 }

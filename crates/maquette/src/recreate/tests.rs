@@ -3,7 +3,7 @@
 use super::*;
 use maquette_core::{Cell, Dtype, FoundFile, Image, ModelCard, Remarks, SETTINGS, Scheduler, WeightsKind};
 use maquette_interop::{Made, encode_cell, read_metadata};
-use maquette_planner::{Overrides, Request, World, WorldError, plan};
+use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,12 @@ struct Files {
     all: bool,
 }
 
-impl World for Files {
-    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), WorldError> {
+impl AssetResolver for Files {
+    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
         Ok(())
     }
 
-    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         Ok(ModelCard {
             fingerprint: Digest::of(name.as_bytes()),
             size: (64, 64),
@@ -31,15 +31,15 @@ impl World for Files {
         })
     }
 
-    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         match std::fs::read(file) {
             Ok(bytes) => Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) }),
             Err(_) if self.all => Ok(FoundFile { file: file.to_owned(), digest: Digest::of(b"") }),
-            Err(error) => Err(WorldError { message: format!("{}: {error}", file.display()), help: None }),
+            Err(error) => Err(AssetError { message: format!("{}: {error}", file.display()), help: None }),
         }
     }
 
-    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
         self.picture(&self.base.join(name))
     }
 }
@@ -157,7 +157,7 @@ fn settings() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
             ("dtype", dtype),
             ("safety_checker", Value::Flag(safety_checker)),
         ];
-        let known = scheduler.as_text().and_then(Scheduler::from_word);
+        let known: Option<Scheduler> = scheduler.as_text().and_then(|word| word.parse().ok());
         if known == Some(Scheduler::Ddim) {
             given.push(("eta", eta));
         }

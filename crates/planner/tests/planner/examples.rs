@@ -1,14 +1,14 @@
 //! The examples of the repository, each read and planned.
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
-use maquette_planner::{Overrides, Request, World, WorldError, plan};
+use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use std::path::Path;
 
 /// Takes any model for one of 512 pixels; pictures must be there.
 struct Anything;
 
-impl World for Anything {
-    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
+impl AssetResolver for Anything {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let fingerprint = Digest::of(name.as_bytes());
         Ok(ModelCard {
             fingerprint,
@@ -22,17 +22,17 @@ impl World for Anything {
         })
     }
 
-    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), WorldError> {
+    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
         Ok(())
     }
 
-    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
         Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) })
     }
 
-    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         let bytes = std::fs::read(file)
-            .map_err(|error| WorldError { message: format!("{}: {error}", file.display()), help: None })?;
+            .map_err(|error| AssetError { message: format!("{}: {error}", file.display()), help: None })?;
         Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
     }
 }

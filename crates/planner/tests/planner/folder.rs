@@ -1,7 +1,7 @@
 //! A folder of files to plan, and a world that knows two models.
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, Scheduler, WeightsKind};
-use maquette_planner::{Overrides, PlanError, Planned, Request, World, WorldError, plan};
+use maquette_planner::{AssetError, AssetResolver, Overrides, PlanError, Planned, Request, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tempfile::TempDir;
@@ -12,13 +12,13 @@ pub struct Folder(pub TempDir);
 /// file that is there, and `wide.png` fits no picture.
 pub struct Fake;
 
-impl World for Fake {
-    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, WorldError> {
+impl AssetResolver for Fake {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let (size, scheduler) = match name {
             "sketchbook" => ((64, 64), Scheduler::Ddim),
             "big" | "repainter" => ((512, 512), Scheduler::Pndm),
             _ => {
-                return Err(WorldError {
+                return Err(AssetError {
                     message: format!("there is no model `{name}`"),
                     help: Some("the models are `sketchbook` and `big`".to_owned()),
                 });
@@ -36,28 +36,28 @@ impl World for Fake {
         })
     }
 
-    fn mask_fits(&self, mask: &Path, _: &Path) -> Result<(), WorldError> {
+    fn mask_fits(&self, mask: &Path, _: &Path) -> Result<(), AssetError> {
         match mask.ends_with("wide.png") {
-            true => Err(WorldError { message: "the mask is too wide".to_owned(), help: None }),
+            true => Err(AssetError { message: "the mask is too wide".to_owned(), help: None }),
             false => Ok(()),
         }
     }
 
-    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, WorldError> {
+    fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
         match name {
             "unknown" => {
-                let message = format!("there is no {} `{name}`", kind.word());
-                Err(WorldError { message, help: None })
+                let message = format!("there is no {} `{name}`", kind.as_str());
+                Err(AssetError { message, help: None })
             }
             _ => Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) }),
         }
     }
 
-    fn picture(&self, file: &Path) -> Result<FoundFile, WorldError> {
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         match std::fs::read(file) {
             Ok(bytes) => Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) }),
             Err(_) => {
-                Err(WorldError { message: format!("there is no picture {}", file.display()), help: None })
+                Err(AssetError { message: format!("there is no picture {}", file.display()), help: None })
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The grid as a whole: its size, its coordinates, its names, and the text that plans to it again.
 
 use crate::folder::{Folder, message, planned};
-use maquette_core::{CellId, Kept};
+use maquette_core::{CellId, Selection};
 use maquette_planner::{Overrides, distinct};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ fn defaults_are_written_into_every_cell() {
          guidance_scale = 7.5; eta = 0; clip_skip = 0; dtype = f32; safety_checker = false"
     );
     let settings = planned.plan.cell(0).unwrap().settings;
-    assert_eq!((settings.width, settings.scheduler.word(), settings.strength), (64, "ddim", None));
+    assert_eq!((settings.width, settings.scheduler.as_str(), settings.strength), (64, "ddim", None));
     assert_eq!((planned.plan.len(), planned.plan.name.as_str()), (1, "e"));
 }
 
@@ -143,7 +143,7 @@ proptest! {
         let first = planned(&text);
         let plan = &first.plan;
         let size: usize = axes.iter().filter(|(name, _)| *name != "strength").map(|(_, values)| values.len()).product();
-        prop_assert_eq!((plan.len(), &plan.kept), (size, &Kept::All));
+        prop_assert_eq!((plan.len(), &plan.kept), (size, &Selection::All));
         for index in 0..plan.len() {
             prop_assert_eq!(plan.index_at(&plan.coordinates(index)), Some(index));
         }

@@ -123,7 +123,7 @@ proptest! {
             }
         }
         let matches = |block: &Block, at: &[usize]| block.iter().all(|(axis, named)| named.contains(&at[*axis]));
-        let whole = Plan { kept: maquette_core::Kept::All, ..planned("prompt = \"\"").plan };
+        let whole = Plan { kept: maquette_core::Selection::All, ..planned("prompt = \"\"").plan };
         let whole = Plan { axes: planned(&text[..text.find("[[").unwrap_or(text.len())]).plan.axes, ..whole };
         let wanted: Vec<Vec<usize>> = (0..whole.grid_len())
             .map(|position| whole.coordinates_at(position))

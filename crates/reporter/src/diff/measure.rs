@@ -60,7 +60,7 @@ impl Likeness {
     pub const CLOSE_LEVELS: u8 = 32;
 
     /// The word for it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Likeness::Identical => "identical",
             Likeness::Close => "close",

@@ -2,7 +2,7 @@
 
 use super::{axis, mucha, plan};
 use crate::constants::{constants, sizes};
-use maquette_core::{AxisValue, Kept, Plan};
+use maquette_core::{AxisValue, Plan, Selection};
 
 fn line(plan: &Plan) -> String {
     let pairs: Vec<String> = constants(plan).iter().map(|(name, value)| format!("{name} {value}")).collect();
@@ -29,7 +29,7 @@ fn settings_that_need_a_reference_picture_go_with_it() {
 #[test]
 fn an_axis_whose_cells_a_filter_left_at_one_value_is_constant() {
     let mut plan = plan(vec![axis("seed", [1, 2]), axis("steps", [10, 20])]);
-    plan.kept = Kept::Only(vec![1, 3]);
+    plan.kept = Selection::Only(vec![1, 3]);
     assert!(line(&plan).contains("steps 20"), "{}", line(&plan));
     assert!(!line(&plan).contains(" seed "), "{}", line(&plan));
 }

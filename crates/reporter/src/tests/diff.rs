@@ -2,7 +2,7 @@
 
 use super::{axis, flat, mucha, pixel, plan};
 use crate::{Diff, Likeness, Pixels, Side, Tile, diff, diff_pages, render_diff};
-use maquette_core::{Image, Kept, Plan, Value};
+use maquette_core::{Image, Plan, Selection, Value};
 
 /// A picture that depends on the cell's settings alone, as real ones do.
 fn picture(plan: &Plan, index: usize) -> Image {
@@ -228,7 +228,7 @@ fn two_runs_without_pictures_are_the_same_lack_of_them() {
 #[test]
 fn a_cell_is_never_paired_twice() {
     let mut left = plan(vec![axis("seed", [1, 1, 2])]);
-    left.kept = Kept::Only(vec![0, 1, 2]);
+    left.kept = Selection::Only(vec![0, 1, 2]);
     let diff = compare(&left, &plan(vec![axis("seed", [1, 2, 2])]));
     assert_eq!((diff.pairs.len(), diff.only_left.len(), diff.only_right.len()), (2, 1, 1));
 }

@@ -6,7 +6,7 @@ use crate::layout::What;
 use crate::style::{MAX_EDGE, MAX_PIXELS};
 use crate::text::Typesetter;
 use crate::{PageSpec, pages};
-use maquette_core::{Axis, Kept, Plan};
+use maquette_core::{Axis, Plan, Selection};
 use proptest::prelude::*;
 
 fn overlap(a: Area, b: Area) -> bool {
@@ -95,7 +95,7 @@ proptest! {
         }
         if filter {
             let kept = (0..plan.grid_len()).filter(|&at| holes[at % holes.len()]);
-            plan.kept = Kept::Only(kept.map(|at| at as u32).collect());
+            plan.kept = Selection::Only(kept.map(|at| at as u32).collect());
         }
         plan.sheet.cell = cell;
         plan.sheet.max = max;
@@ -134,11 +134,11 @@ fn pages_without_cells_are_not_made() {
     let mut plan =
         plan(vec![axis("artist", ["a", "b"]), axis("strength", [0.1, 0.2]), axis("seed", [1, 2, 3])]);
     // Seed 2 alone.
-    plan.kept = Kept::Only(vec![1, 4, 7, 10]);
+    plan.kept = Selection::Only(vec![1, 4, 7, 10]);
     let pages = check(&plan);
     assert_eq!(pages.len(), 1);
     assert_eq!(pages[0].heading, "seed 2");
-    plan.kept = Kept::Only(vec![]);
+    plan.kept = Selection::Only(vec![]);
     assert!(crate::pages(&plan).unwrap().is_empty());
 }
 

@@ -7,7 +7,7 @@ mod pages;
 mod pixels;
 
 use maquette_core::{
-    Axis, AxisValue, Digest, Image, Kept, ModelCard, Plan, Scheduler, SheetSpec, Value, with_defaults,
+    Axis, AxisValue, Digest, Image, ModelCard, Plan, Scheduler, Selection, SheetSpec, Value, with_defaults,
 };
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         base: with_defaults(&given),
         vars: [("subject", "a man with a beard".into()), ("artist", "Edvard Munch".into())].map(owned).into(),
         axes,
-        kept: Kept::All,
+        kept: Selection::All,
         drawn: BTreeMap::new(),
         models: [("tiny".to_owned(), card)].into(),
         pictures: [("references/selfie.png".to_owned(), picture)].into(),

@@ -5,7 +5,7 @@ use crate::style::{Face, INK, MISSING, PAPER};
 use crate::text::{Text, Typesetter};
 use crate::thumbnails::shown_size;
 use crate::{Tile, pages, render};
-use maquette_core::Kept;
+use maquette_core::Selection;
 
 fn colour(index: usize) -> [u8; 3] {
     [(index * 40 % 256) as u8, 90, (255 - index * 10) as u8]
@@ -40,7 +40,7 @@ fn bytes_do_not_depend_on_the_number_of_threads() {
 #[test]
 fn failed_missing_and_left_out_cells_look_different() {
     let mut plan = plan(vec![axis("artist", ["a", "b"]), axis("seed", [1, 2])]);
-    plan.kept = Kept::Only(vec![0, 1, 2]);
+    plan.kept = Selection::Only(vec![0, 1, 2]);
     let page = &pages(&plan).unwrap()[0];
     let sheet = render(&plan, page, None, &|index| match index {
         0 => Tile::Done(flat(64, 64, [1, 2, 3])),

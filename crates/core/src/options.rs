@@ -1,7 +1,17 @@
-//! The settings that are words of a short list, each an enum.
+//! Options: settings that take one word of a short list, each an enum.
 
-/// Gives an enum of plain words its `Display`, `FromStr` and list.
-macro_rules! words {
+/// A word that is none of an option's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` is none of {allowed}")]
+pub struct OptionError {
+    /// What was written.
+    pub value: String,
+    /// The words, separated by commas.
+    pub allowed: String,
+}
+
+/// Gives an enum of plain words its words, `Display`, `FromStr`, serde's traits and a list of all values.
+macro_rules! options {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,42 +21,47 @@ macro_rules! words {
             /// Every value, in the order of the documentation.
             pub const ALL: &'static [$name] = &[$($name::$variant),+];
 
-            /// The word for it in files, logs and labels.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $word),+ }
-            }
+            /// The word for each of them.
+            pub const WORDS: &'static [&'static str] = &[$($word),+];
 
-            /// The value that a word stands for.
-            pub fn from_word(word: &str) -> Option<$name> {
-                match word { $($word => Some($name::$variant),)+ _ => None }
+            /// The word for it in files, logs and labels.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $word),+ }
             }
         }
 
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.word())
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = OptionError;
+
+            fn from_str(word: &str) -> Result<$name, OptionError> {
+                match word {
+                    $($word => Ok($name::$variant),)+
+                    _ => Err(OptionError { value: word.to_owned(), allowed: $name::WORDS.join(", ") }),
+                }
             }
         }
 
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.serialize_str(self.word())
+                to.serialize_str(self.as_str())
             }
         }
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<$name, D::Error> {
-                let word = String::deserialize(from)?;
-                $name::from_word(&word).ok_or_else(|| {
-                    let allowed: Vec<&str> = $name::ALL.iter().map(|value| value.word()).collect();
-                    serde::de::Error::custom(format!("`{word}` is none of {}", allowed.join(", ")))
-                })
+                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
             }
         }
     };
 }
 
-words! {
+options! {
     /// How a reference picture meets an aspect that is not its own.
     Fit {
         /// Cut to the target's aspect from the centre.
@@ -60,7 +75,7 @@ words! {
     }
 }
 
-words! {
+options! {
     /// How a prompt is read.
     Dialect {
         /// As it is, cut at the text encoder's length: diffusers' way.
@@ -70,7 +85,7 @@ words! {
     }
 }
 
-words! {
+options! {
     /// Whose random numbers a seed stands for.
     Noise {
         /// torch's generator on the CPU, in f32.
@@ -82,7 +97,7 @@ words! {
     }
 }
 
-words! {
+options! {
     /// How noise levels are spaced between the first and the last step.
     Sigmas {
         /// As the timesteps have them.
@@ -94,7 +109,7 @@ words! {
     }
 }
 
-words! {
+options! {
     /// How timesteps are chosen from the training's (table 2 of arXiv 2305.08891).
     Spacing {
         /// Multiples of T // N, from the start.
@@ -106,7 +121,7 @@ words! {
     }
 }
 
-words! {
+options! {
     /// The rule that turns predicted noise into the next latents; diffusers' classes of the same names.
     Scheduler {
         /// PNDMScheduler with skipped Runge-Kutta steps (PLMS), the default of Stable Diffusion v1-4.
@@ -150,7 +165,7 @@ impl Scheduler {
     }
 }
 
-words! {
+options! {
     /// Precision of weights and activations.
     Dtype {
         /// 32-bit floats.
