@@ -1,8 +1,8 @@
 //! The loop itself.
 
-use crate::flight::Flight;
+use crate::recorder::RunRecorder;
 use crate::todo::todo;
-use crate::{ExecuteError, Progress, Stop, Summary};
+use crate::{ExecuteError, RunProgress, Stop, Summary};
 use maquette_core::{Backend, CellId};
 use maquette_store::RunWriter;
 use std::cell::RefCell;
@@ -20,11 +20,11 @@ pub fn execute(
     backend: &mut dyn Backend,
     run: &mut RunWriter,
     stop: &Stop,
-    report: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(RunProgress),
 ) -> Result<Summary, ExecuteError> {
     let todo = todo(cells, run, stop)?;
     let (total, done, reused) = (todo.total, todo.done, todo.reused);
-    report(Progress::Planned { total, done, reused, todo: todo.render.len() });
+    report(RunProgress::Planned { total, done, reused, todo: todo.render.len() });
     let summary = Summary { total, done, reused, ..Summary::default() };
     if todo.render.is_empty() || stop.is_requested() {
         return Ok(Summary { interrupted: !todo.render.is_empty(), ..summary });
@@ -32,20 +32,23 @@ pub fn execute(
 
     let device = backend.device();
     // The backend holds both callbacks at once and calls one at a time.
-    let flight = RefCell::new(Flight::new(run, stop, report, device, todo.render, summary));
-    let rendered = backend.render(&mut std::iter::from_fn(|| flight.borrow_mut().pull()), &mut |event| {
-        flight.borrow_mut().event(event)
+    let recorder = RefCell::new(RunRecorder::new(run, stop, report, device, todo.render, summary));
+    let rendered = backend.render(&mut std::iter::from_fn(|| recorder.borrow_mut().pull()), &mut |event| {
+        recorder.borrow_mut().event(event)
     });
 
-    let mut flight = flight.into_inner();
-    let outcome = match flight.fatal.take() {
+    let mut recorder = recorder.into_inner();
+    let outcome = match recorder.fatal.take() {
         Some(fatal) => Err(fatal),
-        None => rendered.map_err(Into::into).and_then(|()| flight.check_landed()),
+        None => rendered.map_err(Into::into).and_then(|()| recorder.check_finished()),
     };
-    let (mut summary, measured) = flight.into_parts();
+    let (mut summary, measured) = recorder.into_parts();
     // An estimate that cannot be kept is no reason to fail.
     if let Err(error) = run.remember(&measured) {
-        report(Progress::Warned { cell: None, warning: format!("{error}, so estimates stay as they were") });
+        report(RunProgress::Warned {
+            cell: None,
+            warning: format!("{error}, so estimates stay as they were"),
+        });
     }
     outcome?;
     summary.interrupted = summary.left() > 0;

@@ -1,11 +1,11 @@
 //! The loop with the fake backend, on a real runs folder.
 
-use crate::{ExecuteError, FakeBackend, Progress, Stop, Summary, execute};
+use crate::{ExecuteError, FakeBackend, RunProgress, Stop, Summary, execute};
 use maquette_core::{
     Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Plan, Selection, SheetSpec, Value,
     with_defaults,
 };
-use maquette_store::{RunWriter, Runs, Status, Work};
+use maquette_store::{RunWriter, Runs, Status, WorkKind};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -70,11 +70,11 @@ impl Folder {
         shard: Option<&str>,
         backend: &mut dyn Backend,
         stops: &[usize],
-    ) -> (Result<Summary, ExecuteError>, Vec<Progress>) {
+    ) -> (Result<Summary, ExecuteError>, Vec<RunProgress>) {
         let mut run = self.start(plan, shard);
         let stop = Stop::new();
         let mut seen = Vec::new();
-        let mut report = |progress: Progress| {
+        let mut report = |progress: RunProgress| {
             seen.push(progress);
             for _ in stops.iter().filter(|at| **at == seen.len()) {
                 stop.request();
@@ -111,7 +111,7 @@ fn what_is_done_is_not_done_again() {
     assert_eq!(summary.unwrap(), Summary { total: 6, rendered: 6, ..Summary::default() });
     let (summary, seen) = folder.execute(&plan, None, &mut backend, &[]);
     assert_eq!(summary.unwrap(), Summary { total: 6, done: 6, ..Summary::default() });
-    assert_eq!(seen, [Progress::Planned { total: 6, done: 6, reused: 0, todo: 0 }]);
+    assert_eq!(seen, [RunProgress::Planned { total: 6, done: 6, reused: 0, todo: 0 }]);
     assert_eq!(backend.pulled, 6);
 }
 
@@ -138,7 +138,7 @@ fn a_failed_cell_is_a_row_and_is_tried_again() {
     let failures: Vec<_> = summary.failures.iter().map(|failure| failure.label.as_str()).collect();
     assert_eq!(failures, ["Munch, seed 0", "Munch, seed 1"]);
     assert_eq!(summary.failures[0].error, "the fake engine was told to fail on `Munch`");
-    assert_eq!(seen.iter().filter(|seen| matches!(seen, Progress::Failed { .. })).count(), 2);
+    assert_eq!(seen.iter().filter(|seen| matches!(seen, RunProgress::Failed { .. })).count(), 2);
     let (summary, _) = folder.execute(&plan, None, &mut fake(), &[]);
     assert_eq!(summary.unwrap(), Summary { total: 4, done: 2, rendered: 2, ..Summary::default() });
     assert!(folder.results().values().all(|(status, _)| *status == Status::Done));
@@ -171,7 +171,7 @@ fn a_model_is_loaded_once_even_when_the_plan_alternates() {
     let loaded: Vec<_> = seen
         .iter()
         .filter_map(|seen| match seen {
-            Progress::Loading { model } => Some(model.as_str()),
+            RunProgress::Loading { model } => Some(model.as_str()),
             _ => None,
         })
         .collect();
@@ -179,7 +179,7 @@ fn a_model_is_loaded_once_even_when_the_plan_alternates() {
     let started: Vec<_> = seen
         .iter()
         .filter_map(|seen| match seen {
-            Progress::Started { label, .. } => Some(label.as_str()),
+            RunProgress::Started { label, .. } => Some(label.as_str()),
             _ => None,
         })
         .collect();
@@ -210,7 +210,7 @@ fn what_was_measured_is_remembered() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha"], 2));
     folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
     let cell = plan.cell(0).unwrap();
-    let work = Work::of(&cell.settings, &plan.models["a"].fingerprint, "fake");
+    let work = WorkKind::of(&cell.settings, &plan.models["a"].fingerprint, "fake");
     assert_eq!(folder.runs.timings().steps(&work).unwrap().count, 4);
 }
 
@@ -272,7 +272,7 @@ proptest! {
         for stops in [vec![first], vec![first, first + gap], vec![first + gap]] {
             let (summary, seen) = folder.execute(&plan, None, &mut backend(), &stops);
             let summary = summary.unwrap();
-            let Progress::Planned { total: planned, done, reused, todo } = seen[0] else { panic!("{seen:?}") };
+            let RunProgress::Planned { total: planned, done, reused, todo } = seen[0] else { panic!("{seen:?}") };
             prop_assert_eq!(planned, total);
             prop_assert_eq!(done + reused + todo, total);
             prop_assert_eq!(summary.done + summary.rendered + summary.left(), total);

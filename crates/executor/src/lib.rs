@@ -9,13 +9,13 @@ mod execute;
 #[cfg(test)]
 mod execute_tests;
 mod fake;
-mod flight;
 mod progress;
+mod recorder;
 mod stop;
 mod todo;
 
 pub use error::ExecuteError;
 pub use execute::execute;
 pub use fake::FakeBackend;
-pub use progress::{Failure, Progress, Summary};
+pub use progress::{Failure, RunProgress, Summary};
 pub use stop::Stop;

@@ -4,7 +4,7 @@ use maquette_core::{CellId, Record};
 
 /// Something that happened, for bars, plain lines or JSON.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Progress {
+pub enum RunProgress {
     /// What there is to do is known. `total = done + reused + todo`.
     Planned {
         /// Distinct cells of this share.

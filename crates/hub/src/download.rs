@@ -2,7 +2,7 @@
 
 use crate::cache::{Cache, make_folder_of, unfinished, write};
 use crate::http::{Client, header};
-use crate::offer::Progress;
+use crate::offer::DownloadProgress;
 use crate::{HubError, Repository};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
@@ -25,16 +25,16 @@ pub(crate) fn download(
     commit: &str,
     file: &str,
     listed: Option<u64>,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<(), HubError> {
     let facts = facts(client, repository, commit, file, listed)?;
-    progress(Progress::File { name: file, size: facts.size });
+    progress(DownloadProgress::File { name: file, size: facts.size });
     let blob = cache.blob(repository, &facts.etag);
     make_folder_of(&blob)?;
     let (lock_path, lock) = cache.lock_file(repository, &facts.etag)?;
     match lock.try_lock() {
         Err(TryLockError::WouldBlock) => {
-            progress(Progress::Waiting { name: file });
+            progress(DownloadProgress::Waiting { name: file });
             lock.lock().map_err(write(&lock_path))?;
         }
         // A file system without locks: two processes then write the same bytes, which the hash checks.
@@ -42,7 +42,7 @@ pub(crate) fn download(
     }
     let whole = fs::metadata(&blob).is_ok_and(|found| found.is_file() && found.len() == facts.size);
     if whole {
-        progress(Progress::Bytes(facts.size));
+        progress(DownloadProgress::Bytes(facts.size));
     } else {
         let part = unfinished(&blob);
         receive(client, &facts, &part, progress)?;
@@ -90,7 +90,7 @@ fn receive(
     client: &Client,
     facts: &Facts,
     part: &Path,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<(), HubError> {
     let Facts { url, etag, size } = facts;
     let mut resumed = false;
@@ -118,7 +118,7 @@ fn receive(
                 if !std::mem::take(&mut resumed) {
                     return Err(error);
                 }
-                progress(Progress::Again);
+                progress(DownloadProgress::Again);
             }
             Err(error) if error.passes() => {
                 // Whatever moves forward may break as often as it likes.
@@ -129,7 +129,7 @@ fn receive(
                     return Err(error);
                 }
                 client.wait(&mut tries);
-                progress(Progress::Again);
+                progress(DownloadProgress::Again);
             }
             Err(error) => return Err(error),
         }
@@ -142,7 +142,7 @@ fn append(
     facts: &Facts,
     part: &Path,
     had: u64,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<(), HubError> {
     let Facts { url, size, .. } = facts;
     let response = client.body(url, had)?;
@@ -160,7 +160,7 @@ fn append(
         File::options().create(true).truncate(false).write(true).open(part).map_err(write(part))?;
     file.set_len(start).map_err(write(part))?;
     file.seek(std::io::SeekFrom::End(0)).map_err(write(part))?;
-    progress(Progress::Bytes(start));
+    progress(DownloadProgress::Bytes(start));
     let mut body = response.into_body().into_reader();
     let mut buffer = vec![0; 1 << 18];
     let mut at = start;
@@ -173,7 +173,7 @@ fn append(
                     return Err(HubError::WrongSize { url: url.clone(), size: *size, found: at });
                 }
                 file.write_all(&buffer[..count]).map_err(write(part))?;
-                progress(Progress::Bytes(count as u64));
+                progress(DownloadProgress::Bytes(count as u64));
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(_) => break,

@@ -25,6 +25,6 @@ mod wanted;
 pub use cache::Cache;
 pub use environment::Environment;
 pub use error::HubError;
-pub use offer::{Hub, Offer, OfferedFile, Progress};
+pub use offer::{DownloadProgress, Hub, Offer, OfferedFile};
 pub use repository::{Repository, RepositoryError};
 pub use wanted::{Unusable, Wanted};

@@ -47,7 +47,7 @@ pub struct OfferedFile {
 /// What happens while an offer is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Progress<'a> {
+pub enum DownloadProgress<'a> {
     /// A file comes next, of that many bytes.
     File {
         /// Its path within the repository.
@@ -123,7 +123,11 @@ impl Hub {
 
     /// Gets what is not here yet, and gives the folder of the model. The revision stands for the new commit only when
     /// all of its files are there.
-    pub fn fetch(&self, offer: &Offer, progress: &mut dyn FnMut(Progress<'_>)) -> Result<PathBuf, HubError> {
+    pub fn fetch(
+        &self,
+        offer: &Offer,
+        progress: &mut dyn FnMut(DownloadProgress<'_>),
+    ) -> Result<PathBuf, HubError> {
         let Offer { repository, commit, files, .. } = offer;
         if self.offline && !offer.is_here() {
             return Err(HubError::Offline(repository.to_string()));

@@ -15,7 +15,7 @@ pub struct Foreign {
     #[serde(serialize_with = "as_map")]
     pub settings: Vec<(&'static str, Value)>,
     /// What may change the picture and has no word in Maquette.
-    pub left: Vec<Left>,
+    pub left: Vec<NotTaken>,
     /// What it says beside: versions, hashes, dates.
     #[serde(serialize_with = "as_map")]
     pub facts: Vec<(String, String)>,
@@ -39,7 +39,7 @@ pub enum Tool {
 
 /// Something that a text says and that Maquette does not take over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub struct NotTaken {
     /// The tool's own word for it.
     pub key: String,
     /// Its value.
@@ -121,7 +121,7 @@ impl Foreign {
     }
 
     pub(super) fn left(&mut self, key: impl Into<String>, value: impl Into<String>, why: impl Into<String>) {
-        self.left.push(Left { key: key.into(), value: value.into(), why: why.into() });
+        self.left.push(NotTaken { key: key.into(), value: value.into(), why: why.into() });
     }
 
     pub(super) fn fact(&mut self, key: impl Into<String>, value: impl Into<String>) {

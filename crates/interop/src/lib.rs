@@ -15,8 +15,8 @@ mod swarmui;
 mod tests;
 mod workflow;
 
-pub use foreign::{Foreign, Left, Tool};
-pub use ours::{FileRef, Recipe, encode_cell, encode_sheet};
+pub use foreign::{Foreign, NotTaken, Tool};
+pub use ours::{FileRef, GenerationInfo, encode_cell, encode_sheet};
 
 use maquette_core::CellId;
 use maquette_picture::{PictureError, Texts, read_png_texts, read_texts};
@@ -28,7 +28,8 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metadata {
     /// What it is and what made it; `None` when it does not say.
-    pub made: Option<Made>,
+    #[serde(rename = "made")]
+    pub origin: Option<Origin>,
     /// Texts that could not be read, each a sentence without its full stop.
     pub unreadable: Vec<String>,
 }
@@ -36,9 +37,9 @@ pub struct Metadata {
 /// What made a picture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Made {
+pub enum Origin {
     /// It is a cell that Maquette rendered.
-    Cell(Recipe),
+    Cell(GenerationInfo),
     /// It is a contact sheet of Maquette's.
     Sheet(SheetMap),
     /// Another tool made it.
@@ -82,10 +83,10 @@ pub fn read_metadata(path: &Path) -> Result<Metadata, PictureError> {
     read_texts(path, &bytes).map(|texts| understood(&texts))
 }
 
-/// The recipe in the bytes of a PNG file of ours; `None` for any other bytes.
-pub fn read_recipe(bytes: &[u8]) -> Option<Recipe> {
-    match understood(&read_png_texts(bytes)?).made {
-        Some(Made::Cell(recipe)) => Some(recipe),
+/// What made the cell in the bytes of a PNG file of ours; `None` for any other bytes.
+pub fn read_generation_info(bytes: &[u8]) -> Option<GenerationInfo> {
+    match understood(&read_png_texts(bytes)?).origin {
+        Some(Origin::Cell(recipe)) => Some(recipe),
         _ => None,
     }
 }
@@ -93,17 +94,17 @@ pub fn read_recipe(bytes: &[u8]) -> Option<Recipe> {
 /// Finds out whose texts these are.
 fn understood(texts: &Texts) -> Metadata {
     let mut unreadable = texts.unreadable.clone();
-    let made = maquette(texts, &mut unreadable)
-        .or_else(|| parameters(texts, &mut unreadable).map(Made::Foreign))
-        .or_else(|| others(texts, &mut unreadable).map(Made::Foreign));
-    Metadata { made, unreadable }
+    let origin = maquette(texts, &mut unreadable)
+        .or_else(|| parameters(texts, &mut unreadable).map(Origin::Foreign))
+        .or_else(|| others(texts, &mut unreadable).map(Origin::Foreign));
+    Metadata { origin, unreadable }
 }
 
-fn maquette(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Made> {
+fn maquette(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Origin> {
     let text = texts.get("maquette")?;
-    let read = |text: &str| -> Result<Made, serde_json::Error> {
-        match serde_json::from_str(text).map(Made::Cell) {
-            Err(error) => serde_json::from_str(text).map(Made::Sheet).map_err(|_| error),
+    let read = |text: &str| -> Result<Origin, serde_json::Error> {
+        match serde_json::from_str(text).map(Origin::Cell) {
+            Err(error) => serde_json::from_str(text).map(Origin::Sheet).map_err(|_| error),
             cell => cell,
         }
     };

@@ -17,7 +17,7 @@ const FORMAT: u32 = 1;
 
 /// Everything that made one picture, as its `maquette` text says it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Recipe {
+pub struct GenerationInfo {
     /// Version of this format.
     #[serde(rename = "maquette")]
     pub format: u32,
@@ -66,7 +66,7 @@ pub fn encode_cell(
     fingerprint: &Digest,
     remarks: &Remarks,
 ) -> Result<Vec<u8>, PictureError> {
-    let recipe = Recipe { remarks: remarks.clone(), ..Recipe::of(cell, fingerprint) };
+    let recipe = GenerationInfo { remarks: remarks.clone(), ..GenerationInfo::of(cell, fingerprint) };
     let recipe = serde_json::json!(recipe).to_string();
     encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
 }
@@ -77,11 +77,11 @@ pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, PictureError
     encode_png(image, &[("maquette", &shows.to_string())])
 }
 
-impl Recipe {
+impl GenerationInfo {
     /// What made the picture of a cell; the fingerprint is its model's.
-    pub fn of(cell: &Cell, fingerprint: &Digest) -> Recipe {
+    pub fn of(cell: &Cell, fingerprint: &Digest) -> GenerationInfo {
         let vars = cell.vars.iter().map(|(name, value)| (name.to_string(), Json::from(&**value)));
-        Recipe {
+        GenerationInfo {
             format: FORMAT,
             cell: cell.id,
             settings: settings(&cell.settings),

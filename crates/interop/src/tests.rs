@@ -13,8 +13,8 @@ fn bytes(cell: &Cell) -> Vec<u8> {
     encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
 }
 
-fn made(bytes: &[u8]) -> Option<Made> {
-    understood(&read_png_texts(bytes).unwrap()).made
+fn made(bytes: &[u8]) -> Option<Origin> {
+    understood(&read_png_texts(bytes).unwrap()).origin
 }
 
 /// What is read from a fixture, a line for each thing.
@@ -24,11 +24,11 @@ fn told(name: &str) -> String {
         Err(error) => return error.to_string().replace(&fixture("").display().to_string(), ""),
     };
     let mut lines = Vec::new();
-    match metadata.made {
-        Some(Made::Foreign(foreign)) => {
+    match metadata.origin {
+        Some(Origin::Foreign(foreign)) => {
             lines.push(foreign.tool.name().to_owned());
             lines.extend(foreign.settings.iter().map(|(name, value)| format!("{name} = {value}")));
-            let left = |left: &Left| format!("left: {} = {}: {}", left.key, left.value, left.why);
+            let left = |left: &NotTaken| format!("left: {} = {}: {}", left.key, left.value, left.why);
             lines.extend(foreign.left.iter().map(left));
             lines.extend(foreign.facts.iter().map(|(key, value)| format!("fact: {key} = {value}")));
             lines.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
@@ -59,7 +59,7 @@ fn our_own_pictures_say_what_made_them_and_nothing_of_the_machine() {
     cell.settings.model = "/home/somebody/models/mine".into();
     let bytes = bytes(&cell);
     assert!(read_png_texts(&bytes).unwrap().get("parameters").unwrap().contains("Denoising strength: 0.3"));
-    let Some(Made::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
+    let Some(Origin::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
     assert_eq!(recipe.cell, cell.id);
     assert_eq!((&recipe.settings["strength"], &recipe.settings["model"]), (&0.3.into(), &"mine".into()));
     let init_image: Vec<&FileRef> = recipe.files("init_image").collect();
@@ -78,7 +78,7 @@ fn words_of_any_script_survive() {
         let texts = read_png_texts(&bytes).unwrap();
         let parameters = texts.get("parameters").unwrap();
         assert!(parameters.starts_with(&prompt.replace('\0', " ")), "{parameters}");
-        let Some(Made::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
+        let Some(Origin::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
         assert_eq!(recipe.settings["prompt"], prompt);
     }
 }

@@ -2,7 +2,7 @@
 //! `cargo run --release -p maquette --example sweep experiments/strength.toml`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example is for a terminal")]
 
-use maquette::{Experiment, Progress, RunEvent, RunOptions, Stop, Workspace};
+use maquette::{Experiment, RunEvent, RunOptions, RunProgress, Stop, Workspace};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = std::env::args().nth(1).ok_or("usage: sweep EXPERIMENT.toml")?;
@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stop = Stop::new();
     let result = workspace.run(&experiment, &RunOptions::default(), &stop, &mut |event| match event {
         RunEvent::Started { run, device, .. } => eprintln!("{run} on {device}"),
-        RunEvent::Progress(Progress::Finished { record }) => eprintln!("{}", record.cell.id.short()),
+        RunEvent::Progress(RunProgress::Finished { record }) => eprintln!("{}", record.cell.id.short()),
         RunEvent::Warning(warning) => eprintln!("{warning}"),
         _ => {}
     })?;

@@ -3,7 +3,7 @@
 //! Nothing is rendered here and nothing written.
 
 use maquette_core::{CellId, Digest, Kind, NUMERICS, Setting};
-use maquette_interop::{Made, Recipe, read_metadata};
+use maquette_interop::{GenerationInfo, Origin, read_metadata};
 use maquette_picture::decode;
 use maquette_store::{LogRow, Run, Status};
 use serde::Serialize;
@@ -59,28 +59,28 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
     if let Err(error) = decode(&path) {
         return Some(error.to_string());
     }
-    let made = match read_metadata(&path) {
-        Ok(metadata) => metadata.made,
+    let origin = match read_metadata(&path) {
+        Ok(metadata) => metadata.origin,
         Err(error) => return Some(error.to_string()),
     };
-    let Some(Made::Cell(recipe)) = made else { return Some("it does not say which cell it is".to_owned()) };
-    if recipe.cell != row.cell() {
+    let Some(Origin::Cell(info)) = origin else { return Some("it does not say which cell it is".to_owned()) };
+    if info.cell != row.cell() {
         return Some(format!(
             "it says it is the cell {}, the log says {}",
-            recipe.cell.short(),
+            info.cell.short(),
             row.cell().short()
         ));
     }
     if !image.contains(&row.cell().short()) {
         return Some(format!("its name does not end with {}", row.cell().short()));
     }
-    if let Some(name) = disagreement(&recipe, row) {
+    if let Some(name) = disagreement(&info, row) {
         return Some(format!("its own text and the log disagree about {name}"));
     }
     if places.contains_key(&row.cell()) {
         return None;
     }
-    Some(match recipe.numerics {
+    Some(match info.numerics {
         Some(numerics) if numerics != NUMERICS => {
             format!(
                 "it was rendered with numerics {numerics}, and this is {NUMERICS}: its name cannot be found again"
@@ -92,15 +92,15 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
 
 /// What a picture's own text and its row say differently. Names of files may differ: a picture that another run has
 /// made goes by the names of that run, and the content is part of the cell's name.
-fn disagreement(recipe: &Recipe, row: &LogRow) -> Option<String> {
-    if row.fingerprint() != Some(recipe.fingerprint.to_string().as_str()) {
+fn disagreement(info: &GenerationInfo, row: &LogRow) -> Option<String> {
+    if row.fingerprint() != Some(info.fingerprint.to_string().as_str()) {
         return Some("fingerprint".to_owned());
     }
     let named = |name: &str| {
         let setting = Setting::named(name);
         name == "model" || setting.is_some_and(|it| matches!(it.kind, Kind::Path | Kind::Weights))
     };
-    let values = recipe.values();
+    let values = info.values();
     let told =
         |name: &str| values.iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string());
     let names = maquette_core::SETTINGS.iter().map(|setting| setting.name).filter(|name| !named(name));

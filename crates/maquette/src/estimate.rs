@@ -2,7 +2,7 @@
 
 use maquette_core::{CellId, Plan, SettingError};
 use maquette_planner::unet_calls;
-use maquette_store::{Timings, Work};
+use maquette_store::{Timings, WorkKind};
 use std::collections::BTreeSet;
 
 /// What is known of the cost.
@@ -29,7 +29,7 @@ pub(crate) fn estimate(
     for (index, _) in distinct.iter().filter(|(_, id)| !done(id)) {
         let settings = plan.cell(*index)?.settings;
         let Some(card) = plan.models.get(&*settings.model) else { continue };
-        let work = Work::of(&settings, &card.fingerprint, device);
+        let work = WorkKind::of(&settings, &card.fingerprint, device);
         let calls = unet_calls(settings.scheduler, settings.steps as usize, settings.strength);
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
             Some(seconds) => estimate.seconds += seconds * calls as f64,

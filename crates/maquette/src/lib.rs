@@ -77,9 +77,9 @@ pub use workspace::{Renderer, Workspace};
 // The types of the crates below that appear in the functions above.
 pub use maquette_core::{Cell, CellId, Dtype, Outcome, Plan, Record, SettingError, Value};
 pub use maquette_diffusion::{Cut, DeviceError, DeviceName, ReadChunk, Reading};
-pub use maquette_executor::{Progress, Stop, Summary};
-pub use maquette_hub::{Offer, Progress as FetchProgress, Repository};
-pub use maquette_interop::{FileRef, Foreign, Left, Made, Metadata, Place, Recipe, SheetMap};
+pub use maquette_executor::{RunProgress, Stop, Summary};
+pub use maquette_hub::{DownloadProgress, Offer, Repository};
+pub use maquette_interop::{FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap};
 pub use maquette_planner::{Overrides, PlanError, Work, schema};
 pub use maquette_reporter::{Diff, Likeness, Pixels};
-pub use maquette_store::{Beginning, LogRow, Run, Runs, Shard, ShardError, Status};
+pub use maquette_store::{LogRow, Run, Runs, Shard, ShardError, StartReason, Status};

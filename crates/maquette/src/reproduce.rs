@@ -5,9 +5,9 @@ use crate::error::Error;
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::recreate::NearbyFiles;
 use crate::render::render;
-use crate::show::made;
+use crate::show::origin_of;
 use maquette_core::{Backend, Cell, CellId, Digest, Image, Kind, Remarks, Setting};
-use maquette_interop::{Made, Recipe, encode_cell, read_metadata};
+use maquette_interop::{GenerationInfo, Origin, encode_cell, read_metadata};
 use maquette_picture::decode;
 use maquette_planner::Overrides;
 use maquette_reporter::{Likeness, Pixels};
@@ -74,9 +74,9 @@ impl Workspace {
         note: &mut dyn FnMut(&str),
     ) -> Result<Reproduction, Error> {
         let metadata = read_metadata(image)?;
-        let made = made(image, &metadata)?;
+        let origin = origin_of(image, &metadata)?;
         let nearby = self.nearby(image);
-        let recreated = self.recreated(image, made, &nearby)?;
+        let recreated = self.recreated(image, origin, &nearby)?;
         let set_model = options.set.iter().any(|set| set.trim_start().starts_with("model"));
         if !recreated.gives("model") && !set_model {
             return Err(Error::NoModel { image: image.to_owned() });
@@ -95,13 +95,13 @@ impl Workspace {
         let mut backend = self.backend(&base, None)?;
         let (now, remarks) = render_one(backend.as_mut(), &cell, note)?;
 
-        let recipe = match made {
-            Made::Cell(recipe) => Some(recipe),
-            Made::Sheet(_) | Made::Foreign(_) => None,
+        let info = match origin {
+            Origin::Cell(info) => Some(info),
+            Origin::Sheet(_) | Origin::Foreign(_) => None,
         };
         let mut changes =
-            recipe.map_or_else(Vec::new, |recipe| changes(recipe, &Recipe::of(&cell, &fingerprint)));
-        changes.extend(recipe.and_then(|recipe| other_device(&nearby, recipe, &backend.device())));
+            info.map_or_else(Vec::new, |info| changes(info, &GenerationInfo::of(&cell, &fingerprint)));
+        changes.extend(info.and_then(|info| other_device(&nearby, info, &backend.device())));
         if let Some(file) = &options.save {
             write_atomic(file, &encode_cell(&now, &cell, &fingerprint, &remarks)?)?;
         }
@@ -109,7 +109,7 @@ impl Workspace {
         Ok(Reproduction {
             likeness: pixels.likeness(),
             pixels,
-            cell: CellBeforeAndNow { before: recipe.map(|recipe| recipe.cell), now: cell.id },
+            cell: CellBeforeAndNow { before: info.map(|info| info.cell), now: cell.id },
             changes,
             remarks: recreated.remarks,
         })
@@ -127,7 +127,7 @@ fn render_one(
 }
 
 /// What changed since the picture was made. Files count by their content, whatever their names.
-fn changes(before: &Recipe, now: &Recipe) -> Vec<Change> {
+fn changes(before: &GenerationInfo, now: &GenerationInfo) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut check = |name: &str, before: Option<String>, now: Option<String>| {
         if before != now {
@@ -138,19 +138,19 @@ fn changes(before: &Recipe, now: &Recipe) -> Vec<Change> {
     // Pictures of the first versions do not name theirs.
     if before.version.is_some() {
         check("version", before.version.clone(), now.version.clone());
-        let numerics = |recipe: &Recipe| recipe.numerics.map(|numerics| numerics.to_string());
+        let numerics = |info: &GenerationInfo| info.numerics.map(|numerics| numerics.to_string());
         check("numerics", numerics(before), numerics(now));
     }
     check("model", Some(before.fingerprint.to_string()), Some(now.fingerprint.to_string()));
-    let value = |recipe: &Recipe, name: &str| {
-        recipe.values().into_iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string())
+    let value = |info: &GenerationInfo, name: &str| {
+        info.values().into_iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string())
     };
     for setting in maquette_core::SETTINGS.iter().filter(|setting| !is_file(setting)) {
         check(setting.name, value(before, setting.name), value(now, setting.name));
     }
     for setting in maquette_core::SETTINGS.iter().filter(|setting| is_file(setting)) {
-        let content = |recipe: &Recipe| {
-            let digests: Vec<String> = recipe.files(setting.name).map(|file| file.digest.short()).collect();
+        let content = |info: &GenerationInfo| {
+            let digests: Vec<String> = info.files(setting.name).map(|file| file.digest.short()).collect();
             (!digests.is_empty()).then(|| digests.join(" + "))
         };
         if content(before) != content(now) {
@@ -168,8 +168,8 @@ fn is_file(setting: &Setting) -> bool {
 }
 
 /// The weights and words that a list gives its files.
-fn weights_of(recipe: &Recipe, setting: &Setting) -> Option<String> {
-    let list = recipe.settings.get(setting.name)?.as_str()?;
+fn weights_of(info: &GenerationInfo, setting: &Setting) -> Option<String> {
+    let list = info.settings.get(setting.name)?.as_str()?;
     let entries = maquette_core::weights_list(list).filter(|_| setting.kind == Kind::Weights)?;
     let entry = |entry: &maquette_core::WeightRef| {
         format!("{}:{}", entry.word.unwrap_or_default(), entry.weight.unwrap_or(1.0))
@@ -178,9 +178,9 @@ fn weights_of(recipe: &Recipe, setting: &Setting) -> Option<String> {
 }
 
 /// Where the picture was rendered, when it lies in a run whose log says so and it was elsewhere.
-fn other_device(nearby: &NearbyFiles, recipe: &Recipe, now: &str) -> Option<Change> {
+fn other_device(nearby: &NearbyFiles, info: &GenerationInfo, now: &str) -> Option<Change> {
     let log = nearby.run.as_ref()?.log().ok()?;
-    let before = log.iter().find(|row| row.cell() == recipe.cell)?.device()?;
+    let before = log.iter().find(|row| row.cell() == info.cell)?.device()?;
     let change = Change { name: "device".to_owned(), before: before.to_owned(), now: now.to_owned() };
     (before != now).then_some(change)
 }

@@ -6,8 +6,8 @@ use crate::error::{Error, with_causes};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, sheets};
 use maquette_core::{Backend, CellId, Plan};
-use maquette_executor::{Progress, Stop, Summary, execute};
-use maquette_store::{Beginning, Run, RunWriter, Shard, Timings, Work};
+use maquette_executor::{RunProgress, Stop, Summary, execute};
+use maquette_store::{Run, RunWriter, Shard, StartReason, Timings, WorkKind};
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -47,10 +47,10 @@ pub enum RunEvent<'a> {
         /// What renders, such as `cpu`.
         device: String,
         /// Why the run has the number it has.
-        reason: Beginning,
+        reason: StartReason,
     },
     /// Something happened to a cell.
-    Progress(&'a Progress),
+    Progress(&'a RunProgress),
     /// Every cell has ended, or the run was stopped; only sheets are still to be drawn.
     Rendered,
     /// Something went wrong that costs no cell, a sentence without its full stop.
@@ -105,7 +105,7 @@ impl Workspace {
         let cells = if plan.drawn == plan_drawn { distinct } else { maquette_planner::distinct(&plan)? };
         notes.iter().for_each(|note| report(RunEvent::Note(note)));
         let (run, device) = (writer.run().clone(), backend.device());
-        report(RunEvent::Started { run: &run, device: device.clone(), reason: writer.beginning() });
+        report(RunEvent::Started { run: &run, device: device.clone(), reason: writer.start_reason() });
 
         let summary = render(&cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
         report(RunEvent::Rendered);
@@ -145,13 +145,13 @@ fn render(
             scope.spawn(move || sheets::keep_drawing(run, drawn_plan, endings, &warn));
         }
         let summary = execute(cells, backend, writer, stop, &mut |progress| {
-            if let Progress::Finished { record } | Progress::Failed { record } = &progress
+            if let RunProgress::Finished { record } | RunProgress::Failed { record } = &progress
                 && let Some(index) = plan.index_at(&record.cell.coordinates)
             {
                 // Without sheets the receiver is gone.
                 let _ = ended.send(index);
             }
-            if let Progress::Finished { record } = &progress {
+            if let RunProgress::Finished { record } = &progress {
                 rendered.insert(record.cell.id);
             }
             report(RunEvent::Progress(&progress));
@@ -176,7 +176,7 @@ fn remember_memory(
     let mut measured = Timings::default();
     let now = cells.iter().filter(|(_, id)| rendered.contains(id));
     for cell in now.filter_map(|(index, _)| plan.cell(*index).ok()) {
-        measured.add_memory(Work::of(&cell.settings, &writer.fingerprint(&cell), device), peak);
+        measured.add_memory(WorkKind::of(&cell.settings, &writer.fingerprint(&cell), device), peak);
     }
     // An estimate that cannot be kept is no reason to fail.
     let _ = writer.remember(&measured);

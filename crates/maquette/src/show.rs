@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::recreate::{NearbyFiles, RecreatedExperiment, recreate, recreate_foreign};
 use crate::sheets;
 use maquette_core::CellId;
-use maquette_interop::{Made, Metadata, Place, SheetMap, read_metadata};
+use maquette_interop::{Metadata, Origin, Place, SheetMap, read_metadata};
 use maquette_store::Run;
 use std::path::Path;
 
@@ -39,9 +39,9 @@ impl Workspace {
     /// [`Error::Picture`] for a file that is no picture, [`Error::NoOrigin`] for a picture that does not say.
     pub fn show(&self, image: &Path) -> Result<Shown, Error> {
         let metadata = read_metadata(image)?;
-        let sheet = match made(image, &metadata)? {
-            Made::Sheet(sheet) => cells(sheet, Run::around(image).as_ref()),
-            Made::Cell(_) | Made::Foreign(_) => Vec::new(),
+        let sheet = match origin_of(image, &metadata)? {
+            Origin::Sheet(sheet) => cells(sheet, Run::around(image).as_ref()),
+            Origin::Cell(_) | Origin::Foreign(_) => Vec::new(),
         };
         Ok(Shown { metadata, sheet })
     }
@@ -53,27 +53,27 @@ impl Workspace {
     /// Those of [`Workspace::show`], and [`Error::IsASheet`].
     pub fn experiment_of(&self, image: &Path) -> Result<String, Error> {
         let metadata = read_metadata(image)?;
-        let made = made(image, &metadata)?;
+        let origin = origin_of(image, &metadata)?;
         let name = image.file_name().unwrap_or_default().to_string_lossy();
-        let from = match made {
-            Made::Cell(recipe) => format!("From {name}, which is the cell {}", recipe.cell.short()),
-            Made::Foreign(foreign) => format!("From the text of {} in {name}", foreign.tool.name()),
-            Made::Sheet(_) => String::new(),
+        let from = match origin {
+            Origin::Cell(info) => format!("From {name}, which is the cell {}", info.cell.short()),
+            Origin::Foreign(foreign) => format!("From the text of {} in {name}", foreign.tool.name()),
+            Origin::Sheet(_) => String::new(),
         };
-        Ok(self.recreated(image, made, &self.nearby(image))?.text(&from))
+        Ok(self.recreated(image, origin, &self.nearby(image))?.text(&from))
     }
 
     /// The experiment behind a picture; files are found near it.
     pub(crate) fn recreated(
         &self,
         image: &Path,
-        made: &Made,
+        origin: &Origin,
         nearby: &NearbyFiles,
     ) -> Result<RecreatedExperiment, Error> {
-        match made {
-            Made::Cell(recipe) => Ok(recreate(recipe, nearby)),
-            Made::Foreign(foreign) => Ok(recreate_foreign(foreign, nearby)),
-            Made::Sheet(sheet) => Err(Error::IsASheet {
+        match origin {
+            Origin::Cell(info) => Ok(recreate(info, nearby)),
+            Origin::Foreign(foreign) => Ok(recreate_foreign(foreign, nearby)),
+            Origin::Sheet(sheet) => Err(Error::IsASheet {
                 image: image.to_owned(),
                 sheet: Box::new(sheet.clone()),
                 experiment: nearby.run.as_ref().map(|run| run.dir().join("experiment.toml")),
@@ -88,9 +88,9 @@ impl Workspace {
 }
 
 /// What made a picture, or the error that it does not say.
-pub(crate) fn made<'a>(image: &Path, metadata: &'a Metadata) -> Result<&'a Made, Error> {
+pub(crate) fn origin_of<'a>(image: &Path, metadata: &'a Metadata) -> Result<&'a Origin, Error> {
     metadata
-        .made
+        .origin
         .as_ref()
         .ok_or_else(|| Error::NoOrigin { image: image.to_owned(), unreadable: metadata.unreadable.clone() })
 }

@@ -50,6 +50,6 @@ pub use log::{LogRow, Status};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};
-pub use start::Beginning;
-pub use timings::{Speed, Timings, Work};
+pub use start::StartReason;
+pub use timings::{Speed, Timings, WorkKind};
 pub use writer::RunWriter;

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use maquette_core::{CellId, Remarks};
-use maquette_interop::{Made, Recipe, read_metadata, read_recipe};
+use maquette_interop::{GenerationInfo, Origin, read_generation_info, read_metadata};
 use maquette_picture::decode_bytes;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
@@ -12,15 +12,15 @@ const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
 /// What the engine had to say of one of our pictures.
 pub(crate) fn remarks(path: &Path) -> Result<Remarks, StoreError> {
-    Ok(match read_metadata(path)?.made {
-        Some(Made::Cell(recipe)) => recipe.remarks,
+    Ok(match read_metadata(path)?.origin {
+        Some(Origin::Cell(recipe)) => recipe.remarks,
         _ => Remarks::default(),
     })
 }
 
 /// Whether those bytes are a whole picture of that cell: decoded in full.
 pub(crate) fn shows(bytes: &[u8], id: &CellId) -> bool {
-    let ours = read_recipe(bytes).is_some_and(|recipe| recipe.cell == *id);
+    let ours = read_generation_info(bytes).is_some_and(|recipe| recipe.cell == *id);
     // The decoder forgives a missing end; the last chunk has no content, so these are always its bytes.
     ours && bytes.ends_with(b"IEND\xae\x42\x60\x82") && decode_bytes(Path::new(""), bytes).is_ok()
 }
@@ -51,7 +51,8 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
                 let mut data = vec![0; length as usize];
                 file.read_exact(&mut data)?;
                 // Keyword, then five bytes of flags and empty names, as `encode` writes them.
-                let ours = data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<Recipe>);
+                let ours =
+                    data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<GenerationInfo>);
                 cell = ours.and_then(Result::ok).map(|recipe| recipe.cell).or(cell);
                 file.seek_relative(4)?;
             }

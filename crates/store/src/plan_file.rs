@@ -1,6 +1,6 @@
 //! `plan.json`: what a run is, in a file.
 //!
-//! FoundFiles are named relative to the run folder, so that the folder can be moved and still stands alone.
+//! Files are named relative to the run folder, so that the folder can be moved and still stands alone.
 
 use crate::{StoreError, names, write_atomic};
 use maquette_core::{Digest, FoundFile, Plan};

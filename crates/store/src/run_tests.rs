@@ -1,9 +1,9 @@
 //! Runs from start to end, on a real folder.
 
-use crate::{Beginning, RunWriter, Runs, Status, StoreError};
+use crate::{RunWriter, Runs, StartReason, Status, StoreError};
 use maquette_core::test_plans::{image, plan};
 use maquette_core::{Digest, FoundFile, Outcome, Plan, Remarks};
-use maquette_interop::{Made, read_metadata};
+use maquette_interop::{Origin, read_metadata};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -47,20 +47,20 @@ fn statuses(run: &RunWriter) -> Vec<Status> {
 #[test]
 fn a_run_goes_on_until_something_else_is_asked() {
     let folder = Folder::new();
-    let check = |plan: &Plan, expected: &str, beginning: Beginning| {
+    let check = |plan: &Plan, expected: &str, reason: StartReason| {
         let run = folder.start(plan);
-        assert_eq!((run.run().to_string().as_str(), run.beginning()), (expected, beginning));
+        assert_eq!((run.run().to_string().as_str(), run.start_reason()), (expected, reason));
     };
-    check(&artists(), "test@1", Beginning::First);
-    check(&artists(), "test@1", Beginning::GoesOn);
+    check(&artists(), "test@1", StartReason::First);
+    check(&artists(), "test@1", StartReason::Resumed);
     let other = plan(&[("seed", vec!["1"])]);
-    check(&other, "test@2", Beginning::Changed);
+    check(&other, "test@2", StartReason::Changed);
     // What was asked before the last change is asked anew: only the newest run goes on.
-    check(&artists(), "test@3", Beginning::Changed);
+    check(&artists(), "test@3", StartReason::Changed);
     // The same file, but the weights behind the name are others.
     let mut retrained = artists();
     retrained.models.get_mut("sketchbook").unwrap().fingerprint = Digest::of(b"retrained");
-    check(&retrained, "test@4", Beginning::Changed);
+    check(&retrained, "test@4", StartReason::Changed);
     let latest = folder.runs.root().join("test/latest");
     assert_eq!(std::fs::read_link(&latest).unwrap(), Path::new("4"));
     assert_eq!(folder.runs.list().unwrap().len(), 4);
@@ -78,7 +78,10 @@ fn seeds_that_were_drawn_once_stay() {
     let start = |seed| folder.runs.start("test", "", &drawn(seed), &Digest::of(b"asked"), None).unwrap();
     assert_eq!(start(11).plan().cell(0).unwrap().settings.seed, 11);
     let again = start(99);
-    assert_eq!((again.beginning(), again.plan().cell(0).unwrap().settings.seed), (Beginning::GoesOn, 11));
+    assert_eq!(
+        (again.start_reason(), again.plan().cell(0).unwrap().settings.seed),
+        (StartReason::Resumed, 11)
+    );
 }
 
 #[test]
@@ -158,7 +161,7 @@ fn a_log_with_other_columns_is_left_alone() {
     let path = folder.start(&artists()).run().dir().join("log.csv");
     std::fs::write(&path, "cell,status,image,colour\n").unwrap();
     let run = folder.start(&artists());
-    assert_eq!((run.run().to_string().as_str(), run.beginning()), ("test@2", Beginning::OtherVersion));
+    assert_eq!((run.run().to_string().as_str(), run.start_reason()), ("test@2", StartReason::OtherVersion));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "cell,status,image,colour\n");
 }
 
@@ -178,7 +181,9 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
     );
     assert!(second.is_done(&cell.id));
     let path = second.run().dir().join(image);
-    assert!(matches!(read_metadata(&path).unwrap().made, Some(Made::Cell(recipe)) if recipe.cell == cell.id));
+    assert!(
+        matches!(read_metadata(&path).unwrap().origin, Some(Origin::Cell(recipe)) if recipe.cell == cell.id)
+    );
 
     // Half a picture, under both its names: neither counts, and rendering it again mends it.
     let half = std::fs::read(&path).unwrap();

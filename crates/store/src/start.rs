@@ -9,11 +9,11 @@ use std::path::Path;
 
 /// Why a run has the number it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Beginning {
+pub enum StartReason {
     /// It is the first of its name.
     First,
     /// The newest run asks for the same and goes on.
-    GoesOn,
+    Resumed,
     /// The newest run asks for something else.
     Changed,
     /// The newest run asks for the same, but its plan or its log cannot be continued: another version wrote them
@@ -43,31 +43,31 @@ impl Runs {
         // Two shards that begin at the same moment must agree on the number.
         let _starting = wait_for_lock(&folder)?;
         let latest = self.of_name(&name)?.into_iter().max();
-        let mut beginning = Beginning::First;
+        let mut reason = StartReason::First;
         if let Some(run) = latest {
-            beginning = goes_on(&run, plan, source);
-            if beginning == Beginning::GoesOn {
+            reason = goes_on(&run, plan, source);
+            if reason == StartReason::Resumed {
                 plan_file::keep_references(run.dir(), plan)?;
-                match open(self, run, shard, beginning)? {
+                match open(self, run, shard, reason)? {
                     Some(writer) => return Ok(writer),
-                    None => beginning = Beginning::OtherVersion,
+                    None => reason = StartReason::OtherVersion,
                 }
             }
         }
         let run = create(&folder, &name, experiment, plan, source)?;
         let dir = run.dir().to_owned();
-        open(self, run, shard, beginning)?
+        open(self, run, shard, reason)?
             .ok_or_else(|| StoreError::damaged(&dir, "has a log before it has begun"))
     }
 }
 
-fn goes_on(run: &Run, plan: &Plan, source: &Digest) -> Beginning {
+fn goes_on(run: &Run, plan: &Plan, source: &Digest) -> StartReason {
     match plan_file::read(run.dir()) {
         Ok((before, stored)) if before == *source && plan_file::same_but_for_draws(&stored, plan) => {
-            Beginning::GoesOn
+            StartReason::Resumed
         }
-        Ok(_) => Beginning::Changed,
-        Err(_) => Beginning::OtherVersion,
+        Ok(_) => StartReason::Changed,
+        Err(_) => StartReason::OtherVersion,
     }
 }
 
@@ -130,7 +130,7 @@ fn open(
     runs: &Runs,
     run: Run,
     shard: Option<Shard>,
-    beginning: Beginning,
+    reason: StartReason,
 ) -> Result<Option<RunWriter>, StoreError> {
     let mut locks = vec![lock(&run, ".lock", shard.is_some())?];
     let log_name = shard.map_or_else(|| "log.csv".to_owned(), |shard| shard.log_name());
@@ -139,7 +139,7 @@ fn open(
     }
     let (_, plan) = plan_file::read(run.dir())?;
     match LogWriter::open(&run.dir().join(log_name), &plan)? {
-        Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, beginning, log, locks).map(Some),
+        Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, reason, log, locks).map(Some),
         Opened::OtherColumns => Ok(None),
     }
 }

@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Timings {
-    steps: Vec<(Work, Speed)>,
+    steps: Vec<(WorkKind, Speed)>,
     loads: Vec<(Load, Speed)>,
-    memory: Vec<(Work, u64)>,
+    memory: Vec<(WorkKind, u64)>,
 }
 
 /// A kind of work: cells of one kind take about as long per step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Work {
+pub struct WorkKind {
     /// What it runs on.
     pub device: String,
     /// The model's fingerprint.
@@ -48,10 +48,10 @@ pub struct Speed {
     pub seconds: f64,
 }
 
-impl Work {
+impl WorkKind {
     /// The kind of work that a cell with those settings is.
-    pub fn of(settings: &Settings, fingerprint: &Digest, device: &str) -> Work {
-        Work {
+    pub fn of(settings: &Settings, fingerprint: &Digest, device: &str) -> WorkKind {
+        WorkKind {
             device: device.to_owned(),
             fingerprint: *fingerprint,
             width: settings.width,
@@ -70,7 +70,7 @@ impl Speed {
 
 impl Timings {
     /// Adds a finished cell: its steps and its share of the engine's time.
-    pub fn add_cell(&mut self, work: Work, steps: u64, seconds: f64) {
+    pub fn add_cell(&mut self, work: WorkKind, steps: u64, seconds: f64) {
         add(&mut self.steps, work, Speed { count: steps, seconds });
     }
 
@@ -81,7 +81,7 @@ impl Timings {
     }
 
     /// Notes how many bytes of memory rendering took while a cell of that kind was rendered; the most counts.
-    pub fn add_memory(&mut self, work: Work, bytes: u64) {
+    pub fn add_memory(&mut self, work: WorkKind, bytes: u64) {
         match self.memory.iter_mut().find(|(found, _)| *found == work) {
             Some((_, most)) => *most = bytes.max(*most),
             None => self.memory.push((work, bytes)),
@@ -89,12 +89,12 @@ impl Timings {
     }
 
     /// The most bytes of memory that rendering cells of that kind took.
-    pub fn memory(&self, work: &Work) -> Option<u64> {
+    pub fn memory(&self, work: &WorkKind) -> Option<u64> {
         self.memory.iter().find(|(key, _)| key == work).map(|(_, bytes)| *bytes)
     }
 
     /// How fast steps of that kind were; encoding and decoding are spread over them.
-    pub fn steps(&self, work: &Work) -> Option<Speed> {
+    pub fn steps(&self, work: &WorkKind) -> Option<Speed> {
         self.steps.iter().find(|(key, _)| key == work).map(|(_, speed)| *speed)
     }
 
@@ -145,7 +145,7 @@ mod tests {
     fn what_was_measured_adds_up_and_a_torn_file_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let (cell, model) = (cell(), Digest::of(b"weights"));
-        let work = Work::of(&cell.settings, &model, "cpu");
+        let work = WorkKind::of(&cell.settings, &model, "cpu");
         let mut now = Timings::default();
         now.add_cell(work.clone(), 20, 4.0);
         now.add_load("cpu", &model, 1.5);
@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(read_back.steps(&work).unwrap().seconds_each(), Some(0.2));
         assert_eq!(read_back.memory(&work), Some(2000));
         assert_eq!(read_back.loads("cpu", &model).unwrap().seconds_each(), Some(1.5));
-        assert_eq!(read_back.steps(&Work { device: "cuda:0".to_owned(), ..work }), None);
+        assert_eq!(read_back.steps(&WorkKind { device: "cuda:0".to_owned(), ..work }), None);
         let text = std::fs::read(path(folder.path())).unwrap();
         std::fs::write(path(folder.path()), &text[..text.len() / 2]).unwrap();
         assert_eq!(read(folder.path()), Timings::default());

@@ -2,7 +2,7 @@
 
 use crate::log::{Status, read_logs};
 use crate::log_writer::LogWriter;
-use crate::{Beginning, Run, Runs, Shard, StoreError, Timings, atomic, cells, names, picture, timings};
+use crate::{Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, names, picture, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_interop::encode_cell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ pub struct RunWriter {
     run: Run,
     plan: Arc<Plan>,
     shard: Option<Shard>,
-    beginning: Beginning,
+    reason: StartReason,
     log: LogWriter,
     /// The picture of each cell that the log says is done.
     done: HashMap<CellId, String>,
@@ -30,7 +30,7 @@ impl RunWriter {
         run: Run,
         plan: Plan,
         shard: Option<Shard>,
-        beginning: Beginning,
+        reason: StartReason,
         log: LogWriter,
         locks: Vec<File>,
     ) -> Result<RunWriter, StoreError> {
@@ -38,7 +38,7 @@ impl RunWriter {
         let done = rows.iter().filter(|row| row.status() == Status::Done);
         let done = done.map(|row| (row.cell(), row.image().unwrap_or_default().to_owned())).collect();
         let plan = Arc::new(plan);
-        Ok(RunWriter { runs, run, plan, shard, beginning, log, done, renderers: None, _locks: locks })
+        Ok(RunWriter { runs, run, plan, shard, reason, log, done, renderers: None, _locks: locks })
     }
 
     /// The run, for reading.
@@ -57,8 +57,8 @@ impl RunWriter {
     }
 
     /// Why the run has the number it has.
-    pub fn beginning(&self) -> Beginning {
-        self.beginning
+    pub fn start_reason(&self) -> StartReason {
+        self.reason
     }
 
     /// Whether the log says that this cell is done and its picture is there, whole.

@@ -3,7 +3,7 @@
 use super::Display;
 use super::plain::planned;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use maquette::Progress;
+use maquette::RunProgress;
 use maquette::{CellId, Outcome};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -67,16 +67,16 @@ impl Bars {
 }
 
 impl Display for Bars {
-    fn show(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &RunProgress) {
         match progress {
-            Progress::Planned { total, done, reused, todo } => {
+            RunProgress::Planned { total, done, reused, todo } => {
                 self.say(&planned(*total, *done, *reused, *todo));
                 self.todo = *todo;
                 self.cells.set_length(*todo as u64);
             }
-            Progress::Loading { model } => self.cells.set_message(format!("loading {model}")),
-            Progress::Loaded { .. } => self.cells.set_message(""),
-            Progress::Started { cell, label, steps } => {
+            RunProgress::Loading { model } => self.cells.set_message(format!("loading {model}")),
+            RunProgress::Loaded { .. } => self.cells.set_message(""),
+            RunProgress::Started { cell, label, steps } => {
                 self.began.get_or_insert_with(Instant::now);
                 let bar = (self.flights.len() < SHOWN).then(|| {
                     let bar = self.bars.add(ProgressBar::new(*steps as u64));
@@ -86,7 +86,7 @@ impl Display for Bars {
                 });
                 self.flights.insert(*cell, Flight { bar, step: 0, steps: *steps });
             }
-            Progress::Stepped { cell, step, .. } => {
+            RunProgress::Stepped { cell, step, .. } => {
                 if let Some(flight) = self.flights.get_mut(cell) {
                     flight.step = *step;
                     if let Some(bar) = &flight.bar {
@@ -95,14 +95,14 @@ impl Display for Bars {
                 }
                 self.refresh();
             }
-            Progress::Finished { record } => self.end(&record.cell.id),
-            Progress::Failed { record } => {
+            RunProgress::Finished { record } => self.end(&record.cell.id),
+            RunProgress::Failed { record } => {
                 if let Outcome::Failed { error } = &record.outcome {
                     self.say(&format!("failed: {error}"));
                 }
                 self.end(&record.cell.id);
             }
-            Progress::Warned { warning, .. } => self.say(&format!("warning: {warning}")),
+            RunProgress::Warned { warning, .. } => self.say(&format!("warning: {warning}")),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::args;
 use crate::output::message;
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use maquette::{FetchEvent, FetchProgress, Offer, to_come};
+use maquette::{DownloadProgress, FetchEvent, Offer, to_come};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -76,19 +76,19 @@ impl Download {
         (self.nth, self.had, self.before) = (0, 0, 0);
     }
 
-    fn progress(&mut self, progress: FetchProgress<'_>) {
+    fn progress(&mut self, progress: DownloadProgress<'_>) {
         match progress {
-            FetchProgress::File { name, size } => {
+            DownloadProgress::File { name, size } => {
                 self.before += std::mem::take(&mut self.had);
                 (self.nth, self.name, self.size) = (self.nth + 1, name.to_owned(), size);
                 self.file();
             }
-            FetchProgress::Waiting { name } => match &self.style {
+            DownloadProgress::Waiting { name } => match &self.style {
                 Style::Bar(bar) => bar.set_message(format!("{name}: another process is getting it")),
                 Style::Lines => message(format_args!("another process is getting {name}; waiting for it")),
                 Style::Json | Style::Nothing => {}
             },
-            FetchProgress::Bytes(bytes) => {
+            DownloadProgress::Bytes(bytes) => {
                 let tenth = |had: u64| had * 10 / self.size.max(1);
                 let (was, is) = (tenth(self.had), tenth(self.had + bytes));
                 self.had += bytes;
@@ -100,7 +100,7 @@ impl Download {
                     _ => {}
                 }
             }
-            FetchProgress::Again => self.had = 0,
+            DownloadProgress::Again => self.had = 0,
             _ => {}
         }
     }

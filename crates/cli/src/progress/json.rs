@@ -2,7 +2,7 @@
 
 use super::Display;
 use crate::output::message;
-use maquette::Progress;
+use maquette::RunProgress;
 use maquette::{Outcome, Record};
 use serde_json::{Value, json};
 
@@ -10,29 +10,31 @@ use serde_json::{Value, json};
 pub struct Json;
 
 impl Display for Json {
-    fn show(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &RunProgress) {
         message(line(progress));
     }
 }
 
-fn line(progress: &Progress) -> Value {
+fn line(progress: &RunProgress) -> Value {
     match progress {
-        Progress::Planned { total, done, reused, todo } => {
+        RunProgress::Planned { total, done, reused, todo } => {
             json!({ "event": "planned", "total": total, "done": done, "reused": reused, "todo": todo })
         }
-        Progress::Loading { model } => json!({ "event": "loading", "model": model }),
-        Progress::Loaded { model, seconds } => {
+        RunProgress::Loading { model } => json!({ "event": "loading", "model": model }),
+        RunProgress::Loaded { model, seconds } => {
             json!({ "event": "loaded", "model": model, "seconds": seconds })
         }
-        Progress::Started { cell, label, steps } => {
+        RunProgress::Started { cell, label, steps } => {
             json!({ "event": "started", "cell": cell, "label": label, "steps": steps })
         }
-        Progress::Stepped { cell, step, steps } => {
+        RunProgress::Stepped { cell, step, steps } => {
             json!({ "event": "stepped", "cell": cell, "step": step, "steps": steps })
         }
-        Progress::Finished { record } => ended("finished", record),
-        Progress::Failed { record } => ended("failed", record),
-        Progress::Warned { cell, warning } => json!({ "event": "warned", "cell": cell, "warning": warning }),
+        RunProgress::Finished { record } => ended("finished", record),
+        RunProgress::Failed { record } => ended("failed", record),
+        RunProgress::Warned { cell, warning } => {
+            json!({ "event": "warned", "cell": cell, "warning": warning })
+        }
     }
 }
 

@@ -8,13 +8,13 @@ mod plain;
 pub use download::Download;
 
 use crate::args;
-use maquette::Progress;
+use maquette::RunProgress;
 use std::io::IsTerminal;
 
 /// Shows what happens. All of it goes to standard error; standard output is for results.
 pub trait Display {
     /// Something happened.
-    fn show(&mut self, progress: &Progress);
+    fn show(&mut self, progress: &RunProgress);
 
     /// Nothing more will happen.
     fn close(&mut self) {}
@@ -34,5 +34,5 @@ pub fn display(how: args::Progress, quiet: bool) -> Box<dyn Display> {
 struct Nothing;
 
 impl Display for Nothing {
-    fn show(&mut self, _: &Progress) {}
+    fn show(&mut self, _: &RunProgress) {}
 }

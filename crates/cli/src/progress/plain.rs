@@ -2,7 +2,7 @@
 
 use super::Display;
 use crate::output::message;
-use maquette::Progress;
+use maquette::RunProgress;
 use maquette::{CellId, Outcome};
 use std::collections::HashMap;
 
@@ -26,28 +26,30 @@ impl Plain {
 }
 
 impl Display for Plain {
-    fn show(&mut self, progress: &Progress) {
+    fn show(&mut self, progress: &RunProgress) {
         match progress {
-            Progress::Planned { total, done, reused, todo } => {
+            RunProgress::Planned { total, done, reused, todo } => {
                 self.todo = *todo;
                 message(planned(*total, *done, *reused, *todo));
             }
-            Progress::Loading { model } => message(format_args!("loading {model}")),
-            Progress::Loaded { model, seconds } => message(format_args!("loaded {model} in {seconds:.1} s")),
-            Progress::Started { cell, label, .. } => {
+            RunProgress::Loading { model } => message(format_args!("loading {model}")),
+            RunProgress::Loaded { model, seconds } => {
+                message(format_args!("loaded {model} in {seconds:.1} s"))
+            }
+            RunProgress::Started { cell, label, .. } => {
                 self.labels.insert(*cell, label.clone());
             }
-            Progress::Stepped { .. } => {}
-            Progress::Finished { record } => {
+            RunProgress::Stepped { .. } => {}
+            RunProgress::Finished { record } => {
                 let seconds = record.seconds.unwrap_or(0.0);
                 self.ended(&record.cell.id, &format!("{seconds:.1} s"));
             }
-            Progress::Failed { record } => {
+            RunProgress::Failed { record } => {
                 if let Outcome::Failed { error } = &record.outcome {
                     self.ended(&record.cell.id, &format!("failed: {error}"));
                 }
             }
-            Progress::Warned { warning, .. } => message(format_args!("warning: {warning}")),
+            RunProgress::Warned { warning, .. } => message(format_args!("warning: {warning}")),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! How a run began and what it came to.
 
-use maquette::{Beginning, Summary};
+use maquette::{StartReason, Summary};
 
 /// Why a run has the number it has, behind its name and device.
-pub fn reason(reason: Beginning) -> &'static str {
+pub fn reason(reason: StartReason) -> &'static str {
     match reason {
-        Beginning::First => "",
-        Beginning::GoesOn => ": unchanged, so it goes on",
-        Beginning::Changed => ": the experiment has changed, so a new run begins",
-        Beginning::OtherVersion => ": the run before cannot be continued, so a new one begins",
+        StartReason::First => "",
+        StartReason::Resumed => ": unchanged, so it goes on",
+        StartReason::Changed => ": the experiment has changed, so a new run begins",
+        StartReason::OtherVersion => ": the run before cannot be continued, so a new one begins",
     }
 }
 

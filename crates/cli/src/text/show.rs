@@ -1,26 +1,26 @@
 //! What made a picture.
 
 use crate::output;
-use maquette::{Foreign, Made, Recipe, SheetCell, SheetMap, Shown, Value};
+use maquette::{Foreign, GenerationInfo, Origin, SheetCell, SheetMap, Shown, Value};
 
 /// What made a picture, as names and values; for a sheet, the pictures on it.
 pub fn shown(shown: &Shown) -> String {
-    match &shown.metadata.made {
-        Some(Made::Cell(recipe)) => cell(recipe),
-        Some(Made::Sheet(map)) => sheet(map, &shown.sheet),
-        Some(Made::Foreign(tool)) => foreign(tool),
+    match &shown.metadata.origin {
+        Some(Origin::Cell(info)) => cell(info),
+        Some(Origin::Sheet(map)) => sheet(map, &shown.sheet),
+        Some(Origin::Foreign(tool)) => foreign(tool),
         None => String::new(),
     }
 }
 
-fn cell(recipe: &Recipe) -> String {
-    let mut lines = vec![("cell".to_owned(), recipe.cell.to_string())];
+fn cell(info: &GenerationInfo) -> String {
+    let mut lines = vec![("cell".to_owned(), info.cell.to_string())];
     lines.extend(
-        recipe.settings.iter().chain(&recipe.vars).map(|(name, value)| (name.clone(), value_text(value))),
+        info.settings.iter().chain(&info.vars).map(|(name, value)| (name.clone(), value_text(value))),
     );
-    lines.push(("fingerprint".to_owned(), recipe.fingerprint.to_string()));
-    if let Some(version) = &recipe.version {
-        let numerics = recipe.numerics.map_or(String::new(), |numerics| format!(", numerics {numerics}"));
+    lines.push(("fingerprint".to_owned(), info.fingerprint.to_string()));
+    if let Some(version) = &info.version {
+        let numerics = info.numerics.map_or(String::new(), |numerics| format!(", numerics {numerics}"));
         lines.push(("version".to_owned(), format!("maquette {version}{numerics}")));
     }
     aligned(&lines)

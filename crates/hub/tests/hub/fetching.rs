@@ -2,7 +2,7 @@
 
 use crate::hub_server::{COMMIT, REPOSITORY};
 use crate::{MODEL, Scene, UNET};
-use maquette_hub::{HubError, Progress, Wanted};
+use maquette_hub::{DownloadProgress, HubError, Wanted};
 use std::fs;
 
 const TREE: &str = "models--tester--tiny";
@@ -27,7 +27,7 @@ fn only_the_needed_files_in_the_standard_layout() {
     let mut counted = 0;
     let folder = hub
         .fetch(&offer, &mut |progress| {
-            if let Progress::Bytes(bytes) = progress {
+            if let DownloadProgress::Bytes(bytes) = progress {
                 counted += bytes;
             }
         })

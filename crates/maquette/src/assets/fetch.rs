@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use bytesize::ByteSize;
-use maquette_hub::{Environment, Hub, HubError, Offer, Progress};
+use maquette_hub::{DownloadProgress, Environment, Hub, HubError, Offer};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub enum FetchEvent<'a> {
     /// A download begins.
     Started(&'a Offer),
     /// Something of it arrived.
-    Progress(Progress<'a>),
+    Progress(DownloadProgress<'a>),
     /// It is complete.
     Finished,
 }

@@ -11,7 +11,7 @@ mod tests;
 pub(crate) use nearby_files::{NearbyFiles, base_of};
 
 use maquette_core::{Digest, Kind, Setting, Value, weights_list};
-use maquette_interop::{FileRef, Foreign, Recipe};
+use maquette_interop::{FileRef, Foreign, GenerationInfo};
 use maquette_planner::{Line, experiment};
 use std::path::Path;
 
@@ -42,9 +42,9 @@ impl RecreatedExperiment {
 }
 
 /// The experiment behind a picture of ours. Files are found by their content near the picture.
-pub(crate) fn recreate(recipe: &Recipe, nearby: &NearbyFiles) -> RecreatedExperiment {
+pub(crate) fn recreate(info: &GenerationInfo, nearby: &NearbyFiles) -> RecreatedExperiment {
     let mut recreated = RecreatedExperiment { lines: Vec::new(), remarks: Vec::new() };
-    for (name, value) in recipe.values() {
+    for (name, value) in info.values() {
         let Some(setting) = Setting::named(&name) else {
             recreated
                 .remarks
@@ -54,11 +54,11 @@ pub(crate) fn recreate(recipe: &Recipe, nearby: &NearbyFiles) -> RecreatedExperi
         let (value, remark) = match (setting.kind, value) {
             (_, Value::Text(model)) if name == "model" => (Value::Text(nearby.model(&model)), String::new()),
             (Kind::Path, Value::Text(path)) => {
-                let (found, remark) = found(nearby, &path, recipe.files(&name).next());
+                let (found, remark) = found(nearby, &path, info.files(&name).next());
                 (Value::Text(found), remark)
             }
             (Kind::Weights, Value::Text(list)) => {
-                weights(nearby, setting, &list, &recipe.files(&name).collect::<Vec<_>>())
+                weights(nearby, setting, &list, &info.files(&name).collect::<Vec<_>>())
             }
             (_, value) => (value, String::new()),
         };

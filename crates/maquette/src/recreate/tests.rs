@@ -2,7 +2,7 @@
 
 use super::*;
 use maquette_core::{Cell, Dtype, FoundFile, Image, ModelCard, Remarks, SETTINGS, Scheduler, WeightsKind};
-use maquette_interop::{Made, encode_cell, read_metadata};
+use maquette_interop::{Origin, encode_cell, read_metadata};
 use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -182,9 +182,9 @@ fn round_trip(folder: &Path, text: &str) -> Result<(Cell, Cell), String> {
     let path = folder.join("picture.png");
     let model = Digest::of(cell.settings.model.as_bytes());
     std::fs::write(&path, encode_cell(&image, &cell, &model, &Remarks::default()).unwrap()).unwrap();
-    let Some(Made::Cell(recipe)) = read_metadata(&path).unwrap().made else { return Err("no recipe".into()) };
+    let Some(Origin::Cell(info)) = read_metadata(&path).unwrap().origin else { return Err("no info".into()) };
     let again =
-        planned(folder, &recreate(&recipe, &NearbyFiles::around(&path, None)).text("A picture\nsteps = 1"))?;
+        planned(folder, &recreate(&info, &NearbyFiles::around(&path, None)).text("A picture\nsteps = 1"))?;
     Ok((cell, again))
 }
 
@@ -215,13 +215,13 @@ fn files_are_recognised_by_their_content() {
         std::fs::rename(folder.path().join("files").join(from), folder.path().join(to)).unwrap();
     }
     let path = folder.path().join("picture.png");
-    let Some(Made::Cell(recipe)) = read_metadata(&path).unwrap().made else { panic!() };
-    let recreated = recreate(&recipe, &NearbyFiles::around(&path, None));
+    let Some(Origin::Cell(info)) = read_metadata(&path).unwrap().origin else { panic!() };
+    let recreated = recreate(&info, &NearbyFiles::around(&path, None));
     assert_eq!(planned(folder.path(), &recreated.text("")).unwrap().id, cell.id);
     // Another file under the old name is not taken for it.
     std::fs::write(folder.path().join("files/me.png"), "another").unwrap();
     std::fs::remove_file(folder.path().join("selfie.png")).unwrap();
-    let recreated = recreate(&recipe, &NearbyFiles::around(&path, None));
+    let recreated = recreate(&info, &NearbyFiles::around(&path, None));
     let line = recreated.lines.iter().find(|line| line.name == "init_image").unwrap();
     let digest = Digest::of(b"me.png").short();
     assert_eq!(line.value, "files/me.png".into());
@@ -236,7 +236,7 @@ fn what_others_say_plans_to_what_was_taken_over() {
     let mut checked = 0;
     for entry in std::fs::read_dir(fixtures).unwrap() {
         let path = entry.unwrap().path();
-        let Some(Made::Foreign(foreign)) = read_metadata(&path).ok().and_then(|found| found.made) else {
+        let Some(Origin::Foreign(foreign)) = read_metadata(&path).ok().and_then(|found| found.origin) else {
             continue;
         };
         let recreated = recreate_foreign(&foreign, &NearbyFiles::default());

@@ -1,43 +1,43 @@
 //! From the backend's events to records: which cells are in flight, and what becomes of them.
 
-use crate::progress::{Failure, Progress, Summary};
+use crate::progress::{Failure, RunProgress, Summary};
 use crate::{ExecuteError, Stop};
 use maquette_core::{Cell, CellId, Event, Plan};
-use maquette_store::{RunWriter, Timings, Work};
+use maquette_store::{RunWriter, Timings, WorkKind};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Everything that the backend's two callbacks share.
-pub(crate) struct Flight<'a> {
+pub(crate) struct RunRecorder<'a> {
     plan: Arc<Plan>,
     run: &'a mut RunWriter,
     stop: &'a Stop,
-    report: &'a mut dyn FnMut(Progress),
+    report: &'a mut dyn FnMut(RunProgress),
     device: String,
     todo: std::vec::IntoIter<usize>,
-    in_flight: HashMap<CellId, Flying>,
+    in_flight: HashMap<CellId, InFlight>,
     summary: Summary,
     measured: Timings,
     /// What ended the run before its time.
     pub fatal: Option<ExecuteError>,
 }
 
-struct Flying {
+struct InFlight {
     cell: Cell,
     steps: usize,
 }
 
-impl<'a> Flight<'a> {
+impl<'a> RunRecorder<'a> {
     pub(crate) fn new(
         run: &'a mut RunWriter,
         stop: &'a Stop,
-        report: &'a mut dyn FnMut(Progress),
+        report: &'a mut dyn FnMut(RunProgress),
         device: String,
         render: Vec<usize>,
         summary: Summary,
-    ) -> Flight<'a> {
-        Flight {
+    ) -> RunRecorder<'a> {
+        RunRecorder {
             plan: run.plan(),
             run,
             stop,
@@ -58,7 +58,7 @@ impl<'a> Flight<'a> {
         }
         match self.plan.cell(self.todo.next()?) {
             Ok(cell) => {
-                self.in_flight.insert(cell.id, Flying { cell: cell.clone(), steps: 0 });
+                self.in_flight.insert(cell.id, InFlight { cell: cell.clone(), steps: 0 });
                 Some(cell)
             }
             Err(error) => {
@@ -72,20 +72,20 @@ impl<'a> Flight<'a> {
     pub(crate) fn event(&mut self, event: Event) -> ControlFlow<()> {
         let taken = match event {
             // What is rendered is kept even when somebody wants to stop at once.
-            Event::Finished { cell, image, seconds, remarks } => self.land(&cell).and_then(|flying| {
-                let record = self.run.finish(&flying.cell, &image, seconds, &self.device, remarks)?;
-                let fingerprint = self.run.fingerprint(&flying.cell);
-                let work = Work::of(&flying.cell.settings, &fingerprint, &self.device);
-                self.measured.add_cell(work, flying.steps as u64, seconds);
+            Event::Finished { cell, image, seconds, remarks } => self.finish(&cell).and_then(|in_flight| {
+                let record = self.run.finish(&in_flight.cell, &image, seconds, &self.device, remarks)?;
+                let fingerprint = self.run.fingerprint(&in_flight.cell);
+                let work = WorkKind::of(&in_flight.cell.settings, &fingerprint, &self.device);
+                self.measured.add_cell(work, in_flight.steps as u64, seconds);
                 self.summary.rendered += 1;
-                (self.report)(Progress::Finished { record });
+                (self.report)(RunProgress::Finished { record });
                 Ok(())
             }),
-            Event::Failed { cell, error } => self.land(&cell).and_then(|flying| {
-                let record = self.run.fail(&flying.cell, &error, &self.device)?;
-                let label = self.plan.label(&flying.cell.coordinates);
+            Event::Failed { cell, error } => self.finish(&cell).and_then(|in_flight| {
+                let record = self.run.fail(&in_flight.cell, &error, &self.device)?;
+                let label = self.plan.label(&in_flight.cell.coordinates);
                 self.summary.failures.push(Failure { cell, label, error });
-                (self.report)(Progress::Failed { record });
+                (self.report)(RunProgress::Failed { record });
                 Ok(())
             }),
             Event::Started { cell, steps } => {
@@ -93,22 +93,22 @@ impl<'a> Flight<'a> {
                 Ok(())
             }
             Event::Stepped { cell, step, steps } => {
-                (self.report)(Progress::Stepped { cell, step, steps });
+                (self.report)(RunProgress::Stepped { cell, step, steps });
                 Ok(())
             }
             Event::Loading { model } => {
-                (self.report)(Progress::Loading { model });
+                (self.report)(RunProgress::Loading { model });
                 Ok(())
             }
             Event::Loaded { model, seconds } => {
                 if let Some(card) = self.plan.models.get(&model) {
                     self.measured.add_load(&self.device, &card.fingerprint, seconds);
                 }
-                (self.report)(Progress::Loaded { model, seconds });
+                (self.report)(RunProgress::Loaded { model, seconds });
                 Ok(())
             }
             Event::Warned { cell, warning } => {
-                (self.report)(Progress::Warned { cell: Some(cell), warning });
+                (self.report)(RunProgress::Warned { cell: Some(cell), warning });
                 Ok(())
             }
         };
@@ -123,7 +123,7 @@ impl<'a> Flight<'a> {
     }
 
     /// Checks that the backend has kept its promise: every cell pulled has ended, and none was left behind.
-    pub(crate) fn check_landed(&self) -> Result<(), ExecuteError> {
+    pub(crate) fn check_finished(&self) -> Result<(), ExecuteError> {
         if self.stop.is_urgent() {
             return Ok(());
         }
@@ -142,14 +142,14 @@ impl<'a> Flight<'a> {
     }
 
     fn started(&mut self, cell: CellId, steps: usize) {
-        let Some(flying) = self.in_flight.get_mut(&cell) else { return };
-        flying.steps = steps;
-        let label = self.plan.label(&flying.cell.coordinates);
-        (self.report)(Progress::Started { cell, label, steps });
+        let Some(in_flight) = self.in_flight.get_mut(&cell) else { return };
+        in_flight.steps = steps;
+        let label = self.plan.label(&in_flight.cell.coordinates);
+        (self.report)(RunProgress::Started { cell, label, steps });
     }
 
-    fn land(&mut self, cell: &CellId) -> Result<Flying, ExecuteError> {
-        let landed = self.in_flight.remove(cell);
-        landed.ok_or_else(|| ExecuteError::contract(format!("cell {cell:?} ended and was not in flight")))
+    fn finish(&mut self, cell: &CellId) -> Result<InFlight, ExecuteError> {
+        let finished = self.in_flight.remove(cell);
+        finished.ok_or_else(|| ExecuteError::contract(format!("cell {cell:?} ended and was not in flight")))
     }
 }
