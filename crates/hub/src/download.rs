@@ -2,12 +2,33 @@
 
 use crate::cache::{Cache, make_folder_of, unfinished, write};
 use crate::http::{Client, header};
-use crate::offer::DownloadProgress;
 use crate::{HubError, Repository};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+
+/// What happens while a model is downloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DownloadProgress<'a> {
+    /// A file comes next, of that many bytes.
+    File {
+        /// Its path within the repository.
+        name: &'a str,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Another process is getting the same file; its turn first.
+    Waiting {
+        /// Its path within the repository.
+        name: &'a str,
+    },
+    /// That many bytes more of the file are here.
+    Bytes(u64),
+    /// The connection broke or what came was wrong: the file's bytes are counted again from nothing.
+    Again,
+}
 
 /// What the hub says of a file before it is sent.
 struct Facts {

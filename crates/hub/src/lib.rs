@@ -23,8 +23,9 @@ mod repository;
 mod wanted;
 
 pub use cache::Cache;
+pub use download::DownloadProgress;
 pub use environment::Environment;
 pub use error::HubError;
-pub use offer::{DownloadProgress, Hub, Offer, OfferedFile};
+pub use offer::{Hub, Offer, OfferedFile};
 pub use repository::{Repository, RepositoryError};
 pub use wanted::{Unusable, Wanted};

@@ -2,7 +2,7 @@
 //! gets what is not there yet.
 
 use crate::cache::Cache;
-use crate::download::{address, download};
+use crate::download::{DownloadProgress, address, download};
 use crate::http::Client;
 use crate::info::info;
 use crate::wanted::INDEX;
@@ -42,28 +42,6 @@ pub struct OfferedFile {
     pub size: Option<u64>,
     /// Whether it is in the cache.
     pub here: bool,
-}
-
-/// What happens while an offer is fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DownloadProgress<'a> {
-    /// A file comes next, of that many bytes.
-    File {
-        /// Its path within the repository.
-        name: &'a str,
-        /// Its size in bytes.
-        size: u64,
-    },
-    /// Another process is getting the same file; its turn first.
-    Waiting {
-        /// Its path within the repository.
-        name: &'a str,
-    },
-    /// That many bytes more of the file are here.
-    Bytes(u64),
-    /// The connection broke or what came was wrong: the file's bytes are counted again from nothing.
-    Again,
 }
 
 impl Offer {

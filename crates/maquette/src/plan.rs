@@ -1,8 +1,8 @@
 //! From an experiment file to its plan.
 
 use crate::Workspace;
+use crate::assets::FakeAssets;
 use crate::assets::fetch::{self, FetchEvent};
-use crate::assets::{FakeAssets, LocalAssets};
 use crate::error::Error;
 use crate::workspace::Renderer;
 use maquette_core::{CellId, Digest, Plan};
@@ -74,7 +74,7 @@ impl Workspace {
         let Experiment { file, text, overrides } = experiment;
         let base = file.parent().unwrap_or(Path::new("")).to_owned();
         let drawn = self.drawn_before(file);
-        let local = LocalAssets::new(&base, self);
+        let local = self.local_assets(&base);
         let assets: &dyn AssetResolver = match self.renderer {
             Renderer::Engine => &local,
             Renderer::Fake => &FakeAssets,

@@ -69,8 +69,13 @@ impl Workspace {
     /// The models and files that an experiment in the folder `base` may name.
     pub(crate) fn assets(&self, base: &Path) -> Box<dyn AssetResolver> {
         match self.renderer {
-            Renderer::Engine => Box::new(LocalAssets::new(base, self)),
+            Renderer::Engine => Box::new(self.local_assets(base)),
             Renderer::Fake => Box::new(FakeAssets),
         }
+    }
+
+    /// The same of this machine.
+    pub(crate) fn local_assets(&self, base: &Path) -> LocalAssets {
+        LocalAssets::new(base, &self.runs, &self.environment.hub)
     }
 }

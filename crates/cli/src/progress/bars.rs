@@ -1,7 +1,7 @@
 //! Bars for a terminal: cells done, the steps of the cells in flight, pictures a minute, time left.
 
-use super::Display;
-use super::plain::planned;
+use super::display::Display;
+use crate::text::planned;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use maquette::RunProgress;
 use maquette::{CellId, Outcome};

@@ -1,6 +1,6 @@
 //! A JSON object per line, for machines: `event`, and what belongs to it.
 
-use super::Display;
+use super::display::Display;
 use crate::output::message;
 use maquette::RunProgress;
 use maquette::{Outcome, Record};

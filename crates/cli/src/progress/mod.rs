@@ -1,6 +1,7 @@
 //! How a run looks while it goes on: bars on a terminal, plain lines elsewhere, JSON for machines.
 
 mod bars;
+mod display;
 mod download;
 mod json;
 mod plain;
@@ -8,17 +9,9 @@ mod plain;
 pub use download::Download;
 
 use crate::args;
+use display::Display;
 use maquette::RunProgress;
 use std::io::IsTerminal;
-
-/// Shows what happens. All of it goes to standard error; standard output is for results.
-pub trait Display {
-    /// Something happened.
-    fn show(&mut self, progress: &RunProgress);
-
-    /// Nothing more will happen.
-    fn close(&mut self) {}
-}
 
 /// The display that was asked for.
 pub fn display(how: args::Progress, quiet: bool) -> Box<dyn Display> {

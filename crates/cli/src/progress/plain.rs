@@ -1,7 +1,8 @@
 //! A line per cell, for logs and pipes.
 
-use super::Display;
+use super::display::Display;
 use crate::output::message;
+use crate::text::planned;
 use maquette::RunProgress;
 use maquette::{CellId, Outcome};
 use std::collections::HashMap;
@@ -51,31 +52,5 @@ impl Display for Plain {
             }
             RunProgress::Warned { warning, .. } => message(format_args!("warning: {warning}")),
         }
-    }
-}
-
-/// What there is to do, in words.
-pub fn planned(total: usize, done: usize, reused: usize, todo: usize) -> String {
-    let mut text = format!("{total} {}", if total == 1 { "cell" } else { "cells" });
-    for (count, what) in [(done, "done before"), (reused, "taken over from other runs")] {
-        if count > 0 {
-            text += &format!(", {count} {what}");
-        }
-    }
-    if todo == 0 { text + ", nothing to render" } else { text + &format!(", {todo} to render") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::planned;
-
-    #[test]
-    fn what_there_is_to_do_is_said_in_words() {
-        let check = |(total, done, reused, todo), expected: &str| {
-            assert_eq!(planned(total, done, reused, todo), expected);
-        };
-        check((1, 0, 0, 1), "1 cell, 1 to render");
-        check((48, 40, 3, 5), "48 cells, 40 done before, 3 taken over from other runs, 5 to render");
-        check((4, 4, 0, 0), "4 cells, 4 done before, nothing to render");
     }
 }

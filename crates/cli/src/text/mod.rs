@@ -7,6 +7,6 @@ mod show;
 mod verify;
 
 pub use plan::plan;
-pub use run::{reason, summary};
+pub use run::{planned, reason, summary};
 pub use show::shown;
 pub use verify::{reproduction, verification};

@@ -4,7 +4,6 @@ pub(crate) mod fetch;
 pub(crate) mod models;
 pub(crate) mod weights;
 
-use crate::Workspace;
 use crate::error::with_causes;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use maquette_diffusion::{ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint};
@@ -31,11 +30,11 @@ pub(crate) struct FakeAssets;
 
 impl LocalAssets {
     /// The assets of an experiment in the folder `base`.
-    pub fn new(base: &Path, workspace: &Workspace) -> LocalAssets {
+    pub fn new(base: &Path, runs: &Runs, hub: &Environment) -> LocalAssets {
         LocalAssets {
             base: base.to_owned(),
-            runs: workspace.runs.clone(),
-            hub: workspace.environment.hub.clone(),
+            runs: runs.clone(),
+            hub: hub.clone(),
             absent: RefCell::default(),
         }
     }

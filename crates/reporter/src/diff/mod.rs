@@ -8,11 +8,12 @@ mod sheet;
 mod words;
 
 pub use measure::{Likeness, Pixels};
+pub use pairs::{CellAt, Change};
 pub use sheet::{DiffPage, diff_pages, render_diff};
 
 use crate::constants::shared;
 use crate::draw::Tile;
-use maquette_core::{AxisValue, CellId, Plan, SettingError};
+use maquette_core::{AxisValue, Plan, SettingError};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -43,17 +44,6 @@ pub struct Diff {
     pub only_right: Vec<CellAt>,
 }
 
-/// A setting or placeholder with another value on the other side; `None` where it does not apply.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
-    /// Its name.
-    pub name: String,
-    /// Left value.
-    pub left: Option<String>,
-    /// Right value.
-    pub right: Option<String>,
-}
-
 /// Two cells at the same coordinates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pair {
@@ -68,17 +58,6 @@ pub struct Pair {
     pub same_settings: bool,
     /// How the pictures differ.
     pub pixels: Pixels,
-}
-
-/// A cell of one run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CellAt {
-    /// Its number in its plan.
-    pub index: usize,
-    /// Its name.
-    pub id: CellId,
-    /// Where it lies: axis and label.
-    pub coordinates: Vec<(String, String)>,
 }
 
 /// How many pairs there are of each kind.

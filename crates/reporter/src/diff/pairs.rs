@@ -1,9 +1,31 @@
 //! Which cell of one run stands for which cell of the other.
 
-use super::{CellAt, Change};
 use crate::constants::value_at;
 use maquette_core::{Axis, AxisValue, CellId, Kind, Plan, Setting, SettingError, Value};
+use serde::Serialize;
 use std::collections::BTreeSet;
+
+/// A setting or placeholder with another value on the other side; `None` where it does not apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub name: String,
+    /// Left value.
+    pub left: Option<String>,
+    /// Right value.
+    pub right: Option<String>,
+}
+
+/// A cell of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellAt {
+    /// Its number in its plan.
+    pub index: usize,
+    /// Its name.
+    pub id: CellId,
+    /// Where it lies: axis and label.
+    pub coordinates: Vec<(String, String)>,
+}
 
 /// A cell with its values as text.
 pub(super) struct Known {
