@@ -21,6 +21,24 @@ plan experiment *arguments: _say
 # Everything that proves it works: format, lints, architecture, unit and end-to-end tests
 test: lint
     cargo test --workspace --quiet
+    @just _training-tests
+
+# The tests of the scripts that trained the bundled model, where a Python that can run them is there
+_training-tests:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd crates/sketchbook/training
+    for python in .venv/bin/python python3; do
+        if "$python" -c "import torch, diffusers, transformers, skia, cv2, pytest" 2>/dev/null; then
+            exec "$python" -m pytest --quiet test_training.py
+        fi
+    done
+    echo "not run: the tests of crates/sketchbook/training, which need Python with its requirements.txt and pytest (just training-venv)"
+
+# Install what the training scripts and their tests need (some gigabytes)
+training-venv:
+    python3 -m venv crates/sketchbook/training/.venv
+    crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt pytest
 
 # Format and lints
 lint:
@@ -42,9 +60,7 @@ test-gpu:
     cargo test --release -p maquette-diffusion {{ features }} --test gpu -- --nocapture
 
 # Draw the pictures and train the bundled model from nothing; resumes from its checkpoints (needs Python)
-train-sketchbook *arguments:
-    python3 -m venv crates/sketchbook/training/.venv
-    crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt
+train-sketchbook *arguments: training-venv
     cd crates/sketchbook/training && OMP_NUM_THREADS=1 .venv/bin/python train.py --out .work --to ../weights --workers "$(nproc 2>/dev/null || echo 2)" "$@"
 
 # Make the reference fixtures again with diffusers (needs Python)

@@ -205,15 +205,10 @@ fn a_disk_without_room() {
 fn two_writers_of_one_run() {
     let workspace = Workspace::new().with_selfie();
     workspace.write("long.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 200 }\n");
-    let mut first = workspace.start(&["run", "long.toml", "--no-sheets"]);
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !workspace.path().join("runs/long/1/log.csv").is_file() {
-        assert!(std::time::Instant::now() < patience);
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let mut first = workspace.start_run(&["long.toml", "--no-sheets"]);
+    first.wait_for("planned", 1);
     workspace.maquette(&["run", "long.toml"]).code(7).says(&["runs/long/1", "--shard"]);
-    first.kill().unwrap();
-    first.wait().unwrap();
+    first.kill();
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use crate::support::Workspace;
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant};
 
 const SMALL: &str = r#"
 title = "Small"
@@ -101,19 +100,14 @@ fn an_interrupted_run_ends_as_if_it_had_never_been() {
     whole.maquette(&["run", "many.toml", "--no-sheets"]).code(0);
 
     // Killed without warning as soon as something is finished.
-    let mut child = broken.start(&["run", "many.toml", "--no-sheets", "--rows", "2"]);
-    let log_file = broken.path().join("runs/many/1/log.csv");
-    let patience = Instant::now() + Duration::from_secs(120);
-    while fs::read_to_string(&log_file).map_or(0, |text| text.lines().count()) < 4 {
-        assert!(Instant::now() < patience, "nothing was finished");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut running = broken.start_run(&["many.toml", "--no-sheets", "--rows", "2"]);
+    running.wait_for("finished", 3);
+    running.kill();
     let finished = log(&broken, "many/1").len();
     assert!((3..32).contains(&finished), "{finished} cells were finished");
 
     // A row that was torn by the kill is cut.
+    let log_file = broken.path().join("runs/many/1/log.csv");
     let mut torn = fs::read(&log_file).unwrap();
     torn.extend_from_slice(b"0123abcd,done,images/x");
     fs::write(&log_file, torn).unwrap();
@@ -128,16 +122,11 @@ fn an_interrupted_run_ends_as_if_it_had_never_been() {
 fn ctrl_c_finishes_the_cells_in_flight_and_keeps_them() {
     let workspace = Workspace::new().with_selfie();
     workspace.write("many.toml", SMALL.replace("[0.4, 0.9]", "[0.4, 0.9]\nseed = { count = 30 }"));
-    let mut child = workspace.start(&["run", "many.toml", "--no-sheets", "--rows", "4"]);
-    let log_file = workspace.path().join("runs/many/1/log.csv");
-    let patience = Instant::now() + Duration::from_secs(120);
-    while fs::read_to_string(&log_file).map_or(0, |text| text.lines().count()) < 2 {
-        assert!(Instant::now() < patience, "nothing was finished");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let killed = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut running = workspace.start_run(&["many.toml", "--no-sheets", "--rows", "4"]);
+    running.wait_for("finished", 1);
+    let signal = std::process::Command::new("kill").args(["-INT", &running.id().to_string()]).status();
+    assert!(signal.unwrap().success());
+    assert_eq!(running.code(), Some(130));
     let rows = log(&workspace, "many/1");
     assert!(rows.len() < 120 && rows.iter().all(|row| row["status"] == "done"));
     workspace.maquette(&["run", "many.toml", "--no-sheets", "--only", "seed=0"]).code(0);

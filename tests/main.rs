@@ -9,6 +9,7 @@ mod examples;
 mod hub;
 mod hub_server;
 mod line;
+mod manual;
 mod masks;
 mod prompts;
 mod sampling;

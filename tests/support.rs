@@ -1,13 +1,20 @@
 //! A folder of its own for each test, and the real binary run in it.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 
 /// A temporary folder with the experiments' reference pictures in it.
 pub struct Workspace {
     folder: TempDir,
+}
+
+/// A run that goes on.
+pub struct Running {
+    child: Child,
+    events: Lines<BufReader<ChildStderr>>,
 }
 
 /// How a command ended.
@@ -72,9 +79,12 @@ impl Workspace {
         Ended::of(&mut self.command(arguments))
     }
 
-    /// Starts `maquette` and leaves it running.
-    pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    /// Starts `maquette run` with those arguments and leaves it running.
+    pub fn start_run(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(&["run", "--progress", "json"]);
+        let mut child = command.args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let events = BufReader::new(child.stderr.take().unwrap()).lines();
+        Running { child, events }
     }
 
     /// Every file below a folder, by its path within it, sorted.
@@ -84,6 +94,32 @@ impl Workspace {
         collect(&root, &root, &mut found);
         found.sort();
         found
+    }
+}
+
+impl Running {
+    /// Waits until that event has happened so many times more.
+    pub fn wait_for(&mut self, event: &str, times: usize) {
+        let event = format!("{{\"event\":\"{event}\"");
+        let seen = self.events.by_ref().map(Result::unwrap).filter(|line| line.starts_with(&event));
+        assert_eq!(seen.take(times).count(), times, "it ended before {event} happened {times} times");
+    }
+
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it without warning.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends; its exit code.
+    pub fn code(mut self) -> Option<i32> {
+        self.events.by_ref().for_each(drop);
+        self.child.wait().unwrap().code()
     }
 }
 

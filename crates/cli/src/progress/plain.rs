@@ -35,7 +35,7 @@ impl Display for Plain {
             }
             RunProgress::Loading { model } => message(format_args!("loading {model}")),
             RunProgress::Loaded { model, seconds } => {
-                message(format_args!("loaded {model} in {seconds:.1} s"))
+                message(format_args!("loaded {model} in {seconds:.1} s"));
             }
             RunProgress::Started { cell, label, .. } => {
                 self.labels.insert(*cell, label.clone());

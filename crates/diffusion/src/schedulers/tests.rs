@@ -104,7 +104,6 @@ fn latents_after_every_call_are_those_of_diffusers() {
     let bytes = std::fs::read(format!("{FIXTURES}/schedulers.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let mut wrong = Vec::new();
-    let mut worst = 0.0_f64;
     for (k, case) in cases.iter().enumerate() {
         let config = &configs[&case.config];
         let Case { scheduler, steps, strength, .. } = *case;
@@ -145,7 +144,6 @@ fn latents_after_every_call_are_those_of_diffusers() {
             let scale = expected[1..].iter().fold(0.0_f32, |most, x| most.max(x.abs()));
             let off =
                 latents.iter().zip(&expected[1..]).map(|(x, y)| (*x as f32 - y).abs()).fold(0.0, f32::max);
-            worst = worst.max(f64::from(off / scale));
             if (timestep - expected[0]).abs() > 1e-3 || off > 1e-4 * scale {
                 wrong.push(format!("{case:?}: row {row}: {timestep} {latents:?} is not {expected:?}"));
                 break;
@@ -153,7 +151,6 @@ fn latents_after_every_call_are_those_of_diffusers() {
         }
     }
     assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
-    assert!(worst > 0.0);
 }
 
 #[test]
