@@ -46,6 +46,36 @@ fn a_missing_file() {
 }
 
 #[test]
+fn an_experiment_in_another_encoding() {
+    let workspace = Workspace::new();
+    let text = "prompt = \"a cat\"\ntitle = \"Katzenstück\"\n";
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let latin1: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    workspace.write("wide.toml", [b"\xff\xfe", &wide[..]].concat());
+    workspace.write("latin1.toml", latin1);
+    workspace.write("marked.toml", format!("\u{feff}{text}"));
+    for (file, says) in [("wide.toml", "it is UTF-16"), ("latin1.toml", "such as Latin-1 or Windows-1252")] {
+        let ended = workspace.maquette(&["run", file]).code(3).says(&[file, says, "save it as UTF-8"]);
+        assert!(!ended.stderr.contains("did you mean"), "{}", ended.stderr);
+    }
+    workspace.maquette(&["plan", "marked.toml"]).code(0);
+}
+
+#[test]
+fn an_experiment_that_is_a_picture_or_a_folder() {
+    let workspace = Workspace::new().with_selfie();
+    let says =
+        ["selfie.png", "it is a PNG image, not text", "allowed: a TOML file in UTF-8", "maquette show"];
+    workspace.maquette(&["run", "references/selfie.png"]).code(3).says(&says);
+    workspace
+        .maquette(&["run", "references"])
+        .code(3)
+        .says(&["it is a folder", "allowed: a TOML file in UTF-8"]);
+    workspace.write("references/cat.toml", "prompt = \"a cat\"\n");
+    workspace.maquette(&["plan", "references/"]).code(3).says(&["did you mean `references/cat.toml`?"]);
+}
+
+#[test]
 fn a_broken_toml() {
     refused(&Workspace::new(), "prompt = \"a cat\nsteps = 3\n", &["bad.toml"]);
 }

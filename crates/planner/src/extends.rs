@@ -3,7 +3,8 @@
 use crate::layer::Layer;
 use crate::place::{At, Origin, folder_of};
 use crate::problem::{PlanError, Problem, Problems};
-use crate::{nearest, tree};
+use crate::tree::Node;
+use crate::{text_file, tree};
 use std::path::{Path, PathBuf};
 
 /// The files of an experiment.
@@ -29,7 +30,9 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
         let identity = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&identity) {
             let message = format!("`extends` goes round in a circle: {name} is in the chain already");
-            return Err(place(from.as_ref(), message).label("extends an ancestor of itself").into());
+            return Err(place(from.as_ref().map(|node| &node.at), message)
+                .label("extends an ancestor of itself")
+                .into());
         }
         seen.push(identity);
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -43,8 +46,7 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
         {
             let seen = origin.seen(written);
             let name = start.join(&seen).to_string_lossy().replace('\\', "/");
-            next =
-                Some((origin.folder.join(written), name, folder_of(&seen).to_owned(), Some(node.at.clone())));
+            next = Some((origin.folder.join(written), name, folder_of(&seen).to_owned(), Some(node.clone())));
         }
         layers.push(layer);
         depth -= 1;
@@ -53,23 +55,18 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
     Ok(Chain { layers, folder: start.unwrap_or_default() })
 }
 
-fn read(path: &Path, name: &str, from: Option<&At>) -> Result<String, Problem> {
-    std::fs::read_to_string(path).map_err(|error| {
-        let reason = reason(&error);
-        place(from, format!("cannot read the experiment file {name}: {reason}"))
-            .help("allowed: a TOML file in UTF-8")
-            .hint(neighbour(path))
+/// Reads a file that `from` names, or that the command line does.
+fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem> {
+    text_file::read(path, from.and_then(Node::text).unwrap_or(name)).map_err(|unreadable| {
+        let picture =
+            "allowed: a TOML file in UTF-8; `maquette show` with `--toml` writes one from a picture";
+        place(
+            from.map(|node| &node.at),
+            format!("cannot read the experiment file {name}: {}", unreadable.reason),
+        )
+        .help(if unreadable.picture { picture } else { "allowed: a TOML file in UTF-8" })
+        .hint(unreadable.help)
     })
-}
-
-/// Why a file could not be read, in words.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
-        std::io::ErrorKind::InvalidData => "it is not UTF-8 text".to_owned(),
-        _ => error.to_string(),
-    }
 }
 
 fn place(from: Option<&At>, message: String) -> Problem {
@@ -77,17 +74,4 @@ fn place(from: Option<&At>, message: String) -> Problem {
         Some(at) => Problem::at(at, message),
         None => Problem::nowhere(message),
     }
-}
-
-/// The file of the same folder whose name is nearest.
-fn neighbour(path: &Path) -> Option<String> {
-    let wanted = path.file_name()?.to_str()?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".toml") && name != wanted)
-        .collect();
-    names.sort();
-    nearest::did_you_mean(wanted, names.iter().map(String::as_str))
 }

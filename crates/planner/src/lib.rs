@@ -4,9 +4,10 @@
 //! models and pictures it asks an [`AssetResolver`] about, and randomness it is given, so that the same answers make the same
 //! plan. It renders nothing, prints nothing and keeps nothing.
 //!
-//! The line through it, in reading order: `extends` reads the files (`tree`, `layer`), `overrides` the command line,
-//! `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`, `values`), `placeholders`
-//! and `rules` check what names what, `filter` picks the cells, `cells` checks them, and `plan` holds the order.
+//! The line through it, in reading order: `extends` reads the files (`text_file`, `tree`, `layer`), `overrides` the
+//! command line, `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`,
+//! `values`), `placeholders` and `rules` check what names what, `filter` picks the cells, `cells` checks them, and
+//! `plan` holds the order.
 
 mod assets;
 mod axis;
@@ -35,6 +36,7 @@ mod schema;
 mod seeds;
 mod sheet;
 mod steps;
+mod text_file;
 mod tree;
 mod values;
 mod work;

@@ -1,10 +1,9 @@
 //! Values that lie outside the experiment file: the lines of a text file, the files that a pattern names.
 
 use crate::axis::Point;
-use crate::extends::reason;
 use crate::place::{At, Origin, folder_of};
 use crate::problem::Problem;
-use crate::values;
+use crate::{text_file, values};
 use maquette_core::{Setting, Value};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +11,10 @@ use std::sync::Arc;
 /// One value per line; blank lines and lines that begin with `#` are skipped.
 pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<Point>, Problem> {
     let path = at.origin.folder.join(written);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Problem::at(at, format!("cannot read {}: {}", path.display(), reason(&error)))
+    let text = text_file::read(&path, written).map_err(|unreadable| {
+        Problem::at(at, format!("cannot read {}: {}", path.display(), unreadable.reason))
             .help("allowed: a text file in UTF-8 with one value per line, relative to the file that names it")
+            .hint(unreadable.help)
     })?;
     let seen = at.origin.seen(written);
     let folder = path.parent().unwrap_or(Path::new(""));

@@ -8,12 +8,12 @@ pub fn did_you_mean<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) ->
     nearest(word, words).map(|near| format!("did you mean `{near}`?"))
 }
 
-/// The word most like another, whatever its case.
+/// The word most like another, whatever its case, and never the same word.
 pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = word.to_lowercase();
     let likeness = |word: &str| strsim::normalized_damerau_levenshtein(&written, &word.to_lowercase());
     let mut best = (ALIKE, None);
-    for word in words {
+    for word in words.into_iter().filter(|other| *other != word) {
         let like = likeness(word);
         if like > best.0 {
             best = (like, Some(word));
@@ -38,6 +38,8 @@ mod tests {
         check("sede", Some("seed"));
         check("Strenght", Some("strength"));
         check("Edward Munch", Some("Edvard Munch"));
+        check("Seed", Some("seed"));
+        check("strength", None);
         check("xyzzy", None);
         check("", None);
     }

@@ -89,7 +89,7 @@ fn errors_point_into_the_file_that_is_wrong() {
       :           ^^^^^^^^|^^^^^^^^
       :                   `-- here
       `----
-     help: did you mean `parent.toml`?
+     help: did you mean `base/parent.toml`?
     "#);
     insta::assert_snapshot!(told(folder("extends = \"child.toml\"\n")), @r#"
      x `extends` goes round in a circle: child.toml is in the chain already

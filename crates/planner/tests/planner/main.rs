@@ -12,5 +12,6 @@ mod prompts;
 mod rules;
 mod schema;
 mod seeds;
+mod text_files;
 mod weights;
 mod work;
