@@ -76,6 +76,25 @@ fn an_experiment_that_is_a_picture_or_a_folder() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed() {
+    let workspace = Workspace::new();
+    workspace.write("fine.toml", "prompt = \"by {artist}\"\n[vars]\nartist = \"Klimt\"\n");
+    let sweep =
+        |values: &str| workspace.maquette(&["plan", "fine.toml", "--sweep", &format!("artist={values}")]);
+    sweep("\"Mucha, Alphonse,Klimt").code(3).says(&["the quote `\"` is not closed", ":1:8"]);
+    let plan = sweep("\"Mucha, Alphonse\",Klimt,\"7\",").code(0).stdout;
+    assert!(plan.contains("\"Mucha, Alphonse\", Klimt, \"7\", \"\"\n"), "{plan}");
+    let columns = |line: &str| {
+        let parts = line[8..].split("  ").map(str::trim).filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join(" | ")
+    };
+    let cells: Vec<_> = plan.lines().filter(|line| line.contains("by ")).map(columns).collect();
+    let expected =
+        ["\"Mucha, Alphonse\" | by Mucha, Alphonse", "Klimt | by Klimt", "\"7\" | by 7", "\"\" | \"by \""];
+    assert_eq!(cells, expected);
+}
+
+#[test]
 fn a_broken_toml() {
     refused(&Workspace::new(), "prompt = \"a cat\nsteps = 3\n", &["bad.toml"]);
 }

@@ -31,12 +31,12 @@ pub struct Common {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Show what an experiment would do, and what it would cost
-    #[command(after_help = "Example: maquette plan experiments/mucha.toml --sweep seed=1,2")]
+    #[command(after_help = about_values("maquette plan experiments/mucha.toml --sweep seed=1,2"))]
     Plan(PlanArgs),
     /// Run an experiment: resumes, reuses, and prints the paths of its sheets last
-    #[command(
-        after_help = "Example: maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
-    )]
+    #[command(after_help = about_values(
+        "maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
+    ))]
     Run(RunArgs),
     /// Draw the sheets of a run again
     #[command(after_help = "Example: maquette report mucha@latest")]
@@ -262,6 +262,15 @@ pub enum BackendName {
     Engine,
     /// A fake that paints from a cell's name, for tests
     Fake,
+}
+
+/// How the options that change an experiment read values, and an example.
+fn about_values(example: &str) -> String {
+    let rule = "\
+Values: what parses as a TOML value is that value, anything else is text as it is. Commas separate
+values except within quotes and brackets: --sweep \"artist='Mucha, Alphonse',Klimt\". An empty value
+is empty text. --only takes several values as a list in brackets, or is given again.";
+    format!("{rule}\n\nExample: {example}")
 }
 
 fn parse_dtype(word: &str) -> Result<Dtype, String> {

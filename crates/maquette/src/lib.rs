@@ -80,6 +80,6 @@ pub use maquette_diffusion::{Cut, DeviceError, DeviceName, ReadChunk, Reading};
 pub use maquette_executor::{RunProgress, Stop, Summary};
 pub use maquette_hub::{DownloadProgress, Offer, Repository};
 pub use maquette_interop::{FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap};
-pub use maquette_planner::{Overrides, PlanError, Work, schema};
+pub use maquette_planner::{Overrides, PlanError, Work, literal, schema};
 pub use maquette_reporter::{Diff, Likeness, Pixels};
 pub use maquette_store::{LogRow, Run, Runs, Shard, ShardError, StartReason, Status};

@@ -5,7 +5,7 @@
 //! plan. It renders nothing, prints nothing and keeps nothing.
 //!
 //! The line through it, in reading order: `extends` reads the files (`text_file`, `tree`, `layer`), `overrides` the
-//! command line, `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`,
+//! command line (`literals`), `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`,
 //! `values`), `placeholders` and `rules` check what names what, `filter` picks the cells, `cells` checks them, and
 //! `plan` holds the order.
 
@@ -19,6 +19,7 @@ mod grid;
 mod labels;
 mod layer;
 mod listing;
+mod literals;
 mod merge;
 mod nearest;
 mod needs;
@@ -44,6 +45,7 @@ mod written;
 
 pub use assets::{AssetError, AssetResolver};
 pub use distinct::distinct;
+pub use literals::literal;
 pub use nearest::did_you_mean;
 pub use overrides::Overrides;
 pub use plan::{Planned, Request, plan};

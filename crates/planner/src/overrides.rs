@@ -1,19 +1,25 @@
 //! The command line's say: `--set`, `--sweep`, `--only`, `--dtype`, each a layer over the file.
 
-use crate::layer::{Form, KEYS, Layer, WrittenAxis, is_top_level};
+use crate::layer::{Form, KEYS, Layer, SHEET_KEYS, WrittenAxis, is_top_level};
+use crate::literals;
+use crate::nearest::{did_you_mean, list};
 use crate::place::{At, Origin};
 use crate::problem::{Problem, Problems};
-use crate::tree::{Data, Entry, Node, parse_value};
+use crate::tree::{Data, Entry, Node};
 use maquette_core::{Dtype, Kind, Setting};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
 /// What the command line says over the file.
+///
+/// A value that parses as TOML text, a number, `true`, `false`, a list or a table is that value; anything else is text
+/// as it is. `subject="7"` makes a text of what would be a number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// `--set`: `steps=30`, `prompt=a cat`, `vars.subject=a cat` or `subject=a cat`.
     pub set: Vec<String>,
-    /// `--sweep`: `seed=1,2`, `seed={from=1,to=4,step=1}` or `artist=["A","B"]`.
+    /// `--sweep`: `seed=1,2`, `artist="Mucha, Alphonse",Klimt`, or as in the file: `seed={from=1,to=4,step=1}`,
+    /// `artist=["A","B"]`. Values are separated by commas outside quotes and brackets; an empty one is a value.
     pub sweep: Vec<String>,
     /// `--only`: `artist=Edvard Munch`. Different names must all match; the same name twice means either.
     pub only: Vec<String>,
@@ -66,8 +72,12 @@ fn split(origin: &Arc<Origin>) -> Result<(String, At, usize, &str), Problem> {
     let text = origin.text();
     let Some((name, value)) = text.split_once('=') else {
         let message = format!("`{}` has no value", origin.name());
-        return Err(Problem::at(&At::whole(origin), message).help("allowed: NAME=VALUE".to_owned()));
+        return Err(Problem::at(&At::whole(origin), message).help("allowed: NAME=VALUE"));
     };
+    if name.trim().is_empty() {
+        let message = format!("`{}` has no name", origin.name());
+        return Err(Problem::at(&At::whole(origin), message).help("allowed: NAME=VALUE"));
+    }
     let at = At { origin: Arc::clone(origin), span: 0..name.len() };
     let offset = name.len() + 1;
     Ok((name.trim().to_owned(), at, offset, value))
@@ -85,18 +95,22 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
         }
         None => (None, name),
     };
-    let wants_text = key == "title"
-        || Setting::named(&key)
-            .is_some_and(|setting| matches!(setting.kind, Kind::Text | Kind::Path | Kind::Weights));
-    let node = scalar(origin, offset, value, wants_text);
-    if node.scalar().is_none() {
+    let node = literals::one(origin, offset, value, &key)?;
+    // Several weight files act together: they are one value.
+    let weights = Setting::named(&key).is_some_and(|setting| setting.kind == Kind::Weights);
+    if node.scalar().is_none() && !weights {
         let message = format!("`{}` gives {}; allowed: one value", origin.name(), node.what());
-        return Err(Problem::at(&node.at, message).help("use --sweep for several values".to_owned()));
+        return Err(Problem::at(&node.at, message).help("use --sweep for several values"));
     }
     let entry = Entry { key, at, node };
     let mut layer = Layer::default();
     match (table, entry.key.as_str()) {
-        (Some("sheet"), _) => layer.sheet.push(entry),
+        (Some("sheet"), name) if SHEET_KEYS.contains(&name) => layer.sheet.push(entry),
+        (Some("sheet"), name) => {
+            return Err(Problem::at(&entry.at, format!("`{name}` is no key of [sheet]"))
+                .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
+                .hint(did_you_mean(name, SHEET_KEYS.iter().copied())));
+        }
         (None, "title") => layer.title = Some(entry.node),
         (None, name) if Setting::named(name).is_some() => layer.settings.push(entry),
         (None, name) if KEYS.contains(&name) => {
@@ -105,8 +119,12 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
                 .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
         }
         (_, name) if is_top_level(name) => {
-            let message = format!("`{name}` is a setting, not a word for a placeholder");
-            return Err(Problem::at(&entry.at, message).help(format!("write --set {name}=...")));
+            let problem =
+                Problem::at(&entry.at, format!("`{name}` is no placeholder: the file has that key"));
+            return Err(match name == "title" || Setting::named(name).is_some() {
+                true => problem.help(format!("write --set {name}=...")),
+                false => problem.help("give the placeholder another name"),
+            });
         }
         _ => layer.vars.push(entry),
     }
@@ -115,23 +133,22 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
 
 fn sweep(origin: &Arc<Origin>) -> Result<Layer, Problem> {
     let (name, at, offset, value) = split(origin)?;
-    if KEYS.contains(&name.as_str()) || name.is_empty() {
+    if KEYS.contains(&name.as_str()) {
         let problem = Problem::at(&at, format!("`{name}` cannot be swept"));
         return Err(problem.help("allowed: a setting or a placeholder"));
     }
-    let whole =
-        parse_value(origin, offset, value).filter(|node| matches!(node.data, Data::List(_) | Data::Table(_)));
-    let node = match whole {
-        Some(node) => node,
-        None => list(origin, offset, value, &name),
-    };
+    let node = literals::list(origin, offset, value, &name)?;
     let axis = WrittenAxis { name, at, form: Form::Sweep(node) };
     Ok(Layer { axes: vec![axis], ..Layer::default() })
 }
 
 fn only_entry(origin: &Arc<Origin>) -> Result<Entry, Problem> {
     let (key, at, offset, value) = split(origin)?;
-    let node = scalar(origin, offset, value, false);
+    // A list in brackets is several values, whatever the setting takes.
+    let node = match literals::one(origin, offset, value, "")? {
+        node @ Node { data: Data::List(_), .. } => node,
+        _ => literals::one(origin, offset, value, &key)?,
+    };
     let plain = |node: &Node| node.scalar().is_some();
     let fits = match &node.data {
         Data::List(nodes) => nodes.iter().all(plain),
@@ -143,36 +160,4 @@ fn only_entry(origin: &Arc<Origin>) -> Result<Entry, Problem> {
         return Err(Problem::at(&node.at, message));
     }
     Ok(Entry { key, at, node })
-}
-
-/// A value as TOML has it; words that are no TOML stand for themselves, and so does all text where text is wanted.
-fn scalar(origin: &Arc<Origin>, offset: usize, value: &str, wants_text: bool) -> Node {
-    let parsed = parse_value(origin, offset, value);
-    match parsed {
-        Some(node) if !wants_text || node.text().is_some() => node,
-        _ => Node {
-            at: At { origin: Arc::clone(origin), span: offset..offset + value.len() },
-            data: Data::Text(value.to_owned()),
-        },
-    }
-}
-
-/// `1,2` as a list: the one place where commas separate values.
-fn list(origin: &Arc<Origin>, offset: usize, value: &str, name: &str) -> Node {
-    let at = At { origin: Arc::clone(origin), span: offset..offset + value.len() };
-    // Quoted values may hold commas: TOML itself knows best where they end.
-    if let Some(Node { data: Data::List(nodes), .. }) = parse_value(origin, offset - 1, &format!("[{value}]"))
-    {
-        return Node { at, data: Data::List(nodes) };
-    }
-    let wants_text =
-        Setting::named(name).is_some_and(|s| matches!(s.kind, Kind::Text | Kind::Path | Kind::Weights));
-    let mut nodes = Vec::new();
-    let mut start = 0;
-    for part in value.split(',') {
-        let blank = part.len() - part.trim_start().len();
-        nodes.push(scalar(origin, offset + start + blank, part.trim(), wants_text));
-        start += part.len() + 1;
-    }
-    Node { at, data: Data::List(nodes) }
 }

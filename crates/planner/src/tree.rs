@@ -63,9 +63,13 @@ pub(crate) fn parse(mut origin: Origin) -> Result<(Arc<Origin>, Vec<Entry>), Pro
     }
 }
 
-/// Reads a single value that stands at `offset` in an origin's text; `None` when it is not TOML.
-pub(crate) fn parse_value(origin: &Arc<Origin>, offset: usize, text: &str) -> Option<Node> {
-    DeValue::parse(text).ok().map(|value| node(origin, offset, value))
+/// Reads a single value that stands at `offset` in an origin's text.
+pub(crate) fn parse_value(origin: &Arc<Origin>, offset: usize, text: &str) -> Result<Node, Problem> {
+    DeValue::parse(text).map(|value| node(origin, offset, value)).map_err(|error| {
+        let span = error.span().unwrap_or(0..text.len());
+        let at = At { span: span.start + offset..span.end + offset, origin: Arc::clone(origin) };
+        Problem::at(&at, format!("{} is not TOML: {}", origin.name(), error.message()))
+    })
 }
 
 fn entries(origin: &Arc<Origin>, offset: usize, table: DeTable<'_>) -> Vec<Entry> {

@@ -3,7 +3,7 @@
 use super::prompts::prompts;
 use crate::output;
 use bytesize::ByteSize;
-use maquette::{Estimate, Forecast, Plan, PlannedExperiment, SettingError, Work};
+use maquette::{Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, Work, literal};
 use std::time::Duration;
 
 /// The plan: axes, counts and costs, notes, prompts with something to say, the first `count` cells.
@@ -27,14 +27,24 @@ fn axes(plan: &Plan) -> String {
         return "no axes: one cell\n\n".to_owned();
     }
     let rows = plan.axes.iter().map(|axis| {
-        let labels: Vec<&str> = axis.values.iter().map(|value| value.label.as_str()).collect();
+        let labels: Vec<String> = axis.values.iter().map(|value| label(&value.label, &value.set)).collect();
         vec![axis.name.clone(), axis.values.len().to_string(), some(&labels)]
     });
     output::table(&["axis", "values", ""], rows) + "\n"
 }
 
+/// A label as the option that sweeps it would take it, so that commas between labels are told from those within.
+fn label(label: &str, set: &[(String, Value)]) -> String {
+    let own = set.iter().find(|(_, value)| value.to_string() == label);
+    match (own, set) {
+        (Some((_, value)), _) => literal(value),
+        (None, [(_, Value::Text(text))]) if text.is_empty() && label == "(empty)" => literal(&set[0].1),
+        _ => literal(&label.into()),
+    }
+}
+
 /// The first labels and the last one: enough to see what an axis is.
-fn some(labels: &[&str]) -> String {
+fn some(labels: &[String]) -> String {
     match labels {
         [first @ .., last] if labels.len() > 8 => format!("{}, … {last}", first[..6].join(", ")),
         _ => labels.join(", "),
@@ -91,18 +101,17 @@ fn cells(plan: &Plan, count: usize) -> Result<String, SettingError> {
     }
     let mut headings = vec!["cell"];
     headings.extend(&names);
-    headings.push("prompt");
-    headings.dedup();
+    if !names.contains(&"prompt") {
+        headings.push("prompt");
+    }
     let mut rows = Vec::new();
     for cell in plan.cells().take(count) {
         let cell = cell?;
         let value = |name: &str| match cell.settings.get(name) {
-            Some(value) => value.to_string(),
-            None => cell
-                .vars
-                .iter()
-                .find(|(var, _)| **var == *name)
-                .map_or_else(String::new, |(_, v)| v.to_string()),
+            // A prompt that no axis sets is the last column: its commas separate nothing.
+            Some(Value::Text(text)) if !names.contains(&name) && is_one_line(&text) => text,
+            Some(value) => literal(&value),
+            None => placeholder(plan, &cell.coordinates, name).map_or_else(String::new, literal),
         };
         let mut row = vec![cell.id.short()];
         row.extend(headings[1..].iter().map(|name| value(name)));
@@ -113,4 +122,38 @@ fn cells(plan: &Plan, count: usize) -> Result<String, SettingError> {
         text += &format!("… and {} more\n", plan.len() - count);
     }
     Ok(text)
+}
+
+/// What an axis gives a name at some coordinates.
+fn placeholder<'a>(plan: &'a Plan, coordinates: &[usize], name: &str) -> Option<&'a Value> {
+    let mut set = plan.axes.iter().zip(coordinates).flat_map(|(axis, at)| &axis.values[*at].set);
+    set.find(|(known, _)| known == name).map(|(_, value)| value)
+}
+
+fn is_one_line(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && !text.contains(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_quoted_where_a_list_would_be_ambiguous() {
+        let check = |text: &str, set: &[Value], expected: &str| {
+            let set: Vec<_> = set.iter().map(|value| (String::new(), value.clone())).collect();
+            assert_eq!(label(text, &set), expected);
+        };
+        check("Klimt", &["Klimt".into()], "Klimt");
+        check("Mucha, Alphonse", &["Mucha, Alphonse".into()], "\"Mucha, Alphonse\"");
+        check("7", &["7".into()], "\"7\"");
+        check("7", &[Value::Integer(7)], "7");
+        check("(empty)", &["".into()], "\"\"");
+        check("(empty)", &["(empty)".into()], "(empty)");
+        check("none", &["".into()], "none");
+        check("few, fast", &[Value::Integer(10)], "\"few, fast\"");
+        // A zip: one of its columns may be the label.
+        check("20, ddim", &[Value::Integer(20), "ddim".into()], "\"20, ddim\"");
+        check("20", &["ddim".into(), Value::Integer(20)], "20");
+    }
 }

@@ -39,6 +39,14 @@ fn set_gives_one_value() {
     assert_eq!(&*first("subject=a cat, a dog").prompt, "a cat, a dog by Alphonse Mucha");
     assert_eq!(&*first("vars.subject=\"a cat\"").prompt, "a cat by Alphonse Mucha");
     assert_eq!(&*first("negative_prompt=7").negative_prompt, "7");
+    assert_eq!(&*first("negative_prompt=").negative_prompt, "");
+    assert_eq!(&*first("negative_prompt=\" 7, 8\"").negative_prompt, " 7, 8");
+    assert_eq!(&*first("subject=\"7.0\"").prompt, "7.0 by Alphonse Mucha");
+    assert_eq!(&*first("subject=7.0").prompt, "7 by Alphonse Mucha");
+    assert_eq!(&*first("subject=a \"cat\"").prompt, "a \"cat\" by Alphonse Mucha");
+    let lora = |set: &str| first(set).get("lora").unwrap().to_string();
+    assert_eq!(lora("lora=oil:0.5"), "oil:0.5");
+    assert_eq!(lora("lora=[\"oil:0.5\", { file = \"hand\", weight = 2 }]"), "oil:0.5 + hand:2");
     assert_eq!(&*first("artist=Klimt").prompt, "a man by Klimt");
     let planned = with(&overrides(&["seed=3", "title=Three"], &[], &[]));
     assert_eq!((axes(&planned.plan), planned.plan.len(), &*planned.plan.title), (vec!["artist"], 1, "Three"));
@@ -54,6 +62,13 @@ fn sweep_gives_an_axis() {
     check("seed={from=1,to=4,step=1}", "seed", "1 2 3 4");
     check("artist=[\"Klimt, Gustav\", \"Schiele\"]", "artist", "Klimt, Gustav Schiele");
     check("artist=\"Klimt, Gustav\",\"Schiele\"", "artist", "Klimt, Gustav Schiele");
+    check("artist=\"Klimt, Gustav\",Schiele", "artist", "Klimt, Gustav Schiele");
+    check("artist='Klimt, Gustav',O'Keeffe", "artist", "Klimt, Gustav O'Keeffe");
+    check("seed={ count = 3, from = 7 }", "seed", "7 8 9");
+    check("lora=[\"oil:0.5\", \"none\"]", "lora", "oil:0.5 none");
+    check("lora=[\"oil:0.5\", \"hand\"],none", "lora", "oil:0.5 + hand none");
+    check("negative_prompt=,blurry", "negative_prompt", " blurry");
+    check("negative_prompt=", "negative_prompt", "");
     check("artist=Gustav Klimt, Egon Schiele", "artist", "Gustav Klimt Egon Schiele");
     check("scheduler=ddim,euler_a", "scheduler", "ddim euler_a");
     check("subject=a cat", "subject", "a cat");
@@ -64,6 +79,9 @@ fn only_keeps_what_matches() {
     let count = |only: &[&str]| with(&overrides(&[], &[], only)).plan.len();
     assert_eq!(count(&[]), 5);
     assert_eq!(count(&["artist=Edvard Munch"]), 2);
+    assert_eq!(count(&["artist=\"Edvard Munch\""]), 2);
+    assert_eq!(count(&["artist=[\"Edvard Munch\", \"Alphonse Mucha\"]"]), 5);
+    assert_eq!(count(&["seed=\"1\""]), 2);
     assert_eq!(count(&["artist=Edvard Munch", "seed=1"]), 1);
     assert_eq!(count(&["seed=1", "seed=3"]), 3);
     assert_eq!(count(&["seed=[1, 2, 3]"]), 5);
@@ -94,6 +112,60 @@ fn errors_name_the_option() {
       :   `-- nobody uses it
       `----
      help: did you mean `steps`?
+    "#);
+    insta::assert_snapshot!(told(&overrides(&[], &["artist=Klimt,\"Mucha, Alphonse"], &[])), @r#"
+     x the quote `"` is not closed
+      ,-[--sweep artist=Klimt,"Mucha, Alphonse:1:14]
+    1 | artist=Klimt,"Mucha, Alphonse
+      :              |
+      :              `-- opened here
+      `----
+     help: close it; to have `"` in the text, put the whole value in single quotes: '…'
+    "#);
+    insta::assert_snapshot!(told(&overrides(&["subject='tis"], &[], &[])), @r#"
+     x the quote `'` is not closed
+      ,-[--set subject='tis:1:9]
+    1 | subject='tis
+      :         |
+      :         `-- opened here
+      `----
+     help: close it; to have `'` in the text, put the whole value in double quotes: "…"
+    "#);
+    insta::assert_snapshot!(told(&overrides(&["sheet.row=artist"], &[], &[])), @r#"
+     x `row` is no key of [sheet]
+      ,-[--set sheet.row=artist:1:1]
+    1 | sheet.row=artist
+      : ^^^^|^^^^
+      :     `-- here
+      `----
+     help: did you mean `rows`?
+    "#);
+    insta::assert_snapshot!(told(&overrides(&["vars.sweep=1"], &[], &[])), @r#"
+     x `sweep` is no placeholder: the file has that key
+      ,-[--set vars.sweep=1:1:1]
+    1 | vars.sweep=1
+      : ^^^^^|^^^^
+      :      `-- here
+      `----
+     help: give the placeholder another name
+    "#);
+    insta::assert_snapshot!(told(&overrides(&["=1"], &[], &[])), @r#"
+     x `--set =1` has no name
+      ,-[--set =1:1:1]
+    1 | =1
+      : ^|
+      :  `-- here
+      `----
+     help: allowed: NAME=VALUE
+    "#);
+    insta::assert_snapshot!(told(&overrides(&[], &[], &["steps=20"])), @r#"
+     x no axis sweeps `steps`
+      ,-[--only steps=20:1:1]
+    1 | steps=20
+      : ^^|^^
+      :   `-- not an axis
+      `----
+     help: allowed: `artist`, `seed`; to give `steps` one value: --set steps=...
     "#);
     insta::assert_snapshot!(told(&overrides(&[], &["seed"], &[])), @r#"
      x `--sweep seed` has no value
