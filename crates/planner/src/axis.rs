@@ -6,7 +6,7 @@ use crate::problem::{Problem, Problems};
 use crate::range::{self, MOST};
 use crate::tree::{Data, Entry, Node, find};
 use crate::{listing, values};
-use maquette_core::{Setting, Value};
+use maquette_core::{Kind, Setting, Value};
 
 /// One value of an axis, and the label that the file gives it.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<P
 fn element(name: &str, node: &Node) -> Result<Point, Problem> {
     let file = |entries: &&[Entry]| !entries.iter().any(|entry| entry.key == "file");
     let Some(entries) = node.table().filter(file) else {
-        return Ok(Point { label: None, value: values::read(name, node)?, at: node.at.clone() });
+        return Ok(Point { label: None, value: value(name, node)?, at: node.at.clone() });
     };
     if let Some(entry) = entries.iter().find(|entry| entry.key != "label" && entry.key != "value") {
         let problem = Problem::at(&entry.at, format!("`{}` is no key of a value with a label", entry.key));
@@ -71,7 +71,17 @@ fn element(name: &str, node: &Node) -> Result<Point, Problem> {
             .help("allowed: `{ label = \"a name\", value = … }`"));
     };
     let label = find(entries, "label").map(|entry| label(&entry.node)).transpose()?;
-    Ok(Point { label, value: values::read(name, &value.node)?, at: value.node.at.clone() })
+    Ok(Point { label, value: self::value(name, &value.node)?, at: value.node.at.clone() })
+}
+
+/// One value of an axis, which is no list unless it lists weight files that act together.
+fn value(name: &str, node: &Node) -> Result<Value, Problem> {
+    values::read(name, node).map_err(|problem| match (&node.data, Setting::named(name)) {
+        (Data::List(_) | Data::Table(_), Some(Setting { kind: Kind::Weights, .. })) => problem,
+        (Data::List(_), _) => problem.help("write the values one after the other, in one pair of brackets"),
+        (Data::Table(_), _) => problem.help("allowed: a value, or `{ label = \"a name\", value = … }`"),
+        _ => problem,
+    })
 }
 
 /// A label: any plain value, as text.
@@ -118,8 +128,8 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
         seeds_only(name, entry)?;
         Ok(plain(counting(name, form, entry)?))
     } else {
-        Err(Problem::at(&node.at, format!("the axis `{name}` lacks an end: it has {}", list(keys)))
-            .help(FORMS))
+        let has = if keys.is_empty() { "nothing".to_owned() } else { list(keys) };
+        Err(Problem::at(&node.at, format!("the axis `{name}` lacks an end: it has {has}")).help(FORMS))
     }
 }
 
@@ -145,7 +155,8 @@ fn seeds_only(name: &str, entry: &Entry) -> Result<(), Problem> {
         return Ok(());
     }
     let message = format!("`{}` alone makes seeds, and `{name}` is none", entry.key);
-    Err(Problem::at(&entry.at, message).help("give `from` and `to` as well, or a list"))
+    Err(Problem::at(&entry.at, message)
+        .help("allowed here: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`"))
 }
 
 /// `{ count, from }`: whole numbers one after the other.

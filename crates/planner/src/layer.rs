@@ -117,7 +117,8 @@ fn table(entry: Entry, problems: &mut Problems, check: fn(&Entry) -> Result<(), 
         }
         _ => {
             let message = format!("`{}` is {}; allowed: a table", entry.key, entry.node.what());
-            let help = format!("write `[{}]` on a line of its own and the keys below it", entry.key);
+            let header = if entry.key == "zip" { "zip.sampling" } else { &entry.key };
+            let help = format!("write `[{header}]` on a line of its own and the keys below it");
             problems.add(Problem::at(&entry.node.at, message).help(help));
             Vec::new()
         }
@@ -141,8 +142,12 @@ fn var(entry: &Entry) -> Result<(), Problem> {
     }
     if entry.node.scalar().is_none() {
         let message = format!("`{key}` in [vars] is {}; allowed: text or a number", entry.node.what());
-        return Err(Problem::at(&entry.node.at, message)
-            .help("a word with several values belongs under [sweep]".to_owned()));
+        let problem = Problem::at(&entry.node.at, message);
+        return Err(match entry.node.data {
+            Data::List(_) => problem.help("a placeholder with several values belongs under [sweep]"),
+            Data::Unfit(_) => problem.help("to have it as text, put it in quotes"),
+            _ => problem,
+        });
     }
     Ok(())
 }
@@ -167,7 +172,10 @@ fn sweep(entry: &Entry) -> Result<(), Problem> {
     if entry.node.scalar().is_none() {
         return Ok(());
     }
-    let value = entry.node.at.text();
+    // What the setting refuses is not repeated in a hint.
+    let refused =
+        Setting::named(key).zip(entry.node.scalar()).is_some_and(|(s, value)| s.check(&value).is_err());
+    let value = if refused { "…" } else { entry.node.at.text() };
     let problem =
         Problem::at(&entry.node.at, format!("the axis `{key}` is {}, not a list", entry.node.what()));
     Err(match Setting::named(key) {

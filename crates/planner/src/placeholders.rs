@@ -4,6 +4,7 @@
 //! that extends another may well leave a word out of its prompt.
 
 use crate::grid::{Grid, GridAxis};
+use crate::layer::is_top_level;
 use crate::nearest::{did_you_mean, list, nearest};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
@@ -25,7 +26,7 @@ pub(crate) fn check(
         let keep = used.contains(&var.name);
         match &var.at {
             Some(at) if !keep && at.layer() >= 0 && !misspelt(&var.name) => {
-                problems.add(unused(at, &var.name, &used));
+                problems.add(unused(at, &var.name, &used, at.layer() == 0));
             }
             _ => {}
         }
@@ -37,7 +38,7 @@ pub(crate) fn check(
         for name in names {
             if axis.at.layer() >= 0 {
                 if !misspelt(&name) {
-                    problems.add(unused(&axis.at, &name, &used));
+                    problems.add(unused(&axis.at, &name, &used, false));
                 }
                 continue;
             }
@@ -104,7 +105,11 @@ fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
     let place = at.within(text, start..start + braced.len());
     if Setting::named(name).is_some() {
         return Problem::at(&place, format!("`{braced}` is a setting, and settings fill no placeholders"))
-            .help("give the word a name of its own in [vars] or [sweep]");
+            .help("give the placeholder a name of its own in [vars] or [sweep]");
+    }
+    if is_top_level(name) {
+        return Problem::at(&place, format!("`{braced}` is a key of the file, and fills no placeholder"))
+            .help("give the placeholder another name");
     }
     let allowed = match filled {
         [] => String::new(),
@@ -116,14 +121,23 @@ fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
         .hint(did_you_mean(name, filled.iter().copied()))
 }
 
-fn unused(at: &At, name: &str, used: &BTreeSet<String>) -> Problem {
-    let words = SETTINGS.iter().map(|setting| setting.name).chain(used.iter().map(String::as_str));
+/// A var or axis that no placeholder uses; `in_vars` says that it stands in the file's `[vars]`, which takes no settings.
+fn unused(at: &At, name: &str, used: &BTreeSet<String>, in_vars: bool) -> Problem {
+    let problem = Problem::at(at, format!("`{name}` is neither a setting nor a placeholder"));
+    let problem = problem.label("nobody uses it");
+    let braced = format!("{{{name}}}");
+    if !Template::parse(&braced).is_ok_and(|template| template.placeholders().eq([name])) {
+        return problem.help("the names of placeholders are letters, digits, `_` and `-`");
+    }
     let placeholders = match used.is_empty() {
         true => "the prompt has no placeholders".to_owned(),
         false => format!("the placeholders are {}", list(used.iter().map(String::as_str))),
     };
-    Problem::at(at, format!("`{name}` is neither a setting nor a placeholder"))
-        .label("nobody uses it")
-        .help(format!("write {{{name}}} in the prompt where it belongs; {placeholders}"))
-        .hint(did_you_mean(name, words))
+    let settings = SETTINGS.iter().map(|setting| setting.name);
+    let near = nearest(name, settings.chain(used.iter().map(String::as_str)));
+    let hint = near.map(|near| match in_vars && Setting::named(near).is_some() {
+        true => format!("did you mean the setting `{near}`? Its place is above the first [table]"),
+        false => format!("did you mean `{near}`?"),
+    });
+    problem.help(format!("write {braced} in the prompt where it belongs; {placeholders}")).hint(hint)
 }

@@ -330,17 +330,26 @@ fn subject<'a>(condition: &Condition, grid: &'a Grid, dropped: &[String]) -> Res
     if dropped.contains(name) {
         return Ok(Subject::Gone);
     }
-    let names: Vec<&str> = grid.axes.iter().flat_map(GridAxis::names).collect();
+    let mut names: Vec<&str> = Vec::new();
+    for axis in &grid.axes {
+        names.extend(axis.names().filter(|name| *name != axis.name));
+        names.push(&axis.name);
+    }
     let problem = Problem::at(&condition.at, format!("no axis sweeps `{name}`")).label("not an axis");
     let allowed = match names[..] {
         [] => "there are no axes".to_owned(),
         _ => format!("allowed: {}", list(names.iter().copied())),
     };
     let near = did_you_mean(name, names.iter().copied());
-    Err(match fixed.is_some() || Setting::named(name).is_some() || crate::layer::is_top_level(name) {
-        true => problem.help(format!(
+    let option = condition.at.layer() > 0;
+    Err(match fixed.is_some() || crate::layer::is_top_level(name) {
+        true if option && Setting::named(name).is_some() => {
+            problem.help(format!("{allowed}; to give `{name}` one value: --set {name}=..."))
+        }
+        true if !option && crate::layer::is_top_level(name) => problem.help(format!(
             "{allowed}; if `{name}` was meant for the whole experiment, move this line above the first [table]"
         )),
+        true => problem.help(allowed),
         false => problem.help(allowed).hint(near),
     })
 }

@@ -6,6 +6,7 @@ mod examples;
 mod extends;
 mod folder;
 mod grid;
+mod hints;
 mod needs;
 mod options;
 mod prompts;
