@@ -111,10 +111,10 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
     let plain = |points| Points { points, random: false };
     if let Some(entry) = find(form, "file") {
         only(&["file"])?;
-        Ok(plain(listing::lines(name, words(entry)?, &entry.node.at)?))
+        Ok(plain(points(listing::lines(name, words(entry)?, &entry.node.at)?)))
     } else if let Some(entry) = find(form, "glob") {
         only(&["glob"])?;
-        Ok(plain(listing::files(name, words(entry)?, &entry.node.at)?))
+        Ok(plain(points(listing::files(name, words(entry)?, &entry.node.at)?)))
     } else if let Some(entry) = find(form, "random") {
         only(&["random"])?;
         seeds_only(name, entry)?;
@@ -131,6 +131,10 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
         let has = if keys.is_empty() { "nothing".to_owned() } else { list(keys) };
         Err(Problem::at(&node.at, format!("the axis `{name}` lacks an end: it has {has}")).help(FORMS))
     }
+}
+
+fn points(values: Vec<(Value, At)>) -> Vec<Point> {
+    values.into_iter().map(|(value, at)| Point { label: None, value, at }).collect()
 }
 
 fn words(entry: &Entry) -> Result<&str, Problem> {

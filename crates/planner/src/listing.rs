@@ -1,6 +1,5 @@
 //! Values that lie outside the experiment file: the lines of a text file, the files that a pattern names.
 
-use crate::axis::Point;
 use crate::place::{At, Origin, folder_of};
 use crate::problem::Problem;
 use crate::{text_file, values};
@@ -9,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// One value per line; blank lines and lines that begin with `#` are skipped.
-pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<Point>, Problem> {
+pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<(Value, At)>, Problem> {
     let path = at.origin.folder.join(written);
     let text = text_file::read(&path, written).map_err(|unreadable| {
         Problem::at(at, format!("cannot read {}: {}", path.display(), unreadable.reason))
@@ -27,7 +26,7 @@ pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<Point>, Pr
         if !words.is_empty() && !words.starts_with('#') {
             let from = start + line.find(words).unwrap_or(0);
             let at = At { origin: Arc::clone(&origin), span: from..from + words.len() };
-            points.push(Point { label: None, value: values::from_words(name, words, &at)?, at });
+            points.push((values::from_words(name, words, &at)?, at));
         }
         start += line.len();
     }
@@ -39,7 +38,7 @@ pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<Point>, Pr
 }
 
 /// The files that a pattern such as `photos/*.jpg` names, by name.
-pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<Point>, Problem> {
+pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<(Value, At)>, Problem> {
     let folder = &at.origin.folder;
     let wrong = |message: String| {
         Problem::at(at, message)
@@ -70,5 +69,5 @@ pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<Point>, Pr
         Some(setting) => values::fit(setting, Value::Text(path), at),
         None => Ok(Value::Text(at.origin.seen(&path))),
     };
-    found.into_iter().map(|path| Ok(Point { label: None, value: value(path)?, at: at.clone() })).collect()
+    found.into_iter().map(|path| Ok((value(path)?, at.clone()))).collect()
 }
