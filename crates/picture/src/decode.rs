@@ -1,8 +1,8 @@
 //! From a file to pixels, within limits.
 
 use crate::PictureError;
-use crate::error::{MAX_EDGE, MAX_PIXELS};
-use image::{DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage};
+use crate::error::{MAX_BYTES, MAX_EDGE, MAX_PIXELS};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 use maquette_core::Image;
 use std::io::Cursor;
 use std::path::Path;
@@ -21,19 +21,19 @@ pub fn decode(path: &Path) -> Result<Image, PictureError> {
 /// The same from bytes in memory; `path` is for the error.
 pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
     let wrong = |error: image::ImageError| not_a_picture(path, bytes, &error);
-    // What a decoder allocates in all, for pixels, profiles and texts: 16 bits in four channels at most.
-    let mut limits = image::Limits::default();
-    limits.max_alloc = Some(8 * MAX_PIXELS + (256 << 20));
-    let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(PictureError::read(path))?;
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(wrong)?;
-    let (width, height) = decoder.dimensions();
-    if width > MAX_EDGE || height > MAX_EDGE || u64::from(width) * u64::from(height) > MAX_PIXELS {
-        return Err(PictureError::TooLarge { path: path.to_owned(), width, height });
-    }
-    // `into_decoder` hands limits to some decoders only.
-    decoder.set_limits(limits).map_err(wrong)?;
+    let allowed = |(width, height)| match width > MAX_EDGE
+        || height > MAX_EDGE
+        || u64::from(width) * u64::from(height) > MAX_PIXELS
+    {
+        true => Err(PictureError::TooLarge { path: path.to_owned(), width, height }),
+        false => Ok(()),
+    };
+    // The decoder of PNG reserves memory for a row of pixels before it can be asked for the size.
+    png_size(bytes).map_or(Ok(()), allowed)?;
+    let mut decoder = limited_decoder(bytes).map_err(wrong)?;
+    allowed(decoder.dimensions())?;
+    // `from_decoder` allocates the pixels without asking the limits.
+    limits().reserve(decoder.total_bytes()).map_err(wrong)?;
     let orientation = decoder.orientation().map_err(wrong)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
     picture.apply_orientation(orientation);
@@ -44,6 +44,29 @@ pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
         width,
         height,
     })
+}
+
+/// The size in the header of a PNG file.
+fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let sizes = bytes.strip_prefix(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR")?.first_chunk::<8>()?;
+    let [a, b, c, d, e, f, g, h] = *sizes;
+    Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
+}
+
+/// A decoder for bytes whose format their content tells, with limits on its memory.
+///
+/// The only way from bytes to a decoder here: reference pictures, masks, cells and texts are all read through it.
+pub(crate) fn limited_decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, image::ImageError> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    reader.limits(limits());
+    reader.into_decoder()
+}
+
+/// What a decoder may allocate: for the pixels, and beside them for colour profiles and texts.
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_BYTES);
+    limits
 }
 
 /// What a file is that no decoder takes: by its first bytes where they say it, else as the decoder said it.
@@ -151,16 +174,19 @@ mod tests {
 
     #[test]
     fn a_decompression_bomb_is_refused_before_anything_is_allocated() {
-        for (width, height) in [(20_000, 20_000), (40_000, 1)] {
+        for (width, height) in [(1 << 30, 1 << 30), (32_000, 32_000), (40_000, 1)] {
             let text = error(&bomb(width, height)).to_string();
             assert!(
                 text.contains("pixels; allowed: at most 32768 on each side and 200 megapixels"),
                 "{text}"
             );
         }
-        // The decoder's own limits come first here.
-        let text = error(&bomb(1 << 30, 1 << 30)).to_string();
-        assert!(text.contains("it needs more memory than a picture of 200 megapixels"), "{text}");
+        // 196 megapixels of four channels with 16 bits: few enough pixels, too many bytes.
+        let mut deep = bomb(14_000, 14_000);
+        deep[24..26].copy_from_slice(&[16, 6]);
+        let crc = crc32(&deep[12..29]);
+        deep[29..33].copy_from_slice(&crc.to_be_bytes());
+        assert!(error(&deep).to_string().contains("it needs more memory"), "{}", error(&deep));
         // Within the limits it is only a damaged picture.
         assert!(matches!(error(&bomb(2, 2)), PictureError::NotAPicture { .. }));
     }

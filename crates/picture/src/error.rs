@@ -56,6 +56,9 @@ pub(crate) const MAX_EDGE: u32 = 32_768;
 /// kilobytes can claim a hundred times as many.
 pub(crate) const MAX_PIXELS: u64 = 200_000_000;
 
+/// The most bytes that decoding may allocate: [`MAX_PIXELS`] with four channels of 8 bits, and a quarter more.
+pub(crate) const MAX_BYTES: u64 = 1_000_000_000;
+
 impl PictureError {
     /// What to do about it, in a sentence.
     pub fn hint(&self) -> Option<String> {

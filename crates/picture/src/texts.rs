@@ -3,8 +3,8 @@
 //! What they mean is not known here. A text that cannot be read is named, never passed over.
 
 use crate::PictureError;
-use crate::decode::not_a_picture;
-use image::{ImageDecoder, ImageReader};
+use crate::decode::{limited_decoder, not_a_picture};
+use image::ImageDecoder;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -105,7 +105,7 @@ fn keywords(bytes: &[u8]) -> Vec<String> {
 
 /// The comment that a camera format carries; A1111 puts its text there.
 fn exif(bytes: &[u8]) -> Result<Texts, image::ImageError> {
-    let mut decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
+    let mut decoder = limited_decoder(bytes)?;
     let mut texts = Texts::default();
     let Some(block) = decoder.exif_metadata()? else { return Ok(texts) };
     // Files of the web carry the marker of JPEG's segment before the block now and then.
