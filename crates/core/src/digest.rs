@@ -19,6 +19,15 @@ impl Digest {
         Digest(*blake3::hash(bytes).as_bytes())
     }
 
+    /// The digest of several slices as if they were one.
+    pub(crate) fn of_parts(parts: &[&[u8]]) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part);
+        }
+        Digest(*hasher.finalize().as_bytes())
+    }
+
     /// A digest computed elsewhere, such as from a mapped file.
     pub const fn from_bytes(bytes: [u8; 32]) -> Digest {
         Digest(bytes)

@@ -1,6 +1,6 @@
 //! What happened to a cell.
 
-use crate::{Cell, Remarks};
+use crate::{Cell, Digest, Remarks};
 
 /// What happened to one cell: written once, when it ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,8 @@ pub enum Outcome {
     Done {
         /// The picture, relative to the run folder.
         image: String,
+        /// The digest of its pixels, [`crate::Image::digest`].
+        pixels: Digest,
         /// The run that rendered it, such as `mucha@1`, when this one did not.
         reused: Option<String>,
     },

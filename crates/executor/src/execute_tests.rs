@@ -1,18 +1,19 @@
 //! The loop with the fake backend, on a real runs folder.
 
+use crate::write_queue::WAITING;
 use crate::{ExecuteError, FakeBackend, RunProgress, Stop, Summary, execute};
 use maquette_core::{
     Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Plan, Selection, SheetSpec, Value,
     with_defaults,
 };
-use maquette_store::{RunWriter, Runs, Status, WorkKind};
+use maquette_store::{LogRow, RunWriter, Runs, Status, WorkKind};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use tempfile::TempDir;
 
 /// A plan of artists by seeds, two steps each, for the fake backend.
-fn plan(artists: &[&str], seeds: usize) -> Plan {
+pub(crate) fn plan(artists: &[&str], seeds: usize) -> Plan {
     let value = |name: &str, value: Value| AxisValue {
         label: value.to_string(),
         set: vec![(name.to_owned(), value)],
@@ -46,13 +47,13 @@ fn plan(artists: &[&str], seeds: usize) -> Plan {
 }
 
 /// A runs folder that goes away with the test.
-struct Folder {
+pub(crate) struct Folder {
     _dir: TempDir,
-    runs: Runs,
+    pub(crate) runs: Runs,
 }
 
 impl Folder {
-    fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         let dir = tempfile::tempdir().unwrap();
         let runs = Runs::open(dir.path()).unwrap();
         Folder { _dir: dir, runs }
@@ -64,7 +65,7 @@ impl Folder {
     }
 
     /// Runs a plan, stopping as told when so many events have been reported.
-    fn execute(
+    pub(crate) fn execute(
         &self,
         plan: &Plan,
         shard: Option<&str>,
@@ -85,7 +86,7 @@ impl Folder {
     }
 
     /// What is in the log of the newest run: each cell, how it ended, and the bytes of its picture.
-    fn results(&self) -> BTreeMap<CellId, (Status, Vec<u8>)> {
+    pub(crate) fn results(&self) -> BTreeMap<CellId, (Status, Vec<u8>)> {
         let run = self.runs.latest("test").unwrap().unwrap();
         let bytes = |image: Option<&str>| image.map(|image| std::fs::read(run.dir().join(image)).unwrap());
         let log = run.log().unwrap();
@@ -93,13 +94,18 @@ impl Folder {
     }
 }
 
-fn distinct(plan: &Plan) -> Vec<(usize, CellId)> {
+pub(crate) fn distinct(plan: &Plan) -> Vec<(usize, CellId)> {
     let mut seen = BTreeSet::new();
     let cells = plan.cells().map(|cell| cell.unwrap().id).enumerate();
     cells.filter(|(_, id)| seen.insert(*id)).collect()
 }
 
-fn fake() -> FakeBackend {
+/// A summary without the kinds of work, to be compared.
+pub(crate) fn counts(summary: Result<Summary, ExecuteError>) -> Summary {
+    Summary { kinds: vec![], ..summary.unwrap() }
+}
+
+pub(crate) fn fake() -> FakeBackend {
     FakeBackend::default()
 }
 
@@ -108,9 +114,9 @@ fn what_is_done_is_not_done_again() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha", "Munch"], 3));
     let mut backend = fake();
     let (summary, _) = folder.execute(&plan, None, &mut backend, &[]);
-    assert_eq!(summary.unwrap(), Summary { total: 6, rendered: 6, ..Summary::default() });
+    assert_eq!(counts(summary), Summary { total: 6, rendered: 6, ..Summary::default() });
     let (summary, seen) = folder.execute(&plan, None, &mut backend, &[]);
-    assert_eq!(summary.unwrap(), Summary { total: 6, done: 6, ..Summary::default() });
+    assert_eq!(counts(summary), Summary { total: 6, done: 6, ..Summary::default() });
     assert_eq!(seen, [RunProgress::Planned { total: 6, done: 6, reused: 0, todo: 0 }]);
     assert_eq!(backend.pulled, 6);
 }
@@ -121,7 +127,7 @@ fn other_runs_are_not_done_again_either() {
     let mut backend = fake();
     folder.execute(&plan(&["Mucha"], 2), None, &mut backend, &[]).0.unwrap();
     let (summary, _) = folder.execute(&plan(&["Munch", "Mucha"], 3), None, &mut backend, &[]);
-    assert_eq!(summary.unwrap(), Summary { total: 6, reused: 2, rendered: 4, ..Summary::default() });
+    assert_eq!(counts(summary), Summary { total: 6, reused: 2, rendered: 4, ..Summary::default() });
     assert_eq!(backend.pulled, 6);
     let log = folder.runs.find("test@2").unwrap().log().unwrap();
     let reused: Vec<_> = log.iter().filter_map(|row| row.reused()).collect();
@@ -140,7 +146,7 @@ fn a_failed_cell_is_a_row_and_is_tried_again() {
     assert_eq!(summary.failures[0].error, "the fake engine was told to fail on `Munch`");
     assert_eq!(seen.iter().filter(|seen| matches!(seen, RunProgress::Failed { .. })).count(), 2);
     let (summary, _) = folder.execute(&plan, None, &mut fake(), &[]);
-    assert_eq!(summary.unwrap(), Summary { total: 4, done: 2, rendered: 2, ..Summary::default() });
+    assert_eq!(counts(summary), Summary { total: 4, done: 2, rendered: 2, ..Summary::default() });
     assert!(folder.results().values().all(|(status, _)| *status == Status::Done));
 }
 
@@ -216,15 +222,45 @@ fn what_was_measured_is_remembered() {
 
 #[test]
 fn a_record_that_cannot_be_written_ends_the_run() {
-    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 5));
+    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 50));
     // A file where the pictures should go.
     std::fs::write(folder.runs.root().join(".cells"), "").unwrap();
     let mut backend = fake();
     let (outcome, _) = folder.execute(&plan, None, &mut backend, &[]);
     let error = outcome.unwrap_err();
     assert!(matches!(&error, ExecuteError::Store(_)) && error.to_string().contains(".cells"), "{error}");
-    assert_eq!(backend.pulled, 3, "the backend was told to stop");
+    // Three rows; one at the writer, those that wait, one more that is refused.
+    assert!(backend.pulled <= 3 + 1 + WAITING + 1, "the backend was told to stop: {}", backend.pulled);
     assert!(folder.results().is_empty());
+}
+
+#[test]
+fn what_ended_before_an_error_is_recorded_in_order() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 30));
+    // A file where the pictures of the eighth cell should go, unless another cell needs that folder before.
+    let cells = distinct(&plan);
+    let prefix = |id: &CellId| id.to_string()[..2].to_owned();
+    let (bad, _) = cells
+        .iter()
+        .enumerate()
+        .skip(7)
+        .map(|(at, (_, id))| (at, prefix(id)))
+        .find(|(at, name)| cells[..*at].iter().all(|(_, id)| prefix(id) != *name))
+        .unwrap();
+    let cells_folder = folder.runs.root().join(".cells");
+    std::fs::create_dir_all(&cells_folder).unwrap();
+    std::fs::write(cells_folder.join(prefix(&cells[bad].1)), "").unwrap();
+    let mut backend = FakeBackend { rows: 1, ..fake() };
+    let (outcome, seen) = folder.execute(&plan, None, &mut backend, &[]);
+    assert!(matches!(outcome, Err(ExecuteError::Store(_))), "{outcome:?}");
+    let expected: Vec<CellId> = cells[..bad].iter().map(|(_, id)| *id).collect();
+    let log = folder.runs.latest("test").unwrap().unwrap().log().unwrap();
+    assert_eq!(log.iter().map(LogRow::cell).collect::<Vec<_>>(), expected);
+    let finished = seen.iter().filter_map(|seen| match seen {
+        RunProgress::Finished { record } => Some(record.cell.id),
+        _ => None,
+    });
+    assert_eq!(finished.collect::<Vec<_>>(), expected, "what is reported is in the log");
 }
 
 /// Breaks its promise: begins a cell and forgets it.

@@ -11,8 +11,11 @@ mod execute_tests;
 mod fake;
 mod progress;
 mod recorder;
+#[cfg(test)]
+mod resume_tests;
 mod stop;
 mod todo;
+mod write_queue;
 
 pub use error::ExecuteError;
 pub use execute::execute;

@@ -1,6 +1,7 @@
 //! What the loop tells while it works, and what it comes to in the end.
 
 use maquette_core::{CellId, Record};
+use maquette_store::WorkKind;
 
 /// Something that happened, for bars, plain lines or JSON.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +77,8 @@ pub struct Summary {
     pub reused: usize,
     /// Those rendered now.
     pub rendered: usize,
+    /// The kinds of work that they were, each once.
+    pub kinds: Vec<WorkKind>,
     /// Those that failed now.
     pub failures: Vec<Failure>,
     /// Whether somebody asked to stop and cells are left.

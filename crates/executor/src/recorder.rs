@@ -1,26 +1,43 @@
 //! From the backend's events to records: which cells are in flight, and what becomes of them.
 
 use crate::progress::{Failure, RunProgress, Summary};
+use crate::write_queue::WriteQueue;
 use crate::{ExecuteError, Stop};
-use maquette_core::{Cell, CellId, Event, Plan};
-use maquette_store::{RunWriter, Timings, WorkKind};
-use std::collections::HashMap;
+use maquette_core::{Cell, CellId, Event, Image, Outcome, Plan, Record, Remarks};
+use maquette_store::{RunWriter, StoreError, Timings, WorkKind};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
+
+/// A cell that has ended and is not yet in the log.
+pub(crate) struct Ended {
+    cell: Cell,
+    how: How,
+}
+
+enum How {
+    Finished { image: Image, seconds: f64, remarks: Remarks },
+    Failed { error: String },
+}
+
+/// What the writer's thread answers.
+pub(crate) type Written = Result<Record, StoreError>;
 
 /// Everything that the backend's two callbacks share.
 pub(crate) struct RunRecorder<'a> {
     plan: Arc<Plan>,
-    run: &'a mut RunWriter,
+    queue: WriteQueue<Ended, Written>,
     stop: &'a Stop,
     report: &'a mut dyn FnMut(RunProgress),
-    device: String,
+    device: &'a str,
     todo: std::vec::IntoIter<usize>,
     in_flight: HashMap<CellId, InFlight>,
+    /// The UNet calls of each cell that is being written, in order.
+    writing: VecDeque<usize>,
     summary: Summary,
     measured: Timings,
     /// What ended the run before its time.
-    pub fatal: Option<ExecuteError>,
+    fatal: Option<ExecuteError>,
 }
 
 struct InFlight {
@@ -28,30 +45,44 @@ struct InFlight {
     steps: usize,
 }
 
+impl Ended {
+    /// Encodes the picture, keeps it and writes the row.
+    pub(crate) fn write(self, run: &mut RunWriter, device: &str) -> Written {
+        match self.how {
+            How::Finished { image, seconds, remarks } => {
+                run.finish(&self.cell, &image, seconds, device, remarks)
+            }
+            How::Failed { error } => run.fail(&self.cell, &error, device),
+        }
+    }
+}
+
 impl<'a> RunRecorder<'a> {
     pub(crate) fn new(
-        run: &'a mut RunWriter,
+        plan: Arc<Plan>,
+        queue: WriteQueue<Ended, Written>,
         stop: &'a Stop,
         report: &'a mut dyn FnMut(RunProgress),
-        device: String,
+        device: &'a str,
         render: Vec<usize>,
         summary: Summary,
     ) -> RunRecorder<'a> {
         RunRecorder {
-            plan: run.plan(),
-            run,
+            plan,
+            queue,
             stop,
             report,
             device,
             todo: render.into_iter(),
             in_flight: HashMap::new(),
+            writing: VecDeque::new(),
             summary,
             measured: Timings::default(),
             fatal: None,
         }
     }
 
-    /// The next cell for the backend; none once somebody wants to stop or something broke.
+    /// The next cell for the backend; none once a stop was requested or something broke.
     pub(crate) fn pull(&mut self) -> Option<Cell> {
         if self.stop.is_requested() || self.fatal.is_some() {
             return None;
@@ -68,52 +99,31 @@ impl<'a> RunRecorder<'a> {
         }
     }
 
-    /// Takes one event: records what ended, tells the rest.
+    /// Takes one event: hands what ended to the writer, reports the rest and what was written meanwhile.
     pub(crate) fn event(&mut self, event: Event) -> ControlFlow<()> {
-        let taken = match event {
-            // What is rendered is kept even when somebody wants to stop at once.
-            Event::Finished { cell, image, seconds, remarks } => self.finish(&cell).and_then(|in_flight| {
-                let record = self.run.finish(&in_flight.cell, &image, seconds, &self.device, remarks)?;
-                let fingerprint = self.run.fingerprint(&in_flight.cell);
-                let work = WorkKind::of(&in_flight.cell.settings, &fingerprint, &self.device);
-                self.measured.add_cell(work, in_flight.steps as u64, seconds);
-                self.summary.rendered += 1;
-                (self.report)(RunProgress::Finished { record });
-                Ok(())
-            }),
-            Event::Failed { cell, error } => self.finish(&cell).and_then(|in_flight| {
-                let record = self.run.fail(&in_flight.cell, &error, &self.device)?;
-                let label = self.plan.label(&in_flight.cell.coordinates);
-                self.summary.failures.push(Failure { cell, label, error });
-                (self.report)(RunProgress::Failed { record });
-                Ok(())
-            }),
-            Event::Started { cell, steps } => {
-                self.started(cell, steps);
-                Ok(())
+        match event {
+            // What is rendered is kept even after the second request to stop.
+            Event::Finished { cell, image, seconds, remarks } => {
+                self.end(&cell, How::Finished { image, seconds, remarks });
             }
+            Event::Failed { cell, error } => self.end(&cell, How::Failed { error }),
+            Event::Started { cell, steps } => self.started(cell, steps),
             Event::Stepped { cell, step, steps } => {
                 (self.report)(RunProgress::Stepped { cell, step, steps });
-                Ok(())
             }
-            Event::Loading { model } => {
-                (self.report)(RunProgress::Loading { model });
-                Ok(())
-            }
+            Event::Loading { model } => (self.report)(RunProgress::Loading { model }),
             Event::Loaded { model, seconds } => {
                 if let Some(card) = self.plan.models.get(&model) {
-                    self.measured.add_load(&self.device, &card.fingerprint, seconds);
+                    self.measured.add_load(self.device, &card.fingerprint, seconds);
                 }
                 (self.report)(RunProgress::Loaded { model, seconds });
-                Ok(())
             }
             Event::Warned { cell, warning } => {
                 (self.report)(RunProgress::Warned { cell: Some(cell), warning });
-                Ok(())
             }
-        };
-        if let Err(error) = taken {
-            self.fatal.get_or_insert(error);
+        }
+        while let Some(written) = self.queue.written() {
+            self.written(written);
         }
         if self.fatal.is_some() || self.stop.is_urgent() {
             ControlFlow::Break(())
@@ -122,8 +132,23 @@ impl<'a> RunRecorder<'a> {
         }
     }
 
+    /// Waits until everything that ended is written: what it all came to, and how long things took.
+    pub(crate) fn close(
+        mut self,
+        rendered: Result<(), ExecuteError>,
+    ) -> (Result<(), ExecuteError>, Summary, Timings) {
+        while let Some(written) = self.queue.next_written() {
+            self.written(written);
+        }
+        let outcome = match self.fatal.take() {
+            Some(fatal) => Err(fatal),
+            None => rendered.and_then(|()| self.check_finished()),
+        };
+        (outcome, self.summary, self.measured)
+    }
+
     /// Checks that the backend has kept its promise: every cell pulled has ended, and none was left behind.
-    pub(crate) fn check_finished(&self) -> Result<(), ExecuteError> {
+    fn check_finished(&self) -> Result<(), ExecuteError> {
         if self.stop.is_urgent() {
             return Ok(());
         }
@@ -136,11 +161,6 @@ impl<'a> RunRecorder<'a> {
         Ok(())
     }
 
-    /// What it all came to, and how long things took.
-    pub(crate) fn into_parts(self) -> (Summary, Timings) {
-        (self.summary, self.measured)
-    }
-
     fn started(&mut self, cell: CellId, steps: usize) {
         let Some(in_flight) = self.in_flight.get_mut(&cell) else { return };
         in_flight.steps = steps;
@@ -148,8 +168,47 @@ impl<'a> RunRecorder<'a> {
         (self.report)(RunProgress::Started { cell, label, steps });
     }
 
-    fn finish(&mut self, cell: &CellId) -> Result<InFlight, ExecuteError> {
-        let finished = self.in_flight.remove(cell);
-        finished.ok_or_else(|| ExecuteError::contract(format!("cell {cell:?} ended and was not in flight")))
+    /// Hands a cell to the writer.
+    fn end(&mut self, cell: &CellId, how: How) {
+        let Some(InFlight { cell, steps }) = self.in_flight.remove(cell) else {
+            let message = format!("cell {cell:?} ended and was not in flight");
+            self.fatal.get_or_insert(ExecuteError::contract(message));
+            return;
+        };
+        // A writer that has ended takes nothing more, and its last answer is the error that ended it.
+        if self.queue.push(Ended { cell, how }).is_ok() {
+            self.writing.push_back(steps);
+        }
+    }
+
+    /// A cell's row is in the log, or could not be written.
+    fn written(&mut self, written: Written) {
+        let steps = self.writing.pop_front().unwrap_or_default();
+        let record = match written {
+            Ok(record) => record,
+            Err(error) => {
+                self.fatal.get_or_insert(error.into());
+                return;
+            }
+        };
+        let cell = &record.cell;
+        match &record.outcome {
+            Outcome::Done { .. } => {
+                self.summary.rendered += 1;
+                if let Some(card) = self.plan.models.get(&*cell.settings.model) {
+                    let kind = WorkKind::of(&cell.settings, &card.fingerprint, self.device);
+                    if !self.summary.kinds.contains(&kind) {
+                        self.summary.kinds.push(kind.clone());
+                    }
+                    self.measured.add_cell(kind, steps as u64, record.seconds.unwrap_or_default());
+                }
+                (self.report)(RunProgress::Finished { record });
+            }
+            Outcome::Failed { error } => {
+                let label = self.plan.label(&cell.coordinates);
+                self.summary.failures.push(Failure { cell: cell.id, label, error: error.clone() });
+                (self.report)(RunProgress::Failed { record });
+            }
+        }
     }
 }

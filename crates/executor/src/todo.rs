@@ -2,8 +2,8 @@
 
 use crate::{ExecuteError, Stop};
 use maquette_core::{CellId, Digest, Dtype, Plan, Settings};
-use maquette_store::RunWriter;
-use std::collections::HashMap;
+use maquette_store::{PictureProblem, Reuse, RunWriter};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// The distinct cells of one share, sorted by what has to happen to them.
@@ -13,7 +13,12 @@ pub(crate) struct Todo {
     pub reused: usize,
     /// Numbers of the cells to render, in the order of rendering.
     pub render: Vec<usize>,
+    /// What a person should know: damaged rows of the log, pictures that are not what was rendered.
+    pub warnings: Vec<(Option<CellId>, String)>,
 }
+
+/// The most damaged rows that are named one by one.
+const NAMED: usize = 5;
 
 /// Sorts out what is done, takes over what other runs have finished, and orders the rest.
 pub(crate) fn todo(
@@ -24,19 +29,48 @@ pub(crate) fn todo(
     let plan = run.plan();
     let shard = run.shard();
     let share = |position: usize| shard.is_none_or(|shard| shard.holds(position));
-    let mut todo = Todo { total: 0, done: 0, reused: 0, render: Vec::new() };
-    for (_, (index, id)) in cells.iter().enumerate().filter(|(position, _)| share(*position)) {
-        todo.total += 1;
-        if run.is_done(id) {
+    let cells = cells.iter().enumerate().filter(|(position, _)| share(*position)).map(|(_, cell)| *cell);
+    let cells: Vec<(usize, CellId)> = cells.collect();
+    let mut todo = Todo { total: cells.len(), done: 0, reused: 0, render: vec![], warnings: damage(run) };
+    let (done, problems) = run.check_done(&cells.iter().map(|(_, id)| *id).collect::<Vec<_>>());
+    let mut warned: HashSet<CellId> = problems.iter().map(|problem| problem.cell).collect();
+    todo.warnings.extend(problems.iter().map(replaced));
+    for (index, id) in cells {
+        if done.contains(&id) {
             todo.done += 1;
-        } else if !stop.is_requested() && run.has_picture(id) && run.reuse(&plan.cell(*index)?)?.is_some() {
-            todo.reused += 1;
-        } else {
-            todo.render.push(*index);
+            continue;
         }
+        if !stop.is_requested() && run.has_picture(&id) {
+            match run.reuse(&plan.cell(index)?)? {
+                Reuse::Taken(_) => {
+                    todo.reused += 1;
+                    continue;
+                }
+                Reuse::Absent => {}
+                // Mostly the same file under its other name.
+                Reuse::Unusable(problem) if warned.insert(id) => todo.warnings.push(replaced(&problem)),
+                Reuse::Unusable(_) => {}
+            }
+        }
+        todo.render.push(index);
     }
     order(&plan, &mut todo.render)?;
     Ok(todo)
+}
+
+fn replaced(problem: &PictureProblem) -> (Option<CellId>, String) {
+    (Some(problem.cell), format!("{problem}, so it is replaced"))
+}
+
+/// The damaged rows of the run's logs, each in a sentence.
+fn damage(run: &RunWriter) -> Vec<(Option<CellId>, String)> {
+    let rows = run.damaged_rows();
+    let mut warnings: Vec<_> =
+        rows.iter().take(NAMED).map(|row| (row.cell, format!("{row}, so it counts as missing"))).collect();
+    if rows.len() > NAMED {
+        warnings.push((None, format!("{} more rows of the log are damaged", rows.len() - NAMED)));
+    }
+    warnings
 }
 
 /// Groups cells by model, then size, then precision, then LoRAs, so that a model is loaded once and its weights change

@@ -39,7 +39,7 @@ pub struct Metadata {
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// It is a cell that Maquette rendered.
-    Cell(GenerationInfo),
+    Cell(Box<GenerationInfo>),
     /// It is a contact sheet of Maquette's.
     Sheet(SheetMap),
     /// Another tool made it.
@@ -86,7 +86,7 @@ pub fn read_metadata(path: &Path) -> Result<Metadata, PictureError> {
 /// What made the cell in the bytes of a PNG file of ours; `None` for any other bytes.
 pub fn read_generation_info(bytes: &[u8]) -> Option<GenerationInfo> {
     match understood(&read_png_texts(bytes)?).origin {
-        Some(Origin::Cell(recipe)) => Some(recipe),
+        Some(Origin::Cell(info)) => Some(*info),
         _ => None,
     }
 }

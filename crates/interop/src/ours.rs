@@ -41,6 +41,9 @@ pub struct GenerationInfo {
     /// The version of its arithmetic, [`NUMERICS`].
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub numerics: Option<u32>,
+    /// The digest of the pixels that were rendered, [`Image::digest`]. Versions before it leave it out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pixels: Option<Digest>,
 }
 
 fn is_silent(remarks: &Remarks) -> bool {
@@ -66,9 +69,13 @@ pub fn encode_cell(
     fingerprint: &Digest,
     remarks: &Remarks,
 ) -> Result<Vec<u8>, PictureError> {
-    let recipe = GenerationInfo { remarks: remarks.clone(), ..GenerationInfo::of(cell, fingerprint) };
-    let recipe = serde_json::json!(recipe).to_string();
-    encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &recipe)])
+    let info = GenerationInfo {
+        remarks: remarks.clone(),
+        pixels: Some(image.digest()),
+        ..GenerationInfo::of(cell, fingerprint)
+    };
+    let info = serde_json::json!(info).to_string();
+    encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &info)])
 }
 
 /// A contact sheet as the bytes of a PNG file, with what it shows as JSON in a `maquette` text. The same arguments
@@ -91,6 +98,7 @@ impl GenerationInfo {
             remarks: Remarks::default(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             numerics: Some(NUMERICS),
+            pixels: None,
         }
     }
 

@@ -5,7 +5,7 @@
 use maquette_core::{CellId, Digest, Kind, NUMERICS, Setting};
 use maquette_interop::{GenerationInfo, Origin, read_metadata};
 use maquette_picture::decode;
-use maquette_store::{LogRow, Run, Status};
+use maquette_store::{LogRow, Run, Status, check_pixels};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
@@ -56,9 +56,10 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
     if !path.is_file() {
         return Some("the picture is missing".to_owned());
     }
-    if let Err(error) = decode(&path) {
-        return Some(error.to_string());
-    }
+    let pixels = match decode(&path) {
+        Ok(pixels) => pixels,
+        Err(error) => return Some(error.to_string()),
+    };
     let origin = match read_metadata(&path) {
         Ok(metadata) => metadata.origin,
         Err(error) => return Some(error.to_string()),
@@ -76,6 +77,9 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
     }
     if let Some(name) = disagreement(&info, row) {
         return Some(format!("its own text and the log disagree about {name}"));
+    }
+    if let Some(problem) = check_pixels(&pixels, &info, row) {
+        return Some(format!("it {problem}"));
     }
     if places.contains_key(&row.cell()) {
         return None;

@@ -5,10 +5,9 @@ use crate::assets::fetch::FetchEvent;
 use crate::error::{Error, with_causes};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, sheets};
-use maquette_core::{Backend, CellId, Plan};
+use maquette_core::{Backend, CellId};
 use maquette_executor::{RunProgress, Stop, Summary, execute};
-use maquette_store::{Run, RunWriter, Shard, StartReason, Timings, WorkKind};
-use std::collections::HashSet;
+use maquette_store::{Run, RunWriter, Shard, StartReason, Timings};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -105,12 +104,12 @@ impl Workspace {
         let cells = if plan.drawn == plan_drawn { distinct } else { maquette_planner::distinct(&plan)? };
         notes.iter().for_each(|note| report(RunEvent::Note(note)));
         let (run, device) = (writer.run().clone(), backend.device());
-        report(RunEvent::Started { run: &run, device: device.clone(), reason: writer.start_reason() });
+        report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
         let summary = render(&cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
         report(RunEvent::Rendered);
-        let (summary, rendered) = summary?;
-        remember_memory(&writer, &plan, &cells, &rendered, &device);
+        let summary = summary?;
+        remember_memory(&writer, &summary);
         drop(writer);
 
         let sheets = match options.sheets {
@@ -125,7 +124,7 @@ impl Workspace {
     }
 }
 
-/// Renders what is missing of a run, with the sheets drawn meanwhile; the names of the cells that were rendered now.
+/// Renders what is missing of a run, with the sheets drawn meanwhile.
 fn render(
     cells: &[(usize, CellId)],
     backend: &mut dyn Backend,
@@ -133,11 +132,10 @@ fn render(
     stop: &Stop,
     with_sheets: bool,
     report: &mut dyn FnMut(RunEvent<'_>),
-) -> Result<(Summary, HashSet<CellId>), Error> {
+) -> Result<Summary, Error> {
     let (run, plan) = (writer.run().clone(), writer.plan());
     let (ended, endings): (Sender<usize>, Receiver<usize>) = channel();
     let (warn, warnings) = channel();
-    let mut rendered = HashSet::new();
     let summary = std::thread::scope(|scope| {
         let run = &run;
         let drawn_plan = &plan;
@@ -151,9 +149,6 @@ fn render(
                 // Without sheets the receiver is gone.
                 let _ = ended.send(index);
             }
-            if let RunProgress::Finished { record } = &progress {
-                rendered.insert(record.cell.id);
-            }
             report(RunEvent::Progress(&progress));
             warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
         });
@@ -161,23 +156,14 @@ fn render(
         summary
     });
     warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
-    Ok((summary?, rendered))
+    Ok(summary?)
 }
 
 /// Notes the most memory that this process took, for the kinds of cells it rendered: estimates come from it.
-fn remember_memory(
-    writer: &RunWriter,
-    plan: &Plan,
-    cells: &[(usize, CellId)],
-    rendered: &HashSet<CellId>,
-    device: &str,
-) {
-    let Some(peak) = memory::peak().filter(|_| !rendered.is_empty()) else { return };
+fn remember_memory(writer: &RunWriter, summary: &Summary) {
+    let Some(peak) = memory::peak() else { return };
     let mut measured = Timings::default();
-    let now = cells.iter().filter(|(_, id)| rendered.contains(id));
-    for cell in now.filter_map(|(index, _)| plan.cell(*index).ok()) {
-        measured.add_memory(WorkKind::of(&cell.settings, &writer.fingerprint(&cell), device), peak);
-    }
+    summary.kinds.iter().for_each(|kind| measured.add_memory(kind.clone(), peak));
     // An estimate that cannot be kept is no reason to fail.
     let _ = writer.remember(&measured);
 }

@@ -1,7 +1,7 @@
 //! Files that are whole or absent.
 
 use crate::StoreError;
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::path::Path;
 
 /// Writes a file so that no reader ever sees half of it: under another name beside its place, then renamed.
@@ -22,22 +22,20 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 
 /// Gives a file a second name, as a hard link where the file system has them and as a copy elsewhere.
 ///
-/// What is already there goes first, so that a reader finds the old file, none, or the new one.
+/// Like [`write_atomic`], under another name beside its place first: a reader finds what was there or the new file, never
+/// none.
 pub(crate) fn link_atomic(from: &Path, to: &Path) -> Result<(), StoreError> {
     let folder = folder_of(to);
     std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-    match std::fs::remove_file(to) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(StoreError::io("replace", to)(error));
-        }
-        _ => {}
-    }
+    let linked =
+        tempfile::Builder::new().prefix(".writing-").make_in(folder, |path| std::fs::hard_link(from, path));
     // Not every file system has links, and none reaches into another one.
-    if std::fs::hard_link(from, to).is_ok() {
-        return Ok(());
-    }
-    let bytes = std::fs::read(from).map_err(StoreError::io("read", from))?;
-    write_atomic(to, &bytes)
+    let Ok(linked) = linked else {
+        let bytes = std::fs::read(from).map_err(StoreError::io("read", from))?;
+        return write_atomic(to, &bytes);
+    };
+    // Renaming between two names of one file does nothing (POSIX): what is left under the first goes when it is dropped.
+    std::fs::rename(linked.path(), to).map_err(StoreError::io("write", to))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -51,6 +49,7 @@ fn folder_of(path: &Path) -> &Path {
 mod tests {
     use super::*;
     use std::error::Error;
+    use std::io::ErrorKind;
 
     #[test]
     fn a_file_is_replaced_whole_and_nothing_else_is_left() {
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_told_as_such() {
+    fn a_full_disk_is_named() {
         let full = std::io::Error::from(ErrorKind::StorageFull);
         let error = StoreError::io("write", Path::new("runs/x.png"))(full);
         assert_eq!(error.to_string(), "cannot write `runs/x.png`");
@@ -95,5 +94,41 @@ mod tests {
         std::fs::write(&to, "old").unwrap();
         link_atomic(&from, &to).unwrap();
         assert_eq!(std::fs::read(&to).unwrap(), b"new");
+        // Once more, when both are names of one file already.
+        link_atomic(&from, &to).unwrap();
+        assert_eq!(std::fs::read(&to).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(to.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_link_that_fails_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("to");
+        std::fs::write(&to, "old").unwrap();
+        assert!(link_atomic(&folder.path().join("nowhere"), &to).is_err());
+        assert_eq!(std::fs::read(&to).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_reader_never_finds_the_name_without_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("to");
+        let sources = ["a", "b"].map(|name| folder.path().join(name));
+        sources.iter().for_each(|source| std::fs::write(source, "picture").unwrap());
+        link_atomic(&sources[0], &to).unwrap();
+        let over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                while !over.load(std::sync::atomic::Ordering::SeqCst) {
+                    assert_eq!(std::fs::read(&to).expect("the name always has a file"), b"picture");
+                }
+            });
+            for turn in 0..500 {
+                link_atomic(&sources[turn % 2], &to).unwrap();
+            }
+            over.store(true, std::sync::atomic::Ordering::SeqCst);
+            reader.join().unwrap();
+        });
     }
 }

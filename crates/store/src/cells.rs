@@ -1,6 +1,6 @@
 //! `.cells`: every finished picture once, named by what it is.
 
-use crate::{StoreError, picture, write_atomic};
+use crate::{StoreError, write_atomic};
 use maquette_core::CellId;
 use std::path::{Path, PathBuf};
 
@@ -15,11 +15,4 @@ pub(crate) fn keep(root: &Path, id: &CellId, png: &[u8]) -> Result<PathBuf, Stor
     let path = path(root, id);
     write_atomic(&path, png)?;
     Ok(path)
-}
-
-/// A picture that can be used again: whole, readable, and of that cell. One that is damaged counts as absent.
-pub(crate) fn find(root: &Path, id: &CellId) -> Option<PathBuf> {
-    let path = path(root, id);
-    let bytes = std::fs::read(&path).ok()?;
-    picture::shows(&bytes, id).then_some(path)
 }

@@ -59,8 +59,8 @@ pub enum StoreError {
         /// The picture.
         path: PathBuf,
     },
-    /// A file name that would leave its folder or replace one of the run's own files.
-    #[error("`{name}` cannot be written into `{}`; allowed: a plain file name that the run does not use", folder.display())]
+    /// A file name that would leave its folder.
+    #[error("`{name}` cannot be written into `{}`; allowed: a plain file name", folder.display())]
     Name {
         /// The name.
         name: String,
@@ -74,7 +74,7 @@ impl StoreError {
     pub fn is_write(&self) -> bool {
         matches!(
             self,
-            StoreError::Io { doing: "write" | "create" | "replace" | "remove" | "lock", .. }
+            StoreError::Io { doing: "write" | "create" | "remove" | "lock", .. }
                 | StoreError::Name { .. }
         )
     }

@@ -1,10 +1,14 @@
 //! Reading the log: `log.csv` and the logs of shards, as one list.
 //!
-//! Columns are found by name, so that logs of older versions stay readable. Writing is `log_writer.rs`.
+//! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
+//! read. Writing is `log_writer.rs`.
 
-use crate::StoreError;
-use maquette_core::CellId;
+use crate::log_scan::{Piece, Record, record, row_starts, scan};
+use crate::{StoreError, log_writer, plan_file};
+use maquette_core::{CellId, Digest};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,9 +16,33 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
     columns: Arc<[String]>,
-    fields: csv::StringRecord,
+    fields: Vec<String>,
     cell: CellId,
     status: Status,
+}
+
+/// The logs of a run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Log {
+    /// Every cell that ended, once, in the order of the log.
+    pub rows: Vec<LogRow>,
+    /// What could not be read. The cells of these rows count as not ended.
+    pub damaged: Vec<DamagedRow>,
+}
+
+/// A stretch of a log that is no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DamagedRow {
+    /// The log.
+    pub file: PathBuf,
+    /// The line at which it begins, from 1.
+    pub line: usize,
+    /// What is wrong, as the rest of a sentence about the line.
+    pub problem: String,
+    /// How it begins.
+    pub beginning: String,
+    /// The cell that it names, if that much can be read.
+    pub cell: Option<CellId>,
 }
 
 /// How a cell ended.
@@ -77,6 +105,11 @@ impl LogRow {
         self.last("note")
     }
 
+    /// The digest of its picture's pixels; none in logs that do not keep it, or for a failed cell.
+    pub fn pixels(&self) -> Option<Digest> {
+        self.last("pixels")?.parse().ok()
+    }
+
     /// A column by name: a setting or a placeholder. `None` when it does not apply to this cell.
     pub fn get(&self, column: &str) -> Option<&str> {
         self.field(self.columns.iter().position(|name| name == column)?)
@@ -84,7 +117,7 @@ impl LogRow {
 
     /// Every column with its text, in the file's order; empty where it does not apply.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.columns.iter().map(String::as_str).zip(&self.fields)
+        self.columns.iter().map(String::as_str).zip(self.fields.iter().map(String::as_str))
     }
 
     /// A column of the log's own that stands behind the placeholders, which may carry any name.
@@ -93,46 +126,33 @@ impl LogRow {
     }
 
     fn field(&self, at: usize) -> Option<&str> {
-        self.fields.get(at).filter(|text| !text.is_empty())
+        self.fields.get(at).map(String::as_str).filter(|text| !text.is_empty())
     }
 }
 
 /// Every cell of a run that ended, once: in one file the last row of a cell counts, and between files a picture
-/// counts more than a failure.
-pub(crate) fn read_logs(run: &Path) -> Result<Vec<LogRow>, StoreError> {
-    let mut rows: Vec<LogRow> = Vec::new();
+/// counts more than a failure. Only a file that the system does not hand out is an error.
+pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
+    let mut log = Log::default();
     let mut places: HashMap<CellId, usize> = HashMap::new();
     for path in log_files(run)? {
         let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
         let mut here: HashSet<CellId> = HashSet::new();
-        for row in parse(&path, &bytes[..whole_rows(&bytes)])? {
+        let (rows, damaged) = parse(&path, &bytes, &|| planned_columns(run));
+        for row in rows {
             let again = !here.insert(row.cell);
             match places.get(&row.cell) {
-                Some(&at) if again || row.status == Status::Done => rows[at] = row,
+                Some(&at) if again || row.status == Status::Done => log.rows[at] = row,
                 Some(_) => {}
                 None => {
-                    places.insert(row.cell, rows.len());
-                    rows.push(row);
+                    places.insert(row.cell, log.rows.len());
+                    log.rows.push(row);
                 }
             }
         }
+        log.damaged.extend(damaged);
     }
-    Ok(rows)
-}
-
-/// How many bytes of a log are whole rows: what follows was torn by a crash.
-///
-/// A line break within quotes is part of a prompt, not the end of a row.
-pub(crate) fn whole_rows(bytes: &[u8]) -> usize {
-    let (mut quoted, mut whole) = (false, 0);
-    for (at, byte) in bytes.iter().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b'\n' if !quoted => whole = at + 1,
-            _ => {}
-        }
-    }
-    whole
+    Ok(log)
 }
 
 fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
@@ -149,40 +169,111 @@ fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(files)
 }
 
-fn parse(path: &Path, bytes: &[u8]) -> Result<Vec<LogRow>, StoreError> {
-    let mut reader = csv::Reader::from_reader(bytes);
-    let broken = |error: csv::Error| StoreError::damaged(path, format!("is no log of ours: {error}"));
-    let columns: Arc<[String]> = reader.headers().map_err(broken)?.iter().map(str::to_owned).collect();
-    let rows = reader.records().map(|record| {
-        let record = record.map_err(broken)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let bad = |what: &str| StoreError::damaged(path, format!("is no log of ours: line {line} {what}"));
-        let field =
-            |name: &str| columns.iter().position(|column| column == name).and_then(|at| record.get(at));
-        let cell = field("cell").and_then(|text| text.parse().ok()).ok_or_else(|| bad("names no cell"))?;
-        let status = match field("status") {
-            Some("done") => Status::Done,
-            Some("failed") => Status::Failed,
-            _ => return Err(bad("has no status; allowed: `done`, `failed`")),
-        };
-        Ok(LogRow { columns: Arc::clone(&columns), cell: CellId(cell), status, fields: record })
-    });
-    rows.collect()
+/// The columns that this version would write for the run.
+fn planned_columns(run: &Path) -> Option<Vec<String>> {
+    plan_file::read(run).ok().map(|(_, plan)| log_writer::columns(&log_writer::placeholders(&plan)))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The rows of one log, and what is none. `planned` are the columns where the header is lost.
+fn parse(
+    path: &Path,
+    bytes: &[u8],
+    planned: &dyn Fn() -> Option<Vec<String>>,
+) -> (Vec<LogRow>, Vec<DamagedRow>) {
+    let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let header = match record(&bytes[bom..]) {
+        Record::Whole(names, length) => Columns::of(names).map(|columns| (columns, bom + length)),
+        Record::Torn if row_starts(bytes, 0).next().is_none() => return (Vec::new(), Vec::new()),
+        Record::Torn | Record::Broken(_) => None,
+    };
+    let read = |columns: &Columns, from: usize| {
+        let (pieces, _) = scan(bytes, from, &|fields| columns.check(fields).map(drop));
+        sorted(path, bytes, columns, pieces)
+    };
+    let has_header = header.is_some();
+    let (rows, damaged) = header.map(|(columns, from)| read(&columns, from)).unwrap_or_default();
+    let first = row_starts(bytes, 0).next();
+    // With a damaged header no row has the right number of fields.
+    if rows.is_empty()
+        && let (Some(first), Some(columns)) = (first, planned().and_then(Columns::of))
+    {
+        let (rows, mut damaged) = read(&columns, first);
+        if !rows.is_empty() {
+            let problem = "is not the header of a log".to_owned();
+            damaged.insert(0, DamagedRow::of(path, bytes, &(0..first), problem));
+            return (rows, damaged);
+        }
+    }
+    if !has_header {
+        let problem = "is not the header of a log".to_owned();
+        return (rows, vec![DamagedRow::of(path, bytes, &(0..bytes.len()), problem)]);
+    }
+    (rows, damaged)
+}
 
-    #[test]
-    fn only_whole_rows_count() {
-        let check = |text: &str, expected: usize| assert_eq!(whole_rows(text.as_bytes()), expected, "{text}");
-        check("", 0);
-        check("cell,sta", 0);
-        check("a,b\n1,2\n", 8);
-        check("a,b\n1,2", 4);
-        check("a,b\n1,\"two\nlines", 4);
-        check("a,b\n1,\"two\nlines\"\n", 18);
-        check("a,b\n1,\"a \"\"quote\"\"\n", 4);
+/// Rows here, damaged ones there.
+fn sorted(
+    path: &Path,
+    bytes: &[u8],
+    columns: &Columns,
+    pieces: Vec<Piece>,
+) -> (Vec<LogRow>, Vec<DamagedRow>) {
+    let (mut rows, mut damaged) = (Vec::new(), Vec::new());
+    for Piece { bytes: place, fields } in pieces {
+        let row = fields.and_then(|fields| {
+            let (cell, status) = columns.check(&fields)?;
+            Ok(LogRow { columns: Arc::clone(&columns.names), cell, status, fields })
+        });
+        match row {
+            Ok(row) => rows.push(row),
+            Err(problem) => damaged.push(DamagedRow::of(path, bytes, &place, problem)),
+        }
+    }
+    (rows, damaged)
+}
+
+/// The columns of a log, and where those stand without which a row is none.
+pub(crate) struct Columns {
+    names: Arc<[String]>,
+    cell: usize,
+    status: usize,
+}
+
+impl Columns {
+    /// `None` where they are not the columns of a log.
+    pub(crate) fn of(names: Vec<String>) -> Option<Columns> {
+        let place = |name: &str| names.iter().position(|column| column == name);
+        Some(Columns { cell: place("cell")?, status: place("status")?, names: names.into() })
+    }
+
+    /// The cell of a row and how it ended, or what is wrong, as the rest of a sentence about its line.
+    pub(crate) fn check(&self, fields: &[String]) -> Result<(CellId, Status), String> {
+        if fields.len() != self.names.len() {
+            return Err(format!("has {} fields; allowed: {}", fields.len(), self.names.len()));
+        }
+        let cell = fields[self.cell].parse().map_err(|_| "names no cell".to_owned())?;
+        let status = match &*fields[self.status] {
+            "done" => Status::Done,
+            "failed" => Status::Failed,
+            _ => return Err("has no status; allowed: `done`, `failed`".to_owned()),
+        };
+        Ok((CellId(cell), status))
+    }
+}
+
+impl DamagedRow {
+    fn of(file: &Path, bytes: &[u8], place: &Range<usize>, problem: String) -> DamagedRow {
+        let line = 1 + bytes[..place.start].iter().filter(|byte| **byte == b'\n').count();
+        let text = String::from_utf8_lossy(&bytes[place.start..place.end.min(place.start + 64)]);
+        let cell = text.get(..64).and_then(|digits| digits.parse().ok()).map(CellId);
+        let beginning = text.lines().next().unwrap_or_default().chars().take(24).collect();
+        DamagedRow { file: file.to_owned(), line, problem, beginning, cell }
+    }
+}
+
+impl fmt::Display for DamagedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DamagedRow { file, line, problem, beginning, .. } = self;
+        write!(f, "line {line} of `{}` {problem} (`{}…`)", file.display(), beginning.escape_debug())
     }
 }

@@ -1,7 +1,8 @@
 //! Appending to the log: one row, one write, when a cell ends. Nothing written is ever changed.
 
 use crate::StoreError;
-use crate::log::whole_rows;
+use crate::log::Columns;
+use crate::log_scan::scan;
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -24,7 +25,7 @@ pub(crate) enum Opened {
 }
 
 impl LogWriter {
-    /// Opens a log or begins one; a torn last row is cut off.
+    /// Opens a log or begins one; a torn last row is cut off, damaged rows before it stay as they are.
     pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Opened, StoreError> {
         let mut options = File::options();
         let mut file = options
@@ -37,11 +38,16 @@ impl LogWriter {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);
-        let header = line(columns(&placeholders));
-        let end = whole_rows(&bytes);
-        if end > 0 && !bytes.starts_with(&header) {
-            return Ok(Opened::OtherColumns);
-        }
+        let columns = columns(&placeholders);
+        let header = line(columns.clone());
+        let end = match Columns::of(columns) {
+            Some(columns) if bytes.starts_with(&header) => {
+                scan(&bytes, header.len(), &|fields| columns.check(fields).map(drop)).1
+            }
+            // A header that a crash has torn: nothing was written behind it.
+            _ if !bytes.contains(&b'\n') => 0,
+            _ => return Ok(Opened::OtherColumns),
+        };
         file.set_len(end as u64).map_err(StoreError::io("write", path))?;
         let mut log = LogWriter { path: path.to_owned(), file, end: end as u64, placeholders };
         if end == 0 {
@@ -73,19 +79,22 @@ impl LogWriter {
 }
 
 /// Every column, in order.
-fn columns(placeholders: &[String]) -> Vec<String> {
+pub(crate) fn columns(placeholders: &[String]) -> Vec<String> {
     let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
     let head = ["cell", "status", "image"].map(str::to_owned).into_iter();
-    let tail = ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note"]
-        .map(str::to_owned);
+    let tail =
+        ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"]
+            .map(str::to_owned);
     head.chain(settings).chain(placeholders.iter().cloned()).chain(tail).collect()
 }
 
 fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<String> {
     let cell = &record.cell;
-    let (status, image, reused, error) = match &record.outcome {
-        Outcome::Done { image, reused } => ("done", image.as_str(), reused.as_deref(), None),
-        Outcome::Failed { error } => ("failed", "", None, Some(error.as_str())),
+    let (status, image, pixels, reused, error) = match &record.outcome {
+        Outcome::Done { image, pixels, reused } => {
+            ("done", image.as_str(), Some(pixels), reused.as_deref(), None)
+        }
+        Outcome::Failed { error } => ("failed", "", None, None, Some(error.as_str())),
     };
     let mut fields = vec![cell.id.to_string(), status.to_owned(), image.to_owned()];
     for setting in SETTINGS {
@@ -102,11 +111,12 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
     let Remarks { nsfw_content_detected, note } = &record.remarks;
     fields.push(nsfw_content_detected.map_or(String::new(), |verdict| verdict.to_string()));
     fields.push(note.clone().unwrap_or_default());
+    fields.push(pixels.map_or(String::new(), Digest::to_string));
     fields
 }
 
 /// Every placeholder that a cell of the plan may have, in the order of its cells.
-fn placeholders(plan: &Plan) -> Vec<String> {
+pub(crate) fn placeholders(plan: &Plan) -> Vec<String> {
     let swept = plan.axes.iter().flat_map(|axis| axis.values.iter().take(1)).flat_map(|value| &value.set);
     let mut names: Vec<String> = Vec::new();
     for (name, _) in plan.vars.iter().chain(&plan.base).chain(swept) {

@@ -1,36 +1,90 @@
-//! Whether a file is a whole picture of a cell, and what it says of itself.
+//! Whether a file is a whole picture of a cell with the pixels that were rendered, and what it says of itself.
 
-use crate::StoreError;
-use maquette_core::{CellId, Remarks};
-use maquette_interop::{GenerationInfo, Origin, read_generation_info, read_metadata};
+use crate::LogRow;
+use maquette_core::{CellId, Digest, Image, Remarks};
+use maquette_interop::{GenerationInfo, read_generation_info};
 use maquette_picture::decode_bytes;
+use std::fmt;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// What the engine had to say of one of our pictures.
-pub(crate) fn remarks(path: &Path) -> Result<Remarks, StoreError> {
-    Ok(match read_metadata(path)?.origin {
-        Some(Origin::Cell(recipe)) => recipe.remarks,
-        _ => Remarks::default(),
-    })
+/// A picture that is not what the log or the picture itself says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureProblem {
+    /// The cell whose picture it should be.
+    pub cell: CellId,
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong, as the rest of a sentence about the file.
+    pub problem: String,
 }
 
-/// Whether those bytes are a whole picture of that cell: decoded in full.
-pub(crate) fn shows(bytes: &[u8], id: &CellId) -> bool {
-    let ours = read_generation_info(bytes).is_some_and(|recipe| recipe.cell == *id);
+impl fmt::Display for PictureProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.path.display(), self.problem)
+    }
+}
+
+/// What is wrong with the pixels of a cell's picture, as the rest of a sentence about it; `None` where nothing is, or
+/// where neither its row nor its own text keeps a digest, as in older runs.
+pub fn check_pixels(image: &Image, info: &GenerationInfo, row: &LogRow) -> Option<&'static str> {
+    edited(&image.digest(), [row.pixels(), info.pixels])
+}
+
+fn edited(pixels: &Digest, rendered: [Option<Digest>; 2]) -> Option<&'static str> {
+    let differs = rendered.iter().flatten().any(|rendered| rendered != pixels);
+    differs.then_some("was edited: its pixels are not those that were rendered")
+}
+
+/// A whole picture of a cell, decoded in full.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    pub remarks: Remarks,
+    pub pixels: Digest,
+}
+
+/// Decodes a picture and compares it with what it says of itself and with the digest that a log keeps.
+///
+/// `None` when it is not there; else it is that cell's, or the error says what it is, as the rest of a sentence about it.
+pub(crate) fn check(path: &Path, id: &CellId, logged: Option<Digest>) -> Result<Option<Whole>, String> {
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.map_err(|error| format!("cannot be read: {error}"))?,
+    };
+    let image = decode_bytes(path, &bytes).map_err(|_| DAMAGED)?;
     // The decoder forgives a missing end; the last chunk has no content, so these are always its bytes.
-    ours && bytes.ends_with(b"IEND\xae\x42\x60\x82") && decode_bytes(Path::new(""), bytes).is_ok()
+    if !bytes.ends_with(b"IEND\xae\x42\x60\x82") {
+        return Err(DAMAGED.to_owned());
+    }
+    let info = read_generation_info(&bytes).ok_or(NAMELESS)?;
+    if info.cell != *id {
+        return Err(format!("says that it is the cell {}", info.cell.short()));
+    }
+    let pixels = image.digest();
+    match edited(&pixels, [logged, info.pixels]) {
+        Some(problem) => Err(problem.to_owned()),
+        None => Ok(Some(Whole { remarks: info.remarks, pixels })),
+    }
 }
 
-/// Whether that file is there, says it is that cell and is not cut off; its pixels are not looked at.
+/// The same without looking at the pixels: that it is there, says it is that cell and is not cut off.
 ///
 /// Quick enough to ask of every picture of a large run; a rename that a power cut left half done shows here.
-pub(crate) fn seems_to_show(path: &Path, id: &CellId) -> bool {
-    cell_in(path).is_ok_and(|found| found == Some(*id))
+pub(crate) fn check_quickly(path: &Path, id: &CellId) -> Result<Option<()>, String> {
+    match cell_in(path) {
+        Ok(Some(found)) if found == *id => Ok(Some(())),
+        Ok(Some(found)) => Err(format!("says that it is the cell {}", found.short())),
+        Ok(None) => Err(NAMELESS.to_owned()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(_) => Err(DAMAGED.to_owned()),
+    }
 }
+
+const DAMAGED: &str = "is damaged";
+const NAMELESS: &str = "does not say which cell it is";
 
 /// The cell that a whole PNG file says it is.
 pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
@@ -68,8 +122,8 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use maquette_core::Cell;
     use maquette_core::test_plans::{cell, image};
-    use maquette_core::{Cell, Digest};
     use maquette_interop::{encode_cell, encode_sheet};
     use std::io::Write;
 
@@ -97,20 +151,55 @@ mod tests {
         let whole = bytes(&cell);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.png");
-        let check = |bytes: &[u8], id: &CellId, expected: bool| {
+        let both = |bytes: &[u8], id: &CellId| {
             File::create(&path).unwrap().write_all(bytes).unwrap();
-            assert_eq!(shows(bytes, id), expected, "{} bytes", bytes.len());
-            assert_eq!(seems_to_show(&path, id), expected, "{} bytes", bytes.len());
+            (check(&path, id, None).map(|whole| whole.is_some()), check_quickly(&path, id))
         };
-        check(&whole, &cell.id, true);
-        check(&whole, &CellId(Digest::of(b"another")), false);
+        assert_eq!(both(&whole, &cell.id), (Ok(true), Ok(Some(()))));
+        let another = CellId(Digest::of(b"another"));
+        let problem = format!("says that it is the cell {}", cell.id.short());
+        assert_eq!(both(&whole, &another), (Err(problem.clone()), Err(problem)));
         for cut in [0, 4, 8, 20, whole.len() / 2, whole.len() - 12, whole.len() - 1] {
-            check(&whole[..cut], &cell.id, false);
+            let (thorough, quick) = both(&whole[..cut], &cell.id);
+            assert_eq!(thorough, Err(DAMAGED.to_owned()), "{cut} bytes");
+            assert!(quick.is_err(), "{cut} bytes");
         }
         // A flipped pixel byte: only the thorough check looks that far.
         let mut flipped = whole.clone();
         let at = flipped.len() - 20;
         flipped[at] ^= 1;
-        assert!(!shows(&flipped, &cell.id));
+        assert_eq!(both(&flipped, &cell.id), (Err(DAMAGED.to_owned()), Ok(Some(()))));
+        std::fs::remove_file(&path).unwrap();
+        assert!(check(&path, &cell.id, None).unwrap().is_none());
+        assert_eq!(check_quickly(&path, &cell.id), Ok(None));
+    }
+
+    #[test]
+    fn an_edited_picture_is_recognised_by_its_own_digest_or_by_the_log() {
+        let cell = cell();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.png");
+        let check = |pixels: &Image, own: Option<Digest>, logged: Option<Digest>| {
+            let info = GenerationInfo { pixels: own, ..GenerationInfo::of(&cell, &Digest::of(b"weights")) };
+            let text = serde_json::to_string(&info).unwrap();
+            std::fs::write(&path, maquette_picture::encode_png(pixels, &[("maquette", &text)]).unwrap())
+                .unwrap();
+            check(&path, &cell.id, logged).map(|whole| whole.unwrap().pixels)
+        };
+        let rendered = image(&cell);
+        let mut rgb = rendered.rgb().to_vec();
+        rgb[100] ^= 1;
+        let painted = Image::new(rendered.width(), rendered.height(), rgb).unwrap();
+        let digest = rendered.digest();
+        for (own, logged) in
+            [(None, None), (Some(digest), None), (None, Some(digest)), (Some(digest), Some(digest))]
+        {
+            assert_eq!(check(&rendered, own, logged), Ok(digest));
+            let edited = check(&painted, own, logged);
+            // An older picture keeps no digest, and its log neither.
+            assert_eq!(edited.is_err(), own.or(logged).is_some(), "{edited:?}");
+        }
+        // Whoever edits the digest too is found by the log.
+        assert!(check(&painted, Some(painted.digest()), Some(digest)).unwrap_err().starts_with("was edited"));
     }
 }

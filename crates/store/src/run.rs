@@ -1,9 +1,9 @@
 //! One run, for reading; and what a reporter adds to it.
 //!
-//! Cells, log and plan are written by `writer.rs` alone, under a lock. Sheets and pages need none: they can be made
-//! again at any time, and each is replaced whole.
+//! Cells, log and plan are written by `writer.rs` alone, under a lock. Sheets need none: they can be made again at any
+//! time, and each is replaced whole.
 
-use crate::log::{LogRow, read_logs};
+use crate::log::{Log, LogRow, read_logs};
 use crate::{StoreError, names, plan_file, write_atomic};
 use maquette_core::{Digest, Plan};
 use std::fmt;
@@ -49,22 +49,20 @@ impl Run {
         std::fs::read_to_string(&path).map_err(StoreError::io("read", &path))
     }
 
-    /// Every cell that ended, once, in the order of the log; the logs of all shards together.
+    /// Every cell that ended, once, in the order of the log; the logs of all shards together. Damaged rows are left out:
+    /// [`Run::read_log`] names them.
     pub fn log(&self) -> Result<Vec<LogRow>, StoreError> {
+        self.read_log().map(|log| log.rows)
+    }
+
+    /// The logs of all shards together, and what of them is damaged.
+    pub fn read_log(&self) -> Result<Log, StoreError> {
         read_logs(&self.dir)
     }
 
     /// Writes a contact sheet under `sheets/`; the path it has now.
     pub fn write_sheet(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
-        let path = names::plain(&self.dir.join("sheets"), name, &[])?;
-        write_atomic(&path, bytes)?;
-        Ok(path)
-    }
-
-    /// Writes a page such as `index.html` into the run's folder; the path it has now.
-    pub fn write_page(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
-        let taken = ["experiment.toml", "plan.json", "log.csv", "images", "references", "sheets"];
-        let path = names::plain(&self.dir, name, &taken)?;
+        let path = names::plain(&self.dir.join("sheets"), name)?;
         write_atomic(&path, bytes)?;
         Ok(path)
     }

@@ -1,12 +1,16 @@
 //! Rendering into a run: keeps finished pictures, writes the log. One writer at a time; the lock falls with it.
 
-use crate::log::{Status, read_logs};
+use crate::checked::{CheckedPictures, FileState};
+use crate::log::{DamagedRow, Log, Status, read_logs};
 use crate::log_writer::LogWriter;
-use crate::{Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, names, picture, timings};
+use crate::picture::{self, PictureProblem};
+use crate::{Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, names, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_interop::encode_cell;
-use std::collections::HashMap;
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A run that is being rendered into, from [`Runs::start`].
@@ -17,11 +21,38 @@ pub struct RunWriter {
     shard: Option<Shard>,
     reason: StartReason,
     log: LogWriter,
+    damaged: Vec<DamagedRow>,
     /// The picture of each cell that the log says is done.
-    done: HashMap<CellId, String>,
+    done: HashMap<CellId, LoggedPicture>,
+    checked: CheckedPictures,
     /// Which run rendered a cell; read from all logs when it is first asked for.
-    renderers: Option<HashMap<CellId, String>>,
+    renderers: Option<HashMap<CellId, Renderer>>,
     _locks: Vec<File>,
+}
+
+/// What the log says of a cell's picture.
+struct LoggedPicture {
+    /// Relative to the run.
+    image: String,
+    pixels: Option<Digest>,
+}
+
+/// The run that rendered a cell, and the pixels that came out.
+#[derive(Clone)]
+struct Renderer {
+    run: String,
+    pixels: Option<Digest>,
+}
+
+/// What became of taking over a picture.
+#[derive(Debug)]
+pub enum Reuse {
+    /// It is in this run now.
+    Taken(Box<Record>),
+    /// No run has finished that cell.
+    Absent,
+    /// There is a picture, and it is not what was rendered.
+    Unusable(PictureProblem),
 }
 
 impl RunWriter {
@@ -34,11 +65,15 @@ impl RunWriter {
         log: LogWriter,
         locks: Vec<File>,
     ) -> Result<RunWriter, StoreError> {
-        let rows = read_logs(run.dir())?;
-        let done = rows.iter().filter(|row| row.status() == Status::Done);
-        let done = done.map(|row| (row.cell(), row.image().unwrap_or_default().to_owned())).collect();
-        let plan = Arc::new(plan);
-        Ok(RunWriter { runs, run, plan, shard, reason, log, done, renderers: None, _locks: locks })
+        let Log { rows, damaged } = read_logs(run.dir())?;
+        let done = rows.iter().filter(|row| row.status() == Status::Done).map(|row| {
+            let image = row.image().unwrap_or_default().to_owned();
+            (row.cell(), LoggedPicture { image, pixels: row.pixels() })
+        });
+        let (done, checked) = (done.collect(), CheckedPictures::read(run.dir()));
+        let (plan, renderers) = (Arc::new(plan), None);
+        let _locks = locks;
+        Ok(RunWriter { runs, run, plan, shard, reason, log, damaged, done, checked, renderers, _locks })
     }
 
     /// The run, for reading.
@@ -61,10 +96,37 @@ impl RunWriter {
         self.reason
     }
 
-    /// Whether the log says that this cell is done and its picture is there, whole.
-    pub fn is_done(&self, id: &CellId) -> bool {
-        let image = self.done.get(id);
-        image.is_some_and(|image| picture::seems_to_show(&self.run.dir().join(image), id))
+    /// What could not be read of the run's logs when it was started.
+    pub fn damaged_rows(&self) -> &[DamagedRow] {
+        &self.damaged
+    }
+
+    /// Which of these cells are done: the log says so, and the picture is there with the pixels that were rendered. Of
+    /// the others, pictures that are there and wrong; one that is missing may have been removed on purpose.
+    ///
+    /// Every file is opened and looked at in outline, on all cores; its pixels are decoded unless it has the size and the
+    /// time of change that it had when they were last known to be right.
+    pub fn check_done(&mut self, cells: &[CellId]) -> (HashSet<CellId>, Vec<PictureProblem>) {
+        let (dir, checked) = (self.run.dir(), &self.checked);
+        let logged = cells.iter().filter_map(|id| Some((*id, self.done.get(id)?)));
+        let looked: Vec<_> = logged
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(id, picture)| (id, picture, check_picture(dir, checked, id, picture)))
+            .collect();
+        let (mut done, mut problems, mut sound) = (HashSet::new(), Vec::new(), Vec::new());
+        for (id, LoggedPicture { image, .. }, outcome) in looked {
+            match outcome {
+                Ok(Some(state)) => {
+                    done.insert(id);
+                    sound.extend(state.map(|state| (image.clone(), state)));
+                }
+                Ok(None) => {}
+                Err(problem) => problems.push(PictureProblem { cell: id, path: dir.join(image), problem }),
+            }
+        }
+        sound.into_iter().for_each(|(image, state)| self.checked.add(image, state));
+        (done, problems)
     }
 
     /// Whether some run seems to have finished that cell; [`RunWriter::reuse`] looks whether its picture is good.
@@ -72,14 +134,22 @@ impl RunWriter {
         self.runs.has_cell(id)
     }
 
-    /// Takes over the picture of a cell that some run has finished; `None` when there is none that can be used.
-    pub fn reuse(&mut self, cell: &Cell) -> Result<Option<Record>, StoreError> {
-        let Some(kept) = cells::find(self.runs.root(), &cell.id) else { return Ok(None) };
+    /// Takes over the picture of a cell that some run has finished, if its pixels are those that were rendered: by the
+    /// log of the run that rendered it, and by its own text.
+    pub fn reuse(&mut self, cell: &Cell) -> Result<Reuse, StoreError> {
+        let kept = cells::path(self.runs.root(), &cell.id);
+        let Renderer { run, pixels } = self.renderer(&cell.id);
+        let picture::Whole { remarks, pixels } = match picture::check(&kept, &cell.id, pixels) {
+            Ok(Some(whole)) => whole,
+            Ok(None) => return Ok(Reuse::Absent),
+            Err(problem) => {
+                return Ok(Reuse::Unusable(PictureProblem { cell: cell.id, path: kept, problem }));
+            }
+        };
         let image = self.link(cell, &kept)?;
-        let renderer = self.renderer(&cell.id);
-        let outcome = Outcome::Done { image, reused: Some(renderer) };
-        let remarks = picture::remarks(&kept)?;
-        self.record(Record { cell: cell.clone(), outcome, seconds: None, device: None, remarks }).map(Some)
+        let outcome = Outcome::Done { image, pixels, reused: Some(run) };
+        let record = Record { cell: cell.clone(), outcome, seconds: None, device: None, remarks };
+        self.record(record).map(Box::new).map(Reuse::Taken)
     }
 
     /// Keeps the picture of a cell that was rendered now, and writes its row.
@@ -93,7 +163,7 @@ impl RunWriter {
     ) -> Result<Record, StoreError> {
         let png = encode_cell(image, cell, &self.fingerprint(cell), &remarks)?;
         let kept = cells::keep(self.runs.root(), &cell.id, &png)?;
-        let outcome = Outcome::Done { image: self.link(cell, &kept)?, reused: None };
+        let outcome = Outcome::Done { image: self.link(cell, &kept)?, pixels: image.digest(), reused: None };
         let (seconds, device) = (Some(seconds), Some(device.to_owned()));
         self.record(Record { cell: cell.clone(), outcome, seconds, device, remarks })
     }
@@ -121,14 +191,18 @@ impl RunWriter {
 
     fn record(&mut self, record: Record) -> Result<Record, StoreError> {
         self.log.write(&record, &self.fingerprint(&record.cell))?;
-        if let Outcome::Done { image, .. } = &record.outcome {
-            self.done.insert(record.cell.id, image.clone());
+        if let Outcome::Done { image, pixels, .. } = &record.outcome {
+            if let Some(state) = FileState::of(&self.run.dir().join(image)) {
+                self.checked.add(image.clone(), state);
+            }
+            let picture = LoggedPicture { image: image.clone(), pixels: Some(*pixels) };
+            self.done.insert(record.cell.id, picture);
         }
         Ok(record)
     }
 
     /// Gives a kept picture its readable name in this run.
-    fn link(&self, cell: &Cell, kept: &std::path::Path) -> Result<String, StoreError> {
+    fn link(&self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
         let mut name = names::image_name(&self.plan, &cell.coordinates, &cell.id);
         let images = self.run.dir().join("images");
         let other =
@@ -140,22 +214,50 @@ impl RunWriter {
         Ok(format!("images/{name}"))
     }
 
-    fn renderer(&mut self, id: &CellId) -> String {
+    fn renderer(&mut self, id: &CellId) -> Renderer {
         let runs = &self.runs;
         let renderers = self.renderers.get_or_insert_with(|| renderers(runs));
         // A run that was deleted leaves its cells behind.
-        renderers.get(id).cloned().unwrap_or_else(|| "?".to_owned())
+        renderers.get(id).cloned().unwrap_or_else(|| Renderer { run: "?".to_owned(), pixels: None })
     }
 }
 
+impl Drop for RunWriter {
+    fn drop(&mut self) {
+        // Without it the next one decodes every picture.
+        let _ = self.checked.save(self.run.dir());
+    }
+}
+
+/// Looks at the picture of a cell: what its file looks like if it is right, `None` if it is not there.
+fn check_picture(
+    run: &Path,
+    checked: &CheckedPictures,
+    id: CellId,
+    picture: &LoggedPicture,
+) -> Result<Option<Option<FileState>>, String> {
+    let path = run.join(&picture.image);
+    // Looked at first: what is changed while it is decoded is decoded again the next time.
+    let state = FileState::of(&path);
+    let found = match checked.holds(&picture.image, state) {
+        true => picture::check_quickly(&path, &id)?,
+        false => picture::check(&path, &id, picture.pixels)?.map(drop),
+    };
+    Ok(found.map(|()| state))
+}
+
 /// Which run rendered each cell. A log that cannot be read is left out: the picture is good all the same.
-fn renderers(runs: &Runs) -> HashMap<CellId, String> {
+fn renderers(runs: &Runs) -> HashMap<CellId, Renderer> {
     let mut renderers = HashMap::new();
     for run in runs.list().unwrap_or_default() {
-        for row in run.log().unwrap_or_default() {
+        let Ok(Log { rows, damaged }) = run.read_log() else { continue };
+        for row in rows {
             if row.status() == Status::Done && row.reused().is_none() {
-                renderers.insert(row.cell(), run.to_string());
+                renderers.insert(row.cell(), Renderer { run: run.to_string(), pixels: row.pixels() });
             }
+        }
+        for cell in damaged.iter().filter_map(|row| row.cell) {
+            renderers.entry(cell).or_insert_with(|| Renderer { run: run.to_string(), pixels: None });
         }
     }
     renderers

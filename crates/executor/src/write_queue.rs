@@ -1,0 +1,123 @@
+//! Encoding pictures and writing them happens on a thread of its own, so that the backend does not wait for a disk.
+//!
+//! Cells are written in the order in which they ended. The queue is short: a disk that is slower than the backend holds
+//! it up, and no pictures pile up in memory.
+
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
+
+/// How many ended cells wait at most, besides the one that is being written.
+pub(crate) const WAITING: usize = 4;
+
+/// The sending side of the queue, and what has come out at the other end.
+pub(crate) struct WriteQueue<J, R> {
+    jobs: Option<SyncSender<J>>,
+    results: Receiver<R>,
+}
+
+/// Why a job was not taken: the writer has ended, so its last result says why.
+#[derive(Debug, PartialEq)]
+pub(crate) struct WriterEnded;
+
+/// Runs `body` with a queue whose jobs `write` takes on another thread, until it answers `Err`. Returns when every job
+/// that was taken has been written and `body` has ended.
+pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
+    mut write: impl FnMut(J) -> Result<T, E> + Send,
+    body: impl FnOnce(WriteQueue<J, Result<T, E>>) -> R,
+) -> R {
+    let (jobs, queue) = sync_channel::<J>(WAITING);
+    let (done, results) = channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for job in queue {
+                let result = write(job);
+                let failed = result.is_err();
+                // Without a listener the body has ended in a panic, and what waits is written all the same.
+                let _ = done.send(result);
+                if failed {
+                    break;
+                }
+            }
+        });
+        body(WriteQueue { jobs: Some(jobs), results })
+    })
+}
+
+impl<J, R> WriteQueue<J, R> {
+    /// Hands a job over; waits while the queue is full.
+    pub(crate) fn push(&self, job: J) -> Result<(), WriterEnded> {
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(WriterEnded)
+    }
+
+    /// A job that has been written since the last question; does not wait.
+    pub(crate) fn written(&self) -> Option<R> {
+        self.results.try_recv().ok()
+    }
+
+    /// The next job that is written; waits for it. `None` when everything has been written or the writer has ended.
+    pub(crate) fn next_written(&mut self) -> Option<R> {
+        // Without a sender the writer ends behind the last job.
+        self.jobs = None;
+        self.results.recv().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    fn rest<J, R>(queue: &mut WriteQueue<J, R>) -> Vec<R> {
+        std::iter::from_fn(|| queue.next_written()).collect()
+    }
+
+    #[test]
+    fn jobs_are_written_in_order() {
+        let written = with_writer(Ok::<usize, ()>, |mut queue| {
+            (0..50).for_each(|job| queue.push(job).unwrap());
+            rest(&mut queue)
+        });
+        assert_eq!(written, (0..50).map(Ok).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_error_ends_the_writer_and_what_came_before_is_written() {
+        let mut saved = Vec::new();
+        let write = |job: usize| {
+            if job == 3 {
+                return Err("full");
+            }
+            saved.push(job);
+            Ok(job)
+        };
+        let (taken, results) = with_writer(write, |mut queue| {
+            let taken = (0..50).take_while(|job| queue.push(*job).is_ok()).count();
+            (taken, rest(&mut queue))
+        });
+        assert_eq!(results, [Ok(0), Ok(1), Ok(2), Err("full")]);
+        assert!(taken <= 4 + WAITING, "{taken} jobs were taken");
+        assert_eq!(saved, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_slow_disk_holds_the_backend_up() {
+        let (begun, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        // One with the writer, those that wait, one that is held up.
+        let most = 1 + WAITING + 1;
+        let write = |_: usize| {
+            // The disk is slow until the queue is full.
+            while written.load(SeqCst) == 0 && begun.load(SeqCst) < most {
+                std::thread::yield_now();
+            }
+            let ahead = begun.load(SeqCst) - written.fetch_add(1, SeqCst);
+            if ahead <= most { Ok(()) } else { Err(ahead) }
+        };
+        let results = with_writer(write, |mut queue| {
+            for job in 0..100 {
+                begun.fetch_add(1, SeqCst);
+                queue.push(job).unwrap();
+            }
+            rest(&mut queue)
+        });
+        assert_eq!(results, vec![Ok(()); 100]);
+    }
+}

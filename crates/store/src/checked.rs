@@ -1,0 +1,105 @@
+//! `.checked.json` in a run: what the files of pictures looked like when their pixels were last known to be right.
+//!
+//! Decoding ten thousand pictures takes many seconds, and a run that goes on asks for all of them. A file that has the
+//! size and the time of change that it had then is not decoded again. A convenience, not a record: without the file, or
+//! after a crash, every picture is decoded. It is written when the run ends; of two shards that end at once one wins.
+
+use crate::{StoreError, write_atomic};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// Pictures that were checked, by their paths in the run.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CheckedPictures {
+    files: BTreeMap<String, FileState>,
+    /// Whether the file on disk says less.
+    #[serde(skip)]
+    changed: bool,
+}
+
+/// What a file looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FileState {
+    bytes: u64,
+    /// Nanoseconds since 1970.
+    modified: u64,
+}
+
+impl FileState {
+    /// `None` where there is no file, or none whose time can be told.
+    pub(crate) fn of(path: &Path) -> Option<FileState> {
+        let found = path.metadata().ok()?;
+        let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(FileState { bytes: found.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
+    }
+}
+
+impl CheckedPictures {
+    /// What the run's file says; nothing when there is none that can be read.
+    pub(crate) fn read(run: &Path) -> CheckedPictures {
+        let text = std::fs::read(path(run)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Whether a picture looks as it did when it was checked.
+    pub(crate) fn holds(&self, image: &str, state: Option<FileState>) -> bool {
+        state.is_some() && self.files.get(image).copied() == state
+    }
+
+    /// Remembers a picture that is right.
+    pub(crate) fn add(&mut self, image: String, state: FileState) {
+        self.changed |= self.files.insert(image, state) != Some(state);
+    }
+
+    /// Writes what is new, keeping what another shard has written in the meantime.
+    pub(crate) fn save(&mut self, run: &Path) -> Result<(), StoreError> {
+        if !self.changed {
+            return Ok(());
+        }
+        let mut all = CheckedPictures::read(run);
+        all.files.append(&mut self.files);
+        *self = all;
+        write_atomic(&path(run), &serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
+fn path(run: &Path) -> PathBuf {
+    run.join(".checked.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_known_until_its_file_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path();
+        let picture = run.join("a.png");
+        std::fs::write(&picture, "pixels").unwrap();
+        let state = FileState::of(&picture).unwrap();
+        let mut checked = CheckedPictures::read(run);
+        checked.add("a.png".to_owned(), state);
+        checked.save(run).unwrap();
+        let read = CheckedPictures::read(run);
+        assert!(read.holds("a.png", Some(state)) && !read.holds("b.png", Some(state)));
+        assert!(!read.holds("a.png", None), "the file is gone");
+
+        std::fs::write(&picture, "other pixels").unwrap();
+        assert!(!read.holds("a.png", FileState::of(&picture)), "another size");
+        std::fs::write(&picture, "pixelS").unwrap();
+        let later = picture.metadata().unwrap().modified().unwrap() + std::time::Duration::from_secs(1);
+        std::fs::File::options().write(true).open(&picture).unwrap().set_modified(later).unwrap();
+        assert!(!read.holds("a.png", FileState::of(&picture)), "another time");
+
+        // What another shard has written meanwhile stays.
+        let mut other = CheckedPictures::default();
+        other.add("b.png".to_owned(), state);
+        other.save(run).unwrap();
+        assert!(CheckedPictures::read(run).holds("a.png", Some(state)));
+        std::fs::write(path(run), "torn {").unwrap();
+        assert_eq!(CheckedPictures::read(run), CheckedPictures::default());
+    }
+}

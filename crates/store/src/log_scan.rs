@@ -1,0 +1,179 @@
+//! The bytes of a log as records: whole ones, and stretches that are damaged.
+//!
+//! A log is CSV as the writer writes it: fields with commas, quotes or line breaks stand in quotes, and quotes within them
+//! are doubled. A crash tears the last record; a disk or an editor may damage any other. Whatever happened to one record,
+//! the ones behind it are found again: a row begins at the start of a line with the 64 digits of its cell.
+
+use std::ops::Range;
+
+/// Digits of a cell's name, with which every row begins.
+const DIGITS: usize = 64;
+
+/// A record, or a stretch of bytes that is none.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Piece {
+    /// Where it stands in the file.
+    pub bytes: Range<usize>,
+    /// Its fields, or what is wrong, as the rest of a sentence about it.
+    pub fields: Result<Vec<String>, String>,
+}
+
+/// What stands at the beginning of some bytes.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Record {
+    /// A record and its length in bytes, with its line break.
+    Whole(Vec<String>, usize),
+    /// The bytes end before the record does.
+    Torn,
+    /// Something that the writer does not write, as the rest of a sentence about it.
+    Broken(&'static str),
+}
+
+/// Every record from a place on, and where the last of them ends: what follows was torn by a crash.
+///
+/// `check` says what is wrong with the fields of a record that is well-formed CSV.
+pub(crate) fn scan(
+    bytes: &[u8],
+    from: usize,
+    check: &dyn Fn(&[String]) -> Result<(), String>,
+) -> (Vec<Piece>, usize) {
+    let (mut pieces, mut at) = (Vec::new(), from);
+    while at < bytes.len() {
+        let (problem, torn) = match record(&bytes[at..]) {
+            // A line without anything, as editors leave them.
+            Record::Whole(fields, length) if fields == [""] => {
+                at += length;
+                continue;
+            }
+            Record::Whole(fields, length) => match check(&fields) {
+                Ok(()) if !swallows(&bytes[at..at + length], check) => {
+                    pieces.push(Piece { bytes: at..at + length, fields: Ok(fields) });
+                    at += length;
+                    continue;
+                }
+                Ok(()) => ("has a quote that is closed in a later row".to_owned(), false),
+                Err(problem) => (problem, false),
+            },
+            Record::Torn => ("has a quote that is not closed".to_owned(), true),
+            Record::Broken(problem) => (problem.to_owned(), false),
+        };
+        let end = match row_starts(bytes, at + 1).next() {
+            Some(next) => next,
+            None if torn => break,
+            // Up to the last line break; behind it is what a crash has torn.
+            None => match bytes[at..].iter().rposition(|byte| *byte == b'\n') {
+                Some(last) => at + last + 1,
+                None => break,
+            },
+        };
+        pieces.push(Piece { bytes: at..end, fields: Err(problem) });
+        at = end;
+    }
+    (pieces, at)
+}
+
+/// Where rows seem to begin, from a place on: 64 hexadecimal digits and a comma at the start of a line. Zeros in front
+/// of them stand where a file system has lost what was there.
+pub(crate) fn row_starts(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
+    let begins = |at: &usize| {
+        let line = *at == 0 || matches!(bytes[at - 1], b'\n' | 0);
+        let digits = || bytes[*at..*at + DIGITS].iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+        line && bytes.get(at + DIGITS) == Some(&b',') && digits()
+    };
+    (from..bytes.len()).filter(begins)
+}
+
+/// Whether a record has another one within its quotes: then a quote was lost or added.
+fn swallows(bytes: &[u8], check: &dyn Fn(&[String]) -> Result<(), String>) -> bool {
+    let is_row =
+        |at: usize| matches!(record(&bytes[at..]), Record::Whole(fields, _) if check(&fields).is_ok());
+    row_starts(bytes, 1).any(is_row)
+}
+
+/// The record at the beginning of some bytes.
+pub(crate) fn record(bytes: &[u8]) -> Record {
+    let (mut fields, mut at) = (Vec::new(), 0);
+    loop {
+        let mut field = Vec::new();
+        if bytes.get(at) == Some(&b'"') {
+            at += 1;
+            loop {
+                match (bytes.get(at), bytes.get(at + 1)) {
+                    (None, _) => return Record::Torn,
+                    (Some(b'"'), Some(b'"')) => {
+                        field.push(b'"');
+                        at += 2;
+                    }
+                    (Some(b'"'), _) => break at += 1,
+                    (Some(byte), _) => {
+                        field.push(*byte);
+                        at += 1;
+                    }
+                }
+            }
+        } else {
+            while let Some(byte) = bytes.get(at).filter(|byte| !matches!(byte, b',' | b'\n' | b'"')) {
+                field.push(*byte);
+                at += 1;
+            }
+            // A spreadsheet ends lines in two characters.
+            if bytes.get(at) == Some(&b'\n') && field.last() == Some(&b'\r') {
+                field.pop();
+            }
+        }
+        match String::from_utf8(field) {
+            Ok(field) => fields.push(field),
+            Err(_) => return Record::Broken("is not UTF-8"),
+        }
+        match (bytes.get(at), bytes.get(at + 1)) {
+            (None, _) | (Some(b'\r'), None) => return Record::Torn,
+            (Some(b','), _) => at += 1,
+            (Some(b'\n'), _) => return Record::Whole(fields, at + 1),
+            (Some(b'\r'), Some(b'\n')) => return Record::Whole(fields, at + 2),
+            _ => return Record::Broken("has a quote where none belongs"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_read_as_they_are_written() {
+        let check = |text: &str, expected: &[&str]| {
+            let fields = expected.iter().map(|&field| field.to_owned()).collect();
+            assert_eq!(record(text.as_bytes()), Record::Whole(fields, text.len()), "{text}");
+        };
+        check("a,b\n", &["a", "b"]);
+        check("a,b\r\n", &["a", "b"]);
+        check("\"a\"\r\n", &["a"]);
+        check(",\n", &["", ""]);
+        check("\"a, \"\"b\"\"\nc\",d\n", &["a, \"b\"\nc", "d"]);
+        check("a,\"\"\n", &["a", ""]);
+        for torn in ["", "a", "a,", "a,\"b\n", "a,\"b\"", "a,\"b\"\"\n", "\"a\"\r"] {
+            assert_eq!(record(torn.as_bytes()), Record::Torn, "{torn}");
+        }
+        for broken in ["a\"b\n", "\"a\"b\n", "a,\"b\" \n"] {
+            assert!(matches!(record(broken.as_bytes()), Record::Broken(_)), "{broken}");
+        }
+        assert!(matches!(record(b"\xff\n"), Record::Broken("is not UTF-8")));
+    }
+
+    #[test]
+    fn what_a_crash_has_torn_is_behind_the_end() {
+        let ends_at = |text: &str| {
+            let check = |fields: &[String]| if fields.len() == 2 { Ok(()) } else { Err("fields".to_owned()) };
+            scan(text.as_bytes(), 0, &check).1
+        };
+        assert_eq!(ends_at(""), 0);
+        assert_eq!(ends_at("cell,sta"), 0);
+        assert_eq!(ends_at("a,b\n1,2\n"), 8);
+        assert_eq!(ends_at("a,b\n1,2"), 4);
+        assert_eq!(ends_at("a,b\n1,\"two\nlines"), 4);
+        assert_eq!(ends_at("a,b\n1,\"two\nlines\"\n"), 18);
+        assert_eq!(ends_at("a,b\n1,\"a \"\"quote\"\"\n"), 4);
+        assert_eq!(ends_at("a,b\n1,2,3\nx"), 10);
+        assert_eq!(ends_at("a,b\n\0\0\0\0"), 4);
+    }
+}

@@ -1,0 +1,206 @@
+//! Logs that were damaged: what is left is read, the rest is reported, and the run goes on.
+
+use crate::{DamagedRow, LogRow, RunWriter, Runs, Status};
+use maquette_core::test_plans::{image, plan};
+use maquette_core::{CellId, Digest, Plan, Remarks};
+use proptest::prelude::*;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// A run of six cells, the fifth of them failed, with prompts that need quotes.
+struct Folder {
+    _dir: TempDir,
+    runs: Runs,
+    plan: Plan,
+    cells: Vec<CellId>,
+    whole: Vec<u8>,
+}
+
+impl Folder {
+    fn new() -> Folder {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = Runs::open(dir.path()).unwrap();
+        let mut plan =
+            plan(&[("artist", vec!["Mucha", "\"Munch\", Edvard", ",\nKlimt"]), ("seed", vec!["1", "2"])]);
+        plan.base[1].1 = "{artist} paints,\nand signs \"{artist}\"".into();
+        let mut folder = Folder { _dir: dir, runs, plan, cells: vec![], whole: vec![] };
+        let mut run = folder.start();
+        for index in 0..folder.plan.len() {
+            let cell = run.plan().cell(index).unwrap();
+            folder.cells.push(cell.id);
+            match index {
+                4 => run.fail(&cell, "no\nmemory", "cpu").unwrap(),
+                _ => run.finish(&cell, &image(&cell), 1.0, "cpu", Remarks::default()).unwrap(),
+            };
+        }
+        drop(run);
+        folder.whole = std::fs::read(folder.path()).unwrap();
+        folder
+    }
+
+    fn start(&self) -> RunWriter {
+        self.runs.start("test", "", &self.plan, &Digest::of(b"asked"), None).unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        self.runs.root().join("test/1/log.csv")
+    }
+
+    /// The cells that are read from a log of these bytes, and what is reported.
+    fn read(&self, bytes: &[u8]) -> (Vec<CellId>, Vec<DamagedRow>) {
+        std::fs::write(self.path(), bytes).unwrap();
+        let log = self.runs.find("test@1").unwrap().read_log().unwrap();
+        (log.rows.iter().map(LogRow::cell).collect(), log.damaged)
+    }
+
+    /// Where each row begins in the whole log.
+    fn starts(&self) -> Vec<usize> {
+        let text = String::from_utf8(self.whole.clone()).unwrap();
+        self.cells.iter().map(|cell| text.find(&cell.to_string()).unwrap()).collect()
+    }
+
+    /// The whole log with something in place of a range.
+    fn damaged(&self, from: usize, to: usize, with: &[u8]) -> Vec<u8> {
+        [&self.whole[..from], with, &self.whole[to..]].concat()
+    }
+}
+
+#[test]
+fn a_damaged_row_is_named_and_the_others_are_read() {
+    let folder = Folder::new();
+    let starts = folder.starts();
+    let (second, third) = (starts[1], starts[2]);
+    let columns = String::from_utf8_lossy(&folder.whole).lines().next().unwrap().split(',').count();
+    let fields = |count: usize| format!("has {count} fields; allowed: {columns}");
+    let check = |bytes: Vec<u8>, expected: &str| {
+        let (cells, damaged) = folder.read(&bytes);
+        let left: Vec<_> = folder.cells.iter().copied().filter(|cell| *cell != folder.cells[1]).collect();
+        assert_eq!(cells, left, "{expected}");
+        let [row] = &damaged[..] else { panic!("{damaged:?}") };
+        assert_eq!((row.line, row.problem.as_str()), (4, expected));
+    };
+    let status = second + 65;
+    check(folder.damaged(status, status + 4, b"maybe"), "has no status; allowed: `done`, `failed`");
+    check(folder.damaged(second, second + 1, b"x"), "names no cell");
+    check(folder.damaged(third - 1, third - 1, b","), &fields(columns + 1));
+    check(folder.damaged(third - 1, third - 1, b"\""), "has a quote where none belongs");
+    check(folder.damaged(status + 20, status + 24, b"\xff\xfe\xfd\xfc"), "is not UTF-8");
+    check(folder.damaged(second, third - 1, &vec![0; third - 1 - second]), &fields(1));
+    check(folder.damaged(status + 5, status + 5, b"\""), "has a quote where none belongs");
+    let (_, damaged) = folder.read(&folder.damaged(status, status + 4, b"maybe"));
+    let cell = folder.cells[1];
+    assert_eq!(damaged[0].cell, Some(cell));
+    let beginning = &cell.to_string()[..24];
+    let expected = format!(
+        "line 4 of `{}` has no status; allowed: `done`, `failed` (`{beginning}…`)",
+        folder.path().display()
+    );
+    assert_eq!(damaged[0].to_string(), expected);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_one_row() {
+    let folder = Folder::new();
+    let starts = folder.starts();
+    // In an empty field at the end of a row.
+    let bytes = folder.damaged(starts[3] - 1, starts[3] - 1, b",\"");
+    let (cells, damaged) = folder.read(&bytes);
+    assert_eq!((cells.len(), damaged.len()), (5, 1), "{damaged:?}");
+    // In the last row nothing tells it from a crash: it is cut when the run goes on.
+    let bytes = folder.damaged(folder.whole.len() - 1, folder.whole.len() - 1, b",\"");
+    assert_eq!(folder.read(&bytes), (folder.cells[..5].to_vec(), vec![]));
+}
+
+#[test]
+fn a_lost_header_is_the_plans() {
+    let folder = Folder::new();
+    let header = folder.starts()[0];
+    for bytes in [
+        folder.damaged(4, 5, b""),
+        folder.damaged(0, header, &vec![0; header]),
+        folder.damaged(0, header, b"\"\n"),
+    ] {
+        let (cells, damaged) = folder.read(&bytes);
+        assert_eq!((cells, damaged.len()), (folder.cells.clone(), 1), "{damaged:?}");
+        assert_eq!((damaged[0].line, damaged[0].problem.as_str()), (1, "is not the header of a log"));
+    }
+    // A spreadsheet's mark and its ends of lines.
+    let text = String::from_utf8(folder.whole.clone()).unwrap();
+    let saved = format!("\u{feff}{}", text.replace(",\n", ",\r\n"));
+    let (cells, damaged) = folder.read(saved.as_bytes());
+    assert_eq!((cells.len(), damaged), (6, vec![]));
+    let (cells, damaged) = folder.read(b"a shopping list\nmilk\n");
+    assert_eq!((cells, damaged.len()), (vec![], 1));
+}
+
+#[test]
+fn the_run_goes_on_behind_a_damaged_row() {
+    let folder = Folder::new();
+    let second = folder.starts()[1];
+    let bytes = folder.damaged(second + 65, second + 69, b"do\"e");
+    std::fs::write(folder.path(), &bytes).unwrap();
+    let mut run = folder.start();
+    assert_eq!(run.run().to_string(), "test@1");
+    assert_eq!(run.damaged_rows().len(), 1);
+    let (done, problems) = run.check_done(&folder.cells);
+    assert_eq!((done.len(), problems), (4, vec![]), "the failed and the damaged one are to do");
+    let cell = run.plan().cell(1).unwrap();
+    run.finish(&cell, &image(&cell), 2.0, "cpu", Remarks::default()).unwrap();
+    let after = std::fs::read(folder.path()).unwrap();
+    assert!(after.starts_with(&bytes), "nothing that was written is changed");
+    let log = run.run().read_log().unwrap();
+    assert_eq!((log.rows.len(), log.damaged.len()), (6, 1));
+    drop(run);
+    assert_eq!(folder.start().check_done(&folder.cells).0.len(), 5);
+}
+
+#[test]
+fn columns_of_another_version_are_read_by_name() {
+    let folder = Folder::new();
+    let cell = folder.cells[0];
+    let (cells, damaged) =
+        folder.read(format!("colour,status,cell\nred,done,{cell}\nblue,done\n").as_bytes());
+    assert_eq!(cells, [cell]);
+    assert_eq!(damaged.len(), 1);
+    let log = folder.runs.find("test@1").unwrap().log().unwrap();
+    assert_eq!((log[0].get("colour"), log[0].status(), log[0].pixels()), (Some("red"), Status::Done, None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn whatever_is_damaged_every_other_row_survives(
+        from in 0.0..1.0f64,
+        length in 0usize..600,
+        with in prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..600),
+            prop::collection::vec(prop::sample::select(b"\",\n\r0a\0".to_vec()), 0..40),
+            (0usize..600).prop_map(|length| vec![0; length]),
+        ],
+    ) {
+        thread_local!(static FOLDER: Folder = Folder::new());
+        FOLDER.with(|folder| {
+            let from = (from * folder.whole.len() as f64) as usize;
+            let to = (from + length).min(folder.whole.len());
+            let bytes = folder.damaged(from, to, &with);
+            let (cells, _) = folder.read(&bytes);
+            let mut ends = folder.starts().split_off(1);
+            ends.push(folder.whole.len());
+            for ((cell, start), end) in folder.cells.iter().zip(folder.starts()).zip(ends) {
+                // A row is whole with its own line break and the one in front of it.
+                if to < start || end <= from {
+                    prop_assert!(cells.contains(cell), "{}", String::from_utf8_lossy(&bytes));
+                }
+            }
+            // The writer keeps what the reader finds.
+            let after = folder.start();
+            if after.run().number() == 1 {
+                prop_assert_eq!(after.run().log().unwrap().len(), cells.len());
+            } else {
+                std::fs::remove_dir_all(after.run().dir()).unwrap();
+            }
+            Ok(())
+        })?;
+    }
+}
