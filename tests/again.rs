@@ -143,6 +143,51 @@ fn a_damaged_run_is_told_picture_by_picture() {
     assert!(none.stdout.ends_with("6 pictures checked, 3 wrong\n"), "{none:?}");
 }
 
+/// The chunks of a PNG file, each with its length, kind and checksum.
+fn chunks(png: &[u8]) -> Vec<&[u8]> {
+    let (mut chunks, mut rest) = (Vec::new(), &png[8..]);
+    while let Some(length) = rest.first_chunk::<4>() {
+        let (chunk, behind) = rest.split_at(12 + u32::from_be_bytes(*length) as usize);
+        chunks.push(chunk);
+        rest = behind;
+    }
+    chunks
+}
+
+#[test]
+fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
+    let workspace = Workspace::new();
+    let pictures = cats(&workspace);
+    let before = everything(&workspace);
+    let (first, second) = (&before[&pictures[0]], &before[&pictures[1]]);
+    // The texts of one picture with the pixels of another of its size, written in place: so does an image editor.
+    let is_pixels = |chunk: &&[u8]| &chunk[4..8] == b"IDAT";
+    let texts = chunks(first).into_iter().filter(|chunk| !is_pixels(chunk));
+    let mut edited: Vec<&[u8]> = texts.collect();
+    let end = edited.len() - 1;
+    edited.splice(end..end, chunks(second).into_iter().filter(is_pixels));
+    workspace.write(&pictures[0], [&first[..8], &edited.concat()].concat());
+    let log = workspace.read("runs/cats/1/log.csv");
+    let last = log.lines().last().unwrap();
+    workspace.write("runs/cats/1/log.csv", log.replace(last, &last.replace(",done,", ",dome,")));
+
+    let verified =
+        workspace.maquette(&["verify", "cats", "--sample", "0", "--backend", "fake"]).code(6).stdout;
+    for part in [
+        format!("wrong: {}: it was edited: its pixels are not those", &pictures[0]["runs/cats/1/".len()..]),
+        "note: line 7 of `runs/cats/1/log.csv` has no status".to_owned(),
+        "5 pictures checked, 1 wrong; 1 cells are not rendered yet".to_owned(),
+    ] {
+        assert!(verified.contains(&part), "{part} is not in:\n{verified}");
+    }
+    let run = workspace.maquette(&["run", "cats.toml", "--backend", "fake", "--no-sheets"]).code(0);
+    run.says(&["was edited", "so it is replaced", "line 7 of", "so it counts as missing", "1 rendered"]);
+    for picture in &pictures {
+        assert_eq!(fs::read(workspace.path().join(picture)).unwrap(), before[picture], "{picture}");
+    }
+    workspace.maquette(&["verify", "cats", "--sample", "6", "--backend", "fake"]).code(0);
+}
+
 #[test]
 fn a_sheet_tells_what_it_shows() {
     let workspace = Workspace::new();

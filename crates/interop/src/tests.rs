@@ -59,13 +59,13 @@ fn our_own_pictures_say_what_made_them_and_nothing_of_the_machine() {
     cell.settings.model = "/home/somebody/models/mine".into();
     let bytes = bytes(&cell);
     assert!(read_png_texts(&bytes).unwrap().get("parameters").unwrap().contains("Denoising strength: 0.3"));
-    let Some(Origin::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
-    assert_eq!(recipe.cell, cell.id);
-    assert_eq!((&recipe.settings["strength"], &recipe.settings["model"]), (&0.3.into(), &"mine".into()));
-    let init_image: Vec<&FileRef> = recipe.files("init_image").collect();
+    let Some(Origin::Cell(info)) = made(&bytes) else { panic!("it is ours") };
+    assert_eq!(info.cell, cell.id);
+    assert_eq!((&info.settings["strength"], &info.settings["model"]), (&0.3.into(), &"mine".into()));
+    let init_image: Vec<&FileRef> = info.files("init_image").collect();
     let expected = FileRef { path: "references/selfie.png".to_owned(), digest: Digest::of(b"selfie") };
     assert_eq!(init_image, [&expected]);
-    let text = serde_json::to_string_pretty(&recipe).unwrap();
+    let text = serde_json::to_string_pretty(&info).unwrap();
     assert!(!text.contains("somebody") && !text.contains("somewhere"), "{text}");
 }
 
@@ -78,7 +78,7 @@ fn words_of_any_script_survive() {
         let texts = read_png_texts(&bytes).unwrap();
         let parameters = texts.get("parameters").unwrap();
         assert!(parameters.starts_with(&prompt.replace('\0', " ")), "{parameters}");
-        let Some(Origin::Cell(recipe)) = made(&bytes) else { panic!("it is ours") };
-        assert_eq!(recipe.settings["prompt"], prompt);
+        let Some(Origin::Cell(info)) = made(&bytes) else { panic!("it is ours") };
+        assert_eq!(info.settings["prompt"], prompt);
     }
 }

@@ -96,7 +96,7 @@ impl Workspace {
         let (now, remarks) = render_one(backend.as_mut(), &cell, note)?;
 
         let info = match origin {
-            Origin::Cell(info) => Some(info),
+            Origin::Cell(info) => Some(&**info),
             Origin::Sheet(_) | Origin::Foreign(_) => None,
         };
         let mut changes =

@@ -11,7 +11,7 @@ use maquette_core::{Cell, CellId, Dtype, Plan};
 use maquette_picture::decode;
 use maquette_planner::AssetResolver;
 use maquette_reporter::{Likeness, Pixels};
-use maquette_store::Run;
+use maquette_store::{Log, Run};
 use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -36,7 +36,7 @@ pub struct Verification {
     pub checked: Checked,
     /// The cells that were rendered again, in the order of their names.
     pub again: Vec<RenderedAgain>,
-    /// What changed since the run was made.
+    /// What changed since the run was made, and damaged rows of its log.
     pub remarks: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ impl Workspace {
     ) -> Result<Verification, Error> {
         let run = self.runs.find(run)?;
         let plan = run.plan()?;
-        let log = run.log()?;
+        let Log { rows: log, damaged } = run.read_log()?;
         // Backwards, so that the first of several identical cells stands for them.
         let mut places: HashMap<CellId, usize> = HashMap::new();
         for index in (0..plan.len()).rev() {
@@ -97,10 +97,11 @@ impl Workspace {
             done.filter_map(|row| Some((row.cell(), row.image()?.to_owned()))).collect();
         let sample = spread(&images.keys().copied().collect::<Vec<_>>(), options.sample, options.seed);
         let cells = sample.iter().map(|id| plan.cell(places[id])).collect::<Result<Vec<_>, _>>()?;
-        let (again, remarks) = match cells.is_empty() {
+        let (again, mut remarks) = match cells.is_empty() {
             true => (Vec::new(), Vec::new()),
             false => self.render_again(&run, &plan, cells, &images, note)?,
         };
+        remarks.extend(damaged.iter().map(ToString::to_string));
         Ok(Verification { run: run.to_string(), checked, again, remarks })
     }
 

@@ -33,6 +33,7 @@ mod error;
 mod find;
 mod fingerprints;
 mod log;
+mod log_columns;
 mod log_scan;
 #[cfg(test)]
 mod log_tests;
@@ -54,7 +55,8 @@ mod writer;
 pub use atomic::write_atomic;
 pub use error::StoreError;
 pub use fingerprints::Stamp;
-pub use log::{DamagedRow, Log, LogRow, Status};
+pub use log::{DamagedRow, Log, LogRow};
+pub use log_columns::Status;
 pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;
 pub use runs::Runs;

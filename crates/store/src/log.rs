@@ -3,8 +3,9 @@
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is `log_writer.rs`.
 
+use crate::log_columns::{Columns, Status, columns, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
-use crate::{StoreError, log_writer, plan_file};
+use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -43,15 +44,6 @@ pub struct DamagedRow {
     pub beginning: String,
     /// The cell that it names, if that much can be read.
     pub cell: Option<CellId>,
-}
-
-/// How a cell ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// Its picture is in the run folder.
-    Done,
-    /// There is none; the `error` column says why.
-    Failed,
 }
 
 impl LogRow {
@@ -171,7 +163,7 @@ fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// The columns that this version would write for the run.
 fn planned_columns(run: &Path) -> Option<Vec<String>> {
-    plan_file::read(run).ok().map(|(_, plan)| log_writer::columns(&log_writer::placeholders(&plan)))
+    plan_file::read(run).ok().map(|(_, plan)| columns(&placeholders(&plan)))
 }
 
 /// The rows of one log, and what is none. `planned` are the columns where the header is lost.
@@ -222,7 +214,7 @@ fn sorted(
     for Piece { bytes: place, fields } in pieces {
         let row = fields.and_then(|fields| {
             let (cell, status) = columns.check(&fields)?;
-            Ok(LogRow { columns: Arc::clone(&columns.names), cell, status, fields })
+            Ok(LogRow { columns: columns.names(), cell, status, fields })
         });
         match row {
             Ok(row) => rows.push(row),
@@ -230,35 +222,6 @@ fn sorted(
         }
     }
     (rows, damaged)
-}
-
-/// The columns of a log, and where those stand without which a row is none.
-pub(crate) struct Columns {
-    names: Arc<[String]>,
-    cell: usize,
-    status: usize,
-}
-
-impl Columns {
-    /// `None` where they are not the columns of a log.
-    pub(crate) fn of(names: Vec<String>) -> Option<Columns> {
-        let place = |name: &str| names.iter().position(|column| column == name);
-        Some(Columns { cell: place("cell")?, status: place("status")?, names: names.into() })
-    }
-
-    /// The cell of a row and how it ended, or what is wrong, as the rest of a sentence about its line.
-    pub(crate) fn check(&self, fields: &[String]) -> Result<(CellId, Status), String> {
-        if fields.len() != self.names.len() {
-            return Err(format!("has {} fields; allowed: {}", fields.len(), self.names.len()));
-        }
-        let cell = fields[self.cell].parse().map_err(|_| "names no cell".to_owned())?;
-        let status = match &*fields[self.status] {
-            "done" => Status::Done,
-            "failed" => Status::Failed,
-            _ => return Err("has no status; allowed: `done`, `failed`".to_owned()),
-        };
-        Ok((CellId(cell), status))
-    }
 }
 
 impl DamagedRow {

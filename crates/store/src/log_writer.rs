@@ -1,7 +1,7 @@
 //! Appending to the log: one row, one write, when a cell ends. Nothing written is ever changed.
 
 use crate::StoreError;
-use crate::log::Columns;
+use crate::log_columns::{Columns, columns, placeholders};
 use crate::log_scan::scan;
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
 use std::fs::File;
@@ -78,16 +78,6 @@ impl LogWriter {
     }
 }
 
-/// Every column, in order.
-pub(crate) fn columns(placeholders: &[String]) -> Vec<String> {
-    let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
-    let head = ["cell", "status", "image"].map(str::to_owned).into_iter();
-    let tail =
-        ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"]
-            .map(str::to_owned);
-    head.chain(settings).chain(placeholders.iter().cloned()).chain(tail).collect()
-}
-
 fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<String> {
     let cell = &record.cell;
     let (status, image, pixels, reused, error) = match &record.outcome {
@@ -113,18 +103,6 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
     fields.push(note.clone().unwrap_or_default());
     fields.push(pixels.map_or(String::new(), Digest::to_string));
     fields
-}
-
-/// Every placeholder that a cell of the plan may have, in the order of its cells.
-pub(crate) fn placeholders(plan: &Plan) -> Vec<String> {
-    let swept = plan.axes.iter().flat_map(|axis| axis.values.iter().take(1)).flat_map(|value| &value.set);
-    let mut names: Vec<String> = Vec::new();
-    for (name, _) in plan.vars.iter().chain(&plan.base).chain(swept) {
-        if SETTINGS.iter().all(|setting| setting.name != name) && !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
 }
 
 /// One line of CSV.

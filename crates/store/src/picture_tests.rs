@@ -24,9 +24,7 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
     );
     assert!(is_done(&mut second, &cell.id));
     let path = second.run().dir().join(image);
-    assert!(
-        matches!(read_metadata(&path).unwrap().origin, Some(Origin::Cell(recipe)) if recipe.cell == cell.id)
-    );
+    assert!(matches!(read_metadata(&path).unwrap().origin, Some(Origin::Cell(info)) if info.cell == cell.id));
 
     // Half a picture, under both its names: neither counts, and rendering it again mends it.
     let half = std::fs::read(&path).unwrap();

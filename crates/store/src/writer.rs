@@ -1,7 +1,8 @@
 //! Rendering into a run: keeps finished pictures, writes the log. One writer at a time; the lock falls with it.
 
 use crate::checked::{CheckedPictures, FileState};
-use crate::log::{DamagedRow, Log, Status, read_logs};
+use crate::log::{DamagedRow, Log, read_logs};
+use crate::log_columns::Status;
 use crate::log_writer::LogWriter;
 use crate::picture::{self, PictureProblem};
 use crate::{Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, names, timings};

@@ -1,0 +1,69 @@
+//! The columns of a log: those that this version writes, and those that make a row one.
+
+use maquette_core::{CellId, Plan, SETTINGS};
+use std::sync::Arc;
+
+/// The columns of a log, and where those stand without which a row is none.
+pub(crate) struct Columns {
+    names: Arc<[String]>,
+    cell: usize,
+    status: usize,
+}
+
+impl Columns {
+    /// `None` where they are not the columns of a log.
+    pub(crate) fn of(names: Vec<String>) -> Option<Columns> {
+        let place = |name: &str| names.iter().position(|column| column == name);
+        Some(Columns { cell: place("cell")?, status: place("status")?, names: names.into() })
+    }
+
+    /// Their names, shared by every row.
+    pub(crate) fn names(&self) -> Arc<[String]> {
+        Arc::clone(&self.names)
+    }
+
+    /// The cell of a row and how it ended, or what is wrong, as the rest of a sentence about its line.
+    pub(crate) fn check(&self, fields: &[String]) -> Result<(CellId, Status), String> {
+        if fields.len() != self.names.len() {
+            return Err(format!("has {} fields; allowed: {}", fields.len(), self.names.len()));
+        }
+        let cell = fields[self.cell].parse().map_err(|_| "names no cell".to_owned())?;
+        let status = match &*fields[self.status] {
+            "done" => Status::Done,
+            "failed" => Status::Failed,
+            _ => return Err("has no status; allowed: `done`, `failed`".to_owned()),
+        };
+        Ok((CellId(cell), status))
+    }
+}
+
+/// How a cell ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Its picture is in the run folder.
+    Done,
+    /// There is none; the `error` column says why.
+    Failed,
+}
+
+/// Every column, in order.
+pub(crate) fn columns(placeholders: &[String]) -> Vec<String> {
+    let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
+    let head = ["cell", "status", "image"].map(str::to_owned).into_iter();
+    let tail =
+        ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"]
+            .map(str::to_owned);
+    head.chain(settings).chain(placeholders.iter().cloned()).chain(tail).collect()
+}
+
+/// Every placeholder that a cell of the plan may have, in the order of its cells.
+pub(crate) fn placeholders(plan: &Plan) -> Vec<String> {
+    let swept = plan.axes.iter().flat_map(|axis| axis.values.iter().take(1)).flat_map(|value| &value.set);
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in plan.vars.iter().chain(&plan.base).chain(swept) {
+        if SETTINGS.iter().all(|setting| setting.name != name) && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
