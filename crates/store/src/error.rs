@@ -74,8 +74,7 @@ impl StoreError {
     pub fn is_write(&self) -> bool {
         matches!(
             self,
-            StoreError::Io { doing: "write" | "create" | "remove" | "lock", .. }
-                | StoreError::Name { .. }
+            StoreError::Io { doing: "write" | "create" | "remove" | "lock", .. } | StoreError::Name { .. }
         )
     }
 
