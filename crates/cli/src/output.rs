@@ -29,6 +29,11 @@ pub fn notes(quiet: bool) -> impl FnMut(&str) {
     }
 }
 
+/// The callback for warnings of the library, which `--quiet` does not silence.
+pub fn warning(text: &str) {
+    message(format_args!("warning: {text}"));
+}
+
 /// A result as JSON.
 pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"

@@ -49,8 +49,8 @@ impl Workspace {
 }
 
 impl Comparison {
-    /// Writes sheets with the two runs side by side into a folder; their paths.
-    pub fn write_sheets(&self, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    /// Writes sheets with the two runs side by side into a folder; their paths. `warn` gets what is wrong with the sheets.
+    pub fn write_sheets(&self, folder: &Path, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
         let Comparison { left, right, diff } = self;
         let (load_left, load_right) = (|index| left.tile(index), |index| right.tile(index));
         let (left, right) = (left.side(&load_left), right.side(&load_right));
@@ -61,7 +61,11 @@ impl Comparison {
             write_atomic(&path, &encode_sheet(&image, &shows)?)?;
             Ok(path)
         };
-        diff_pages(diff, &left, &right).into_iter().map(write).collect()
+        let pages = diff_pages(diff, &left, &right);
+        if let Some(page) = pages.first() {
+            sheets::warn_of_boxes(&page.missing_glyphs(), warn);
+        }
+        pages.into_iter().map(write).collect()
     }
 }
 

@@ -113,11 +113,17 @@ impl Workspace {
         drop(writer);
 
         let sheets = match options.sheets {
-            true => sheets::draw(&run, &plan).unwrap_or_else(|error| {
-                // The pictures are there: `report` can draw them again.
-                report(RunEvent::Warning(format!("the sheets could not be drawn: {}", with_causes(&error))));
-                Vec::new()
-            }),
+            true => {
+                let drawn = sheets::draw(&run, &plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
+                drawn.unwrap_or_else(|error| {
+                    // The pictures are there: `report` can draw them again.
+                    report(RunEvent::Warning(format!(
+                        "the sheets could not be drawn: {}",
+                        with_causes(&error)
+                    )));
+                    Vec::new()
+                })
+            }
             false => Vec::new(),
         };
         Ok(RunResult { run, summary, sheets })

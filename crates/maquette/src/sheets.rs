@@ -20,18 +20,44 @@ const PAGES_AT_ONCE: usize = 4;
 
 impl Workspace {
     /// Draws the contact sheets of a run again; their paths. `run` is a name such as `mucha@2` or `mucha@latest`, a unique
-    /// prefix, or a path.
-    pub fn report(&self, run: &str) -> Result<Vec<PathBuf>, Error> {
+    /// prefix, or a path. `warn` gets what is wrong with the sheets, such as characters that cannot be drawn.
+    pub fn report(&self, run: &str, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
         let run = self.runs.find(run)?;
-        draw(&run, &run.plan()?)
+        draw(&run, &run.plan()?, warn)
     }
 }
 
 /// Draws every page of a run; their paths.
-pub(crate) fn draw(run: &Run, plan: &Plan) -> Result<Vec<PathBuf>, Error> {
+pub(crate) fn draw(run: &Run, plan: &Plan, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
     let pages = pages(plan)?;
+    if let Some(page) = pages.first() {
+        warn_of_boxes(&page.missing_glyphs(), warn);
+    }
     let (log, reference) = (log(run)?, reference(plan));
     pages.iter().map(|page| draw_page(run, plan, page, &log, reference.as_ref())).collect()
+}
+
+/// How many missing characters a warning names, at most.
+const MOST_NAMED: usize = 8;
+
+/// Warns of characters on a sheet that no font has.
+pub(crate) fn warn_of_boxes(missing: &[char], warn: &mut dyn FnMut(&str)) {
+    if missing.is_empty() {
+        return;
+    }
+    let named = missing.iter().take(MOST_NAMED);
+    // A terminal's fonts may lack them as well, so the code point is given; control characters are given by it alone.
+    let named: Vec<String> = named
+        .map(|&letter| match letter.is_control() {
+            true => format!("U+{:04X}", u32::from(letter)),
+            false => format!("{letter} (U+{:04X})", u32::from(letter)),
+        })
+        .collect();
+    let more = match missing.len().saturating_sub(MOST_NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    warn(&format!("the sheet shows boxes for characters that its fonts lack: {}{more}", named.join(", ")));
 }
 
 /// Draws the pages that change while a run goes on: `ended` gives the numbers of cells as they end, until its sender is
@@ -126,4 +152,27 @@ fn reference(plan: &Plan) -> Option<Image> {
     let only = texts.first().filter(|_| texts.len() == 1).and_then(|path| plan.pictures.get(*path));
     let picture = only.or_else(|| plan.pictures.values().next().filter(|_| plan.pictures.len() == 1));
     decode(&picture?.file).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_characters_are_named_up_to_a_number() {
+        let check = |missing: &str, expected: &[&str]| {
+            let missing: Vec<char> = missing.chars().collect();
+            let mut warnings = Vec::new();
+            warn_of_boxes(&missing, &mut |warning| warnings.push(warning.to_owned()));
+            let begin = "the sheet shows boxes for characters that its fonts lack: ";
+            let expected: Vec<String> = expected.iter().map(|end| format!("{begin}{end}")).collect();
+            assert_eq!(warnings, expected, "{missing:?}");
+        };
+        check("", &[]);
+        check("\u{1}𒀀", &["U+0001, 𒀀 (U+12000)"]);
+        let eight =
+            "a (U+0061), b (U+0062), c (U+0063), d (U+0064), e (U+0065), f (U+0066), g (U+0067), h (U+0068)";
+        check("abcdefgh", &[eight]);
+        check("abcdefghij", &[&format!("{eight} and 2 more")]);
+    }
 }

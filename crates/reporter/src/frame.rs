@@ -2,6 +2,7 @@
 
 use crate::style::{Colour, Face, INK, SOFT, Style};
 use crate::text::{Text, Typesetter};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What a sheet shows, before anything is measured. Rows and columns are those of the whole grid, not of one page.
@@ -22,6 +23,19 @@ pub(crate) struct Contents {
     pub words: Vec<Vec<(String, String)>>,
     /// Paragraphs below the pictures.
     pub footer: Vec<Vec<(String, String)>>,
+}
+
+impl Contents {
+    /// The characters in all labels, titles and settings that no font has, in the order of their code points.
+    pub fn missing_glyphs(&self, types: &mut Typesetter) -> Vec<char> {
+        let labels = [&self.rows, &self.columns, &self.captions].into_iter().flatten();
+        let labels = labels.flat_map(|labels| labels.texts.iter().chain([&labels.axis]));
+        let pairs = self.words.iter().chain(&self.footer).flatten();
+        let pairs = pairs.flat_map(|(name, value)| [name, value]);
+        let texts = [&self.title].into_iter().chain(&self.headings).chain(labels).chain(pairs);
+        let missing: BTreeSet<char> = texts.flat_map(|text| types.missing_glyphs(text)).collect();
+        missing.into_iter().collect()
+    }
 }
 
 /// Labels along one side, and the name of what they are values of.

@@ -1,7 +1,7 @@
 //! From records to bytes: contact sheets, what did not vary, and the difference between two runs.
 //!
 //! Deliberately not here: files and clocks. Pictures come from a function that the caller gives, and pages go back as
-//! pictures. The one thing read from the machine is its fonts, and those only for letters that the bundled font lacks.
+//! pictures. Nothing is read from the machine, not even its fonts: the same plan and pictures are the same sheet anywhere.
 
 // In reading order.
 mod axes;
@@ -16,6 +16,7 @@ mod layout;
 
 mod canvas;
 mod draw;
+mod fonts;
 mod style;
 mod text;
 mod thumbnails;

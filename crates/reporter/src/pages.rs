@@ -107,6 +107,12 @@ impl PageSpec {
         placed.collect()
     }
 
+    /// The characters in the labels, titles and settings of all pages of this sheet that no font has, in the order of
+    /// their code points. They are drawn as boxes.
+    pub fn missing_glyphs(&self) -> Vec<char> {
+        self.frame.contents.missing_glyphs(&mut Typesetter::new())
+    }
+
     pub(crate) fn layout(&self, types: &mut Typesetter) -> Layout {
         lay(&self.frame, &self.part, types)
     }

@@ -1,18 +1,15 @@
 //! Letters: from words and a width to lines of pixels, in any script.
 //!
-//! Words are set in the bundled font. Only when it lacks a letter are the machine's fonts looked up, so that a page in
-//! the scripts which the bundled font covers is the same on every machine; a letter that no font has becomes a box.
-//! Looking up the machine's fonts is the one thing in this crate that depends on the machine.
+//! Words are set in IBM Plex Sans. The fallback fonts are loaded only when it lacks a letter. A character that no font has
+//! is drawn as a box; [`Typesetter::missing_glyphs`] lists such characters.
 
+use crate::fonts::{REGULAR_FAMILY, SEMI_BOLD_FAMILY, plex, plex_and_fallback};
 use crate::style::{Colour, Face};
-use cosmic_text::fontdb::{Database, Family, Source, Weight};
-use cosmic_text::{Attrs, Buffer, Color, FontSystem, Metrics, Shaping, SwashCache, SwashContent, Wrap};
-use std::sync::{Arc, OnceLock};
-
-const REGULAR: &[u8] = include_bytes!("../fonts/IBMPlexSans-Regular.ttf");
-const SEMI_BOLD: &[u8] = include_bytes!("../fonts/IBMPlexSans-SemiBold.ttf");
-const REGULAR_FAMILY: &str = "Sheet";
-const SEMI_BOLD_FAMILY: &str = "Sheet Strong";
+use cosmic_text::fontdb::Family;
+use cosmic_text::{
+    Attrs, Buffer, Color, FontSystem, LayoutRun, Metrics, Shaping, SwashCache, SwashContent, Wrap,
+};
+use std::collections::BTreeSet;
 
 /// Words to set: pieces in their own colours, one size, and the width at which lines break.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,9 +28,9 @@ impl Text {
 
 /// Sets words. Holds fonts and the glyphs drawn so far; what it draws does not depend on what it drew before.
 pub(crate) struct Typesetter {
-    bundled: Fonts,
-    /// The bundled font and the machine's; `None` until some word needs them.
-    system: Option<Fonts>,
+    plex: Fonts,
+    /// Plex and the fallback fonts; `None` until some word needs them.
+    all: Option<Fonts>,
 }
 
 struct Fonts {
@@ -43,13 +40,44 @@ struct Fonts {
 
 impl Typesetter {
     pub fn new() -> Typesetter {
-        Typesetter { bundled: Fonts::new(bundled_fonts()), system: None }
+        Typesetter { plex: Fonts::new(plex()), all: None }
     }
 
-    /// Whether some word so far needed the machine's fonts.
+    /// Whether some word so far needed more than IBM Plex Sans.
     #[cfg(test)]
-    pub fn asked_the_machine(&self) -> bool {
-        self.system.is_some()
+    pub fn needed_fallback(&self) -> bool {
+        self.all.is_some()
+    }
+
+    /// The glyphs of the words from left to right, by their numbers in their fonts.
+    #[cfg(test)]
+    pub fn glyphs(&mut self, words: &str) -> Vec<u16> {
+        let face = Face { size: 16.0, strong: false, tracking: 0.0, colour: [0; 3] };
+        let (buffer, _) = self.set(&Text::plain(words, face, 1 << 20));
+        let mut glyphs: Vec<_> = buffer.layout_runs().flat_map(|run| run.glyphs).collect();
+        glyphs.sort_by(|a, b| a.x.total_cmp(&b.x));
+        glyphs.iter().map(|glyph| glyph.glyph_id).collect()
+    }
+
+    /// The characters of the words that no font has.
+    pub fn missing_glyphs(&mut self, words: &str) -> BTreeSet<char> {
+        let face = Face { size: 16.0, strong: false, tracking: 0.0, colour: [0; 3] };
+        let mut boxes = |words: &str| -> BTreeSet<String> {
+            let (buffer, _) = self.set(&Text::plain(words, face, 1 << 20));
+            let boxes = |run: LayoutRun<'_>| -> Vec<String> {
+                let boxes = run.glyphs.iter().filter(|glyph| glyph.glyph_id == 0);
+                boxes.map(|glyph| run.text[glyph.start..glyph.end].to_owned()).collect()
+            };
+            buffer.layout_runs().flat_map(boxes).collect()
+        };
+        let mut missing = BTreeSet::new();
+        for cluster in boxes(words) {
+            // Of a letter and its marks a single mark may be missing; or each is there, in fonts that lack the others.
+            let alone = |letter: &char| !boxes(letter.encode_utf8(&mut [0; 4])).is_empty();
+            let letters: Vec<char> = cluster.chars().filter(alone).collect();
+            missing.extend(if letters.is_empty() { cluster.chars().collect() } else { letters });
+        }
+        missing
     }
 
     /// Width and height of the words once set, in pixels; the width never passes the text's own.
@@ -94,23 +122,19 @@ impl Typesetter {
 
     /// Lines of the words, and the fonts that they were set in.
     fn set(&mut self, text: &Text) -> (Buffer, &mut Fonts) {
-        let buffer = shape(text, &mut self.bundled.fonts);
+        let buffer = shape(text, &mut self.plex.fonts);
         let complete = buffer.layout_runs().all(|run| run.glyphs.iter().all(|glyph| glyph.glyph_id != 0));
         if complete {
-            return (buffer, &mut self.bundled);
+            return (buffer, &mut self.plex);
         }
-        let system = self.system.get_or_insert_with(|| Fonts::new(all_fonts()));
-        (shape(text, &mut system.fonts), system)
+        let all = self.all.get_or_insert_with(|| Fonts::new(plex_and_fallback()));
+        (shape(text, &mut all.fonts), all)
     }
 }
 
 impl Fonts {
-    fn new(fonts: Database) -> Fonts {
-        // The language decides which of several Han glyphs is taken: fixed, so that the machine's does not matter.
-        Fonts {
-            fonts: FontSystem::new_with_locale_and_db("en-US".to_owned(), fonts),
-            glyphs: SwashCache::new(),
-        }
+    fn new(fonts: FontSystem) -> Fonts {
+        Fonts { fonts, glyphs: SwashCache::new() }
     }
 }
 
@@ -128,34 +152,4 @@ fn shape(text: &Text, fonts: &mut FontSystem) -> Buffer {
     buffer.set_rich_text(spans, &attrs, Shaping::Advanced, None);
     buffer.shape_until_scroll(fonts, false);
     buffer
-}
-
-fn bundled_fonts() -> Database {
-    let mut fonts = Database::new();
-    for (bytes, family) in [(REGULAR, REGULAR_FAMILY), (SEMI_BOLD, SEMI_BOLD_FAMILY)] {
-        let ids = fonts.load_font_source(Source::Binary(Arc::new(bytes)));
-        for id in ids {
-            // Both faces stand under one weight and names of their own: a fallback font is only taken at the weight
-            // that was asked for, and few machines have every script in semi-bold.
-            let Some(mut face) = fonts.face(id).cloned() else { continue };
-            fonts.remove_face(id);
-            face.weight = Weight::NORMAL;
-            for (name, _) in &mut face.families {
-                family.clone_into(name);
-            }
-            fonts.push_face_info(face);
-        }
-    }
-    fonts
-}
-
-/// The bundled font and the machine's. Reading the list of fonts takes a while, so it is read once.
-fn all_fonts() -> Database {
-    static FONTS: OnceLock<Database> = OnceLock::new();
-    let fonts = FONTS.get_or_init(|| {
-        let mut fonts = bundled_fonts();
-        fonts.load_system_fonts();
-        fonts
-    });
-    fonts.clone()
 }

@@ -13,7 +13,7 @@ pub fn diff(args: &DiffArgs, common: &Common) -> Outcome {
     let diff = &comparison.diff;
     let mut text = if args.json { output::json(diff) } else { diff.text(LINES) };
     if let Some(folder) = &args.sheets {
-        let sheets = comparison.write_sheets(folder)?;
+        let sheets = comparison.write_sheets(folder, &mut output::warning)?;
         if !args.json {
             text += &output::paths(sheets);
         }

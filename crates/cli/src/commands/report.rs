@@ -6,5 +6,5 @@ use crate::exit::Outcome;
 use crate::output;
 
 pub fn report(args: &ReportArgs, common: &Common) -> Outcome {
-    output::print(&output::paths(workspace(common)?.report(&args.run)?))
+    output::print(&output::paths(workspace(common)?.report(&args.run, &mut output::warning)?))
 }

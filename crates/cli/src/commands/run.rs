@@ -31,7 +31,7 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         }
         RunEvent::Progress(progress) => display.iter_mut().for_each(|display| display.show(progress)),
         RunEvent::Rendered => display.iter_mut().for_each(|display| display.close()),
-        RunEvent::Warning(text) => output::message(format_args!("warning: {text}")),
+        RunEvent::Warning(text) => output::warning(&text),
         _ => {}
     })?;
     note(text::summary(&result.summary));

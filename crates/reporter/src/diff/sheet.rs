@@ -30,6 +30,14 @@ pub struct DiffPage {
     factor: u32,
 }
 
+impl DiffPage {
+    /// The characters in the labels and settings of all pages of this sheet that no font has, in the order of their code
+    /// points. They are drawn as boxes.
+    pub fn missing_glyphs(&self) -> Vec<char> {
+        self.frame.contents.missing_glyphs(&mut Typesetter::new())
+    }
+}
+
 /// The pages of a side-by-side sheet; none when no pictures differ. Sizes follow the left plan's `[sheet]`.
 pub fn diff_pages(diff: &Diff, left: &Side, right: &Side) -> Vec<DiffPage> {
     let differs = |pair: &Pair| matches!(pair.pixels, Pixels::Different { .. } | Pixels::Sizes { .. });

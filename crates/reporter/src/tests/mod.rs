@@ -2,6 +2,7 @@
 
 mod constants;
 mod diff;
+mod fonts;
 mod layout;
 mod pages;
 mod pixels;

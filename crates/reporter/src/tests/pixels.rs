@@ -115,15 +115,3 @@ fn words_of_any_script_are_set_without_a_panic_within_their_width() {
         }
     }
 }
-
-#[test]
-fn letters_that_the_bundled_font_has_never_ask_the_machine() {
-    let mut types = Typesetter::new();
-    let face = Face { size: 16.0, strong: false, tracking: 0.0, colour: INK };
-    for words in
-        ["Alphonse Mucha × 0.5 · “ü” → é – … №", "Илья Репин", "Ελ Γκρέκο", "Trần Văn Cẩn", "Łódź Çelebi"]
-    {
-        types.measure(&Text::plain(words, face, 500));
-        assert!(!types.asked_the_machine(), "{words}");
-    }
-}
