@@ -6,10 +6,14 @@
 // In reading order.
 mod axis;
 mod backend;
+mod canonical;
 mod cell;
+pub mod composition;
 mod digest;
 mod event;
+mod field;
 mod image;
+mod lookup;
 mod model;
 mod options;
 mod plan;
@@ -17,6 +21,8 @@ mod record;
 mod resolve;
 mod setting;
 mod settings;
+mod steps;
+mod table;
 mod template;
 #[cfg(feature = "test-plans")]
 pub mod test_plans;
@@ -25,6 +31,7 @@ mod weights;
 
 pub use axis::{Axis, AxisValue};
 pub use backend::{Backend, BackendError};
+pub use canonical::NAMING;
 pub use cell::{Cell, CellId, NUMERICS};
 pub use digest::{Digest, DigestError};
 pub use event::{Event, Remarks};
@@ -33,8 +40,10 @@ pub use model::{FoundFile, ModelCard};
 pub use options::{Dialect, Dtype, Fit, Noise, OptionError, Scheduler, Sigmas, Spacing};
 pub use plan::{Plan, Selection, SheetSpec};
 pub use record::{Outcome, Record};
-pub use setting::{Kind, SETTINGS, Setting, SettingError, with_defaults};
-pub use settings::{Embedding, Lora, NamedFile, Settings, Variation};
+pub use setting::{Applies, Effect, Fallback, Kind, Literal, Setting, SettingError, with_defaults};
+pub use settings::{Embedding, Lora, NamedFile, Variation};
+pub use steps::{steps_left, unet_calls};
+pub use table::{SETTINGS, Settings};
 pub use template::{Template, TemplateError};
 pub use value::Value;
-pub use weights::{WeightRef, WeightsKind, take_loras, weights_list};
+pub use weights::{WeightRef, WeightsKind, parse_weights, take_loras};

@@ -145,6 +145,18 @@ options! {
     }
 }
 
+impl Noise {
+    /// The part of a seed that its generator reads: torch's on the CPU takes the low 32 bits.
+    ///
+    /// Source: `mt19937(uint64_t seed)` of `aten/src/ATen/core/MT19937RNGEngine.h`.
+    pub fn seed_bits(self, seed: u64) -> u64 {
+        match self {
+            Noise::TorchCpu | Noise::TorchCpuF16 => seed & 0xffff_ffff,
+            Noise::TorchCuda => seed,
+        }
+    }
+}
+
 impl Scheduler {
     /// How its class in diffusers chooses timesteps unless told otherwise; `None` for LCM, which has a way of its own.
     pub fn own_spacing(self) -> Option<Spacing> {

@@ -34,6 +34,14 @@ pub struct Plan {
     pub weights: BTreeMap<String, FoundFile>,
     /// How to lay out the sheets.
     pub sheet: SheetSpec,
+    /// By which version of the rules its cells are named; see [`crate::NAMING`].
+    #[serde(default = "first_naming")]
+    pub naming: u32,
+}
+
+/// The naming of plans that say nothing of it.
+fn first_naming() -> u32 {
+    1
 }
 
 /// Which positions of the grid are cells, after `[[exclude]]` and `[[only]]`.
@@ -130,13 +138,13 @@ impl Plan {
         let coordinates = self.coordinates(index);
         let Resolved { settings, vars, model } = resolve(self, &coordinates)?;
         let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Ok(Cell { id: CellId::of(&settings, &model), coordinates, settings, vars })
+        Ok(Cell { id: CellId::by(&settings, &model, self.naming), coordinates, settings, vars })
     }
 
     /// The name of the cell with that number, as [`Plan::cell`] has it, without the rest of the cell.
     pub fn id(&self, index: usize) -> Result<CellId, SettingError> {
         let Resolved { settings, model, .. } = resolve(self, &self.coordinates(index))?;
-        Ok(CellId::of(&settings, &model))
+        Ok(CellId::by(&settings, &model, self.naming))
     }
 
     /// Every cell in order.

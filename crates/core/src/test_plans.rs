@@ -1,7 +1,7 @@
 //! Plans, cells and images for the tests of other crates (feature `test-plans`).
 
 use crate::{
-    Axis, AxisValue, Cell, Digest, Image, ModelCard, NamedFile, Plan, Scheduler, Selection, Settings,
+    Axis, AxisValue, Cell, Digest, Image, ModelCard, NAMING, NamedFile, Plan, Scheduler, Selection, Settings,
     SheetSpec, Value, with_defaults,
 };
 use std::collections::BTreeMap;
@@ -41,6 +41,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
+        naming: NAMING,
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Where the files are is for the plan to know.
 
+use serde::{Deserialize, Serialize};
+
 /// What a weight file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WeightsKind {
@@ -29,39 +31,65 @@ impl WeightsKind {
     }
 }
 
-/// One entry of a list.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct WeightRef<'a> {
+/// One entry of a list of weight files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WeightRef {
     /// The word before `=`.
-    pub word: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub word: Option<String>,
     /// The file as written.
-    pub name: &'a str,
+    #[serde(rename = "file")]
+    pub name: String,
     /// The number after the last `:`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
     pub weight: Option<f64>,
 }
 
-impl<'a> WeightRef<'a> {
-    /// Reads one entry: `file`, `file:0.8` or `word=file`; `None` where no file is named.
-    fn parse(text: &'a str) -> Option<WeightRef<'a>> {
-        let (word, rest) = match text.split_once('=') {
-            Some((word, rest)) if !word.contains(['/', '\\']) => (Some(word.trim()), rest),
-            _ => (None, text),
-        };
-        let weighted = rest.rsplit_once(':').and_then(|(name, weight)| {
-            let weight: f64 = weight.trim().parse().ok()?;
-            weight.is_finite().then_some((name, weight))
-        });
-        let (name, weight) = weighted.map_or((rest, None), |(name, weight)| (name, Some(weight)));
-        let name = name.trim();
-        (!name.is_empty() && word != Some("")).then_some(WeightRef { word, name, weight })
+impl std::fmt::Display for WeightRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(word) = &self.word {
+            write!(f, "{word}=")?;
+        }
+        f.write_str(&self.name)?;
+        match self.weight {
+            Some(weight) => write!(f, ":{weight}"),
+            None => Ok(()),
+        }
     }
 }
 
+/// The word, the file and the weight of one entry: `file`, `file:0.8` or `word=file`; `None` where no file is named.
+fn entry(text: &str) -> Option<(Option<&str>, &str, Option<f64>)> {
+    let (word, rest) = match text.split_once('=') {
+        Some((word, rest)) if !word.contains(['/', '\\']) => (Some(word.trim()), rest),
+        _ => (None, text),
+    };
+    let weighted = rest.rsplit_once(':').and_then(|(name, weight)| {
+        let weight: f64 = weight.trim().parse().ok()?;
+        weight.is_finite().then_some((name, weight))
+    });
+    let (name, weight) = weighted.map_or((rest, None), |(name, weight)| (name, Some(weight)));
+    let name = name.trim();
+    (!name.is_empty() && word != Some("")).then_some((word, name, weight))
+}
+
 /// The entries of a list joined by ` + `; empty for `none` and the empty text, `None` where an entry names no file.
-pub fn weights_list(text: &str) -> Option<Vec<WeightRef<'_>>> {
+pub fn parse_weights(text: &str) -> Option<Vec<WeightRef>> {
+    let owned = |text| {
+        let (word, name, weight) = entry(text)?;
+        Some(WeightRef { word: word.map(str::to_owned), name: name.to_owned(), weight })
+    };
     match text.trim() {
         "" | "none" => Some(Vec::new()),
-        _ => text.split(" + ").map(WeightRef::parse).collect(),
+        _ => text.split(" + ").map(owned).collect(),
+    }
+}
+
+/// A list as it would be written in the experiment file.
+pub(crate) fn list_text(list: &[WeightRef]) -> String {
+    match list {
+        [] => "none".to_owned(),
+        _ => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + "),
     }
 }
 
@@ -76,8 +104,8 @@ pub fn take_loras(prompt: &str) -> (String, Vec<(&str, f64)>) {
         let Some(end) = tag.find('>') else { break };
         let (tag, after) = tag.split_at(end + 1);
         text.push_str(before);
-        match WeightRef::parse(&tag["<lora:".len()..end]) {
-            Some(WeightRef { word: None, name, weight }) if weight.is_some() || !name.contains(':') => {
+        match entry(&tag["<lora:".len()..end]) {
+            Some((None, name, weight)) if weight.is_some() || !name.contains(':') => {
                 loras.push((name, weight.unwrap_or(1.0)));
             }
             _ => text.push_str(tag),
@@ -96,8 +124,12 @@ mod tests {
     fn lists_are_read() {
         type Entry<'a> = (Option<&'a str>, &'a str, Option<f64>);
         let check = |text: &str, expected: Option<&[Entry]>| {
-            let read = weights_list(text)
-                .map(|list| list.iter().map(|it| (it.word, it.name, it.weight)).collect::<Vec<Entry>>());
+            let list = parse_weights(text);
+            let read = list.as_ref().map(|list| {
+                list.iter()
+                    .map(|it| (it.word.as_deref(), it.name.as_str(), it.weight))
+                    .collect::<Vec<Entry>>()
+            });
             assert_eq!(read.as_deref(), expected, "{text}");
         };
         check("", Some(&[]));

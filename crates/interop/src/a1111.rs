@@ -74,6 +74,7 @@ fn pair<'a>(
         "Sampler" => sampling::a1111(out, value, find("Schedule type")),
         "Schedule type" if find("Sampler").is_some() => {}
         "CFG scale" => out.set_number("guidance_scale", key, value),
+        "CFG Rescale" => out.set_number("guidance_rescale", key, value),
         "Seed" => out.set_number("seed", key, value),
         "Size" => size(out, value),
         "Model" => out.set("model", key, value),

@@ -41,7 +41,7 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
     if let Some(vae) = &settings.vae {
         pairs.push(("VAE", file_name(&vae.path).to_owned()));
     }
-    if let Some(Variation { seed, strength }) = settings.variation {
+    if let Some(Variation { seed, strength }) = settings.variation() {
         pairs.push(("Variation seed", seed.to_string()));
         pairs.push(("Variation seed strength", strength.to_string()));
     }
@@ -54,6 +54,10 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
     }
     if let Some(eta) = settings.eta.filter(|eta| *eta > 0.0) {
         pairs.push(("Eta DDIM", eta.to_string()));
+    }
+    // The word of its extension for Lin et al., arXiv 2305.08891.
+    if let Some(rescale) = settings.guidance_rescale.filter(|rescale| *rescale > 0.0) {
+        pairs.push(("CFG Rescale", rescale.to_string()));
     }
     pairs.push(("RNG", a1111_rng(settings.noise).to_owned()));
     pairs.push(("Version", format!("maquette {}", env!("CARGO_PKG_VERSION"))));
@@ -131,13 +135,14 @@ mod tests {
             settings.negative_prompt = "blurry,\nNegative prompt: twice".into();
             settings.scheduler = Scheduler::EulerA;
             settings.clip_skip = 1;
+            settings.guidance_rescale = Some(0.7);
             settings.model = "models/mine: v1, \"final\".safetensors".into();
         });
         insta::assert_snapshot!(everything, @r#"
         portrait of a cat
         Negative prompt: blurry,
         Negative  prompt: twice
-        Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: 3edc5c4a5d, Model: "mine: v1, \"final\"", Denoising strength: 0.3, Clip skip: 2, RNG: CPU, Version: maquette VERSION
+        Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: 3edc5c4a5d, Model: "mine: v1, \"final\"", Denoising strength: 0.3, Clip skip: 2, CFG Rescale: 0.7, RNG: CPU, Version: maquette VERSION
         "#);
     }
 

@@ -146,7 +146,7 @@ impl Foreign {
 /// A finite number that stands as text; a whole one of 64 bits stays whole.
 pub(super) fn number(text: &str) -> Option<Value> {
     let text = text.trim();
-    let whole = text.parse::<i64>().ok().map(Value::Integer);
+    let whole = text.parse().ok().map(Value::Integer);
     // `inf` and `nan` read as numbers too, and 2^64 as a number that has lost its last digits.
     let digits = text.trim_start_matches(['-', '+']).bytes().all(|b| b.is_ascii_digit());
     whole.or_else(|| text.parse().ok().filter(|x: &f64| x.is_finite() && !digits).map(Value::Number))

@@ -5,7 +5,6 @@
 use crate::a1111_text::parameters;
 use maquette_core::{
     Cell, CellId, Digest, Image, Kind, NUMERICS, NamedFile, Remarks, Setting, Settings, Value, WeightRef,
-    weights_list,
 };
 use maquette_picture::{PictureError, encode_png};
 use serde::{Deserialize, Serialize};
@@ -116,13 +115,9 @@ impl GenerationInfo {
 
 fn settings(settings: &Settings) -> Map<String, Json> {
     let json = |setting: &Setting, value: Value| match (setting.kind, value) {
-        (_, Value::Flag(flag)) => Json::from(flag),
-        (_, Value::Integer(n)) => Json::from(n),
-        (_, Value::Number(x)) => Json::from(x),
-        (Kind::Path, Value::Text(path)) => Json::from(without_machine(&path)),
-        (_, Value::Text(model)) if setting.name == "model" => Json::from(without_machine(&model)),
-        (Kind::Weights, Value::Text(list)) => Json::from(list_without_machine(&list)),
-        (_, Value::Text(text)) => Json::from(text),
+        (Kind::Path | Kind::Model, Value::Text(path)) => Json::from(without_machine(&path)),
+        (_, Value::Weights(list)) => Json::from(list_without_machine(list)),
+        (_, value) => serde_json::json!(value),
     };
     settings.iter().map(|(setting, value)| (setting.name.to_owned(), json(setting, value))).collect()
 }
@@ -145,15 +140,10 @@ fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
         .collect()
 }
 
-/// The same for each file of a list.
-fn list_without_machine(list: &str) -> String {
-    let Some(entries) = weights_list(list) else { return list.to_owned() };
-    let entry = |entry: &WeightRef| {
-        let word = entry.word.map_or(String::new(), |word| format!("{word}="));
-        let weight = entry.weight.map_or(String::new(), |weight| format!(":{weight}"));
-        format!("{word}{}{weight}", without_machine(entry.name))
-    };
-    entries.iter().map(entry).collect::<Vec<_>>().join(" + ")
+/// The text of a list, each file of it without what only one machine knows.
+fn list_without_machine(list: Vec<WeightRef>) -> String {
+    let entry = |entry: WeightRef| WeightRef { name: without_machine(&entry.name).to_owned(), ..entry };
+    Value::Weights(list.into_iter().map(entry).collect()).to_string()
 }
 
 /// A path that only one machine knows is cut to its last part.

@@ -1,7 +1,6 @@
 //! How long a plan would take here, from what this machine measured before. Nothing measured, nothing claimed.
 
 use maquette_core::{CellId, Plan, SettingError};
-use maquette_planner::unet_calls;
 use maquette_store::{Timings, WorkKind};
 use std::collections::BTreeSet;
 
@@ -30,7 +29,7 @@ pub(crate) fn estimate(
         let settings = plan.cell(*index)?.settings;
         let Some(card) = plan.models.get(&*settings.model) else { continue };
         let work = WorkKind::of(&settings, &card.fingerprint, device);
-        let calls = unet_calls(settings.scheduler, settings.steps as usize, settings.strength);
+        let calls = settings.unet_calls();
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
             Some(seconds) => estimate.seconds += seconds * calls as f64,
             None => estimate.unknown += 1,

@@ -170,9 +170,9 @@ fn is_file(setting: &Setting) -> bool {
 /// The weights and words that a list gives its files.
 fn weights_of(info: &GenerationInfo, setting: &Setting) -> Option<String> {
     let list = info.settings.get(setting.name)?.as_str()?;
-    let entries = maquette_core::weights_list(list).filter(|_| setting.kind == Kind::Weights)?;
+    let entries = maquette_core::parse_weights(list).filter(|_| setting.kind == Kind::Weights)?;
     let entry = |entry: &maquette_core::WeightRef| {
-        format!("{}:{}", entry.word.unwrap_or_default(), entry.weight.unwrap_or(1.0))
+        format!("{}:{}", entry.word.as_deref().unwrap_or_default(), entry.weight.unwrap_or(1.0))
     };
     Some(entries.iter().map(entry).collect::<Vec<_>>().join(" + "))
 }

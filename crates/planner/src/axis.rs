@@ -7,6 +7,7 @@ use crate::range::{self, MOST};
 use crate::tree::{Data, Entry, Node, find};
 use crate::{listing, values};
 use maquette_core::{Kind, Setting, Value};
+use rust_decimal::Decimal;
 
 /// One value of an axis, and the label that the file gives it.
 #[derive(Debug, Clone)]
@@ -155,7 +156,7 @@ fn count(entry: &Entry) -> Result<usize, Problem> {
 }
 
 fn seeds_only(name: &str, entry: &Entry) -> Result<(), Problem> {
-    if name == "seed" {
+    if Setting::named(name).is_some_and(|setting| setting.kind == Kind::Seed) {
         return Ok(());
     }
     let message = format!("`{}` alone makes seeds, and `{name}` is none", entry.key);
@@ -177,7 +178,7 @@ fn counting(name: &str, form: &[Entry], entry: &Entry) -> Result<Vec<Point>, Pro
     };
     let at = &find(form, "from").unwrap_or(entry).node.at;
     let point = |nth: usize| {
-        let value = Value::Integer(from.saturating_add(nth as i64));
+        let value = Value::Integer(from + nth as i128);
         let value = match Setting::named(name) {
             Some(setting) => values::fit(setting, value, at)?,
             None => value,
@@ -205,8 +206,19 @@ fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Proble
         })
     };
     let (from, to) = (decimal("from")?, decimal("to")?);
+    let number = |decimal: Decimal| {
+        let text = decimal.to_string();
+        // The nearest double of the exact decimal, so that 0.7 is the 0.7 that a person would write.
+        match (text.parse::<i128>(), text.parse::<f64>()) {
+            (Ok(n), _) => Value::Integer(n),
+            (_, Ok(x)) => Value::Number(x),
+            _ => Value::Text(text),
+        }
+    };
+    let setting = Setting::named(name);
+    let allows = |decimal| setting.is_none_or(|setting| setting.check(&number(decimal)).is_ok());
     let decimals = match (find(form, "step"), find(form, "count")) {
-        (Some(_), None) => range::stepped(from, to, decimal("step")?),
+        (Some(_), None) => range::stepped(from, to, decimal("step")?, allows),
         (None, Some(entry)) => range::counted(from, to, count(entry)?),
         (Some(_), Some(entry)) => {
             let problem = Problem::at(&entry.at, "a range has `step` or `count`, not both");
@@ -218,17 +230,10 @@ fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Proble
         }
     };
     let decimals = decimals.map_err(|misfit| Problem::at(&node.at, misfit.message).help(misfit.help))?;
-    let point = |decimal: rust_decimal::Decimal| {
-        let text = decimal.to_string();
-        // The nearest double of the exact decimal, so that 0.7 is the 0.7 that a person would write.
-        let value = match (text.parse::<i64>(), text.parse::<f64>()) {
-            (Ok(n), _) => Value::Integer(n),
-            (_, Ok(x)) => Value::Number(x),
-            _ => Value::Text(text),
-        };
-        let value = match Setting::named(name) {
-            Some(setting) => values::fit(setting, value, &node.at)?,
-            None => value,
+    let point = |decimal: Decimal| {
+        let value = match setting {
+            Some(setting) => values::fit(setting, number(decimal), &node.at)?,
+            None => number(decimal),
         };
         Ok(Point { label: None, value, at: node.at.clone() })
     };

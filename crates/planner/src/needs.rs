@@ -4,30 +4,22 @@
 use crate::AssetResolver;
 use crate::cells::{Cells, place, unknown};
 use crate::problem::Problems;
-use maquette_core::{ModelCard, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use maquette_core::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 impl Cells<'_> {
     /// Everything that one setting needs of another one; `folder` is where the paths of pictures start.
-    pub fn needs(
-        &self,
-        folder: &Path,
-        models: &BTreeMap<String, ModelCard>,
-        assets: &dyn AssetResolver,
-        problems: &mut Problems,
-    ) {
-        let mut names = vec!["model", "safety_checker"];
-        names.extend(self.names_of("init_image"));
-        names.extend(self.names_of("mask"));
+    pub fn needs(&self, folder: &Path, assets: &dyn AssetResolver, problems: &mut Problems) {
         // Each is said once, whatever the number of cells.
         let mut said = BTreeSet::new();
         let mut looked_at = BTreeSet::new();
         let (mut idle, mut used) = (None, false);
-        for at in self.parts(&names) {
+        for at in self.parts(&["model", "safety_checker", "init_image", "mask"]) {
             let given = |name: &str| self.grid.value(name, &at);
+            // As written: whether a mask applies is the question here.
             let text = |name: &str| {
-                let text = self.filled(given(name).and_then(|given| given.value.as_text()), &at);
+                let text = given(name).and_then(|given| self.plan.fill(given.value.as_text()?, &at));
                 text.filter(|text| !text.is_empty())
             };
             let mut say = |name: &str, message: String, help: &str| {
@@ -35,10 +27,8 @@ impl Cells<'_> {
                     problems.add(place(given(name).and_then(|given| given.at.as_ref()), message).help(help));
                 }
             };
-            let model = given("model").and_then(|given| given.value.as_text());
-            let card = model.and_then(|name| models.get_key_value(name));
             let (picture, mask) = (text("init_image"), text("mask"));
-            if let Some((name, card)) = card {
+            if let Some((name, card)) = self.model(&at) {
                 if card.inpainting && picture.is_none() {
                     let message = format!("the model {name} repaints pictures; allowed: with `init_image`");
                     say("model", message, "give `init_image`, and `mask` to say where it may change");

@@ -8,7 +8,7 @@ use crate::layer::is_top_level;
 use crate::nearest::{did_you_mean, list, nearest};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
-use crate::values::TEMPLATES;
+use crate::values::templates;
 use maquette_core::{SETTINGS, Setting, Template};
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn used(grid: &Grid, problems: &mut Problems) -> (BTreeSet<String>, BTreeSet<Str
         .filter(|name| Setting::named(name).is_none())
         .collect();
     let (mut used, mut open) = (BTreeSet::new(), BTreeSet::new());
-    for setting in TEMPLATES {
+    for setting in templates() {
         for given in grid.values(setting) {
             let (Some(text), Some(at)) = (given.value.as_text(), &given.at) else { continue };
             match Template::parse(text) {

@@ -2,9 +2,8 @@
 //! may rely on it.
 
 use crate::cells::Cells;
-use crate::distinct::distinct;
 use crate::extends::read_chain;
-use crate::grid::Grid;
+use crate::grid::{Given, Grid, GridAxis};
 use crate::labels::labels;
 use crate::layer::Layer;
 use crate::merge::merge;
@@ -12,8 +11,8 @@ use crate::overrides::{self, Overrides};
 use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
-use crate::{AssetResolver, filter, placeholders, seeds, sheet};
-use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, Plan, Selection};
+use crate::{AssetResolver, filter, merged, placeholders, seeds, sheet};
+use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, NAMING, Plan, Selection, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -39,7 +38,7 @@ pub struct Request<'a> {
 pub struct Planned {
     /// The grid, with everything in it checked.
     pub plan: Plan,
-    /// The cells that are pictures of their own, in the grid's order; see [`distinct`].
+    /// The cells that are pictures of their own, in the grid's order; see [`crate::distinct`].
     pub distinct: Vec<(usize, CellId)>,
     /// The experiment as run: one TOML text that plans to the same cells.
     pub resolved: String,
@@ -102,53 +101,50 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         return Err(problem.label("the last rule").into());
     }
 
-    // What the cells need of the assets, and whether they can be made.
-    let cells = Cells { grid: &grid, kept: &kept };
+    let folder = chain.folder;
+    let mut plan = Plan {
+        name: file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
+        title: title.to_owned(),
+        base: pairs(&grid.settings),
+        vars: pairs(&grid.vars),
+        axes: grid.axes.iter().zip(labels).map(|(axis, labels)| core_axis(axis, labels)).collect(),
+        kept,
+        drawn,
+        models: BTreeMap::new(),
+        pictures: BTreeMap::new(),
+        weights: BTreeMap::new(),
+        sheet: sheet.clone(),
+        naming: NAMING,
+    };
+
+    // Which models and files the cells need, and whether they can be made.
+    let cells = Cells { plan: &plan, grid: &grid };
     let models = cells.models(assets, &mut problems);
-    let pictures = cells.pictures(&chain.folder, assets, &mut problems);
+    let pictures = cells.pictures(&folder, assets, &mut problems);
     let weights = cells.weights(assets, &mut problems);
-    cells.sizes(&models, &mut problems);
-    cells.strengths(&models, &mut problems);
-    cells.needs(&chain.folder, &models, assets, &mut problems);
+    plan = Plan { models, pictures, weights, ..plan };
+    let cells = Cells { plan: &plan, grid: &grid };
+    cells.sizes(&mut problems);
+    cells.strengths(&mut problems);
+    cells.needs(&folder, assets, &mut problems);
     cells.idle(&mut notes, &mut problems);
     problems.settle()?;
-    for (name, card) in &models {
+    for (name, card) in &plan.models {
         let _ = writeln!(asked, "{name} {}", card.fingerprint);
     }
-    for (path, file) in pictures.iter().chain(&weights) {
+    for (path, file) in plan.pictures.iter().chain(&plan.weights) {
         let _ = writeln!(asked, "{path} {}", file.digest);
     }
 
-    let folder = std::path::absolute(&chain.folder).unwrap_or(chain.folder);
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
     let folder = folder.to_string_lossy().replace('\\', "/");
     let folder = resolved::has_paths(&grid).then_some(folder.as_str());
     let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
     let (exclude, only) = (rules(exclude), rules(only));
     let resolved =
         Experiment { title, folder, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
-    let title = title.to_owned();
-    let plan = Plan {
-        name: file.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned()),
-        title,
-        base: grid.settings.into_iter().map(|given| (given.name, given.value)).collect(),
-        vars: grid.vars.into_iter().map(|given| (given.name, given.value)).collect(),
-        axes: grid.axes.into_iter().zip(labels).map(|(axis, labels)| core_axis(axis, labels)).collect(),
-        kept,
-        drawn,
-        models,
-        pictures,
-        weights,
-        sheet,
-    };
-    let distinct = distinct(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;
-    if distinct.len() < plan.len() {
-        notes.push(format!(
-            "{} of {} cells repeat others: {} pictures are made",
-            plan.len() - distinct.len(),
-            plan.len(),
-            distinct.len()
-        ));
-    }
+    let (distinct, merged) = merged::named(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;
+    notes.extend(merged);
     Ok(Planned { plan, distinct, resolved, source: Digest::of(asked.as_bytes()), notes })
 }
 
@@ -156,11 +152,12 @@ fn title(written: &Layer) -> &str {
     written.title.as_ref().and_then(|node| node.text()).unwrap_or_default()
 }
 
-fn core_axis(axis: crate::grid::GridAxis, labels: Vec<String>) -> Axis {
-    let set = |position: crate::grid::Position| {
-        position.set.into_iter().map(|given| (given.name, given.value)).collect()
-    };
-    let values = axis.positions.into_iter().zip(labels);
-    let values = values.map(|(position, label)| AxisValue { label, set: set(position) }).collect();
-    Axis { name: axis.name, values }
+fn pairs(given: &[Given]) -> Vec<(String, Value)> {
+    given.iter().map(|given| (given.name.clone(), given.value.clone())).collect()
+}
+
+fn core_axis(axis: &GridAxis, labels: Vec<String>) -> Axis {
+    let values = axis.positions.iter().zip(labels);
+    let values = values.map(|(position, label)| AxisValue { label, set: pairs(&position.set) }).collect();
+    Axis { name: axis.name.clone(), values }
 }

@@ -2,7 +2,7 @@
 //!
 //! Not here: what a prompt means; only the engine knows tokens.
 
-use crate::work::{Left, Words};
+use crate::work::Left;
 use maquette_core::{CellId, Plan, SettingError, Settings};
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ impl PlannedPrompt {
 /// The first `most` different prompts of the plan's distinct cells, and whether there are more.
 ///
 /// Prompts are different that differ in text, model, dialect or embeddings, or in being a negative one. Negative prompts
-/// that nothing looks at, for want of guidance, are left out.
+/// of cells without guidance are left out.
 pub fn prompts(
     plan: &Plan,
     distinct: &[(usize, CellId)],
@@ -38,10 +38,10 @@ pub fn prompts(
     let named = ["model", "dialect", "embeddings", "prompt", "negative_prompt", "guidance_scale"];
     let mut seen = HashSet::new();
     let mut prompts = Vec::new();
-    for (cell, _) in cells.parts(&named, Words::Too)? {
+    for (cell, _) in cells.parts(&named)? {
         let settings = &cell.settings;
         let negative = Some(("negative_prompt", &settings.negative_prompt));
-        let negative = negative.filter(|_| settings.guidance_scale > 1.0);
+        let negative = negative.filter(|_| settings.guided());
         for (setting, text) in [("prompt", &settings.prompt)].into_iter().chain(negative) {
             let embeddings: Vec<_> =
                 settings.embeddings.iter().map(|one| (one.word.clone(), one.file.digest)).collect();

@@ -33,8 +33,14 @@ pub(crate) fn decimal(text: &str) -> Option<Decimal> {
     (number.abs() < Decimal::from(LARGEST) && number.scale() <= FINEST).then_some(number)
 }
 
-/// `from`, `from + step`, … `to`. The step must lead from one end to the other.
-pub(crate) fn stepped(from: Decimal, to: Decimal, step: Decimal) -> Result<Vec<Decimal>, Misfit> {
+/// `from`, `from + step`, … `to`. The step must lead from one end to the other. `allows` says which numbers the setting
+/// takes, so that a hint names no other.
+pub(crate) fn stepped(
+    from: Decimal,
+    to: Decimal,
+    step: Decimal,
+    allows: impl Fn(Decimal) -> bool,
+) -> Result<Vec<Decimal>, Misfit> {
     if step.is_zero() {
         return misfit(
             "the step is 0; allowed: a step that leads somewhere",
@@ -55,10 +61,11 @@ pub(crate) fn stepped(from: Decimal, to: Decimal, step: Decimal) -> Result<Vec<D
     };
     let last = from + step * whole;
     if last != to {
-        let (near, far) = (last.normalize(), (last + step).normalize());
+        let ends = [last.normalize(), (last + step).normalize()].into_iter().filter(|&end| allows(end));
+        let ends: Vec<String> = ends.map(|end| format!("write `to = {end}`, or ")).collect();
         return misfit(
             format!("steps of {step} from {from} miss {to}; allowed: a step that reaches it"),
-            format!("write `to = {near}` or `to = {far}`, or give `count` in place of `step`"),
+            format!("{}give `count` in place of `step`", ends.concat().replace("`, or write", "` or")),
         );
     }
     Ok((0..=count).map(|nth| (from + step * Decimal::from(nth)).normalize()).collect())
@@ -124,7 +131,7 @@ mod tests {
     #[test]
     fn steps_are_exact() {
         let check = |from, to, step, expected: &str| {
-            assert_eq!(words(stepped(d(from), d(to), d(step))).as_deref(), Ok(expected));
+            assert_eq!(words(stepped(d(from), d(to), d(step), |_| true)).as_deref(), Ok(expected));
         };
         check("0.3", "0.9", "0.2", "0.3 0.5 0.7 0.9");
         check("0", "1", "0.1", "0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1");
@@ -136,7 +143,7 @@ mod tests {
     #[test]
     fn a_step_that_misses_the_end_is_told_what_fits() {
         let check = |from, to, step, expected: &str| {
-            assert_eq!(words(stepped(d(from), d(to), d(step))).unwrap_err(), expected);
+            assert_eq!(words(stepped(d(from), d(to), d(step), |_| true)).unwrap_err(), expected);
         };
         check(
             "0.3",
@@ -161,13 +168,26 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_names_only_what_is_allowed() {
+        let check = |from, to, step, expected: &str| {
+            let unit = |number: Decimal| (Decimal::ZERO..=Decimal::ONE).contains(&number);
+            let error = words(stepped(d(from), d(to), d(step), unit)).unwrap_err();
+            assert_eq!(error.split("; ").last(), Some(expected));
+        };
+        check("0.5", "0.95", "0.1", "write `to = 0.9` or `to = 1`, or give `count` in place of `step`");
+        check("0.5", "1.05", "0.1", "write `to = 1`, or give `count` in place of `step`");
+        check("0.2", "-0.1", "-0.2", "write `to = 0`, or give `count` in place of `step`");
+        check("1.5", "1.6", "0.3", "give `count` in place of `step`");
+    }
+
+    #[test]
     fn counts_are_even() {
         let check = |from, to, count, expected: &str| {
             assert_eq!(words(counted(d(from), d(to), count)).as_deref(), Ok(expected));
         };
         check("0.3", "0.9", 5, "0.3 0.45 0.6 0.75 0.9");
         check("0", "1", 4, "0 0.3333 0.6667 1");
-        check("0", "1", 65, &words(stepped(d("0"), d("1"), d("0.015625"))).unwrap());
+        check("0", "1", 65, &words(stepped(d("0"), d("1"), d("0.015625"), |_| true)).unwrap());
         check("7", "7", 1, "7");
         assert!(counted(d("0"), d("1"), 1).is_err());
         assert!(counted(d("0"), d("1"), 0).is_err());
@@ -179,7 +199,7 @@ mod tests {
             prop_assume!(step != 0);
             let (from, step) = (Decimal::new(from, scale), Decimal::new(step, scale));
             let to = from + step * Decimal::from(steps);
-            let values = stepped(from, to, step).unwrap();
+            let values = stepped(from, to, step, |_| true).unwrap();
             prop_assert_eq!(values.len(), steps as usize + 1);
             prop_assert_eq!((values[0], values[values.len() - 1]), (from, to));
             prop_assert!(values.windows(2).all(|pair| pair[1] - pair[0] == step));

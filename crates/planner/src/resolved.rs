@@ -129,6 +129,7 @@ pub(crate) fn value(value: &Value) -> String {
         Value::Integer(n) => n.to_string(),
         Value::Number(x) => toml::Value::Float(*x).to_string(),
         Value::Text(text) => string(text),
+        Value::Weights(_) => string(&value.to_string()),
     }
 }
 
@@ -150,5 +151,5 @@ pub(crate) fn has_paths(grid: &Grid) -> bool {
     let is_path = |name: &str| {
         Setting::named(name).is_some_and(|setting| matches!(setting.kind, Kind::Path | Kind::Weights))
     };
-    paths.into_iter().any(|given| is_path(&given.name) && given.value.as_text() != Some(""))
+    paths.into_iter().any(|given| is_path(&given.name) && !given.value.is_empty())
 }

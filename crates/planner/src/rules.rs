@@ -9,7 +9,7 @@ use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::tree::{Data, Entry, Node};
-use maquette_core::{Kind, Setting, Value};
+use maquette_core::{Kind, Setting, Value, parse_weights};
 
 /// One block: all of its conditions must match.
 #[derive(Debug)]
@@ -129,10 +129,14 @@ fn values(name: &str, node: &Node) -> Result<Vec<(Value, At)>, Problem> {
             let message = format!("`{name}` is {}; allowed: a value or a list of values", node.what());
             Problem::at(&node.at, message)
         })?;
-        let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
-        let value = match value {
-            Value::Text(text) if path && !text.is_empty() => Value::Text(node.at.origin.seen(&text)),
-            value => value,
+        let value = match (Setting::named(name).map(|setting| setting.kind), value) {
+            (Some(Kind::Path), Value::Text(text)) if !text.is_empty() => {
+                Value::Text(node.at.origin.seen(&text))
+            }
+            (Some(Kind::Weights), Value::Text(text)) => {
+                parse_weights(&text).map_or(Value::Text(text), Value::Weights)
+            }
+            (_, value) => value,
         };
         Ok((value, node.at.clone()))
     };

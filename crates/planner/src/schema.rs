@@ -102,7 +102,7 @@ pub fn schema() -> String {
 /// What one value of a setting may be.
 fn value(setting: &Setting) -> Value {
     match setting.kind {
-        Kind::Text | Kind::Path => json!({ "type": "string" }),
+        Kind::Text | Kind::Model | Kind::Path => json!({ "type": "string" }),
         Kind::Flag => json!({ "type": "boolean" }),
         Kind::Weights => {
             let file = json!({ "type": "string", "minLength": 1 });
@@ -115,7 +115,8 @@ fn value(setting: &Setting) -> Value {
             json!({ "anyOf": [one, { "type": "array", "items": one }] })
         }
         Kind::Choice(words) => json!({ "enum": words }),
-        Kind::Integer { min, max: i64::MAX } => json!({ "type": "integer", "minimum": min }),
+        // Editors count in 64-bit floats or in 63 bits: the largest seed is the planner's to check.
+        Kind::Seed => json!({ "type": "integer", "minimum": 0 }),
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Number { min, max } => json!({ "type": "number", "minimum": min, "maximum": max }),
     }
@@ -146,8 +147,8 @@ fn definition(setting: &Setting) -> String {
 /// The definitions that `axes` refers to.
 fn definitions() -> Map<String, Value> {
     let define = |setting: &Setting| {
-        let numbers = matches!(setting.kind, Kind::Integer { .. } | Kind::Number { .. });
-        let mut schema = axis(&value(setting), setting.name == "seed");
+        let numbers = matches!(setting.kind, Kind::Seed | Kind::Integer { .. } | Kind::Number { .. });
+        let mut schema = axis(&value(setting), setting.kind == Kind::Seed);
         if !numbers && let Some(forms) = schema["anyOf"].as_array_mut() {
             forms.retain(|form| form["properties"].get("to").is_none());
         }

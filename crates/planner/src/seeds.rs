@@ -1,7 +1,6 @@
 //! Seeds drawn at random: once, while planning, and written down.
 
 use crate::grid::Grid;
-use maquette_core::Value;
 use std::collections::{BTreeMap, HashSet};
 
 /// Seeds are drawn below this, like torch's and A1111's.
@@ -15,8 +14,10 @@ pub(crate) fn draw(
 ) -> BTreeMap<String, Vec<i64>> {
     let mut drawn = BTreeMap::new();
     for axis in &mut grid.axes {
-        let known = earlier.and_then(|earlier| earlier.get(&axis.name)).map_or(&[][..], Vec::as_slice);
-        for name in &axis.random {
+        for (nth, name) in axis.random.iter().enumerate() {
+            // A zip may draw for two of its columns.
+            let key = if nth == 0 { axis.name.clone() } else { format!("{}.{name}", axis.name) };
+            let known = earlier.and_then(|earlier| earlier.get(&key)).map_or(&[][..], Vec::as_slice);
             let mut known = known.iter().copied();
             let mut seeds = Vec::new();
             let mut taken = HashSet::new();
@@ -27,10 +28,10 @@ pub(crate) fn draw(
                 }
                 seeds.push(seed);
                 for given in position.set.iter_mut().filter(|given| given.name == *name) {
-                    given.value = Value::Integer(seed);
+                    given.value = seed.into();
                 }
             }
-            drawn.insert(axis.name.clone(), seeds);
+            drawn.insert(key, seeds);
         }
     }
     drawn

@@ -30,7 +30,7 @@ pub(crate) fn read(entries: &[Entry], grid: &Grid, dropped: &[String], problems:
     let mut edge = |key: &str, allowed: std::ops::RangeInclusive<i64>| {
         let entry = find(entries, key)?;
         let size = match entry.node.data {
-            Data::Integer(n) if allowed.contains(&n) => u32::try_from(n).ok(),
+            Data::Integer(n) => u32::try_from(n).ok().filter(|&size| allowed.contains(&size.into())),
             _ => None,
         };
         if size.is_none() {

@@ -20,7 +20,8 @@ pub(crate) struct Node {
 #[derive(Debug, Clone)]
 pub(crate) enum Data {
     Flag(bool),
-    Integer(i64),
+    /// From -2^63 to 2^64 - 1.
+    Integer(i128),
     /// Its decimal text: `0.3`, `1e-3`.
     Number(String),
     Text(String),
@@ -92,9 +93,10 @@ fn node(origin: &Arc<Origin>, offset: usize, value: Spanned<DeValue<'_>>) -> Nod
     let at = At { origin: Arc::clone(origin), span: span.start + offset..span.end + offset };
     let data = match value.into_inner() {
         DeValue::String(text) => Data::Text(text.into_owned()),
-        DeValue::Integer(n) => match i64::from_str_radix(n.as_str(), n.radix()) {
-            Ok(n) => Data::Integer(n),
-            Err(_) => Data::Unfit("a whole number beyond 64 bits"),
+        // TOML asks for 63 bits and a sign; seeds have 64 bits.
+        DeValue::Integer(n) => match i128::from_str_radix(n.as_str(), n.radix()) {
+            Ok(n) if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&n) => Data::Integer(n),
+            _ => Data::Unfit("a whole number beyond 64 bits"),
         },
         DeValue::Float(x) => match x.as_str().parse::<f64>() {
             Ok(number) if number.is_finite() => Data::Number(x.as_str().to_owned()),

@@ -1,13 +1,15 @@
 //! A value as a setting or a placeholder takes it: its type, its range, one form for each meaning.
 
-use crate::nearest::did_you_mean;
+use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::Problem;
 use crate::tree::{Data, Node};
-use maquette_core::{Kind, Setting, Value};
+use maquette_core::{Kind, SETTINGS, Setting, Value, parse_weights};
 
-/// The texts whose `{placeholders}` are filled.
-pub(crate) const TEMPLATES: &[&str] = &["prompt", "negative_prompt", "init_image", "mask", "lora"];
+/// The settings whose `{placeholders}` are filled.
+pub(crate) fn templates() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().filter(|setting| setting.template).map(|setting| setting.name)
+}
 
 /// Reads a node as a value of the setting or placeholder `name`.
 pub(crate) fn read(name: &str, node: &Node) -> Result<Value, Problem> {
@@ -38,32 +40,39 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         let problem = Problem::at(at, error.to_string()).label(format!("allowed: {}", setting.allowed()));
         return Err(match (setting.kind, value.as_text()) {
             (Kind::Choice(words), Some(word)) => problem.hint(did_you_mean(word, words.iter().copied())),
-            (Kind::Text | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes".to_owned()),
+            (Kind::Text | Kind::Model | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes"),
+            (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => problem
+                .help(format!("for a seed drawn at random write `{name} = {{ random = 1 }}` in [sweep]")),
             _ => problem,
         });
     }
     Ok(match (setting.kind, value) {
-        (Kind::Integer { .. }, value) => value.as_integer().map_or(value, Value::Integer),
+        (Kind::Integer { .. }, value) => value.as_integer().map_or(value, Value::from),
+        (Kind::Seed, value) => value.as_unsigned().map_or(value, Value::seed),
         // Adding zero makes a negative zero positive.
         (Kind::Number { .. }, value) => value.as_number().map_or(value, |x| Value::Number(x + 0.0)),
         (Kind::Path, Value::Text(path)) if !path.is_empty() => Value::Text(at.origin.seen(&path)),
-        (Kind::Text | Kind::Weights, Value::Text(text))
-            if text.contains('{') && !TEMPLATES.contains(&name) =>
+        (Kind::Text | Kind::Model | Kind::Weights, Value::Text(text))
+            if text.contains('{') && !setting.template =>
         {
+            let names = list(templates());
             return Err(Problem::at(at, format!("`{name}` is `{text}`; allowed: text without placeholders"))
-                .help(
-                    "placeholders are filled in `prompt`, `negative_prompt`, `init_image`, `mask` and `lora`"
-                        .to_owned(),
-                ));
+                .help(format!("placeholders are filled in {names}")));
         }
-        // A name without a folder is looked up where such files are kept.
-        (Kind::Weights, Value::Text(text)) if text.contains('/') && !at.origin.prefix.is_empty() => {
+        (Kind::Weights, Value::Text(text)) => {
+            // A name without a folder is looked up where such files are kept.
             let seen = |entry: &str| match entry.split_once('=') {
                 Some((word, path)) if path.contains('/') => format!("{word}={}", at.origin.seen(path)),
                 None if entry.contains('/') => at.origin.seen(entry),
                 _ => entry.to_owned(),
             };
-            Value::Text(text.split(" + ").map(seen).collect::<Vec<_>>().join(" + "))
+            let text = match text.contains('/') && !at.origin.prefix.is_empty() {
+                true => text.split(" + ").map(seen).collect::<Vec<_>>().join(" + "),
+                false => text,
+            };
+            // With placeholders in it, it is a list only when they are filled.
+            let list = parse_weights(&text).filter(|_| !text.contains(['{', '}']));
+            list.map_or(Value::Text(text), Value::Weights)
         }
         (_, value) => value,
     })
@@ -114,10 +123,10 @@ pub(crate) fn from_words(name: &str, words: &str, at: &At) -> Result<Value, Prob
     let Some(setting) = Setting::named(name) else { return Ok(words.into()) };
     let number = || words.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::Number);
     let value = match setting.kind {
-        Kind::Integer { .. } => words.parse().ok().map(Value::Integer).or_else(number),
+        Kind::Integer { .. } | Kind::Seed => words.parse().ok().map(Value::Integer).or_else(number),
         Kind::Number { .. } => number(),
         Kind::Flag => words.parse().ok().map(Value::Flag),
-        Kind::Text | Kind::Path | Kind::Weights | Kind::Choice(_) => None,
+        Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Choice(_) => None,
     };
     fit(setting, value.unwrap_or_else(|| words.into()), at)
 }

@@ -1,8 +1,7 @@
 //! The work that a plan holds: what `maquette plan` counts.
 
 use crate::projection::project;
-use crate::steps::unet_calls;
-use maquette_core::{Cell, CellId, Plan, Selection, SettingError, Settings, Value};
+use maquette_core::{Cell, CellId, Plan, Selection, SettingError, Settings};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,13 +12,13 @@ pub struct Work {
     /// Pictures to make.
     pub pictures: usize,
     /// Different texts to encode, for each model with its LoRAs and embeddings, precision, dialect and `clip_skip`:
-    /// prompts, and negative prompts where `guidance_scale` is above 1.
+    /// prompts, and negative prompts where there is guidance.
     pub text_encodes: usize,
     /// Different reference pictures to encode, for each model, precision, size and fit.
     pub image_encodes: usize,
     /// Different models to load, for each precision.
     pub model_loads: usize,
-    /// Calls of the UNet, counted for each picture; see [`crate::unet_calls`].
+    /// Calls of the UNet, counted for each picture; see [`maquette_core::unet_calls`].
     pub steps: usize,
 }
 
@@ -35,7 +34,7 @@ pub fn work(
     let left = Left { plan, cells: left };
 
     let mut loads = BTreeSet::new();
-    for (cell, _) in left.parts(&["model", "dtype"], Words::Not)? {
+    for (cell, _) in left.parts(&["model", "dtype"])? {
         loads.insert((cell.settings.model, cell.settings.dtype));
     }
     let mut texts = BTreeSet::new();
@@ -50,7 +49,7 @@ pub fn work(
         "negative_prompt",
         "guidance_scale",
     ];
-    for (cell, _) in left.parts(&named, Words::Too)? {
+    for (cell, _) in left.parts(&named)? {
         let settings = &cell.settings;
         let loras: Vec<_> = settings.lora.iter().map(|it| (it.file.digest, it.weight.to_bits())).collect();
         let words: Vec<_> = settings.embeddings.iter().map(|it| (it.file.digest, it.word.clone())).collect();
@@ -59,23 +58,18 @@ pub fn work(
             (model, settings.clip_skip, settings.dialect, prompt.clone())
         };
         texts.insert(text(&settings.prompt));
-        if settings.guidance_scale > 1.0 {
+        if settings.guided() {
             texts.insert(text(&settings.negative_prompt));
         }
     }
-    let words = match left.images_have_words() {
-        true => Words::Too,
-        false => Words::Not,
-    };
     let mut images = BTreeSet::new();
-    for (cell, _) in left.parts(&["model", "dtype", "init_image", "fit", "width", "height"], words)? {
+    for (cell, _) in left.parts(&["model", "dtype", "init_image", "fit", "width", "height"])? {
         let Settings { model, dtype, init_image, fit, width, height, .. } = cell.settings;
         images.extend(init_image.map(|picture| (model, dtype, picture.digest, fit, width, height)));
     }
     let mut steps = 0;
-    for (cell, count) in left.parts(&["model", "init_image", "scheduler", "steps", "strength"], words)? {
-        let Settings { scheduler, steps: schedule, strength, .. } = cell.settings;
-        steps += count * unet_calls(scheduler, schedule as usize, strength);
+    for (cell, count) in left.parts(&["model", "init_image", "scheduler", "steps", "strength"])? {
+        steps += count * cell.settings.unet_calls();
     }
     Ok(Work {
         pictures: left.cells.len(),
@@ -86,13 +80,6 @@ pub fn work(
     })
 }
 
-/// Whether the axes of placeholders matter as well.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Words {
-    Too,
-    Not,
-}
-
 /// Some cells of a plan.
 pub(crate) struct Left<'a> {
     pub plan: &'a Plan,
@@ -101,17 +88,10 @@ pub(crate) struct Left<'a> {
 }
 
 impl Left<'_> {
-    /// One cell for each combination of the axes that set these names, and how many cells it stands for.
-    pub fn parts(&self, names: &[&str], words: Words) -> Result<Vec<(Cell, usize)>, SettingError> {
+    /// One cell for each combination of all that decides these settings, and how many cells it stands for.
+    pub fn parts(&self, names: &[&str]) -> Result<Vec<(Cell, usize)>, SettingError> {
         let plan = self.plan;
-        let matters = |name: &str| {
-            names.contains(&name) || (words == Words::Too && maquette_core::Setting::named(name).is_none())
-        };
-        let axes: Vec<usize> = (0..plan.axes.len())
-            .filter(|&axis| {
-                plan.axes[axis].values.iter().any(|value| value.set.iter().any(|(name, _)| matters(name)))
-            })
-            .collect();
+        let axes = plan.axes_of(names.iter().flat_map(|name| plan.decided_by(name)));
         let sizes: Vec<usize> = plan.axes.iter().map(|axis| axis.values.len()).collect();
         let position = |index: usize| match &plan.kept {
             Selection::All => index,
@@ -125,11 +105,5 @@ impl Left<'_> {
             }
         };
         parts.into_par_iter().map(|part| Ok((cell(part.position)?, part.count))).collect()
-    }
-
-    fn images_have_words(&self) -> bool {
-        let axes = self.plan.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
-        let mut texts = self.plan.base.iter().chain(axes).filter(|(name, _)| name == "init_image");
-        texts.any(|(_, value)| matches!(value, Value::Text(text) if text.contains('{')))
     }
 }

@@ -3,7 +3,7 @@
 //! Nothing is a placeholder here: the values are what they are, and braces are doubled where they would be one.
 
 use crate::resolved::{key, value};
-use crate::values::TEMPLATES;
+use crate::values::templates;
 use maquette_core::Value;
 use std::fmt::Write;
 
@@ -28,7 +28,7 @@ pub fn experiment(remarks: &[String], lines: &[Line]) -> String {
     }
     for Line { name, value: given, remark } in lines {
         let literal = match given {
-            Value::Text(text) if TEMPLATES.contains(&name.as_str()) => {
+            Value::Text(text) if templates().any(|template| template == name.as_str()) => {
                 value(&text.replace('{', "{{").replace('}', "}}").as_str().into())
             }
             given => value(given),
@@ -45,8 +45,9 @@ pub fn experiment(remarks: &[String], lines: &[Line]) -> String {
 /// Where the relative paths of an experiment's text start, when it says so: the runs of a project know their
 /// experiment's folder by this.
 pub fn folder(text: &str) -> Option<String> {
-    let table: toml::Table = text.parse().ok()?;
-    table.get("folder")?.as_str().map(str::to_owned)
+    // Seeds may be larger than the integers of `toml::Table`.
+    let table = toml::de::DeTable::parse(text).ok()?;
+    table.get_ref().get("folder")?.get_ref().as_str().map(str::to_owned)
 }
 
 /// A comment is one line and holds no control characters: what somebody's picture says must not become a key.

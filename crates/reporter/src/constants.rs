@@ -1,18 +1,19 @@
 //! What did not vary: the settings that all cells of a plan share.
 //!
-//! Answered from the axes alone, so that it costs the same for ten cells and for a million.
+//! Answered from the axes alone, so that it costs the same for ten cells and for a million. What a setting is in a cell,
+//! and which axes decide it, the plan says.
 
-use maquette_core::{Plan, SETTINGS, Selection, Setting, Template, Value};
+use maquette_core::{Plan, SETTINGS, Selection, Setting, Template};
 use std::collections::BTreeSet;
 
 /// The settings that are the same in every cell, then the placeholders that no listed text shows, in the log's order.
 ///
 /// Placeholders that do not vary are filled; a text whose placeholders do vary is given with them still in it, as
 /// `portrait of a cat, by {artist}`. What does not apply, such as `strength` without `init_image`, empty texts, and
-/// settings that few ever touch where nobody did, are left out.
+/// settings that people seldom set where they are at their default, are left out.
 pub fn constants(plan: &Plan) -> Vec<(String, String)> {
     let shared = shared(plan);
-    let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.name == name);
+    let is_setting = |name: &str| Setting::named(name).is_some();
     let value = |name: &str| shared.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let mut shown = BTreeSet::new();
     let mut constants = Vec::new();
@@ -29,12 +30,10 @@ pub fn constants(plan: &Plan) -> Vec<(String, String)> {
     constants
 }
 
-/// Whether it is one of the settings that few ever touch, at its default.
+/// Whether it is one of the settings that people seldom set, at its default.
 fn untouched(name: &str, value: &str) -> bool {
-    const SELDOM: [&str; 6] =
-        ["dialect", "noise", "variation_seed", "variation_strength", "eta", "safety_checker"];
-    let default = Setting::named(name).and_then(Setting::default);
-    SELDOM.contains(&name) && default.is_some_and(|default| default.to_string() == value)
+    let default = Setting::named(name).filter(|setting| setting.rare).and_then(Setting::default);
+    default.is_some_and(|default| default.to_string() == value)
 }
 
 /// The settings and then the placeholders that are the same in every cell, as written: placeholders unfilled.
@@ -50,7 +49,7 @@ pub(crate) fn sizes(plan: &Plan) -> Vec<(u32, u32)> {
     let used = used(plan);
     let mut sizes = BTreeSet::new();
     each(plan, &used, &["width", "height"], |coordinates| {
-        let edge = |name| value_at(plan, coordinates, name)?.parse().ok();
+        let edge = |name| u32::try_from(plan.value(name, coordinates)?.as_integer()?).ok();
         if let (Some(width), Some(height)) = (edge("width"), edge("height")) {
             sizes.insert((width, height));
         }
@@ -88,26 +87,16 @@ fn used(plan: &Plan) -> Vec<Vec<usize>> {
 fn only_value(plan: &Plan, used: &[Vec<usize>], name: &str) -> Option<String> {
     let mut values = BTreeSet::new();
     each(plan, used, &[name], |coordinates| {
-        values.insert(value_at(plan, coordinates, name));
+        values.insert(plan.value(name, coordinates).map(|value| value.to_string()));
         values.len() < 2
     });
     if values.len() == 1 { values.pop_first().flatten() } else { None }
 }
 
-/// Calls `visit` for each combination of the axes that can change the named settings, the others at their first
-/// position, until it says `false`.
+/// Calls `visit` for each combination of the axes that decide the named settings, the others at their first position,
+/// until it says `false`.
 fn each(plan: &Plan, used: &[Vec<usize>], names: &[&str], mut visit: impl FnMut(&[usize]) -> bool) {
-    let mut names: Vec<&str> = names.to_vec();
-    if names.iter().any(|name| from_model(name)) {
-        names.push("model");
-    }
-    if names.iter().any(|name| of_init_image(name)) {
-        names.push("init_image");
-    }
-    let sets = |axis: &maquette_core::Axis| {
-        axis.values.iter().any(|value| value.set.iter().any(|(name, _)| names.contains(&name.as_str())))
-    };
-    let relevant: Vec<usize> = (0..plan.axes.len()).filter(|&axis| sets(&plan.axes[axis])).collect();
+    let relevant = plan.axes_of(names.iter().flat_map(|name| plan.unfilled_decided_by(name)));
     let Some(mut coordinates) =
         used.iter().map(|positions| positions.first().copied()).collect::<Option<Vec<_>>>()
     else {
@@ -129,43 +118,4 @@ fn each(plan: &Plan, used: &[Vec<usize>], names: &[&str], mut visit: impl FnMut(
         turn[wheel] += 1;
         turn[wheel + 1..].fill(0);
     }
-}
-
-/// The value of a setting or placeholder at some coordinates, placeholders in it unfilled.
-pub(crate) fn value_at(plan: &Plan, coordinates: &[usize], name: &str) -> Option<String> {
-    if of_init_image(name) && written(plan, coordinates, "init_image").is_none_or(is_empty) {
-        return None;
-    }
-    if let Some(value) = written(plan, coordinates, name) {
-        return Some(value.to_string());
-    }
-    let model = written(plan, coordinates, "model")?.to_string();
-    let card = plan.models.get(&model)?;
-    match name {
-        "width" => Some(card.size.0.to_string()),
-        "height" => Some(card.size.1.to_string()),
-        "scheduler" => Some(card.scheduler.to_string()),
-        _ => None,
-    }
-}
-
-/// What the file says at some coordinates: the axes first, then the settings, then the placeholders.
-fn written<'a>(plan: &'a Plan, coordinates: &[usize], name: &str) -> Option<&'a Value> {
-    let on_axes = plan.axes.iter().zip(coordinates).flat_map(|(axis, &at)| &axis.values[at].set);
-    let mut all = plan.vars.iter().chain(&plan.base).chain(on_axes);
-    all.rfind(|(set, _)| set == name).map(|(_, value)| value)
-}
-
-/// Settings whose default is the model's own.
-fn from_model(name: &str) -> bool {
-    matches!(name, "width" | "height" | "scheduler")
-}
-
-/// Settings that apply only where there is a reference picture.
-fn of_init_image(name: &str) -> bool {
-    matches!(name, "strength" | "fit" | "mask")
-}
-
-fn is_empty(value: &Value) -> bool {
-    value.as_text() == Some("")
 }

@@ -35,7 +35,7 @@ impl Source {
         Source {
             own: Generator::new(noise, settings.seed),
             variation: settings
-                .variation
+                .variation()
                 .map(|variation| (Generator::new(noise, variation.seed), variation.strength)),
         }
     }
@@ -65,7 +65,7 @@ impl Source {
 }
 
 impl Generator {
-    fn new(noise: Noise, seed: i64) -> Generator {
+    fn new(noise: Noise, seed: u64) -> Generator {
         match noise {
             Noise::TorchCpu => Generator::Cpu(TorchCpu::new(seed)),
             Noise::TorchCpuF16 => Generator::CpuF16(TorchCpu::new(seed)),

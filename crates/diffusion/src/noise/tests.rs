@@ -71,7 +71,7 @@ fn a_first_image_of_a_batch_is_the_single_image() {
 fn every_draw_in_half_precision_is_torchs() {
     #[derive(Deserialize)]
     struct Known {
-        seed: i64,
+        seed: u64,
         counts: Vec<usize>,
         /// The bits of all draws in a row.
         bits: Vec<u16>,
@@ -106,7 +106,7 @@ fn variations_lie_between_two_seeds() {
 
 #[test]
 fn a_variation_ends_at_the_other_seed_and_leaves_later_draws_alone() {
-    let source = |seed, variation: Option<(i64, f64)>| Source {
+    let source = |seed, variation: Option<(u64, f64)>| Source {
         own: Generator::new(Noise::TorchCpu, seed),
         variation: variation.map(|(seed, strength)| (Generator::new(Noise::TorchCpu, seed), strength)),
     };

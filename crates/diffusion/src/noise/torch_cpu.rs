@@ -19,8 +19,9 @@ pub struct TorchCpu {
 }
 
 impl TorchCpu {
-    /// The generator after `manual_seed(seed)`. As in torch, only the low 32 bits of the seed matter.
-    pub fn new(seed: i64) -> TorchCpu {
+    /// The generator after `manual_seed(seed)`; torch takes a negative seed for that seed plus 2^64. Only the low 32
+    /// bits of it matter, see [`maquette_core::Noise::seed_bits`].
+    pub fn new(seed: u64) -> TorchCpu {
         TorchCpu { engine: Mt::new(seed as u32), spare: None }
     }
 

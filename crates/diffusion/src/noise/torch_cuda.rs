@@ -26,8 +26,8 @@ pub struct TorchCuda {
 
 impl TorchCuda {
     /// The generator after `manual_seed(seed)`; all 64 bits matter.
-    pub fn new(seed: i64) -> TorchCuda {
-        TorchCuda { key: words(seed as u64), calls: 0 }
+    pub fn new(seed: u64) -> TorchCuda {
+        TorchCuda { key: words(seed), calls: 0 }
     }
 
     /// The next `count` numbers of `torch.randn(count, dtype=torch.float32, device="cuda")`.

@@ -9,7 +9,7 @@ use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
 use candle_core::{DType, Device, Result, Tensor};
-use maquette_core::Cell;
+use maquette_core::{Cell, Settings};
 use std::collections::VecDeque;
 
 /// The longest history that a scheduler asks for.
@@ -143,7 +143,9 @@ impl Flight {
     /// Takes the noise that the UNet predicted, `[rows, channels, height, width]`, negative prompt first, and moves on.
     pub fn advance(&mut self, noise_pred: &Tensor) -> Result<()> {
         let noise_pred = noise_pred.to_dtype(DType::F32)?;
-        let noise_pred = self.conditioning.combine(&noise_pred, self.cell.settings.guidance_scale)?;
+        let Settings { guidance_scale, guidance_rescale, .. } = self.cell.settings;
+        let guidance_rescale = guidance_rescale.unwrap_or(0.0);
+        let noise_pred = self.conditioning.combine(&noise_pred, guidance_scale, guidance_rescale)?;
         let step = self.step().clone();
         let estimate = match step.estimate {
             Some(Estimate { of, clip }) => {

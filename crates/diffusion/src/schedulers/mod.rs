@@ -25,7 +25,7 @@ pub use config::{BetaSchedule, PredictionType, SchedulerConfig};
 pub use error::ScheduleError;
 pub use prediction::Linear;
 
-use maquette_core::{Scheduler, Settings, Sigmas, Spacing};
+use maquette_core::{Scheduler, Settings, Sigmas, Spacing, steps_left, unet_calls};
 use schedule::Schedule;
 
 /// Everything that happens to the latents of one picture, from the first to the last step.
@@ -148,8 +148,8 @@ struct Setup<'a> {
 
 /// What a picture with these settings goes through.
 ///
-/// With a strength, the first `steps - int(steps * strength)` steps are left out, as in diffusers' image-to-image
-/// pipeline (`get_timesteps`), and even a strength of 1 starts from the picture.
+/// It has [`unet_calls`] steps. With a strength, all but the last [`steps_left`] of the schedule are left out, as in
+/// diffusers' image-to-image pipeline, and even a strength of 1 starts from the picture.
 pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
     let Sampling { scheduler, steps, strength, .. } = *sampling;
     supported::supported(config, scheduler)?;
@@ -163,6 +163,9 @@ pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Traje
     if count > limit {
         return Err(too_many);
     }
+    if unet_calls(scheduler, steps, strength) == 0 {
+        return Err(ScheduleError::NoSteps { scheduler, steps, strength: strength.unwrap_or(1.0) });
+    }
     let setup = Setup {
         config,
         schedule,
@@ -171,7 +174,7 @@ pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Traje
         sigmas: if scheduler.has_sigmas() { sampling.sigmas } else { Sigmas::Normal },
         spacing: sampling.spacing,
         steps: count,
-        skipped: strength.map_or(0, |strength| count - first_steps(count, strength)),
+        skipped: strength.map_or(0, |strength| (steps - steps_left(steps, strength)) as usize),
     };
     let trajectory = match scheduler {
         Scheduler::Pndm => pndm::trajectory(&setup),
@@ -185,20 +188,10 @@ pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Traje
         Scheduler::Lcm => lcm::trajectory(&setup),
     };
     let mut trajectory = trajectory.ok_or(too_many)?;
-    match (trajectory.steps.first(), strength) {
-        (None, _) => {
-            let strength = strength.unwrap_or(1.0);
-            return Err(ScheduleError::NoSteps { scheduler, steps, strength });
-        }
-        (Some(first), Some(_)) => trajectory.start = first.level,
-        (Some(_), None) => {}
+    if let (Some(_), Some(first)) = (strength, trajectory.steps.first()) {
+        trajectory.start = first.level;
     }
     if trajectory.is_finite() { Ok(trajectory) } else { Err(ScheduleError::NotFinite { scheduler, steps }) }
-}
-
-/// How many of the last steps image-to-image does: `min(int(steps * strength), steps)`, the product in f64.
-fn first_steps(steps: usize, strength: f64) -> usize {
-    ((steps as f64 * strength) as usize).min(steps)
 }
 
 impl Trajectory {

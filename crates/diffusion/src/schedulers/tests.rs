@@ -344,3 +344,27 @@ fn noise_cannot_be_read_off_pure_noise() {
     let config = SchedulerConfig { prediction_type: Some(PredictionType::VPrediction), ..config };
     assert!(trajectory(&config, &trailing(Scheduler::Ddim)).is_ok());
 }
+
+/// A plan counts calls before there is a model: a trajectory must have exactly so many.
+#[test]
+fn a_trajectory_has_as_many_steps_as_a_plan_counts() {
+    let config = v1();
+    let strengths = [0.0, 0.01, 0.05, 0.1, 0.15, 0.3, 1.0 / 3.0, 0.5, 0.58, 0.75, 0.8, 0.99, 0.999, 1.0];
+    for &scheduler in Scheduler::ALL {
+        // LCM has as many steps as the model was distilled with.
+        for steps in 1..=if scheduler == Scheduler::Lcm { 50 } else { 60 } {
+            for strength in strengths.map(Some).into_iter().chain([None]) {
+                let counted = unet_calls(scheduler, steps, strength);
+                match trajectory(&config, &sampling(scheduler, steps, strength)) {
+                    Ok(trajectory) => {
+                        assert_eq!(trajectory.steps.len(), counted, "{scheduler} {steps} {strength:?}")
+                    }
+                    Err(ScheduleError::NoSteps { .. }) => {
+                        assert_eq!(counted, 0, "{scheduler} {steps} {strength:?}")
+                    }
+                    Err(error) => panic!("{scheduler} {steps} {strength:?}: {error}"),
+                }
+            }
+        }
+    }
+}

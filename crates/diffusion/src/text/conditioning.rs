@@ -103,11 +103,25 @@ impl Conditioning {
     /// One prediction, `[1, channels, height, width]`, from those of all rows.
     ///
     /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), each prompt with its weight (Liu et al.,
-    /// arXiv 2206.01714): `negative + sum of guidance_scale * weight * (positive - negative)`.
-    pub fn combine(&self, rows: &Tensor, guidance_scale: f64) -> Result<Tensor> {
+    /// arXiv 2206.01714): `negative + sum of guidance_scale * weight * (positive - negative)`. A `guidance_rescale` above
+    /// 0 then brings its standard deviation so far back towards that of the same sum at a scale of 1.
+    pub fn combine(&self, rows: &Tensor, guidance_scale: f64, guidance_rescale: f64) -> Result<Tensor> {
         if self.negative.is_none() {
             return Ok(rows.clone());
         }
+        let guided = self.guided(rows, guidance_scale)?;
+        if guidance_rescale == 0.0 {
+            return Ok(guided);
+        }
+        let positive = match &self.positive[..] {
+            [(_, 1.0)] => rows.narrow(0, 1, 1)?,
+            _ => self.guided(rows, 1.0)?,
+        };
+        rescaled(&guided, &positive, guidance_rescale)
+    }
+
+    /// The weighted sum.
+    fn guided(&self, rows: &Tensor, guidance_scale: f64) -> Result<Tensor> {
         let negative = rows.narrow(0, 0, 1)?;
         let mut sum = negative.clone();
         for (row, (_, weight)) in self.positive.iter().enumerate() {
@@ -117,15 +131,18 @@ impl Conditioning {
     }
 }
 
-/// Whether the negative prompt is looked at.
+/// `rescale * guided * std(positive) / std(guided) + (1 - rescale) * guided`, which keeps pictures under strong guidance
+/// from being overexposed.
 ///
-/// Guidance is off up to 1, as in diffusers; but weights of whole prompts mean nothing without it.
-pub(crate) fn guided(settings: &Settings) -> bool {
-    settings.guidance_scale > 1.0
-        || settings.dialect == Dialect::A1111 && {
-            let parts = compose(&settings.prompt);
-            parts.len() > 1 || parts[0].weight != 1.0
-        }
+/// Lin et al., arXiv 2305.08891, section 3.4; `rescale_noise_cfg` of diffusers' `pipeline_stable_diffusion.py`.
+fn rescaled(guided: &Tensor, positive: &Tensor, rescale: f64) -> Result<Tensor> {
+    let ratio = (deviation(positive)? / deviation(guided)?)?;
+    (guided.broadcast_mul(&ratio)? * rescale)? + (guided * (1.0 - rescale))?
+}
+
+/// The standard deviation of all numbers of a prediction of one row, with Bessel's correction as torch computes it.
+fn deviation(prediction: &Tensor) -> Result<Tensor> {
+    prediction.flatten_all()?.var_keepdim(0)?.sqrt()?.reshape((1, 1, 1, 1))
 }
 
 /// How many rows a picture has in a UNet call.
@@ -134,7 +151,7 @@ pub(crate) fn rows(settings: &Settings) -> usize {
         Dialect::Plain => 1,
         Dialect::A1111 => compose(&settings.prompt).len(),
     };
-    prompts + usize::from(guided(settings))
+    prompts + usize::from(settings.guided())
 }
 
 /// How many steps a prompt's changes count on: those of the whole schedule, for image-to-image too. Of Heun's, each half

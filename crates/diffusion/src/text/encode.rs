@@ -7,7 +7,7 @@ use crate::cache::Cache;
 use crate::families::stable_diffusion::Model;
 use crate::sampler::error::RenderError;
 use crate::text::conditioning;
-use crate::text::conditioning::{Conditioning, Timeline, guided};
+use crate::text::conditioning::{Conditioning, Timeline};
 use crate::text::dialect::{Part, compose, schedule};
 use crate::text::embed::{embed, text_chunks};
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -102,7 +102,7 @@ impl Prompts {
         };
         let positive = whole("prompt", &settings.prompt, settings.clip_skip)?;
         let negative = match &*settings.negative_prompt {
-            _ if !guided(settings) => None,
+            _ if !settings.guided() => None,
             "" if model.zeros_for_empty_prompt => Some(positive.zeroed()?),
             // Diffusers skips layers for the prompt only.
             prompt => Some(whole("negative_prompt", prompt, 0)?),
@@ -132,7 +132,7 @@ impl Prompts {
             positive.push((timeline(&text)?, weight));
         }
         let (mut negative, mut empty) = (None, None);
-        if guided(settings) {
+        if settings.guided() {
             let mut none = timeline("")?;
             negative = Some(match &*settings.negative_prompt {
                 "" if model.zeros_for_empty_prompt => none.zeroed()?,

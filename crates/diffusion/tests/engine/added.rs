@@ -72,12 +72,12 @@ fn pictures_are_those_of_diffusers() {
 #[test]
 fn cells_with_other_loras_do_not_disturb_each_other_and_load_nothing_again() {
     let all = added("lora");
-    let with = |k: usize, seed: i64| crate::cases::cell(Settings { seed, ..all[k].settings() });
-    let without = |seed: i64| crate::cases::cell(Settings { seed, lora: Vec::new(), ..all[0].settings() });
+    let with = |k: usize, seed: u64| crate::cases::cell(Settings { seed, ..all[k].settings() });
+    let without = |seed: u64| crate::cases::cell(Settings { seed, lora: Vec::new(), ..all[0].settings() });
     // Mixed as no executor would mix them, and as one would.
     let mixed = [with(0, 1), without(1), with(1, 1), with(1, 2), without(2), with(4, 1), with(0, 2)];
     let mut sorted = mixed.to_vec();
-    sorted.sort_by_key(|cell| cell.settings.lora.iter().map(ToString::to_string).collect::<Vec<_>>());
+    sorted.sort_by_key(|cell| cell.settings.get("lora").map(|lora| lora.to_string()));
     let expected = render(&mut engine(DeviceName::Cpu, Some(2)), &sorted);
     assert!(expected.values().all(Result::is_ok));
 

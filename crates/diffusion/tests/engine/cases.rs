@@ -1,8 +1,8 @@
 //! The fixtures' whole runs, as cells.
 
 use maquette_core::{
-    Backend, Cell, CellId, Dialect, Digest, Dtype, Event, Fit, Image, NamedFile, Noise, Scheduler, Settings,
-    Sigmas, Spacing, Variation,
+    Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, NamedFile, Scheduler, Settings, Sigmas,
+    Spacing,
 };
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use serde::Deserialize;
@@ -21,9 +21,11 @@ pub struct Case {
     #[serde(default)]
     mask: Option<String>,
     strength: Option<f64>,
-    seed: i64,
+    seed: u64,
     steps: u32,
     guidance_scale: f64,
+    #[serde(default)]
+    guidance_rescale: f64,
     scheduler: String,
     width: u32,
     height: u32,
@@ -42,7 +44,7 @@ pub struct Case {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 struct KnownVariation {
-    seed: i64,
+    seed: u64,
     strength: f64,
 }
 
@@ -77,9 +79,6 @@ impl Case {
         let scheduler: Scheduler = self.scheduler.parse().unwrap();
         let settings = Settings {
             model: self.model.as_str().into(),
-            vae: None,
-            lora: Vec::new(),
-            embeddings: Vec::new(),
             prompt: self.prompt.as_str().into(),
             negative_prompt: self.negative_prompt.as_str().into(),
             fit: init_image.as_ref().map(|_| Fit::Crop),
@@ -88,10 +87,11 @@ impl Case {
             mask: self.mask.as_ref().map(|path| named(&fixtures().join(path))),
             strength: self.strength,
             seed: self.seed,
-            noise: Noise::TorchCpu,
-            variation: self.variation.map(|KnownVariation { seed, strength }| Variation { seed, strength }),
+            variation_seed: self.variation.map(|variation| variation.seed),
+            variation_strength: self.variation.map(|variation| variation.strength),
             steps: self.steps,
             guidance_scale: self.guidance_scale,
+            guidance_rescale: Some(self.guidance_rescale),
             scheduler,
             eta: (scheduler == Scheduler::Ddim).then_some(self.eta.unwrap_or(0.0)),
             sigmas: scheduler.has_sigmas().then_some(self.sigmas.unwrap_or(Sigmas::Normal)),
@@ -101,8 +101,7 @@ impl Case {
             width: self.width,
             height: self.height,
             clip_skip: self.clip_skip.unwrap_or(0),
-            dtype: Dtype::F32,
-            safety_checker: false,
+            ..maquette_core::test_plans::cell().settings
         };
         cell(settings)
     }

@@ -6,6 +6,7 @@ mod cases;
 mod composed;
 #[path = "../copies/mod.rs"]
 mod copies;
+mod effects;
 mod failures;
 mod masks;
 mod neighbours;

@@ -1,7 +1,8 @@
 //! Whole pictures against those that diffusers made with the same settings and seeds.
 
-use crate::cases::{Case, Difference, cases, cases_in, difference, engine, render};
-use maquette_diffusion::DeviceName;
+use crate::cases::{Case, Difference, cases, cases_in, difference, engine, fixtures, render};
+use crate::composed::{composed, engine_of};
+use maquette_diffusion::{DeviceName, Engine};
 
 /// Moving every weight by a relative 3e-7 changes three levels of a picture at most, each by one
 /// (`tests/fixtures/README.md`).
@@ -36,12 +37,27 @@ fn stable_diffusion_xl() {
     check(&cases_in("sdxl.json"), HANDFUL);
 }
 
+#[test]
+fn guidance_is_rescaled() {
+    check(&cases_in("rescale/cases.json"), HANDFUL);
+}
+
+/// Velocity from pure noise on: tiny-sd2 with the schedule of a model that needs rescaled guidance.
+#[test]
+fn guidance_is_rescaled_from_pure_noise_on() {
+    let zero_snr = composed(&[&fixtures().join("tiny-sd2"), &fixtures().join("rescale")]);
+    check_with(&mut engine_of(zero_snr.path()), &cases_in("rescale/zero-snr.json"), HANDFUL);
+}
+
 fn check(cases: &[Case], off_by_one: usize) {
+    check_with(&mut engine(DeviceName::Cpu, None), cases, off_by_one);
+}
+
+fn check_with(engine: &mut Engine, cases: &[Case], off_by_one: usize) {
     let mut wrong = Vec::new();
-    let mut engine = engine(DeviceName::Cpu, None);
     for case in cases {
         let cell = case.cell();
-        match &render(&mut engine, std::slice::from_ref(&cell))[&cell.id] {
+        match &render(engine, std::slice::from_ref(&cell))[&cell.id] {
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
             Ok(image) => {
                 let difference = difference(image, &case.expected());

@@ -40,7 +40,7 @@ fn a_picture_that_overflows_in_f16_is_rendered_again_in_f32() {
         _ => Ok(ModelSource::Folder(fixtures().join(name))),
     };
     let mut engine = Engine::new(DeviceName::Cpu, Box::new(find), None).unwrap();
-    let made = |model: &str, seed: i64, dtype: Dtype| {
+    let made = |model: &str, seed: u64, dtype: Dtype| {
         cell(Settings { model: model.into(), seed, dtype, ..cases()[0].cell().settings })
     };
     let overflowing = [1, 2].map(|seed| made("large", seed, Dtype::F16));

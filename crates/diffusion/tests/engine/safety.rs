@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 #[derive(Deserialize)]
 struct Run {
     prompt: String,
-    seed: i64,
+    seed: u64,
     nsfw_content_detected: bool,
 }
 

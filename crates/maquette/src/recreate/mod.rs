@@ -10,7 +10,7 @@ mod tests;
 
 pub(crate) use nearby_files::{NearbyFiles, base_of};
 
-use maquette_core::{Digest, Kind, Setting, Value, weights_list};
+use maquette_core::{Digest, Kind, Setting, Value, parse_weights};
 use maquette_interop::{FileRef, Foreign, GenerationInfo};
 use maquette_planner::{Line, experiment};
 use std::path::Path;
@@ -114,19 +114,19 @@ fn missing(digest: Option<&Digest>) -> String {
 /// A list of weight files with each where it lies. One that is not found keeps its name: it may lie where such files
 /// are kept.
 fn weights(nearby: &NearbyFiles, setting: &Setting, list: &str, files: &[&FileRef]) -> (Value, String) {
-    let Some(entries) = weights_list(list) else { return (list.into(), String::new()) };
+    let Some(entries) = parse_weights(list) else { return (list.into(), String::new()) };
     let mut remark = String::new();
     let written = entries.iter().enumerate().map(|(at, entry)| {
         let digest = files.get(at).map(|file| file.digest);
-        let found = nearby.file(entry.name, digest.as_ref()).unwrap_or_else(|| {
+        let found = nearby.file(&entry.name, digest.as_ref()).unwrap_or_else(|| {
             if let Some(digest) = digest {
                 remark = missing(Some(&digest));
             }
-            entry.name.to_owned()
+            entry.name.clone()
         });
         // A textual inversion that names no word itself goes by its file's name.
-        let renamed = setting.name == "embeddings" && stem(&found) != stem(entry.name);
-        let word = entry.word.or_else(|| Some(stem(entry.name)).filter(|_| renamed));
+        let renamed = setting.name == "embeddings" && stem(&found) != stem(&entry.name);
+        let word = entry.word.as_deref().or_else(|| Some(stem(&entry.name)).filter(|_| renamed));
         let word = word.map_or(String::new(), |word| format!("{word}="));
         let weight = entry.weight.map_or(String::new(), |weight| format!(":{weight}"));
         format!("{word}{found}{weight}")

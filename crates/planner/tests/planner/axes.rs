@@ -165,8 +165,8 @@ fn what_an_axis_cannot_be() {
     check("steps", "[[1]]", "`steps` is a list; allowed: a whole number from 1 to 1000");
     check(
         "seed",
-        "[9223372036854775808]",
-        "`seed` is a whole number beyond 64 bits; allowed: a whole number from 0",
+        "[18446744073709551616]",
+        "`seed` is a whole number beyond 64 bits; allowed: a whole number from 0 to 2^64 - 1",
     );
     check("strength", "[nan]", "`strength` is a number without an end; allowed: a number from 0 to 1");
     check("init_image", "{ glob = \"nothing/*.jpg\" }", "no file matches `nothing/*.jpg`");

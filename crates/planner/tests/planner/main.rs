@@ -7,6 +7,7 @@ mod extends;
 mod folder;
 mod grid;
 mod hints;
+mod merged;
 mod needs;
 mod options;
 mod prompts;

@@ -1,6 +1,6 @@
 //! Random seeds: drawn once, written down, drawn no second time.
 
-use crate::folder::{Folder, values};
+use crate::folder::{Folder, broken, message, planned, values};
 use maquette_planner::Overrides;
 use std::collections::BTreeMap;
 
@@ -46,4 +46,58 @@ fn a_zip_may_draw() {
     let plan = folder.plan("e.toml").plan;
     assert_eq!(values(&plan, "z"), "10/1000 20/1001");
     assert_eq!(plan.drawn["z"], [1000, 1001]);
+}
+
+#[test]
+fn a_zip_may_draw_both_seeds() {
+    let text = "prompt = \"x\"\n[zip.z]\nseed = { random = 2 }\nvariation_seed = { random = 2 }\n";
+    let folder = Folder::new(&[("e.toml", text)]);
+    let planned = folder.plan("e.toml");
+    assert_eq!(values(&planned.plan, "z"), "1000/1002 1001/1003");
+    let again = folder.again("e.toml", &Overrides::default(), Some(&planned.plan.drawn)).unwrap();
+    assert_eq!(again.plan, planned.plan);
+}
+
+#[test]
+fn seeds_have_64_bits_as_in_torch() {
+    let largest = u64::MAX;
+    let text = format!(
+        "prompt = \"x\"\nvariation_seed = {largest}\nvariation_strength = 0.5\n[sweep]\n\
+         seed = [0, {largest}, 9223372036854775808]\n"
+    );
+    let planned = planned(&text);
+    let settings = |plan: &maquette_core::Plan, index| plan.cell(index).unwrap().settings;
+    assert_eq!(settings(&planned.plan, 1).seed, largest);
+    assert_eq!(settings(&planned.plan, 2).seed, 1 << 63);
+    assert_eq!(settings(&planned.plan, 0).variation_seed, Some(largest));
+    // As the run keeps it: as TOML, and as JSON.
+    let again = Folder::new(&[("e.toml", &planned.resolved)]).plan("e.toml");
+    assert_eq!(again.plan, planned.plan);
+    let json = serde_json::to_string(&planned.plan).unwrap();
+    assert_eq!(serde_json::from_str::<maquette_core::Plan>(&json).unwrap(), planned.plan);
+
+    let folder = folder("{ count = 3, from = 18446744073709551613 }");
+    assert_eq!(
+        values(&folder.plan("e.toml").plan, "seed"),
+        "18446744073709551613 18446744073709551614 18446744073709551615"
+    );
+    let set = Overrides { set: vec![format!("seed={largest}")], ..Overrides::default() };
+    let folder = Folder::new(&[("e.toml", "prompt = \"x\"\n")]);
+    assert_eq!(settings(&folder.with("e.toml", &set).unwrap().plan, 0).seed, largest);
+    let beyond = message("prompt = \"x\"\n[sweep]\nseed = { count = 4, from = 18446744073709551613 }\n");
+    assert_eq!(beyond, "`seed` is `18446744073709551616`; allowed: a whole number from 0 to 2^64 - 1");
+}
+
+#[test]
+fn a_negative_seed_is_pointed_to_random_ones() {
+    insta::assert_snapshot!(broken("prompt = \"x\"\nseed = -1\n"), @r#"
+     x `seed` is `-1`; allowed: a whole number from 0 to 2^64 - 1
+      ,-[e.toml:2:8]
+    1 | prompt = "x"
+    2 | seed = -1
+      :        ^|
+      :         `-- allowed: a whole number from 0 to 2^64 - 1
+      `----
+     help: for a seed drawn at random write `seed = { random = 1 }` in [sweep]
+    "#);
 }

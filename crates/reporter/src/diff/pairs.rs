@@ -1,6 +1,5 @@
 //! Which cell of one run stands for which cell of the other.
 
-use crate::constants::value_at;
 use maquette_core::{Axis, AxisValue, CellId, Kind, Plan, Setting, SettingError, Value};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -105,7 +104,7 @@ pub(super) fn changes(left: &Known, left_plan: &Plan, right: &Known, right_plan:
     let is_text = |name: &str| Setting::named(name).is_some_and(|setting| setting.kind == Kind::Text);
     let same_template = |name: &str| {
         is_text(name)
-            && value_at(left_plan, &left.coordinates, name) == value_at(right_plan, &right.coordinates, name)
+            && left_plan.value(name, &left.coordinates) == right_plan.value(name, &right.coordinates)
     };
     names
         .filter(|name| left.value(name) != right.value(name) && !same_template(name))

@@ -47,6 +47,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         pictures: [("references/selfie.png".to_owned(), picture)].into(),
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
+        naming: maquette_core::NAMING,
     }
 }
 

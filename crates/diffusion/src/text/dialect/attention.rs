@@ -3,7 +3,7 @@
 //! The rules are those of A1111's attention syntax; its own examples are among the tests. Nothing here fails: a bracket
 //! without its other half counts to the end, or is text. Not here: tokens, and what a weight does to an embedding.
 
-use super::composition::{is_word, plain_number};
+use maquette_core::composition::{is_word, plain_number};
 
 /// A piece of a prompt.
 #[derive(Debug, Clone, PartialEq)]

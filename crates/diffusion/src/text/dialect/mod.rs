@@ -6,12 +6,11 @@
 
 mod attention;
 mod chunks;
-mod composition;
 mod schedule;
 
 pub use attention::{Piece, oddities, pieces};
 pub use chunks::{Chunk, Item, Token, chunks};
-pub use composition::{Part, compose};
+pub use maquette_core::composition::{Part, compose};
 pub use schedule::{Stage, is_refused, schedule};
 
 #[cfg(test)]

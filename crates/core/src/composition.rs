@@ -1,7 +1,7 @@
 //! `AND`: a prompt as several, each with a weight of its own.
 //!
-//! Composable diffusion (Liu et al., arXiv 2206.01714) as A1111 writes it: `a cat :1.2 AND a dog`. Not here: weights of
-//! words (`attention.rs`), and what the weights do to a prediction (`conditioning.rs`).
+//! Composable diffusion (Liu et al., arXiv 2206.01714) as A1111 writes it: `a cat :1.2 AND a dog`. It is here because it
+//! decides whether there is guidance. Not here: the rest of A1111's dialect, which the engine reads.
 
 /// One of the prompts that `AND` joins.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ pub fn compose(prompt: &str) -> Vec<Part> {
 }
 
 /// Whether no letter, digit or underscore touches `text[at..at + len]`.
-pub(super) fn is_word(text: &str, at: usize, len: usize) -> bool {
+pub fn is_word(text: &str, at: usize, len: usize) -> bool {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     !text[..at].ends_with(part_of_word) && !text[at + len..].starts_with(part_of_word)
 }
@@ -46,7 +46,7 @@ fn part(text: &str) -> Part {
 }
 
 /// A finite number of digits with at most a sign and a dot: no exponent, no infinity.
-pub(super) fn plain_number(text: &str) -> Option<f64> {
+pub fn plain_number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     text.parse().ok().filter(|number: &f64| plain && number.is_finite())

@@ -1,0 +1,192 @@
+//! The canonical form of settings: the text whose digest names a cell.
+//!
+//! One line per setting in a fixed order, each value preceded by its length in bytes so that no text can imitate another
+//! line. Files stand by their content and the model by its fingerprint; a path never appears. What changes no pixel has
+//! no line or stands as what it comes to, by the rules of the table ([`crate::Setting::effect`]).
+
+use crate::setting::{Effect, Setting};
+use crate::{Digest, SETTINGS, Settings};
+use std::fmt::{Display, Write};
+use std::sync::LazyLock;
+
+/// Version of the rules by which cells are named.
+///
+/// 2 names a cell by its effect: a strength by the steps that it leaves, for example. 1 named it by what was written.
+/// A name of version 2 is the name that version 1 gave to a cell with the same pixels, so pictures of older runs are
+/// still found; the version is kept in a plan so that its cells keep the names that its log has.
+pub const NAMING: u32 = 2;
+
+/// The settings in the order of their lines.
+static LINES: LazyLock<Vec<&Setting>> = LazyLock::new(|| {
+    let mut lines: Vec<&Setting> = SETTINGS.iter().collect();
+    lines.sort_by_key(|setting| order(setting));
+    lines
+});
+
+fn order(setting: &Setting) -> &'static str {
+    if setting.order.is_empty() { setting.name } else { setting.order }
+}
+
+/// The form while it is written.
+pub(crate) struct Form {
+    text: String,
+    /// One buffer for all values that are not text: grids of millions of cells are named.
+    shown: String,
+    naming: u32,
+}
+
+impl Form {
+    /// Whether LoRAs of weight 0 have lines.
+    pub fn has_zero_weights(&self) -> bool {
+        self.naming == 1
+    }
+
+    /// A line of text.
+    pub fn text(&mut self, name: &str, value: &str) {
+        self.text.push_str(name);
+        let _ = write!(self.text, ":{}:", value.len());
+        self.text.push_str(value);
+        self.text.push('\n');
+    }
+
+    /// A line of anything else.
+    pub fn line(&mut self, name: &str, value: &dyn Display) {
+        let mut shown = std::mem::take(&mut self.shown);
+        shown.clear();
+        let _ = write!(shown, "{value}");
+        self.text(name, &shown);
+        self.shown = shown;
+    }
+}
+
+impl Settings {
+    /// The text whose digest names a cell: everything that can change the pixels, and nothing else. `naming` is a
+    /// version of the rules, see [`NAMING`].
+    pub fn canonical(&self, model: &Digest, numerics: u32, naming: u32) -> String {
+        let mut form = Form { text: String::with_capacity(1024), shown: String::with_capacity(64), naming };
+        let mut numerics = Some(numerics);
+        for setting in LINES.iter() {
+            if order(setting) > "numerics"
+                && let Some(version) = numerics.take()
+            {
+                form.line("numerics", &version);
+            }
+            let name = setting.name;
+            match (setting.effect)(self) {
+                Effect::None => {}
+                Effect::Fingerprint => form.line(name, model),
+                Effect::Value | Effect::NonZeroWeights => self.write(name, &mut form),
+                _ if naming == 1 => self.write(name, &mut form),
+                Effect::Number(number) => form.line(name, &number),
+                Effect::Seed(seed) => form.line(name, &seed),
+                Effect::EmptyText => form.text(name, ""),
+            }
+        }
+        form.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Embedding, Lora, NamedFile};
+    use crate::{Dialect, Dtype, Fit, Noise, Scheduler, Spacing};
+
+    fn file(path: &str) -> NamedFile {
+        NamedFile {
+            path: path.into(),
+            file: std::path::Path::new(path).into(),
+            digest: Digest::of(b"a file"),
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            model: "sketchbook".into(),
+            vae: None,
+            lora: vec![Lora { file: file("style"), weight: 0.5 }],
+            embeddings: vec![Embedding { word: None, file: file("words/hat.pt") }],
+            prompt: "é\nseed:1:2".into(),
+            negative_prompt: "".into(),
+            dialect: Dialect::Plain,
+            init_image: Some(file("me.png")),
+            mask: Some(file("mask.png")),
+            fit: Some(Fit::Crop),
+            strength: Some(0.3),
+            seed: 7,
+            noise: Noise::TorchCpu,
+            variation_seed: Some(8),
+            variation_strength: Some(0.25),
+            steps: 20,
+            guidance_scale: 7.0,
+            guidance_rescale: Some(0.0),
+            scheduler: Scheduler::EulerA,
+            eta: None,
+            sigmas: None,
+            spacing: Some(Spacing::Linspace),
+            width: 64,
+            height: 128,
+            clip_skip: 0,
+            dtype: Dtype::F32,
+            safety_checker: false,
+        }
+    }
+
+    #[test]
+    fn the_canonical_form_is_fixed() {
+        // A change here renames every cell ever made: it needs a new version and a reason.
+        let (digest, model) = (Digest::of(b"a file"), Digest::of(b"a model"));
+        let expected = format!(
+            "clip_skip:1:0\ndialect:5:plain\ndtype:3:f32\nembedding:3:hat\nembedding_file:64:{digest}\nfit:4:crop\n\
+             init_image:64:{digest}\nstrength:3:0.3\nmask:64:{digest}\nguidance_scale:1:7\nheight:3:128\n\
+             lora:64:{digest}\nlora_weight:3:0.5\nmodel:64:{model}\nnegative_prompt:0:\nnoise:9:torch-cpu\n\
+             numerics:1:1\nprompt:11:é\nseed:1:2\nscheduler:7:euler_a\nseed:1:7\nspacing:8:linspace\nsteps:2:20\n\
+             variation_seed:1:8\nvariation_strength:4:0.25\nwidth:2:64\n"
+        );
+        assert_eq!(settings().canonical(&model, 1, 1), expected);
+        assert_eq!(settings().canonical(&model, 1, 2), expected);
+        let text_to_image =
+            Settings { init_image: None, mask: None, fit: None, strength: None, ..settings() };
+        assert!(!text_to_image.canonical(&model, 1, 2).contains("strength:3"));
+    }
+
+    #[test]
+    fn settings_with_one_effect_have_one_name() {
+        type Change = fn(&mut Settings);
+        let name = |changes: &[Change], naming: u32| {
+            let mut settings = settings();
+            changes.iter().for_each(|change| change(&mut settings));
+            settings.canonical(&Digest::of(b"a model"), 1, naming)
+        };
+        let unguided: Change = |s| (s.guidance_scale, s.guidance_rescale) = (1.0, None);
+        let a1111: Change = |s| (s.dialect, s.prompt) = (Dialect::A1111, "a cat".into());
+        let cuda: Change = |s| s.noise = Noise::TorchCuda;
+        let same: &[(&[Change], &[Change])] = &[
+            (&[], &[|s| s.strength = Some(0.34)]),
+            (&[], &[|s| s.seed += 1 << 32]),
+            (&[], &[|s| s.variation_seed = Some(8 + (1 << 40))]),
+            (&[], &[|s| s.lora.push(Lora { file: file("other"), weight: 0.0 })]),
+            (&[unguided], &[unguided, |s| s.guidance_scale = 0.5]),
+            (&[unguided], &[unguided, |s| s.negative_prompt = "blurry".into()]),
+            (&[unguided, a1111], &[unguided, a1111, |s| s.negative_prompt = "blurry".into()]),
+        ];
+        for (which, (one, other)) in same.iter().enumerate() {
+            assert_eq!(name(one, 2), name(other, 2), "{which}");
+            assert_ne!(name(one, 1), name(other, 1), "{which}: names of older runs stay");
+        }
+        let composed: Change = |s| s.prompt = "a cat AND a dog".into();
+        let weighted: Change = |s| s.prompt = "a cat :1.2".into();
+        let different: &[(&[Change], &[Change])] = &[
+            (&[], &[|s| s.strength = Some(0.35)]),
+            (&[|s| s.strength = Some(1.0)], &[|s| s.strength = Some(0.9999)]),
+            (&[cuda], &[cuda, |s| s.seed += 1 << 32]),
+            (&[], &[|s| s.guidance_rescale = Some(0.7)]),
+            (&[], &[|s| s.negative_prompt = "blurry".into()]),
+            (&[unguided, a1111, composed], &[unguided, a1111, composed, |s| s.negative_prompt = "x".into()]),
+            (&[unguided, a1111, weighted], &[unguided, a1111, weighted, |s| s.guidance_scale = 0.5]),
+        ];
+        for (which, (one, other)) in different.iter().enumerate() {
+            assert_ne!(name(one, 2), name(other, 2), "{which}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The types that fields of [`crate::Settings`] have: how each is read, shown and written into a cell's name.
+
+use crate::canonical::Form;
+use crate::lookup::Lookup;
+use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
+use crate::settings::{Embedding, Lora, NamedFile};
+use crate::weights::{WeightRef, WeightsKind, take_loras};
+use crate::{SETTINGS, SettingError, Value};
+use std::sync::Arc;
+
+/// A type of settings. `row` is a setting's place in [`SETTINGS`].
+pub(crate) trait Field: Sized {
+    /// What a setting is in a cell.
+    fn read(lookup: &Lookup, row: usize) -> Result<Self, SettingError>;
+
+    /// As a person would write it; `None` where the setting does not apply.
+    fn value(&self) -> Option<Value>;
+
+    /// Its lines in the canonical form.
+    fn write(&self, name: &str, form: &mut Form);
+}
+
+impl Field for Arc<str> {
+    fn read(lookup: &Lookup, row: usize) -> Result<Arc<str>, SettingError> {
+        let text = lookup.text(row)?;
+        // The LoRAs of a prompt are read by the field `lora`.
+        if SETTINGS[row].name == "prompt" && text.contains("<lora:") {
+            return Ok(take_loras(&text).0.into());
+        }
+        Ok(text.into())
+    }
+
+    fn value(&self) -> Option<Value> {
+        Some(Value::from(&**self))
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        form.text(name, self);
+    }
+}
+
+impl Field for bool {
+    fn read(lookup: &Lookup, row: usize) -> Result<bool, SettingError> {
+        lookup.required(row)?.as_flag().ok_or_else(|| lookup.wrong(row))
+    }
+
+    fn value(&self) -> Option<Value> {
+        Some(Value::Flag(*self))
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        form.line(name, self);
+    }
+}
+
+impl Field for f64 {
+    fn read(lookup: &Lookup, row: usize) -> Result<f64, SettingError> {
+        lookup.required(row)?.as_number().ok_or_else(|| lookup.wrong(row))
+    }
+
+    fn value(&self) -> Option<Value> {
+        Some(Value::Number(*self))
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        form.line(name, self);
+    }
+}
+
+impl Field for u32 {
+    fn read(lookup: &Lookup, row: usize) -> Result<u32, SettingError> {
+        let whole = lookup.required(row)?.as_unsigned().and_then(|n| u32::try_from(n).ok());
+        whole.ok_or_else(|| lookup.wrong(row))
+    }
+
+    fn value(&self) -> Option<Value> {
+        Some(Value::Integer((*self).into()))
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        form.line(name, self);
+    }
+}
+
+impl Field for u64 {
+    fn read(lookup: &Lookup, row: usize) -> Result<u64, SettingError> {
+        lookup.required(row)?.as_unsigned().ok_or_else(|| lookup.wrong(row))
+    }
+
+    fn value(&self) -> Option<Value> {
+        Some(Value::seed(*self))
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        form.line(name, self);
+    }
+}
+
+/// Options are their words.
+macro_rules! option_fields {
+    ($($name:ident),+) => {$(
+        impl Field for $name {
+            fn read(lookup: &Lookup, row: usize) -> Result<$name, SettingError> {
+                let option = lookup.required(row)?.as_text().and_then(|word| word.parse().ok());
+                option.ok_or_else(|| lookup.wrong(row))
+            }
+
+            fn value(&self) -> Option<Value> {
+                Some(self.as_str().into())
+            }
+
+            fn write(&self, name: &str, form: &mut Form) {
+                form.text(name, self.as_str());
+            }
+        }
+
+        impl Optional for $name {}
+    )+};
+}
+
+option_fields!(Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing);
+
+/// A type of settings that need not apply.
+trait Optional: Field {}
+
+impl Optional for f64 {}
+impl Optional for u64 {}
+
+impl<T: Optional> Field for Option<T> {
+    fn read(lookup: &Lookup, row: usize) -> Result<Option<T>, SettingError> {
+        if lookup.applies(row)? { T::read(lookup, row).map(Some) } else { Ok(None) }
+    }
+
+    fn value(&self) -> Option<Value> {
+        self.as_ref().and_then(Field::value)
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        if let Some(value) = self {
+            value.write(name, form);
+        }
+    }
+}
+
+impl Field for Option<NamedFile> {
+    fn read(lookup: &Lookup, row: usize) -> Result<Option<NamedFile>, SettingError> {
+        if !lookup.applies(row)? || !lookup.has(row) {
+            return Ok(None);
+        }
+        let path = lookup.text(row)?;
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let name = SETTINGS[row].name;
+        match name {
+            "vae" => lookup.weight_file(name, WeightsKind::Vae, &path).map(Some),
+            _ => lookup.picture(name, &path).map(Some),
+        }
+    }
+
+    fn value(&self) -> Option<Value> {
+        self.as_ref().map(|file| Value::from(&*file.path))
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        if let Some(file) = self {
+            form.line(name, &file.digest);
+        }
+    }
+}
+
+impl Field for Vec<Lora> {
+    fn read(lookup: &Lookup, row: usize) -> Result<Vec<Lora>, SettingError> {
+        let mut loras = Vec::new();
+        for WeightRef { word, name, weight } in &*lookup.weights(row)? {
+            if word.is_some() {
+                return Err(lookup.wrong(row));
+            }
+            let file = lookup.weight_file("lora", WeightsKind::Lora, name)?;
+            loras.push(Lora { file, weight: weight.unwrap_or(1.0) });
+        }
+        let prompt = lookup.text(crate::lookup::row("prompt"))?;
+        if prompt.contains("<lora:") {
+            for (name, weight) in take_loras(&prompt).1 {
+                let file = lookup.weight_file("prompt", WeightsKind::Lora, name)?;
+                loras.push(Lora { file, weight });
+            }
+        }
+        Ok(loras)
+    }
+
+    fn value(&self) -> Option<Value> {
+        let entry = |Lora { file, weight }: &Lora| WeightRef {
+            word: None,
+            name: file.path.to_string(),
+            weight: Some(*weight),
+        };
+        (!self.is_empty()).then(|| Value::Weights(self.iter().map(entry).collect()))
+    }
+
+    fn write(&self, _: &str, form: &mut Form) {
+        for Lora { file, weight } in self {
+            if *weight != 0.0 || form.has_zero_weights() {
+                form.line("lora", &file.digest);
+                form.line("lora_weight", weight);
+            }
+        }
+    }
+}
+
+impl Field for Vec<Embedding> {
+    fn read(lookup: &Lookup, row: usize) -> Result<Vec<Embedding>, SettingError> {
+        let mut embeddings = Vec::new();
+        for WeightRef { word, name, weight } in &*lookup.weights(row)? {
+            if weight.is_some() {
+                return Err(lookup.wrong(row));
+            }
+            let file = lookup.weight_file("embeddings", WeightsKind::Embedding, name)?;
+            embeddings.push(Embedding { word: word.as_deref().map(Into::into), file });
+        }
+        Ok(embeddings)
+    }
+
+    fn value(&self) -> Option<Value> {
+        let entry = |Embedding { word, file }: &Embedding| WeightRef {
+            word: word.as_deref().map(str::to_owned),
+            name: file.path.to_string(),
+            weight: None,
+        };
+        (!self.is_empty()).then(|| Value::Weights(self.iter().map(entry).collect()))
+    }
+
+    fn write(&self, _: &str, form: &mut Form) {
+        for Embedding { word, file } in self {
+            // A word that the file does not name comes from the file's name.
+            form.text("embedding", word.as_deref().unwrap_or_else(|| stem(&file.path)));
+            form.line("embedding_file", &file.digest);
+        }
+    }
+}
+
+/// A file's name without its folder and ending.
+fn stem(path: &str) -> &str {
+    std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
+}

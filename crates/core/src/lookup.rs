@@ -1,0 +1,309 @@
+//! What settings and placeholders are in one cell of a plan. Every question about it is answered here: base, then axes,
+//! then the model's and the scheduler's own defaults; whether a setting applies; texts with their placeholders filled.
+
+use crate::setting::{Applies, Fallback, Literal, Setting};
+use crate::settings::{NamedFile, guided};
+use crate::weights::{WeightRef, WeightsKind, parse_weights};
+use crate::{Dialect, FoundFile, ModelCard, Plan, SETTINGS, Scheduler, SettingError, Template, Value};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// The place of a setting in [`SETTINGS`]; past its end for what is no setting.
+pub(crate) fn row(name: &str) -> usize {
+    SETTINGS.iter().position(|setting| setting.name == name).unwrap_or(SETTINGS.len())
+}
+
+/// A value that is written in the plan, or a default.
+#[derive(Clone, Copy)]
+pub(crate) enum Found<'a> {
+    Written(&'a Value),
+    Default(Literal),
+}
+
+impl<'a> Found<'a> {
+    pub fn as_text(self) -> Option<&'a str> {
+        match self {
+            Found::Written(value) => value.as_text(),
+            Found::Default(Literal::Text(text)) => Some(text),
+            Found::Default(_) => None,
+        }
+    }
+
+    pub fn as_number(self) -> Option<f64> {
+        match self {
+            Found::Written(value) => value.as_number(),
+            Found::Default(literal) => Value::from(literal).as_number(),
+        }
+    }
+
+    pub fn as_unsigned(self) -> Option<u64> {
+        match self {
+            Found::Written(value) => value.as_unsigned(),
+            Found::Default(literal) => Value::from(literal).as_unsigned(),
+        }
+    }
+
+    pub fn as_flag(self) -> Option<bool> {
+        match self {
+            Found::Written(Value::Flag(flag)) => Some(*flag),
+            Found::Default(Literal::Flag(flag)) => Some(flag),
+            _ => None,
+        }
+    }
+
+    pub fn into_value(self) -> Value {
+        match self {
+            Found::Written(value) => value.clone(),
+            Found::Default(literal) => literal.into(),
+        }
+    }
+}
+
+/// The values that a plan has at some coordinates.
+pub(crate) struct Lookup<'a> {
+    plan: &'a Plan,
+    /// What is written, for each setting.
+    values: [Option<&'a Value>; SETTINGS.len()],
+    /// What each placeholder stands for.
+    pub vars: Vec<(&'a str, Cow<'a, str>)>,
+}
+
+impl<'a> Lookup<'a> {
+    pub fn new(plan: &'a Plan, coordinates: &[usize]) -> Lookup<'a> {
+        let mut values = [None; SETTINGS.len()];
+        let mut vars: Vec<(&str, &Value)> =
+            plan.vars.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        let chosen = coordinates.iter().zip(&plan.axes).flat_map(|(&at, axis)| &axis.values[at].set);
+        for (name, value) in plan.base.iter().chain(chosen) {
+            match values.get_mut(row(name)) {
+                Some(slot) => *slot = Some(value),
+                None => match vars.iter_mut().find(|(var, _)| var == name) {
+                    Some(var) => var.1 = value,
+                    None => vars.push((name, value)),
+                },
+            }
+        }
+        Lookup { plan, values, vars: vars.into_iter().map(|(name, value)| (name, text_of(value))).collect() }
+    }
+
+    /// Whether a setting has a value here, its own or a default.
+    pub fn has(&self, row: usize) -> bool {
+        self.value(row).is_some()
+    }
+
+    /// What is written, otherwise the default: the table's, the model's or the scheduler's.
+    pub fn value(&self, row: usize) -> Option<Found<'a>> {
+        if let Some(value) = self.values.get(row)? {
+            return Some(Found::Written(value));
+        }
+        Some(Found::Default(match SETTINGS[row].fallback {
+            Fallback::Nothing => return None,
+            Fallback::Value(literal) => literal,
+            Fallback::Model(of) => of(self.card()?),
+            Fallback::Scheduler(of) => of(self.card()?, self.scheduler()?)?,
+        }))
+    }
+
+    /// The same, checked.
+    pub fn required(&self, row: usize) -> Result<Found<'a>, SettingError> {
+        let found = self.value(row).ok_or_else(|| self.wrong(row))?;
+        if let Found::Written(value) = found {
+            SETTINGS[row].check(value)?;
+        }
+        Ok(found)
+    }
+
+    /// The error for whatever a setting is here.
+    pub fn wrong(&self, row: usize) -> SettingError {
+        SETTINGS[row].error(&self.value(row).map_or_else(|| "".into(), Found::into_value))
+    }
+
+    /// A text with its placeholders filled.
+    pub fn text(&self, row: usize) -> Result<Cow<'a, str>, SettingError> {
+        let text = self.required(row)?.as_text().ok_or_else(|| self.wrong(row))?;
+        match text.contains(['{', '}']) {
+            false => Ok(Cow::Borrowed(text)),
+            true => self.fill(text).map(Cow::Owned).ok_or_else(|| self.wrong(row)),
+        }
+    }
+
+    /// A text with its placeholders filled; `None` where one has no value.
+    pub fn fill(&self, text: &str) -> Option<String> {
+        Template::parse(text).ok()?.fill(|name| self.var(name)).ok()
+    }
+
+    fn var(&self, name: &str) -> Option<&str> {
+        self.vars.iter().find(|(var, _)| *var == name).map(|(_, value)| &**value)
+    }
+
+    /// The entries of a list of weight files.
+    pub fn weights(&self, row: usize) -> Result<Cow<'a, [WeightRef]>, SettingError> {
+        if !self.has(row) {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        match self.required(row)? {
+            Found::Written(Value::Weights(list)) => Ok(Cow::Borrowed(list)),
+            // A list with placeholders is one only when they are filled; older plans have all lists as text.
+            _ => parse_weights(&self.text(row)?).map(Cow::Owned).ok_or_else(|| self.wrong(row)),
+        }
+    }
+
+    /// The card of this cell's model; `None` where the plan does not know it.
+    pub fn card(&self) -> Option<&'a ModelCard> {
+        self.plan.models.get(self.value(row("model"))?.as_text()?)
+    }
+
+    fn scheduler(&self) -> Option<Scheduler> {
+        self.value(row("scheduler"))?.as_text()?.parse().ok()
+    }
+
+    /// Whether a setting applies to this cell; without a model whose card is known, as far as can be said.
+    pub fn applies(&self, setting: usize) -> Result<bool, SettingError> {
+        Ok(match SETTINGS[setting].applies {
+            Applies::Always => true,
+            Applies::With(name) => self.has(row(name)) && !self.text(row(name))?.is_empty(),
+            Applies::NonZero(name) => self.required(row(name))?.as_number() != Some(0.0),
+            Applies::Schedulers(which) => self.scheduler().is_some_and(which),
+            Applies::Guided => {
+                let scale = self.required(row("guidance_scale"))?.as_number();
+                let dialect = self.required(row("dialect"))?.as_text().and_then(|word| word.parse().ok());
+                guided(scale.unwrap_or(0.0), dialect.unwrap_or(Dialect::Plain), &self.text(row("prompt"))?)
+            }
+        })
+    }
+
+    /// The weight file of that name.
+    pub fn weight_file(
+        &self,
+        setting: &str,
+        kind: WeightsKind,
+        name: &str,
+    ) -> Result<NamedFile, SettingError> {
+        let allowed = "a weight file that the plan has looked up";
+        named(self.plan.weights.get(&kind.key(name)), setting, name, allowed)
+    }
+
+    /// The picture of that path.
+    pub fn picture(&self, setting: &str, path: &str) -> Result<NamedFile, SettingError> {
+        named(self.plan.pictures.get(path), setting, path, "a picture that the plan has looked up")
+    }
+}
+
+impl Plan {
+    /// The value of a setting or placeholder at some coordinates, its placeholders unfilled; `None` where it does not
+    /// apply or has no value.
+    pub fn value(&self, name: &str, coordinates: &[usize]) -> Option<Value> {
+        let lookup = Lookup::new(self, coordinates);
+        match row(name) {
+            row if row < SETTINGS.len() => {
+                let applies = lookup.applies(row).unwrap_or(false);
+                lookup.value(row).filter(|_| applies).map(Found::into_value)
+            }
+            _ => lookup.var(name).map(Value::from),
+        }
+    }
+
+    /// A text setting at some coordinates, its placeholders filled; `None` where it has no value or does not apply.
+    pub fn text(&self, name: &str, coordinates: &[usize]) -> Option<String> {
+        let lookup = Lookup::new(self, coordinates);
+        let row =
+            Some(row(name)).filter(|&row| row < SETTINGS.len() && lookup.applies(row).unwrap_or(false))?;
+        lookup.text(row).ok().map(Cow::into_owned)
+    }
+
+    /// A text with its placeholders as they are at some coordinates; `None` where one has no value.
+    pub fn fill(&self, text: &str, coordinates: &[usize]) -> Option<String> {
+        Lookup::new(self, coordinates).fill(text)
+    }
+
+    /// The entries of a list of weight files at some coordinates; none where there is no list.
+    pub fn weights_at(&self, name: &str, coordinates: &[usize]) -> Vec<WeightRef> {
+        let lookup = Lookup::new(self, coordinates);
+        let row = Some(row(name)).filter(|&row| row < SETTINGS.len());
+        row.and_then(|row| lookup.weights(row).ok()).map_or_else(Vec::new, Cow::into_owned)
+    }
+
+    /// The settings and placeholders that decide what a setting is in a cell: itself, those whose value says whether it
+    /// applies or what its default is, and the placeholders of their texts.
+    pub fn decided_by<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
+        self.deciders(name, true)
+    }
+
+    /// The same where the placeholders in the setting's own text stay unfilled, as in [`Plan::value`].
+    pub fn unfilled_decided_by<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
+        self.deciders(name, false)
+    }
+
+    fn deciders<'a>(&'a self, of: &'a str, filled: bool) -> BTreeSet<&'a str> {
+        let (mut names, name) = (BTreeSet::new(), of);
+        let mut open = vec![name];
+        while let Some(name) = open.pop() {
+            if !names.insert(name) {
+                continue;
+            }
+            let Some(setting) = Setting::named(name) else { continue };
+            match setting.applies {
+                Applies::Always => {}
+                Applies::With(other) | Applies::NonZero(other) => open.push(other),
+                Applies::Schedulers(_) => open.push("scheduler"),
+                Applies::Guided => {
+                    open.extend(["guidance_scale", "dialect"]);
+                    if self.written("dialect").any(|dialect| dialect.as_text() == Some("a1111")) {
+                        open.push("prompt");
+                    }
+                }
+            }
+            match setting.fallback {
+                Fallback::Nothing | Fallback::Value(_) => {}
+                Fallback::Model(_) => open.push("model"),
+                Fallback::Scheduler(_) => open.extend(["model", "scheduler"]),
+            }
+            if setting.template && (filled || name != of) {
+                let texts = self.written(name).filter_map(Value::as_text);
+                let templates = texts.filter_map(|text| Template::parse(text).ok());
+                open.extend(templates.flat_map(|template| template.placeholders().collect::<Vec<_>>()));
+            }
+        }
+        names
+    }
+
+    /// Every value that the file gives a setting or placeholder, on an axis or beside them.
+    pub fn written<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Value> {
+        let swept = self.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
+        let all = self.vars.iter().chain(&self.base).chain(swept);
+        all.filter(move |(set, _)| set == name).map(|(_, value)| value)
+    }
+
+    /// The numbers of the axes that set any of these settings or placeholders, ascending.
+    pub fn axes_of<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+        let names: BTreeSet<&str> = names.into_iter().collect();
+        // Every position of an axis sets the same names.
+        let sets = |&axis: &usize| {
+            let first = self.axes[axis].values.first();
+            first.is_some_and(|value| value.set.iter().any(|(name, _)| names.contains(name.as_str())))
+        };
+        (0..self.axes.len()).filter(sets).collect()
+    }
+}
+
+/// The text of a value, borrowed where it is text.
+fn text_of(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Text(text) => Cow::Borrowed(text),
+        _ => Cow::Owned(value.to_string()),
+    }
+}
+
+fn named(
+    found: Option<&FoundFile>,
+    setting: &str,
+    path: &str,
+    allowed: &str,
+) -> Result<NamedFile, SettingError> {
+    let found = found.ok_or_else(|| SettingError {
+        setting: setting.to_owned(),
+        value: path.to_owned(),
+        allowed: allowed.to_owned(),
+    })?;
+    Ok(NamedFile { path: path.into(), file: found.file.as_path().into(), digest: found.digest })
+}

@@ -1,0 +1,227 @@
+//! The table of settings: one row for each, and nowhere else a list of them.
+//!
+//! From a row come the field of [`Settings`], the key of the experiment file with its checks, default and schema, the
+//! column of the log, the setting's place in a picture's texts and in a sheet's footer, and its part in a cell's name.
+//! To add a setting, add a row and the code that uses its field.
+
+use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
+use crate::setting::{Applies, Effect, Fallback, Kind, Literal, Setting, SettingError};
+use crate::settings::{Embedding, Lora, NamedFile};
+use crate::steps::{named_strength, steps_left};
+use std::sync::Arc;
+
+/// Makes the table and what follows from it. A row is the help text, the field with its type, and what it says beyond
+/// [`Setting::ORDINARY`].
+macro_rules! settings {
+    ($(#[doc = $about:literal] $name:ident: $field:ty = { $($says:ident: $what:expr),+ $(,)? };)+) => {
+        /// Every setting, in the order of the log's columns.
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            name: stringify!($name),
+            about: $about.trim_ascii(),
+            $($says: $what,)+
+            ..Setting::ORDINARY
+        }),+];
+
+        /// Everything that a person may choose about one picture, resolved: no field means "default".
+        ///
+        /// `None` means *not applicable*: without `init_image` there is no `fit` and no `strength`.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct Settings { $(#[doc = $about] pub $name: $field),+ }
+
+        impl Settings {
+            /// The value of a setting by name; `None` when it does not apply to this picture.
+            ///
+            /// Files are shown as written.
+            pub fn get(&self, name: &str) -> Option<crate::Value> {
+                match name {
+                    $(stringify!($name) => crate::field::Field::value(&self.$name),)+
+                    _ => None,
+                }
+            }
+
+            /// Reads every setting of a cell.
+            pub(crate) fn read(lookup: &crate::lookup::Lookup) -> Result<Settings, SettingError> {
+                let mut rows = 0..SETTINGS.len();
+                Ok(Settings { $($name: crate::field::Field::read(lookup, rows.next().unwrap_or(0))?),+ })
+            }
+
+            /// Writes a setting's lines of the canonical form.
+            pub(crate) fn write(&self, name: &str, form: &mut crate::canonical::Form) {
+                match name {
+                    $(stringify!($name) => crate::field::Field::write(&self.$name, name, form),)+
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    /// The model: `sketchbook`, a folder in diffusers layout, or a repository name.
+    model: Arc<str> = {
+        kind: Kind::Model,
+        fallback: Fallback::Value(Literal::Text("sketchbook")),
+        effect: |_| Effect::Fingerprint,
+    };
+    /// A VAE in place of the model's own: a .safetensors file or a folder; empty for none.
+    vae: Option<NamedFile> = { kind: Kind::Path };
+    /// LoRAs with their weights, such as `style:0.8` or `style:0.8 + hand:0.5`; `none` for none.
+    lora: Vec<Lora> = {
+        kind: Kind::Weights,
+        template: true,
+        // The engine does not even open a LoRA of weight 0.
+        effect: |_| Effect::NonZeroWeights,
+        same_effect: |_| "change nothing at weight 0".to_owned(),
+    };
+    /// Textual inversions, whose words a prompt may then use; `word=file` names the word.
+    embeddings: Vec<Embedding> = { kind: Kind::Weights, order: "embedding" };
+    /// What the picture should show.
+    prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
+    /// What it should not show; used when guidance_scale is above 1.
+    negative_prompt: Arc<str> = {
+        kind: Kind::Text,
+        template: true,
+        fallback: Fallback::Value(Literal::Text("")),
+        effect: |settings| if settings.guided() { Effect::Value } else { Effect::EmptyText },
+        same_effect: |_| "have no effect without guidance".to_owned(),
+    };
+    /// How prompts are read: as they are, or with A1111's weights, BREAK, AND and switches.
+    dialect: Dialect = {
+        kind: Kind::Choice(Dialect::WORDS),
+        fallback: Fallback::Value(Literal::Text("plain")),
+        rare: true,
+    };
+    /// The reference picture to start from; empty for none.
+    init_image: Option<NamedFile> = { kind: Kind::Path, template: true, order: "fit 1" };
+    /// Where init_image may change: white is repainted, black stays, grey in between; empty for everywhere.
+    mask: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        applies: Applies::With("init_image"),
+        order: "fit 3",
+    };
+    /// How init_image meets the target's aspect.
+    fit: Option<Fit> = {
+        kind: Kind::Choice(Fit::WORDS),
+        fallback: Fallback::Value(Literal::Text("crop")),
+        applies: Applies::With("init_image"),
+    };
+    /// How far to leave init_image: 0 keeps it, 1 starts from noise alone.
+    strength: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.8)),
+        applies: Applies::With("init_image"),
+        effect: |settings| settings.strength.map_or(Effect::None, |strength| {
+            Effect::Number(named_strength(settings.steps, strength))
+        }),
+        same_effect: |settings| {
+            let left = settings.strength.map_or(0, |strength| steps_left(settings.steps, strength));
+            format!("leave {left} step{}", if left == 1 { "" } else { "s" })
+        },
+        order: "fit 2",
+    };
+    /// Where the noise comes from; the same seed gives the same noise as in diffusers on the CPU.
+    seed: u64 = {
+        kind: Kind::Seed,
+        fallback: Fallback::Value(Literal::Integer(0)),
+        effect: |settings| Effect::Seed(settings.noise.seed_bits(settings.seed)),
+        same_effect: |_| "have the same low 32 bits, all that torch's generator on the CPU reads".to_owned(),
+    };
+    /// Whose generator a seed means: torch's on the CPU, the same in half precision, or torch's on CUDA.
+    noise: Noise = {
+        kind: Kind::Choice(Noise::WORDS),
+        fallback: Fallback::Value(Literal::Text("torch-cpu")),
+        rare: true,
+    };
+    /// A second seed, towards which variation_strength turns the noise.
+    variation_seed: Option<u64> = {
+        kind: Kind::Seed,
+        fallback: Fallback::Value(Literal::Integer(0)),
+        applies: Applies::NonZero("variation_strength"),
+        effect: |settings| settings.variation_seed.map_or(Effect::None, |seed| {
+            Effect::Seed(settings.noise.seed_bits(seed))
+        }),
+        same_effect: |_| "have the same low 32 bits, all that torch's generator on the CPU reads".to_owned(),
+        rare: true,
+    };
+    /// How far to turn the noise towards variation_seed: 0 keeps seed's, 1 takes variation_seed's.
+    variation_strength: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.0)),
+        applies: Applies::NonZero("variation_strength"),
+        rare: true,
+    };
+    /// Denoising steps of the whole schedule (num_inference_steps).
+    steps: u32 = {
+        kind: Kind::Integer { min: 1, max: 1000 },
+        fallback: Fallback::Value(Literal::Integer(50)),
+    };
+    /// How strongly to follow the prompt; 1 and below means no guidance.
+    guidance_scale: f64 = {
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        fallback: Fallback::Value(Literal::Number(7.5)),
+        effect: |settings| if settings.guided() { Effect::Value } else { Effect::Number(1.0) },
+        same_effect: |_| "turn guidance off".to_owned(),
+    };
+    /// How far to bring guided predictions back to the contrast of unguided ones; zero-SNR models want about 0.7.
+    guidance_rescale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.0)),
+        applies: Applies::Guided,
+        effect: |settings| if settings.guidance_rescale == Some(0.0) { Effect::None } else { Effect::Value },
+        rare: true,
+    };
+    /// The rule that turns predicted noise into the next latents.
+    scheduler: Scheduler = {
+        kind: Kind::Choice(Scheduler::WORDS),
+        fallback: Fallback::Model(|card| Literal::Text(card.scheduler.as_str())),
+    };
+    /// How much fresh noise ddim adds at each step: 0 for none, 1 for as much as ddpm.
+    eta: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.0)),
+        applies: Applies::Schedulers(|scheduler| scheduler == Scheduler::Ddim),
+        rare: true,
+    };
+    /// How noise levels are spaced, for euler, heun, dpmpp_2m and unipc.
+    sigmas: Option<Sigmas> = {
+        kind: Kind::Choice(Sigmas::WORDS),
+        fallback: Fallback::Model(|card| Literal::Text(card.sigmas.unwrap_or(Sigmas::Normal).as_str())),
+        applies: Applies::Schedulers(Scheduler::has_sigmas),
+    };
+    /// How timesteps are chosen (timestep_spacing); the scheduler's own way when absent.
+    spacing: Option<Spacing> = {
+        kind: Kind::Choice(Spacing::WORDS),
+        fallback: Fallback::Scheduler(|card, scheduler| {
+            Some(Literal::Text(card.spacing.or(scheduler.own_spacing())?.as_str()))
+        }),
+        applies: Applies::Schedulers(|scheduler| scheduler.own_spacing().is_some()),
+    };
+    /// Width of the picture in pixels.
+    width: u32 = {
+        kind: Kind::Integer { min: 8, max: 8192 },
+        fallback: Fallback::Model(|card| Literal::Integer(card.size.0 as i64)),
+    };
+    /// Height of the picture in pixels.
+    height: u32 = {
+        kind: Kind::Integer { min: 8, max: 8192 },
+        fallback: Fallback::Model(|card| Literal::Integer(card.size.1 as i64)),
+    };
+    /// How many of the text encoder's last layers to leave out.
+    clip_skip: u32 = {
+        kind: Kind::Integer { min: 0, max: 64 },
+        fallback: Fallback::Value(Literal::Integer(0)),
+    };
+    /// Precision of the weights: f32 on the CPU and f16 on a GPU unless said otherwise.
+    dtype: Dtype = {
+        kind: Kind::Choice(&["auto", "f32", "f16", "bf16"]),
+        fallback: Fallback::Value(Literal::Text("auto")),
+    };
+    /// Whether the model's safety checker looks at the picture and blackens what it flags.
+    safety_checker: bool = {
+        kind: Kind::Flag,
+        fallback: Fallback::Value(Literal::Flag(false)),
+        effect: |settings| if settings.safety_checker { Effect::Value } else { Effect::None },
+        rare: true,
+    };
+}
