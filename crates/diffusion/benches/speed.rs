@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use candle_core::{DType, Device, Tensor};
-use maquette_diffusion::{Model, ModelSource};
+use maquette_diffusion::{ModelSource, StableDiffusion};
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let device = Device::Cpu;
     let start = Instant::now();
-    let model = Model::load(&ModelSource::Folder(folder.into()), &device, DType::F32)?;
+    let model = StableDiffusion::load(&ModelSource::Folder(folder.into()), &device, DType::F32)?;
     println!("load {:.0} ms", start.elapsed().as_secs_f64() * 1e3);
 
     let size = model.unet.sample_size;

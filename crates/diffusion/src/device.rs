@@ -1,4 +1,4 @@
-//! Where the arithmetic happens, and in which precision.
+//! Where the computation happens, in which precision, and what an error says of the device.
 
 use candle_core::{DType, Device};
 use maquette_core::Dtype;
@@ -18,8 +18,8 @@ pub enum DeviceName {
 /// A device that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
-    /// The word names no device.
-    #[error("`{0}` is no device; allowed: `auto`, `cpu`, `cuda`, `cuda:N`, `metal`")]
+    /// No device has that name.
+    #[error("`{0}` is not a device; allowed: `auto`, `cpu`, `cuda`, `cuda:N`, `metal`")]
     Unknown(String),
     /// The program was built without it.
     #[error(
@@ -102,6 +102,75 @@ impl fmt::Display for DeviceName {
     }
 }
 
+/// What a failed operation says of its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// It has no room; a smaller call may fit.
+    OutOfMemory,
+    /// It cannot be used any more in this process: later calls fail, too.
+    DeviceLost,
+    /// Anything else.
+    Other,
+}
+
+/// What drivers and libraries call a device without room. Names of CUDA's libraries as cudarc prints them; Metal's as
+/// candle passes them on from the command buffer, or for a buffer that is not there.
+const OUT_OF_MEMORY: [&str; 7] = [
+    "CUDA_ERROR_OUT_OF_MEMORY",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "CURAND_STATUS_ALLOCATION_FAILED",
+    "kIOGPUCommandBufferCallbackErrorOutOfMemory",
+    "Failed to create metal resource: Buffer",
+];
+
+/// Errors after which a CUDA context is of no use (the driver's `CUresult`: "must be terminated and relaunched"), or
+/// which mean that the device is gone.
+const DEVICE_LOST: [&str; 18] = [
+    "CUDA_ERROR_DEINITIALIZED",
+    "CUDA_ERROR_NO_DEVICE",
+    "CUDA_ERROR_DEVICE_UNAVAILABLE",
+    "CUDA_ERROR_ECC_UNCORRECTABLE",
+    "CUDA_ERROR_NVLINK_UNCORRECTABLE",
+    "CUDA_ERROR_ILLEGAL_ADDRESS",
+    "CUDA_ERROR_LAUNCH_TIMEOUT",
+    "CUDA_ERROR_CONTEXT_IS_DESTROYED",
+    "CUDA_ERROR_ASSERT",
+    "CUDA_ERROR_HARDWARE_STACK_ERROR",
+    "CUDA_ERROR_ILLEGAL_INSTRUCTION",
+    "CUDA_ERROR_MISALIGNED_ADDRESS",
+    "CUDA_ERROR_INVALID_ADDRESS_SPACE",
+    "CUDA_ERROR_INVALID_PC",
+    "CUDA_ERROR_LAUNCH_FAILED",
+    "CUDA_ERROR_CONTAINED",
+    "kIOGPUCommandBufferCallbackErrorDeviceRemoved",
+    "kIOGPUCommandBufferCallbackErrorBlacklisted",
+];
+
+impl Failure {
+    /// Finds candle's error among the causes of an error, and reads its text: candle has no other form that every build
+    /// knows.
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Failure {
+        let mut cause = Some(error);
+        let mut text = String::new();
+        while let Some(error) = cause {
+            if error.is::<candle_core::Error>() || !text.is_empty() {
+                text += &error.to_string();
+            }
+            cause = error.source();
+        }
+        let names = |names: &[&str]| names.iter().any(|name| text.contains(name));
+        if names(&DEVICE_LOST) {
+            Failure::DeviceLost
+        } else if names(&OUT_OF_MEMORY) {
+            Failure::OutOfMemory
+        } else {
+            Failure::Other
+        }
+    }
+}
+
 /// candle's word for a precision.
 pub(crate) fn candle_dtype(dtype: Dtype) -> DType {
     match dtype {
@@ -114,6 +183,28 @@ pub(crate) fn candle_dtype(dtype: Dtype) -> DType {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_says_what_happened_to_the_device() {
+        use crate::error::ModelError;
+        use candle_core::Error;
+        let check = |error: Error, expected: Failure| {
+            assert_eq!(Failure::of(&error), expected, "{error}");
+            let wrapped = ModelError::Device { model: "a".to_owned(), source: error };
+            assert_eq!(Failure::of(&wrapped), expected, "{wrapped}");
+        };
+        let message = |text: &str| Error::Msg(text.to_owned());
+        check(message("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")"), Failure::OutOfMemory);
+        check(Error::Cuda("CublasError(CUBLAS_STATUS_ALLOC_FAILED)".into()), Failure::OutOfMemory);
+        let metal = "Insufficient Memory (00000008:kIOGPUCommandBufferCallbackErrorOutOfMemory)";
+        check(message(metal).context("a step"), Failure::OutOfMemory);
+        let sticky = "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")";
+        check(Error::Cuda(sticky.into()).with_path("somewhere"), Failure::DeviceLost);
+        check(message("DriverError(CUDA_ERROR_INVALID_VALUE, \"invalid argument\")"), Failure::Other);
+        // A file of that name is no error of the device.
+        let (model, file) = ("CUDA_ERROR_OUT_OF_MEMORY".to_owned(), "CUDA_ERROR_LAUNCH_FAILED".to_owned());
+        assert_eq!(Failure::of(&ModelError::Missing { model, file, hint: String::new() }), Failure::Other);
+    }
 
     #[test]
     fn devices_are_read_as_they_are_printed() {

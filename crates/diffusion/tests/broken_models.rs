@@ -4,7 +4,7 @@ mod copies;
 
 use candle_core::{DType, Device};
 use copies::{change_tensors, copy_folder};
-use maquette_diffusion::{Model, ModelError, ModelSource, card};
+use maquette_diffusion::{ModelError, ModelSource, StableDiffusion, card};
 use std::path::Path;
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
@@ -15,7 +15,8 @@ fn error_after(name: &str, harm: impl FnOnce(&Path)) -> String {
     let copy = tempfile::tempdir().unwrap();
     copy_folder(&original, copy.path());
     harm(copy.path());
-    let Err(error) = Model::load(&ModelSource::Folder(copy.path().to_owned()), &Device::Cpu, DType::F32)
+    let Err(error) =
+        StableDiffusion::load(&ModelSource::Folder(copy.path().to_owned()), &Device::Cpu, DType::F32)
     else {
         panic!("a broken model was loaded")
     };
@@ -252,5 +253,5 @@ fn half_precision_files_will_do() {
         std::fs::remove_file(whole).unwrap();
     }
     assert_ne!(card(&source).unwrap().fingerprint, before.fingerprint);
-    Model::load(&source, &Device::Cpu, DType::F32).unwrap();
+    StableDiffusion::load(&source, &Device::Cpu, DType::F32).unwrap();
 }

@@ -4,7 +4,7 @@
 
 use candle_core::{DType, Device, Tensor};
 use maquette_core::{Digest, Embedding, NamedFile};
-use maquette_diffusion::{InversionError, Inversions, Model, ModelSource};
+use maquette_diffusion::{InversionError, Inversions, ModelSource, StableDiffusion};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
-fn load(name: &str) -> Model {
-    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap()
+fn load(name: &str) -> StableDiffusion {
+    StableDiffusion::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap()
 }
 
 fn embedding(file: &Path, word: Option<&str>) -> Embedding {
@@ -31,7 +31,10 @@ fn embedding(file: &Path, word: Option<&str>) -> Embedding {
     Embedding { word: word.map(Into::into), file: NamedFile { path, file: file.into(), digest } }
 }
 
-fn inversions(model: &mut Model, files: &[(&str, Option<&str>)]) -> Result<Inversions, InversionError> {
+fn inversions(
+    model: &mut StableDiffusion,
+    files: &[(&str, Option<&str>)],
+) -> Result<Inversions, InversionError> {
     let list: Vec<_> =
         files.iter().map(|(file, word)| embedding(&fixture("embeddings").join(file), *word)).collect();
     model.inversions(&list)

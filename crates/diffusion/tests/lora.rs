@@ -7,7 +7,7 @@ mod distance;
 use candle_core::{DType, Device, Tensor};
 use distance::{distance, values};
 use maquette_core::{Digest, Lora, NamedFile};
-use maquette_diffusion::{Model, ModelSource};
+use maquette_diffusion::{ModelSource, StableDiffusion};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
-fn load(name: &str, dtype: DType) -> Model {
-    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, dtype).unwrap()
+fn load(name: &str, dtype: DType) -> StableDiffusion {
+    StableDiffusion::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, dtype).unwrap()
 }
 
 fn lora(file: &Path, weight: f64) -> Lora {
@@ -52,13 +52,13 @@ fn tensors(file: &str) -> HashMap<String, Tensor> {
 }
 
 /// The noise that a model predicts for the fixtures' inputs.
-fn noise_pred(model: &Model, name: &str, expected: &HashMap<String, Tensor>) -> Tensor {
+fn noise_pred(model: &StableDiffusion, name: &str, expected: &HashMap<String, Tensor>) -> Tensor {
     let timesteps: Vec<f32> = expected[&format!("{name}.timesteps")].to_vec1().unwrap();
     let (latents, text) = (&expected[&format!("{name}.latents")], &expected[&format!("{name}.text")]);
     model.unet.forward(latents, &timesteps, text).unwrap()
 }
 
-fn embedding(model: &Model) -> Tensor {
+fn embedding(model: &StableDiffusion) -> Tensor {
     let prompt = "a portrait of a bearded man, by Vincent van Gogh";
     let ids = model.tokenizer.encode(prompt).unwrap().ids;
     model.text_encoder.encode(&ids, 0).unwrap().squeeze(0).unwrap().narrow(0, 0, 16).unwrap()

@@ -7,7 +7,7 @@ mod distance;
 use candle_core::{DType, Device, Tensor};
 use distance::{distance, values};
 use maquette_core::Scheduler;
-use maquette_diffusion::{Model, ModelSource, card};
+use maquette_diffusion::{ModelSource, StableDiffusion, card};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ fn source(name: &str) -> ModelSource {
     ModelSource::Folder(fixture(name))
 }
 
-fn load(name: &str, dtype: DType) -> Model {
-    Model::load(&source(name), &Device::Cpu, dtype).unwrap()
+fn load(name: &str, dtype: DType) -> StableDiffusion {
+    StableDiffusion::load(&source(name), &Device::Cpu, dtype).unwrap()
 }
 
 fn reference(name: &str) -> HashMap<String, Tensor> {
@@ -177,7 +177,7 @@ fn a_model_of_bytes() {
     .collect();
     let bytes = ModelSource::Bytes(files.leak());
     assert_eq!(card(&bytes).unwrap(), card(&source("tiny-b")).unwrap());
-    let model = Model::load(&bytes, &Device::Cpu, DType::F32).unwrap();
+    let model = StableDiffusion::load(&bytes, &Device::Cpu, DType::F32).unwrap();
     assert_eq!(
         model.tokenizer.encode("a hat").unwrap(),
         load("tiny-b", DType::F32).tokenizer.encode("a hat").unwrap()

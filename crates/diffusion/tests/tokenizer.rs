@@ -1,7 +1,7 @@
 //! The tokenizer against transformers, for both forms that its files come in.
 
 use candle_core::{DType, Device, Tensor};
-use maquette_diffusion::{Model, ModelSource, Tokenizer};
+use maquette_diffusion::{ModelSource, StableDiffusion, Tokenizer};
 use std::path::{Path, PathBuf};
 
 fn fixture(name: &str) -> PathBuf {
@@ -9,7 +9,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn tokenizer(name: &str) -> Tokenizer {
-    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap().tokenizer
+    StableDiffusion::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap().tokenizer
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod folder;
 use candle_core::{DType, Device, Tensor};
 use distance::{distance, values};
 use folder::copy_folder;
-use maquette_diffusion::{Model, ModelSource};
+use maquette_diffusion::{ModelSource, Sdxl, StableDiffusion, Vae};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +15,9 @@ fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
-fn load(folder: &Path) -> Result<Model, String> {
+fn load(folder: &Path) -> Result<Sdxl, String> {
     let source = ModelSource::Folder(folder.to_owned());
-    Model::load(&source, &Device::Cpu, DType::F32)
+    Sdxl::load(&source, &Device::Cpu, DType::F32)
         .map_err(|error| error.to_string().replace(&format!("{}/", folder.display()), ""))
 }
 
@@ -30,15 +30,15 @@ fn texts() {
     let (model, reference) = (load(&fixture("tiny-sdxl")).unwrap(), reference());
     let cases: serde_json::Value =
         serde_json::from_slice(&std::fs::read(fixture("cases.json")).unwrap()).unwrap();
-    let (tokenizer_2, text_encoder_2) = model.second.as_ref().unwrap();
+    let [text_encoder, text_encoder_2] = &model.text_encoders;
     for k in [1, 2, 3] {
         let text = cases["texts"][k].as_str().unwrap();
-        let ids = [&model.tokenizer, tokenizer_2].map(|tokenizer| tokenizer.encode(text).unwrap().ids);
+        let ids = model.tokenizers.each_ref().map(|tokenizer| tokenizer.encode(text).unwrap().ids);
         for (ids, number) in ids.iter().zip([1, 2]) {
             let expected: Vec<i64> = reference[&format!("text.{k}.input_ids_{number}")].to_vec1().unwrap();
             assert!(ids.iter().map(|&id| i64::from(id)).eq(expected), "text {k}, tokenizer {number}");
         }
-        let first = model.text_encoder.embed_with(&ids[0], None, 0).unwrap();
+        let first = text_encoder.embed_with(&ids[0], None, 0).unwrap();
         let second = text_encoder_2.embed_with(&ids[1], None, 0).unwrap();
         assert!(first.pooled.is_none());
         let sequence = Tensor::cat(&[first.sequence, second.sequence], 2).unwrap().squeeze(0).unwrap();
@@ -54,15 +54,15 @@ fn texts() {
 fn the_autoencoder_stays_in_f32_where_it_would_overflow() {
     let [wide, half] = [DType::F32, DType::F16].map(|dtype| {
         let source = ModelSource::Folder(fixture("tiny-sdxl"));
-        Model::load(&source, &Device::Cpu, dtype).unwrap()
+        Sdxl::load(&source, &Device::Cpu, dtype).unwrap()
     });
     let latents = &reference()["unet.latents"];
-    let decoded = |model: &Model| values(&model.vae.decode(latents).unwrap());
-    assert_eq!(decoded(&half), decoded(&wide), "its configuration says force_upcast");
+    let decoded = |vae: &Vae| values(&vae.decode(latents).unwrap());
+    assert_eq!(decoded(&half.vae), decoded(&wide.vae), "its configuration says force_upcast");
     let other = ModelSource::Folder(fixture("tiny-a"));
     let [wide, half] =
-        [DType::F32, DType::F16].map(|dtype| Model::load(&other, &Device::Cpu, dtype).unwrap());
-    assert_ne!(decoded(&half), decoded(&wide), "Stable Diffusion 1's is as the others");
+        [DType::F32, DType::F16].map(|dtype| StableDiffusion::load(&other, &Device::Cpu, dtype).unwrap());
+    assert_ne!(decoded(&half.vae), decoded(&wide.vae), "Stable Diffusion 1's is as the others");
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub use workspace::{Renderer, Workspace};
 
 // The types of the crates below that appear in the functions above.
 pub use maquette_core::{Cell, CellId, Dtype, Outcome, Plan, Record, SettingError, Value};
-pub use maquette_diffusion::{Cut, DeviceError, DeviceName, ReadChunk, Reading};
+pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
 pub use maquette_executor::{RunProgress, Stop, Summary};
 pub use maquette_hub::{DownloadProgress, Offer, Repository};
 pub use maquette_interop::{FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap};

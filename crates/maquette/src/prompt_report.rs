@@ -4,7 +4,8 @@ use crate::assets::models;
 use crate::error::with_causes;
 use maquette_core::{CellId, Embedding, Plan, SettingError, Settings};
 use maquette_diffusion::{
-    Inversions, ModelError, ModelSource, Reading, RenderError, Tokenizer, inversions, read_prompt, tokenizer,
+    Inversions, ModelError, ModelSource, PromptReport, RenderError, Tokenizer, inversions, read_prompt,
+    tokenizer,
 };
 use maquette_hub::Environment;
 use maquette_planner::{PlannedPrompt, prompts};
@@ -32,7 +33,7 @@ pub struct PromptNote {
     /// The prompt.
     pub text: String,
     /// What the model makes of it, or why its textual inversions cannot be used.
-    pub reading: Result<Reading, String>,
+    pub reading: Result<PromptReport, String>,
 }
 
 /// Reads the prompts of the distinct cells: those that are cut, have several chunks, or hold signs that may not mean what
@@ -81,7 +82,7 @@ impl Reader {
         Ok(Reader { tokenizer, inversions })
     }
 
-    fn read(&self, prompt: &PlannedPrompt) -> Result<Reading, ModelError> {
+    fn read(&self, prompt: &PlannedPrompt) -> Result<PromptReport, ModelError> {
         let Settings { dialect, steps, .. } = prompt.settings;
         let negative = prompt.setting == "negative_prompt";
         read_prompt(&self.tokenizer, &self.inversions, dialect, prompt.text(), negative, steps as usize)

@@ -1,6 +1,6 @@
 //! What there is to say about prompts, as text.
 
-use maquette::{Cut, MOST_PROMPTS, PromptNote, PromptNotes, ReadChunk, Reading};
+use maquette::{Cut, MOST_PROMPTS, PromptNote, PromptNotes, PromptReport, ReadChunk};
 
 /// How many prompts are shown.
 const SHOWN: usize = 8;
@@ -24,7 +24,7 @@ pub fn prompts(PromptNotes { notes, more }: &PromptNotes) -> String {
     if text.is_empty() { text } else { text + "\n" }
 }
 
-fn lines(reading: &Reading) -> String {
+fn lines(reading: &PromptReport) -> String {
     let mut text = String::new();
     if let Some(Cut { tokens, room, text: cut }) = &reading.cut {
         text += &format!("  {tokens} tokens, and {room} fit; without effect: `{}`\n", shortened(cut));

@@ -1,3 +1,36 @@
 //! Which models a family has, and how they work together.
+//!
+//! The sampler knows a [`Family`] and none of the networks behind it. A new family is a file here, a variant of
+//! [`detect::Kind`] and an arm of [`load`].
 
+mod adapters;
+pub(crate) mod card;
+pub(crate) mod detect;
+pub(crate) mod error;
+pub(crate) mod family;
+pub(crate) mod files;
+mod parts;
+mod scheduler;
+pub(crate) mod sdxl;
 pub(crate) mod stable_diffusion;
+pub(crate) mod vocabulary;
+
+use crate::error::ModelError;
+use crate::weights::source::ModelSource;
+use candle_core::{DType, Device};
+use detect::{Kind, detect};
+use family::Family;
+use sdxl::Sdxl;
+use stable_diffusion::StableDiffusion;
+
+/// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
+pub(crate) fn load(
+    source: &ModelSource,
+    device: &Device,
+    dtype: DType,
+) -> Result<Box<dyn Family>, ModelError> {
+    Ok(match detect(source) {
+        Kind::StableDiffusion => Box::new(StableDiffusion::load(source, device, dtype)?),
+        Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
+    })
+}

@@ -1,6 +1,6 @@
 //! A mask: from a file to one level for each pixel of the target. White is repainted, black stays, grey is between.
 //!
-//! It goes through the same fit as its reference picture. What the levels do to latents is in `inpaint.rs`.
+//! It goes through the same fit as its reference picture. What the levels do to latents is in `latent_blend.rs`.
 
 use crate::image::init_image;
 use crate::image::init_image::{InitImageError, Margin};

@@ -3,4 +3,5 @@
 pub mod init_image;
 pub(crate) mod mask;
 pub(crate) mod pixels;
+pub(crate) mod posterior;
 pub(crate) mod reference;

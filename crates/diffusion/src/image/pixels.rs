@@ -1,6 +1,5 @@
 //! Between pictures and the VAE's tensors: levels 0 to 255 and numbers from -1 to 1.
 
-use crate::sampler::error::RenderError;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Image;
 
@@ -11,19 +10,21 @@ pub(crate) fn from_image(image: &Image, dtype: DType, device: &Device) -> Result
     Tensor::from_vec(levels, shape, device)?.permute((0, 3, 1, 2))?.contiguous()?.to_dtype(dtype)
 }
 
-/// The picture in `[1, 3, height, width]`, rounded half to even as numpy does in diffusers' `postprocess`.
+/// The pictures in `[rows, 3, height, width]`, rounded half to even as numpy does in diffusers' `postprocess`.
 ///
-/// Numbers that are none (NaN, infinite) are an error: they mean that the precision overflowed.
-pub(crate) fn to_image(pixels: &Tensor) -> std::result::Result<Image, RenderError> {
-    let pixels = pixels.to_dtype(DType::F32)?.squeeze(0)?.permute((1, 2, 0))?.contiguous()?;
-    let (height, width, _) = pixels.dims3()?;
-    let values = pixels.flatten_all()?.to_vec1::<f32>()?;
+/// `None` for a row with NaN or infinity: the precision overflowed.
+pub(crate) fn to_images(pixels: &Tensor) -> Result<Vec<Option<Image>>> {
+    let pixels = pixels.to_dtype(DType::F32)?.permute((0, 2, 3, 1))?.contiguous()?;
+    let (rows, height, width, _) = pixels.dims4()?;
+    (0..rows).map(|row| Ok(to_image(pixels.get(row)?.flatten_all()?.to_vec1()?, width, height))).collect()
+}
+
+fn to_image(values: Vec<f32>, width: usize, height: usize) -> Option<Image> {
     if !values.iter().all(|value| value.is_finite()) {
-        return Err(RenderError::NotFinite);
+        return None;
     }
     let level = |value: f32| ((value * 0.5 + 0.5).clamp(0.0, 1.0) * 255.0).round_ties_even() as u8;
-    let rgb = values.into_iter().map(level).collect();
-    Image::new(width as u32, height as u32, rgb).ok_or(RenderError::NotFinite)
+    Image::new(width as u32, height as u32, values.into_iter().map(level).collect())
 }
 
 /// A black picture of the same size.

@@ -16,7 +16,7 @@ use maquette_core::{Noise, Settings};
 use torch_cuda::TorchCuda;
 
 /// What one picture draws from.
-pub(crate) struct Source {
+pub(crate) struct NoiseGenerator {
     own: Generator,
     /// The variation's generator and its part in the noise, until the latents are drawn.
     variation: Option<(Generator, f64)>,
@@ -28,11 +28,11 @@ enum Generator {
     Cuda(TorchCuda),
 }
 
-impl Source {
+impl NoiseGenerator {
     /// The generators of a picture's seeds.
-    pub fn new(settings: &Settings) -> Source {
+    pub fn new(settings: &Settings) -> NoiseGenerator {
         let noise = settings.noise;
-        Source {
+        NoiseGenerator {
             own: Generator::new(noise, settings.seed),
             variation: settings
                 .variation()

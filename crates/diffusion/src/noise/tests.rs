@@ -106,7 +106,7 @@ fn variations_lie_between_two_seeds() {
 
 #[test]
 fn a_variation_ends_at_the_other_seed_and_leaves_later_draws_alone() {
-    let source = |seed, variation: Option<(u64, f64)>| Source {
+    let source = |seed, variation: Option<(u64, f64)>| NoiseGenerator {
         own: Generator::new(Noise::TorchCpu, seed),
         variation: variation.map(|(seed, strength)| (Generator::new(Noise::TorchCpu, seed), strength)),
     };

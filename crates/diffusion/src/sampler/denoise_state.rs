@@ -1,10 +1,10 @@
-//! One picture on its way: its latents, its place in its trajectory, and everything that is its own.
+//! One cell between its first step and its last: its latents, its place in its trajectory, and everything that is its own.
 //!
-//! A flight knows nothing of the others that share its UNet calls, which is why they cannot change it.
+//! A state knows nothing of the others that share its calls of the denoiser, which is why they cannot change it.
 
-use crate::image::reference::Posterior;
-use crate::noise::Source;
-use crate::sampler::latent_blend::{Held, Inpainting};
+use crate::image::posterior::Posterior;
+use crate::noise::NoiseGenerator;
+use crate::sampler::latent_blend::{Inpainting, LatentBlend};
 use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -16,11 +16,11 @@ use std::collections::VecDeque;
 const HISTORY: usize = 3;
 
 /// One cell between its first step and its last.
-pub(crate) struct Flight {
+pub(super) struct DenoiseState {
     /// What is being made.
     pub cell: Cell,
-    /// What its prompts tell it.
-    pub conditioning: Conditioning,
+    conditioning: Conditioning,
+    tokens: usize,
     /// Seconds of the engine's time spent on it so far.
     pub seconds: f64,
     trajectory: Trajectory,
@@ -30,39 +30,40 @@ pub(crate) struct Flight {
     remembered: Option<Tensor>,
     /// Estimates of the steps before, the most recent first.
     history: VecDeque<Tensor>,
-    noise: Source,
-    /// What holds the parts of a masked picture that may not move yet.
-    held: Option<Held>,
-    /// What a model made for inpainting sees beside the latents: the mask and what it leaves of the picture.
-    seen: Option<Tensor>,
+    noise: NoiseGenerator,
+    /// Sets parts of a masked picture back to the reference.
+    blend: Option<LatentBlend>,
+    /// What an inpainting model takes beside the latents: the mask, and the latents of the picture without the masked
+    /// part.
+    beside: Option<Tensor>,
 }
 
-/// What a flight begins with.
-pub(crate) struct Departure {
+/// What a cell starts with.
+pub(super) struct DenoiseInputs {
     pub cell: Cell,
     pub trajectory: Trajectory,
     pub conditioning: Conditioning,
     /// `[channels, height, width]` of the latents.
     pub shape: [usize; 3],
-    /// The reference picture and the model's scaling factor.
-    pub reference: Option<(Posterior, f64)>,
+    /// The reference picture.
+    pub reference: Option<Posterior>,
     /// How the mask acts, if there is one.
     pub inpainting: Option<Inpainting>,
 }
 
-impl Flight {
+impl DenoiseState {
     /// Draws the first noise, in diffusers' order: the reference picture's posterior, the latents, and under a mask
-    /// the masked picture's posterior, even where nothing looks at it.
-    pub fn new(departure: Departure, device: &Device) -> Result<Flight> {
-        let Departure { cell, trajectory, conditioning, shape, reference, inpainting } = departure;
-        let mut noise = Source::new(&cell.settings);
+    /// the masked picture's posterior, even where nothing uses it.
+    pub fn start(inputs: DenoiseInputs, device: &Device) -> Result<DenoiseState> {
+        let DenoiseInputs { cell, trajectory, conditioning, shape, reference, inpainting } = inputs;
+        let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
         // Diffusers encodes no picture that neither the start nor the blending needs.
-        let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Held(_)));
+        let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
         let image = match &reference {
-            Some((posterior, scaling_factor)) if needed => {
+            Some(posterior) if needed => {
                 let drawn = tensor(noise.randn(shape.iter().product()), shape, device)?;
-                Some(posterior.latents(&drawn, *scaling_factor)?)
+                Some(posterior.latents(&drawn)?)
             }
             _ => None,
         };
@@ -71,21 +72,22 @@ impl Flight {
         if let Some(image) = &image {
             latents = ((image * start.image)? + latents)?;
         }
-        let (mut held, mut seen) = (None, None);
-        if let (Some(inpainting), Some((_, scaling_factor))) = (inpainting, reference) {
+        let (mut blend, mut beside) = (None, None);
+        if let (Some(inpainting), Some(_)) = (inpainting, reference) {
             let of_masked = tensor(noise.randn(shape.iter().product()), shape, device)?;
             match inpainting {
-                Inpainting::Held(levels) => {
+                Inpainting::Blend(levels) => {
                     let steps = trajectory.steps.len();
-                    held = image.map(|image| Held::new(&levels, steps, image, drawn));
+                    blend = image.map(|image| LatentBlend::new(&levels, steps, image, drawn));
                 }
-                Inpainting::Seen { mask, masked } => {
-                    seen = Some(Tensor::cat(&[mask, masked.latents(&of_masked, scaling_factor)?], 1)?);
+                Inpainting::Condition(mask) => {
+                    beside = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
                 }
             }
         }
-        Ok(Flight {
+        Ok(DenoiseState {
             cell,
+            tokens: conditioning.tokens()?,
             conditioning,
             seconds: 0.0,
             trajectory,
@@ -94,12 +96,12 @@ impl Flight {
             remembered: None,
             history: VecDeque::with_capacity(HISTORY),
             noise,
-            held,
-            seen,
+            blend,
+            beside,
         })
     }
 
-    /// How many UNet calls it takes in all.
+    /// How many calls of the denoiser it takes in all.
     pub fn steps(&self) -> usize {
         self.trajectory.steps.len()
     }
@@ -109,47 +111,56 @@ impl Flight {
         self.done
     }
 
-    /// How many rows it takes in a UNet call: two under guidance.
+    /// How many rows it has in a call: two under guidance.
     pub fn rows(&self) -> usize {
         self.conditioning.rows()
     }
 
-    /// The embeddings of its rows in the next UNet call, negative prompt first.
-    pub fn embeddings(&self) -> impl Iterator<Item = &EncodedPrompt> {
+    /// How long its prompts' embeddings are: rows of one call must agree.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// The prompts of its rows in the next call, negative prompt first.
+    pub fn prompts(&self) -> impl Iterator<Item = &EncodedPrompt> {
         self.conditioning.at(self.cell.settings.scheduler, self.done)
     }
 
     /// Whether every step is done.
-    pub fn landed(&self) -> bool {
+    pub fn is_done(&self) -> bool {
         self.done == self.steps()
     }
 
-    /// The latents as they are: the picture's, once landed.
+    /// The latents as they are: the picture's, once every step is done.
     pub fn latents(&self) -> &Tensor {
         &self.latents
     }
 
-    /// What the UNet is given for the next step: the scaled latents, with what it sees beside them, and the timestep.
+    /// The denoiser's input for the next step: the scaled latents, with what an inpainting model takes beside them, and
+    /// the timestep.
     pub fn input(&self) -> Result<(Tensor, f32)> {
-        let step = self.step();
+        let step = self.current();
         let latents = (&self.latents * step.input_scale)?;
-        let input = match &self.seen {
-            Some(seen) => Tensor::cat(&[&latents, seen], 1)?,
+        let input = match &self.beside {
+            Some(beside) => Tensor::cat(&[&latents, beside], 1)?,
             None => latents,
         };
         Ok((input, step.timestep))
     }
 
-    /// Takes the noise that the UNet predicted, `[rows, channels, height, width]`, negative prompt first, and moves on.
-    pub fn advance(&mut self, noise_pred: &Tensor) -> Result<()> {
-        let noise_pred = noise_pred.to_dtype(DType::F32)?;
+    /// One prediction from those of its rows, `[rows, channels, height, width]`, negative prompt first.
+    pub fn guide(&self, predicted: &Tensor) -> Result<Tensor> {
+        let predicted = predicted.to_dtype(DType::F32)?;
         let Settings { guidance_scale, guidance_rescale, .. } = self.cell.settings;
-        let guidance_rescale = guidance_rescale.unwrap_or(0.0);
-        let noise_pred = self.conditioning.combine(&noise_pred, guidance_scale, guidance_rescale)?;
-        let step = self.step().clone();
+        self.conditioning.combine(&predicted, guidance_scale, guidance_rescale.unwrap_or(0.0))
+    }
+
+    /// The latents after this step, and what later steps need of it.
+    pub fn step(&mut self, noise_pred: &Tensor) -> Result<Tensor> {
+        let step = self.current().clone();
         let estimate = match step.estimate {
             Some(Estimate { of, clip }) => {
-                let estimate = weighted([(of.sample, &self.latents), (of.noise_pred, &noise_pred)])?;
+                let estimate = weighted([(of.sample, &self.latents), (of.noise_pred, noise_pred)])?;
                 Some(match clip {
                     Some(range) => estimate.clamp(-range, range)?,
                     None => estimate,
@@ -157,31 +168,36 @@ impl Flight {
             }
             None => None,
         };
-        let next = self.sum(&step.next, &noise_pred, estimate.as_ref())?;
+        let next = self.sum(&step.next, noise_pred, estimate.as_ref())?;
         let next = match step.noise {
             // Drawn even when its weight is 0: the generator's position must not depend on the schedule's values.
             Some(weight) => weighted([(1.0, &next), (weight, &self.fresh_noise()?)])?,
             None => next,
         };
         if let Some(remember) = &step.remember {
-            self.remembered = Some(self.sum(remember, &noise_pred, estimate.as_ref())?);
+            self.remembered = Some(self.sum(remember, noise_pred, estimate.as_ref())?);
         }
         if let Some(estimate) = estimate {
             self.history.truncate(HISTORY - 1);
             self.history.push_front(estimate);
         }
-        self.latents = match &self.held {
-            Some(held) => {
-                let level = self.trajectory.steps.get(self.done + 1).map(|step| step.level);
-                held.hold(&next, self.done, level)?
-            }
-            None => next,
-        };
-        self.done += 1;
-        Ok(())
+        Ok(next)
     }
 
-    fn step(&self) -> &Step {
+    /// The latents with the masked-out parts of the reference in them.
+    pub fn blend(&self, latents: Tensor) -> Result<Tensor> {
+        let Some(blend) = &self.blend else { return Ok(latents) };
+        let next_level = self.trajectory.steps.get(self.done + 1).map(|step| step.level);
+        blend.blend(&latents, self.done, next_level)
+    }
+
+    /// Goes on to the next step with these latents.
+    pub fn advance(&mut self, latents: Tensor) {
+        self.latents = latents;
+        self.done += 1;
+    }
+
+    fn current(&self) -> &Step {
         &self.trajectory.steps[self.done]
     }
 
@@ -214,7 +230,7 @@ fn weighted<'a>(terms: impl IntoIterator<Item = (f64, &'a Tensor)>) -> Result<Te
             None => term,
         });
     }
-    sum.ok_or_else(|| candle_core::Error::Msg("a step that weighs nothing".to_owned()))
+    sum.ok_or_else(|| candle_core::Error::Msg("a step without any weight".to_owned()))
 }
 
 /// `[1, channels, height, width]`, from numbers drawn on the host.

@@ -1,164 +1,163 @@
-//! The engine: pulls cells, keeps several of them in flight, and gives each UNet call a row or two of every one.
+//! The engine: pulls cells, renders several of them together, pushes events.
 //!
-//! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance; when a cell lands, the
-//! next one takes its place. Only model, LoRAs, precision and size must match. Saving, resuming and showing progress are
-//! the caller's.
+//! How a cell starts and how it ends; the loop between is `sample.rs`. Saving, resuming and showing progress are the
+//! caller's.
 
-use crate::device::{DeviceName, candle_dtype};
-use crate::families::stable_diffusion::Model;
-use crate::sampler::denoise_state::Flight;
-use crate::sampler::error::RenderError;
-use crate::sampler::loaded_model::{FindModel, Loaded, digest_of_vae};
-use crate::sampler::retry_f32::{Again, Landed};
+use crate::device::{DeviceError, DeviceName, Failure};
+use crate::families;
+use crate::families::error::RenderError;
+use crate::sampler::batch::{self, Limits};
+use crate::sampler::denoise_state::DenoiseState;
+use crate::sampler::loaded_model::{FindModel, LoadFamily, LoadedModel, digest_of_vae};
+use crate::sampler::out_of_memory::{self, in_batches};
+use crate::sampler::queue::Queue;
 use crate::text::conditioning;
-use crate::weights::lora;
-use candle_core::{DType, Device, Tensor};
-use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Remarks, Settings};
-use std::collections::{BTreeSet, HashMap};
+use candle_core::{Device, Tensor};
+use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Image, Settings};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::Instant;
-
-/// Latent pixels of one UNet call, unless somebody says how many rows: two guided pictures of 512 pixels.
-const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
 
 /// Renders cells on one device, one model at a time.
 pub struct Engine {
     name: DeviceName,
     device: Device,
     find: FindModel,
-    /// Rows of one UNet call; `None` chooses by size.
-    rows: Option<usize>,
-    loaded: Option<Loaded>,
-    /// Models that could not be loaded in this call, and why: nobody waits for the same failure twice.
+    load: LoadFamily,
+    loaded: Option<LoadedModel>,
+    pub(super) limits: Limits,
+    /// Models that could not be loaded in this call, and why: none is tried twice.
     unloadable: HashMap<(String, Dtype, Option<Digest>), String>,
+}
+
+/// Why rendering ends before its cells do.
+pub(super) enum Ended {
+    /// The caller wants no more events.
+    Stopped,
+    /// The device is lost: nothing can be computed any more.
+    DeviceLost(BackendError),
+}
+
+/// Where events go.
+pub(super) type Events<'a, 'b> = &'a mut EventSink<'b>;
+
+/// The caller's callback.
+pub(super) struct EventSink<'a>(&'a mut dyn FnMut(Event) -> ControlFlow<()>);
+
+impl EventSink<'_> {
+    pub fn send(&mut self, event: Event) -> Result<(), Ended> {
+        match (self.0)(event) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Ended::Stopped),
+        }
+    }
 }
 
 impl Engine {
     /// An engine on a device. `rows` is the most rows that a UNet call may have; two for each guided picture.
-    pub fn new(
+    pub fn new(name: DeviceName, find: FindModel, rows: Option<usize>) -> Result<Engine, DeviceError> {
+        Engine::with_families(name, find, rows, Box::new(families::load))
+    }
+
+    /// The same with another way to load models.
+    pub(super) fn with_families(
         name: DeviceName,
         find: FindModel,
         rows: Option<usize>,
-    ) -> Result<Engine, crate::device::DeviceError> {
-        Ok(Engine { name, device: name.open()?, find, rows, loaded: None, unloadable: HashMap::new() })
-    }
-
-    /// How many rows of that many latent pixels one UNet call may have.
-    ///
-    /// More rows keep a device busier but hold more memory, most of it attention's, which grows with the square of
-    /// the size; a 512-pixel picture of Stable Diffusion has 64 x 64 latent pixels.
-    fn max_rows(&self, latents: usize) -> usize {
-        self.rows.unwrap_or_else(|| (LATENTS_AT_ONCE / latents).clamp(2, 16))
+        load: LoadFamily,
+    ) -> Result<Engine, DeviceError> {
+        let (device, limits) = (name.open()?, Limits::new(name, rows));
+        Ok(Engine { name, device, find, load, loaded: None, limits, unloadable: HashMap::new() })
     }
 }
-
-type Events<'a> = &'a mut dyn FnMut(Event) -> ControlFlow<()>;
-
-/// The caller wants no more events.
-struct Stopped;
 
 impl Backend for Engine {
     fn device(&self) -> String {
         self.name.to_string()
     }
 
-    fn render(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> Result<(), BackendError> {
+    /// An error is a lost device: cells that were in progress have ended in nothing.
+    fn render(
+        &mut self,
+        cells: &mut dyn Iterator<Item = Cell>,
+        events: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
         self.unloadable.clear();
-        // Whatever goes wrong is some cell's: the engine as a whole cannot break.
-        match self.render_all(cells, events) {
-            ControlFlow::Continue(()) | ControlFlow::Break(Stopped) => Ok(()),
+        self.limits.reset();
+        match self.sample(cells, &mut EventSink(events)) {
+            Ok(()) | Err(Ended::Stopped) => Ok(()),
+            Err(Ended::DeviceLost(error)) => {
+                self.loaded = None;
+                Err(error)
+            }
         }
     }
 }
 
 impl Engine {
-    fn render_all(&mut self, cells: &mut dyn Iterator<Item = Cell>, events: Events) -> ControlFlow<Stopped> {
-        let mut flights: Vec<Flight> = Vec::new();
-        // A cell that was pulled but cannot fly with the others: it waits until they have landed.
-        let mut waiting: Option<Cell> = None;
-        let mut again = Again::default();
-        loop {
-            while let Some(cell) = waiting.take().or_else(|| cells.next()).or_else(|| again.cells.pop_front())
-            {
-                if !self.fits(&cell.settings, &flights) {
-                    waiting = Some(cell);
-                    break;
-                }
-                flights.extend(self.depart(cell, events)?);
+    /// Starts cells until one does not fit beside those in progress. A cell that cannot start has failed.
+    pub(super) fn start_cells(
+        &mut self,
+        queue: &mut Queue,
+        states: &mut Vec<DenoiseState>,
+        events: Events,
+    ) -> Result<(), Ended> {
+        while let Some(cell) = queue.next() {
+            if !self.fits(&cell.settings, states) {
+                queue.put_back(cell);
+                break;
             }
-            if flights.is_empty() {
-                return ControlFlow::Continue(());
-            }
-            self.step(&mut flights, events)?;
-            for flight in flights.extract_if(.., |flight| flight.landed()) {
-                match self.land(&flight) {
-                    Err(RenderError::NotFinite) if flight.cell.settings.dtype != Dtype::F32 => {
-                        let (cell, warning) = (flight.cell.id, again.take(flight));
-                        send(events, Event::Warned { cell, warning })?;
-                    }
-                    landed => {
-                        let event = again.event(&flight, landed);
-                        if let Some(warning) = blackened(&event) {
-                            send(events, Event::Warned { cell: flight.cell.id, warning })?;
-                        }
-                        send(events, event)?;
-                    }
+            let id = cell.id;
+            match self.start(cell, events)? {
+                Ok(state) => {
+                    events.send(Event::Started { cell: id, steps: state.steps() })?;
+                    states.push(state);
                 }
+                Err(error) => events.send(Event::Failed { cell: id, error })?,
             }
         }
+        Ok(())
     }
 
-    /// Whether a cell may join the flights: same model, LoRAs, precision and size, and room for its rows.
-    fn fits(&self, settings: &Settings, flights: &[Flight]) -> bool {
-        let Some(other) = flights.first().map(|flight| &flight.cell.settings) else { return true };
-        let alike = other.model == settings.model
-            && other.dtype == settings.dtype
-            && lora::key(&other.lora) == lora::key(&settings.lora)
-            && digest_of_vae(other) == digest_of_vae(settings)
-            && (other.width, other.height) == (settings.width, settings.height);
-        let Some(loaded) = self.loaded.as_ref().filter(|_| alike) else { return false };
-        let rows: usize = flights.iter().map(Flight::rows).sum();
-        let factor = loaded.model.vae.factor();
-        let latents = (settings.width as usize / factor) * (settings.height as usize / factor);
-        rows + conditioning::rows(settings) <= self.max_rows(latents.max(1))
+    /// Whether a cell may join those in progress: it is like them, and there is room for its rows.
+    fn fits(&self, settings: &Settings, states: &[DenoiseState]) -> bool {
+        let Some(other) = states.first().map(|state| &state.cell.settings) else { return true };
+        let Some(loaded) = self.loaded.as_ref().filter(|_| batch::alike(other, settings)) else {
+            return false;
+        };
+        let rows: usize = states.iter().map(DenoiseState::rows).sum();
+        rows + conditioning::rows(settings) <= self.limits.rows(settings, &*loaded.family)
     }
 
-    /// Everything up to a cell's first step. A cell that cannot depart has failed; the others go on.
-    fn depart(&mut self, cell: Cell, events: Events) -> ControlFlow<Stopped, Option<Flight>> {
+    /// Everything up to a cell's first step.
+    fn start(&mut self, cell: Cell, events: Events) -> Result<Result<DenoiseState, String>, Ended> {
         let clock = Instant::now();
-        let id = cell.id;
-        let loaded = self.load(&cell.settings, events)?;
-        if let Err(error) = loaded {
-            send(events, Event::Failed { cell: id, error })?;
-            return ControlFlow::Continue(None);
+        if let Err(error) = self.load(&cell.settings, events)? {
+            return Ok(Err(error));
         }
-        let Some(loaded) = &mut self.loaded else { return ControlFlow::Continue(None) };
+        let Some(loaded) = &mut self.loaded else { return Ok(Err(no_model())) };
         let mut cut = Vec::new();
-        let flight = loaded
+        let state = loaded
             .load_checker(&cell.settings, &self.find, &self.device)
-            .and_then(|()| loaded.departure(cell, &self.device, &mut cut))
-            .and_then(|departure| Flight::new(departure, &self.device).map_err(RenderError::Tensor));
+            .and_then(|()| loaded.inputs(cell.clone(), &self.device, &mut cut))
+            .and_then(|inputs| Ok(DenoiseState::start(inputs, &self.device)?));
         for warning in cut {
-            send(events, Event::Warned { cell: id, warning })?;
+            events.send(Event::Warned { cell: cell.id, warning })?;
         }
-        match flight {
-            Ok(mut flight) => {
-                flight.seconds = clock.elapsed().as_secs_f64();
-                send(events, Event::Started { cell: id, steps: flight.steps() })?;
-                ControlFlow::Continue(Some(flight))
+        match state {
+            Ok(mut state) => {
+                state.seconds = clock.elapsed().as_secs_f64();
+                Ok(Ok(state))
             }
-            Err(error) => {
-                send(events, Event::Failed { cell: id, error: error.chain() })?;
-                ControlFlow::Continue(None)
-            }
+            Err(error) => self.failure(&cell, error).map(Err),
         }
     }
 
     /// Makes the model of these settings, with their autoencoder, the loaded one.
-    fn load(&mut self, settings: &Settings, events: Events) -> ControlFlow<Stopped, Result<(), String>> {
+    fn load(&mut self, settings: &Settings, events: Events) -> Result<Result<(), String>, Ended> {
         let key = (settings.model.to_string(), settings.dtype, digest_of_vae(settings));
         if let Some(error) = self.unloadable.get(&key) {
-            return ControlFlow::Continue(Err(error.clone()));
+            return Ok(Err(error.clone()));
         }
         let ready = match self.loaded.as_mut().filter(|loaded| loaded.is(settings)) {
             Some(loaded) => loaded.set_vae(settings, &self.find, &self.device),
@@ -167,110 +166,155 @@ impl Engine {
                 self.loaded = None;
                 let clock = Instant::now();
                 let model = settings.model.to_string();
-                send(events, Event::Loading { model: model.clone() })?;
-                match Loaded::load(settings, &self.find, &self.device) {
+                events.send(Event::Loading { model: model.clone() })?;
+                match LoadedModel::load(settings, &self.find, &self.load, &self.device) {
                     Ok(loaded) => {
                         self.loaded = Some(loaded);
-                        send(events, Event::Loaded { model, seconds: clock.elapsed().as_secs_f64() })?;
+                        events.send(Event::Loaded { model, seconds: clock.elapsed().as_secs_f64() })?;
                         Ok(())
                     }
                     Err(error) => Err(error),
                 }
             }
         };
-        ControlFlow::Continue(ready.map_err(|error| {
-            let error = error.chain();
-            self.unloadable.insert(key, error.clone());
-            error
-        }))
+        let Err(error) = ready else { return Ok(Ok(())) };
+        if Failure::of(&error) == Failure::DeviceLost {
+            return Err(self.lost(error));
+        }
+        let error = error.chain();
+        self.unloadable.insert(key, error.clone());
+        Ok(Err(error))
     }
 
-    /// One UNet call for all flights.
-    fn step(&mut self, flights: &mut Vec<Flight>, events: Events) -> ControlFlow<Stopped> {
-        let Some(loaded) = &self.loaded else { return ControlFlow::Continue(()) };
+    /// The denoiser's predictions for the rows of each state, or why there are none.
+    pub(super) fn predict(
+        &mut self,
+        states: &[DenoiseState],
+        events: Events,
+    ) -> Result<Vec<Result<Tensor, String>>, Ended> {
+        let mut predicted: Vec<Result<Tensor, String>> = states.iter().map(|_| Err(no_model())).collect();
+        let Some(loaded) = &self.loaded else { return Ok(predicted) };
+        for group in batch::groups(states) {
+            let cells: Vec<&DenoiseState> = group.iter().map(|&at| &states[at]).collect();
+            let Cell { id, settings, .. } = &cells[0].cell;
+            let allowed = self.limits.rows(settings, &*loaded.family);
+            let mut bound = allowed;
+            let call = |cells: &[&DenoiseState]| batch::predict(&*loaded.family, cells);
+            let outcomes = in_batches(&cells, |state| state.rows(), &mut bound, &self.device, call);
+            for (at, outcome) in group.into_iter().zip(outcomes.map_err(|error| self.lost(error))?) {
+                let settings = &states[at].cell.settings;
+                predicted[at] =
+                    outcome.map_err(|failed| out_of_memory::sentence(failed, settings, &self.limits));
+            }
+            if bound < allowed {
+                self.limits.lower_rows(settings, bound);
+                let least = if bound < cells[0].rows() { ", or one cell," } else { "" };
+                let warning = format!(
+                    "out of memory at {}x{}: UNet calls of this size have at most {bound} rows{least} from now on",
+                    settings.width, settings.height
+                );
+                events.send(Event::Warned { cell: *id, warning })?;
+            }
+        }
+        Ok(predicted)
+    }
+
+    /// From the last latents of cells to their pictures.
+    pub(super) fn finish_cells(
+        &mut self,
+        mut done: Vec<DenoiseState>,
+        queue: &mut Queue,
+        events: Events,
+    ) -> Result<(), Ended> {
+        while let (Some(first), Some(loaded)) = (done.first(), &self.loaded) {
+            let settings = first.cell.settings.clone();
+            let allowed = self.limits.pictures(&settings, &*loaded.family);
+            let states: Vec<DenoiseState> = done.drain(..allowed.clamp(1, done.len())).collect();
+            let clock = Instant::now();
+            let mut bound = allowed;
+            let decode = |states: &[DenoiseState]| loaded.decode(states.iter().map(DenoiseState::latents));
+            let images = in_batches(&states, |_| 1, &mut bound, &self.device, decode);
+            let images = images.map_err(|error| self.lost(error))?;
+            let seconds = clock.elapsed().as_secs_f64() / states.len() as f64;
+            if bound < allowed {
+                self.limits.lower_pictures(&settings, bound);
+                let warning = format!(
+                    "out of memory at {}x{}: at most {bound} of {allowed} pictures are decoded together from now on",
+                    settings.width, settings.height
+                );
+                events.send(Event::Warned { cell: states[0].cell.id, warning })?;
+            }
+            for (mut state, image) in states.into_iter().zip(images) {
+                state.seconds += seconds;
+                match image {
+                    Ok(image) => self.finish(state, image, queue, events)?,
+                    Err(failed) => {
+                        let error = out_of_memory::sentence(failed, &state.cell.settings, &self.limits);
+                        events.send(Event::Failed { cell: state.cell.id, error })?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a cell's picture, or retries the cell where the picture contains NaN or infinity.
+    fn finish(
+        &mut self,
+        DenoiseState { cell, seconds, .. }: DenoiseState,
+        image: Option<Image>,
+        queue: &mut Queue,
+        events: Events,
+    ) -> Result<(), Ended> {
         let clock = Instant::now();
-        let predicted = predict(&loaded.model, flights, candle_dtype(loaded.dtype), &self.device);
-        let advanced = predicted.and_then(|predicted| {
-            flights.iter_mut().zip(predicted).try_for_each(|(flight, predicted)| flight.advance(&predicted))
-        });
-        if let Err(error) = advanced {
-            // Nobody can say whose row it was, so all of them fail; each can be tried again.
-            let error = RenderError::Tensor(error).chain();
-            for flight in flights.drain(..) {
-                send(events, Event::Failed { cell: flight.cell.id, error: error.clone() })?;
+        let id = cell.id;
+        let Some(image) = image else {
+            if cell.settings.dtype == Dtype::F32 {
+                let error = self.failure(&cell, RenderError::NotFinite)?;
+                return events.send(Event::Failed { cell: id, error });
             }
-            return ControlFlow::Continue(());
+            let warning = queue.retry.take(cell, seconds);
+            return events.send(Event::Warned { cell: id, warning });
+        };
+        let Some(loaded) = &self.loaded else {
+            return events.send(Event::Failed { cell: id, error: no_model() });
+        };
+        let (image, remarks) = match loaded.checked(image, &cell.settings) {
+            Ok(checked) => checked,
+            Err(error) => {
+                let error = self.failure(&cell, error)?;
+                return events.send(Event::Failed { cell: id, error });
+            }
+        };
+        if remarks.nsfw_content_detected == Some(true) {
+            let warning =
+                "the safety checker made the picture black; another prompt or seed may pass".to_owned();
+            events.send(Event::Warned { cell: id, warning })?;
         }
-        let seconds = clock.elapsed().as_secs_f64();
-        let rows: usize = flights.iter().map(Flight::rows).sum();
-        for flight in flights {
-            flight.seconds += seconds * flight.rows() as f64 / rows as f64;
-            let (cell, step, steps) = (flight.cell.id, flight.done(), flight.steps());
-            send(events, Event::Stepped { cell, step, steps })?;
-        }
-        ControlFlow::Continue(())
+        let seconds = seconds + clock.elapsed().as_secs_f64();
+        let (seconds, remarks) = queue.retry.add_to(id, seconds, remarks);
+        events.send(Event::Finished { cell: id, image, seconds, remarks })
     }
 
-    /// From a flight's last latents to its picture.
-    fn land(&self, flight: &Flight) -> Result<Landed, RenderError> {
-        let clock = Instant::now();
-        let gone = || candle_core::Error::Msg("the model is gone".to_owned());
-        let loaded = self.loaded.as_ref().ok_or_else(gone)?;
-        let image = loaded.decode(flight.latents())?;
-        let (image, remarks) = loaded.checked(image, &flight.cell.settings)?;
-        Ok(Landed { image, remarks, seconds: clock.elapsed().as_secs_f64() })
+    /// What a cell's error says, with a hint where memory ran out; a lost device is no cell's error.
+    pub(super) fn failure(&self, cell: &Cell, error: RenderError) -> Result<String, Ended> {
+        match Failure::of(&error) {
+            Failure::DeviceLost => Err(self.lost(error)),
+            Failure::OutOfMemory => {
+                let hint = out_of_memory::hint(&cell.settings, &self.limits);
+                Ok(format!("out of memory; {hint} ({})", error.chain()))
+            }
+            Failure::Other => Ok(error.chain()),
+        }
+    }
+
+    fn lost(&self, error: impl std::error::Error + Send + Sync + 'static) -> Ended {
+        let message = format!("the device `{}` stopped working", self.name);
+        Ended::DeviceLost(BackendError { message, source: Some(Box::new(error)) })
     }
 }
 
-/// What to say of a picture that the safety checker made black.
-fn blackened(event: &Event) -> Option<String> {
-    let Event::Finished { remarks: Remarks { nsfw_content_detected: Some(true), .. }, .. } = event else {
-        return None;
-    };
-    Some("the safety checker made the picture black; another prompt or seed may pass".to_owned())
-}
-
-/// The noise in each flight's latents, `[rows, channels, height, width]`, as its rows are.
-fn predict(
-    model: &Model,
-    flights: &[Flight],
-    dtype: DType,
-    device: &Device,
-) -> candle_core::Result<Vec<Tensor>> {
-    let mut predicted = vec![None; flights.len()];
-    // One call's embeddings have one length; prompts of several chunks go together.
-    let lengths = flights.iter().map(|flight| flight.conditioning.tokens());
-    for length in lengths.collect::<candle_core::Result<BTreeSet<usize>>>()? {
-        let (mut latents, mut timesteps, mut text, mut owners) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let (mut pooled, mut sizes) = (Vec::new(), Vec::new());
-        for (at, flight) in flights.iter().enumerate() {
-            if flight.conditioning.tokens()? != length {
-                continue;
-            }
-            owners.push((at, latents.len()));
-            let (input, timestep) = flight.input()?;
-            let (height, width) = (flight.cell.settings.height as f32, flight.cell.settings.width as f32);
-            for embedding in flight.embeddings() {
-                latents.push(input.clone());
-                timesteps.push(timestep);
-                text.push(&embedding.sequence);
-                pooled.extend(embedding.pooled.as_ref());
-                // Nothing is taken for cut, and the reference picture for as large as the target, as diffusers does.
-                sizes.push([height, width, 0.0, 0.0, height, width]);
-            }
-        }
-        let latents = Tensor::cat(&latents, 0)?.to_dtype(dtype)?.to_device(device)?;
-        let pooled = if pooled.is_empty() { None } else { Some(Tensor::cat(&pooled, 0)?) };
-        let added = pooled.as_ref().map(|pooled| (pooled, sizes.as_slice()));
-        let rows = model.unet.forward_with(&latents, &timesteps, &Tensor::cat(&text, 0)?, added)?;
-        for (at, row) in owners {
-            predicted[at] = Some(rows.narrow(0, row, flights[at].rows())?);
-        }
-    }
-    Ok(predicted.into_iter().flatten().collect())
-}
-
-fn send(events: Events, event: Event) -> ControlFlow<Stopped> {
-    events(event).map_break(|()| Stopped)
+/// The error of cells without a model, which the engine does not have in progress.
+fn no_model() -> String {
+    "the model is not loaded".to_owned()
 }

@@ -1,17 +1,16 @@
 //! Repainting a part of a picture: what a mask does to latents.
 //!
-//! Two ways, by the model. An ordinary one knows nothing of masks: after every step, what may not move yet is set back
-//! to the reference at that step's level of noise (diffusers' `StableDiffusionInpaintPipeline` with four channels), and
-//! grey levels let a cell move later (differential diffusion, Levin and Fried, arXiv 2306.00950). One made for
-//! inpainting is given the mask and what it leaves of the picture beside the latents, nine channels in all, and is
-//! trusted with the rest. Not here: reading masks; encoding pictures.
+//! Two ways, by the model. An ordinary one takes no mask: after every step, what may not change yet is set back to the
+//! reference at that step's level of noise (diffusers' `StableDiffusionInpaintPipeline` with four channels), and grey
+//! levels let a cell change later (differential diffusion, Levin and Fried, arXiv 2306.00950). One made for inpainting
+//! takes the mask, and the latents of the picture without the masked part, beside the latents. Not here: reading masks.
 
-use crate::families::stable_diffusion::Model;
-use crate::image::mask;
+use crate::families::error::RenderError;
+use crate::families::family::Family;
 use crate::image::mask::Mask;
-use crate::image::reference;
-use crate::image::reference::{Place, Posterior};
-use crate::sampler::error::RenderError;
+use crate::image::posterior::Posterior;
+use crate::image::reference::Place;
+use crate::image::{mask, pixels, reference};
 use crate::schedulers::Level;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Settings;
@@ -19,22 +18,26 @@ use std::sync::Arc;
 
 /// How a mask acts on a picture.
 #[derive(Clone)]
-pub(crate) enum Inpainting {
-    /// The model does not see it: what may not move is held. One level for each latent cell.
-    Held(Arc<[u8]>),
-    /// The model sees it.
-    Seen {
-        /// `[1, 1, height, width]`, 1 where the picture is repainted.
-        mask: Tensor,
-        /// The picture with mid-grey where it is repainted.
-        masked: Posterior,
-    },
+pub(super) enum Inpainting {
+    /// Parts of the latents are set back to the reference: one level for each latent cell.
+    Blend(Arc<[u8]>),
+    /// The model takes the mask.
+    Condition(MaskConditioning),
+}
+
+/// What an inpainting model takes beside the latents.
+#[derive(Clone)]
+pub(super) struct MaskConditioning {
+    /// `[1, 1, height, width]`, 1 where the picture is repainted.
+    pub mask: Tensor,
+    /// The picture, mid-grey where it is repainted.
+    pub masked: Posterior,
 }
 
 /// What names a cell's [`Inpainting`] among those of its model; `None` where nothing is masked.
-pub(crate) fn key(settings: &Settings, model: &Model) -> Option<String> {
+pub(super) fn key(settings: &Settings, family: &dyn Family) -> Option<String> {
     let mask = settings.mask.as_ref().map(|mask| mask.digest);
-    if mask.is_none() && !model.inpainting() {
+    if mask.is_none() && !family.sees_masks() {
         return None;
     }
     let picture = settings.init_image.as_ref().map(|picture| picture.digest);
@@ -42,12 +45,12 @@ pub(crate) fn key(settings: &Settings, model: &Model) -> Option<String> {
     Some(format!("{mask:?} {picture:?} {fit} {width} {height}"))
 }
 
-/// Reads a cell's mask and, for a model that sees it, encodes what it leaves of the picture.
+/// Reads a cell's mask and, for a model that takes it, encodes what it leaves of the picture.
 ///
 /// Such a model knows only black and white: greys are cut at half. Without a mask it repaints everything.
-pub(crate) fn prepare(
+pub(super) fn prepare(
     settings: &Settings,
-    model: &Model,
+    family: &dyn Family,
     dtype: DType,
     device: &Device,
 ) -> std::result::Result<Inpainting, RenderError> {
@@ -60,9 +63,9 @@ pub(crate) fn prepare(
         Some(mask) => mask::fitted(&mask.file, &picture.file, fit, width, height)?,
         None => Mask::white(width, height),
     };
-    let factor = model.vae.factor();
-    if !model.inpainting() {
-        return Ok(Inpainting::Held(mask.cells(factor).into()));
+    let factor = family.factor();
+    if !family.sees_masks() {
+        return Ok(Inpainting::Blend(mask.cells(factor).into()));
     }
     let mask = mask.cut_at_half();
     let share = |levels: &[u8], height: usize, width: usize| {
@@ -70,46 +73,46 @@ pub(crate) fn prepare(
         Tensor::from_vec(values, (1, 1, height, width), device)
     };
     let (width, height) = (width as usize, height as usize);
-    let pixels = reference::pixels(&picture.file, place, dtype, device)?;
+    let pixels = pixels::from_image(&reference::open(&picture.file, place)?, dtype, device)?;
     let kept = (1.0 - share(mask.levels(), height, width)?)?.to_dtype(dtype)?;
-    Ok(Inpainting::Seen {
-        masked: Posterior::of(&model.vae, &pixels.broadcast_mul(&kept)?)?,
+    Ok(Inpainting::Condition(MaskConditioning {
+        masked: family.encode(&pixels.broadcast_mul(&kept)?)?,
         mask: share(&mask.cells(factor), height / factor, width / factor)?,
-    })
+    }))
 }
 
-/// A reference that holds what may not move yet.
-pub(crate) struct Held {
-    /// The first step that may move each latent cell; the number of steps for never.
+/// Sets parts of the latents back to a reference.
+pub(super) struct LatentBlend {
+    /// The first step that may change each latent cell; the number of steps for never.
     starts: Vec<usize>,
     /// The reference's latents, `[1, channels, height, width]`, and the noise they are given.
     image: Tensor,
     noise: Tensor,
 }
 
-/// The first of `steps` steps that may move a cell of that level: never for 0, from step 0 on for 255, and
+/// The first of `steps` steps that may change a cell of that level: never for 0, from step 0 on for 255, and
 /// between them as image-to-image with `level / 255` of the strength would start it.
 fn start(level: u8, steps: usize) -> usize {
     steps - steps * usize::from(level) / 255
 }
 
-impl Held {
-    pub fn new(levels: &[u8], steps: usize, image: Tensor, noise: Tensor) -> Held {
-        Held { starts: levels.iter().map(|&level| start(level, steps)).collect(), image, noise }
+impl LatentBlend {
+    pub fn new(levels: &[u8], steps: usize, image: Tensor, noise: Tensor) -> LatentBlend {
+        LatentBlend { starts: levels.iter().map(|&level| start(level, steps)).collect(), image, noise }
     }
 
-    /// The latents after a step, cells that may not have moved in it set back to the reference.
+    /// The latents after a step, cells that it may not change set back to the reference.
     ///
-    /// `level` is that of the next step; `None` after the last: what never moves is the reference to the bit.
-    pub fn hold(&self, latents: &Tensor, step: usize, level: Option<Level>) -> Result<Tensor> {
+    /// `level` is that of the next step; `None` after the last: what never changes is the reference to the bit.
+    pub fn blend(&self, latents: &Tensor, step: usize, level: Option<Level>) -> Result<Tensor> {
         let reference = match level {
             Some(Level { image, noise }) => ((&self.image * image)? + (&self.noise * noise)?)?,
             None => self.image.clone(),
         };
-        let held: Vec<u8> = self.starts.iter().map(|&start| u8::from(start > step)).collect();
+        let kept: Vec<u8> = self.starts.iter().map(|&start| u8::from(start > step)).collect();
         let (_, _, height, width) = latents.dims4()?;
-        let held = Tensor::from_vec(held, (1, 1, height, width), latents.device())?;
-        held.broadcast_as(latents.shape())?.where_cond(&reference, latents)
+        let kept = Tensor::from_vec(kept, (1, 1, height, width), latents.device())?;
+        kept.broadcast_as(latents.shape())?.where_cond(&reference, latents)
     }
 }
 
@@ -118,12 +121,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_starts_to_move_by_its_level() {
+    fn a_cell_changes_from_a_step_by_its_level() {
         for steps in [1, 2, 7, 29, 50, 1000] {
-            assert_eq!(start(0, steps), steps, "black never moves");
-            assert_eq!(start(255, steps), 0, "white moves from the first step");
+            assert_eq!(start(0, steps), steps, "black never changes");
+            assert_eq!(start(255, steps), 0, "white changes from the first step");
             let starts: Vec<usize> = (0..=255).map(|level| start(level, steps)).collect();
-            assert!(starts.is_sorted_by(|a, b| a >= b), "brighter moves no later: {starts:?}");
+            assert!(starts.is_sorted_by(|a, b| a >= b), "brighter changes no later: {starts:?}");
         }
         for (level, steps, expected) in [(51, 10, 8), (102, 10, 6), (127, 10, 6), (128, 10, 5), (254, 10, 1)]
         {
@@ -131,12 +134,12 @@ mod tests {
         }
     }
 
-    fn held(levels: &[u8], steps: usize) -> Held {
+    fn blend_of(levels: &[u8], steps: usize) -> LatentBlend {
         let tensor = |from: f32| {
             let values: Vec<f32> = (0..2 * levels.len()).map(|i| from + i as f32 / 7.0).collect();
             Tensor::from_vec(values, (1, 2, 1, levels.len()), &Device::Cpu).unwrap()
         };
-        Held::new(levels, steps, tensor(0.1), tensor(-3.0))
+        LatentBlend::new(levels, steps, tensor(0.1), tensor(-3.0))
     }
 
     fn values(tensor: &Tensor) -> Vec<f32> {
@@ -144,28 +147,28 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_move_is_the_reference_and_the_rest_is_left_alone() {
-        let held = held(&[0, 128, 255], 4);
+    fn what_may_not_change_is_the_reference_and_the_rest_is_left_alone() {
+        let blend = blend_of(&[0, 128, 255], 4);
         let latents = Tensor::full(9.0f32, (1, 2, 1, 3), &Device::Cpu).unwrap();
-        let moved = |step, level| {
-            values(&held.hold(&latents, step, level).unwrap()).iter().map(|&v| v == 9.0).collect::<Vec<_>>()
+        let changed = |step, level| {
+            values(&blend.blend(&latents, step, level).unwrap()).iter().map(|&v| v == 9.0).collect::<Vec<_>>()
         };
         let level = Some(Level { image: 0.6, noise: 0.8 });
-        assert_eq!(moved(0, level), [[false, false, true]; 2].concat());
-        assert_eq!(moved(1, level), [[false, false, true]; 2].concat());
-        assert_eq!(moved(2, level), [[false, true, true]; 2].concat());
-        assert_eq!(moved(3, None), [[false, true, true]; 2].concat());
-        let between = values(&held.hold(&latents, 0, level).unwrap());
-        let (image, noise) = (values(&held.image), values(&held.noise));
+        assert_eq!(changed(0, level), [[false, false, true]; 2].concat());
+        assert_eq!(changed(1, level), [[false, false, true]; 2].concat());
+        assert_eq!(changed(2, level), [[false, true, true]; 2].concat());
+        assert_eq!(changed(3, None), [[false, true, true]; 2].concat());
+        let between = values(&blend.blend(&latents, 0, level).unwrap());
+        let (image, noise) = (values(&blend.image), values(&blend.noise));
         assert!((between[0] - (0.6 * image[0] + 0.8 * noise[0])).abs() < 1e-6);
     }
 
     #[test]
-    fn what_never_moves_ends_as_the_reference_to_the_bit() {
-        let held = held(&[0, 1, 0, 255], 50);
+    fn what_never_changes_ends_as_the_reference_to_the_bit() {
+        let blend = blend_of(&[0, 1, 0, 255], 50);
         let latents = Tensor::full(f32::NAN, (1, 2, 1, 4), &Device::Cpu).unwrap();
-        let last = values(&held.hold(&latents, 49, None).unwrap());
-        let image = values(&held.image);
+        let last = values(&blend.blend(&latents, 49, None).unwrap());
+        let image = values(&blend.image);
         for cell in [0, 1, 2, 4, 5, 6] {
             assert_eq!(last[cell].to_bits(), image[cell].to_bits());
         }

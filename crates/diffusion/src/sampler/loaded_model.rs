@@ -1,21 +1,22 @@
-//! A model in memory, and what has been computed with it: what a cell departs with and how it lands.
+//! A model in memory, and what has been computed with it: what a cell starts with, and its picture from its latents.
 //!
-//! Not here: which cells fly together, and their steps (`engine.rs`).
+//! Not here: which cells share a call, and their steps.
 
 use crate::cache::Cache;
 use crate::device::candle_dtype;
-use crate::families::stable_diffusion::{Model, ModelSource};
-use crate::image::pixels;
-use crate::image::reference;
-use crate::image::reference::{Place, Posterior};
+use crate::error::ModelError;
+use crate::families::error::RenderError;
+use crate::families::family::Family;
+use crate::image::posterior::Posterior;
+use crate::image::reference::Place;
+use crate::image::{pixels, reference};
 use crate::models::safety_checker::SafetyChecker;
-use crate::sampler::denoise_state::Departure;
-use crate::sampler::error::RenderError;
-use crate::sampler::latent_blend as inpaint;
+use crate::sampler::denoise_state::DenoiseInputs;
+use crate::sampler::latent_blend;
 use crate::sampler::latent_blend::Inpainting;
-use crate::schedulers::{Sampling, trajectory};
-use crate::text::encode::Prompts;
-use candle_core::{Device, Tensor};
+use crate::schedulers::Sampling;
+use crate::weights::source::ModelSource;
+use candle_core::{DType, Device, Tensor};
 use maquette_core::{Cell, Digest, Dtype, Image, NamedFile, Remarks, Settings};
 
 /// How many posteriors are remembered, and how many masks.
@@ -24,14 +25,16 @@ const PICTURES: usize = 64;
 /// Finds the files of a model by the name that an experiment gives it.
 pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
 
+/// Loads a model from its files.
+pub(super) type LoadFamily = Box<dyn Fn(&ModelSource, &Device, DType) -> Result<Box<dyn Family>, ModelError>>;
+
 /// A model in memory, and what has been computed with it.
-pub(crate) struct Loaded {
+pub(super) struct LoadedModel {
     name: String,
-    pub dtype: Dtype,
+    dtype: Dtype,
     /// The autoencoder's own file, where it has one.
     vae: Option<Digest>,
-    pub model: Model,
-    prompts: Prompts,
+    pub family: Box<dyn Family>,
     /// Its safety checker, once a cell has asked for it.
     checker: Option<SafetyChecker>,
     /// Posteriors by content, fit and size.
@@ -40,16 +43,19 @@ pub(crate) struct Loaded {
     masks: Cache<String, Inpainting>,
 }
 
-impl Loaded {
+impl LoadedModel {
     /// Loads the model of these settings, with their autoencoder.
-    pub fn load(settings: &Settings, find: &FindModel, device: &Device) -> Result<Loaded, RenderError> {
-        let model = Model::load(&source(settings, find)?, device, candle_dtype(settings.dtype))?;
-        Ok(Loaded {
+    pub fn load(
+        settings: &Settings,
+        find: &FindModel,
+        load: &LoadFamily,
+        device: &Device,
+    ) -> Result<LoadedModel, RenderError> {
+        Ok(LoadedModel {
             name: settings.model.to_string(),
             dtype: settings.dtype,
             vae: digest_of_vae(settings),
-            model,
-            prompts: Prompts::new(),
+            family: load(&source(settings, find)?, device, candle_dtype(settings.dtype))?,
             checker: None,
             references: Cache::new(PICTURES),
             masks: Cache::new(PICTURES),
@@ -70,7 +76,7 @@ impl Loaded {
     ) -> Result<(), RenderError> {
         let vae = digest_of_vae(settings);
         if self.vae != vae {
-            self.model.replace_vae(&source(settings, find)?, device, candle_dtype(self.dtype))?;
+            self.family.replace_vae(&source(settings, find)?, device, candle_dtype(self.dtype))?;
             self.vae = vae;
             self.references = Cache::new(PICTURES);
             self.masks = Cache::new(PICTURES);
@@ -92,39 +98,28 @@ impl Loaded {
         Ok(())
     }
 
-    /// What a cell begins with: its LoRAs in the model's weights, its embeddings, its reference picture, its trajectory.
-    /// Words that a prompt loses are added to `cut`.
-    pub fn departure(
+    /// What a cell starts with: its LoRAs in the model's weights, its embeddings, its reference picture, its trajectory.
+    /// A sentence for each prompt that loses words is added to `cut`.
+    pub fn inputs(
         &mut self,
         cell: Cell,
         device: &Device,
         cut: &mut Vec<String>,
-    ) -> Result<Departure, RenderError> {
+    ) -> Result<DenoiseInputs, RenderError> {
         let settings = &cell.settings;
-        self.model.set_loras(&settings.lora)?;
-        let factor = self.model.vae.factor() as u32;
-        for (name, edge) in [("width", settings.width), ("height", settings.height)] {
-            if edge % factor != 0 {
-                return Err(RenderError::Size { name, edge, factor });
-            }
-        }
-        let shape = [
-            self.model.vae.latent_channels,
-            (settings.height / factor) as usize,
-            (settings.width / factor) as usize,
-        ];
+        self.family.set_loras(&settings.lora)?;
+        let shape = latent_shape(&*self.family, settings)?;
         let inpainting = self.inpainting(settings, device)?;
         // Under a mask all of the strength starts from noise alone, as diffusers does it.
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
         let sampling = Sampling { strength, ..Sampling::from(settings) };
-        let trajectory = trajectory(&self.model.scheduler_config, &sampling)?;
-        let inversions = self.model.inversions(&settings.embeddings)?;
-        let conditioning = self.prompts.conditioning(&self.model, &inversions, settings, cut)?;
+        let trajectory = self.family.trajectory(&sampling)?;
+        let conditioning = self.family.conditioning(settings, cut)?;
         let reference = match &settings.init_image {
-            Some(picture) => Some((self.encode(picture, settings, device)?, self.model.vae.scaling_factor)),
+            Some(picture) => Some(self.encode(picture, settings, device)?),
             None => None,
         };
-        Ok(Departure { trajectory, conditioning, shape, reference, inpainting, cell })
+        Ok(DenoiseInputs { trajectory, conditioning, shape, reference, inpainting, cell })
     }
 
     fn encode(
@@ -133,11 +128,12 @@ impl Loaded {
         settings: &Settings,
         device: &Device,
     ) -> Result<Posterior, RenderError> {
-        let Loaded { model, references, dtype, .. } = self;
-        let Place { fit, width, height } = Place::of(settings);
+        let LoadedModel { family, references, dtype, .. } = self;
+        let place = Place::of(settings);
+        let Place { fit, width, height } = place;
         references.get_or_try(&format!("{} {fit} {width} {height}", picture.digest), || {
-            let pixels = reference::pixels(&picture.file, Place::of(settings), candle_dtype(*dtype), device)?;
-            Ok(Posterior::of(&model.vae, &pixels)?)
+            let picture = reference::open(&picture.file, place)?;
+            Ok(family.encode(&pixels::from_image(&picture, candle_dtype(*dtype), device)?)?)
         })
     }
 
@@ -146,12 +142,22 @@ impl Loaded {
         settings: &Settings,
         device: &Device,
     ) -> Result<Option<Inpainting>, RenderError> {
-        let Loaded { model, masks, dtype, .. } = self;
-        let Some(key) = inpaint::key(settings, model) else { return Ok(None) };
-        masks.get_or_try(&key, || inpaint::prepare(settings, model, candle_dtype(*dtype), device)).map(Some)
+        let LoadedModel { family, masks, dtype, .. } = self;
+        let Some(key) = latent_blend::key(settings, &**family) else { return Ok(None) };
+        let prepare = || latent_blend::prepare(settings, &**family, candle_dtype(*dtype), device);
+        masks.get_or_try(&key, prepare).map(Some)
     }
 
-    /// The picture, black where the safety checker takes offence, and what it said.
+    /// The pictures of latents, decoded in one call; `None` for those with NaN or infinity.
+    pub fn decode<'a>(
+        &self,
+        latents: impl Iterator<Item = &'a Tensor>,
+    ) -> candle_core::Result<Vec<Option<Image>>> {
+        let latents = Tensor::cat(&latents.collect::<Vec<_>>(), 0)?;
+        pixels::to_images(&self.family.decode(&latents)?)
+    }
+
+    /// The picture, blacked out if the safety checker flags it, and the verdict.
     pub fn checked(&self, image: Image, settings: &Settings) -> Result<(Image, Remarks), RenderError> {
         if !settings.safety_checker {
             return Ok((image, Remarks::default()));
@@ -161,16 +167,23 @@ impl Loaded {
         let remarks = Remarks { nsfw_content_detected: Some(detected), ..Remarks::default() };
         Ok((if detected { pixels::black(&image) } else { image }, remarks))
     }
-
-    pub fn decode(&self, latents: &Tensor) -> Result<Image, RenderError> {
-        let latents = (latents / self.model.vae.scaling_factor)?;
-        pixels::to_image(&self.model.vae.decode(&latents)?)
-    }
 }
 
 /// The digest of the autoencoder's own file, where settings name one.
-pub(crate) fn digest_of_vae(settings: &Settings) -> Option<Digest> {
+pub(super) fn digest_of_vae(settings: &Settings) -> Option<Digest> {
     settings.vae.as_ref().map(|vae| vae.digest)
+}
+
+/// `[channels, height, width]` of the latents of a picture.
+fn latent_shape(family: &dyn Family, settings: &Settings) -> Result<[usize; 3], RenderError> {
+    let factor = family.factor() as u32;
+    for (name, edge) in [("width", settings.width), ("height", settings.height)] {
+        if edge % factor != 0 {
+            return Err(RenderError::Size { name, edge, factor });
+        }
+    }
+    let (height, width) = (settings.height / factor, settings.width / factor);
+    Ok([family.latent_channels(), height as usize, width as usize])
 }
 
 /// Where the model of these settings lies, with their autoencoder.

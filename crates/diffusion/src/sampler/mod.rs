@@ -1,8 +1,13 @@
-//! The loop: cells in, pictures out, several cells in one UNet call.
+//! The loop: cells in, pictures out, several cells in one call of the denoiser.
 
-pub(crate) mod denoise_state;
+mod batch;
+mod denoise_state;
 pub(crate) mod engine;
-pub(crate) mod error;
-pub(crate) mod latent_blend;
+mod latent_blend;
 pub(crate) mod loaded_model;
-pub(crate) mod retry_f32;
+mod out_of_memory;
+mod queue;
+mod retry_f32;
+mod sample;
+#[cfg(test)]
+mod tests;

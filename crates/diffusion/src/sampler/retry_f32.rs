@@ -1,54 +1,34 @@
-//! Cells that are rendered a second time, because the first came out as no numbers.
+//! Cells that are rendered a second time, because their precision overflowed.
 
-use crate::sampler::denoise_state::Flight;
-use crate::sampler::error::RenderError;
-use maquette_core::{Cell, CellId, Dtype, Event, Image, Remarks};
+use maquette_core::{Cell, CellId, Dtype, Remarks};
 use std::collections::{HashMap, VecDeque};
 
-/// Cells whose numbers overflowed in their precision: rendered again in f32 when all others are done, so that the model
-/// is loaded twice and no oftener.
+/// Cells whose pictures contain NaN or infinity, in f32 now: retried last, so the model is reloaded only once.
 #[derive(Default)]
-pub(crate) struct Again {
-    pub cells: VecDeque<Cell>,
+pub(super) struct RetryInF32 {
+    cells: VecDeque<Cell>,
     /// The precision that overflowed, and the seconds spent on it.
     lost: HashMap<CellId, (Dtype, f64)>,
 }
 
-/// A flight's picture.
-pub(crate) struct Landed {
-    pub image: Image,
-    /// What is to be said of it.
-    pub remarks: Remarks,
-    /// How long it took from the last latents.
-    pub seconds: f64,
-}
-
-impl Again {
-    /// Takes a flight whose picture has numbers that are none; says what becomes of it.
-    pub fn take(&mut self, flight: Flight) -> String {
-        let mut cell = flight.cell;
+impl RetryInF32 {
+    /// Takes a cell on which `seconds` were spent in vain. The warning says what becomes of it.
+    pub fn take(&mut self, mut cell: Cell, seconds: f64) -> String {
         let dtype = std::mem::replace(&mut cell.settings.dtype, Dtype::F32);
-        self.lost.insert(cell.id, (dtype, flight.seconds));
+        self.lost.insert(cell.id, (dtype, seconds));
         self.cells.push_back(cell);
-        format!("{dtype} overflowed; it is rendered again in f32 when the others are done")
+        format!("{dtype} overflowed; the cell is retried in f32 after all others")
     }
 
-    /// How a cell ended, told with what was lost before.
-    pub fn event(&mut self, flight: &Flight, landed: Result<Landed, RenderError>) -> Event {
-        let cell = flight.cell.id;
-        let lost = self.lost.remove(&cell);
-        match landed {
-            Ok(Landed { image, remarks, seconds }) => Event::Finished {
-                cell,
-                image,
-                seconds: flight.seconds + seconds + lost.map_or(0.0, |(_, seconds)| seconds),
-                remarks: Remarks {
-                    note: lost
-                        .map(|(dtype, _)| format!("{dtype} overflowed, so it was rendered again in f32")),
-                    ..remarks
-                },
-            },
-            Err(error) => Event::Failed { cell, error: error.chain() },
-        }
+    /// The next cell to retry.
+    pub fn next(&mut self) -> Option<Cell> {
+        self.cells.pop_front()
+    }
+
+    /// The seconds and the remarks of a finished cell, with those of the attempt that overflowed.
+    pub fn add_to(&mut self, cell: CellId, seconds: f64, remarks: Remarks) -> (f64, Remarks) {
+        let Some((dtype, lost)) = self.lost.remove(&cell) else { return (seconds, remarks) };
+        let note = Some(format!("{dtype} overflowed, so it was rendered again in f32"));
+        (seconds + lost, Remarks { note, ..remarks })
     }
 }

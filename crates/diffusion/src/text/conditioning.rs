@@ -1,6 +1,6 @@
 //! What the prompts tell a picture: the embeddings of each UNet call, and one prediction from its rows.
 //!
-//! Not here: how a prompt is read (`prompt/`) and how its texts become embeddings (`embed.rs`).
+//! Not here: how a prompt is read (`dialect/`) and how its texts become embeddings (`embed.rs`).
 
 use crate::text::dialect::compose;
 use crate::text::encoded_prompt::EncodedPrompt;

@@ -1,12 +1,12 @@
 //! From texts to embeddings in A1111's dialect: chunks through the text encoder, then weights.
 //!
-//! Not here: how a prompt is read (`prompt/`), and which embedding belongs to which step (`conditioning.rs`).
+//! Not here: how a prompt is read (`dialect/`), and which embedding belongs to which step (`conditioning.rs`).
 
 use crate::error::ModelError;
-use crate::sampler::error::RenderError;
 use crate::text::dialect::{Chunk, Item, Piece, Token, chunks, pieces};
+use crate::text::error::TextError;
+use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
-use crate::weights::textual_inversion::Inversions;
 use candle_core::{DType, Tensor};
 
 /// The chunks of a text, and the text without the signs of its dialect, which the chunks' spans refer to.
@@ -44,8 +44,8 @@ pub(crate) fn embed(
     tokenizer: &Tokenizer,
     inversions: &Inversions,
     texts: &[impl AsRef<str>],
-    mut encode: impl FnMut(&[u32]) -> Result<Tensor, RenderError>,
-) -> Result<Vec<Tensor>, RenderError> {
+    mut encode: impl FnMut(&[u32]) -> candle_core::Result<Tensor>,
+) -> Result<Vec<Tensor>, TextError> {
     // A text that comes back, as in `[a|b]`, is encoded once and counts as often as it comes.
     let mut distinct: Vec<(&str, Vec<Chunk>, f64)> = Vec::new();
     for text in texts {

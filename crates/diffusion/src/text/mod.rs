@@ -7,6 +7,7 @@ pub(crate) mod embed;
 pub(crate) mod encode;
 pub(crate) mod encoded_prompt;
 pub(crate) mod encoder;
+pub(crate) mod error;
+pub(crate) mod inversions;
 pub(crate) mod prompt_report;
 pub(crate) mod tokenizer;
-pub(crate) mod vocabulary;

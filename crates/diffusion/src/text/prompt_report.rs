@@ -6,13 +6,13 @@
 use crate::error::ModelError;
 use crate::text::dialect::{compose, is_refused, oddities, schedule};
 use crate::text::embed::text_chunks;
+use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
-use crate::weights::textual_inversion::Inversions;
 use maquette_core::Dialect;
 
 /// What is worth knowing of a prompt.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Reading {
+pub struct PromptReport {
     /// The chunks of each text that has several; of a prompt that changes over the steps, its longest text.
     pub long: Vec<Vec<ReadChunk>>,
     /// The words that have no effect.
@@ -41,10 +41,10 @@ pub struct Cut {
     pub text: String,
 }
 
-impl Reading {
+impl PromptReport {
     /// Whether there is nothing to say.
     pub fn is_plain(&self) -> bool {
-        *self == Reading::default()
+        *self == PromptReport::default()
     }
 }
 
@@ -57,32 +57,32 @@ pub fn read_prompt(
     prompt: &str,
     negative: bool,
     steps: usize,
-) -> Result<Reading, ModelError> {
-    let mut reading = Reading::default();
+) -> Result<PromptReport, ModelError> {
+    let mut report = PromptReport::default();
     if dialect == Dialect::Plain {
         let tokens = tokenizer.words(prompt, inversions)?.iter().map(|word| word.ids.len()).sum();
         let cut = tokenizer.encode_with(prompt, inversions)?.cut;
-        reading.cut = cut.map(|text| Cut { tokens, room: tokenizer.room(), text });
-        return Ok(reading);
+        report.cut = cut.map(|text| Cut { tokens, room: tokenizer.room(), text });
+        return Ok(report);
     }
     let parts = compose(prompt);
     let mut texts = vec![prompt.to_owned()];
     if negative {
         if parts.len() > 1 {
-            reading.oddities.push("`AND` joins nothing in a negative prompt: it is a word there".to_owned());
+            report.oddities.push("`AND` joins nothing in a negative prompt: it is a word there".to_owned());
         }
     } else {
         if let [part] = parts.as_slice()
             && part.weight != 1.0
         {
             let weight = part.weight;
-            reading.oddities.push(format!("it ends in a number: the whole prompt has the weight {weight}"));
+            report.oddities.push(format!("it ends in a number: the whole prompt has the weight {weight}"));
         }
         texts = parts.into_iter().map(|part| part.text).collect();
     }
     for text in texts {
         if is_refused(&text) {
-            reading.oddities.push(
+            report.oddities.push(
                 "a `|` outside brackets, or a `\\` at the end: nothing in it changes over the steps"
                     .to_owned(),
             );
@@ -90,8 +90,8 @@ pub fn read_prompt(
         let mut longest: Vec<ReadChunk> = Vec::new();
         for stage in schedule(&text, steps) {
             for oddity in oddities(&stage.text) {
-                if !reading.oddities.contains(&oddity) {
-                    reading.oddities.push(oddity);
+                if !report.oddities.contains(&oddity) {
+                    report.oddities.push(oddity);
                 }
             }
             let (chunks, bare) = text_chunks(tokenizer, inversions, &stage.text)?;
@@ -104,8 +104,8 @@ pub fn read_prompt(
             }
         }
         if longest.len() > 1 {
-            reading.long.push(longest);
+            report.long.push(longest);
         }
     }
-    Ok(reading)
+    Ok(report)
 }

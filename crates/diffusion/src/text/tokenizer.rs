@@ -4,8 +4,8 @@
 //! v1-4 has on the hub. Not here: weights of words, embeddings of other prompts' words.
 
 use crate::error::ModelError;
+use crate::text::inversions::Inversions;
 use crate::weights::source::ModelSource;
-use crate::weights::textual_inversion::Inversions;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 

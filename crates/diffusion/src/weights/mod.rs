@@ -3,6 +3,7 @@
 //! Not here: what the tensors compute.
 
 pub(crate) mod config;
+pub(crate) mod content;
 pub(crate) mod header;
 pub(crate) mod lora;
 pub(crate) mod separate_vae;

@@ -4,9 +4,9 @@
 //! to be of the model's scale. Not here: loading it.
 
 use crate::error::ModelError;
+use crate::weights::content::{map_file, refuse_pickle};
 use crate::weights::header::Header;
 use crate::weights::single_file::{Part, vae_in};
-use crate::weights::source::{map_file, refuse_pickle};
 use maquette_core::Digest;
 use std::path::{Path, PathBuf};
 

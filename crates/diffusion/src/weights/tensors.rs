@@ -3,10 +3,11 @@
 //! Not here: which tensors a model has; each part of a model asks for its own by name and shape.
 
 use crate::error::ModelError;
+use crate::weights::content::Content;
 use crate::weights::header::{Entry, Header};
 use crate::weights::lora::targets::{Layer, Record};
 use crate::weights::single_file::Part;
-use crate::weights::source::{Content, ModelSource};
+use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, LayerNorm, Linear, Padding, Weight};
 use std::cell::RefCell;

@@ -77,8 +77,8 @@ impl SafetyChecker {
     }
 
     /// Whether the picture comes too near to a concept (`nsfw_content_detected`).
-    pub fn detects(&self, image: &Image) -> std::result::Result<bool, crate::sampler::error::RenderError> {
-        let pixels = self.preprocessor.pixels(image)?;
+    pub fn detects(&self, image: &Image) -> Result<bool> {
+        let pixels = self.preprocessor.pixels(image).map_err(candle_core::Error::wrap)?;
         let (special, concepts) = self.cosines(&pixels)?;
         Ok(verdict((&special, &self.special.thresholds), (&concepts, &self.concepts.thresholds)))
     }

@@ -1,9 +1,12 @@
 //! What a UNet's `config.json` says, with diffusers' defaults; everything not supported is refused by name.
 
-use super::time::SIZES;
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
 use serde_json::{Value, json};
+
+/// How many numbers say a picture's sizes: the original's height and width, where it was cut at the top and the left, the
+/// target's height and width.
+pub(crate) const SIZES: usize = 6;
 
 /// The shape of a UNet.
 pub(super) struct UnetConfig {

@@ -13,11 +13,10 @@ use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use blocks::{Block, Middle};
 use candle_core::{DType, Result, Tensor};
-use config::UnetConfig;
+use config::{SIZES, UnetConfig};
 pub(crate) use config::{in_channels, sample_size};
 use maquette_kernels as ops;
 use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Padding};
-pub(crate) use time::SIZES;
 use time::TimeEmbedding;
 
 /// The UNet of a model.

@@ -4,16 +4,12 @@
 //! diffusers' `get_timestep_embedding`, `TimestepEmbedding` and `get_aug_embed`. The angles are computed in f32 on the host whatever
 //! the model's dtype: in f16 the fast ones would be noise.
 
-use super::config::{AddedShape, UnetConfig};
+use super::config::{AddedShape, SIZES, UnetConfig};
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};
 use maquette_kernels as ops;
 use maquette_kernels::Linear;
-
-/// How many numbers say a picture's sizes: the original's height and width, where it was cut at the top and the left, the
-/// target's height and width.
-pub(crate) const SIZES: usize = 6;
 
 pub(super) struct TimeEmbedding {
     width: usize,

@@ -1,9 +1,9 @@
 //! Embeddings of weighted and long texts against an independent implementation (`tests/fixtures/dialect.py`).
 
 use super::embed;
-use crate::families::stable_diffusion::Model;
+use crate::families::stable_diffusion::StableDiffusion;
+use crate::text::inversions::Inversions;
 use crate::weights::source::ModelSource;
-use crate::weights::textual_inversion::Inversions;
 use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -24,15 +24,13 @@ fn fixture(name: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
-fn model(name: &str) -> Model {
-    Model::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap()
+fn model(name: &str) -> StableDiffusion {
+    StableDiffusion::load(&ModelSource::Folder(fixture(name)), &Device::Cpu, DType::F32).unwrap()
 }
 
-fn embedded(model: &Model, texts: &[impl AsRef<str>], clip_skip: usize) -> Vec<Tensor> {
-    embed(&model.tokenizer, &Inversions::default(), texts, |ids| {
-        Ok(model.text_encoder.encode(ids, clip_skip)?)
-    })
-    .unwrap()
+fn embedded(model: &StableDiffusion, texts: &[impl AsRef<str>], clip_skip: usize) -> Vec<Tensor> {
+    embed(&model.tokenizer, &Inversions::default(), texts, |ids| model.text_encoder.encode(ids, clip_skip))
+        .unwrap()
 }
 
 fn largest(tensor: &Tensor) -> f32 {
@@ -49,7 +47,7 @@ fn embeddings_are_those_of_the_reference() {
         serde_json::from_slice(&std::fs::read(fixture("dialect.json")).unwrap()).unwrap();
     let expected = candle_core::safetensors::load(fixture("dialect.safetensors"), &Device::Cpu).unwrap();
     assert_eq!(cases.len(), expected.len());
-    let mut models: HashMap<&str, Model> = HashMap::new();
+    let mut models: HashMap<&str, StableDiffusion> = HashMap::new();
     let mut wrong = Vec::new();
     for Case { name, model: of, clip_skip, texts } in &cases {
         let model = models.entry(of).or_insert_with(|| model(of));

@@ -8,11 +8,11 @@ mod infer;
 mod names;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use crate::error::ModelError;
-use crate::text::vocabulary;
+use crate::weights::content::{Content, map_file};
 use crate::weights::header::Header;
-use crate::weights::source::{Content, map_file};
 use infer::Kind;
 pub(crate) use names::{Part, is_spare_in_text_encoder, is_spare_in_vae};
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
-//! CLIP's vocabulary, which every text encoder of Stable Diffusion shares and no checkpoint file holds.
+//! CLIP's vocabulary, which every text encoder of Stable Diffusion shares and no single file holds.
 //!
 //! `vocabulary/merges.txt` is the list of merges that OpenAI published with CLIP (MIT licence, beside it), cut to the ones
 //! CLIP uses; the words follow from it. Not here: tokenizing.
 
 /// The merges, in order of rank, as a `merges.txt`.
-pub(crate) const MERGES: &str = include_str!("../../vocabulary/merges.txt");
+pub(crate) const MERGES: &str = include_str!("../../../vocabulary/merges.txt");
 
 pub(crate) const START: &str = "<|startoftext|>";
 pub(crate) const END: &str = "<|endoftext|>";

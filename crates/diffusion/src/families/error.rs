@@ -4,13 +4,14 @@ use crate::error::ModelError;
 use crate::image::init_image::InitImageError;
 use crate::image::mask::MaskError;
 use crate::schedulers::ScheduleError;
+use crate::text::error::TextError;
 use crate::weights::lora::LoraError;
 use crate::weights::textual_inversion::InversionError;
 
 /// Why one cell has no picture; the others go on.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// Nobody knows the model.
+    /// No model has that name.
     #[error(transparent)]
     Find(Box<dyn std::error::Error + Send + Sync>),
     /// The model cannot be loaded, or its tokenizer refuses the prompt.
@@ -22,7 +23,7 @@ pub enum RenderError {
     /// A textual inversion cannot be used with the model.
     #[error(transparent)]
     Inversion(#[from] InversionError),
-    /// The steps cannot be made.
+    /// The scheduler cannot make the steps.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
     /// The reference picture cannot be used.
@@ -31,7 +32,7 @@ pub enum RenderError {
     /// The mask cannot be used.
     #[error(transparent)]
     Mask(#[from] MaskError),
-    /// The model was made to repaint pictures, and there is none.
+    /// An inpainting model without a picture to repaint.
     #[error("the model {model} repaints pictures; allowed: with `init_image`, and with `mask` to say where")]
     NoPicture {
         /// Its name as written.
@@ -47,13 +48,11 @@ pub enum RenderError {
         /// Pixels of one latent.
         factor: u32,
     },
-    /// The VAE's answer is not made of numbers.
-    #[error(
-        "the picture holds numbers that are none (NaN or infinite); a wider dtype such as `f32` may help"
-    )]
+    /// The precision overflowed.
+    #[error("the image contains NaN or infinity; a wider dtype such as `f32` may help")]
     NotFinite,
-    /// The arithmetic failed, most often for want of memory.
-    #[error("the arithmetic failed")]
+    /// A tensor operation failed.
+    #[error("the computation failed")]
     Tensor(#[from] candle_core::Error),
 }
 
@@ -61,6 +60,15 @@ impl From<LoraError> for RenderError {
     fn from(error: LoraError) -> RenderError {
         // Boxed, for it is much larger than the others.
         RenderError::Lora(Box::new(error))
+    }
+}
+
+impl From<TextError> for RenderError {
+    fn from(error: TextError) -> RenderError {
+        match error {
+            TextError::Tokenizer(error) => RenderError::Model(error),
+            TextError::Tensor(error) => RenderError::Tensor(error),
+        }
     }
 }
 

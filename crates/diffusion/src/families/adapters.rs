@@ -1,0 +1,67 @@
+//! What is added to a loaded model: LoRAs to its layers, textual inversions to its vocabulary.
+
+use crate::cache::Cache;
+use crate::text::encode::Adapted;
+use crate::text::encoder::TextEncoder;
+use crate::text::inversions::Inversions;
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::lora::targets::Layers;
+use crate::weights::lora::{LoraError, Loras};
+use crate::weights::textual_inversion::{Inversion, InversionError};
+use maquette_core::{Digest, Embedding, Lora, NamedFile};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many textual inversions are remembered; each is a few kilobytes.
+const INVERSIONS: usize = 64;
+
+/// What tells textual inversions apart: content, file, word.
+type InversionKey = (Digest, Arc<Path>, Option<Arc<str>>);
+
+/// The LoRAs and textual inversions of a loaded model.
+pub(super) struct Adapters {
+    /// The layers of text encoders and UNet.
+    layers: Layers,
+    loras: Loras,
+    inversions: Cache<InversionKey, Arc<Inversion>>,
+}
+
+impl Adapters {
+    pub fn new(layers: Layers) -> Adapters {
+        Adapters { layers, loras: Loras::new(), inversions: Cache::new(INVERSIONS) }
+    }
+
+    /// Makes the layers compute with these LoRAs and no others; none are the model as it was loaded.
+    ///
+    /// Nothing of the model is loaded again. After an error it computes without any.
+    pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
+        self.loras.apply(&self.layers, loras)
+    }
+
+    /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoders in their order.
+    pub fn inversions(
+        &mut self,
+        embeddings: &[Embedding],
+        tokenizer: &Tokenizer,
+        encoders: &[&TextEncoder],
+    ) -> Result<Inversions, InversionError> {
+        let widths: Vec<usize> = encoders.iter().map(|encoder| encoder.width()).collect();
+        let mut list = Vec::new();
+        for embedding in embeddings {
+            let Embedding { word, file: NamedFile { file, digest, .. } } = embedding;
+            let key = (*digest, Arc::clone(file), word.clone());
+            let open = || Inversion::open(embedding, &widths).map(Arc::new);
+            list.push(self.inversions.get_or_try(&key, open)?);
+        }
+        let mut inversions = Inversions::new(list, |word| tokenizer.knows(word))?;
+        for encoder in encoders {
+            inversions.add_vectors(|vectors| encoder.as_words(vectors))?;
+        }
+        Ok(inversions)
+    }
+
+    /// What the embeddings of a prompt depend on now, besides the prompt.
+    pub fn key(&self, inversions: &Inversions) -> Adapted {
+        Adapted { loras: self.loras.of_text().clone(), inversions: inversions.key() }
+    }
+}

@@ -1,0 +1,20 @@
+//! Which family the files of a model are of.
+
+use crate::weights::source::ModelSource;
+
+/// The configuration of a second text encoder: only SDXL has one.
+pub(super) const TEXT_2_CONFIG: &str = "text_encoder_2/config.json";
+
+/// The families.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Stable Diffusion 1 and 2.
+    StableDiffusion,
+    /// Stable Diffusion XL.
+    Sdxl,
+}
+
+/// The family of a model, by the files that it has. Nothing is read, and nothing is checked.
+pub(crate) fn detect(source: &ModelSource) -> Kind {
+    if source.has(TEXT_2_CONFIG) { Kind::Sdxl } else { Kind::StableDiffusion }
+}

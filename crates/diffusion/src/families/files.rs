@@ -1,0 +1,96 @@
+//! Which files a model is made of, and the digest of all of them.
+//!
+//! Names are those of diffusers' layout. Not here: what is in the files.
+
+use crate::error::ModelError;
+use crate::families::detect::{Kind, TEXT_2_CONFIG, detect};
+use crate::text::tokenizer;
+use crate::weights::source::ModelSource;
+use maquette_core::Digest;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+pub(super) const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
+pub(super) const UNET_CONFIG: &str = "unet/config.json";
+pub(super) const VAE_CONFIG: &str = "vae/config.json";
+pub(super) const INDEX: &str = "model_index.json";
+/// Weights in full precision first; the files in half precision do where those are not there.
+pub(super) const UNET_WEIGHTS: [&str; 2] =
+    ["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"];
+pub(super) const VAE_WEIGHTS: [&str; 2] =
+    ["vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"];
+
+/// A text encoder and its tokenizer.
+pub(super) struct TextPart {
+    /// The folder, which names its layers in LoRAs.
+    pub name: &'static str,
+    pub config: &'static str,
+    pub weights: [&'static str; 2],
+    pub tokenizer: &'static str,
+}
+
+/// The text encoder that every family here has.
+pub(super) const TEXT: TextPart = TextPart {
+    name: "text_encoder",
+    config: "text_encoder/config.json",
+    weights: ["text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"],
+    tokenizer: "tokenizer",
+};
+
+/// SDXL's second.
+pub(super) const TEXT_2: TextPart = TextPart {
+    name: "text_encoder_2",
+    config: TEXT_2_CONFIG,
+    weights: ["text_encoder_2/model.safetensors", "text_encoder_2/model.fp16.safetensors"],
+    tokenizer: "tokenizer_2",
+};
+
+/// The text encoders of a family.
+pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
+    match kind {
+        Kind::StableDiffusion => &[TEXT],
+        Kind::Sdxl => &[TEXT, TEXT_2],
+    }
+}
+
+/// The files on disk that a [`fingerprint`] is made from; none of a model that lies inside the program.
+pub fn files(source: &ModelSource) -> Vec<PathBuf> {
+    // A checkpoint is the weight file of every part.
+    let paths: BTreeSet<PathBuf> =
+        read_files(source).iter().map(|file| PathBuf::from(source.file_name(file))).collect();
+    paths.into_iter().filter(|path| path.is_file()).collect()
+}
+
+/// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
+pub fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
+    let mut hasher = blake3::Hasher::new();
+    let mut seen = BTreeSet::new();
+    for file in read_files(source) {
+        if !seen.insert(source.file_name(&file)) {
+            continue;
+        }
+        let content = source.open(&file)?;
+        hasher.update(&(file.len() as u64).to_le_bytes()).update(file.as_bytes());
+        hasher.update(&(content.len() as u64).to_le_bytes()).update_rayon(&content);
+    }
+    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+/// The names of the files that loading reads, sorted.
+fn read_files(source: &ModelSource) -> Vec<String> {
+    let kind = detect(source);
+    let first = |files: &[&'static str]| {
+        files.iter().copied().find(|file| source.has(file)).unwrap_or(files[0]).to_owned()
+    };
+    let mut files = [SCHEDULER_CONFIG, UNET_CONFIG, VAE_CONFIG].map(str::to_owned).to_vec();
+    files.extend([first(&UNET_WEIGHTS), first(&VAE_WEIGHTS)]);
+    for part in texts(kind) {
+        files.extend([part.config.to_owned(), first(&part.weights)]);
+        files.extend(tokenizer::files(source, part.tokenizer));
+    }
+    if kind == Kind::Sdxl && source.has(INDEX) {
+        files.push(INDEX.to_owned());
+    }
+    files.sort_unstable();
+    files
+}

@@ -1,0 +1,131 @@
+//! Loading the networks that Stable Diffusion and SDXL are both made of: text encoders, UNet and VAE.
+//!
+//! Not here: which of them a family has, and whether their widths fit together.
+
+use crate::error::ModelError;
+use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
+use crate::image::posterior::Posterior;
+use crate::models::unet::Unet;
+use crate::models::vae::Vae;
+use crate::text::encoder::TextEncoder;
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::config::ConfigFile;
+use crate::weights::lora::targets::{Layers, Record};
+use crate::weights::single_file;
+use crate::weights::source::ModelSource;
+use crate::weights::tensors::{WeightFile, Weights};
+use candle_core::{DType, Device, Result, Tensor};
+
+type Loaded<T> = std::result::Result<T, ModelError>;
+
+/// What a UNet for inpainting takes: latents, a mask, and the latents of the picture without the masked part.
+pub(super) fn inpainting_channels(latents: usize) -> usize {
+    2 * latents + 1
+}
+
+/// A model that is being loaded, part by part.
+pub(super) struct Loader<'a> {
+    source: &'a ModelSource,
+    device: &'a Device,
+    dtype: DType,
+    record: Record,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(source: &'a ModelSource, device: &'a Device, dtype: DType) -> Loader<'a> {
+        Loader { source, device, dtype, record: Record::default() }
+    }
+
+    fn open(&self, files: &[&str], config: &ConfigFile) -> Loaded<WeightFile> {
+        WeightFile::open(self.source, files, config.file(), self.dtype, self.device)
+    }
+
+    /// A text encoder, as `load` makes it of its configuration and weights, and its tokenizer.
+    pub fn text(
+        &self,
+        part: &TextPart,
+        load: impl FnOnce(&ConfigFile, &Weights) -> Loaded<TextEncoder>,
+    ) -> Loaded<(Tokenizer, TextEncoder)> {
+        let config = ConfigFile::open(self.source, part.config)?;
+        let weights = self.open(&part.weights, &config)?;
+        let text_encoder = load(&config, &weights.root().recorded(&self.record, part.name))?;
+        weights.all_used(single_file::is_spare_in_text_encoder)?;
+        let (positions, words) = (text_encoder.positions(), text_encoder.words());
+        Ok((Tokenizer::load(self.source, part.tokenizer, positions, words)?, text_encoder))
+    }
+
+    /// The UNet, and its configuration to name in what the family refuses.
+    pub fn unet(&self) -> Loaded<(Unet, ConfigFile)> {
+        let config = ConfigFile::open(self.source, UNET_CONFIG)?;
+        let weights = self.open(&UNET_WEIGHTS, &config)?;
+        let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"), self.dtype)?;
+        weights.all_used(|_| false)?;
+        Ok((unet, config))
+    }
+
+    /// The layers of everything that was loaded, for LoRA.
+    pub fn finish(self) -> Layers {
+        self.record.finish()
+    }
+}
+
+/// An autoencoder in the dtype that `dtype` makes of its configuration.
+pub(super) fn load_vae(
+    source: &ModelSource,
+    device: &Device,
+    dtype: impl FnOnce(&ConfigFile) -> Loaded<DType>,
+) -> Loaded<Vae> {
+    let config = ConfigFile::open(source, VAE_CONFIG)?;
+    let dtype = dtype(&config)?;
+    let weights = WeightFile::open(source, &VAE_WEIGHTS, config.file(), dtype, device)?;
+    let vae = Vae::load(&config, &weights.root(), dtype)?;
+    weights.all_used(single_file::is_spare_in_vae)?;
+    Ok(vae)
+}
+
+/// Puts another autoencoder in place of a model's own; it must have as many latent channels.
+pub(super) fn replace_vae(own: &mut Vae, other: Vae, source: &ModelSource) -> Loaded<()> {
+    if other.latent_channels != own.latent_channels {
+        let supported = format!("{}, as the model's own autoencoder", own.latent_channels);
+        return Err(ConfigFile::open(source, VAE_CONFIG)?.refuse("latent_channels", supported));
+    }
+    *own = other;
+    Ok(())
+}
+
+/// Refuses a UNet whose input or prediction are not the latents of the autoencoder.
+pub(super) fn check_channels(unet: &Unet, config: &ConfigFile, vae: &Vae) -> Loaded<()> {
+    let latents = vae.latent_channels;
+    if unet.out_channels != latents {
+        let supported = format!("{latents}, the autoencoder's latent_channels");
+        return Err(config.refuse("out_channels", supported));
+    }
+    if ![latents, inpainting_channels(latents)].contains(&unet.in_channels) {
+        let supported = format!(
+            "{latents}, the autoencoder's latent_channels, or {} for inpainting",
+            inpainting_channels(latents)
+        );
+        return Err(config.refuse("in_channels", supported));
+    }
+    Ok(())
+}
+
+/// Whether a UNet takes a mask and the picture without the masked part beside the latents.
+pub(super) fn sees_masks(unet: &Unet, vae: &Vae) -> bool {
+    unet.in_channels == inpainting_channels(vae.latent_channels)
+}
+
+/// Where the latents of pixels lie, in f32.
+pub(super) fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
+    let (mean, logvar) = vae.encode(pixels)?;
+    Ok(Posterior {
+        mean: mean.to_dtype(DType::F32)?,
+        logvar: logvar.to_dtype(DType::F32)?,
+        scaling_factor: vae.scaling_factor,
+    })
+}
+
+/// The pixels of latents.
+pub(super) fn decode(vae: &Vae, latents: &Tensor) -> Result<Tensor> {
+    vae.decode(&(latents / vae.scaling_factor)?)
+}

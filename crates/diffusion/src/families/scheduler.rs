@@ -1,0 +1,33 @@
+//! The scheduler that a model comes with: which classes of diffusers a family takes.
+//!
+//! Not here: which of their options are supported, and what they compute (`schedulers/`).
+
+use crate::error::ModelError;
+use crate::families::files::SCHEDULER_CONFIG;
+use crate::schedulers::SchedulerConfig;
+use crate::weights::config::ConfigFile;
+use crate::weights::source::ModelSource;
+use maquette_core::Scheduler;
+
+/// diffusers' classes, and which of our schedulers each one is.
+const CLASSES: [(&str, Scheduler); 9] = [
+    ("PNDMScheduler", Scheduler::Pndm),
+    ("DDIMScheduler", Scheduler::Ddim),
+    ("DDPMScheduler", Scheduler::Ddpm),
+    ("EulerDiscreteScheduler", Scheduler::Euler),
+    ("EulerAncestralDiscreteScheduler", Scheduler::EulerA),
+    ("HeunDiscreteScheduler", Scheduler::Heun),
+    ("DPMSolverMultistepScheduler", Scheduler::Dpmpp2m),
+    ("UniPCMultistepScheduler", Scheduler::Unipc),
+    ("LCMScheduler", Scheduler::Lcm),
+];
+
+/// The scheduler's configuration, and the scheduler that it belongs to.
+pub(super) fn read(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), ModelError> {
+    let file = ConfigFile::open(source, SCHEDULER_CONFIG)?;
+    let config: SchedulerConfig = file.parse()?;
+    match CLASSES.iter().find(|(class, _)| *class == config.class_name) {
+        Some((_, scheduler)) => Ok((config, *scheduler)),
+        None => Err(file.refuse("_class_name", CLASSES.map(|(class, _)| class).join(", "))),
+    }
+}

@@ -1,0 +1,215 @@
+//! Stable Diffusion XL: two CLIP text encoders side by side, the second one's embedding of the whole prompt and the
+//! picture's sizes added to the timestep, a VAE that overflows in f16.
+//!
+//! Source: diffusers' `StableDiffusionXLPipeline`. Not here: the refiner.
+
+use crate::error::ModelError;
+use crate::families::adapters::Adapters;
+use crate::families::error::RenderError;
+use crate::families::family::{Family, Rows};
+use crate::families::files::{INDEX, TEXT, TEXT_2};
+use crate::families::parts::{self, Loader};
+use crate::families::scheduler;
+use crate::image::posterior::Posterior;
+use crate::models::unet::Unet;
+use crate::models::vae::Vae;
+use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
+use crate::text::conditioning::Conditioning;
+use crate::text::encode::{ClipText, PromptCache, PromptEncoder};
+use crate::text::encoded_prompt::EncodedPrompt;
+use crate::text::encoder::TextEncoder;
+use crate::text::error::TextError;
+use crate::text::inversions::Inversions;
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::config::ConfigFile;
+use crate::weights::lora::LoraError;
+use crate::weights::source::ModelSource;
+use crate::weights::textual_inversion::InversionError;
+use candle_core::{DType, Device, Tensor};
+use maquette_core::{Embedding, Lora, Settings};
+
+/// A loaded model of Stable Diffusion XL.
+pub struct Sdxl {
+    /// Prompts to token ids, for each text encoder.
+    pub tokenizers: [Tokenizer; 2],
+    /// Token ids to embeddings; the second also embeds the whole prompt.
+    pub text_encoders: [TextEncoder; 2],
+    /// Whether an empty negative prompt stands for zeros.
+    pub zeros_for_empty_prompt: bool,
+    /// Latents, timestep, embeddings and sizes to predicted noise.
+    pub unet: Unet,
+    /// Pixels to latents and back.
+    pub vae: Vae,
+    /// How it was trained, and what its authors chose for sampling.
+    pub scheduler_config: SchedulerConfig,
+    adapters: Adapters,
+    prompts: PromptCache,
+}
+
+impl Sdxl {
+    /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
+    pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Result<Sdxl, ModelError> {
+        let (scheduler_config, _) = scheduler::read(source)?;
+        let loader = Loader::new(source, device, dtype);
+        let (tokenizer, text_encoder) =
+            loader.text(&TEXT, |config, weights| TextEncoder::load_for_xl(config, weights, false))?;
+        let (tokenizer_2, text_encoder_2) =
+            loader.text(&TEXT_2, |config, weights| TextEncoder::load_for_xl(config, weights, true))?;
+        let zeros_for_empty_prompt = match source.has(INDEX) {
+            true => ConfigFile::open(source, INDEX)?.flag("force_zeros_for_empty_prompt", true)?,
+            false => true,
+        };
+        let vae = load_vae(source, device, dtype)?;
+        let (unet, config) = loader.unet()?;
+        let text_width = text_encoder.width() + text_encoder_2.width();
+        if unet.text_width != text_width {
+            let supported = format!("{text_width}, the text encoders' hidden_size in all");
+            return Err(config.refuse("cross_attention_dim", supported));
+        }
+        check_pooled(&unet, &config, &text_encoder_2)?;
+        parts::check_channels(&unet, &config, &vae)?;
+        Ok(Sdxl {
+            tokenizers: [tokenizer, tokenizer_2],
+            text_encoders: [text_encoder, text_encoder_2],
+            zeros_for_empty_prompt,
+            unet,
+            vae,
+            scheduler_config,
+            adapters: Adapters::new(loader.finish()),
+            prompts: PromptCache::new(),
+        })
+    }
+
+    /// Makes the text encoders and the UNet compute with these LoRAs and no others; none are the model as it was loaded.
+    ///
+    /// Nothing of the model is loaded again. After an error it computes without any.
+    pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
+        self.adapters.set_loras(loras)
+    }
+
+    /// The words of textual inversions, for the tokenizers, with their vectors, for the text encoders.
+    pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
+        self.adapters.inversions(embeddings, &self.tokenizers[0], &self.text_encoders.each_ref())
+    }
+}
+
+/// Refuses a UNet that takes another embedding of the whole prompt than the second text encoder gives.
+fn check_pooled(unet: &Unet, config: &ConfigFile, text_encoder_2: &TextEncoder) -> Result<(), ModelError> {
+    match (unet.pooled_width(), text_encoder_2.pooled_width()) {
+        (taken, given) if taken == given => Ok(()),
+        (None, _) => Err(config.refuse("addition_embed_type", "\"text_time\", as there is a text_encoder_2")),
+        (Some(_), given) => {
+            let (given, sizes) = (given.unwrap_or_default(), "six times addition_time_embed_dim");
+            let supported = format!("{given}, text_encoder_2's projection_dim, and {sizes}");
+            Err(config.refuse("projection_class_embeddings_input_dim", supported))
+        }
+    }
+}
+
+/// The autoencoder, in f32 where f16 was asked for, because it overflows there, unless its configuration says that it
+/// does not (`force_upcast`).
+fn load_vae(source: &ModelSource, device: &Device, dtype: DType) -> Result<Vae, ModelError> {
+    parts::load_vae(source, device, |config| match dtype {
+        DType::F16 if config.flag("force_upcast", true)? => Ok(DType::F32),
+        dtype => Ok(dtype),
+    })
+}
+
+/// Both text encoders, for one picture's prompts.
+struct TwoEncoders<'a> {
+    first: ClipText<'a>,
+    second: ClipText<'a>,
+    zeros_for_empty_prompt: bool,
+}
+
+impl PromptEncoder for TwoEncoders<'_> {
+    fn prompt(
+        &self,
+        prompt: &str,
+        clip_skip: usize,
+        cut: &mut dyn FnMut(String),
+    ) -> Result<EncodedPrompt, TextError> {
+        let first = self.first.whole(prompt, clip_skip, cut)?;
+        // Both tokenizers have CLIP's vocabulary, so they cut alike.
+        Ok(first.beside(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
+    }
+
+    fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {
+        let first = self.first.sequences(texts, clip_skip)?;
+        let second = self.second.sequences(texts, clip_skip)?;
+        let both = first.into_iter().zip(second).zip(texts).map(|((first, second), text)| {
+            let first = EncodedPrompt { sequence: first, pooled: None };
+            // The whole prompt's is the first chunk's, and has no weights.
+            let second = EncodedPrompt { sequence: second, pooled: self.second.pooled(text)? };
+            Ok(first.beside(second)?)
+        });
+        both.collect()
+    }
+
+    fn zeros_for_empty_prompt(&self) -> bool {
+        self.zeros_for_empty_prompt
+    }
+}
+
+impl Family for Sdxl {
+    fn factor(&self) -> usize {
+        self.vae.factor()
+    }
+
+    fn latent_channels(&self) -> usize {
+        self.vae.latent_channels
+    }
+
+    fn sees_masks(&self) -> bool {
+        parts::sees_masks(&self.unet, &self.vae)
+    }
+
+    fn trajectory(&self, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
+        trajectory(&self.scheduler_config, sampling)
+    }
+
+    fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
+        self.adapters.set_loras(loras)
+    }
+
+    fn conditioning(
+        &mut self,
+        settings: &Settings,
+        cut: &mut Vec<String>,
+    ) -> Result<Conditioning, RenderError> {
+        let inversions = self.inversions(&settings.embeddings)?;
+        let clip = |number: usize| ClipText {
+            tokenizer: &self.tokenizers[number],
+            text_encoder: &self.text_encoders[number],
+            inversions: &inversions,
+            number,
+        };
+        let zeros_for_empty_prompt = self.zeros_for_empty_prompt;
+        let text = TwoEncoders { first: clip(0), second: clip(1), zeros_for_empty_prompt };
+        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, cut)?)
+    }
+
+    fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
+        let pooled: Vec<&Tensor> = rows.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
+        let pooled = Tensor::cat(&pooled, 0)?;
+        // The original is taken to be as large as the target and not cropped, as in diffusers, whatever the reference
+        // picture was.
+        let (height, width) = (rows.size.0 as f32, rows.size.1 as f32);
+        let time_ids = vec![[height, width, 0.0, 0.0, height, width]; rows.timesteps.len()];
+        let added = Some((&pooled, time_ids.as_slice()));
+        self.unet.forward_with(&rows.latents, &rows.timesteps, &rows.sequences()?, added)
+    }
+
+    fn encode(&self, pixels: &Tensor) -> candle_core::Result<Posterior> {
+        parts::encode(&self.vae, pixels)
+    }
+
+    fn decode(&self, latents: &Tensor) -> candle_core::Result<Tensor> {
+        parts::decode(&self.vae, latents)
+    }
+
+    fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Result<(), ModelError> {
+        let vae = load_vae(source, device, dtype)?;
+        parts::replace_vae(&mut self.vae, vae, source)
+    }
+}

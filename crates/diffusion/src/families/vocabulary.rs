@@ -1,0 +1,36 @@
+//! The words of a model without its weights: its tokenizer, and textual inversions.
+
+use crate::error::ModelError;
+use crate::families::detect::detect;
+use crate::families::error::RenderError;
+use crate::families::files::{TEXT, texts};
+use crate::text::encoder;
+use crate::text::inversions::Inversions;
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::config::ConfigFile;
+use crate::weights::source::ModelSource;
+use crate::weights::textual_inversion::Inversion;
+use maquette_core::Embedding;
+use std::sync::Arc;
+
+/// A model's tokenizer, without its weights.
+pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
+    let config = ConfigFile::open(source, TEXT.config)?;
+    let (positions, words) = (encoder::positions(&config)?, encoder::words(&config)?);
+    Tokenizer::load(source, TEXT.tokenizer, positions, words)
+}
+
+/// What the words of textual inversions are to a model's prompts, without its weights: every word takes its tokens, and
+/// none has a vector yet.
+pub fn inversions(
+    source: &ModelSource,
+    tokenizer: &Tokenizer,
+    embeddings: &[Embedding],
+) -> Result<Inversions, RenderError> {
+    let configs = texts(detect(source)).iter().map(|part| ConfigFile::open(source, part.config));
+    let widths =
+        configs.map(|config| encoder::width(&config?)).collect::<Result<Vec<usize>, ModelError>>()?;
+    let open = |embedding| Inversion::open(embedding, &widths).map(Arc::new);
+    let list = embeddings.iter().map(open).collect::<Result<_, _>>()?;
+    Ok(Inversions::new(list, |word| tokenizer.knows(word))?)
+}

@@ -1,0 +1,140 @@
+//! Which cells share a call, how many of them, and the rows of the call.
+//!
+//! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance. Only model, autoencoder,
+//! LoRAs, precision and size must match, and the length of the prompts. Not here: what happens when a call does not fit
+//! in memory (`out_of_memory.rs`).
+
+use crate::device::DeviceName;
+use crate::families::family::{Family, Rows};
+use crate::sampler::denoise_state::DenoiseState;
+use crate::sampler::loaded_model::digest_of_vae;
+use crate::weights::lora;
+use candle_core::{Result, Tensor};
+use maquette_core::{Dtype, Settings};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Latent pixels of one call by default: two guided pictures of 512 pixels, or four pictures that are decoded.
+const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
+
+/// Whether cells of these settings may share calls, room apart.
+pub(super) fn alike(one: &Settings, other: &Settings) -> bool {
+    other.model == one.model
+        && other.dtype == one.dtype
+        && lora::key(&other.lora) == lora::key(&one.lora)
+        && digest_of_vae(other) == digest_of_vae(one)
+        && (other.width, other.height) == (one.width, one.height)
+}
+
+/// The states whose rows may share a call, as places in `states`: their prompts have one length.
+pub(super) fn groups(states: &[DenoiseState]) -> impl Iterator<Item = Vec<usize>> {
+    let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (at, state) in states.iter().enumerate() {
+        by_length.entry(state.tokens()).or_default().push(at);
+    }
+    by_length.into_values()
+}
+
+/// The denoiser's prediction for each state in one call, `[rows, channels, height, width]` as its rows are.
+pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<Vec<Tensor>> {
+    let Some(first) = states.first() else { return Ok(Vec::new()) };
+    let size = (first.cell.settings.height, first.cell.settings.width);
+    let (mut latents, mut timesteps, mut prompts) = (Vec::new(), Vec::new(), Vec::new());
+    for state in states {
+        let (input, timestep) = state.input()?;
+        for prompt in state.prompts() {
+            latents.push(input.clone());
+            timesteps.push(timestep);
+            prompts.push(prompt);
+        }
+    }
+    let predicted = family.predict(&Rows { latents: Tensor::cat(&latents, 0)?, timesteps, prompts, size })?;
+    let mut row = 0;
+    let of_state = |state: &&DenoiseState| {
+        let rows = predicted.narrow(0, row, state.rows());
+        row += state.rows();
+        rows
+    };
+    states.iter().map(of_state).collect()
+}
+
+/// What the memory that a row takes depends on: model, precision, width, height.
+type Size = (Arc<str>, Dtype, u32, u32);
+
+fn size(settings: &Settings) -> Size {
+    (Arc::clone(&settings.model), settings.dtype, settings.width, settings.height)
+}
+
+/// How much one call may hold. More keeps a device busier and takes more memory.
+pub(super) struct Limits {
+    device: DeviceName,
+    /// The most rows of a call of the denoiser; `None` chooses by size.
+    rows: Option<usize>,
+    /// The most pictures that are decoded in one call; `None` chooses by device and size.
+    pub pictures: Option<usize>,
+    /// Smaller bounds, found by running out of memory.
+    fitting_rows: HashMap<Size, usize>,
+    fitting_pictures: HashMap<Size, usize>,
+}
+
+impl Limits {
+    pub fn new(device: DeviceName, rows: Option<usize>) -> Limits {
+        Limits {
+            device,
+            rows,
+            pictures: None,
+            fitting_rows: HashMap::new(),
+            fitting_pictures: HashMap::new(),
+        }
+    }
+
+    /// Forgets what did not fit.
+    pub fn reset(&mut self) {
+        self.fitting_rows.clear();
+        self.fitting_pictures.clear();
+    }
+
+    /// How many rows one call of the denoiser may have.
+    ///
+    /// Most of a row's memory is attention's, which grows with the square of the size; a 512-pixel picture of Stable
+    /// Diffusion has 64 x 64 latent pixels.
+    pub fn rows(&self, settings: &Settings, family: &dyn Family) -> usize {
+        let own = self.rows.unwrap_or_else(|| (LATENTS_AT_ONCE / latents(settings, family)).clamp(2, 16));
+        self.fitting_rows.get(&size(settings)).map_or(own, |&fitting| fitting.min(own))
+    }
+
+    /// How many pictures one call may decode.
+    ///
+    /// The CPU's kernels share one picture among all cores, so that more at a time only take more memory, and the first
+    /// one is finished later. A GPU is not kept busy by one.
+    pub fn pictures(&self, settings: &Settings, family: &dyn Family) -> usize {
+        let own = self.pictures.unwrap_or_else(|| match self.device {
+            DeviceName::Cpu => 1,
+            DeviceName::Cuda(_) | DeviceName::Metal => {
+                (LATENTS_AT_ONCE / latents(settings, family)).clamp(1, 8)
+            }
+        });
+        self.fitting_pictures.get(&size(settings)).map_or(own, |&fitting| fitting.min(own))
+    }
+
+    /// Remembers that a call of the denoiser with more rows does not fit.
+    pub fn lower_rows(&mut self, settings: &Settings, fitting: usize) {
+        self.fitting_rows.insert(size(settings), fitting);
+    }
+
+    /// Remembers that a call that decodes more pictures does not fit.
+    pub fn lower_pictures(&mut self, settings: &Settings, fitting: usize) {
+        self.fitting_pictures.insert(size(settings), fitting);
+    }
+
+    /// Whether the caller has asked for as few rows as a guided picture has.
+    pub fn is_least(&self) -> bool {
+        self.rows.is_some_and(|rows| rows <= 2)
+    }
+}
+
+/// Latent pixels of a picture, at least 1.
+fn latents(settings: &Settings, family: &dyn Family) -> usize {
+    let factor = family.factor();
+    ((settings.width as usize / factor) * (settings.height as usize / factor)).max(1)
+}

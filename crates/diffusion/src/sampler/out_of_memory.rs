@@ -1,0 +1,177 @@
+//! Calls that do not fit in memory: tried again with half of it, down to one cell, which then fails alone.
+//!
+//! Not here: how an error is recognised (`device.rs`), and how many fit at first (`batch.rs`).
+
+use crate::device::Failure;
+use crate::families::error::RenderError;
+use crate::sampler::batch::Limits;
+use candle_core::{Device, Result};
+use maquette_core::{Dtype, Settings};
+
+/// Why one item has no result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// It does not fit even alone.
+    OutOfMemory,
+    /// Something else, in a sentence: an error of a call is one of every item in it.
+    Call(String),
+}
+
+/// Calls `call` on consecutive batches of `items` that have at most `bound` rows together, or one item each; gives the
+/// result of every item in order.
+///
+/// A call that runs out of memory is repeated with half of its rows, and `bound` stays at that. Items must not change
+/// by a call that fails. An error is a lost device.
+pub(super) fn in_batches<T, R>(
+    items: &[T],
+    rows: impl Fn(&T) -> usize,
+    bound: &mut usize,
+    device: &Device,
+    mut call: impl FnMut(&[T]) -> Result<Vec<R>>,
+) -> Result<Vec<std::result::Result<R, Failed>>> {
+    let mut outcomes = Vec::with_capacity(items.len());
+    while outcomes.len() < items.len() {
+        let rest = &items[outcomes.len()..];
+        let (count, total) = fitting(rest.iter().map(&rows), *bound);
+        let batch = &rest[..count];
+        let error = match call(batch) {
+            Ok(results) => {
+                debug_assert_eq!(results.len(), count, "one result for each item");
+                outcomes.extend(results.into_iter().map(Ok));
+                continue;
+            }
+            Err(error) => error,
+        };
+        match Failure::of(&error) {
+            Failure::DeviceLost => return Err(error),
+            Failure::OutOfMemory => {
+                release(device)?;
+                if count > 1 {
+                    *bound = total / 2;
+                } else {
+                    outcomes.push(Err(Failed::OutOfMemory));
+                }
+            }
+            Failure::Other => {
+                let failed = Failed::Call(RenderError::Tensor(error).chain());
+                outcomes.extend(std::iter::repeat_n(failed, count).map(Err));
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+/// How many of the first items have at most `bound` rows together, at least one, and how many rows these have.
+fn fitting(rows: impl Iterator<Item = usize>, bound: usize) -> (usize, usize) {
+    let (mut count, mut total) = (0, 0);
+    for rows in rows {
+        if count > 0 && total + rows > bound {
+            break;
+        }
+        count += 1;
+        total += rows;
+    }
+    (count, total)
+}
+
+/// Waits for the device: memory that was freed in a queue of work can be had only when the work is done.
+fn release(device: &Device) -> Result<()> {
+    match device.synchronize() {
+        Err(error) if Failure::of(&error) == Failure::DeviceLost => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// What a person can do about a cell that does not fit alone.
+pub(super) fn hint(settings: &Settings, limits: &Limits) -> String {
+    let f16 = (settings.dtype == Dtype::F32).then_some("`dtype = \"f16\"`");
+    let rows = (!limits.is_least()).then_some("`--rows 2`");
+    let hints: Vec<&str> = ["a smaller size"].into_iter().chain(f16).chain(rows).collect();
+    match hints.as_slice() {
+        [all @ .., last] if !all.is_empty() => format!("try {} or {last}", all.join(", ")),
+        hints => format!("try {}", hints.concat()),
+    }
+}
+
+/// The error that [`Failed`] is for a cell.
+pub(super) fn sentence(failed: Failed, settings: &Settings, limits: &Limits) -> String {
+    match failed {
+        Failed::Call(error) => error,
+        Failed::OutOfMemory => {
+            let (width, height) = (settings.width, settings.height);
+            format!("out of memory with this cell alone at {width}x{height}; {}", hint(settings, limits))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Error;
+    use proptest::prelude::*;
+
+    fn out_of_memory() -> Error {
+        Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".to_owned())
+    }
+
+    proptest! {
+        /// Whatever fits alone has a result, in order, and no call that fits is followed by a larger one that does not.
+        #[test]
+        fn everything_that_fits_alone_gets_through(
+            items in prop::collection::vec(1..6usize, 0..24),
+            room in 1..20usize,
+            first in 1..40usize,
+        ) {
+            let (mut bound, mut refused) = (first, Vec::new());
+            let outcomes = in_batches(&items, |&rows| rows, &mut bound, &Device::Cpu, |batch| {
+                let rows: usize = batch.iter().sum();
+                assert!(batch.len() == 1 || refused.iter().all(|&refused| rows < refused), "{rows} of {refused:?}");
+                if rows > room {
+                    if batch.len() > 1 {
+                        refused.push(rows);
+                    }
+                    return Err(out_of_memory());
+                }
+                Ok(batch.to_vec())
+            });
+            let expected = items.iter().map(|&rows| if rows > room { Err(Failed::OutOfMemory) } else { Ok(rows) });
+            prop_assert_eq!(outcomes.unwrap(), expected.collect::<Vec<_>>());
+            prop_assert_eq!(bound < first, !refused.is_empty());
+        }
+    }
+
+    #[test]
+    fn another_error_is_that_of_every_item_in_the_call() {
+        let mut calls = 0;
+        let outcomes = in_batches(
+            &[1, 1, 1, 1],
+            |&rows| rows,
+            &mut 3,
+            &Device::Cpu,
+            |batch| {
+                calls += 1;
+                if batch.len() > 1 { candle_core::bail!("no kernel") } else { Ok(vec![()]) }
+            },
+        );
+        let failed = Err(Failed::Call("the computation failed: no kernel".to_owned()));
+        assert_eq!(outcomes.unwrap(), [failed.clone(), failed.clone(), failed, Ok(())]);
+        assert_eq!(calls, 2);
+    }
+
+    #[test]
+    fn a_lost_device_ends_it() {
+        let mut calls = 0;
+        let outcomes = in_batches(
+            &[1; 8],
+            |&rows| rows,
+            &mut 2,
+            &Device::Cpu,
+            |_| -> Result<Vec<()>> {
+                calls += 1;
+                candle_core::bail!("DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access\")")
+            },
+        );
+        assert!(outcomes.unwrap_err().to_string().contains("ILLEGAL_ADDRESS"));
+        assert_eq!(calls, 1);
+    }
+}

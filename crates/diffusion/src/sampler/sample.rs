@@ -1,0 +1,76 @@
+//! The loop: start cells, step all of them together, finish those that are done.
+//!
+//! A step is predict, guide, step, blend. Several cells share each call of the denoiser; when one is done, the next cell
+//! takes its place. Not here: which cells share a call (`batch.rs`), what a cell starts with and how it ends
+//! (`engine.rs`).
+
+use crate::families::error::RenderError;
+use crate::sampler::denoise_state::DenoiseState;
+use crate::sampler::engine::{Ended, Engine, Events};
+use crate::sampler::queue::Queue;
+use candle_core::{Result, Tensor};
+use maquette_core::{Cell, Event};
+use std::time::Instant;
+
+impl Engine {
+    /// Renders cells until there are no more and none is in progress.
+    pub(super) fn sample(
+        &mut self,
+        cells: &mut dyn Iterator<Item = Cell>,
+        events: Events,
+    ) -> std::result::Result<(), Ended> {
+        let mut queue = Queue::new(cells);
+        let mut states: Vec<DenoiseState> = Vec::new();
+        loop {
+            self.start_cells(&mut queue, &mut states, events)?;
+            if states.is_empty() {
+                return Ok(());
+            }
+            self.step(&mut states, events)?;
+            let done = states.extract_if(.., |state| state.is_done()).collect();
+            self.finish_cells(done, &mut queue, events)?;
+        }
+    }
+
+    /// One step of every cell in progress; those that fail are taken out.
+    fn step(&mut self, states: &mut Vec<DenoiseState>, events: Events) -> std::result::Result<(), Ended> {
+        let clock = Instant::now();
+        let mut failed = Vec::new();
+        for (at, predicted) in self.predict(states, events)?.into_iter().enumerate() {
+            match predicted {
+                Ok(predicted) => {
+                    if let Err(error) = denoise(&mut states[at], &predicted) {
+                        failed.push((at, self.failure(&states[at].cell, RenderError::Tensor(error))?));
+                    }
+                }
+                Err(error) => failed.push((at, error)),
+            }
+        }
+        share(clock.elapsed().as_secs_f64(), states);
+        for (at, error) in failed.into_iter().rev() {
+            events.send(Event::Failed { cell: states.remove(at).cell.id, error })?;
+        }
+        for state in states {
+            let (cell, step, steps) = (state.cell.id, state.done(), state.steps());
+            events.send(Event::Stepped { cell, step, steps })?;
+        }
+        Ok(())
+    }
+}
+
+/// One step of one cell, from the predictions for its rows.
+fn denoise(state: &mut DenoiseState, predicted: &Tensor) -> Result<()> {
+    let noise_pred = state.guide(predicted)?;
+    let latents = state.step(&noise_pred)?;
+    let latents = state.blend(latents)?;
+    state.advance(latents);
+    Ok(())
+}
+
+/// Shares seconds among states by their rows.
+fn share(seconds: f64, states: &mut [DenoiseState]) {
+    let rows: usize = states.iter().map(DenoiseState::rows).sum();
+    for state in states {
+        state.seconds += seconds * state.rows() as f64 / rows as f64;
+    }
+}

@@ -1,0 +1,281 @@
+//! Memory that runs out and devices that are lost, with a family whose device is a matter of counting.
+
+use crate::device::DeviceName;
+use crate::error::ModelError;
+use crate::families;
+use crate::families::error::RenderError;
+use crate::families::family::{Family, Rows};
+use crate::image::posterior::Posterior;
+use crate::sampler::engine::Engine;
+use crate::sampler::loaded_model::LoadFamily;
+use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
+use crate::text::conditioning::{Conditioning, Timeline, guided};
+use crate::text::encoded_prompt::EncodedPrompt;
+use crate::weights::lora::LoraError;
+use crate::weights::source::ModelSource;
+use candle_core::{DType, Device, Result, Tensor, bail};
+use maquette_core::{
+    Backend, BackendError, Cell, CellId, Dialect, Digest, Dtype, Event, Image, Lora, Noise, Scheduler,
+    Settings,
+};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What a device does, and what it was asked to do.
+#[derive(Default)]
+struct Counter {
+    /// The most rows of a call that fit.
+    rows: usize,
+    /// The most pictures that can be decoded together.
+    pictures: usize,
+    /// How many calls the device survives.
+    lives: usize,
+    calls: Vec<usize>,
+    decodes: Vec<usize>,
+}
+
+/// Pictures out of nothing but their own latents.
+struct Fake {
+    counter: Rc<RefCell<Counter>>,
+    scheduler: SchedulerConfig,
+}
+
+impl Family for Fake {
+    fn factor(&self) -> usize {
+        1
+    }
+
+    fn latent_channels(&self) -> usize {
+        3
+    }
+
+    fn sees_masks(&self) -> bool {
+        false
+    }
+
+    fn trajectory(&self, sampling: &Sampling) -> std::result::Result<Trajectory, ScheduleError> {
+        trajectory(&self.scheduler, sampling)
+    }
+
+    fn set_loras(&mut self, _: &[Lora]) -> std::result::Result<(), LoraError> {
+        Ok(())
+    }
+
+    fn conditioning(
+        &mut self,
+        settings: &Settings,
+        _: &mut Vec<String>,
+    ) -> std::result::Result<Conditioning, RenderError> {
+        let timeline = || -> Result<Timeline> {
+            let sequence = Tensor::zeros((1, 77, 1), DType::F32, &Device::Cpu)?;
+            Ok(Timeline { stages: vec![(usize::MAX, EncodedPrompt { sequence, pooled: None })] })
+        };
+        let negative = if guided(settings) { Some(timeline()?) } else { None };
+        Ok(Conditioning::new(vec![(timeline()?, 1.0)], negative, None)?)
+    }
+
+    fn predict(&self, rows: &Rows) -> Result<Tensor> {
+        let mut counter = self.counter.borrow_mut();
+        counter.calls.push(rows.timesteps.len());
+        if counter.calls.len() > counter.lives {
+            bail!("DriverError(CUDA_ERROR_LAUNCH_FAILED, \"unspecified launch failure\")");
+        }
+        if rows.timesteps.len() > counter.rows {
+            bail!("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
+        }
+        &rows.latents * 0.25
+    }
+
+    fn encode(&self, _: &Tensor) -> Result<Posterior> {
+        bail!("no picture is encoded here")
+    }
+
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let mut counter = self.counter.borrow_mut();
+        counter.decodes.push(latents.dim(0)?);
+        if latents.dim(0)? > counter.pictures {
+            bail!("CublasError(CUBLAS_STATUS_ALLOC_FAILED)");
+        }
+        latents.tanh()
+    }
+
+    fn replace_vae(&mut self, _: &ModelSource, _: &Device, _: DType) -> std::result::Result<(), ModelError> {
+        Ok(())
+    }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+}
+
+fn engine(load: LoadFamily, rows: usize, pictures: usize) -> Engine {
+    let find = |name: &str| Ok(ModelSource::Folder(fixture(name)));
+    let mut engine = Engine::with_families(DeviceName::Cpu, Box::new(find), Some(rows), load).unwrap();
+    engine.limits.pictures = Some(pictures);
+    engine
+}
+
+/// An engine of calls with up to 16 rows and 8 pictures, and what its device does.
+fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, Rc<RefCell<Counter>>) {
+    let counter = Rc::new(RefCell::new(Counter { rows, pictures, lives, ..Counter::default() }));
+    let shared = Rc::clone(&counter);
+    let load = move |_: &ModelSource, _: &Device, _: DType| {
+        let config = std::fs::read(fixture("tiny-a/scheduler/scheduler_config.json")).unwrap();
+        let scheduler = serde_json::from_slice(&config).unwrap();
+        Ok(Box::new(Fake { counter: Rc::clone(&shared), scheduler }) as Box<dyn Family>)
+    };
+    (engine(Box::new(load), 16, 8), counter)
+}
+
+/// A picture of 8 x 8 pixels by its seed and its number of steps; guided, so of two rows.
+fn cell(seed: i64, steps: u32) -> Cell {
+    let settings = Settings {
+        model: "tiny-a".into(),
+        vae: None,
+        lora: Vec::new(),
+        embeddings: Vec::new(),
+        prompt: "a hat".into(),
+        negative_prompt: "".into(),
+        dialect: Dialect::Plain,
+        init_image: None,
+        mask: None,
+        fit: None,
+        strength: None,
+        seed,
+        noise: Noise::TorchCpu,
+        variation: None,
+        steps,
+        guidance_scale: 2.0,
+        scheduler: Scheduler::Ddim,
+        eta: Some(0.0),
+        sigmas: None,
+        spacing: None,
+        width: 8,
+        height: 8,
+        clip_skip: 0,
+        dtype: Dtype::F32,
+        safety_checker: false,
+    };
+    named(settings)
+}
+
+fn named(settings: Settings) -> Cell {
+    let id = CellId::of(&settings, &Digest::of(b"tiny-a"));
+    Cell { id, coordinates: Vec::new(), settings, vars: Vec::new() }
+}
+
+/// What became of cells.
+#[derive(Default)]
+struct Rendered {
+    images: BTreeMap<CellId, Image>,
+    errors: BTreeMap<CellId, String>,
+    warnings: Vec<String>,
+}
+
+fn render(engine: &mut Engine, cells: &[Cell]) -> (Rendered, std::result::Result<(), BackendError>) {
+    let mut rendered = Rendered::default();
+    let ended = engine.render(&mut cells.iter().cloned(), &mut |event| {
+        match event {
+            Event::Finished { cell, image, .. } => assert!(rendered.images.insert(cell, image).is_none()),
+            Event::Failed { cell, error } => assert!(rendered.errors.insert(cell, error).is_none()),
+            Event::Warned { warning, .. } => rendered.warnings.push(warning),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    (rendered, ended)
+}
+
+/// Cells of different lengths, so that others take the places of those that end.
+fn cells() -> Vec<Cell> {
+    (0..12).map(|seed| cell(seed, 2 + seed as u32 % 3)).collect()
+}
+
+#[test]
+fn a_call_that_does_not_fit_is_halved_and_stays_so() {
+    let cells = cells();
+    let (mut roomy, counter) = counting(16, 8, usize::MAX);
+    let (expected, _) = render(&mut roomy, &cells);
+    assert_eq!((expected.images.len(), expected.warnings.len()), (12, 0));
+    assert_eq!(counter.borrow().calls[0], 16);
+
+    let (mut narrow, counter) = counting(5, 8, usize::MAX);
+    for _ in 0..2 {
+        // What did not fit in one run is tried again in the next.
+        counter.borrow_mut().calls.clear();
+        let (rendered, ended) = render(&mut narrow, &cells);
+        assert!(ended.is_ok() && rendered.errors.is_empty());
+        assert_eq!(rendered.images, expected.images, "a call that failed has changed a cell");
+        let calls = &counter.borrow().calls;
+        assert_eq!(calls[..3], [16, 8, 4]);
+        assert!(calls[3..].iter().all(|&rows| rows <= 4), "{calls:?}");
+        let warning = "out of memory at 8x8: UNet calls of this size have at most 4 rows from now on";
+        assert_eq!(rendered.warnings, [warning]);
+    }
+}
+
+#[test]
+fn a_cell_that_does_not_fit_alone_fails_alone() {
+    let (mut engine, _) = counting(1, 8, usize::MAX);
+    let free = named(Settings { guidance_scale: 1.0, ..cell(7, 3).settings });
+    let cells = [cell(0, 3), free.clone(), cell(1, 3), cell(2, 3)];
+    let (rendered, ended) = render(&mut engine, &cells);
+    assert!(ended.is_ok());
+    assert_eq!(rendered.images.keys().collect::<Vec<_>>(), [&free.id]);
+    assert_eq!(rendered.errors.len(), 3);
+    for error in rendered.errors.values() {
+        let expected =
+            "out of memory with this cell alone at 8x8; try a smaller size, `dtype = \"f16\"` or `--rows 2`";
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn decoding_is_halved_too() {
+    let cells: Vec<Cell> = (0..8).map(|seed| cell(seed, 2)).collect();
+    let (expected, _) = render(&mut counting(16, 8, usize::MAX).0, &cells);
+    let (mut narrow, counter) = counting(16, 3, usize::MAX);
+    let (rendered, _) = render(&mut narrow, &cells);
+    assert_eq!(rendered.images, expected.images);
+    assert_eq!(counter.borrow().decodes, [8, 4, 2, 2, 2, 2]);
+    assert_eq!(rendered.warnings.len(), 1);
+    assert!(rendered.warnings[0].contains("at most 2 of 8 pictures"), "{:?}", rendered.warnings);
+
+    let (mut none, _) = counting(16, 0, usize::MAX);
+    let (rendered, ended) = render(&mut none, &cells);
+    assert!(ended.is_ok() && rendered.images.is_empty());
+    assert!(rendered.errors.values().all(|error| error.starts_with("out of memory with this cell alone")));
+    assert_eq!(rendered.errors.len(), 8);
+}
+
+#[test]
+fn a_lost_device_ends_the_run_and_fails_no_cell() {
+    let cells = cells();
+    let (mut engine, counter) = counting(16, 8, 3);
+    let (rendered, ended) = render(&mut engine, &cells);
+    let error = ended.unwrap_err();
+    assert_eq!(error.message, "the device `cpu` stopped working");
+    assert!(error.source.unwrap().to_string().contains("CUDA_ERROR_LAUNCH_FAILED"));
+    assert!(rendered.errors.is_empty(), "{:?}", rendered.errors);
+    assert!((1..cells.len()).contains(&rendered.images.len()), "{}", rendered.images.len());
+    assert_eq!(counter.borrow().calls.len(), 4, "nothing is tried on a lost device");
+}
+
+/// On the CPU a picture is the same to the bit whatever is decoded with it.
+#[test]
+fn pictures_are_decoded_together_as_alone() {
+    for model in ["tiny-a", "tiny-sdxl"] {
+        let cells: Vec<Cell> = (0..5)
+            .map(|seed| {
+                named(Settings { model: model.into(), width: 16, height: 16, ..cell(seed, 1).settings })
+            })
+            .collect();
+        let pictures = |count| render(&mut engine(Box::new(families::load), 16, count), &cells).0;
+        let (alone, together) = (pictures(1), pictures(5));
+        assert_eq!(alone.images.len(), 5, "{:?}", alone.errors);
+        assert_eq!(together.images, alone.images);
+    }
+}
