@@ -1,6 +1,6 @@
 //! What can be wrong with a model: its folder, its configuration, its weights, its tokenizer.
 //!
-//! Not here: what goes wrong while pictures are made; that is the engine's own error.
+//! Not here: what goes wrong while pictures are rendered (`families/error.rs`).
 
 /// A model that cannot be loaded. Files are named relative to the model's folder, after the model itself.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +15,7 @@ pub enum ModelError {
         /// What to do about it, or nothing.
         hint: String,
     },
-    /// A file is there and the system does not hand it out.
+    /// A file exists and cannot be read.
     #[error("{file} cannot be read")]
     Read {
         /// The file.
@@ -24,8 +24,8 @@ pub enum ModelError {
         #[source]
         source: std::io::Error,
     },
-    /// A configuration file is no JSON, or not the JSON that belongs there.
-    #[error("{file} cannot be understood")]
+    /// A configuration file is not JSON, or JSON of another form.
+    #[error("{file} cannot be parsed")]
     Json {
         /// The file.
         file: String,
@@ -64,14 +64,16 @@ pub enum ModelError {
         file: String,
     },
     /// A single file holds no model that the engine can run.
-    #[error("{file} is no checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: {reason}.")]
+    #[error(
+        "{file} is not a checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: {reason}."
+    )]
     Checkpoint {
         /// The file.
         file: String,
-        /// What it is instead, or what it lacks.
+        /// What it is instead, or what is missing.
         reason: String,
     },
-    /// A weight file has a tensor that the configuration has no use for.
+    /// A weight file has a tensor that the configuration does not ask for.
     #[error("{file} has a tensor `{key}`{more}, and {config} has no place for it.")]
     Extra {
         /// The weight file.
@@ -84,9 +86,7 @@ pub enum ModelError {
         config: String,
     },
     /// A tensor holds a NaN or an infinity.
-    #[error(
-        "{file}: tensor `{key}` has a value that is no finite number, at position {position} of {count}."
-    )]
+    #[error("{file}: tensor `{key}` contains NaN or infinity, at position {position} of {count}.")]
     NotFinite {
         /// The weight file.
         file: String,
@@ -129,7 +129,7 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The device refused a tensor: most often it has no room.
+    /// The device refused a tensor: most often it is out of memory.
     #[error("{model} does not fit on the device")]
     Device {
         /// The model's folder or name.

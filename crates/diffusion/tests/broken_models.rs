@@ -137,7 +137,7 @@ fn a_configuration_is_no_json() {
         &error_after("tiny-b", |folder| {
             std::fs::write(folder.join("unet/config.json"), "{\"a\": 1").unwrap();
         }),
-        "unet/config.json cannot be understood: EOF while parsing an object at line 1 column 7",
+        "unet/config.json cannot be parsed: EOF while parsing an object at line 1 column 7",
     );
 }
 

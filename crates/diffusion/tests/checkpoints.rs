@@ -243,12 +243,12 @@ fn what_is_wrong_with_a_checkpoint() {
             values[7] = f32::NAN;
             tensors.insert(key.to_owned(), Tensor::new(values, &Device::Cpu).unwrap());
         },
-        "model.safetensors: tensor `cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias` has a value \
-         that is no finite number, at position 7 of 80.",
+        "model.safetensors: tensor `cond_stage_model.transformer.text_model.encoder.layers.1.mlp.fc1.bias` contains \
+         NaN or infinity, at position 7 of 80.",
     );
     check(
         |tensors| tensors.retain(|key, _| !key.starts_with("cond_stage_model.")),
-        "model.safetensors is no checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: it has no tensor \
+        "model.safetensors is not a checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: it has no tensor \
          `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, and so no text_encoder.",
     );
     check(

@@ -145,7 +145,7 @@ fn what_does_not_fit_is_refused_by_name() {
         &[("one.safetensors", None), ("params.safetensors", Some("<HAT>"))],
         &["the word `<HAT>` is that of", "one.safetensors"],
     );
-    check(&[("expected.safetensors", None)], &["is no textual inversion", "more"]);
+    check(&[("expected.safetensors", None)], &["is not a textual inversion", "more"]);
     check(&[("cases.json", None)], &["not a whole safetensors file"]);
     check(&[("nowhere.pt", None)], &["nowhere.pt cannot be read"]);
 }

@@ -10,7 +10,7 @@ use maquette_picture::PictureError;
 /// A reference picture that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InitImageError {
-    /// The file cannot be read, or is no picture.
+    /// The file cannot be read, or is not a picture.
     #[error(transparent)]
     Picture(#[from] PictureError),
     /// The pixels cannot be resized.

@@ -15,7 +15,7 @@ pub(crate) use torch_cpu::TorchCpu;
 use maquette_core::{Noise, Settings};
 use torch_cuda::TorchCuda;
 
-/// What one picture draws from.
+/// Draws the noise of one picture.
 pub(crate) struct NoiseGenerator {
     own: Generator,
     /// The variation's generator and its part in the noise, until the latents are drawn.

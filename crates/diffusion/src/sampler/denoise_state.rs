@@ -1,6 +1,6 @@
 //! One cell between its first step and its last: its latents, its place in its trajectory, and everything that is its own.
 //!
-//! A state knows nothing of the others that share its calls of the denoiser, which is why they cannot change it.
+//! A state has no access to the others that share its calls of the denoiser, so they cannot change it.
 
 use crate::image::posterior::Posterior;
 use crate::noise::NoiseGenerator;

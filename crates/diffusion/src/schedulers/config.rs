@@ -77,7 +77,7 @@ pub struct SchedulerConfig {
     pub final_sigmas_type: Option<String>,
     /// How sigmas between timesteps are found.
     pub interpolation_type: Option<String>,
-    /// Whether the UNet is told timesteps or logarithms of sigmas.
+    /// Whether the UNet is given timesteps or logarithms of sigmas.
     pub timestep_type: Option<String>,
     /// Sigmas after a beta distribution.
     pub use_beta_sigmas: Option<bool>,

@@ -2,16 +2,8 @@
 //!
 //! All three kinds of prediction are linear, so each is two weights.
 
-use super::{Level, PredictionType, Sum};
-
-/// `sample * latents + noise_pred * prediction`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Linear {
-    /// Weight of the current latents.
-    pub sample: f64,
-    /// Weight of the UNet's answer.
-    pub noise_pred: f64,
-}
+use super::config::PredictionType;
+use super::steps::{Level, Linear, Sum};
 
 impl PredictionType {
     /// The clean latents in latents of this level.

@@ -65,7 +65,7 @@ fn walk(
             })
         });
         let sum = |sum: &Sum| -> [f64; 4] {
-            assert!(sum.history.len() <= history.len(), "a history that nobody kept");
+            assert!(sum.history.len() <= history.len(), "a history that was not kept");
             std::array::from_fn(|i| {
                 let past: f64 = sum.history.iter().zip(&history).map(|(weight, kept)| weight * kept[i]).sum();
                 sum.sample * latents[i]

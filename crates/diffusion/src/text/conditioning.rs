@@ -1,4 +1,4 @@
-//! What the prompts tell a picture: the embeddings of each UNet call, and one prediction from its rows.
+//! What the prompts of a picture become: the embeddings of each UNet call, and one prediction from its rows.
 //!
 //! Not here: how a prompt is read (`dialect/`) and how its texts become embeddings (`embed.rs`).
 

@@ -10,7 +10,7 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use maquette_core::Dialect;
 
-/// What is worth knowing of a prompt.
+/// What a person may want to know about a prompt.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PromptReport {
     /// The chunks of each text that has several; of a prompt that changes over the steps, its longest text.
@@ -42,7 +42,7 @@ pub struct Cut {
 }
 
 impl PromptReport {
-    /// Whether there is nothing to say.
+    /// Whether there is nothing to report.
     pub fn is_plain(&self) -> bool {
         *self == PromptReport::default()
     }

@@ -17,7 +17,7 @@ pub(crate) struct SmallFile {
 /// Why a file's tensors cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum SmallFileError {
-    /// The system does not hand it out.
+    /// It cannot be read.
     #[error("{file} cannot be read")]
     Read {
         /// The file.
@@ -36,8 +36,8 @@ pub enum SmallFileError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A number in it is none.
-    #[error("{file}: tensor `{key}` holds numbers that are none (NaN or infinite).")]
+    /// It contains NaN or infinity.
+    #[error("{file}: tensor `{key}` contains NaN or infinity.")]
     NotFinite {
         /// The file.
         file: String,

@@ -10,7 +10,7 @@ pub enum InversionError {
     File(#[from] SmallFileError),
     /// It holds something else.
     #[error(
-        "{file} is no textual inversion: it has {found}. Known: one tensor under its word (diffusers), `emb_params` or \
+        "{file} is not a textual inversion: it has {found}. Known: one tensor under its word (diffusers), `emb_params` or \
          `string_to_param` (A1111), `clip_l` and `clip_g` (SDXL)."
     )]
     Content {
@@ -19,7 +19,7 @@ pub enum InversionError {
         /// What is in it.
         found: String,
     },
-    /// A tensor that is no list of vectors, or of vectors of another width.
+    /// A tensor that is not a list of vectors, or of vectors of another width.
     #[error(
         "{file}: `{key}` has the shape {found:?}, and the text encoder's vectors are {width} wide.{hint}"
     )]
@@ -59,7 +59,7 @@ pub enum InversionError {
         /// How many the first has.
         expected: usize,
     },
-    /// The word means something already.
+    /// The word is in the vocabulary already.
     #[error(
         "{file}: its word `{word}` is in the model's vocabulary already. Give it another: `embeddings = \
          \"<{word}>={file}\"`."
@@ -72,7 +72,7 @@ pub enum InversionError {
     },
     /// Two files for one word.
     #[error(
-        "the word `{word}` is that of {file} and of {other}. Give one another: `embeddings = \"<{word}-2>={file}\"`."
+        "the word `{word}` belongs to both {file} and {other}. Rename one: `embeddings = \"<{word}-2>={file}\"`."
     )]
     Twice {
         /// The word.
