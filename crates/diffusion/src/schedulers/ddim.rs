@@ -1,7 +1,8 @@
 //! DDIM (Song et al., arXiv 2010.02502, formulas 12 and 16); diffusers' `DDIMScheduler`.
 
 use super::schedule::{PURE_NOISE, level};
-use super::{Estimate, Linear, Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Estimate, Linear, Step, Sum, Trajectory, spacing};
 
 /// `None` when a timestep lies beyond the training.
 pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {

@@ -1,7 +1,8 @@
 //! DDPM (Ho et al., arXiv 2006.11239, formulas 6 and 7); diffusers' `DDPMScheduler`.
 
 use super::schedule::{PURE_NOISE, level};
-use super::{Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Step, Sum, Trajectory, spacing};
 
 /// `None` when a timestep lies beyond the training.
 pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {

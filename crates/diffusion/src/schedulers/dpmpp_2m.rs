@@ -2,7 +2,8 @@
 //! `DPMSolverMultistepScheduler` with its defaults.
 
 use super::schedule::PURE_NOISE;
-use super::{Estimate, Level, Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Estimate, Level, Step, Sum, Trajectory, spacing};
 
 pub(super) fn trajectory(setup: &Setup) -> Trajectory {
     let noised = spacing::multistep(setup);

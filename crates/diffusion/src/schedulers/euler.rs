@@ -2,7 +2,8 @@
 //! `sample_euler` and `sample_euler_ancestral`); diffusers' `EulerDiscreteScheduler` and
 //! `EulerAncestralDiscreteScheduler`.
 
-use super::{Level, Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Level, Step, Sum, Trajectory, spacing};
 use maquette_core::Spacing;
 
 /// From one sigma straight to the next.

@@ -3,7 +3,8 @@
 //! Every step but the last calls the UNet twice: at its sigma, and at the next sigma for the slope there.
 
 use super::euler::{exploding, input_scale, start};
-use super::{Estimate, Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Estimate, Step, Sum, Trajectory, spacing};
 
 pub(super) fn trajectory(setup: &Setup) -> Trajectory {
     let noised = spacing::fractional(setup);

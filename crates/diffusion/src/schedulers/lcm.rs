@@ -4,7 +4,8 @@
 //! not tell the scheduler of a strength, so image-to-image cuts the first of them off as everywhere.
 
 use super::schedule::{PURE_NOISE, level};
-use super::{Setup, Step, Sum, Trajectory};
+use super::setup::Setup;
+use super::{Step, Sum, Trajectory};
 
 /// The standard deviation of data, which the boundary conditions assume.
 const SIGMA_DATA: f64 = 0.5;

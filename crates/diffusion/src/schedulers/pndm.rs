@@ -6,7 +6,8 @@
 //! image-to-image run one position late (huggingface/diffusers#9090).
 
 use super::schedule::{PURE_NOISE, level};
-use super::{Estimate, Linear, PredictionType, Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Estimate, Linear, PredictionType, Step, Sum, Trajectory, spacing};
 
 /// The UNet's answer as it is: what the history is made of.
 const ANSWER: Estimate = Estimate { of: Linear { sample: 0.0, noise_pred: 1.0 }, clip: None };

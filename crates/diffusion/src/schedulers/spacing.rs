@@ -4,8 +4,8 @@
 //! out one timestep too long, by a rounding error and with a timestep before the training's first (61 steps of 1000 are
 //! the first such), the one too many is left out here.
 
-use super::Setup;
 use super::schedule::Schedule;
+use super::setup::Setup;
 use maquette_core::{Sigmas, Spacing};
 
 /// Timesteps, the largest first, and the sigma of each; the sigma after the last step, 0, is appended.

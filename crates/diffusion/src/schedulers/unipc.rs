@@ -6,7 +6,8 @@
 
 use super::dpmpp_2m::{lambda, preserving};
 use super::schedule::PURE_NOISE;
-use super::{Estimate, Level, Setup, Step, Sum, Trajectory, spacing};
+use super::setup::Setup;
+use super::{Estimate, Level, Step, Sum, Trajectory, spacing};
 
 pub(super) fn trajectory(setup: &Setup) -> Trajectory {
     let noised = spacing::multistep(setup);
