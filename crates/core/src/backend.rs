@@ -12,7 +12,8 @@ pub trait Backend {
     ///
     /// Every cell pulled ends in exactly one [`Event::Finished`] or [`Event::Failed`], in any order; a failed cell
     /// does not end the call. When `events` answers [`ControlFlow::Break`] the call returns at once and the cells in
-    /// flight end in nothing. A cell's picture must not depend on which others were in flight.
+    /// flight end in nothing; so do they when it fails, because no cell can be rendered any more. A cell's picture must
+    /// not depend on which others were in flight.
     fn render(
         &mut self,
         cells: &mut dyn Iterator<Item = Cell>,

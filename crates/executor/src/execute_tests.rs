@@ -289,6 +289,37 @@ fn a_cell_that_the_backend_forgets_is_not_passed_over() {
     assert!(error.to_string().ends_with("was begun and never ended"), "{error}");
 }
 
+/// Renders one cell, begins another, and loses its device.
+struct Lost;
+
+impl Backend for Lost {
+    fn device(&self) -> String {
+        "fake".to_owned()
+    }
+
+    fn render(
+        &mut self,
+        cells: &mut dyn Iterator<Item = Cell>,
+        events: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        fake().render(&mut cells.take(1), events)?;
+        cells.next();
+        Err(BackendError { message: "the device stopped working".to_owned(), source: None })
+    }
+}
+
+#[test]
+fn a_lost_device_leaves_the_rest_to_do() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha"], 4));
+    let (outcome, _) = folder.execute(&plan, None, &mut Lost, &[]);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.to_string(), "the engine stopped");
+    assert!(error.hint().unwrap().contains("Finished cells are kept"));
+    assert_eq!(folder.results().len(), 1, "the cell that was begun is no row");
+    let (summary, _) = folder.execute(&plan, None, &mut fake(), &[]);
+    assert_eq!(summary.unwrap(), Summary { total: 4, done: 1, rendered: 3, ..Summary::default() });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
