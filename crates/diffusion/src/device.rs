@@ -126,8 +126,8 @@ const OUT_OF_MEMORY: [&str; 7] = [
 ];
 
 /// Errors after which a CUDA context is of no use (the driver's `CUresult`: "must be terminated and relaunched"), or
-/// which mean that the device is gone.
-const DEVICE_LOST: [&str; 18] = [
+/// which mean that the device is gone; and what Metal answers to everything after its own.
+const DEVICE_LOST: [&str; 17] = [
     "CUDA_ERROR_DEINITIALIZED",
     "CUDA_ERROR_NO_DEVICE",
     "CUDA_ERROR_DEVICE_UNAVAILABLE",
@@ -144,8 +144,7 @@ const DEVICE_LOST: [&str; 18] = [
     "CUDA_ERROR_INVALID_PC",
     "CUDA_ERROR_LAUNCH_FAILED",
     "CUDA_ERROR_CONTAINED",
-    "kIOGPUCommandBufferCallbackErrorDeviceRemoved",
-    "kIOGPUCommandBufferCallbackErrorBlacklisted",
+    "kIOGPUCommandBufferCallbackErrorSubmissionsIgnored",
 ];
 
 impl Failure {

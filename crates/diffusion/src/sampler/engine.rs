@@ -208,9 +208,8 @@ impl Engine {
             }
             if bound < allowed {
                 self.limits.lower_rows(settings, bound);
-                let least = if bound < cells[0].rows() { ", or one cell," } else { "" };
                 let warning = format!(
-                    "out of memory at {}x{}: UNet calls of this size have at most {bound} rows{least} from now on",
+                    "out of memory at {}x{}: UNet calls of this size have at most {bound} rows from now on",
                     settings.width, settings.height
                 );
                 events.send(Event::Warned { cell: *id, warning })?;
