@@ -9,7 +9,7 @@ use crate::image::posterior::Posterior;
 use crate::sampler::engine::Engine;
 use crate::sampler::loaded_model::LoadFamily;
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
-use crate::text::conditioning::{Conditioning, Timeline, guided};
+use crate::text::conditioning::{Conditioning, Timeline};
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
@@ -73,7 +73,7 @@ impl Family for Fake {
             let sequence = Tensor::zeros((1, 77, 1), DType::F32, &Device::Cpu)?;
             Ok(Timeline { stages: vec![(usize::MAX, EncodedPrompt { sequence, pooled: None })] })
         };
-        let negative = if guided(settings) { Some(timeline()?) } else { None };
+        let negative = if settings.guided() { Some(timeline()?) } else { None };
         Ok(Conditioning::new(vec![(timeline()?, 1.0)], negative, None)?)
     }
 
@@ -131,7 +131,7 @@ fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, Rc<RefCell<C
 }
 
 /// A picture of 8 x 8 pixels by its seed and its number of steps; guided, so of two rows.
-fn cell(seed: i64, steps: u32) -> Cell {
+fn cell(seed: u64, steps: u32) -> Cell {
     let settings = Settings {
         model: "tiny-a".into(),
         vae: None,
@@ -146,7 +146,9 @@ fn cell(seed: i64, steps: u32) -> Cell {
         strength: None,
         seed,
         noise: Noise::TorchCpu,
-        variation: None,
+        variation_seed: None,
+        variation_strength: None,
+        guidance_rescale: None,
         steps,
         guidance_scale: 2.0,
         scheduler: Scheduler::Ddim,
