@@ -143,7 +143,7 @@ fn what_does_not_fit_is_refused_by_name() {
     check(&[("one.safetensors", Some("WATERMARK"))], &["`WATERMARK` is in the model's vocabulary"]);
     check(
         &[("one.safetensors", None), ("params.safetensors", Some("<HAT>"))],
-        &["the word `<HAT>` is that of", "one.safetensors"],
+        &["the word `<HAT>` belongs to both", "one.safetensors"],
     );
     check(&[("expected.safetensors", None)], &["is not a textual inversion", "more"]);
     check(&[("cases.json", None)], &["not a whole safetensors file"]);
