@@ -1,62 +1,151 @@
-//! The operations in candle's own: the reference for the CPU's kernels, and what GPUs run.
+//! The kernels in candle's operations: differentiable, on every device, and what the other sets are tested against.
+//!
+//! Operations whose gradient candle lacks or gets wrong are avoided: `upsample_nearest2d` (only whole factors, and its
+//! gradient replaces what other uses of the tensor gave), `max_keepdim` (detached here: it cancels out of a softmax),
+//! strided `conv2d` where steps of the kernel leave more over on one axis than on the other (the input is cut to fit).
 
-use super::{Activation, Add, Conv2d, GroupNorm, LayerNorm, Linear, Mask};
+use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{D, DType, Result, Tensor};
 
-pub(super) fn conv2d(x: &Tensor, conv: &Conv2d, add: Add) -> Result<Tensor> {
-    let (before, after) = conv.padding.sides();
-    let weight = conv.weight.get();
-    let h = if before == after {
-        x.conv2d(&weight, before, conv.stride, 1, 1)?
-    } else {
-        let padded = x.pad_with_zeros(2, before, after)?.pad_with_zeros(3, before, after)?;
-        padded.conv2d(&weight, 0, conv.stride, 1, 1)?
-    };
-    let h = h.broadcast_add(&conv.bias.reshape((1, (), 1, 1))?)?;
-    match add {
-        Add::Nothing => Ok(h),
-        Add::Channels(shift) => h.broadcast_add(&shift.reshape((x.dims4()?.0, (), 1, 1))?),
-        Add::Image(image) => h + image,
+/// candle's operations.
+#[derive(Debug)]
+pub(crate) struct Reference;
+
+impl Kernels for Reference {
+    fn name(&self) -> &'static str {
+        "reference"
+    }
+
+    fn is_differentiable(&self) -> bool {
+        true
+    }
+
+    fn storage_dtype(&self, dtype: DType) -> DType {
+        dtype
+    }
+
+    fn accumulation_dtype(&self, dtype: DType) -> DType {
+        accumulation(dtype)
+    }
+
+    fn conv2d(&self, x: &Tensor, conv: ConvOperands, add: Add) -> Result<Tensor> {
+        let ConvOperands { weight, stride, padding, .. } = conv;
+        let (before, after) = padding.sides();
+        let (_, _, height, width) = x.dims4()?;
+        let kernel = weight.dims4()?.2;
+        // What is left over at the end of an axis, where no step of the kernel reaches.
+        let rest = |size: usize| (size + before + after).saturating_sub(kernel) % stride;
+        let h = if before == after && rest(height) == rest(width) {
+            x.conv2d(weight, before, stride, 1, 1)?
+        } else {
+            let padded = x.pad_with_zeros(2, before, after)?.pad_with_zeros(3, before, after)?;
+            let (_, _, below, beside) = padded.dims4()?;
+            let padded = padded.narrow(2, 0, below - rest(height))?.narrow(3, 0, beside - rest(width))?;
+            padded.contiguous()?.conv2d(weight, 0, stride, 1, 1)?
+        };
+        let h = match conv.bias {
+            Some(bias) => h.broadcast_add(&bias.reshape((1, (), 1, 1))?)?,
+            None => h,
+        };
+        match add {
+            Add::Nothing => Ok(h),
+            Add::Channels(shift) => h.broadcast_add(&shift.reshape((x.dims4()?.0, (), 1, 1))?),
+            Add::Image(image) => h + image,
+        }
+    }
+
+    fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
+        let mut h = x.broadcast_matmul(linear.weight)?;
+        if let Some(bias) = linear.bias {
+            h = h.broadcast_add(bias)?;
+        }
+        match residual {
+            Some(residual) => h + residual,
+            None => Ok(h),
+        }
+    }
+
+    fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
+        self.linear(&x.flatten_from(2)?.transpose(1, 2)?.contiguous()?, linear, None)
+    }
+
+    fn tokens_to_image(&self, x: &Tensor, linear: LinearOperands, residual: &Tensor) -> Result<Tensor> {
+        self.linear(x, linear, None)?.transpose(1, 2)?.contiguous()?.reshape(residual.shape())? + residual
+    }
+
+    fn group_norm(&self, x: &Tensor, norm: NormOperands, groups: usize, then: Activation) -> Result<Tensor> {
+        let (batch, channels, _, _) = x.dims4()?;
+        let wide = accumulation(x.dtype());
+        let grouped = x.to_dtype(wide)?.reshape((batch, groups, ()))?;
+        let h = standardised(&grouped, norm.eps)?.reshape(x.shape())?;
+        let of_channels = |t: &Tensor| t.to_dtype(wide)?.reshape((1, channels, 1, 1));
+        let h = h.broadcast_mul(&of_channels(norm.weight)?)?.broadcast_add(&of_channels(norm.bias)?)?;
+        match then {
+            Activation::None => h.to_dtype(x.dtype()),
+            Activation::Silu => h.silu()?.to_dtype(x.dtype()),
+        }
+    }
+
+    fn layer_norm(&self, x: &Tensor, norm: NormOperands) -> Result<Tensor> {
+        let wide = accumulation(x.dtype());
+        let h = standardised(&x.to_dtype(wide)?, norm.eps)?;
+        let h = h.broadcast_mul(&norm.weight.to_dtype(wide)?)?.broadcast_add(&norm.bias.to_dtype(wide)?)?;
+        h.to_dtype(x.dtype())
+    }
+
+    fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
+        let (batch, queries, channels) = q.dims3()?;
+        let keys = k.dims3()?.1;
+        let wide = accumulation(q.dtype());
+        let of_heads = |t: &Tensor| {
+            let split = t.to_dtype(wide)?.reshape((batch, (), heads, channels / heads))?;
+            split.transpose(1, 2)?.contiguous()
+        };
+        let scale = 1.0 / ((channels / heads) as f64).sqrt();
+        let mut scores = (of_heads(q)? * scale)?.matmul(&of_heads(k)?.t()?)?;
+        if mask == Mask::Causal {
+            let hidden = |i: usize| (0..keys).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 });
+            let hidden: Vec<f32> = (0..queries).flat_map(hidden).collect();
+            let hidden = Tensor::from_vec(hidden, (queries, keys), q.device())?.to_dtype(wide)?;
+            scores = scores.broadcast_add(&hidden)?;
+        }
+        let h = softmax(&scores)?.matmul(&of_heads(v)?)?;
+        h.transpose(1, 2)?.reshape((batch, queries, channels))?.to_dtype(q.dtype())
+    }
+
+    fn geglu(&self, x: &Tensor) -> Result<Tensor> {
+        let half = x.dim(D::Minus1)? / 2;
+        let gate = x.narrow(D::Minus1, half, half)?.contiguous()?.gelu_erf()?;
+        x.narrow(D::Minus1, 0, half)? * gate
+    }
+
+    fn gelu(&self, x: &Tensor) -> Result<Tensor> {
+        x.gelu_erf()
+    }
+
+    fn quick_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        // Not x / (1 + e^(-1.702 x)): its gradient is NaN where the power overflows.
+        (x * 1.702)?.silu()? / 1.702
+    }
+
+    fn silu(&self, x: &Tensor) -> Result<Tensor> {
+        x.silu()
+    }
+
+    fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
+        let (_, _, from_height, from_width) = x.dims4()?;
+        let nearest = |from: usize, to: usize| -> Result<Tensor> {
+            let places: Vec<u32> = (0..to).map(|i| (i * from / to) as u32).collect();
+            Tensor::from_vec(places, to, x.device())
+        };
+        let rows = x.index_select(&nearest(from_height, height)?, 2)?;
+        rows.index_select(&nearest(from_width, width)?, 3)
     }
 }
 
-pub(super) fn linear(x: &Tensor, linear: &Linear, residual: Option<&Tensor>) -> Result<Tensor> {
-    let mut h = x.broadcast_matmul(&linear.weight.get())?;
-    if let Some(bias) = &linear.bias {
-        h = h.broadcast_add(bias)?;
-    }
-    match residual {
-        Some(residual) => h + residual,
-        None => Ok(h),
-    }
-}
-
-pub(super) fn image_to_tokens(x: &Tensor, layer: &Linear) -> Result<Tensor> {
-    linear(&x.flatten_from(2)?.transpose(1, 2)?.contiguous()?, layer, None)
-}
-
-pub(super) fn tokens_to_image(x: &Tensor, layer: &Linear, residual: &Tensor) -> Result<Tensor> {
-    linear(x, layer, None)?.transpose(1, 2)?.contiguous()?.reshape(residual.shape())? + residual
-}
-
-pub(super) fn group_norm(x: &Tensor, norm: &GroupNorm, activation: Activation) -> Result<Tensor> {
-    let (batch, channels, _, _) = x.dims4()?;
-    let grouped = x.to_dtype(DType::F32)?.reshape((batch, norm.groups, ()))?;
-    let h = standardised(&grouped, norm.eps)?.reshape(x.shape())?;
-    let of_channels = |t: &Tensor| t.to_dtype(DType::F32)?.reshape((1, channels, 1, 1));
-    let h = h.broadcast_mul(&of_channels(&norm.weight)?)?.broadcast_add(&of_channels(&norm.bias)?)?;
-    match activation {
-        Activation::None => h.to_dtype(x.dtype()),
-        Activation::Silu => h.silu()?.to_dtype(x.dtype()),
-    }
-}
-
-pub(super) fn layer_norm(x: &Tensor, norm: &LayerNorm) -> Result<Tensor> {
-    let h = standardised(&x.to_dtype(DType::F32)?, norm.eps)?;
-    let h = h
-        .broadcast_mul(&norm.weight.to_dtype(DType::F32)?)?
-        .broadcast_add(&norm.bias.to_dtype(DType::F32)?)?;
-    h.to_dtype(x.dtype())
+/// Norms and softmax are computed in f32, or in f64 where that is the model's dtype.
+fn accumulation(dtype: DType) -> DType {
+    if dtype == DType::F64 { DType::F64 } else { DType::F32 }
 }
 
 /// Mean 0 and variance 1 along the last axis.
@@ -66,45 +155,8 @@ fn standardised(x: &Tensor, eps: f64) -> Result<Tensor> {
     centred.broadcast_div(&(variance + eps)?.sqrt()?)
 }
 
-pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
-    let (batch, queries, channels) = q.dims3()?;
-    let keys = k.dims3()?.1;
-    let of_heads = |t: &Tensor| {
-        let split = t.to_dtype(DType::F32)?.reshape((batch, (), heads, channels / heads))?;
-        split.transpose(1, 2)?.contiguous()
-    };
-    let scale = 1.0 / ((channels / heads) as f64).sqrt();
-    let mut scores = (of_heads(q)? * scale)?.matmul(&of_heads(k)?.t()?)?;
-    if mask == Mask::Causal {
-        let hidden = |i: usize| (0..keys).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 });
-        let hidden: Vec<f32> = (0..queries).flat_map(hidden).collect();
-        scores = scores.broadcast_add(&Tensor::from_vec(hidden, (queries, keys), q.device())?)?;
-    }
-    let scores = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
-    let weights = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
-    let h = weights.matmul(&of_heads(v)?)?;
-    h.transpose(1, 2)?.reshape((batch, queries, channels))?.to_dtype(q.dtype())
-}
-
-pub(super) fn geglu(x: &Tensor) -> Result<Tensor> {
-    let half = x.dim(D::Minus1)? / 2;
-    let gate = x.narrow(D::Minus1, half, half)?.contiguous()?.gelu_erf()?;
-    x.narrow(D::Minus1, 0, half)? * gate
-}
-
-pub(super) fn gelu(x: &Tensor) -> Result<Tensor> {
-    x.gelu_erf()
-}
-
-pub(super) fn quick_gelu(x: &Tensor) -> Result<Tensor> {
-    let one_more = ((x * -1.702)?.exp()? + 1.0)?;
-    x / one_more
-}
-
-pub(super) fn silu(x: &Tensor) -> Result<Tensor> {
-    x.silu()
-}
-
-pub(super) fn upsample_nearest(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
-    x.upsample_nearest2d(height, width)
+/// e^x of each value as a part of their sum along the last axis.
+fn softmax(x: &Tensor) -> Result<Tensor> {
+    let powers = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
+    powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)
 }

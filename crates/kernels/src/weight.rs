@@ -1,28 +1,84 @@
-//! A weight that can be exchanged while its model stays loaded.
+//! The weight of a layer: its base as it was loaded, and low-rank branches, merged into it or kept beside it.
 //!
-//! Not here: what is put in its place, and when; see `lora`.
+//! Not here: which branches, and when; see `lora` in the engine.
 
-use candle_core::Tensor;
+use crate::branch::Branch;
+use crate::set::Kernels;
+use candle_core::{DType, Result, Tensor};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A layer's weight. Copies are handles to the same place: what one of them sets, the layer computes with.
-#[derive(Clone)]
-pub struct Weight(Arc<RwLock<Tensor>>);
+/// A layer's weight. Clones are handles to the same place: what one of them sets, the layer computes with.
+///
+/// The base never changes. Branches act on it in one of two ways: [`Weight::merge`] adds them to a copy of the base, so
+/// that the layer costs what it cost without them; [`Weight::set_branches`] keeps them apart, so that each call computes
+/// them anew from tensors that may be trained.
+#[derive(Debug, Clone)]
+pub struct Weight(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
+    kernels: &'static dyn Kernels,
+    dtype: DType,
+    base: Tensor,
+    state: RwLock<State>,
+}
+
+/// What a layer computes with now.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    /// The base, or the base with branches merged into it.
+    pub weight: Tensor,
+    /// Branches to be added to the layer's result.
+    pub branches: Arc<[Branch]>,
+}
 
 impl Weight {
-    /// A weight with these numbers.
-    pub fn new(tensor: Tensor) -> Weight {
-        Weight(Arc::new(RwLock::new(tensor)))
+    /// A weight, `[inputs, outputs]` of a linear layer or `[outputs, inputs, kernel, kernel]` of a convolution, of a
+    /// model in `dtype`, which may be narrower than the tensor's (see [`Kernels::storage_dtype`]).
+    pub fn new(kernels: &'static dyn Kernels, base: Tensor, dtype: DType) -> Weight {
+        let state = RwLock::new(State { weight: base.clone(), branches: Arc::from([]) });
+        Weight(Arc::new(Place { kernels, dtype, base, state }))
     }
 
-    /// What the layer computes with now.
-    pub fn get(&self) -> Tensor {
-        // A tensor is exchanged whole, so that one left by a panic is as good as any.
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The weight as it was loaded, without branches.
+    pub fn base(&self) -> &Tensor {
+        &self.0.base
     }
 
-    /// Puts another tensor of the same shape in its place.
-    pub fn set(&self, tensor: Tensor) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = tensor;
+    /// The kernels that its layer computes with.
+    pub fn kernels(&self) -> &'static dyn Kernels {
+        self.0.kernels
+    }
+
+    /// Makes the layer compute with the base and these branches merged into one weight; with none, with the base alone.
+    ///
+    /// The sum is computed in the kernels' accumulation dtype and rounded to the model's dtype once. After an error the
+    /// layer computes with what it did before.
+    pub fn merge(&self, branches: &[Branch]) -> Result<()> {
+        let Place { kernels, dtype, base, .. } = &*self.0;
+        let mut weight = base.clone();
+        if !branches.is_empty() {
+            let mut sum = base.to_dtype(kernels.accumulation_dtype(*dtype))?;
+            for branch in branches {
+                sum = (&sum + branch.product(*kernels, &sum)?)?;
+            }
+            weight = sum.to_dtype(*dtype)?.to_dtype(base.dtype())?;
+        }
+        self.set(State { weight, branches: Arc::from([]) });
+        Ok(())
+    }
+
+    /// Makes the layer compute with the base and these branches beside it.
+    pub fn set_branches(&self, branches: Vec<Branch>) {
+        self.set(State { weight: self.0.base.clone(), branches: branches.into() });
+    }
+
+    pub(crate) fn state(&self) -> State {
+        // A state is exchanged whole, so that one left by a panic is as good as any.
+        self.0.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, state: State) {
+        *self.0.state.write().unwrap_or_else(PoisonError::into_inner) = state;
     }
 }

@@ -31,6 +31,11 @@ impl Adapters {
         Adapters { layers, loras: Loras::new(), inversions: Cache::new(INVERSIONS) }
     }
 
+    /// The layers that LoRA can change.
+    pub fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
     /// Makes the layers compute with these LoRAs and no others; none are the model as it was loaded.
     ///
     /// Nothing of the model is loaded again. After an error it computes without any.

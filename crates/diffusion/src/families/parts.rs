@@ -10,11 +10,12 @@ use crate::models::vae::Vae;
 use crate::text::encoder::TextEncoder;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::lora::targets::{Layers, Record};
 use crate::weights::single_file;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
@@ -26,18 +27,17 @@ pub(super) fn inpainting_channels(latents: usize) -> usize {
 /// A model that is being loaded, part by part.
 pub(super) struct Loader<'a> {
     source: &'a ModelSource,
-    device: &'a Device,
-    dtype: DType,
+    options: &'a LoadOptions<'a>,
     record: Record,
 }
 
 impl<'a> Loader<'a> {
-    pub fn new(source: &'a ModelSource, device: &'a Device, dtype: DType) -> Loader<'a> {
-        Loader { source, device, dtype, record: Record::default() }
+    pub fn new(source: &'a ModelSource, options: &'a LoadOptions<'a>) -> Loader<'a> {
+        Loader { source, options, record: Record::default() }
     }
 
-    fn open(&self, files: &[&str], config: &ConfigFile) -> Loaded<WeightFile> {
-        WeightFile::open(self.source, files, config.file(), self.dtype, self.device)
+    fn open(&self, files: &[&str], config: &ConfigFile) -> Loaded<WeightFile<'_>> {
+        WeightFile::open(self.source, files, config.file(), self.options)
     }
 
     /// A text encoder, as `load` makes it of its configuration and weights, and its tokenizer.
@@ -58,7 +58,7 @@ impl<'a> Loader<'a> {
     pub fn unet(&self) -> Loaded<(Unet, ConfigFile)> {
         let config = ConfigFile::open(self.source, UNET_CONFIG)?;
         let weights = self.open(&UNET_WEIGHTS, &config)?;
-        let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"), self.dtype)?;
+        let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"), self.options.dtype)?;
         weights.all_used(|_| false)?;
         Ok((unet, config))
     }
@@ -72,13 +72,13 @@ impl<'a> Loader<'a> {
 /// An autoencoder in the dtype that `dtype` makes of its configuration.
 pub(super) fn load_vae(
     source: &ModelSource,
-    device: &Device,
+    options: &LoadOptions,
     dtype: impl FnOnce(&ConfigFile) -> Loaded<DType>,
 ) -> Loaded<Vae> {
     let config = ConfigFile::open(source, VAE_CONFIG)?;
-    let dtype = dtype(&config)?;
-    let weights = WeightFile::open(source, &VAE_WEIGHTS, config.file(), dtype, device)?;
-    let vae = Vae::load(&config, &weights.root(), dtype)?;
+    let options = options.with_dtype(dtype(&config)?);
+    let weights = WeightFile::open(source, &VAE_WEIGHTS, config.file(), &options)?;
+    let vae = Vae::load(&config, &weights.root(), options.dtype)?;
     weights.all_used(single_file::is_spare_in_vae)?;
     Ok(vae)
 }

@@ -22,6 +22,7 @@ use crate::text::error::TextError;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
@@ -49,8 +50,13 @@ pub struct Sdxl {
 impl Sdxl {
     /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
     pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Result<Sdxl, ModelError> {
+        Sdxl::load_with(source, &LoadOptions::new(device, dtype))
+    }
+
+    /// The same with kernels of the caller's choice, or with variables: what training begins with.
+    pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<Sdxl, ModelError> {
         let (scheduler_config, _) = scheduler::read(source)?;
-        let loader = Loader::new(source, device, dtype);
+        let loader = Loader::new(source, options);
         let (tokenizer, text_encoder) =
             loader.text(&TEXT, |config, weights| TextEncoder::load_for_xl(config, weights, false))?;
         let (tokenizer_2, text_encoder_2) =
@@ -59,7 +65,7 @@ impl Sdxl {
             true => ConfigFile::open(source, INDEX)?.flag("force_zeros_for_empty_prompt", true)?,
             false => true,
         };
-        let vae = load_vae(source, device, dtype)?;
+        let vae = load_vae(source, options)?;
         let (unet, config) = loader.unet()?;
         let text_width = text_encoder.width() + text_encoder_2.width();
         if unet.text_width != text_width {
@@ -108,8 +114,8 @@ fn check_pooled(unet: &Unet, config: &ConfigFile, text_encoder_2: &TextEncoder) 
 
 /// The autoencoder, in f32 where f16 was asked for, because it overflows there, unless its configuration says that it
 /// does not (`force_upcast`).
-fn load_vae(source: &ModelSource, device: &Device, dtype: DType) -> Result<Vae, ModelError> {
-    parts::load_vae(source, device, |config| match dtype {
+fn load_vae(source: &ModelSource, options: &LoadOptions) -> Result<Vae, ModelError> {
+    parts::load_vae(source, options, |config| match options.dtype {
         DType::F16 if config.flag("force_upcast", true)? => Ok(DType::F32),
         dtype => Ok(dtype),
     })
@@ -209,7 +215,7 @@ impl Family for Sdxl {
     }
 
     fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Result<(), ModelError> {
-        let vae = load_vae(source, device, dtype)?;
+        let vae = load_vae(source, &LoadOptions::new(device, dtype))?;
         parts::replace_vae(&mut self.vae, vae, source)
     }
 }

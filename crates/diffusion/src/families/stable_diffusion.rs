@@ -20,7 +20,9 @@ use crate::text::encoder::TextEncoder;
 use crate::text::error::TextError;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::lora::LoraError;
+use crate::weights::lora::targets::Layers;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
@@ -45,10 +47,15 @@ pub struct StableDiffusion {
 impl StableDiffusion {
     /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
     pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Result<StableDiffusion, ModelError> {
+        StableDiffusion::load_with(source, &LoadOptions::new(device, dtype))
+    }
+
+    /// The same with kernels of the caller's choice, or with variables: what training begins with.
+    pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<StableDiffusion, ModelError> {
         let (scheduler_config, _) = scheduler::read(source)?;
-        let loader = Loader::new(source, device, dtype);
+        let loader = Loader::new(source, options);
         let (tokenizer, text_encoder) = loader.text(&TEXT, TextEncoder::load)?;
-        let vae = parts::load_vae(source, device, |_| Ok(dtype))?;
+        let vae = parts::load_vae(source, options, |_| Ok(options.dtype))?;
         let (unet, config) = loader.unet()?;
         if unet.text_width != text_encoder.width() {
             let supported = format!("{}, the text encoder's hidden_size", text_encoder.width());
@@ -68,6 +75,12 @@ impl StableDiffusion {
     /// Nothing of the model is loaded again. After an error it computes without any.
     pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
         self.adapters.set_loras(loras)
+    }
+
+    /// The layers that LoRA can change: training gives them branches whose tensors are variables. Do not call
+    /// [`StableDiffusion::set_loras`] then: it merges branches of its own.
+    pub fn layers(&self) -> &Layers {
+        self.adapters.layers()
     }
 
     /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoder.
@@ -141,7 +154,7 @@ impl Family for StableDiffusion {
     }
 
     fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Result<(), ModelError> {
-        let vae = parts::load_vae(source, device, |_| Ok(dtype))?;
+        let vae = parts::load_vae(source, &LoadOptions::new(device, dtype), |_| Ok(dtype))?;
         parts::replace_vae(&mut self.vae, vae, source)
     }
 }

@@ -5,7 +5,6 @@
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels as ops;
 use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Linear, Padding};
 
 /// norm, SiLU, convolution, plus the time; norm, SiLU, convolution, plus the input.
@@ -45,15 +44,15 @@ impl Resnet {
     /// `x` is `[B, inputs, h, w]`; `time` is SiLU of the time embedding, `[B, 1, time]`.
     pub(crate) fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let time = match (&self.time_emb_proj, time) {
-            (Some(proj), Some(time)) => Some(ops::linear(time, proj)?),
+            (Some(proj), Some(time)) => Some(proj.forward(time)?),
             _ => None,
         };
-        let h = ops::group_norm(x, &self.norm1, Activation::Silu)?;
-        let h = ops::conv2d(&h, &self.conv1, time.as_ref().map_or(Add::Nothing, Add::Channels))?;
-        let h = ops::group_norm(&h, &self.norm2, Activation::Silu)?;
+        let h = self.norm1.forward(x, Activation::Silu)?;
+        let h = self.conv1.forward_add(&h, time.as_ref().map_or(Add::Nothing, Add::Channels))?;
+        let h = self.norm2.forward(&h, Activation::Silu)?;
         match &self.conv_shortcut {
-            Some(conv) => ops::conv2d(&h, &self.conv2, Add::Image(&ops::conv2d(x, conv, Add::Nothing)?)),
-            None => ops::conv2d(&h, &self.conv2, Add::Image(x)),
+            Some(conv) => self.conv2.forward_add(&h, Add::Image(&conv.forward(x)?)),
+            None => self.conv2.forward_add(&h, Add::Image(x)),
         }
     }
 }

@@ -8,8 +8,7 @@ use crate::models::resnet::Resnet;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{DType, Result, Tensor};
-use maquette_kernels as ops;
-use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Linear, Padding};
+use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Linear, Mask, Padding};
 use serde_json::json;
 
 type Loaded<T> = std::result::Result<T, ModelError>;
@@ -29,6 +28,7 @@ pub struct Vae {
     pub latent_channels: usize,
     factor: usize,
     dtype: DType,
+    kernels: &'static dyn Kernels,
 }
 
 struct Encoder {
@@ -65,6 +65,7 @@ struct Attention {
     to_k: Linear,
     to_v: Linear,
     to_out: Linear,
+    kernels: &'static dyn Kernels,
 }
 
 /// What is alike in both halves.
@@ -123,6 +124,7 @@ impl Vae {
             latent_channels,
             factor: factor(shape.widths.len()),
             dtype,
+            kernels: weights.kernels(),
         })
     }
 
@@ -136,20 +138,20 @@ impl Vae {
     /// `pixels` is `[B, 3, H, W]` in -1..1, H and W multiples of the factor. The log-variance is clamped to -30..20.
     pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Tensor)> {
         let encoder = &self.encoder;
-        let mut x = ops::conv2d(&pixels.to_dtype(self.dtype)?, &encoder.conv_in, Add::Nothing)?;
+        let mut x = encoder.conv_in.forward(&pixels.to_dtype(self.dtype)?)?;
         for block in &encoder.blocks {
             for resnet in &block.resnets {
                 x = resnet.forward(&x, None)?;
             }
             if let Some(conv) = &block.resample {
-                x = ops::conv2d(&x, conv, Add::Nothing)?;
+                x = conv.forward(&x)?;
             }
         }
         x = encoder.middle.forward(&x)?;
-        x = ops::group_norm(&x, &encoder.norm_out, Activation::Silu)?;
-        x = ops::conv2d(&x, &encoder.conv_out, Add::Nothing)?;
+        x = encoder.norm_out.forward(&x, Activation::Silu)?;
+        x = encoder.conv_out.forward(&x)?;
         if let Some(conv) = &self.quant_conv {
-            x = ops::conv2d(&x, conv, Add::Nothing)?;
+            x = conv.forward(&x)?;
         }
         let mean = x.narrow(1, 0, self.latent_channels)?.contiguous()?;
         let logvar = x.narrow(1, self.latent_channels, self.latent_channels)?.clamp(-30f32, 20f32)?;
@@ -163,9 +165,9 @@ impl Vae {
         let decoder = &self.decoder;
         let mut x = latents.to_dtype(self.dtype)?;
         if let Some(conv) = &self.post_quant_conv {
-            x = ops::conv2d(&x, conv, Add::Nothing)?;
+            x = conv.forward(&x)?;
         }
-        x = ops::conv2d(&x, &decoder.conv_in, Add::Nothing)?;
+        x = decoder.conv_in.forward(&x)?;
         x = decoder.middle.forward(&x)?;
         for block in &decoder.blocks {
             for resnet in &block.resnets {
@@ -173,11 +175,11 @@ impl Vae {
             }
             if let Some(conv) = &block.resample {
                 let (_, _, h, w) = x.dims4()?;
-                x = ops::conv2d(&ops::upsample_nearest(&x, 2 * h, 2 * w)?, conv, Add::Nothing)?;
+                x = conv.forward(&self.kernels.upsample_nearest(&x, 2 * h, 2 * w)?)?;
             }
         }
-        x = ops::group_norm(&x, &decoder.norm_out, Activation::Silu)?;
-        ops::conv2d(&x, &decoder.conv_out, Add::Nothing)
+        x = decoder.norm_out.forward(&x, Activation::Silu)?;
+        decoder.conv_out.forward(&x)
     }
 }
 
@@ -304,15 +306,16 @@ impl Attention {
             to_k: linear("to_k", "key")?,
             to_v: linear("to_v", "value")?,
             to_out: linear("to_out.0", "proj_attn")?,
+            kernels: weights.kernels(),
         })
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let h = ops::group_norm(x, &self.norm, Activation::None)?;
-        let q = ops::image_to_tokens(&h, &self.to_q)?;
-        let k = ops::image_to_tokens(&h, &self.to_k)?;
-        let v = ops::image_to_tokens(&h, &self.to_v)?;
-        let h = ops::attention(&q, &k, &v, 1, ops::Mask::None)?;
-        ops::tokens_to_image(&h, &self.to_out, x)
+        let h = self.norm.forward(x, Activation::None)?;
+        let q = self.to_q.image_to_tokens(&h)?;
+        let k = self.to_k.image_to_tokens(&h)?;
+        let v = self.to_v.image_to_tokens(&h)?;
+        let h = self.kernels.attention(&q, &k, &v, 1, Mask::None)?;
+        self.to_out.tokens_to_image(&h, x)
     }
 }

@@ -6,8 +6,7 @@ use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels as ops;
-use maquette_kernels::{LayerNorm, Linear, Mask};
+use maquette_kernels::{Kernels, LayerNorm, Linear, Mask};
 use std::ops::Range;
 
 /// A stack of transformer layers.
@@ -15,6 +14,7 @@ pub(crate) struct ClipLayers {
     layers: Vec<Layer>,
     heads: usize,
     activation: Activation,
+    kernels: &'static dyn Kernels,
     /// Channels of a token.
     pub width: usize,
     /// `layer_norm_eps`, of the norms around the stack too.
@@ -82,7 +82,7 @@ impl ClipLayers {
         };
         let count = config.count("num_hidden_layers", Some(12))?;
         let layers = (0..count).map(layer).collect::<std::result::Result<_, _>>()?;
-        Ok(ClipLayers { layers, heads, activation, width, eps })
+        Ok(ClipLayers { layers, heads, activation, kernels: weights.kernels(), width, eps })
     }
 
     /// How many there are.
@@ -99,17 +99,16 @@ impl ClipLayers {
     pub fn forward_through(&self, tokens: Tensor, layers: Range<usize>, mask: Mask) -> Result<Tensor> {
         let mut x = tokens;
         for layer in &self.layers[layers] {
-            let h = ops::layer_norm(&x, &layer.norm1)?;
-            let (q, k, v) =
-                (ops::linear(&h, &layer.to_q)?, ops::linear(&h, &layer.to_k)?, ops::linear(&h, &layer.to_v)?);
-            let h = ops::attention(&q, &k, &v, self.heads, mask)?;
-            x = ops::linear_add(&h, &layer.to_out, &x)?;
-            let h = ops::linear(&ops::layer_norm(&x, &layer.norm2)?, &layer.fc1)?;
+            let h = layer.norm1.forward(&x)?;
+            let (q, k, v) = (layer.to_q.forward(&h)?, layer.to_k.forward(&h)?, layer.to_v.forward(&h)?);
+            let h = self.kernels.attention(&q, &k, &v, self.heads, mask)?;
+            x = layer.to_out.forward_add(&h, &x)?;
+            let h = layer.fc1.forward(&layer.norm2.forward(&x)?)?;
             let h = match self.activation {
-                Activation::QuickGelu => ops::quick_gelu(&h)?,
-                Activation::Gelu => ops::gelu(&h)?,
+                Activation::QuickGelu => self.kernels.quick_gelu(&h)?,
+                Activation::Gelu => self.kernels.gelu(&h)?,
             };
-            x = ops::linear_add(&h, &layer.fc2, &x)?;
+            x = layer.fc2.forward_add(&h, &x)?;
         }
         Ok(x)
     }

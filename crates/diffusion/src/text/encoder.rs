@@ -9,8 +9,7 @@ use crate::text::encoded_prompt::EncodedPrompt;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels as ops;
-use maquette_kernels::{LayerNorm, Linear};
+use maquette_kernels::{LayerNorm, Linear, Mask};
 
 /// Those of transformers' `CLIPTextConfig`.
 const DEFAULTS: Defaults = Defaults { width: 512, inner: 2048, heads: 8 };
@@ -153,17 +152,17 @@ impl TextEncoder {
         };
         let words = self.look_up(input_ids, more)?;
         let x = (words + self.position_embedding.narrow(0, 0, input_ids.len())?)?.unsqueeze(0)?;
-        let x = self.layers.forward(x, layers, ops::Mask::Causal)?;
+        let x = self.layers.forward(x, layers, Mask::Causal)?;
         let pooled = match &self.taken {
             Taken::Last => {
-                return Ok(EncodedPrompt { sequence: ops::layer_norm(&x, &self.final_norm)?, pooled: None });
+                return Ok(EncodedPrompt { sequence: self.final_norm.forward(&x)?, pooled: None });
             }
             Taken::LastButOne(pooled) => pooled,
         };
         let Some(pooled) = pooled else { return Ok(EncodedPrompt { sequence: x, pooled: None }) };
-        let last = self.layers.forward_through(x.clone(), layers..self.layers.len(), ops::Mask::Causal)?;
+        let last = self.layers.forward_through(x.clone(), layers..self.layers.len(), Mask::Causal)?;
         let end = last.narrow(1, pooled.end.position(input_ids), 1)?.contiguous()?;
-        let end = ops::linear(&ops::layer_norm(&end, &self.final_norm)?, &pooled.projection)?;
+        let end = pooled.projection.forward(&self.final_norm.forward(&end)?)?;
         Ok(EncodedPrompt { sequence: x, pooled: Some(end.squeeze(1)?) })
     }
 

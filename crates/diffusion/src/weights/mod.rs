@@ -5,6 +5,7 @@
 pub(crate) mod config;
 pub(crate) mod content;
 pub(crate) mod header;
+pub(crate) mod load_options;
 pub(crate) mod lora;
 pub(crate) mod separate_vae;
 pub(crate) mod single_file;

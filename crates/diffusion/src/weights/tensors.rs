@@ -5,16 +5,17 @@
 use crate::error::ModelError;
 use crate::weights::content::Content;
 use crate::weights::header::{Entry, Header};
+use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Record};
 use crate::weights::single_file::Part;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Tensor};
-use maquette_kernels::{Conv2d, GroupNorm, LayerNorm, Linear, Padding, Weight};
+use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Weight};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 /// One open weight file.
-pub(crate) struct WeightFile {
+pub(crate) struct WeightFile<'a> {
     content: Content,
     header: Header,
     /// How its tensors are called, where that is not diffusers' way.
@@ -24,8 +25,12 @@ pub(crate) struct WeightFile {
     file: String,
     config: String,
     model: String,
+    /// The part of the model: its folder in diffusers' layout.
+    folder: String,
     dtype: DType,
     device: Device,
+    kernels: &'static dyn Kernels,
+    variables: Option<&'a Variables>,
 }
 
 /// A tensor that was found under the name that this file gives it.
@@ -41,28 +46,39 @@ struct Found<'a> {
 /// A view of a weight file below one prefix, such as `down_blocks.0.resnets.1`.
 #[derive(Clone)]
 pub(crate) struct Weights<'a> {
-    file: &'a WeightFile,
+    file: &'a WeightFile<'a>,
     prefix: String,
     /// Where layers are noted, and the part of the model that they belong to.
     record: Option<(&'a Record, &'static str)>,
 }
 
-impl WeightFile {
+impl<'a> WeightFile<'a> {
     /// Opens `files`, the first that is there, and reads its header. `config` is named when a tensor does not fit.
     pub(crate) fn open(
         source: &ModelSource,
         files: &[&str],
         config: &str,
-        dtype: DType,
-        device: &Device,
-    ) -> Result<WeightFile, ModelError> {
+        options: &LoadOptions<'a>,
+    ) -> Result<WeightFile<'a>, ModelError> {
         let (name, content) = source.open_first(files)?;
         let file = source.file_name(name);
         let header =
             Header::read(&content).map_err(|reason| ModelError::Weights { file: file.clone(), reason })?;
         let (config, model) = (config.to_owned(), source.name());
-        let (part, used, device) = (source.part(name), RefCell::default(), device.clone());
-        Ok(WeightFile { content, header, part, used, file, config, model, dtype, device })
+        Ok(WeightFile {
+            content,
+            header,
+            part: source.part(name),
+            used: RefCell::default(),
+            file,
+            config,
+            model,
+            folder: name.split('/').next().unwrap_or_default().to_owned(),
+            dtype: options.dtype,
+            device: options.device.clone(),
+            kernels: options.kernels(),
+            variables: options.variables,
+        })
     }
 
     /// Everything in the file.
@@ -121,9 +137,8 @@ impl WeightFile {
             if *transposed { shape.iter().rev().copied().collect() } else { shape.clone() };
         let tensor = Tensor::from_raw_buffer(bytes, entry.dtype, &stored, &self.device)?;
         let tensor = if *transposed { tensor.t()?.contiguous()? } else { tensor };
-        let tensor = tensor.to_dtype(self.dtype)?;
-        // On the CPU half precision is rounding: the values are those of the dtype, the arithmetic is in f32.
-        if self.device.is_cpu() { tensor.to_dtype(DType::F32) } else { Ok(tensor) }
+        // Where the kernels store more than the model's dtype, the values are rounded to it all the same.
+        tensor.to_dtype(self.dtype)?.to_dtype(self.kernels.storage_dtype(self.dtype))
     }
 }
 
@@ -166,13 +181,30 @@ impl<'a> Weights<'a> {
         self.file.find(&self.key(name)).is_ok()
     }
 
+    /// The kernels that its layers compute with.
+    pub(crate) fn kernels(&self) -> &'static dyn Kernels {
+        self.file.kernels
+    }
+
     /// A tensor, which must have this shape.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        self.reshaped(name, &[shape])
+        self.trainable(name, Ok(self.read(name, &[shape])?))
+    }
+
+    /// A tensor as a variable, if its name is among those that are wanted as such.
+    fn trainable(&self, name: &str, tensor: candle_core::Result<Tensor>) -> Result<Tensor, ModelError> {
+        let variable = tensor.and_then(|tensor| match self.file.variables {
+            Some(variables) => {
+                let key = self.key(name);
+                variables.take(format!("{}.{}", self.file.folder, without_old_prefix(&key)), tensor)
+            }
+            None => Ok(tensor),
+        });
+        variable.map_err(|error| self.device_error(error))
     }
 
     /// A tensor that may have any of these shapes, all of the same number of elements; it comes in the first.
-    fn reshaped(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
+    fn read(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
         let file = self.file;
         let found = file.find(&self.key(name)).map_err(|key| ModelError::Tensor {
             file: file.file.clone(),
@@ -202,11 +234,29 @@ impl<'a> Weights<'a> {
     /// A 1x1 convolution's weight will do as well: older files hold the attention's layers as such.
     pub(crate) fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear, ModelError> {
         let weight =
-            self.reshaped("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
+            self.read("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
+        let weight = self.linear_weight(&weight)?;
+        self.note(&weight, inputs, outputs, None);
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
-        let linear = Linear::new(&weight, bias).map_err(|error| self.device_error(error))?;
-        self.note(&linear.weight, inputs, outputs, None);
-        Ok(linear)
+        Ok(Linear::new(weight, bias))
+    }
+
+    /// A square convolution without bias whose stride is its kernel, as a linear layer on the pixels of each patch.
+    pub(crate) fn patch_embedding(
+        &self,
+        inputs: usize,
+        outputs: usize,
+        patch: usize,
+    ) -> Result<Linear, ModelError> {
+        let weight = self.read("weight", &[&[outputs, inputs, patch, patch]])?;
+        let weight = weight.flatten_from(1).map_err(|error| self.device_error(error))?;
+        Ok(Linear::new(self.linear_weight(&weight)?, None))
+    }
+
+    /// The weight of a linear layer from one as files have it, `[outputs, inputs]`.
+    fn linear_weight(&self, weight: &Tensor) -> Result<Weight, ModelError> {
+        let transposed = weight.t().and_then(|weight| weight.contiguous());
+        Ok(Weight::new(self.kernels(), self.trainable("weight", transposed)?, self.file.dtype))
     }
 
     /// A square convolution with bias.
@@ -218,9 +268,10 @@ impl<'a> Weights<'a> {
         stride: usize,
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
-        let weight = Weight::new(self.tensor("weight", &[outputs, inputs, kernel, kernel])?);
+        let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
+        let weight = Weight::new(self.kernels(), weight, self.file.dtype);
         self.note(&weight, inputs, outputs, Some(kernel));
-        Ok(Conv2d { weight, bias: self.tensor("bias", &[outputs])?, stride, padding })
+        Ok(Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding))
     }
 
     /// A group norm.
@@ -231,21 +282,21 @@ impl<'a> Weights<'a> {
         eps: f64,
     ) -> Result<GroupNorm, ModelError> {
         let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
-        Ok(GroupNorm { weight, bias, groups, eps })
+        Ok(GroupNorm::new(self.kernels(), weight, bias, groups, eps))
     }
 
     /// A layer norm.
     pub(crate) fn layer_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
         let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
-        Ok(LayerNorm { weight, bias, eps })
+        Ok(LayerNorm::new(self.kernels(), weight, bias, eps))
     }
 
     fn note(&self, weight: &Weight, inputs: usize, outputs: usize, kernel: Option<usize>) {
         if let Some((record, part)) = self.record {
             record.add(
                 part,
-                &self.prefix,
-                Layer { weight: weight.clone(), inputs, outputs, kernel, dtype: self.file.dtype },
+                without_old_prefix(&self.prefix),
+                Layer { weight: weight.clone(), inputs, outputs, kernel },
             );
         }
     }
@@ -257,4 +308,9 @@ impl<'a> Weights<'a> {
     pub(crate) fn device_error(&self, source: candle_core::Error) -> ModelError {
         ModelError::Device { model: self.file.model.clone(), source }
     }
+}
+
+/// Text encoders have this in front of their names in files from before transformers 5, and not since.
+fn without_old_prefix(name: &str) -> &str {
+    name.strip_prefix("text_model.").unwrap_or(name)
 }

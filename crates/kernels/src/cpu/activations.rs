@@ -95,24 +95,6 @@ pub(super) fn geglu(out: &mut [f32], x: &[f32], gate: &[f32]) {
     out.iter_mut().zip(x).zip(gate).for_each(|((out, x), &gate)| *out = x * gelu_of(gate));
 }
 
-/// e to (scale * (x - the column's largest)) in each column of `scores`, not yet divided by `total`, the columns' sums.
-///
-/// `scores` has lines as long as `most` and `total`, which are written.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-pub(super) fn softmax_down(scores: &mut [f32], scale: f32, most: &mut [f32], total: &mut [f32]) {
-    most.fill(f32::NEG_INFINITY);
-    for line in scores.chunks(most.len()) {
-        most.iter_mut().zip(line).for_each(|(most, &x)| *most = if x > *most { x } else { *most });
-    }
-    total.fill(0.0);
-    for line in scores.chunks_mut(most.len()) {
-        for ((x, most), total) in line.iter_mut().zip(&*most).zip(total.iter_mut()) {
-            *x = exp((*x - most) * scale);
-            *total += *x;
-        }
-    }
-}
-
 #[inline(always)]
 fn gelu_of(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
@@ -120,7 +102,7 @@ fn gelu_of(x: f32) -> f32 {
 
 /// e^x to about one part in 10^7, from 2^-126 on up; Cephes' polynomial (`expf.c`).
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     // Adding this leaves a whole number in the lowest bits of the sum.

@@ -1,7 +1,7 @@
 //! Attention in tiles of queries: the scores of a tile are all that is ever held, not those of a whole image.
 
-use super::activations;
 use super::matrix::{Matrix, multiply, with_scratch};
+use super::softmax::softmax_down;
 use rayon::prelude::*;
 
 /// The shape of one row's attention.
@@ -41,7 +41,7 @@ pub(super) fn attention(shape: &Shape, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f
                     line[..blind].fill(f32::NEG_INFINITY);
                 }
             }
-            activations::softmax_down(scores, scale, most, total);
+            softmax_down(scores, scale, most, total);
             multiply(result, Matrix::new(scores, keys, count, count).transposed(), v);
             for ((line, result), total) in lines.into_iter().zip(result.chunks(width)).zip(&*total) {
                 line.iter_mut().zip(result).for_each(|(out, x)| *out = x / total);

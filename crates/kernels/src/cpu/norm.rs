@@ -3,6 +3,9 @@
 use super::activations::{self, Line, normalise, sum, sum_of_squares};
 use rayon::prelude::*;
 
+/// How many tokens at least are worth a task of their own.
+pub(super) const TOKENS: usize = 16;
+
 /// Over `span` channels of `positions` values each; `x` is `[batch, channels, positions]`.
 pub(super) fn group_norm(
     x: &[f32],
@@ -35,7 +38,7 @@ pub(super) fn group_norm(
 pub(super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f32> {
     let channels = weight.len();
     let mut out = vec![0.0; x.len()];
-    let tokens = out.par_chunks_mut(channels).zip(x.par_chunks(channels)).with_min_len(super::TOKENS);
+    let tokens = out.par_chunks_mut(channels).zip(x.par_chunks(channels)).with_min_len(TOKENS);
     tokens.for_each(|(out, x)| {
         let (mean, scale) = moments(x, eps);
         normalise(out, x, mean, scale, weight, bias);

@@ -8,11 +8,11 @@ mod vision;
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
 use candle_core::{D, DType, Device, Result, Tensor};
 use maquette_core::Image;
-use maquette_kernels as ops;
 use maquette_kernels::Linear;
 use pixels::Preprocessor;
 use vision::Vision;
@@ -58,7 +58,7 @@ impl SafetyChecker {
         let tower = tower
             .ok_or_else(|| config.refuse("vision_config", "the configuration of CLIP's vision tower"))?;
         let preprocessor = Preprocessor::open(source)?;
-        let file = WeightFile::open(source, &WEIGHTS, config.file(), dtype, device)?;
+        let file = WeightFile::open(source, &WEIGHTS, config.file(), &LoadOptions::new(device, dtype))?;
         let weights = file.root();
         // Files from before transformers 5 hold the tower below one more name.
         let inner = weights.at("vision_model.vision_model");
@@ -86,7 +86,7 @@ impl SafetyChecker {
     /// Cosines of prepared pixels `[3, size, size]` to the special care concepts and to the others.
     fn cosines(&self, pixels: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
         let pooled = self.vision.pooled(pixels, self.dtype, &self.device)?;
-        let image = unit(&ops::linear(&pooled, &self.projection)?.to_dtype(DType::F32)?.flatten_to(1)?)?;
+        let image = unit(&self.projection.forward(&pooled)?.to_dtype(DType::F32)?.flatten_to(1)?)?;
         let cosines = |concepts: &Concepts| image.matmul(&concepts.embeddings.t()?)?.flatten_all()?.to_vec1();
         Ok((cosines(&self.special)?, cosines(&self.concepts)?))
     }

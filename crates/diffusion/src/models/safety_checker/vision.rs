@@ -7,7 +7,6 @@ use crate::text::clip::{ClipLayers, Defaults};
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{DType, Device, Result, Tensor};
-use maquette_kernels as ops;
 use maquette_kernels::{LayerNorm, Linear, Mask};
 use serde_json::json;
 
@@ -40,11 +39,8 @@ impl Vision {
         let (width, eps) = (layers.width, layers.eps);
         let across = image_size / patch;
         let embeddings = weights.at("embeddings");
-        let kernel = embeddings.tensor("patch_embedding.weight", &[width, 3, patch, patch])?;
-        let patch_embedding =
-            kernel.reshape((width, 3 * patch * patch)).and_then(|kernel| Linear::new(&kernel, None));
         Ok(Vision {
-            patch_embedding: patch_embedding.map_err(|error| weights.device_error(error))?,
+            patch_embedding: embeddings.at("patch_embedding").patch_embedding(3, width, patch)?,
             class_embedding: embeddings.tensor("class_embedding", &[width])?,
             position_embedding: embeddings
                 .tensor("position_embedding.weight", &[1 + across * across, width])?,
@@ -68,11 +64,11 @@ impl Vision {
         let pixels = Tensor::from_slice(pixels, (3, across, patch, across, patch), device)?;
         let patches = pixels.permute((1, 3, 0, 2, 4))?.contiguous()?.to_dtype(dtype)?;
         let patches = patches.reshape((1, across * across, 3 * patch * patch))?;
-        let patches = ops::linear(&patches, &self.patch_embedding)?;
+        let patches = self.patch_embedding.forward(&patches)?;
         let class = self.class_embedding.reshape((1, 1, ()))?;
         let tokens = Tensor::cat(&[class, patches], 1)?.broadcast_add(&self.position_embedding)?;
-        let tokens = ops::layer_norm(&tokens, &self.norm_in)?;
+        let tokens = self.norm_in.forward(&tokens)?;
         let tokens = self.layers.forward(tokens, self.layers.len(), Mask::None)?;
-        ops::layer_norm(&tokens.narrow(1, 0, 1)?.contiguous()?, &self.norm_out)
+        self.norm_out.forward(&tokens.narrow(1, 0, 1)?.contiguous()?)
     }
 }

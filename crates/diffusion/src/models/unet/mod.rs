@@ -15,8 +15,7 @@ use blocks::{Block, Middle};
 use candle_core::{DType, Result, Tensor};
 use config::{SIZES, UnetConfig};
 pub(crate) use config::{in_channels, sample_size};
-use maquette_kernels as ops;
-use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Padding};
+use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Padding};
 use time::TimeEmbedding;
 
 /// The UNet of a model.
@@ -29,6 +28,7 @@ pub struct Unet {
     norm_out: GroupNorm,
     conv_out: Conv2d,
     dtype: DType,
+    kernels: &'static dyn Kernels,
     /// How many channels it sees: those of latents, and for inpainting what lies beside them.
     pub in_channels: usize,
     /// How many channels its prediction has.
@@ -111,6 +111,7 @@ impl Unet {
                 around(kernel_out),
             )?,
             dtype,
+            kernels: weights.kernels(),
             in_channels: config.in_channels,
             out_channels: config.out_channels,
             text_width: config.text_width,
@@ -152,7 +153,7 @@ impl Unet {
         let text = text.to_dtype(self.dtype)?;
         let time = self.time.forward(timesteps, added, &latents)?;
 
-        let mut x = ops::conv2d(&latents, &self.conv_in, Add::Nothing)?;
+        let mut x = self.conv_in.forward(&latents)?;
         let mut skips = vec![x.clone()];
         for block in &self.down {
             for layer in &block.layers {
@@ -160,7 +161,7 @@ impl Unet {
                 skips.push(x.clone());
             }
             if let Some(conv) = &block.resample {
-                x = ops::conv2d(&x, conv, Add::Nothing)?;
+                x = conv.forward(&x)?;
                 skips.push(x.clone());
             }
         }
@@ -177,10 +178,10 @@ impl Unet {
             if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {
                 // To the size of what it meets next: twice the size, or one less where halving rounded up.
                 let (_, _, h, w) = skip.dims4()?;
-                x = ops::conv2d(&ops::upsample_nearest(&x, h, w)?, conv, Add::Nothing)?;
+                x = conv.forward(&self.kernels.upsample_nearest(&x, h, w)?)?;
             }
         }
-        x = ops::group_norm(&x, &self.norm_out, Activation::Silu)?;
-        ops::conv2d(&x, &self.conv_out, Add::Nothing)
+        x = self.norm_out.forward(&x, Activation::Silu)?;
+        self.conv_out.forward(&x)
     }
 }

@@ -8,8 +8,7 @@ use super::config::{AddedShape, SIZES, UnetConfig};
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};
-use maquette_kernels as ops;
-use maquette_kernels::Linear;
+use maquette_kernels::{Kernels, Linear};
 
 pub(super) struct TimeEmbedding {
     width: usize,
@@ -18,6 +17,7 @@ pub(super) struct TimeEmbedding {
     linear_1: Linear,
     linear_2: Linear,
     added: Option<Added>,
+    kernels: &'static dyn Kernels,
 }
 
 struct Added {
@@ -52,6 +52,7 @@ impl TimeEmbedding {
             linear_1: weights.at("linear_1").linear(width, time_width, true)?,
             linear_2: weights.at("linear_2").linear(time_width, time_width, true)?,
             added,
+            kernels: weights.kernels(),
         })
     }
 
@@ -71,22 +72,22 @@ impl TimeEmbedding {
     ) -> Result<Tensor> {
         let angles = self.angles(timesteps.iter().copied(), self.width);
         let angles = on_device(angles, timesteps.len(), like)?;
-        let hidden = ops::silu(&ops::linear(&angles, &self.linear_1)?)?;
+        let hidden = self.kernels.silu(&self.linear_1.forward(&angles)?)?;
         let time = match (&self.added, added) {
-            (None, None) => ops::linear(&hidden, &self.linear_2)?,
+            (None, None) => self.linear_2.forward(&hidden)?,
             (Some(layers), Some((pooled, sizes))) if sizes.len() == timesteps.len() => {
                 let rows = sizes.iter().map(|sizes| self.angles(sizes.iter().copied(), layers.size_width));
                 let sizes = on_device(rows.flatten().collect(), sizes.len(), like)?;
                 let pooled = pooled.to_dtype(like.dtype())?.unsqueeze(1)?;
                 let both = Tensor::cat(&[pooled, sizes], 2)?;
-                let added = ops::silu(&ops::linear(&both, &layers.linear_1)?)?;
-                let added = ops::linear(&added, &layers.linear_2)?;
-                ops::linear_add(&hidden, &self.linear_2, &added)?
+                let added = self.kernels.silu(&layers.linear_1.forward(&both)?)?;
+                let added = layers.linear_2.forward(&added)?;
+                self.linear_2.forward_add(&hidden, &added)?
             }
             (None, Some(_)) => candle_core::bail!("this UNet takes no pooled text"),
             (Some(_), _) => candle_core::bail!("this UNet takes a pooled text and sizes with every timestep"),
         };
-        ops::silu(&time)
+        self.kernels.silu(&time)
     }
 
     /// The embedding of each value, one after the other.

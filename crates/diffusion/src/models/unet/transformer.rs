@@ -6,8 +6,7 @@ use super::config::{BlockShape, UnetConfig};
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels as ops;
-use maquette_kernels::{Activation, GroupNorm, LayerNorm, Linear, Mask};
+use maquette_kernels::{Activation, GroupNorm, Kernels, LayerNorm, Linear, Mask};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
@@ -20,6 +19,7 @@ pub(super) struct Transformer {
     proj_in: Linear,
     layers: Vec<Layer>,
     proj_out: Linear,
+    kernels: &'static dyn Kernels,
 }
 
 struct Layer {
@@ -38,6 +38,7 @@ struct Attention {
     to_v: Linear,
     to_out: Linear,
     heads: usize,
+    kernels: &'static dyn Kernels,
 }
 
 impl Transformer {
@@ -61,21 +62,22 @@ impl Transformer {
             proj_in: weights.at("proj_in").linear(width, width, true)?,
             layers: (0..shape.transformer_layers).map(layer).collect::<Loaded<_>>()?,
             proj_out: weights.at("proj_out").linear(width, width, true)?,
+            kernels: weights.kernels(),
         })
     }
 
     pub(super) fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
-        let h = ops::group_norm(x, &self.norm, Activation::None)?;
-        let mut h = ops::image_to_tokens(&h, &self.proj_in)?;
+        let h = self.norm.forward(x, Activation::None)?;
+        let mut h = self.proj_in.image_to_tokens(&h)?;
         for layer in &self.layers {
-            let n = ops::layer_norm(&h, &layer.norm1)?;
+            let n = layer.norm1.forward(&h)?;
             h = layer.attn1.forward(&n, &n, &h)?;
-            let n = ops::layer_norm(&h, &layer.norm2)?;
+            let n = layer.norm2.forward(&h)?;
             h = layer.attn2.forward(&n, text, &h)?;
-            let n = ops::layer_norm(&h, &layer.norm3)?;
-            h = ops::linear_add(&ops::geglu(&ops::linear(&n, &layer.ff_in)?)?, &layer.ff_out, &h)?;
+            let n = layer.norm3.forward(&h)?;
+            h = layer.ff_out.forward_add(&self.kernels.geglu(&layer.ff_in.forward(&n)?)?, &h)?;
         }
-        ops::tokens_to_image(&h, &self.proj_out, x)
+        self.proj_out.tokens_to_image(&h, x)
     }
 }
 
@@ -87,15 +89,16 @@ impl Attention {
             to_v: weights.at("to_v").linear(context, width, false)?,
             to_out: weights.at("to_out.0").linear(width, width, true)?,
             heads,
+            kernels: weights.kernels(),
         })
     }
 
     /// Attention of `x` to `context`, plus `residual`.
     fn forward(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let q = ops::linear(x, &self.to_q)?;
-        let k = ops::linear(context, &self.to_k)?;
-        let v = ops::linear(context, &self.to_v)?;
-        let h = ops::attention(&q, &k, &v, self.heads, Mask::None)?;
-        ops::linear_add(&h, &self.to_out, residual)
+        let q = self.to_q.forward(x)?;
+        let k = self.to_k.forward(context)?;
+        let v = self.to_v.forward(context)?;
+        let h = self.kernels.attention(&q, &k, &v, self.heads, Mask::None)?;
+        self.to_out.forward_add(&h, residual)
     }
 }

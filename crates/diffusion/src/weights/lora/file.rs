@@ -21,7 +21,7 @@ pub(super) struct LoraFile {
 
 /// The change of one layer, on the CPU and in the file's dtype.
 pub(super) struct Change {
-    /// `[rank, inputs * kernel * kernel]`, or `[inner, inputs]` below a `mid`.
+    /// `[rank, inputs]`, `[rank, inputs, kernel, kernel]` of a convolution, or `[inner, inputs]` below a `mid`.
     pub down: Tensor,
     /// `[rank, inner, kernel, kernel]`
     pub mid: Option<Tensor>,
@@ -137,6 +137,8 @@ impl Fitting<'_> {
             (None, false) => return Err(self.shape(&down.0, &down.1, &[rank, inputs, below, below])),
             _ => self.fitted(down, &[inner, inputs * below * below], &[inner, inputs, below, below])?,
         };
+        let is_kernel = self.layer.kernel.is_some() && mid.is_none();
+        let down = if is_kernel { down.reshape((inner, inputs, below, below))? } else { down };
         let mid = match mid {
             None => None,
             Some(mid) => {

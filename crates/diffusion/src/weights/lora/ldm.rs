@@ -113,8 +113,9 @@ mod tests {
     /// SDXL's blocks: three of two layers on the way down, of three on the way up.
     #[test]
     fn modules_of_sdxl_have_the_names_of_its_checkpoint() {
-        let weight = Weight::new(Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
-        let layer = Layer { weight, inputs: 1, outputs: 1, kernel: None, dtype: DType::F32 };
+        let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
+        let layer = Layer { weight, inputs: 1, outputs: 1, kernel: None };
         let mut layers = Layers::new();
         let mut add = |name: String| drop(layers.insert(format!("unet.{name}"), layer.clone()));
         for block in 0..3 {

@@ -1,7 +1,8 @@
 //! LoRA (Hu et al., arXiv 2106.09685): changes of low rank that a file adds to the weights of a model's layers.
 //!
-//! A layer's weight becomes `W + sum of weight * alpha / rank * up * down`, computed in f32 and rounded to the model's
-//! dtype once. Nothing is loaded again when only the LoRAs or their weights change.
+//! A LoRA is a low-rank branch of each layer that it changes, and rendering merges the branches into the weights: a
+//! layer's weight becomes `W + sum of weight * alpha / rank * up * down`. Nothing is loaded again when only the LoRAs or
+//! their weights change.
 //!
 //! Not here: LoHa, LoKr, DoRA and other kinds, which are refused by name; `<lora:…>` in prompts, which `core` reads.
 
@@ -13,14 +14,14 @@ mod names;
 pub(crate) mod targets;
 
 use crate::cache::Cache;
-use crate::weights::lora::targets::{Layer, Layers};
+use crate::weights::lora::targets::Layers;
 use crate::weights::small_file;
 use candle_core::{DType, Result, Tensor};
 pub use error::LoraError;
 use file::{Change, LoraFile};
 use maquette_core::{Digest, Lora};
-use maquette_kernels as ops;
-use std::collections::{BTreeMap, BTreeSet};
+use maquette_kernels::{Branch, Weight};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,14 +30,13 @@ const FILES: usize = 4;
 
 /// The LoRAs of a loaded model.
 ///
-/// What it costs: the untouched weights of the layers that are changed now are kept, so that any other weight, and none,
-/// starts from them and not from what rounding left; that is at most the text encoder and the UNet once more. Of the
-/// files their factors are kept, a hundredth of that. Their products are not: computing them again takes less than a
+/// What it costs: layers keep the weights that they were loaded with, so that any other weight of a LoRA, and none, starts
+/// from them and not from what rounding left; that is at most the text encoder and the UNet once more. Of the files their factors are kept, a hundredth of that. Their products are not: computing them again takes less than a
 /// second, and keeping them would cost the whole model for each LoRA.
 pub(crate) struct Loras {
     files: Cache<Digest, Arc<LoraFile>>,
-    /// Untouched weights of the layers that are changed now.
-    untouched: BTreeMap<String, Tensor>,
+    /// The layers that are changed now.
+    changed: BTreeSet<String>,
     applied: Key,
     of_text: Key,
 }
@@ -65,12 +65,7 @@ pub fn check(path: &Path, bytes: &[u8]) -> std::result::Result<(), LoraError> {
 
 impl Loras {
     pub(crate) fn new() -> Loras {
-        Loras {
-            files: Cache::new(FILES),
-            untouched: BTreeMap::new(),
-            applied: Key::new(),
-            of_text: Key::new(),
-        }
+        Loras { files: Cache::new(FILES), changed: BTreeSet::new(), applied: Key::new(), of_text: Key::new() }
     }
 
     /// Makes a model's layers compute with these LoRAs and no others. After an error they compute without any.
@@ -86,25 +81,17 @@ impl Loras {
                 .get_or_try(&lora.file.digest, || LoraFile::open(&lora.file.file, layers).map(Arc::new));
             files.push((lora.weight, file.inspect_err(|_| self.take_off(layers))?));
         }
-        let touched: BTreeSet<&str> = files.iter().flat_map(|(_, file)| file.layers()).collect();
-        self.untouched.retain(|name, tensor| {
-            let stays = touched.contains(name.as_str());
-            if !stays && let Some(layer) = layers.get(name) {
-                layer.weight.set(tensor.clone());
-            }
-            stays
-        });
-        for name in touched {
-            let Some(layer) = layers.get(name) else { continue };
-            let untouched = self.untouched.entry(name.to_owned()).or_insert_with(|| layer.weight.get());
+        let changed = files.iter().flat_map(|(_, file)| file.layers().map(str::to_owned)).collect();
+        let before = std::mem::replace(&mut self.changed, changed);
+        let merged = before.union(&self.changed).try_for_each(|name| {
+            let Some(layer) = layers.get(name) else { return Ok(()) };
             let changes = files.iter().filter_map(|(weight, file)| Some((*weight, file.change(name)?)));
-            match merged(layer, untouched, changes) {
-                Ok(tensor) => layer.weight.set(tensor),
-                Err(source) => {
-                    self.take_off(layers);
-                    return Err(LoraError::Device { source });
-                }
-            }
+            layer.weight.merge(&branches(&layer.weight, changes)?)
+        });
+        if let Err(source) = merged {
+            self.changed.extend(before);
+            self.take_off(layers);
+            return Err(LoraError::Device { source });
         }
         let of_text = wanted.iter().zip(&files).filter(|(_, (_, file))| file.changes_text());
         self.of_text = of_text.map(|(key, _)| *key).collect();
@@ -118,9 +105,9 @@ impl Loras {
     }
 
     fn take_off(&mut self, layers: &Layers) {
-        for (name, tensor) in std::mem::take(&mut self.untouched) {
+        for name in std::mem::take(&mut self.changed) {
             if let Some(layer) = layers.get(&name) {
-                layer.weight.set(tensor);
+                layer.weight.set_branches(Vec::new());
             }
         }
         self.applied.clear();
@@ -128,38 +115,19 @@ impl Loras {
     }
 }
 
-/// A layer's weight with changes, in the layout and the dtype of the weight without.
-fn merged<'a>(
-    layer: &Layer,
-    untouched: &Tensor,
-    changes: impl Iterator<Item = (f64, &'a Change)>,
-) -> Result<Tensor> {
-    let mut sum = untouched.to_dtype(DType::F32)?;
-    for (weight, change) in changes {
-        let device = untouched.device();
-        let factor = |tensor: &Tensor| tensor.to_device(device)?.to_dtype(DType::F32);
-        let (down, up) = (factor(&change.down)?, factor(&change.up)?);
-        let down = match &change.mid {
-            None => down,
-            Some(mid) => folded(&factor(mid)?, &down)?,
-        };
-        // A linear layer keeps its weight transposed.
-        let product = match layer.kernel {
-            None => ops::product(&down.t()?, &up.t()?)?,
-            Some(_) => ops::product(&up, &down)?,
-        };
-        sum = (sum + (product * (weight * change.scale))?.reshape(untouched.shape())?)?;
-    }
-    // On the CPU half precision is rounding: the values are those of the dtype, held in f32.
-    sum.to_dtype(layer.dtype)?.to_dtype(untouched.dtype())
-}
-
-/// One `[rank, inputs * k * k]` of a `[rank, inner, k, k]` in the middle and a `[inner, inputs]` below it: two
-/// convolutions without anything between them are one.
-fn folded(mid: &Tensor, down: &Tensor) -> Result<Tensor> {
-    let (rank, inner, height, width) = mid.dims4()?;
-    let inputs = down.dim(1)?;
-    let mid = mid.permute((0, 2, 3, 1))?.reshape((rank * height * width, inner))?;
-    let both = ops::product(&mid, down)?.reshape((rank, height, width, inputs))?;
-    both.permute((0, 3, 1, 2))?.reshape((rank, inputs * height * width))
+/// The branches of a layer: its changes, each with the weight of its LoRA.
+fn branches<'a>(weight: &Weight, changes: impl Iterator<Item = (f64, &'a Change)>) -> Result<Vec<Branch>> {
+    let branch = |(of_lora, change): (f64, &Change)| {
+        let scale = of_lora * change.scale;
+        match &change.mid {
+            None => Ok(Branch { down: change.down.clone(), up: change.up.clone(), scale }),
+            Some(mid) => {
+                let like = weight.base();
+                let factor = |tensor: &Tensor| tensor.to_device(like.device())?.to_dtype(DType::F32);
+                let (down, mid, up) = (factor(&change.down)?, factor(mid)?, factor(&change.up)?);
+                Branch::with_mid(weight.kernels(), &down, &mid, up, scale)
+            }
+        }
+    };
+    changes.map(branch).collect()
 }

@@ -1,0 +1,112 @@
+//! How a model is loaded: onto which device, in which dtype, for which kernels, and what of it can be trained.
+//!
+//! Not here: reading the files.
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use maquette_kernels::{Kernels, reference, select};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// How a model is loaded.
+///
+/// For a LoRA to be trained, differentiable kernels are enough; its branches bring their own variables:
+///
+/// ```no_run
+/// use candle_core::{DType, Device, Var};
+/// use maquette_diffusion::{LoadOptions, ModelSource, StableDiffusion};
+/// use maquette_kernels::{Branch, reference};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let options = LoadOptions::new(&Device::Cpu, DType::F32).with_kernels(reference());
+/// let model = StableDiffusion::load_with(&ModelSource::at("models/some-model".as_ref())?, &options)?;
+/// let layer = &model.layers()["unet.mid_block.attentions.0.proj_in"];
+/// # let initial = candle_core::Tensor::ones((4, layer.inputs), DType::F32, &Device::Cpu)?;
+/// let down = Var::from_tensor(&initial)?;
+/// let up = Var::zeros((layer.outputs, 4), DType::F32, &Device::Cpu)?;
+/// let (a, b) = (down.as_tensor().clone(), up.as_tensor().clone());
+/// layer.weight.set_branches(vec![Branch { down: a, up: b, scale: 1.0 }]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy)]
+pub struct LoadOptions<'a> {
+    pub(crate) device: &'a Device,
+    pub(crate) dtype: DType,
+    kernels: Option<&'static dyn Kernels>,
+    pub(crate) variables: Option<&'a Variables>,
+}
+
+/// The tensors of a model that can be trained.
+///
+/// Their names are the part, then diffusers' name: `unet.conv_in.weight`,
+/// `text_encoder.encoder.layers.0.self_attn.q_proj.weight`, `vae.decoder.conv_out.bias`. A variable has the layout in
+/// which its layer computes: linear layers have theirs as `[inputs, outputs]`, the transpose of what files hold.
+pub struct Variables {
+    wanted: Box<dyn Fn(&str) -> bool>,
+    found: RefCell<BTreeMap<String, Var>>,
+}
+
+impl<'a> LoadOptions<'a> {
+    /// For inference: weights in `dtype` (f32, f16, bf16 or f64), the kernels that [`select`] gives for it.
+    pub fn new(device: &'a Device, dtype: DType) -> LoadOptions<'a> {
+        LoadOptions { device, dtype, kernels: None, variables: None }
+    }
+
+    /// The same with these kernels in every layer.
+    pub fn with_kernels(self, kernels: &'static dyn Kernels) -> LoadOptions<'a> {
+        LoadOptions { kernels: Some(kernels), ..self }
+    }
+
+    /// For training: the tensors that `variables` asks for become variables and are collected there.
+    ///
+    /// Layers get the reference kernels unless [`LoadOptions::with_kernels`] chose a differentiable set.
+    ///
+    /// ```no_run
+    /// # use candle_core::{DType, Device};
+    /// # use maquette_diffusion::{LoadOptions, ModelSource, StableDiffusion, Variables};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let variables = Variables::matching(|name| name.starts_with("unet."));
+    /// let options = LoadOptions::new(&Device::Cpu, DType::F32).with_variables(&variables);
+    /// let model = StableDiffusion::load_with(&ModelSource::at("models/some-model".as_ref())?, &options)?;
+    /// let unet = variables.into_inner();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_variables(self, variables: &'a Variables) -> LoadOptions<'a> {
+        LoadOptions { variables: Some(variables), ..self }
+    }
+
+    /// The same in another dtype.
+    pub(crate) fn with_dtype(self, dtype: DType) -> LoadOptions<'a> {
+        LoadOptions { dtype, ..self }
+    }
+
+    /// The kernels that layers are given.
+    pub(crate) fn kernels(&self) -> &'static dyn Kernels {
+        let kernels = self.kernels.unwrap_or_else(|| select(self.device, self.dtype));
+        if self.variables.is_some() && !kernels.is_differentiable() { reference() } else { kernels }
+    }
+}
+
+impl Variables {
+    /// Those whose name `wanted` accepts.
+    pub fn matching(wanted: impl Fn(&str) -> bool + 'static) -> Variables {
+        Variables { wanted: Box::new(wanted), found: RefCell::default() }
+    }
+
+    /// What a model that was loaded with them has: variables by name.
+    pub fn into_inner(self) -> BTreeMap<String, Var> {
+        self.found.into_inner()
+    }
+
+    /// The tensor itself, or the variable that is made of it.
+    pub(crate) fn take(&self, name: String, tensor: Tensor) -> Result<Tensor> {
+        if !(self.wanted)(&name) {
+            return Ok(tensor);
+        }
+        let variable = Var::from_tensor(&tensor)?;
+        let tensor = variable.as_tensor().clone();
+        self.found.borrow_mut().insert(name, variable);
+        Ok(tensor)
+    }
+}

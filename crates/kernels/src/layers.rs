@@ -1,0 +1,162 @@
+//! Layers: parameters together with the kernels that compute with them.
+//!
+//! Not here: how the kernels do it, and which layers a model has.
+
+use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, NormOperands, Padding};
+use crate::weight::Weight;
+use candle_core::{Result, Tensor};
+
+/// A linear layer.
+#[derive(Debug)]
+pub struct Linear {
+    /// `[inputs, outputs]`
+    pub weight: Weight,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// A layer with a weight `[inputs, outputs]`, the transpose of what files hold, and a bias `[outputs]`.
+    pub fn new(weight: Weight, bias: Option<Tensor>) -> Linear {
+        Linear { weight, bias }
+    }
+
+    /// Tokens `[B, count, inputs]` to `[B, count, outputs]`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.on_tokens(x, None)
+    }
+
+    /// The same plus `residual`, which has the result's shape.
+    pub fn forward_add(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.on_tokens(x, Some(residual))
+    }
+
+    /// The pixels of an image as tokens: `[B, inputs, h, w]` to `[B, h * w, outputs]`.
+    pub fn image_to_tokens(&self, x: &Tensor) -> Result<Tensor> {
+        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        let mut h = kernels.image_to_tokens(x, self.operands(&state.weight))?;
+        for branch in &*state.branches {
+            let [down, up] = branch.transposed(&state.weight)?;
+            let low = kernels.image_to_tokens(x, LinearOperands { weight: &down, bias: None })?;
+            let up = LinearOperands { weight: &up, bias: None };
+            h = kernels.linear(&(low * branch.scale)?, up, Some(&h))?;
+        }
+        Ok(h)
+    }
+
+    /// Tokens `[B, h * w, inputs]` as the pixels of an image, plus `residual`, `[B, outputs, h, w]`.
+    pub fn tokens_to_image(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        let mut h = kernels.tokens_to_image(x, self.operands(&state.weight), residual)?;
+        for branch in &*state.branches {
+            let [down, up] = branch.transposed(&state.weight)?;
+            let low = kernels.linear(x, LinearOperands { weight: &down, bias: None }, None)?;
+            let up = LinearOperands { weight: &up, bias: None };
+            h = kernels.tokens_to_image(&(low * branch.scale)?, up, &h)?;
+        }
+        Ok(h)
+    }
+
+    fn on_tokens(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        let mut h = kernels.linear(x, self.operands(&state.weight), residual)?;
+        for branch in &*state.branches {
+            let [down, up] = branch.transposed(&state.weight)?;
+            let low = kernels.linear(x, LinearOperands { weight: &down, bias: None }, None)?;
+            let up = LinearOperands { weight: &up, bias: None };
+            h = kernels.linear(&(low * branch.scale)?, up, Some(&h))?;
+        }
+        Ok(h)
+    }
+
+    fn operands<'a>(&'a self, weight: &'a Tensor) -> LinearOperands<'a> {
+        LinearOperands { weight, bias: self.bias.as_ref() }
+    }
+}
+
+/// A convolution.
+#[derive(Debug)]
+pub struct Conv2d {
+    /// `[outputs, inputs, kernel, kernel]`
+    pub weight: Weight,
+    bias: Tensor,
+    stride: usize,
+    padding: Padding,
+}
+
+impl Conv2d {
+    /// A layer with a weight `[outputs, inputs, kernel, kernel]` and a bias `[outputs]`.
+    pub fn new(weight: Weight, bias: Tensor, stride: usize, padding: Padding) -> Conv2d {
+        Conv2d { weight, bias, stride, padding }
+    }
+
+    /// An image `[B, inputs, h, w]` to one with `outputs` channels.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_add(x, Add::Nothing)
+    }
+
+    /// The same plus `add`.
+    pub fn forward_add(&self, x: &Tensor, add: Add) -> Result<Tensor> {
+        let &Conv2d { stride, padding, .. } = self;
+        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        let bias = Some(&self.bias);
+        let mut h = kernels.conv2d(x, ConvOperands { weight: &state.weight, bias, stride, padding }, add)?;
+        for branch in &*state.branches {
+            let [down, up] = branch.convolutions(&state.weight)?;
+            let down = ConvOperands { weight: &down, bias: None, stride, padding };
+            let low = kernels.conv2d(x, down, Add::Nothing)?;
+            let up = ConvOperands { weight: &up, bias: None, stride: 1, padding: Padding::Around(0) };
+            h = kernels.conv2d(&(low * branch.scale)?, up, Add::Image(&h))?;
+        }
+        Ok(h)
+    }
+}
+
+/// A norm over groups of channels and all positions of an image.
+#[derive(Debug)]
+pub struct GroupNorm {
+    kernels: &'static dyn Kernels,
+    weight: Tensor,
+    bias: Tensor,
+    groups: usize,
+    eps: f64,
+}
+
+impl GroupNorm {
+    /// A norm with `weight` and `bias` `[channels]`; `groups` divides the channels, `eps` is added to the variance.
+    pub fn new(
+        kernels: &'static dyn Kernels,
+        weight: Tensor,
+        bias: Tensor,
+        groups: usize,
+        eps: f64,
+    ) -> GroupNorm {
+        GroupNorm { kernels, weight, bias, groups, eps }
+    }
+
+    /// The normalised image, then its activation.
+    pub fn forward(&self, x: &Tensor, then: Activation) -> Result<Tensor> {
+        let norm = NormOperands { weight: &self.weight, bias: &self.bias, eps: self.eps };
+        self.kernels.group_norm(x, norm, self.groups, then)
+    }
+}
+
+/// A norm over the channels of one token.
+#[derive(Debug)]
+pub struct LayerNorm {
+    kernels: &'static dyn Kernels,
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// A norm with `weight` and `bias` `[channels]`; `eps` is added to the variance.
+    pub fn new(kernels: &'static dyn Kernels, weight: Tensor, bias: Tensor, eps: f64) -> LayerNorm {
+        LayerNorm { kernels, weight, bias, eps }
+    }
+
+    /// The normalised tokens.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.kernels.layer_norm(x, NormOperands { weight: &self.weight, bias: &self.bias, eps: self.eps })
+    }
+}
