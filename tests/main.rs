@@ -11,6 +11,7 @@ mod hub_server;
 mod line;
 mod manual;
 mod masks;
+mod moved;
 mod old_runs;
 mod prompts;
 mod sampling;

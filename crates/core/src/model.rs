@@ -2,7 +2,7 @@
 
 use crate::{Digest, Scheduler, Sigmas, Spacing};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a model says of itself before it is loaded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,11 +27,16 @@ pub struct ModelCard {
     pub safety_checker: bool,
 }
 
-/// A file that some setting names.
+/// A file that some setting names: what it holds, and where it lies now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FoundFile {
-    /// Where to read it.
+    /// Where to read it. No part of a cell's name, and not kept in a plan on disk: it is looked up again in each process.
+    #[serde(default, skip_serializing_if = "is_unknown")]
     pub file: PathBuf,
     /// BLAKE3 of its bytes.
     pub digest: Digest,
+}
+
+fn is_unknown(file: &Path) -> bool {
+    file.as_os_str().is_empty()
 }

@@ -29,6 +29,13 @@ impl WeightsKind {
     pub fn key(self, name: &str) -> String {
         format!("{} {name}", self.as_str())
     }
+
+    /// The kind and the name that a plan files something under; `None` for a key that no version wrote.
+    pub fn of_key(key: &str) -> Option<(WeightsKind, &str)> {
+        let (kind, name) = key.split_once(' ')?;
+        let kinds = [WeightsKind::Vae, WeightsKind::Lora, WeightsKind::Embedding];
+        Some((kinds.into_iter().find(|known| known.as_str() == kind)?, name))
+    }
 }
 
 /// One entry of a list of weight files.

@@ -43,6 +43,7 @@ mod environment;
 mod error;
 mod estimate;
 mod forecast;
+mod locate;
 mod memory;
 mod models;
 mod plan;

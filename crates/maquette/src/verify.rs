@@ -5,6 +5,7 @@
 use crate::Workspace;
 use crate::checks::{Checked, check, spread};
 use crate::error::Error;
+use crate::locate::locate;
 use crate::recreate::base_of;
 use crate::render::render;
 use maquette_core::{Cell, CellId, Dtype, Plan};
@@ -82,7 +83,7 @@ impl Workspace {
         note: &mut dyn FnMut(&str),
     ) -> Result<Verification, Error> {
         let run = self.runs.find(run)?;
-        let plan = run.plan()?;
+        let mut plan = run.plan()?;
         let Log { rows: log, damaged } = run.read_log()?;
         // Backwards, so that the first of several identical cells stands for them.
         let mut places: HashMap<CellId, usize> = HashMap::new();
@@ -96,11 +97,14 @@ impl Workspace {
         let images: BTreeMap<CellId, String> =
             done.filter_map(|row| Some((row.cell(), row.image()?.to_owned()))).collect();
         let sample = spread(&images.keys().copied().collect::<Vec<_>>(), options.sample, options.seed);
-        let cells = sample.iter().map(|id| plan.cell(places[id])).collect::<Result<Vec<_>, _>>()?;
-        let (again, mut remarks) = match cells.is_empty() {
-            true => (Vec::new(), Vec::new()),
-            false => self.render_again(&run, &plan, cells, &images, note)?,
-        };
+        let (mut again, mut remarks) = (Vec::new(), Vec::new());
+        if !sample.is_empty() {
+            remarks.extend(locate(&run, &mut plan, self.environment.folder.as_deref()));
+            let cells = sample.iter().map(|id| plan.cell(places[id])).collect::<Result<Vec<_>, _>>()?;
+            let (rendered, changed) = self.render_again(&run, &plan, cells, &images, note)?;
+            again = rendered;
+            remarks.extend(changed);
+        }
         remarks.extend(damaged.iter().map(ToString::to_string));
         Ok(Verification { run: run.to_string(), checked, again, remarks })
     }

@@ -37,6 +37,7 @@ pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), Stor
     for (path, picture) in &mut plan.pictures {
         picture.file = reference(path, picture);
     }
+    plan.weights.values_mut().for_each(|found| found.file = PathBuf::new());
     let path = run.join(NAME);
     let file = PlanFile { format: FORMAT, source: *source, plan };
     let mut text = serde_json::to_vec_pretty(&file)
@@ -45,7 +46,8 @@ pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), Stor
     write_atomic(&path, &text)
 }
 
-/// The plan of a run and the digest of what was asked; its pictures are the copies in the run's folder.
+/// The plan of a run and the digest of what was asked; its pictures are the copies in the run's folder, and where its
+/// weight files lie is not known.
 pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     let path = run.join(NAME);
     let text = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
@@ -59,6 +61,8 @@ pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     for picture in plan.pictures.values_mut() {
         picture.file = run.join(&picture.file);
     }
+    // Earlier versions kept where the files lay then.
+    plan.weights.values_mut().for_each(|found| found.file = PathBuf::new());
     Ok((source, plan))
 }
 

@@ -48,7 +48,7 @@ impl Runs {
             reason = goes_on(&run, plan, source);
             if reason == StartReason::Resumed {
                 plan_file::keep_references(run.dir(), plan)?;
-                match open(self, run, shard, reason)? {
+                match open(self, run, plan, shard, reason)? {
                     Some(writer) => return Ok(writer),
                     None => reason = StartReason::OtherVersion,
                 }
@@ -56,7 +56,7 @@ impl Runs {
         }
         let run = create(&folder, &name, experiment, plan, source)?;
         let dir = run.dir().to_owned();
-        open(self, run, shard, reason)?
+        open(self, run, plan, shard, reason)?
             .ok_or_else(|| StoreError::damaged(&dir, "has a log before it has begun"))
     }
 }
@@ -125,10 +125,12 @@ fn point_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
     write_atomic(&latest, format!("{number}\n").as_bytes())
 }
 
-/// Takes the locks and opens the log; `None` when its columns are another version's.
+/// Takes the locks and opens the log; `None` when its columns are another version's. `asked` knows where weight files lie
+/// now.
 fn open(
     runs: &Runs,
     run: Run,
+    asked: &Plan,
     shard: Option<Shard>,
     reason: StartReason,
 ) -> Result<Option<RunWriter>, StoreError> {
@@ -137,7 +139,12 @@ fn open(
     if shard.is_some() {
         locks.push(lock(&run, &format!(".lock.{log_name}"), false)?);
     }
-    let (_, plan) = plan_file::read(run.dir())?;
+    let (_, mut plan) = plan_file::read(run.dir())?;
+    for (key, found) in &mut plan.weights {
+        if let Some(now) = asked.weights.get(key) {
+            found.file.clone_from(&now.file);
+        }
+    }
     match LogWriter::open(&run.dir().join(log_name), &plan)? {
         Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, reason, log, locks).map(Some),
         Opened::OtherColumns => Ok(None),

@@ -36,7 +36,8 @@ fn habits(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<PathBuf> {
+/// Where a file of that name may lie: as written, in the folder of its kind, with each ending of its kind.
+pub(crate) fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<PathBuf> {
     let (folder, endings) = habits(kind);
     let mut candidates = Vec::new();
     for path in [base.join(name), base.join(folder).join(name)] {

@@ -49,6 +49,11 @@ impl NearbyFiles {
         NearbyFiles { bases, gathered, run }
     }
 
+    /// Where paths may begin, the likeliest first.
+    pub fn bases(&self) -> &[PathBuf] {
+        &self.bases
+    }
+
     /// An absolute path to the file that was written as `path` and has that digest; by its path alone where the digest
     /// is not known.
     pub fn file(&self, path: &str, digest: Option<&Digest>) -> Option<String> {
