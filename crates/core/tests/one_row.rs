@@ -16,7 +16,7 @@ const USERS: [&str; 5] = [
 ];
 
 /// A file that names so many settings as text holds a list of them.
-const LIST: usize = 12;
+const LIST: usize = 20;
 
 #[test]
 fn a_setting_is_a_row_and_what_uses_it() {
