@@ -14,6 +14,9 @@ const MEMBERS: usize = 1000;
 /// How many reasons a note gives.
 const REASONS: usize = 3;
 
+/// Cells by their number in the plan, with their names.
+type Named = Vec<(usize, CellId)>;
+
 /// The first cell of each name, in the grid's order: its number in the plan, and its name.
 ///
 /// Cells are resolved and named on all cores; the answer does not depend on how many there are.
@@ -25,9 +28,8 @@ pub fn distinct(plan: &Plan) -> Result<Vec<(usize, CellId)>, SettingError> {
 }
 
 /// The same, and a note where cells were merged.
-pub(crate) fn named(plan: &Plan) -> Result<(Vec<(usize, CellId)>, Option<String>), SettingError> {
+pub(crate) fn named(plan: &Plan) -> Result<(Named, Option<String>), SettingError> {
     let mut named = sorted(plan)?;
-    let mut groups: Vec<Vec<usize>> = Vec::new();
     let merged = named.chunk_by(|(_, one), (_, other)| one == other).filter(|group| group.len() > 1);
     let mut firsts: Vec<(usize, &[(usize, CellId)])> = merged.map(|group| (group[0].0, group)).collect();
     if firsts.len() > GROUPS {
@@ -35,9 +37,10 @@ pub(crate) fn named(plan: &Plan) -> Result<(Vec<(usize, CellId)>, Option<String>
         firsts.truncate(GROUPS);
     }
     firsts.sort_unstable_by_key(|(first, _)| *first);
-    groups.extend(
-        firsts.iter().map(|(_, group)| group.iter().take(MEMBERS).map(|(index, _)| *index).collect()),
-    );
+    let members = |(_, group): &(usize, &[(usize, CellId)])| {
+        group.iter().take(MEMBERS).map(|(index, _)| *index).collect()
+    };
+    let groups: Vec<Vec<usize>> = firsts.iter().map(members).collect();
     named.dedup_by_key(|(_, id)| *id);
     named.par_sort_unstable_by_key(|(index, _)| *index);
     if groups.is_empty() {
@@ -61,8 +64,8 @@ pub(crate) fn named(plan: &Plan) -> Result<(Vec<(usize, CellId)>, Option<String>
 }
 
 /// Every cell with its name: cells of one name side by side, the first of them first.
-fn sorted(plan: &Plan) -> Result<Vec<(usize, CellId)>, SettingError> {
-    let named: Result<Vec<(usize, CellId)>, SettingError> =
+fn sorted(plan: &Plan) -> Result<Named, SettingError> {
+    let named: Result<Named, SettingError> =
         (0..plan.len()).into_par_iter().map(|index| Ok((index, plan.id(index)?))).collect();
     let mut named = named?;
     named.par_sort_unstable_by_key(|(index, id)| (*id, *index));

@@ -357,10 +357,10 @@ fn a_trajectory_has_as_many_steps_as_a_plan_counts() {
                 let counted = unet_calls(scheduler, steps, strength);
                 match trajectory(&config, &sampling(scheduler, steps, strength)) {
                     Ok(trajectory) => {
-                        assert_eq!(trajectory.steps.len(), counted, "{scheduler} {steps} {strength:?}")
+                        assert_eq!(trajectory.steps.len(), counted, "{scheduler} {steps} {strength:?}");
                     }
                     Err(ScheduleError::NoSteps { .. }) => {
-                        assert_eq!(counted, 0, "{scheduler} {steps} {strength:?}")
+                        assert_eq!(counted, 0, "{scheduler} {steps} {strength:?}");
                     }
                     Err(error) => panic!("{scheduler} {steps} {strength:?}: {error}"),
                 }

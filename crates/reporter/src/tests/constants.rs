@@ -11,12 +11,12 @@ fn line(plan: &Plan) -> String {
 
 #[test]
 fn what_an_axis_sweeps_is_left_out_and_templates_keep_what_varies() {
-    insta::assert_snapshot!(line(&mucha()), @"model tiny · prompt portrait of a man with a beard, by {artist} · init_image references/selfie.png · fit crop · steps 20 · guidance_scale 7.5 · scheduler ddim · width 64 · height 64 · clip_skip 0 · dtype f32");
+    insta::assert_snapshot!(line(&mucha()), @"model tiny · prompt portrait of a man with a beard, by {artist} · init_image references/selfie.png · fit crop · steps 20 · guidance_scale 7.5 · scheduler ddim · spacing leading · width 64 · height 64 · clip_skip 0 · dtype f32");
 }
 
 #[test]
 fn without_axes_everything_is_constant_and_filled() {
-    insta::assert_snapshot!(line(&plan(vec![])), @"model tiny · prompt portrait of a man with a beard, by Edvard Munch · init_image references/selfie.png · fit crop · strength 0 · seed 7 · steps 20 · guidance_scale 7.5 · scheduler ddim · width 64 · height 64 · clip_skip 0 · dtype f32");
+    insta::assert_snapshot!(line(&plan(vec![])), @"model tiny · prompt portrait of a man with a beard, by Edvard Munch · init_image references/selfie.png · fit crop · strength 0 · seed 7 · steps 20 · guidance_scale 7.5 · scheduler ddim · spacing leading · width 64 · height 64 · clip_skip 0 · dtype f32");
 }
 
 #[test]
@@ -62,4 +62,17 @@ fn sizes_come_in_the_pairs_that_an_axis_sets() {
         AxisValue { label: "high".into(), set: set(64, 96) },
     ];
     assert_eq!(sizes(&plan(vec![size])), [(64, 96), (96, 64)]);
+}
+
+#[test]
+fn what_does_not_apply_is_left_out() {
+    let mut with_sigmas = plan(vec![]);
+    with_sigmas.base.push(("sigmas".to_owned(), "karras".into()));
+    let names = |plan: &Plan| constants(plan).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    assert!(!names(&with_sigmas).contains(&"sigmas".to_owned()), "ddim has none");
+    with_sigmas.base.push(("scheduler".to_owned(), "euler".into()));
+    assert!(names(&with_sigmas).contains(&"sigmas".to_owned()));
+    with_sigmas.base.push(("scheduler".to_owned(), "lcm".into()));
+    let names = names(&with_sigmas);
+    assert!(!names.contains(&"sigmas".to_owned()) && !names.contains(&"spacing".to_owned()));
 }

@@ -1,0 +1,48 @@
+//! Plans that older versions wrote are read as they were meant: lists of weight files as text, settings that did not
+//! exist yet, and cells named by what was written.
+
+#![cfg(feature = "test-plans")]
+
+use maquette_core::{CellId, Digest, FoundFile, Plan, Value, WeightsKind, test_plans};
+use serde_json::{Value as Json, json};
+
+/// A plan as `plan.json` had it before it said by which rules its cells are named.
+fn old(lora: &str, guidance_scale: f64) -> Plan {
+    let mut plan = test_plans::plan(&[]);
+    plan.weights.insert(
+        WeightsKind::Lora.key("style"),
+        FoundFile { file: "style.safetensors".into(), digest: Digest::of(b"style") },
+    );
+    let mut json = serde_json::to_value(&plan).unwrap();
+    json.as_object_mut().unwrap().remove("naming");
+    let base = json["base"].as_array_mut().unwrap();
+    base.retain(|pair| pair[0] != "guidance_rescale" && pair[0] != "guidance_scale");
+    base.extend([json!(["lora", lora]), json!(["guidance_scale", guidance_scale])]);
+    serde_json::from_value::<Plan>(Json::clone(&json)).unwrap()
+}
+
+#[test]
+fn lists_are_text_and_later_settings_have_their_defaults() {
+    let settings = old("style:0.8", 7.5).cell(0).unwrap().settings;
+    assert_eq!(settings.get("lora").unwrap().to_string(), "style:0.8");
+    assert_eq!(settings.get("guidance_rescale"), Some(Value::Number(0.0)));
+}
+
+#[test]
+fn cells_keep_the_names_that_their_log_has() {
+    let names = |lora: &str, guidance_scale| {
+        let plan = old(lora, guidance_scale);
+        let cell = plan.cell(0).unwrap();
+        assert_eq!(plan.id(0).unwrap(), cell.id);
+        (cell.id, CellId::of(&cell.settings, &plan.models["sketchbook"].fingerprint))
+    };
+    // What was written names an old cell, even where it does nothing.
+    let (none, zero) = (names("none", 7.5), names("style:0", 7.5));
+    assert_ne!(none.0, zero.0);
+    assert_eq!(none.1, zero.1);
+    let (half, one) = (names("none", 0.5), names("none", 1.0));
+    assert_ne!(half.0, one.0);
+    assert_eq!(half.1, one.1);
+    // The names of today are names that these pictures had.
+    assert_eq!((none.0, one.0), (none.1, one.1));
+}
