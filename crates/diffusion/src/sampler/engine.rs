@@ -107,13 +107,12 @@ impl Engine {
                 queue.put_back(cell);
                 break;
             }
-            let id = cell.id;
-            match self.start(cell, events)? {
+            match self.start(&cell, events)? {
                 Ok(state) => {
-                    events.send(Event::Started { cell: id, steps: state.steps() })?;
+                    events.send(Event::Started { cell: cell.id, steps: state.steps() })?;
                     states.push(state);
                 }
-                Err(error) => events.send(Event::Failed { cell: id, error })?,
+                Err(error) => events.send(Event::Failed { cell: cell.id, error })?,
             }
         }
         Ok(())
@@ -130,7 +129,7 @@ impl Engine {
     }
 
     /// Everything up to a cell's first step.
-    fn start(&mut self, cell: Cell, events: Events) -> Result<Result<DenoiseState, String>, Ended> {
+    fn start(&mut self, cell: &Cell, events: Events) -> Result<Result<DenoiseState, String>, Ended> {
         let clock = Instant::now();
         if let Err(error) = self.load(&cell.settings, events)? {
             return Ok(Err(error));
@@ -149,7 +148,7 @@ impl Engine {
                 state.seconds = clock.elapsed().as_secs_f64();
                 Ok(Ok(state))
             }
-            Err(error) => self.failure(&cell, error).map(Err),
+            Err(error) => self.failure(cell, error).map(Err),
         }
     }
 
