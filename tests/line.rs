@@ -79,7 +79,7 @@ fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
 
     workspace.write(
         "small.toml",
-        SMALL.replace("[0.4, 0.9]", "[0.4, 0.7, 0.9]").replace("\"Small\"", "\"Grown\""),
+        SMALL.replace("[0.4, 0.9]", "[0.4, 1.0, 0.9]").replace("\"Small\"", "\"Grown\""),
     );
     let ended = workspace.maquette(&["run", "small.toml"]).code(0);
     ended.says(&["a new run begins", "6 cells, 4 taken over from other runs, 2 to render"]);

@@ -1,6 +1,8 @@
 //! The shape of the house, checked: who may depend on whom, how files begin, how long they may grow.
 //! ARCHITECTURE.md gives the reasons.
 
+mod circles;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

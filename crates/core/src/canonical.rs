@@ -4,8 +4,9 @@
 //! line. Files stand by their content and the model by its fingerprint; a path never appears. What changes no pixel has
 //! no line or stands as what it comes to, by the rules of the table ([`crate::Setting::effect`]).
 
-use crate::setting::{Effect, Setting};
-use crate::{Digest, SETTINGS, Settings};
+use crate::kind::Effect;
+use crate::table::Setting;
+use crate::{ModelCard, SETTINGS, Settings};
 use std::fmt::{Display, Write};
 use std::sync::LazyLock;
 
@@ -62,7 +63,7 @@ impl Form {
 impl Settings {
     /// The text whose digest names a cell: everything that can change the pixels, and nothing else. `naming` is a
     /// version of the rules, see [`NAMING`].
-    pub fn canonical(&self, model: &Digest, numerics: u32, naming: u32) -> String {
+    pub fn canonical(&self, model: &ModelCard, numerics: u32, naming: u32) -> String {
         let mut form = Form { text: String::with_capacity(1024), shown: String::with_capacity(64), naming };
         let mut numerics = Some(numerics);
         for setting in LINES.iter() {
@@ -74,7 +75,11 @@ impl Settings {
             let name = setting.name;
             match (setting.effect)(self) {
                 Effect::None => {}
-                Effect::Fingerprint => form.line(name, model),
+                Effect::Fingerprint => form.line(name, &model.fingerprint),
+                Effect::SafetyChecker => match &model.safety_checker_weights {
+                    Some(weights) if naming > 1 => form.line(name, weights),
+                    _ => self.write(name, &mut form),
+                },
                 Effect::Value | Effect::NonZeroWeights => self.write(name, &mut form),
                 _ if naming == 1 => self.write(name, &mut form),
                 Effect::Number(number) => form.line(name, &number),
@@ -89,8 +94,8 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Embedding, Lora, NamedFile};
-    use crate::{Dialect, Dtype, Fit, Noise, Scheduler, Spacing};
+    use crate::named_file::{Embedding, Lora, NamedFile};
+    use crate::{Dialect, Digest, Dtype, Fit, Noise, Scheduler, Spacing};
 
     fn file(path: &str) -> NamedFile {
         NamedFile {
@@ -132,10 +137,37 @@ mod tests {
         }
     }
 
+    fn card() -> ModelCard {
+        ModelCard {
+            fingerprint: Digest::of(b"a model"),
+            size: (64, 64),
+            multiple_of: 8,
+            scheduler: Scheduler::Ddim,
+            spacing: None,
+            sigmas: None,
+            inpainting: false,
+            safety_checker: true,
+            safety_checker_weights: None,
+        }
+    }
+
+    #[test]
+    fn a_safety_checker_that_looks_is_part_of_the_name_by_its_weights() {
+        let named = |looks: bool, weights: Option<&[u8]>, naming: u32| {
+            let card = ModelCard { safety_checker_weights: weights.map(Digest::of), ..card() };
+            Settings { safety_checker: looks, ..settings() }.canonical(&card, 1, naming)
+        };
+        assert_ne!(named(true, Some(b"one"), 2), named(true, Some(b"other"), 2));
+        assert_eq!(named(false, Some(b"one"), 2), named(false, Some(b"other"), 2));
+        assert_ne!(named(true, Some(b"one"), 2), named(false, Some(b"one"), 2));
+        assert_eq!(named(true, Some(b"one"), 1), named(true, Some(b"other"), 1), "names of older runs stay");
+    }
+
     #[test]
     fn the_canonical_form_is_fixed() {
         // A change here renames every cell ever made: it needs a new version and a reason.
         let (digest, model) = (Digest::of(b"a file"), Digest::of(b"a model"));
+        let card = card();
         let expected = format!(
             "clip_skip:1:0\ndialect:5:plain\ndtype:3:f32\nembedding:3:hat\nembedding_file:64:{digest}\nfit:4:crop\n\
              init_image:64:{digest}\nstrength:3:0.3\nmask:64:{digest}\nguidance_scale:1:7\nheight:3:128\n\
@@ -143,11 +175,11 @@ mod tests {
              numerics:1:1\nprompt:11:é\nseed:1:2\nscheduler:7:euler_a\nseed:1:7\nspacing:8:linspace\nsteps:2:20\n\
              variation_seed:1:8\nvariation_strength:4:0.25\nwidth:2:64\n"
         );
-        assert_eq!(settings().canonical(&model, 1, 1), expected);
-        assert_eq!(settings().canonical(&model, 1, 2), expected);
+        assert_eq!(settings().canonical(&card, 1, 1), expected);
+        assert_eq!(settings().canonical(&card, 1, 2), expected);
         let text_to_image =
             Settings { init_image: None, mask: None, fit: None, strength: None, ..settings() };
-        assert!(!text_to_image.canonical(&model, 1, 2).contains("strength:3"));
+        assert!(!text_to_image.canonical(&card, 1, 2).contains("strength:3"));
     }
 
     #[test]
@@ -156,7 +188,7 @@ mod tests {
         let name = |changes: &[Change], naming: u32| {
             let mut settings = settings();
             changes.iter().for_each(|change| change(&mut settings));
-            settings.canonical(&Digest::of(b"a model"), 1, naming)
+            settings.canonical(&card(), 1, naming)
         };
         let unguided: Change = |s| (s.guidance_scale, s.guidance_rescale) = (1.0, None);
         let a1111: Change = |s| (s.dialect, s.prompt) = (Dialect::A1111, "a cat".into());

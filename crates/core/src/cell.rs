@@ -1,6 +1,6 @@
 //! One picture to make, and its name.
 
-use crate::{Digest, NAMING, Settings};
+use crate::{Digest, ModelCard, NAMING, Settings};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
@@ -32,13 +32,13 @@ pub struct Cell {
 }
 
 impl CellId {
-    /// The name of a picture made from `settings` by the model with that fingerprint.
-    pub fn of(settings: &Settings, model: &Digest) -> CellId {
+    /// The name of a picture made from `settings` by that model.
+    pub fn of(settings: &Settings, model: &ModelCard) -> CellId {
         CellId::by(settings, model, NAMING)
     }
 
     /// The same by an earlier version of the rules.
-    pub(crate) fn by(settings: &Settings, model: &Digest, naming: u32) -> CellId {
+    pub(crate) fn by(settings: &Settings, model: &ModelCard, naming: u32) -> CellId {
         CellId(Digest::of(settings.canonical(model, NUMERICS, naming).as_bytes()))
     }
 

@@ -2,8 +2,8 @@
 
 use crate::canonical::Form;
 use crate::lookup::Lookup;
+use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
-use crate::settings::{Embedding, Lora, NamedFile};
 use crate::weights::{WeightRef, WeightsKind, take_loras};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;

@@ -1,8 +1,10 @@
 //! What settings and placeholders are in one cell of a plan. Every question about it is answered here: base, then axes,
 //! then the model's and the scheduler's own defaults; whether a setting applies; texts with their placeholders filled.
 
-use crate::setting::{Applies, Fallback, Literal, Setting};
-use crate::settings::{NamedFile, guided};
+use crate::kind::{Applies, Fallback, Literal};
+use crate::named_file::NamedFile;
+use crate::settings::guided;
+use crate::table::Setting;
 use crate::weights::{WeightRef, WeightsKind, parse_weights};
 use crate::{Dialect, FoundFile, ModelCard, Plan, SETTINGS, Scheduler, SettingError, Template, Value};
 use std::borrow::Cow;

@@ -25,6 +25,9 @@ pub struct ModelCard {
     /// Whether it comes with a safety checker.
     #[serde(default)]
     pub safety_checker: bool,
+    /// BLAKE3 over the safety checker's files, where a cell asks for it: a part of that cell's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safety_checker_weights: Option<Digest>,
 }
 
 /// A file that some setting names: what it holds, and where it lies now.

@@ -4,8 +4,7 @@
 //! somebody asks for their settings, so a million of them cost a few bytes each. Making a plan, and checking every
 //! value in it, is the planner's work.
 
-use crate::resolve::{Resolved, resolve};
-use crate::{Axis, Cell, CellId, FoundFile, ModelCard, SettingError, Value};
+use crate::{Axis, FoundFile, ModelCard, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -129,26 +128,5 @@ impl Plan {
             Selection::All => Some(position),
             Selection::Only(positions) => positions.binary_search(&u32::try_from(position).ok()?).ok(),
         }
-    }
-
-    /// The cell with that number: its settings, its placeholders and its name.
-    ///
-    /// A plan from the planner cannot fail here; one that was edited by hand can.
-    pub fn cell(&self, index: usize) -> Result<Cell, SettingError> {
-        let coordinates = self.coordinates(index);
-        let Resolved { settings, vars, model } = resolve(self, &coordinates)?;
-        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Ok(Cell { id: CellId::by(&settings, &model, self.naming), coordinates, settings, vars })
-    }
-
-    /// The name of the cell with that number, as [`Plan::cell`] has it, without the rest of the cell.
-    pub fn id(&self, index: usize) -> Result<CellId, SettingError> {
-        let Resolved { settings, model, .. } = resolve(self, &self.coordinates(index))?;
-        Ok(CellId::by(&settings, &model, self.naming))
-    }
-
-    /// Every cell in order.
-    pub fn cells(&self) -> impl Iterator<Item = Result<Cell, SettingError>> {
-        (0..self.len()).map(|index| self.cell(index))
     }
 }

@@ -1,20 +1,42 @@
 //! From coordinates to settings: how one cell of a plan gets its values.
 
 use crate::lookup::Lookup;
-use crate::{Digest, Plan, SettingError, Settings};
+use crate::{Cell, CellId, ModelCard, Plan, SettingError, Settings};
 use std::borrow::Cow;
 
+impl Plan {
+    /// The cell with that number: its settings, its placeholders and its name.
+    ///
+    /// A plan from the planner cannot fail here; one that was edited by hand can.
+    pub fn cell(&self, index: usize) -> Result<Cell, SettingError> {
+        let coordinates = self.coordinates(index);
+        let Resolved { settings, vars, model } = resolve(self, &coordinates)?;
+        let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Ok(Cell { id: CellId::by(&settings, model, self.naming), coordinates, settings, vars })
+    }
+
+    /// The name of the cell with that number, as [`Plan::cell`] has it, without the rest of the cell.
+    pub fn id(&self, index: usize) -> Result<CellId, SettingError> {
+        let Resolved { settings, model, .. } = resolve(self, &self.coordinates(index))?;
+        Ok(CellId::by(&settings, model, self.naming))
+    }
+
+    /// Every cell in order.
+    pub fn cells(&self) -> impl Iterator<Item = Result<Cell, SettingError>> {
+        (0..self.len()).map(|index| self.cell(index))
+    }
+}
+
 /// What the coordinates of a cell stand for.
-pub(crate) struct Resolved<'a> {
-    pub settings: Settings,
+struct Resolved<'a> {
+    settings: Settings,
     /// What each placeholder stands for.
-    pub vars: Vec<(&'a str, Cow<'a, str>)>,
-    /// The model's fingerprint.
-    pub model: Digest,
+    vars: Vec<(&'a str, Cow<'a, str>)>,
+    model: &'a ModelCard,
 }
 
 /// Every setting of the cell at some coordinates, checked.
-pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resolved<'a>, SettingError> {
+fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resolved<'a>, SettingError> {
     let lookup = Lookup::new(plan, coordinates);
     let model = lookup.text(crate::lookup::row("model"))?;
     let card = lookup.card().ok_or_else(|| SettingError {
@@ -22,5 +44,5 @@ pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resol
         value: model.into_owned(),
         allowed: "a model that the plan has looked up".to_owned(),
     })?;
-    Ok(Resolved { settings: Settings::read(&lookup)?, vars: lookup.vars, model: card.fingerprint })
+    Ok(Resolved { settings: Settings::read(&lookup)?, vars: lookup.vars, model: card })
 }

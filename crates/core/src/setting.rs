@@ -1,139 +1,11 @@
-//! What the table of settings says of one setting, and what follows from it: checks, defaults, help.
+//! What follows from a row of the settings table: checks, defaults, help.
 //!
-//! The rows themselves are in `table.rs`, what a setting comes to in one cell in `lookup.rs`.
+//! The rows are in `table.rs`, what a setting comes to in one cell in `lookup.rs`.
 
-use crate::{ModelCard, Scheduler, Settings, Value, parse_weights};
-
-/// One setting: a key of the experiment file, a column of the log, a label on a sheet.
-#[derive(Debug, Clone, Copy)]
-pub struct Setting {
-    /// Its key; diffusers' word where diffusers has one.
-    pub name: &'static str,
-    /// One sentence for help texts and for the schema.
-    pub about: &'static str,
-    /// Type and range.
-    pub kind: Kind,
-    /// Whether `{placeholders}` in its text are filled.
-    pub template: bool,
-    /// What it is where the file does not give it.
-    pub fallback: Fallback,
-    /// To which pictures it applies. Where it does not, it is `None` in [`Settings`], empty in the log, and not part of
-    /// a cell's name.
-    pub applies: Applies,
-    /// What of it changes pixels: its part in a cell's name.
-    pub effect: fn(&Settings) -> Effect,
-    /// Completes "`strength` 0.8 and 0.85 both …", where `effect` makes different values the same.
-    pub same_effect: fn(&Settings) -> String,
-    /// Sorts its line in the canonical form; its name where empty.
-    pub order: &'static str,
-    /// Whether people seldom set it: sheets leave it out at its default.
-    pub rare: bool,
-}
-
-/// Type and range of a setting.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind {
-    /// Any text.
-    Text,
-    /// The name of a model: `sketchbook`, a folder, a file or a repository.
-    Model,
-    /// A file, relative to the experiment file; the empty text means none.
-    Path,
-    /// `true` or `false`.
-    Flag,
-    /// Weight files by name, several joined by ` + `; `none` and the empty text mean none. See [`crate::WeightsKind`].
-    Weights,
-    /// One word of a list.
-    Choice(&'static [&'static str]),
-    /// The seed of a generator: a whole number from 0 to 2^64 - 1.
-    Seed,
-    /// A whole number within bounds, both included.
-    Integer {
-        /// Smallest.
-        min: i64,
-        /// Largest.
-        max: i64,
-    },
-    /// A number within bounds, both included.
-    Number {
-        /// Smallest.
-        min: f64,
-        /// Largest.
-        max: f64,
-    },
-}
-
-/// Whose default a setting takes.
-#[derive(Debug, Clone, Copy)]
-pub enum Fallback {
-    /// None: it has no value.
-    Nothing,
-    /// The table's own.
-    Value(Literal),
-    /// The model's.
-    Model(fn(&ModelCard) -> Literal),
-    /// The model's where its configuration has one, otherwise the scheduler's.
-    Scheduler(fn(&ModelCard, Scheduler) -> Option<Literal>),
-}
-
-/// A default as the table writes it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Literal {
-    /// Text, or one word of a list.
-    Text(&'static str),
-    /// A whole number.
-    Integer(i64),
-    /// A number.
-    Number(f64),
-    /// `true` or `false`.
-    Flag(bool),
-}
-
-/// To which pictures a setting applies.
-#[derive(Debug, Clone, Copy)]
-pub enum Applies {
-    /// To all.
-    Always,
-    /// Where that setting names a file.
-    With(&'static str),
-    /// Where that number is not 0.
-    NonZero(&'static str),
-    /// Under these schedulers.
-    Schedulers(fn(Scheduler) -> bool),
-    /// Under guidance, as [`crate::guided`] says.
-    Guided,
-}
-
-/// What of a setting changes pixels. Cells whose settings have the same effects have the same name.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Effect {
-    /// Its value.
-    Value,
-    /// Nothing at all.
-    None,
-    /// The fingerprint of the model that it names.
-    Fingerprint,
-    /// What this number would do.
-    Number(f64),
-    /// What this seed would do.
-    Seed(u64),
-    /// What the empty text would do.
-    EmptyText,
-    /// The LoRAs in it whose weight is not 0.
-    NonZeroWeights,
-}
-
-/// A value that a setting cannot take.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("`{setting}` is `{value}`; allowed: {allowed}")]
-pub struct SettingError {
-    /// The setting's name.
-    pub setting: String,
-    /// What was written.
-    pub value: String,
-    /// What it may be.
-    pub allowed: String,
-}
+use crate::kind::{Fallback, Kind, SettingError};
+use crate::table::{SETTINGS, Setting};
+use crate::value::Value;
+use crate::weights::parse_weights;
 
 /// The settings given, above the defaults of all others that have one, in the order of `settings`.
 pub fn with_defaults(given: &[(&str, Value)]) -> Vec<(String, Value)> {
@@ -141,27 +13,13 @@ pub fn with_defaults(given: &[(&str, Value)]) -> Vec<(String, Value)> {
         Some((_, value)) => Some(value.clone()),
         None => setting.default(),
     };
-    crate::SETTINGS.iter().filter_map(|setting| Some((setting.name.to_owned(), value(setting)?))).collect()
+    SETTINGS.iter().filter_map(|setting| Some((setting.name.to_owned(), value(setting)?))).collect()
 }
 
 impl Setting {
-    /// A row of the table that says nothing beyond what most rows say.
-    pub(crate) const ORDINARY: Setting = Setting {
-        name: "",
-        about: "",
-        kind: Kind::Text,
-        template: false,
-        fallback: Fallback::Nothing,
-        applies: Applies::Always,
-        effect: |_| Effect::Value,
-        same_effect: |_| String::new(),
-        order: "",
-        rare: false,
-    };
-
     /// The setting of that name.
     pub fn named(name: &str) -> Option<&'static Setting> {
-        crate::SETTINGS.iter().find(|setting| setting.name == name)
+        SETTINGS.iter().find(|setting| setting.name == name)
     }
 
     /// The table's default; `None` where the model or its scheduler decides, or where it has none.
@@ -213,17 +71,6 @@ impl Setting {
     }
 }
 
-impl From<Literal> for Value {
-    fn from(literal: Literal) -> Value {
-        match literal {
-            Literal::Text(text) => text.into(),
-            Literal::Integer(n) => n.into(),
-            Literal::Number(x) => x.into(),
-            Literal::Flag(flag) => Value::Flag(flag),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,7 +104,7 @@ mod tests {
 
     #[test]
     fn every_default_is_allowed() {
-        for setting in crate::SETTINGS {
+        for setting in SETTINGS {
             if let Some(value) = setting.default() {
                 assert_eq!(setting.check(&value), Ok(()), "{}", setting.name);
             }

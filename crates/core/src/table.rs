@@ -4,11 +4,53 @@
 //! column of the log, the setting's place in a picture's texts and in a sheet's footer, and its part in a cell's name.
 //! To add a setting, add a row and the code that uses its field.
 
+use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
+use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
-use crate::setting::{Applies, Effect, Fallback, Kind, Literal, Setting, SettingError};
-use crate::settings::{Embedding, Lora, NamedFile};
 use crate::steps::{named_strength, steps_left};
 use std::sync::Arc;
+
+/// One setting: a key of the experiment file, a column of the log, a label on a sheet.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Its key; diffusers' word where diffusers has one.
+    pub name: &'static str,
+    /// One sentence for help texts and for the schema.
+    pub about: &'static str,
+    /// Type and range.
+    pub kind: Kind,
+    /// Whether `{placeholders}` in its text are filled.
+    pub template: bool,
+    /// What it is where the file does not give it.
+    pub fallback: Fallback,
+    /// To which pictures it applies. Where it does not, it is `None` in [`Settings`], empty in the log, and not part of
+    /// a cell's name.
+    pub applies: Applies,
+    /// What of it changes pixels: its part in a cell's name.
+    pub effect: fn(&Settings) -> Effect,
+    /// Completes "`strength` 0.8 and 0.85 both …", where `effect` makes different values the same.
+    pub same_effect: fn(&Settings) -> String,
+    /// Sorts its line in the canonical form; its name where empty.
+    pub order: &'static str,
+    /// Whether people seldom set it: sheets leave it out at its default.
+    pub rare: bool,
+}
+
+impl Setting {
+    /// A row of the table that says nothing beyond what most rows say.
+    pub(crate) const ORDINARY: Setting = Setting {
+        name: "",
+        about: "",
+        kind: Kind::Text,
+        template: false,
+        fallback: Fallback::Nothing,
+        applies: Applies::Always,
+        effect: |_| Effect::Value,
+        same_effect: |_| String::new(),
+        order: "",
+        rare: false,
+    };
+}
 
 /// Makes the table and what follows from it. A row is the help text, the field with its type, and what it says beyond
 /// [`Setting::ORDINARY`].
@@ -221,7 +263,7 @@ settings! {
     safety_checker: bool = {
         kind: Kind::Flag,
         fallback: Fallback::Value(Literal::Flag(false)),
-        effect: |settings| if settings.safety_checker { Effect::Value } else { Effect::None },
+        effect: |settings| if settings.safety_checker { Effect::SafetyChecker } else { Effect::None },
         rare: true,
     };
 }

@@ -7,13 +7,9 @@ use crate::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A plan with those axes; an axis named like a setting sets it, others are placeholders.
-pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
-    let axis = |(name, labels): &(&str, Vec<&str>)| Axis {
-        name: (*name).to_owned(),
-        values: labels.iter().map(|label| axis_value(name, label)).collect(),
-    };
-    let card = ModelCard {
+/// What a model says of itself.
+pub fn card() -> ModelCard {
+    ModelCard {
         fingerprint: Digest::of(b"weights"),
         size: (24, 16),
         multiple_of: 8,
@@ -22,6 +18,15 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         sigmas: None,
         inpainting: false,
         safety_checker: false,
+        safety_checker_weights: None,
+    }
+}
+
+/// A plan with those axes; an axis named like a setting sets it, others are placeholders.
+pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
+    let axis = |(name, labels): &(&str, Vec<&str>)| Axis {
+        name: (*name).to_owned(),
+        values: labels.iter().map(|label| axis_value(name, label)).collect(),
     };
     let given: [(&str, Value); 4] = [
         ("prompt", "portrait of a cat".into()),
@@ -37,7 +42,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         axes: axes.iter().map(axis).collect(),
         kept: Selection::All,
         drawn: BTreeMap::new(),
-        models: BTreeMap::from([("sketchbook".to_owned(), card)]),
+        models: BTreeMap::from([("sketchbook".to_owned(), card())]),
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),

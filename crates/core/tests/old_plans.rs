@@ -34,7 +34,7 @@ fn cells_keep_the_names_that_their_log_has() {
         let plan = old(lora, guidance_scale);
         let cell = plan.cell(0).unwrap();
         assert_eq!(plan.id(0).unwrap(), cell.id);
-        (cell.id, CellId::of(&cell.settings, &plan.models["sketchbook"].fingerprint))
+        (cell.id, CellId::of(&cell.settings, &plan.models["sketchbook"]))
     };
     // What was written names an old cell, even where it does nothing.
     let (none, zero) = (names("none", 7.5), names("style:0", 7.5));

@@ -21,7 +21,7 @@ pub use device::{DeviceError, DeviceName};
 pub use error::ModelError;
 pub use families::card::{card, card_with};
 pub use families::error::RenderError;
-pub use families::files::{files, fingerprint};
+pub use families::files::{files, fingerprint, safety_checker_digest, safety_checker_files};
 pub use families::sdxl::Sdxl;
 pub use families::stable_diffusion::StableDiffusion;
 pub use families::vocabulary::{inversions, tokenizer};

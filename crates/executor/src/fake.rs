@@ -48,6 +48,7 @@ impl FakeBackend {
             sigmas: None,
             inpainting: false,
             safety_checker: false,
+            safety_checker_weights: None,
         }
     }
 }

@@ -12,6 +12,10 @@ use std::time::Instant;
 struct Fake;
 
 impl AssetResolver for Fake {
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        Ok(Digest::of(model.as_bytes()))
+    }
+
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let fingerprint = Digest::of(name.as_bytes());
         Ok(ModelCard {
@@ -23,6 +27,7 @@ impl AssetResolver for Fake {
             sigmas: None,
             inpainting: false,
             safety_checker: false,
+            safety_checker_weights: None,
         })
     }
 

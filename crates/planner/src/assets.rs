@@ -1,6 +1,6 @@
 //! What the planner asks of its caller: the models, pictures and weight files that an experiment names.
 
-use maquette_core::{Dtype, FoundFile, ModelCard, WeightsKind};
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use std::path::Path;
 
 /// Finds models, pictures and weight files by the names in an experiment; tests have a fake one.
@@ -8,6 +8,9 @@ pub trait AssetResolver {
     /// The card of a model, by its name as written, which is rendered in that precision; in full precision where
     /// cells of several ask for it.
     fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, AssetError>;
+
+    /// The digest of a model's safety checker, which its card says it has.
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError>;
 
     /// The digest of a picture that can be read.
     fn picture(&self, file: &Path) -> Result<FoundFile, AssetError>;

@@ -4,8 +4,8 @@
 use crate::AssetResolver;
 use crate::cells::{Cells, place, unknown};
 use crate::problem::Problems;
-use maquette_core::Value;
-use std::collections::BTreeSet;
+use maquette_core::{Digest, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 impl Cells<'_> {
@@ -65,5 +65,27 @@ impl Cells<'_> {
             let problem = place(mask.at.as_ref(), "`mask` does nothing without `init_image`".to_owned());
             problems.add(problem.help("give `init_image`, the picture that it is a mask of"));
         }
+    }
+
+    /// The digest of the safety checker of every model that a cell asks it of.
+    pub fn safety_checkers(
+        &self,
+        assets: &dyn AssetResolver,
+        problems: &mut Problems,
+    ) -> BTreeMap<String, Digest> {
+        let mut digests = BTreeMap::new();
+        for at in self.parts(&["model", "safety_checker"]) {
+            let given = self.grid.value("safety_checker", &at);
+            let Some((name, card)) = self.model(&at) else { continue };
+            let looks = given.is_some_and(|given| given.value == Value::Flag(true)) && card.safety_checker;
+            if !looks || digests.contains_key(name) {
+                continue;
+            }
+            match assets.safety_checker(name) {
+                Ok(digest) => _ = digests.insert(name.to_owned(), digest),
+                Err(error) => problems.add(unknown(error, given.and_then(|given| given.at.as_ref()))),
+            }
+        }
+        digests
     }
 }

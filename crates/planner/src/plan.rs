@@ -128,8 +128,13 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     cells.strengths(&mut problems);
     cells.needs(&folder, assets, &mut problems);
     cells.idle(&mut notes, &mut problems);
+    let safety_checkers = cells.safety_checkers(assets, &mut problems);
     problems.settle()?;
-    for (name, card) in &plan.models {
+    for (name, digest) in &safety_checkers {
+        let _ = writeln!(asked, "safety checker of {name} {digest}");
+    }
+    for (name, card) in &mut plan.models {
+        card.safety_checker_weights = safety_checkers.get(name).copied();
         let _ = writeln!(asked, "{name} {}", card.fingerprint);
     }
     for (path, file) in plan.pictures.iter().chain(&plan.weights) {

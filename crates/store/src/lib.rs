@@ -49,6 +49,7 @@ mod run_tests;
 mod runs;
 mod shard;
 mod start;
+mod start_reason;
 mod timings;
 mod writer;
 
@@ -61,6 +62,6 @@ pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};
-pub use start::StartReason;
+pub use start_reason::StartReason;
 pub use timings::{Speed, Timings, WorkKind};
 pub use writer::{Reuse, RunWriter};

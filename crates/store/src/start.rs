@@ -1,25 +1,11 @@
 //! Starting a run: the newest one goes on when it asks for the same, otherwise the next number begins.
 
 use crate::log_writer::{LogWriter, Opened};
-use crate::{Run, RunWriter, Runs, Shard, StoreError, names, plan_file, write_atomic};
+use crate::{Run, RunWriter, Runs, Shard, StartReason, StoreError, names, plan_file, write_atomic};
 use maquette_core::{Digest, Plan};
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
-
-/// Why a run has the number it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StartReason {
-    /// It is the first of its name.
-    First,
-    /// The newest run asks for the same and goes on.
-    Resumed,
-    /// The newest run asks for something else.
-    Changed,
-    /// The newest run asks for the same, but its plan or its log cannot be continued: another version wrote them
-    /// with other columns, or they are damaged. Finished cells are reused all the same.
-    OtherVersion,
-}
 
 impl Runs {
     /// Starts a run, or goes on with the newest of that name.

@@ -36,5 +36,6 @@ pub fn card_with(
         fingerprint: fingerprint()?,
         inpainting: unet::in_channels(&unet)? == inpainting_channels(vae::latent_channels(&vae)?),
         safety_checker: SafetyChecker::is_in(source),
+        safety_checker_weights: None,
     })
 }

@@ -4,6 +4,7 @@
 
 use crate::error::ModelError;
 use crate::families::detect::{Kind, TEXT_2_CONFIG, detect};
+use crate::models::safety_checker::SafetyChecker;
 use crate::text::tokenizer;
 use crate::weights::source::ModelSource;
 use maquette_core::Digest;
@@ -63,9 +64,24 @@ pub fn files(source: &ModelSource) -> Vec<PathBuf> {
 
 /// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
 pub fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
+    digest(source, read_files(source))
+}
+
+/// The files on disk that a [`safety_checker_digest`] is made from.
+pub fn safety_checker_files(source: &ModelSource) -> Vec<PathBuf> {
+    let paths = SafetyChecker::files(source).into_iter().map(|file| PathBuf::from(source.file_name(&file)));
+    paths.filter(|path| path.is_file()).collect()
+}
+
+/// The same as [`fingerprint`] over the files of a model's safety checker, which loading a model does not read.
+pub fn safety_checker_digest(source: &ModelSource) -> Result<Digest, ModelError> {
+    digest(source, SafetyChecker::files(source))
+}
+
+fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError> {
     let mut hasher = blake3::Hasher::new();
     let mut seen = BTreeSet::new();
-    for file in read_files(source) {
+    for file in files {
         if !seen.insert(source.file_name(&file)) {
             continue;
         }

@@ -15,8 +15,7 @@ use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Result, Tensor, bail};
 use maquette_core::{
-    Backend, BackendError, Cell, CellId, Dialect, Digest, Dtype, Event, Image, Lora, Noise, Scheduler,
-    Settings,
+    Backend, BackendError, Cell, CellId, Dialect, Dtype, Event, Image, Lora, Noise, Scheduler, Settings,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -165,7 +164,7 @@ fn cell(seed: u64, steps: u32) -> Cell {
 }
 
 fn named(settings: Settings) -> Cell {
-    let id = CellId::of(&settings, &Digest::of(b"tiny-a"));
+    let id = CellId::of(&settings, &maquette_core::test_plans::card());
     Cell { id, coordinates: Vec::new(), settings, vars: Vec::new() }
 }
 

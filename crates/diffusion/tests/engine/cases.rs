@@ -1,8 +1,8 @@
 //! The fixtures' whole runs, as cells.
 
 use maquette_core::{
-    Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, NamedFile, Scheduler, Settings, Sigmas,
-    Spacing,
+    Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, ModelCard, NamedFile, Scheduler, Settings,
+    Sigmas, Spacing, test_plans,
 };
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use serde::Deserialize;
@@ -101,7 +101,7 @@ impl Case {
             width: self.width,
             height: self.height,
             clip_skip: self.clip_skip.unwrap_or(0),
-            ..maquette_core::test_plans::cell().settings
+            ..test_plans::cell().settings
         };
         cell(settings)
     }
@@ -120,8 +120,9 @@ pub fn named(file: &Path) -> NamedFile {
 }
 
 pub fn cell(settings: Settings) -> Cell {
-    let model = Digest::of(settings.model.as_bytes());
-    Cell { id: CellId::of(&settings, &model), coordinates: Vec::new(), settings, vars: Vec::new() }
+    let fingerprint = Digest::of(settings.model.as_bytes());
+    let card = ModelCard { fingerprint, ..test_plans::card() };
+    Cell { id: CellId::of(&settings, &card), coordinates: Vec::new(), settings, vars: Vec::new() }
 }
 
 /// What a model's file says of timesteps, which every scheduler with a choice follows.

@@ -6,7 +6,10 @@ pub(crate) mod weights;
 
 use crate::error::with_causes;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
-use maquette_diffusion::{ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint};
+use maquette_diffusion::{
+    ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint, safety_checker_digest,
+    safety_checker_files,
+};
 use maquette_executor::FakeBackend;
 use maquette_hub::{Environment, HubError, Offer, Repository};
 use maquette_picture::decode;
@@ -69,22 +72,35 @@ impl LocalAssets {
 
 /// The card of a model. Its fingerprint, for which every byte is read, is remembered in the runs folder.
 pub(crate) fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelError> {
-    card_with(source, || {
-        let files = files(source);
-        let before = Stamp::of(&files);
-        if let Some(known) = before.as_ref().and_then(|stamp| runs.fingerprint(stamp)) {
-            return Ok(known);
-        }
-        let fingerprint = fingerprint(source)?;
-        if let Some(stamp) = before.filter(|before| Stamp::of(&files).as_ref() == Some(before)) {
-            // What cannot be remembered is made again.
-            let _ = runs.remember_fingerprint(&stamp, fingerprint);
-        }
-        Ok(fingerprint)
-    })
+    card_with(source, || remembered(runs, &files(source), || fingerprint(source)))
+}
+
+/// A digest over the content of files, remembered in the runs folder for as long as they look the same.
+fn remembered(
+    runs: &Runs,
+    files: &[PathBuf],
+    digest: impl FnOnce() -> Result<Digest, ModelError>,
+) -> Result<Digest, ModelError> {
+    let before = Stamp::of(files);
+    if let Some(known) = before.as_ref().and_then(|stamp| runs.fingerprint(stamp)) {
+        return Ok(known);
+    }
+    let digest = digest()?;
+    if let Some(stamp) = before.filter(|before| Stamp::of(files).as_ref() == Some(before)) {
+        // What cannot be remembered is made again.
+        let _ = runs.remember_fingerprint(&stamp, digest);
+    }
+    Ok(digest)
 }
 
 impl AssetResolver for LocalAssets {
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        let wrong = |error: &dyn std::error::Error| AssetError { message: with_causes(error), help: None };
+        let source = models::find(model, &self.base, &self.hub).map_err(|error| wrong(&error))?;
+        let digest = || safety_checker_digest(&source);
+        remembered(&self.runs, &safety_checker_files(&source), digest).map_err(|error| wrong(&error))
+    }
+
     fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, AssetError> {
         let source = match models::find(name, &self.base, &self.hub) {
             Ok(source) => source,
@@ -116,6 +132,10 @@ impl AssetResolver for LocalAssets {
 }
 
 impl AssetResolver for FakeAssets {
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        Ok(Digest::of(model.as_bytes()))
+    }
+
     fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), AssetError> {
         mask_fits(mask, picture)
     }

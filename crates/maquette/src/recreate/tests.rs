@@ -14,6 +14,10 @@ struct Files {
 }
 
 impl AssetResolver for Files {
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        Ok(Digest::of(model.as_bytes()))
+    }
+
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
         Ok(())
     }
@@ -28,6 +32,7 @@ impl AssetResolver for Files {
             sigmas: None,
             inpainting: false,
             safety_checker: true,
+            safety_checker_weights: None,
         })
     }
 

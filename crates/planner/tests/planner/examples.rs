@@ -8,6 +8,10 @@ use std::path::Path;
 struct Anything;
 
 impl AssetResolver for Anything {
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        Ok(Digest::of(model.as_bytes()))
+    }
+
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let fingerprint = Digest::of(name.as_bytes());
         Ok(ModelCard {
@@ -19,6 +23,7 @@ impl AssetResolver for Anything {
             sigmas: None,
             inpainting: false,
             safety_checker: false,
+            safety_checker_weights: None,
         })
     }
 

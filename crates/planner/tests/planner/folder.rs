@@ -13,6 +13,10 @@ pub struct Folder(pub TempDir);
 pub struct Fake;
 
 impl AssetResolver for Fake {
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        Ok(Digest::of(model.as_bytes()))
+    }
+
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let (size, scheduler) = match name {
             "sketchbook" => ((64, 64), Scheduler::Ddim),
@@ -33,6 +37,7 @@ impl AssetResolver for Fake {
             sigmas: None,
             inpainting: name == "repainter",
             safety_checker: name == "big",
+            safety_checker_weights: None,
         })
     }
 

@@ -33,6 +33,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         sigmas: None,
         inpainting: false,
         safety_checker: false,
+        safety_checker_weights: None,
     };
     let picture = maquette_core::FoundFile { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
     Plan {

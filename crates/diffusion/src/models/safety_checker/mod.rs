@@ -43,6 +43,14 @@ impl SafetyChecker {
         source.has(CONFIG)
     }
 
+    /// The names of the files that loading one reads, sorted.
+    pub(crate) fn files(source: &ModelSource) -> Vec<String> {
+        let weights = WEIGHTS.into_iter().find(|file| source.has(file)).unwrap_or(WEIGHTS[0]);
+        let mut files = vec![pixels::CONFIG.to_owned(), CONFIG.to_owned(), weights.to_owned()];
+        files.sort_unstable();
+        files
+    }
+
     /// Loads a model's `safety_checker/` and its `feature_extractor/`.
     pub fn load(
         source: &ModelSource,

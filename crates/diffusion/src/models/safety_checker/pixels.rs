@@ -10,7 +10,7 @@ use crate::weights::source::ModelSource;
 use maquette_core::Image;
 use serde_json::{Value, json};
 
-const CONFIG: &str = "feature_extractor/preprocessor_config.json";
+pub(super) const CONFIG: &str = "feature_extractor/preprocessor_config.json";
 
 /// How pictures are prepared.
 pub(super) struct Preprocessor {
