@@ -12,11 +12,20 @@ use syn::visit::{Visit, visit_item_mod};
 /// A module's path within its crate; the crate itself is the empty path.
 type Module = Vec<String>;
 
-/// What one file says: the paths that it names, and what it re-exports from its own parts.
+/// What one file says outside its tests: the paths and macros that it names, and what it re-exports from its own parts.
 #[derive(Default)]
-struct Names {
-    paths: Vec<Vec<String>>,
+pub struct Names {
+    pub paths: Vec<Vec<String>>,
     exports: BTreeMap<String, Vec<String>>,
+}
+
+impl Names {
+    /// Reads the source of a file.
+    pub fn of(source: &str) -> Names {
+        let mut names = Names::default();
+        names.visit_file(&syn::parse_file(source).unwrap());
+        names
+    }
 }
 
 #[test]
@@ -40,10 +49,7 @@ fn circles_in(source: &Path) -> Vec<String> {
         let module = module_of(file.strip_prefix(source).unwrap());
         let is_test = module.iter().any(|name| name == "tests" || name.ends_with("_tests"));
         if !is_test {
-            let parsed = syn::parse_file(&fs::read_to_string(&file).unwrap()).unwrap();
-            let mut names = Names::default();
-            names.visit_file(&parsed);
-            crate_names.insert(module, names);
+            crate_names.insert(module, Names::of(&fs::read_to_string(&file).unwrap()));
         }
     }
     let imports: BTreeMap<&Module, BTreeSet<Module>> =
@@ -138,6 +144,12 @@ impl<'ast> Visit<'ast> for Names {
                 self.paths.push(path);
             }
         }
+    }
+
+    fn visit_macro(&mut self, called: &'ast syn::Macro) {
+        let name = called.path.segments.last().map(|segment| segment.ident.to_string());
+        self.paths.push(name.into_iter().collect());
+        syn::visit::visit_macro(self, called);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {

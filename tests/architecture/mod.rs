@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md gives the reasons.
 
 mod circles;
+mod must_not;
 
 use std::collections::BTreeSet;
 use std::fs;
