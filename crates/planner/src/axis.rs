@@ -64,11 +64,11 @@ fn element(name: &str, node: &Node) -> Result<Point, Problem> {
         return Ok(Point { label: None, value: value(name, node)?, at: node.at.clone() });
     };
     if let Some(entry) = entries.iter().find(|entry| entry.key != "label" && entry.key != "value") {
-        let problem = Problem::at(&entry.at, format!("`{}` is no key of a value with a label", entry.key));
+        let problem = Problem::at(&entry.at, format!("`{}` is not a key of a value with a label", entry.key));
         return Err(problem.help("allowed: `{ label = \"a name\", value = … }`"));
     }
     let Some(value) = find(entries, "value") else {
-        return Err(Problem::at(&node.at, "this value has a label and no value".to_owned())
+        return Err(Problem::at(&node.at, "this value has a label but no `value`".to_owned())
             .help("allowed: `{ label = \"a name\", value = … }`"));
     };
     let label = find(entries, "label").map(|entry| label(&entry.node)).transpose()?;
@@ -79,7 +79,7 @@ fn element(name: &str, node: &Node) -> Result<Point, Problem> {
 fn value(name: &str, node: &Node) -> Result<Value, Problem> {
     values::read(name, node).map_err(|problem| match (&node.data, Setting::named(name)) {
         (Data::List(_) | Data::Table(_), Some(Setting { kind: Kind::Weights, .. })) => problem,
-        (Data::List(_), _) => problem.help("write the values one after the other, in one pair of brackets"),
+        (Data::List(_), _) => problem.help("write the values as one list, without inner brackets"),
         (Data::Table(_), _) => problem.help("allowed: a value, or `{ label = \"a name\", value = … }`"),
         _ => problem,
     })
@@ -89,22 +89,21 @@ fn value(name: &str, node: &Node) -> Result<Value, Problem> {
 pub(crate) fn label(node: &Node) -> Result<String, Problem> {
     match node.scalar() {
         Some(value) if !value.to_string().trim().is_empty() => Ok(value.to_string()),
-        _ => {
-            Err(Problem::at(&node.at, format!("a label is {}; allowed: text that is not empty", node.what())))
-        }
+        _ => Err(Problem::at(&node.at, format!("a label is {}; allowed: non-empty text", node.what()))),
     }
 }
 
 fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
     if let Some(entry) = form.iter().find(|entry| !FORM_KEYS.contains(&entry.key.as_str())) {
-        let problem = Problem::at(&entry.at, format!("`{}` is no key of an axis", entry.key));
+        let problem = Problem::at(&entry.at, format!("`{}` is not a key of an axis", entry.key));
         return Err(problem.help(FORMS).hint(did_you_mean(&entry.key, FORM_KEYS.iter().copied())));
     }
     let keys: Vec<&str> = form.iter().map(|entry| entry.key.as_str()).collect();
     let has = |key: &str| keys.contains(&key);
     let only = |allowed: &[&str]| match form.iter().find(|entry| !allowed.contains(&entry.key.as_str())) {
         Some(entry) => {
-            let message = format!("`{}` does not go with {}", entry.key, list(allowed.iter().copied()));
+            let message =
+                format!("`{}` cannot be combined with {}", entry.key, list(allowed.iter().copied()));
             Err(Problem::at(&entry.at, message).help(FORMS))
         }
         None => Ok(()),
@@ -129,8 +128,8 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
         seeds_only(name, entry)?;
         Ok(plain(counting(name, form, entry)?))
     } else {
-        let has = if keys.is_empty() { "nothing".to_owned() } else { list(keys) };
-        Err(Problem::at(&node.at, format!("the axis `{name}` lacks an end: it has {has}")).help(FORMS))
+        let has = if keys.is_empty() { "no keys".to_owned() } else { format!("only {}", list(keys)) };
+        Err(Problem::at(&node.at, format!("the axis `{name}` is incomplete: it has {has}")).help(FORMS))
     }
 }
 
@@ -159,7 +158,7 @@ fn seeds_only(name: &str, entry: &Entry) -> Result<(), Problem> {
     if Setting::named(name).is_some_and(|setting| setting.kind == Kind::Seed) {
         return Ok(());
     }
-    let message = format!("`{}` alone makes seeds, and `{name}` is none", entry.key);
+    let message = format!("`{}` alone generates seeds, and `{name}` is not a seed", entry.key);
     Err(Problem::at(&entry.at, message)
         .help("allowed here: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`"))
 }
@@ -192,7 +191,7 @@ fn counting(name: &str, form: &[Entry], entry: &Entry) -> Result<Vec<Point>, Pro
 fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Problem> {
     let decimal = |key: &str| {
         let Some(entry) = find(form, key) else {
-            let message = format!("the axis `{name}` lacks `{key}`");
+            let message = format!("the axis `{name}` has no `{key}`");
             return Err(Problem::at(&node.at, message).help(FORMS));
         };
         let number = match &entry.node.data {
@@ -221,11 +220,12 @@ fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Proble
         (Some(_), None) => range::stepped(from, to, decimal("step")?, allows),
         (None, Some(entry)) => range::counted(from, to, count(entry)?),
         (Some(_), Some(entry)) => {
-            let problem = Problem::at(&entry.at, "a range has `step` or `count`, not both");
+            let problem = Problem::at(&entry.at, "a range takes `step` or `count`, not both");
             return Err(problem.help(FORMS));
         }
         (None, None) => {
-            let problem = Problem::at(&node.at, format!("the range of `{name}` lacks `step` or `count`"));
+            let problem =
+                Problem::at(&node.at, format!("the range of `{name}` has neither `step` nor `count`"));
             return Err(problem.help(FORMS));
         }
     };

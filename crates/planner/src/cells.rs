@@ -158,7 +158,7 @@ impl Cells<'_> {
                     };
                     let nearest = [size / of * of, (size / of + 1) * of].into_iter().filter(allowed);
                     let nearest = nearest.map(|size| size.to_string()).collect::<Vec<_>>().join(" or ");
-                    problems.add(place(at.as_ref(), message).help(format!("the nearest: {nearest}")));
+                    problems.add(place(at.as_ref(), message).help(format!("nearest allowed: {nearest}")));
                 }
             }
         }
@@ -203,12 +203,12 @@ impl Cells<'_> {
                 continue;
             }
             let (name, message) =
-                (setting.name, format!("`{}` does nothing without `{other}`", setting.name));
+                (setting.name, format!("`{}` has no effect without `{other}`", setting.name));
             match self.grid.axis_of(name) {
                 Some((axis, _)) if self.grid.axes[axis].at.layer() >= 0 => {
                     let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
                     problems.add(problem.help(format!(
-                        "give `{other}` at the top of the file, or take `{name}` out of the axes"
+                        "set `{other}` at the top of the file, or remove `{name}` from the axes"
                     )));
                 }
                 Some(_) => notes.push(message),

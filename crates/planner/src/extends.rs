@@ -29,10 +29,8 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
         };
         let identity = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&identity) {
-            let message = format!("`extends` goes round in a circle: {name} is in the chain already");
-            return Err(place(from.as_ref().map(|node| &node.at), message)
-                .label("extends an ancestor of itself")
-                .into());
+            let message = format!("`extends` forms a cycle: {name} is already in the chain");
+            return Err(place(from.as_ref().map(|node| &node.at), message).label("closes the cycle").into());
         }
         seen.push(identity);
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -58,8 +56,7 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
 /// Reads a file that `from` names, or that the command line does.
 fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem> {
     text_file::read(path, from.and_then(Node::text).unwrap_or(name)).map_err(|unreadable| {
-        let picture =
-            "allowed: a TOML file in UTF-8; `maquette show` with `--toml` writes one from a picture";
+        let picture = "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture";
         place(
             from.map(|node| &node.at),
             format!("cannot read the experiment file {name}: {}", unreadable.reason),

@@ -162,7 +162,7 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
     let name = &axis.name;
     if Setting::named(name).is_some() {
         let message = format!("the zip `{name}` has the name of a setting");
-        problems.add(Problem::at(&axis.at, message).help("give the block a name of its own"));
+        problems.add(Problem::at(&axis.at, message).help("give the block another name"));
     }
     let mut read: Vec<(&Entry, axis::Points)> = Vec::new();
     for column in columns.iter().filter(|column| column.key != "label") {
@@ -173,8 +173,8 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
         if let Data::List(nodes) = &column.node.data
             && let Some(node) = nodes.iter().find(|node| node.table().is_some())
         {
-            let problem = Problem::at(&node.at, "a value with a label of its own stands in a zip");
-            problems.add(problem.help("label the rows with a column of their own: `label = [\"a\", \"b\"]`"));
+            let problem = Problem::at(&node.at, "a zip cannot contain values with labels");
+            problems.add(problem.help("label the rows with a `label` column: `label = [\"a\", \"b\"]`"));
             continue;
         }
         read.extend(axis::read(&column.key, &column.node, problems).map(|points| (column, points)));
@@ -195,12 +195,11 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
     let lengths = lengths.chain(labels.iter().map(|(column, labels)| (*column, labels.len())));
     for (column, len) in lengths {
         if len != length {
-            let message = format!("`{}` has {len} values and `{}` has {length}", column.key, first.key);
-            problems.add(
-                Problem::at(&column.node.at, message).label(format!("{len} values")).help(format!(
-                    "the columns of [zip.{name}] go together row by row: give them equal length"
-                )),
-            );
+            let values = if len == 1 { "1 value".to_owned() } else { format!("{len} values") };
+            let message = format!("`{}` has {values} and `{}` has {length}", column.key, first.key);
+            problems.add(Problem::at(&column.node.at, message).label(values).help(format!(
+                "the columns of [zip.{name}] are combined row by row: make them the same length"
+            )));
             return None;
         }
     }
@@ -241,9 +240,9 @@ fn unique(axes: &[GridAxis], problems: &mut Problems) {
                 Some((_, other)) => problems.add(
                     Problem::at(
                         &axis.at,
-                        format!("two axes are about `{name}`: `{}` and `{}`", other.name, axis.name),
+                        format!("two axes set `{name}`: `{}` and `{}`", other.name, axis.name),
                     )
-                    .help("a name belongs to one axis: take it out of one of them"),
+                    .help("only one axis may set a name: remove it from one of them"),
                 ),
                 None => taken.push((name, axis)),
             }
@@ -254,6 +253,6 @@ fn unique(axes: &[GridAxis], problems: &mut Problems) {
         let sizes: Vec<String> =
             axes.iter().map(|axis| format!("{} ({})", axis.name, axis.positions.len())).collect();
         let message = format!("the grid has more than {MOST_POSITIONS} positions: {}", sizes.join(" × "));
-        problems.add(Problem::nowhere(message).help("make an axis shorter, or bind two together with [zip]"));
+        problems.add(Problem::nowhere(message).help("make an axis shorter, or combine two with [zip]"));
     }
 }

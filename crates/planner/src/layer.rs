@@ -89,7 +89,7 @@ impl Layer {
 
 fn unknown(entry: &Entry) -> Problem {
     let words = SETTINGS.iter().map(|setting| setting.name).chain(KEYS.iter().copied());
-    let mut problem = Problem::at(&entry.at, format!("`{}` is no key of an experiment", entry.key));
+    let mut problem = Problem::at(&entry.at, format!("`{}` is not a key of an experiment", entry.key));
     problem = problem.label("unknown key").help(format!(
         "allowed: the settings {}, and {}",
         list(SETTINGS.iter().map(|setting| setting.name)),
@@ -130,8 +130,9 @@ fn blocks(entry: Entry) -> Result<Vec<Node>, Problem> {
     let key = &entry.key;
     match entry.node.data {
         Data::List(nodes) if nodes.iter().all(|node| node.table().is_some()) => Ok(nodes),
-        _ => Err(Problem::at(&entry.at, format!("`{key}` is no list of tables"))
-            .help(format!("write `[[{key}]]` with two brackets on a line of its own, once for each rule"))),
+        _ => Err(Problem::at(&entry.at, format!("`{key}` is not a list of tables")).help(format!(
+            "write `[[{key}]]` with double brackets on a line of its own, once for each rule"
+        ))),
     }
 }
 
@@ -145,7 +146,7 @@ fn var(entry: &Entry) -> Result<(), Problem> {
         let problem = Problem::at(&entry.node.at, message);
         return Err(match entry.node.data {
             Data::List(_) => problem.help("a placeholder with several values belongs under [sweep]"),
-            Data::Unfit(_) => problem.help("to have it as text, put it in quotes"),
+            Data::Unfit(_) => problem.help("to use it as text, put it in quotes"),
             _ => problem,
         });
     }
@@ -159,7 +160,7 @@ fn sheet_key(entry: &Entry) -> Result<(), Problem> {
     if is_top_level(&entry.key) {
         return Err(misplaced(entry, "sheet"));
     }
-    Err(Problem::at(&entry.at, format!("`{}` is no key of [sheet]", entry.key))
+    Err(Problem::at(&entry.at, format!("`{}` is not a key of [sheet]", entry.key))
         .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
         .hint(did_you_mean(&entry.key, SHEET_KEYS.iter().copied())))
 }
@@ -199,7 +200,7 @@ fn zip(entry: &Entry) -> Result<(), Problem> {
     }
     let message = format!("`{}` in [zip] is {}; allowed: a table of columns", entry.key, entry.node.what());
     Err(Problem::at(&entry.at, message)
-        .help("a zip has a name of its own: write `[zip.sampling]`, and below it columns of equal length"))
+        .help("a zip needs a name: write `[zip.sampling]`, with columns of equal length below it"))
 }
 
 pub(crate) fn is_top_level(key: &str) -> bool {
@@ -208,10 +209,7 @@ pub(crate) fn is_top_level(key: &str) -> bool {
 
 /// A key that slipped below a table's header.
 pub(crate) fn misplaced(entry: &Entry, table: &str) -> Problem {
-    Problem::at(
-        &entry.at,
-        format!("`{}` stands below [{table}] and belongs to the top of the file", entry.key),
-    )
-    .label(format!("read as a key of [{table}]"))
-    .help("everything below a [table] line belongs to that table: move this line above the first one")
+    Problem::at(&entry.at, format!("`{}` is below [{table}] but belongs at the top of the file", entry.key))
+        .label(format!("read as a key of [{table}]"))
+        .help("everything below a [table] line belongs to that table: move this line above the first one")
 }

@@ -31,7 +31,7 @@ pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<(Value, At
         start += line.len();
     }
     if points.is_empty() {
-        return Err(Problem::at(at, format!("{} holds no value", path.display()))
+        return Err(Problem::at(at, format!("{} contains no values", path.display()))
             .help("allowed: one value per line; blank lines and lines that begin with # are skipped"));
     }
     Ok(points)
@@ -42,17 +42,17 @@ pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<(Value, At
     let folder = &at.origin.folder;
     let wrong = |message: String| {
         Problem::at(at, message)
-            .help("`*` stands for any letters, `?` for one, `**` for any folders; relative to the file that names it")
+            .help("`*` matches any characters, `?` one character, `**` any folders; relative to the file that names it")
     };
     let whole = match Path::new(pattern).is_absolute() || folder.as_os_str().is_empty() {
         true => pattern.to_owned(),
         false => format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy())),
     };
-    let paths =
-        glob::glob(&whole).map_err(|error| wrong(format!("`{pattern}` is no pattern: {}", error.msg)))?;
+    let paths = glob::glob(&whole)
+        .map_err(|error| wrong(format!("`{pattern}` is not a valid pattern: {}", error.msg)))?;
     let mut found = Vec::new();
     for path in paths {
-        let path = path.map_err(|error| wrong(format!("cannot look for `{pattern}`: {error}")))?;
+        let path = path.map_err(|error| wrong(format!("cannot search for `{pattern}`: {error}")))?;
         if path.is_file() {
             let written = path.strip_prefix(folder).unwrap_or(&path);
             let Some(written) = written.to_str() else {

@@ -33,7 +33,7 @@ pub(crate) fn one(origin: &Arc<Origin>, offset: usize, text: &str, name: &str) -
         let length = quoted_length(text).ok_or_else(|| unclosed.problem(origin, offset))?;
         if length == text.len() {
             return parse_value(origin, offset, text).map_err(|problem| match text.contains('\\') {
-                true => problem.help("between single quotes, a backslash is a backslash"),
+                true => problem.help("in single quotes, a backslash is an ordinary character"),
                 false => problem,
             });
         }
@@ -85,7 +85,7 @@ impl Unclosed {
         let what = if matches!(mark, '"' | '\'') { "quote" } else { "bracket" };
         Problem::at(&at, format!("the {what} `{mark}` is not closed"))
             .label("opened here")
-            .help(format!("close it; to have `{mark}` in the text, put the whole value in {around}"))
+            .help(format!("close it; to use `{mark}` in the text, put the whole value in {around}"))
     }
 }
 

@@ -30,19 +30,19 @@ impl Cells<'_> {
             let (picture, mask) = (text("init_image"), text("mask"));
             if let Some((name, card)) = self.model(&at) {
                 if card.inpainting && picture.is_none() {
-                    let message = format!("the model {name} repaints pictures; allowed: with `init_image`");
-                    say("model", message, "give `init_image`, and `mask` to say where it may change");
+                    let message = format!("the model {name} is for inpainting; allowed: with `init_image`");
+                    say("model", message, "set `init_image`, and `mask` to limit where it may change");
                 }
                 let asked = given("safety_checker").is_some_and(|given| given.value == Value::Flag(true));
                 if asked && !card.safety_checker {
                     let message =
                         format!("the model {name} has no safety checker; allowed: `safety_checker = false`");
                     let mut help =
-                        "a model has one when its folder holds `safety_checker` and `feature_extractor`"
+                        "a model has one if its folder contains `safety_checker` and `feature_extractor`"
                             .to_owned();
                     if name.contains('/') {
                         help += &format!(
-                            "; `maquette models fetch {name} --safety-checker` gets it from the hub"
+                            "; `maquette models fetch {name} --safety-checker` downloads it from the hub"
                         );
                     }
                     say("safety_checker", message, &help);
@@ -62,8 +62,8 @@ impl Cells<'_> {
             }
         }
         if let Some(mask) = idle.filter(|_| !used) {
-            let problem = place(mask.at.as_ref(), "`mask` does nothing without `init_image`".to_owned());
-            problems.add(problem.help("give `init_image`, the picture that it is a mask of"));
+            let problem = place(mask.at.as_ref(), "`mask` has no effect without `init_image`".to_owned());
+            problems.add(problem.help("set `init_image`, the picture that the mask is for"));
         }
     }
 

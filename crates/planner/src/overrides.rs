@@ -107,7 +107,7 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
     match (table, entry.key.as_str()) {
         (Some("sheet"), name) if SHEET_KEYS.contains(&name) => layer.sheet.push(entry),
         (Some("sheet"), name) => {
-            return Err(Problem::at(&entry.at, format!("`{name}` is no key of [sheet]"))
+            return Err(Problem::at(&entry.at, format!("`{name}` is not a key of [sheet]"))
                 .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
                 .hint(did_you_mean(name, SHEET_KEYS.iter().copied())));
         }
@@ -119,10 +119,9 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
                 .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
         }
         (_, name) if is_top_level(name) => {
-            let problem =
-                Problem::at(&entry.at, format!("`{name}` is no placeholder: the file has that key"));
+            let problem = Problem::at(&entry.at, format!("`{name}` is a key of the file, not a placeholder"));
             return Err(match name == "title" || Setting::named(name).is_some() {
-                true => problem.help(format!("write --set {name}=...")),
+                true => problem.help(format!("use --set {name}=...")),
                 false => problem.help("give the placeholder another name"),
             });
         }

@@ -97,7 +97,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     if let (Selection::Only(positions), Some(at)) = (&kept, last_rule)
         && positions.is_empty()
     {
-        let problem = Problem::at(&at, "the rules leave no cell: every one is excluded, or none is wanted");
+        let problem = Problem::at(&at, "the rules leave no cells: all are excluded, or none match [[only]]");
         return Err(problem.label("the last rule").into());
     }
 

@@ -96,9 +96,9 @@ impl fmt::Display for PlanError {
         match &self.problems[..] {
             [problem] if self.more == 0 => problem.fmt(f),
             problems => {
-                write!(f, "{} things are wrong with this experiment", problems.len() + self.more)?;
+                write!(f, "{} problems in this experiment", problems.len() + self.more)?;
                 if self.more > 0 {
-                    write!(f, ", the first {} of them are", problems.len())?;
+                    write!(f, "; showing the first {}", problems.len())?;
                 }
                 Ok(())
             }

@@ -42,15 +42,12 @@ pub(crate) fn stepped(
     allows: impl Fn(Decimal) -> bool,
 ) -> Result<Vec<Decimal>, Misfit> {
     if step.is_zero() {
-        return misfit(
-            "the step is 0; allowed: a step that leads somewhere",
-            "leave out `step` and give `count`",
-        );
+        return misfit("the step is 0; allowed: a step other than 0", "leave out `step` and give `count`");
     }
     let span = to - from;
     if !span.is_zero() && span.is_sign_negative() != step.is_sign_negative() {
         return misfit(
-            format!("a step of {step} leads away from {to}; allowed: a step towards it"),
+            format!("a step of {step} moves away from {to}; allowed: a step towards it"),
             format!("write `step = {}`", -step),
         );
     }
@@ -156,13 +153,13 @@ mod tests {
             "1",
             "0",
             "0.5",
-            "a step of 0.5 leads away from 0; allowed: a step towards it; write `step = -0.5`",
+            "a step of 0.5 moves away from 0; allowed: a step towards it; write `step = -0.5`",
         );
         check(
             "0",
             "1",
             "0",
-            "the step is 0; allowed: a step that leads somewhere; leave out `step` and give `count`",
+            "the step is 0; allowed: a step other than 0; leave out `step` and give `count`",
         );
         check("0", "1", "0.000001", "the range has more than 100000 values; allowed: up to 100000");
     }

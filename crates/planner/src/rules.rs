@@ -110,12 +110,12 @@ fn test(name: &str, entry: &Entry) -> Result<Test, Problem> {
                 Problem::at(&entry.node.at, message)
             })?;
             Test::Like(glob::Pattern::new(pattern).map_err(|error| {
-                Problem::at(&entry.node.at, format!("`{pattern}` is no pattern: {}", error.msg))
-                    .help("`*` stands for any letters, `?` for one")
+                Problem::at(&entry.node.at, format!("`{pattern}` is not a valid pattern: {}", error.msg))
+                    .help("`*` matches any characters, `?` one character")
             })?)
         }
         key => {
-            return Err(Problem::at(&entry.at, format!("`{key}` is no test of a value"))
+            return Err(Problem::at(&entry.at, format!("`{key}` is not a test"))
                 .help(format!("allowed: a value, a list of values, or {}", list(TESTS.iter().copied())))
                 .hint(did_you_mean(key, TESTS.iter().copied())));
         }

@@ -29,7 +29,7 @@ pub fn schema() -> String {
     }
     put(
         "vars",
-        "Words for the {placeholders} of the prompts.",
+        "Values for the {placeholders} in the prompts.",
         json!({
             "type": "object",
             "propertyNames": { "not": { "enum": names() } },
@@ -39,7 +39,7 @@ pub fn schema() -> String {
     let words = json!({ "$ref": "#/$defs/axis_of_words" });
     put(
         "sweep",
-        "The axes of the grid, in the file's order, the last one moving fastest: settings and {placeholders}.",
+        "The axes of the grid, in the file's order, the last one varying fastest: settings and {placeholders}.",
         json!({ "type": "object", "properties": axes(), "additionalProperties": words }),
     );
     let columns = json!({ "type": "object", "properties": zip_columns(), "additionalProperties": words });
@@ -76,7 +76,7 @@ pub fn schema() -> String {
             "above": { "type": "number" },
             "below": { "type": "number" },
             "not": one_or_more,
-            "like": { "type": "string", "description": "Text with * for any letters and ? for one." },
+            "like": { "type": "string", "description": "Text in which * matches any characters and ? one character." },
         },
         "additionalProperties": false,
         "minProperties": 1,

@@ -24,8 +24,10 @@ pub(crate) fn read(entries: &[Entry], grid: &Grid, dropped: &[String], problems:
         && let Some(entry) = find(entries, "columns")
     {
         let message = "`rows` and `columns` are the same axis; allowed: two different ones";
-        problems
-            .add(Problem::at(&entry.node.at, message).help("leave one out: it is chosen from the axes left"));
+        problems.add(
+            Problem::at(&entry.node.at, message)
+                .help("omit one of them: it is chosen from the remaining axes"),
+        );
     }
     let mut edge = |key: &str, allowed: std::ops::RangeInclusive<i64>| {
         let entry = find(entries, key)?;
@@ -63,7 +65,7 @@ fn axis_name(entry: &Entry, grid: &Grid, dropped: &[String]) -> Result<Option<St
     if dropped.iter().any(|gone| gone == name) {
         return Ok(None);
     }
-    let problem = Problem::at(&entry.node.at, format!("`{}` names no axis: `{name}`", entry.key));
+    let problem = Problem::at(&entry.node.at, format!("`{}` is `{name}`, which is not an axis", entry.key));
     Err(match grid.axis_of(name) {
         Some((axis, _)) => {
             let zip = &grid.axes[axis].name;

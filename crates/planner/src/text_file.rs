@@ -132,7 +132,7 @@ fn inside(folder: &Path, written: &str) -> Option<String> {
     match &files(folder, "toml".as_ref())[..] {
         [] => None,
         [name] => Some(format!("did you mean `{written}/{name}`?")),
-        names => Some(format!("name one of its files: {}", nearest::list(names.iter().map(String::as_str)))),
+        names => Some(format!("use one of its files: {}", nearest::list(names.iter().map(String::as_str)))),
     }
 }
 

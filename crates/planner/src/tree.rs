@@ -96,11 +96,11 @@ fn node(origin: &Arc<Origin>, offset: usize, value: Spanned<DeValue<'_>>) -> Nod
         // TOML asks for 63 bits and a sign; seeds have 64 bits.
         DeValue::Integer(n) => match i128::from_str_radix(n.as_str(), n.radix()) {
             Ok(n) if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&n) => Data::Integer(n),
-            _ => Data::Unfit("a whole number beyond 64 bits"),
+            _ => Data::Unfit("a whole number of more than 64 bits"),
         },
         DeValue::Float(x) => match x.as_str().parse::<f64>() {
             Ok(number) if number.is_finite() => Data::Number(x.as_str().to_owned()),
-            _ => Data::Unfit("a number without an end"),
+            _ => Data::Unfit("infinity or NaN"),
         },
         DeValue::Boolean(flag) => Data::Flag(flag),
         DeValue::Datetime(_) => Data::Unfit("a date"),

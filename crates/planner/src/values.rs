@@ -41,8 +41,9 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         return Err(match (setting.kind, value.as_text()) {
             (Kind::Choice(words), Some(word)) => problem.hint(did_you_mean(word, words.iter().copied())),
             (Kind::Text | Kind::Model | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes"),
-            (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => problem
-                .help(format!("for a seed drawn at random write `{name} = {{ random = 1 }}` in [sweep]")),
+            (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => {
+                problem.help(format!("for a random seed, write `{name} = {{ random = 1 }}` in [sweep]"))
+            }
             _ => problem,
         });
     }
@@ -83,8 +84,8 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
 fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
     let wrong = |node: &Node, message: String| {
         Problem::at(&node.at, message).help(format!(
-            "allowed: `\"style\"`, `\"style:0.8\"`, `{{ file = \"style\", weight = 0.8 }}`, a list of these that act \
-             together, or `\"none\"`; to try several values, move `{}` into [sweep]",
+            "allowed: `\"style\"`, `\"style:0.8\"`, `{{ file = \"style\", weight = 0.8 }}`, a list of these, which \
+             are combined, or `\"none\"`; to try several values, move `{}` into [sweep]",
             setting.name
         ))
     };
@@ -106,7 +107,7 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
             }
             match file {
                 Some(file) => Ok(format!("{word}{file}{weight}")),
-                None => Err(wrong(node, format!("this entry of `{}` names no `file`", setting.name))),
+                None => Err(wrong(node, format!("this entry of `{}` has no `file`", setting.name))),
             }
         }
         _ => Err(wrong(node, format!("`{}` is {}", setting.name, node.what()))),

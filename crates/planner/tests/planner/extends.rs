@@ -92,11 +92,11 @@ fn errors_point_into_the_file_that_is_wrong() {
      help: did you mean `base/parent.toml`?
     "#);
     insta::assert_snapshot!(told(folder("extends = \"child.toml\"\n")), @r#"
-     x `extends` goes round in a circle: child.toml is in the chain already
+     x `extends` forms a cycle: child.toml is already in the chain
       ,-[child.toml:1:11]
     1 | extends = "child.toml"
       :           ^^^^^^|^^^^^
-      :                 `-- extends an ancestor of itself
+      :                 `-- closes the cycle
       `----
     "#);
     let parent = Folder::new(&[

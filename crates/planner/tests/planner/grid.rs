@@ -69,7 +69,7 @@ fn a_picture_may_have_placeholders() {
 fn braces_and_brackets() {
     let prompt = |text: &str| planned(&format!("prompt = '{text}'\n")).plan.cell(0).unwrap().settings.prompt;
     assert_eq!(&*prompt("(round:1.2) [a|b] {{not}}"), "(round:1.2) [a|b] {not}");
-    assert_eq!(message("prompt = \"{seed}\"\n"), "`{seed}` is a setting, and settings fill no placeholders");
+    assert_eq!(message("prompt = \"{seed}\"\n"), "`{seed}` is a setting, not a placeholder");
 }
 
 #[test]
@@ -135,7 +135,7 @@ proptest! {
     fn a_grid_is_the_product_of_its_axes(axes in some_axes()) {
         let mut text = String::from("prompt = \"{word}\"\n[sweep]\n");
         for (name, values) in &axes {
-            // Without a picture, strength would be an axis that nobody uses.
+            // Without a picture, strength would be an unused axis.
             if *name != "strength" {
                 writeln!(text, "{name} = [{}]", values.join(", ")).unwrap();
             }

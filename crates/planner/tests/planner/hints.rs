@@ -36,7 +36,7 @@ fn a_form_that_the_axis_refuses_is_not_recommended() {
     check("prompt = \"x\"\n[sweep]\nsteps = { random = 3 }\n", forms);
     check("prompt = \"x\"\n[sweep]\nsteps = { count = 3 }\n", forms);
     // It stands in [sweep] already.
-    let brackets = "write the values one after the other, in one pair of brackets";
+    let brackets = "write the values as one list, without inner brackets";
     check("prompt = \"x\"\n[sweep]\nsteps = [[10, 20]]\n", brackets);
     check("prompt = \"x\"\nzip = 3\n", "write `[zip.sampling]` on a line of its own and the keys below it");
 }
@@ -46,15 +46,15 @@ fn a_place_that_refuses_the_name_is_not_recommended() {
     // [vars] takes no settings, and no keys of the file.
     check(
         "prompt = \"x\"\n[vars]\nstps = 20\n",
-        "did you mean the setting `steps`? Its place is above the first [table]",
+        "did you mean the setting `steps`? It belongs above the first [table]",
     );
     check("prompt = \"x\"\n[sweep]\nstps = [20]\n", "did you mean `steps`?");
     check("prompt = \"{title}\"\n", "give the placeholder another name");
     check(
         "prompt = \"x\"\n[vars]\n\"a b\" = 1\n",
-        "the names of placeholders are letters, digits, `_` and `-`",
+        "names of placeholders may contain letters, digits, `_` and `-`",
     );
-    check("prompt = \"x\"\n[vars]\na = 1920-01-01\n", "to have it as text, put it in quotes");
+    check("prompt = \"x\"\n[vars]\na = 1920-01-01\n", "to use it as text, put it in quotes");
     check("prompt = \"x\"\n[vars]\na = [1, 2]\n", "a placeholder with several values belongs under [sweep]");
     // The top of the file takes settings only.
     let rule = "[sweep]\nseed = [1, 2]\n[[exclude]]\n";

@@ -78,8 +78,8 @@ fn settings_of_a_picture_that_is_not_there_are_noted() {
     let note = |rest: &str, expected: &[&str]| {
         assert_eq!(planned(&format!("prompt = \"a cat\"\n{rest}")).notes, expected, "{rest}");
     };
-    note("strength = 0.5\n", &["`strength` does nothing without `init_image`"]);
-    note("fit = \"top\"\n", &["`fit` does nothing without `init_image`"]);
+    note("strength = 0.5\n", &["`strength` has no effect without `init_image`"]);
+    note("fit = \"top\"\n", &["`fit` has no effect without `init_image`"]);
     // As the experiment of a run says it, which gives every setting.
     note("strength = 0.8\nfit = \"crop\"\n", &[]);
     note("strength = 0.5\n[sweep]\ninit_image = [\"\", \"me.png\"]\n", &[]);

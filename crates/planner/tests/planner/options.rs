@@ -109,7 +109,7 @@ fn errors_name_the_option() {
       ,-[--set step=10:1:1]
     1 | step=10
       : ^^|^
-      :   `-- nobody uses it
+      :   `-- unused
       `----
      help: did you mean `steps`?
     "#);
@@ -120,7 +120,7 @@ fn errors_name_the_option() {
       :              |
       :              `-- opened here
       `----
-     help: close it; to have `"` in the text, put the whole value in single quotes: '…'
+     help: close it; to use `"` in the text, put the whole value in single quotes: '…'
     "#);
     insta::assert_snapshot!(told(&overrides(&["subject='tis"], &[], &[])), @r#"
      x the quote `'` is not closed
@@ -129,10 +129,10 @@ fn errors_name_the_option() {
       :         |
       :         `-- opened here
       `----
-     help: close it; to have `'` in the text, put the whole value in double quotes: "…"
+     help: close it; to use `'` in the text, put the whole value in double quotes: "…"
     "#);
     insta::assert_snapshot!(told(&overrides(&["sheet.row=artist"], &[], &[])), @r#"
-     x `row` is no key of [sheet]
+     x `row` is not a key of [sheet]
       ,-[--set sheet.row=artist:1:1]
     1 | sheet.row=artist
       : ^^^^|^^^^
@@ -141,7 +141,7 @@ fn errors_name_the_option() {
      help: did you mean `rows`?
     "#);
     insta::assert_snapshot!(told(&overrides(&["vars.sweep=1"], &[], &[])), @r#"
-     x `sweep` is no placeholder: the file has that key
+     x `sweep` is a key of the file, not a placeholder
       ,-[--set vars.sweep=1:1:1]
     1 | vars.sweep=1
       : ^^^^^|^^^^

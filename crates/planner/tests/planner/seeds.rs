@@ -98,6 +98,6 @@ fn a_negative_seed_is_pointed_to_random_ones() {
       :        ^|
       :         `-- allowed: a whole number from 0 to 2^64 - 1
       `----
-     help: for a seed drawn at random write `seed = { random = 1 }` in [sweep]
+     help: for a random seed, write `seed = { random = 1 }` in [sweep]
     "#);
 }

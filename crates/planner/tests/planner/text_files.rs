@@ -74,7 +74,7 @@ fn other_files_are_named() {
         "exp/e.toml",
         "",
         "cannot read the experiment file exp/e.toml: it is a PNG image, not text",
-        "allowed: a TOML file in UTF-8; `maquette show` with `--toml` writes one from a picture",
+        "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture",
     );
     check(
         list,
@@ -86,7 +86,7 @@ fn other_files_are_named() {
     );
     let folder = |name: &str| format!("cannot read the experiment file {name}: it is a folder");
     check("child.toml", b"", "exp", "", &folder("exp"), "did you mean `exp/e.toml`?");
-    let several = "name one of its files: `a.toml`, `child.toml`";
+    let several = "use one of its files: `a.toml`, `child.toml`";
     check("a.toml", b"", "", "", &folder(""), several);
     let lists = "allowed: a TOML file in UTF-8";
     check(

@@ -66,7 +66,7 @@ fn a_weight_file_that_is_not_there_is_an_error_at_its_place() {
     check("lora = \"unknown:0.5\"", "there is no lora `unknown`");
     check("embeddings = [\"unknown\"]", "there is no embedding `unknown`");
     check("vae = \"unknown\"", "there is no vae `unknown`");
-    check("lora = { weight = 1 }", "names no `file`");
+    check("lora = { weight = 1 }", "has no `file`");
     check("lora = { file = \"x\", wait = 1 }", "`wait` is");
     check("lora = 3", "`lora` is");
     check("embeddings = \"x{w}\"", "allowed: text without placeholders");
