@@ -1,4 +1,4 @@
-//! The forms of an axis, and the values they stand for.
+//! The forms of an axis, and the values they expand to.
 
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
@@ -20,16 +20,16 @@ pub(crate) struct Point {
 /// The values of one axis or of one column of a zip.
 pub(crate) struct Points {
     pub points: Vec<Point>,
-    /// Seeds that are still to be drawn: the values are stand-ins.
+    /// Whether the values are placeholders for seeds that are still to be drawn.
     pub random: bool,
 }
 
-/// Every key that a table form may hold, and what the forms are, for hints.
+/// The keys of all table forms, and the forms for hints.
 const FORM_KEYS: &[&str] = &["from", "to", "step", "count", "random", "file", "glob"];
 const FORMS: &str = "allowed: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`, and for \
                      seeds `{ count, from }` or `{ random }`";
 
-/// Reads the values of `name`. What is wrong is noted, and the answer is then `None`.
+/// Reads the values of `name`; `None` after an error, which is added to `problems`.
 pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<Points> {
     let points = match &node.data {
         Data::List(nodes) => {
@@ -75,7 +75,7 @@ fn element(name: &str, node: &Node) -> Result<Point, Problem> {
     Ok(Point { label, value: self::value(name, &value.node)?, at: value.node.at.clone() })
 }
 
-/// One value of an axis, which is no list unless it lists weight files that act together.
+/// One value of an axis. It may be a list only for weight files, which are then combined.
 fn value(name: &str, node: &Node) -> Result<Value, Problem> {
     values::read(name, node).map_err(|problem| match (&node.data, Setting::named(name)) {
         (Data::List(_) | Data::Table(_), Some(Setting { kind: Kind::Weights, .. })) => problem,
@@ -111,10 +111,10 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
     let plain = |points| Points { points, random: false };
     if let Some(entry) = find(form, "file") {
         only(&["file"])?;
-        Ok(plain(points(listing::lines(name, words(entry)?, &entry.node.at)?)))
+        Ok(plain(points(listing::lines(name, path(entry)?, &entry.node.at)?)))
     } else if let Some(entry) = find(form, "glob") {
         only(&["glob"])?;
-        Ok(plain(points(listing::files(name, words(entry)?, &entry.node.at)?)))
+        Ok(plain(points(listing::files(name, path(entry)?, &entry.node.at)?)))
     } else if let Some(entry) = find(form, "random") {
         only(&["random"])?;
         seeds_only(name, entry)?;
@@ -137,7 +137,7 @@ fn points(values: Vec<(Value, At)>) -> Vec<Point> {
     values.into_iter().map(|(value, at)| Point { label: None, value, at }).collect()
 }
 
-fn words(entry: &Entry) -> Result<&str, Problem> {
+fn path(entry: &Entry) -> Result<&str, Problem> {
     entry.node.text().filter(|text| !text.is_empty()).ok_or_else(|| {
         Problem::at(&entry.node.at, format!("`{}` is {}; allowed: a path", entry.key, entry.node.what()))
     })
@@ -163,7 +163,7 @@ fn seeds_only(name: &str, entry: &Entry) -> Result<(), Problem> {
         .help("allowed here: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`"))
 }
 
-/// `{ count, from }`: whole numbers one after the other.
+/// `{ count, from }`: consecutive whole numbers.
 fn counting(name: &str, form: &[Entry], entry: &Entry) -> Result<Vec<Point>, Problem> {
     let from = match find(form, "from") {
         None => 0,
@@ -207,7 +207,7 @@ fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Proble
     let (from, to) = (decimal("from")?, decimal("to")?);
     let number = |decimal: Decimal| {
         let text = decimal.to_string();
-        // The nearest double of the exact decimal, so that 0.7 is the 0.7 that a person would write.
+        // The double nearest to the exact decimal, so that 0.7 is the same as a literal 0.7.
         match (text.parse::<i128>(), text.parse::<f64>()) {
             (Ok(n), _) => Value::Integer(n),
             (_, Ok(x)) => Value::Number(x),

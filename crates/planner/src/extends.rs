@@ -1,4 +1,4 @@
-//! The chain of files that `extends` makes, read from the experiment file down to the one that extends nothing.
+//! The chain of files that `extends` forms, read from the experiment file down to the one that extends nothing.
 
 use crate::layer::Layer;
 use crate::place::{At, Origin, folder_of};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// The files of an experiment.
 pub(crate) struct Chain {
-    /// What they say; the farthest ancestor comes first, the experiment file last.
+    /// Their contents; the most distant ancestor comes first, the experiment file last.
     pub layers: Vec<Layer>,
-    /// The folder that paths are seen from: the experiment file's own unless it names another.
+    /// The folder that paths are relative to: the experiment file's own unless it names another.
     pub folder: PathBuf,
 }
 
-/// Reads the experiment file, unless its text is given, and everything it extends.
+/// Reads the experiment file, unless its text is given, and all files that it extends.
 pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, PlanError> {
     let mut layers = Vec::new();
     let mut start = None;
@@ -42,9 +42,9 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
         if let Some(node) = &layer.extends
             && let Some(written) = node.text()
         {
-            let seen = origin.seen(written);
-            let name = start.join(&seen).to_string_lossy().replace('\\', "/");
-            next = Some((origin.folder.join(written), name, folder_of(&seen).to_owned(), Some(node.clone())));
+            let path = origin.rebase(written);
+            let name = start.join(&path).to_string_lossy().replace('\\', "/");
+            next = Some((origin.folder.join(written), name, folder_of(&path).to_owned(), Some(node.clone())));
         }
         layers.push(layer);
         depth -= 1;
@@ -53,7 +53,7 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
     Ok(Chain { layers, folder: start.unwrap_or_default() })
 }
 
-/// Reads a file that `from` names, or that the command line does.
+/// Reads a file that `from` names, or the command line if that is `None`.
 fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem> {
     text_file::read(path, from.and_then(Node::text).unwrap_or(name)).map_err(|unreadable| {
         let picture = "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture";

@@ -1,4 +1,4 @@
-//! The grid before it is a plan: every value read, and the place where each was written still known.
+//! The grid before it becomes a plan: all values, each with the place where it was written.
 
 use crate::axis::{self, Point};
 use crate::layer::{Form, Layer, WrittenAxis};
@@ -8,7 +8,7 @@ use crate::tree::{Data, Entry, Node};
 use crate::values;
 use maquette_core::{Dtype, SETTINGS, Setting, Value};
 
-/// A grid may have this many positions; larger ones were not meant.
+/// A grid may have this many positions; larger ones are taken for mistakes.
 pub(crate) const MOST_POSITIONS: usize = 50_000_000;
 
 /// Every value of an experiment.
@@ -36,7 +36,7 @@ pub(crate) struct GridAxis {
     pub at: At,
     pub zip: bool,
     pub positions: Vec<Position>,
-    /// The name whose seeds are still to be drawn.
+    /// The names whose seeds are still to be drawn.
     pub random: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ impl Grid {
         for setting in SETTINGS {
             let written = layer.settings.iter().find(|entry| entry.key == setting.name);
             settings.extend(match written {
-                // The place of the value, not of the key: it is the value that may turn out wrong.
+                // The place of the value, not of the key: later errors are about the value.
                 Some(entry) => problems
                     .keep(given(entry))
                     .map(|given| Given { at: Some(entry.node.at.clone()), ..given }),
@@ -90,7 +90,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// `auto` means what the device of this run takes; it never reaches a plan.
+    /// Replaces `auto` by the precision of this run's device; a plan never contains `auto`.
     fn resolve_dtype(&mut self, auto: Dtype) {
         let swept = self.axes.iter_mut().flat_map(|axis| &mut axis.positions);
         let swept = swept.flat_map(|position| &mut position.set);
@@ -117,7 +117,7 @@ impl Grid {
         self.settings.iter().chain(&self.vars).find(|given| given.name == name)
     }
 
-    /// What a name stands for at some coordinates.
+    /// The value of a name at some coordinates.
     pub fn value(&self, name: &str, coordinates: &[usize]) -> Option<&Given> {
         match self.axis_of(name) {
             Some((axis, slot)) => Some(&self.axes[axis].positions[coordinates[axis]].set[slot]),
@@ -125,7 +125,7 @@ impl Grid {
         }
     }
 
-    /// Whether a text of any setting or word contains `part`.
+    /// Whether the text of any setting or placeholder contains `part`.
     pub fn mentions(&self, part: &str) -> bool {
         let swept = self.axes.iter().flat_map(|axis| &axis.positions).flat_map(|position| &position.set);
         let texts = self.settings.iter().chain(&self.vars).chain(swept);
@@ -229,11 +229,11 @@ fn label_column(column: &Entry) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Every name is set by one axis, every axis has a name of its own, and the grid has a reasonable size.
+/// Checks that every name is set by one axis only, that the axes' names differ, and that the grid is not too large.
 fn unique(axes: &[GridAxis], problems: &mut Problems) {
     let mut taken: Vec<(&str, &GridAxis)> = Vec::new();
     for axis in axes {
-        // A zip may have the name of one of its columns: both are the same axis.
+        // A zip may have the same name as one of its columns: both are the same axis.
         let own = (axis.zip && axis.names().all(|name| name != axis.name)).then_some(axis.name.as_str());
         for name in axis.names().chain(own) {
             match taken.iter().find(|(known, _)| *known == name) {

@@ -1,7 +1,7 @@
-//! Who fills which `{placeholder}`, and which vars and axes nobody uses.
+//! Checks that every `{placeholder}` has a value, and that vars and axes are used.
 //!
-//! Vars and axes that the experiment file or the command line gives must be used. Inherited ones need not be: a file
-//! that extends another may well leave a word out of its prompt.
+//! Vars and axes of the experiment file or the command line must be used. Inherited ones need not be: a file that
+//! extends another may leave a placeholder out of its prompt.
 
 use crate::grid::{Grid, GridAxis};
 use crate::layer::is_top_level;
@@ -12,7 +12,7 @@ use crate::values::templates;
 use maquette_core::{SETTINGS, Setting, Template};
 use std::collections::BTreeSet;
 
-/// Checks both directions; inherited vars and axes that nobody uses are left out, axes with a note.
+/// Checks both directions; unused inherited vars and axes are removed, axes with a note.
 pub(crate) fn check(
     grid: &mut Grid,
     dropped: &mut Vec<String>,
@@ -20,7 +20,7 @@ pub(crate) fn check(
     problems: &mut Problems,
 ) {
     let (used, unfilled) = used(grid, problems);
-    // A misspelt placeholder leaves its word unused: that is one mistake, told once.
+    // A misspelt placeholder also leaves a var or axis unused: this is reported once.
     let misspelt = |name: &str| nearest(name, unfilled.iter().map(String::as_str)).is_some();
     grid.vars.retain(|var| {
         let keep = used.contains(&var.name);
@@ -33,8 +33,8 @@ pub(crate) fn check(
         keep
     });
     for axis in &mut grid.axes {
-        let idle = |name: &str| Setting::named(name).is_none() && !used.contains(name);
-        let names: Vec<String> = axis.names().filter(|name| idle(name)).map(str::to_owned).collect();
+        let is_unused = |name: &str| Setting::named(name).is_none() && !used.contains(name);
+        let names: Vec<String> = axis.names().filter(|name| is_unused(name)).map(str::to_owned).collect();
         for name in names {
             if axis.at.layer() >= 0 {
                 if !misspelt(&name) {
@@ -61,7 +61,7 @@ pub(crate) fn check(
     });
 }
 
-/// The placeholders of every text in use, and those among them that nobody fills, which are problems.
+/// The placeholders of all texts, and those among them without a value, which are reported.
 fn used(grid: &Grid, problems: &mut Problems) -> (BTreeSet<String>, BTreeSet<String>) {
     let filled: Vec<&str> = grid
         .vars
@@ -121,7 +121,8 @@ fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
         .hint(did_you_mean(name, filled.iter().copied()))
 }
 
-/// A var or axis that no placeholder uses; `in_vars` says that it stands in the file's `[vars]`, which takes no settings.
+/// The error for a var or axis that no placeholder uses; `in_vars` if it is in the file's `[vars]`, where no settings are
+/// allowed.
 fn unused(at: &At, name: &str, used: &BTreeSet<String>, in_vars: bool) -> Problem {
     let problem = Problem::at(at, format!("`{name}` is neither a setting nor a placeholder"));
     let problem = problem.label("unused");

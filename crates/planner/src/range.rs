@@ -6,7 +6,7 @@ use rust_decimal::prelude::ToPrimitive;
 /// An axis holds no more values than this.
 pub(crate) const MOST: usize = 100_000;
 
-/// Why a range cannot be: what is wrong, and what would be right.
+/// Why a range is invalid, and how to fix it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Misfit {
     pub message: String,
@@ -17,13 +17,13 @@ fn misfit<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, M
     Err(Misfit { message: message.into(), help: help.into() })
 }
 
-/// The ends and the step of a range lie below this, so that no sum of them can overflow.
+/// The ends and the step of a range are smaller than this, so that no sum of them can overflow.
 const LARGEST: i64 = 1_000_000_000_000_000;
 
 /// The ends and the step of a range have no more decimals than this.
 const FINEST: u32 = 12;
 
-/// What `decimal` reads, in words.
+/// What `decimal` accepts, for messages.
 pub(crate) const ALLOWED: &str = "a number below 10^15 with up to 12 decimals";
 
 /// Reads a decimal as TOML writes it.
@@ -33,8 +33,8 @@ pub(crate) fn decimal(text: &str) -> Option<Decimal> {
     (number.abs() < Decimal::from(LARGEST) && number.scale() <= FINEST).then_some(number)
 }
 
-/// `from`, `from + step`, … `to`. The step must lead from one end to the other. `allows` says which numbers the setting
-/// takes, so that a hint names no other.
+/// `from`, `from + step`, … `to`. A whole number of steps must lead from one end to the other. `allows` tests whether the
+/// setting allows a number, so that hints suggest only such numbers.
 pub(crate) fn stepped(
     from: Decimal,
     to: Decimal,
@@ -68,8 +68,8 @@ pub(crate) fn stepped(
     Ok((0..=count).map(|nth| (from + step * Decimal::from(nth)).normalize()).collect())
 }
 
-/// `count` values, evenly spaced. Where the spacing has no end as a decimal, the values between the ends are rounded
-/// to a thousandth of it or finer.
+/// `count` values, evenly spaced. If the spacing is not a finite decimal, the values between the ends are rounded to a
+/// thousandth of it or finer.
 pub(crate) fn counted(from: Decimal, to: Decimal, count: usize) -> Result<Vec<Decimal>, Misfit> {
     if count == 0 || count > MOST {
         return misfit(
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_misses_the_end_is_told_what_fits() {
+    fn errors_suggest_steps_that_fit() {
         let check = |from, to, step, expected: &str| {
             assert_eq!(words(stepped(d(from), d(to), d(step), |_| true)).unwrap_err(), expected);
         };
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_names_only_what_is_allowed() {
+    fn hints_suggest_only_allowed_values() {
         let check = |from, to, step, expected: &str| {
             let unit = |number: Decimal| (Decimal::ZERO..=Decimal::ONE).contains(&number);
             let error = words(stepped(d(from), d(to), d(step), unit)).unwrap_err();

@@ -1,4 +1,4 @@
-//! The forms of an axis, their order, their labels.
+//! The forms of an axis, the order of axes, and their labels.
 
 use crate::folder::{Folder, axes, labels, message, planned, values};
 use maquette_planner::Overrides;
@@ -43,7 +43,7 @@ fn axes_keep_the_order_of_the_file() {
     let plan = &planned.plan;
     assert_eq!(axes(plan), ["zebra", "seed", "apple", "late", "early"]);
     assert_eq!(plan.len(), 32);
-    // The last axis moves fastest.
+    // The last axis varies fastest.
     let prompt = |index: usize| {
         let settings = plan.cell(index).unwrap().settings;
         format!("{} {} {}", settings.prompt, settings.seed, settings.guidance_scale)
@@ -71,7 +71,7 @@ fn values_come_from_the_lines_of_a_file() {
         ),
         ("lists/artists.txt", "\u{feff}# painters\r\nAlphonse Mucha\r\n\r\n  Edvard Munch  \r\n"),
         ("lists/steps.txt", "20\n30.0"),
-        // A path is relative to the file that wrote it.
+        // A path is relative to the file that contains it.
         ("lists/pictures.txt", "me.png"),
         ("lists/me.png", "me"),
     ]);
@@ -83,13 +83,13 @@ fn values_come_from_the_lines_of_a_file() {
 }
 
 #[test]
-fn a_wrong_line_of_a_file_is_pointed_at() {
+fn errors_point_to_lines_of_list_files() {
     let folder = Folder::new(&[
         ("e.toml", "prompt = \"x\"\n[sweep]\nsteps = { file = \"steps.txt\" }\n"),
         ("steps.txt", "20\n# few\nmany\n"),
     ]);
     let error = folder.with("e.toml", &Overrides::default()).unwrap_err();
-    insta::assert_snapshot!(folder.told(&error), @r#"
+    insta::assert_snapshot!(folder.error_text(&error), @r#"
      x `steps` is `many`; allowed: a whole number from 1 to 1000
       ,-[steps.txt:3:1]
     2 | # few
@@ -101,7 +101,7 @@ fn a_wrong_line_of_a_file_is_pointed_at() {
 }
 
 #[test]
-fn labels_tell_positions_apart() {
+fn labels_are_distinct() {
     let check = |sweep: &str, axis: &str, expected: &[&str]| {
         let planned = planned(&format!("prompt = \"{{a}}\"\n{sweep}"));
         assert_eq!(labels(&planned.plan, axis), expected);
@@ -118,7 +118,7 @@ fn labels_tell_positions_apart() {
 }
 
 #[test]
-fn what_a_zip_cannot_be() {
+fn invalid_zips() {
     let check = |zip: &str, expected: &str| {
         assert_eq!(message(&format!("prompt = \"x\"\n{zip}\n")), expected, "{zip}");
     };
@@ -133,7 +133,7 @@ fn what_a_zip_cannot_be() {
 }
 
 #[test]
-fn what_an_axis_cannot_be() {
+fn invalid_axes() {
     let check = |name: &str, form: &str, expected: &str| {
         assert_eq!(
             message(&format!("prompt = \"{{a}}\"\nvars.a = \"x\"\n[sweep]\n{name} = {form}\n")),

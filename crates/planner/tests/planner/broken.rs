@@ -310,7 +310,7 @@ fn a_grid_that_is_too_large() {
 fn a_missing_file() {
     let folder = Folder::new(&[("mucha.toml", "")]);
     let error = folder.with("muhca.toml", &Overrides::default()).unwrap_err();
-    insta::assert_snapshot!(folder.told(&error), @r#"
+    insta::assert_snapshot!(folder.error_text(&error), @r#"
     x cannot read the experiment file muhca.toml: there is no such file
     help: did you mean `mucha.toml`?
     "#);

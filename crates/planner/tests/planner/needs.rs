@@ -1,11 +1,11 @@
-//! What settings ask of each other: masks, inpainting models, safety checkers.
+//! Requirements between settings: masks, inpainting models, safety checkers.
 
 use crate::folder::{broken, message, planned};
 
 const MODELS: &str = "prompt = \"x\"\n";
 
 #[test]
-fn a_mask_is_an_axis_and_none_of_its_values() {
+fn a_mask_axis_may_have_an_empty_value() {
     let plan = planned(
         "prompt = \"x\"\ninit_image = \"me.png\"\n[vars]\nwho = \"face\"\n[sweep]\nmask = [\"\", \"{who}.png\"]\n",
     )
@@ -30,16 +30,16 @@ fn a_mask_without_a_picture() {
         assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");
     };
     check("[sweep]\nmask = [\"\", \"face.png\"]\n", "`mask` has no effect without `init_image`");
-    // It has its use in one of two cells.
+    // It is used in one of two cells.
     check("mask = \"face.png\"\n[sweep]\ninit_image = [\"\", \"me.png\"]\n", "nothing is wrong");
     check("mask = \"\"\n", "nothing is wrong");
 }
 
 #[test]
-fn a_mask_must_be_there_and_fit_its_picture() {
+fn a_mask_must_exist_and_fit_its_picture() {
     let check = |rest: &str, expected: &str| {
-        let said = message(&format!("{MODELS}init_image = \"me.png\"\n{rest}"));
-        assert!(said.contains(expected), "{rest}: {said}");
+        let found = message(&format!("{MODELS}init_image = \"me.png\"\n{rest}"));
+        assert!(found.contains(expected), "{rest}: {found}");
     };
     check("mask = \"wide.png\"\n", "the mask is too wide");
     check("mask = \"none.png\"\n", "there is no picture");
@@ -65,7 +65,7 @@ fn an_inpainting_model_needs_a_picture() {
 }
 
 #[test]
-fn a_safety_checker_must_be_there() {
+fn a_safety_checker_must_exist() {
     insta::assert_snapshot!(broken("prompt = \"x\"\nsafety_checker = true\n[sweep]\nseed = [1, 2]\n"), @r#"
      x the model sketchbook has no safety checker; allowed: `safety_checker = false`
       ,-[e.toml:2:18]

@@ -1,4 +1,4 @@
-//! `[[exclude]]` and `[[only]]` against a plain reading of what they say.
+//! `[[exclude]]` and `[[only]]`, also against a brute-force implementation.
 
 use crate::folder::{message, planned};
 use maquette_core::{Plan, Settings};
@@ -43,7 +43,7 @@ fn tests_of_values() {
 }
 
 #[test]
-fn only_keeps_what_one_block_wants() {
+fn only_keeps_cells_that_match_one_block() {
     let kept = cells(
         "[[only]]\nartist = \"Edvard Munch\"\nsteps = 50\n[[only]]\nstrength = 0.9\n[[exclude]]\nsampling = \"fast\"\n",
     );
@@ -61,7 +61,7 @@ fn only_keeps_what_one_block_wants() {
 }
 
 #[test]
-fn a_rule_that_matches_nothing_is_wrong() {
+fn a_rule_that_matches_nothing_is_an_error() {
     let check = |rule: &str, expected: &str| {
         assert_eq!(message(&format!("{GRID}[[exclude]]\n{rule}\n")), expected, "{rule}");
     };
