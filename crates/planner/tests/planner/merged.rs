@@ -50,8 +50,8 @@ fn unused_settings_make_no_difference() {
     );
     check(
         "[sweep]\nseed = [7, 4294967303]\n",
-        &["2 cells, 1 distinct: `seed` 7 and 4294967303 both have the same low 32 bits, all that torch's \
-           generator on the CPU reads"],
+        &["2 cells, 1 distinct: `seed` 7 and 4294967303 both have the same low 32 bits, the only ones that \
+           torch's CPU generator reads"],
     );
     check("noise = \"torch-cuda\"\n[sweep]\nseed = [7, 4294967303]\n", &[]);
 }
