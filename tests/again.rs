@@ -288,7 +288,7 @@ KSampler         1 other sampler in the graph                     Maquette makes
 LatentUpscale    upscale_method bislerp, width 1024, height 1024  Maquette has no such node
 ControlNetApply  strength 0.7                                     Maquette has no such node
 
-note: ComfyUI does all 12 steps at denoise 0.6; in diffusers these are the last steps of a longer schedule
+note: ComfyUI does all 12 steps at denoise 0.6, diffusers the last steps of a longer schedule
 note: prompt contains AND or BREAK: plain words in ComfyUI, but not in A1111's dialect
 "#);
     fixture(&workspace, "a1111-sheet.png");

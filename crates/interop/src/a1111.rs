@@ -32,13 +32,13 @@ pub(super) fn read(text: &str) -> Foreign {
     }
     let find = |key: &str| pairs.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
     // Maquette's own text uses A1111's keys, but its prompts are in diffusers' dialect.
-    let ours = find("Version").is_some_and(|version| version.starts_with("maquette "));
-    if !ours {
+    let own = find("Version").is_some_and(|version| version.starts_with("maquette "));
+    if !own {
         out.set("dialect", "dialect", "a1111");
     }
     let hires = pairs.iter().any(|(key, _)| key.starts_with("Hires "));
     for (key, value) in &pairs {
-        pair(&mut out, key, value, &find, hires, ours);
+        pair(&mut out, key, value, &find, hires, own);
     }
     for stray in strays {
         out.left(stray, "", "it is in the settings line but is not a pair of key and value");
@@ -60,11 +60,11 @@ fn pair<'a>(
     value: &str,
     find: &dyn Fn(&str) -> Option<&'a str>,
     hires: bool,
-    ours: bool,
+    own: bool,
 ) {
     match key {
         "Steps" => out.set_number("steps", key, value),
-        "Sampler" if ours => {
+        "Sampler" if own => {
             let before = out.settings.len();
             sampling::a1111(out, value, Some(find("Schedule type").unwrap_or("Uniform")));
             // Maquette's text does not contain the timestep spacing.
@@ -85,7 +85,7 @@ fn pair<'a>(
         "Denoising strength" if hires => out.left(key, value, "it belongs to the second pass"),
         "Denoising strength" => {
             out.set_number("strength", key, value);
-            if !ours {
+            if !own {
                 out.note(
                     "A1111's image-to-image does int(strength × steps) + 1 steps, diffusers' int(strength × steps)",
                 );

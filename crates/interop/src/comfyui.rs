@@ -73,7 +73,7 @@ pub(super) fn convert_prompts(out: &mut Foreign) {
             ));
         }
         if text.contains('(') {
-            out.note("ComfyUI and A1111 apply the weights of words in parentheses differently: the result is similar, not identical");
+            out.note("ComfyUI weights words in parentheses differently from A1111: similar, not the same");
         }
         out.settings[at].1 = text.replace('[', "\\[").replace(']', "\\]").as_str().into();
     }
@@ -269,7 +269,7 @@ impl<'a> Graph<'a> {
                 out.set("steps", &node.key("steps"), (done as f64 / denoise) as i64);
                 out.set("strength", &node.key("denoise"), denoise);
                 out.note(format!(
-                    "ComfyUI does all {done} steps at denoise {denoise}; in diffusers these are the last steps of a longer schedule"
+                    "ComfyUI does all {done} steps at denoise {denoise}, diffusers the last steps of a longer schedule"
                 ));
             }
             _ => out.set_json("steps", &node.key("steps"), steps),
