@@ -3,7 +3,7 @@
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
-use crate::range::{self, MOST};
+use crate::range::{self, MAX_VALUES};
 use crate::tree::{Data, Entry, Node, find};
 use crate::{listing, values};
 use maquette_core::{Kind, Setting, Value};
@@ -48,9 +48,9 @@ pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<P
         0 => problems.add(
             Problem::at(&node.at, format!("the axis `{name}` has no values")).label("empty").help(FORMS),
         ),
-        1..=MOST => return Some(points),
+        1..=MAX_VALUES => return Some(points),
         many => {
-            let message = format!("the axis `{name}` has {many} values; allowed: up to {MOST}");
+            let message = format!("the axis `{name}` has {many} values; allowed: up to {MAX_VALUES}");
             problems.add(Problem::at(&node.at, message));
         }
     }
@@ -145,10 +145,13 @@ fn path(entry: &Entry) -> Result<&str, Problem> {
 
 fn count(entry: &Entry) -> Result<usize, Problem> {
     match entry.node.data {
-        Data::Integer(n) if n >= 1 && n as usize <= MOST => Ok(n as usize),
+        Data::Integer(n) if n >= 1 && n as usize <= MAX_VALUES => Ok(n as usize),
         _ => {
-            let message =
-                format!("`{}` is {}; allowed: a whole number from 1 to {MOST}", entry.key, entry.node.what());
+            let message = format!(
+                "`{}` is {}; allowed: a whole number from 1 to {MAX_VALUES}",
+                entry.key,
+                entry.node.what()
+            );
             Err(Problem::at(&entry.node.at, message))
         }
     }

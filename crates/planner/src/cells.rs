@@ -228,7 +228,7 @@ impl Cells<'_> {
 pub(crate) fn place(at: Option<&At>, message: String) -> Problem {
     match at {
         Some(at) => Problem::at(at, message),
-        None => Problem::nowhere(message),
+        None => Problem::without_place(message),
     }
 }
 

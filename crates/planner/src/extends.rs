@@ -69,6 +69,6 @@ fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem>
 fn place(from: Option<&At>, message: String) -> Problem {
     match from {
         Some(at) => Problem::at(at, message),
-        None => Problem::nowhere(message),
+        None => Problem::without_place(message),
     }
 }

@@ -9,7 +9,7 @@ use crate::values;
 use maquette_core::{Dtype, SETTINGS, Setting, Value};
 
 /// A grid may have this many positions; larger ones are taken for mistakes.
-pub(crate) const MOST_POSITIONS: usize = 50_000_000;
+pub(crate) const MAX_POSITIONS: usize = 50_000_000;
 
 /// Every value of an experiment.
 #[derive(Debug)]
@@ -249,10 +249,10 @@ fn unique(axes: &[GridAxis], problems: &mut Problems) {
         }
     }
     let size = axes.iter().try_fold(1usize, |size, axis| size.checked_mul(axis.positions.len()));
-    if size.is_none_or(|size| size > MOST_POSITIONS) {
+    if size.is_none_or(|size| size > MAX_POSITIONS) {
         let sizes: Vec<String> =
             axes.iter().map(|axis| format!("{} ({})", axis.name, axis.positions.len())).collect();
-        let message = format!("the grid has more than {MOST_POSITIONS} positions: {}", sizes.join(" × "));
-        problems.add(Problem::nowhere(message).help("make an axis shorter, or combine two with [zip]"));
+        let message = format!("the grid has more than {MAX_POSITIONS} positions: {}", sizes.join(" × "));
+        problems.add(Problem::without_place(message).help("make an axis shorter, or combine two with [zip]"));
     }
 }

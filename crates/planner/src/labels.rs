@@ -9,7 +9,7 @@ use maquette_core::{Kind, Setting, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Texts longer than this, in characters, lose the words they share.
+/// Texts longer than this, in characters, are shortened by the words that they share.
 const LONG: usize = 40;
 
 /// The labels of an axis, one for each position.

@@ -148,7 +148,8 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let (exclude, only) = (rules(exclude), rules(only));
     let resolved =
         Experiment { title, folder, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
-    let (distinct, merged) = merged::named(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;
+    let (distinct, merged) =
+        merged::named(&plan).map_err(|error| Problem::without_place(error.to_string()))?;
     notes.extend(merged);
     Ok(Planned { plan, distinct, resolved, source: Digest::of(source.as_bytes()), notes })
 }

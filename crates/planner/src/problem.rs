@@ -30,11 +30,11 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn at(at: &At, message: impl Into<String>) -> Problem {
-        Problem { at: Some(at.clone()), ..Problem::nowhere(message) }
+        Problem { at: Some(at.clone()), ..Problem::without_place(message) }
     }
 
     /// A problem without a place in a file, such as a missing file.
-    pub(crate) fn nowhere(message: impl Into<String>) -> Problem {
+    pub(crate) fn without_place(message: impl Into<String>) -> Problem {
         Problem { message: message.into(), label: "here".to_owned(), help: None, at: None }
     }
 

@@ -25,14 +25,14 @@ impl PlannedPrompt {
     }
 }
 
-/// The first `most` different prompts of the plan's distinct cells, and whether there are more.
+/// The first `limit` different prompts of the plan's distinct cells, and whether there are more.
 ///
 /// Prompts are different if they differ in text, model, dialect or embeddings, or if only one of them is a negative
 /// prompt. Negative prompts of cells without guidance are left out.
 pub fn prompts(
     plan: &Plan,
     distinct: &[(usize, CellId)],
-    most: usize,
+    limit: usize,
 ) -> Result<(Vec<PlannedPrompt>, bool), SettingError> {
     let cells = CellSubset { plan, cells: distinct.iter().map(|(index, _)| *index).collect() };
     let named = ["model", "dialect", "embeddings", "prompt", "negative_prompt", "guidance_scale"];
@@ -49,7 +49,7 @@ pub fn prompts(
             if !seen.insert(key) {
                 continue;
             }
-            if prompts.len() == most {
+            if prompts.len() == limit {
                 return Ok((prompts, true));
             }
             prompts.push(PlannedPrompt { setting, settings: settings.clone() });

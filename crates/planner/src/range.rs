@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 /// An axis holds no more values than this.
-pub(crate) const MOST: usize = 100_000;
+pub(crate) const MAX_VALUES: usize = 100_000;
 
 /// Why a range is invalid, and how to fix it.
 #[derive(Debug, PartialEq)]
@@ -21,7 +21,7 @@ fn misfit<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, M
 const LARGEST: i64 = 1_000_000_000_000_000;
 
 /// The ends and the step of a range have no more decimals than this.
-const FINEST: u32 = 12;
+const MAX_DECIMALS: u32 = 12;
 
 /// What `decimal` accepts, for messages.
 pub(crate) const ALLOWED: &str = "a number below 10^15 with up to 12 decimals";
@@ -30,7 +30,7 @@ pub(crate) const ALLOWED: &str = "a number below 10^15 with up to 12 decimals";
 pub(crate) fn decimal(text: &str) -> Option<Decimal> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let number = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok()?.normalize();
-    (number.abs() < Decimal::from(LARGEST) && number.scale() <= FINEST).then_some(number)
+    (number.abs() < Decimal::from(LARGEST) && number.scale() <= MAX_DECIMALS).then_some(number)
 }
 
 /// `from`, `from + step`, … `to`. A whole number of steps must lead from one end to the other. `allows` tests whether the
@@ -52,9 +52,12 @@ pub(crate) fn stepped(
         );
     }
     let whole = span.checked_div(step).map(|steps| steps.trunc());
-    let count = whole.and_then(|whole| whole.to_usize()).filter(|count| *count < MOST);
+    let count = whole.and_then(|whole| whole.to_usize()).filter(|count| *count < MAX_VALUES);
     let (Some(whole), Some(count)) = (whole, count) else {
-        return misfit(format!("the range has more than {MOST} values"), format!("allowed: up to {MOST}"));
+        return misfit(
+            format!("the range has more than {MAX_VALUES} values"),
+            format!("allowed: up to {MAX_VALUES}"),
+        );
     };
     let last = from + step * whole;
     if last != to {
@@ -71,9 +74,9 @@ pub(crate) fn stepped(
 /// `count` values, evenly spaced. If the spacing is not a finite decimal, the values between the ends are rounded to a
 /// thousandth of it or finer.
 pub(crate) fn counted(from: Decimal, to: Decimal, count: usize) -> Result<Vec<Decimal>, Misfit> {
-    if count == 0 || count > MOST {
+    if count == 0 || count > MAX_VALUES {
         return misfit(
-            format!("`count` is {count}; allowed: 1 to {MOST}"),
+            format!("`count` is {count}; allowed: 1 to {MAX_VALUES}"),
             "an axis needs at least one value",
         );
     }

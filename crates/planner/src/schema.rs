@@ -3,7 +3,7 @@
 //! Generated from the table of settings. What only the planner can check (which placeholders exist, whether a step
 //! reaches the end of its range) is not in it.
 
-use crate::range::MOST;
+use crate::range::MAX_VALUES;
 use crate::sheet::{CELL, PAGE};
 use maquette_core::{Kind, SETTINGS, Setting};
 use serde_json::{Map, Value, json};
@@ -168,10 +168,9 @@ fn zip_columns() -> Map<String, Value> {
 fn axis(value: &Value, seeds: bool) -> Value {
     let form = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let labelled = form(json!({ "label": { "type": "string" }, "value": value }), &["value"]);
-    let list =
-        json!({ "type": "array", "minItems": 1, "maxItems": MOST, "items": { "anyOf": [value, labelled] } });
+    let list = json!({ "type": "array", "minItems": 1, "maxItems": MAX_VALUES, "items": { "anyOf": [value, labelled] } });
     let number = json!({ "type": "number" });
-    let count = json!({ "type": "integer", "minimum": 1, "maximum": MOST });
+    let count = json!({ "type": "integer", "minimum": 1, "maximum": MAX_VALUES });
     let text = json!({ "type": "string", "minLength": 1 });
     let mut forms = vec![
         list,

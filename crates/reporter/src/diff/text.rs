@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 impl Diff {
     /// The difference as plain text: settings of the runs first, then cells, the largest differences first. Each list has
-    /// at most `most` items, followed by the number of items left out.
-    pub fn text(&self, most: usize) -> String {
+    /// at most `limit` items, followed by the number of items left out.
+    pub fn text(&self, limit: usize) -> String {
         let mut text = format!("{} | {}\n", self.left, self.right);
         if !self.settings.is_empty() {
             text.push_str("\nsettings that differ\n");
@@ -22,25 +22,25 @@ impl Diff {
             differing.partition(|pair| matches!(pair.pixels, Pixels::NoPicture { .. }));
         let (unexplained, explained): (Vec<&Pair>, Vec<&Pair>) =
             differing.into_iter().partition(|pair| pair.is_unexplained());
-        list(&mut text, "same settings, different pixels", &worst_first(unexplained), most, pair_line);
-        list(&mut text, "different pixels", &worst_first(explained), most, pair_line);
-        list(&mut text, "missing pictures", &missing, most, pair_line);
+        list(&mut text, "same settings, different pixels", &worst_first(unexplained), limit, pair_line);
+        list(&mut text, "different pixels", &worst_first(explained), limit, pair_line);
+        list(&mut text, "missing pictures", &missing, limit, pair_line);
         let unaffected = |pair: &&Pair| pair.pixels.is_same() && !pair.settings.is_empty();
         let unaffected: Vec<&Pair> = self.pairs.iter().filter(unaffected).collect();
-        list(&mut text, "different settings, same pixels", &unaffected, most, pair_line);
+        list(&mut text, "different settings, same pixels", &unaffected, limit, pair_line);
         let lone = |cell: &CellAt| place(&cell.coordinates);
         list(
             &mut text,
             &format!("only in {}", self.left),
             &self.only_left.iter().collect::<Vec<_>>(),
-            most,
+            limit,
             lone,
         );
         list(
             &mut text,
             &format!("only in {}", self.right),
             &self.only_right.iter().collect::<Vec<_>>(),
-            most,
+            limit,
             lone,
         );
         text
@@ -113,16 +113,16 @@ fn cells(count: usize) -> String {
     if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
 }
 
-fn list<T>(text: &mut String, heading: &str, items: &[&T], most: usize, line: impl Fn(&T) -> String) {
+fn list<T>(text: &mut String, heading: &str, items: &[&T], limit: usize, line: impl Fn(&T) -> String) {
     if items.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{heading}: {}", items.len());
-    for item in items.iter().take(most) {
+    for item in items.iter().take(limit) {
         let _ = writeln!(text, "  {}", line(item));
     }
-    if items.len() > most {
-        let _ = writeln!(text, "  … and {} more", items.len() - most);
+    if items.len() > limit {
+        let _ = writeln!(text, "  … and {} more", items.len() - limit);
     }
 }
 
