@@ -237,11 +237,11 @@ Lora hashes  old-masters: 5d4f3e2a1b0c
 Emphasis     Original
 Version      v1.9.3
 
-note: no RNG is named, which means the GPU's random numbers in A1111
+note: the text names no RNG, which in A1111 means the GPU's
 "#);
     insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png", "--toml"]).code(0).stdout, @r#"
 # From the text of A1111 in a1111-full.png
-# note: no RNG is named, which means the GPU's random numbers in A1111
+# note: the text names no RNG, which in A1111 means the GPU's
 model = "dream, final: 8"  # as the picture names it; a path may be needed
 vae = "vae-ft-mse-840000-ema-pruned.safetensors"  # no such file was found
 embeddings = "bad-hands"
@@ -284,12 +284,12 @@ sigmas           normal
 spacing          linspace
 
 not taken over:
-KSampler         1 more of the graph's samplers                   Maquette makes a picture in one pass
+KSampler         1 other sampler in the graph                     Maquette makes a picture in one pass
 LatentUpscale    upscale_method bislerp, width 1024, height 1024  Maquette has no such node
 ControlNetApply  strength 0.7                                     Maquette has no such node
 
-note: ComfyUI does all 12 steps at denoise 0.6: so many of a longer schedule in diffusers
-note: prompt holds AND or BREAK: plain words in ComfyUI, not in A1111's dialect
+note: ComfyUI does all 12 steps at denoise 0.6, diffusers the last steps of a longer schedule
+note: prompt contains AND or BREAK: plain words in ComfyUI, but not in A1111's dialect
 "#);
     fixture(&workspace, "a1111-sheet.png");
     let unnamed = workspace.maquette(&["reproduce", "a1111-sheet.png", "--backend", "fake"]).code(7);

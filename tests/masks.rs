@@ -63,7 +63,7 @@ fn masks_and_checkers_that_cannot_be_are_refused_before_anything_is_rendered() {
     let check = |text: &str, says: &[&str]| {
         refused(&workspace, &format!("model = \"tiny\"\nprompt = \"boats\"\n{text}"), says);
     };
-    check("mask = \"masks/grey.png\"\n", &["`mask` does nothing without `init_image`"]);
+    check("mask = \"masks/grey.png\"\n", &["`mask` has no effect without `init_image`"]);
     check(
         "init_image = \"init/40x24.png\"\nmask = \"masks/grey.png\"\n",
         &["48x32", "40x24", "any size of the picture's shape"],

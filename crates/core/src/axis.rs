@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 /// One dimension of the grid: a key of `[sweep]` or one `[zip.*]` block.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
-    /// The setting or placeholder that it sweeps, or the name of the zip block.
+    /// The setting or placeholder that it varies, or the name of the zip block.
     pub name: String,
     /// Its values in the file's order; never empty.
     pub values: Vec<AxisValue>,
 }
 
 impl Axis {
-    /// What a list or a file name says of one position: words stand for themselves, a bare number needs the axis'
-    /// name before it to mean anything.
+    /// The label of one position for lists and file names. A number, `true`, `false` or an empty label is given with the
+    /// axis' name.
     pub fn describe(&self, at: usize) -> String {
         let (name, label) = (&self.name, &self.values[at].label);
         let number = label.parse::<f64>().is_ok_and(f64::is_finite);
@@ -30,7 +30,7 @@ impl Axis {
 /// One position on an axis.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AxisValue {
-    /// What a sheet says of it.
+    /// Its label on a sheet.
     pub label: String,
     /// What it sets: one entry for a sweep, several for a zip. Names are settings or placeholders.
     pub set: Vec<(String, Value)>,
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_stand_for_themselves_and_numbers_need_a_name() {
+    fn numbers_are_described_with_the_name_of_the_axis() {
         let check = |label: &str, expected: &str| {
             let values = vec![AxisValue { label: label.to_owned(), set: vec![] }];
             assert_eq!(Axis { name: "lens".to_owned(), values }.describe(0), expected);

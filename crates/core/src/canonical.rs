@@ -1,8 +1,9 @@
 //! The canonical form of settings: the text whose digest names a cell.
 //!
 //! One line per setting in a fixed order, each value preceded by its length in bytes so that no text can imitate another
-//! line. Files stand by their content and the model by its fingerprint; a path never appears. What changes no pixel has
-//! no line or stands as what it comes to, by the rules of the table ([`crate::Setting::effect`]).
+//! line. Files are represented by the digest of their content and the model by its fingerprint; paths never appear. A
+//! setting that does not affect pixels has no line or a normalised value, by the rules of the table
+//! ([`crate::Setting::effect`]).
 
 use crate::kind::Effect;
 use crate::table::Setting;
@@ -12,9 +13,9 @@ use std::sync::LazyLock;
 
 /// Version of the rules by which cells are named.
 ///
-/// 2 names a cell by its effect: a strength by the steps that it leaves, for example. 1 named it by what was written.
-/// A name of version 2 is the name that version 1 gave to a cell with the same pixels, so pictures of older runs are
-/// still found; the version is kept in a plan so that its cells keep the names that its log has.
+/// Version 2 names a cell by its effect: a strength by the steps that it leaves, for example. Version 1 named it by the
+/// settings as written. A name of version 2 is the name that version 1 gave to a cell with the same pixels, so pictures of
+/// older runs are still found. A plan stores its version, so that its cells keep the names that are in its log.
 pub const NAMING: u32 = 2;
 
 /// The settings in the order of their lines.
@@ -28,11 +29,11 @@ fn order(setting: &Setting) -> &'static str {
     if setting.order.is_empty() { setting.name } else { setting.order }
 }
 
-/// The form while it is written.
+/// The canonical form while it is written.
 pub(crate) struct Form {
     text: String,
-    /// One buffer for all values that are not text: grids of millions of cells are named.
-    shown: String,
+    /// A buffer reused for all values that are not text: there may be millions of cells.
+    buffer: String,
     naming: u32,
 }
 
@@ -50,13 +51,13 @@ impl Form {
         self.text.push('\n');
     }
 
-    /// A line of anything else.
+    /// A line of any other value.
     pub fn line(&mut self, name: &str, value: &dyn Display) {
-        let mut shown = std::mem::take(&mut self.shown);
-        shown.clear();
-        let _ = write!(shown, "{value}");
-        self.text(name, &shown);
-        self.shown = shown;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        let _ = write!(buffer, "{value}");
+        self.text(name, &buffer);
+        self.buffer = buffer;
     }
 }
 
@@ -64,7 +65,7 @@ impl Settings {
     /// The text whose digest names a cell: everything that can change the pixels, and nothing else. `naming` is a
     /// version of the rules, see [`NAMING`].
     pub fn canonical(&self, model: &ModelCard, numerics: u32, naming: u32) -> String {
-        let mut form = Form { text: String::with_capacity(1024), shown: String::with_capacity(64), naming };
+        let mut form = Form { text: String::with_capacity(1024), buffer: String::with_capacity(64), naming };
         let mut numerics = Some(numerics);
         for setting in LINES.iter() {
             if order(setting) > "numerics"
@@ -152,10 +153,10 @@ mod tests {
     }
 
     #[test]
-    fn a_safety_checker_that_looks_is_part_of_the_name_by_its_weights() {
-        let named = |looks: bool, weights: Option<&[u8]>, naming: u32| {
+    fn the_weights_of_an_enabled_safety_checker_are_part_of_the_name() {
+        let named = |enabled: bool, weights: Option<&[u8]>, naming: u32| {
             let card = ModelCard { safety_checker_weights: weights.map(Digest::of), ..card() };
-            Settings { safety_checker: looks, ..settings() }.canonical(&card, 1, naming)
+            Settings { safety_checker: enabled, ..settings() }.canonical(&card, 1, naming)
         };
         assert_ne!(named(true, Some(b"one"), 2), named(true, Some(b"other"), 2));
         assert_eq!(named(false, Some(b"one"), 2), named(false, Some(b"other"), 2));
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_fixed() {
-        // A change here renames every cell ever made: it needs a new version and a reason.
+        // A change here renames all existing cells: it needs a new version and a reason.
         let (digest, model) = (Digest::of(b"a file"), Digest::of(b"a model"));
         let card = card();
         let expected = format!(

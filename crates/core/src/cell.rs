@@ -1,4 +1,4 @@
-//! One picture to make, and its name.
+//! A cell: one picture to render, and its name.
 
 use crate::{Digest, ModelCard, NAMING, Settings};
 use serde::{Deserialize, Serialize};
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 /// Version of the engine's arithmetic, part of every cell's name.
 ///
-/// It goes up when a change makes other pixels from the same settings, so that old pictures are not mistaken for
-/// new ones.
+/// It is incremented when a change makes different pixels from the same settings, so that old pictures are not mistaken
+/// for new ones.
 pub const NUMERICS: u32 = 1;
 
 /// The name of a cell: the digest of everything that can change its pixels.
@@ -18,31 +18,31 @@ pub const NUMERICS: u32 = 1;
 #[serde(transparent)]
 pub struct CellId(pub Digest);
 
-/// One picture to make: its settings, and where it lies on the axes.
+/// One picture to render: its settings, and its position on the axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
-    /// What it is.
+    /// Its name.
     pub id: CellId,
-    /// Where it lies: for each axis of the plan, which of its values.
+    /// Its position: for each axis of the plan, the index of its value.
     pub coordinates: Vec<usize>,
-    /// What it is made from.
+    /// Its settings.
     pub settings: Settings,
-    /// What each `{placeholder}` stood for, in the plan's order.
+    /// The value of each `{placeholder}`, in the plan's order.
     pub vars: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl CellId {
-    /// The name of a picture made from `settings` by that model.
+    /// The name of the picture that the model makes from `settings`.
     pub fn of(settings: &Settings, model: &ModelCard) -> CellId {
         CellId::by(settings, model, NAMING)
     }
 
-    /// The same by an earlier version of the rules.
+    /// The same by a given version of the rules.
     pub(crate) fn by(settings: &Settings, model: &ModelCard, naming: u32) -> CellId {
         CellId(Digest::of(settings.canonical(model, NUMERICS, naming).as_bytes()))
     }
 
-    /// The first eight digits, as in file names.
+    /// The first eight hexadecimal digits, as in file names.
     pub fn short(&self) -> String {
         self.0.short()
     }

@@ -1,21 +1,21 @@
-//! `AND`: a prompt as several, each with a weight of its own.
+//! `AND`: a prompt composed of several, each with its own weight.
 //!
-//! Composable diffusion (Liu et al., arXiv 2206.01714) as A1111 writes it: `a cat :1.2 AND a dog`. It is here because it
-//! decides whether there is guidance. Not here: the rest of A1111's dialect, which the engine reads.
+//! Composable diffusion (Liu et al., arXiv 2206.01714) in A1111's syntax: `a cat :1.2 AND a dog`. It is in this crate
+//! because it determines whether there is guidance. Not here: the rest of A1111's dialect, which the engine reads.
 
 /// One of the prompts that `AND` joins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// The prompt, without its weight.
     pub text: String,
-    /// The weight that follows the last colon, 1 where there is none; it may be negative.
+    /// The weight after the last colon, 1 if there is none; it may be negative.
     pub weight: f64,
 }
 
 /// The parts of a prompt, at least one.
 ///
-/// A number after the last colon is a weight even where nothing is joined, as in A1111: `a clock at 12:30` is
-/// `a clock at 12`, thirty times.
+/// A number after the last colon is a weight even without `AND`, as in A1111: `a clock at 12:30` is `a clock at 12` with
+/// a weight of 30.
 pub fn compose(prompt: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut begin = 0;
@@ -29,7 +29,7 @@ pub fn compose(prompt: &str) -> Vec<Part> {
     parts
 }
 
-/// Whether no letter, digit or underscore touches `text[at..at + len]`.
+/// Whether `text[at..at + len]` is a whole word: not adjacent to a letter, digit or underscore.
 pub fn is_word(text: &str, at: usize, len: usize) -> bool {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     !text[..at].ends_with(part_of_word) && !text[at + len..].starts_with(part_of_word)
@@ -45,7 +45,7 @@ fn part(text: &str) -> Part {
     }
 }
 
-/// A finite number of digits with at most a sign and a dot: no exponent, no infinity.
+/// Parses a decimal number with an optional sign and dot; no exponent, infinity or NaN.
 pub fn plain_number(text: &str) -> Option<f64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');

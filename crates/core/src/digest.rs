@@ -1,4 +1,4 @@
-//! The digest of some bytes: how files, models and cells are recognised.
+//! Digests, which identify files, models and cells.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,9 +8,9 @@ use std::fmt;
 #[serde(try_from = "String", into = "String")]
 pub struct Digest([u8; 32]);
 
-/// Text that is no digest.
+/// A text that is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no digest; allowed: 64 hexadecimal digits")]
+#[error("`{0}` is not a digest; allowed: 64 hexadecimal digits")]
 pub struct DigestError(pub String);
 
 impl Digest {
@@ -19,7 +19,7 @@ impl Digest {
         Digest(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of several slices as if they were one.
+    /// The digest of several slices, concatenated.
     pub(crate) fn of_parts(parts: &[&[u8]]) -> Digest {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
@@ -38,7 +38,7 @@ impl Digest {
         &self.0
     }
 
-    /// The first eight digits: enough for a person to tell things apart.
+    /// The first eight hexadecimal digits, for display.
     pub fn short(&self) -> String {
         let mut text = self.to_string();
         text.truncate(8);

@@ -1,20 +1,20 @@
-//! What a backend says while it renders: the closed list of things that happen.
+//! The events that a backend sends while it renders.
 
 use crate::{CellId, Image};
 
-/// What the engine has to say of a finished picture: columns of the log, and kept inside the picture.
+/// The engine's remarks about a finished picture: columns of the log, also stored in the picture.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Remarks {
-    /// The safety checker's verdict; `None` where it did not look.
+    /// The safety checker's result; `None` if it was not run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nsfw_content_detected: Option<bool>,
-    /// What went otherwise than the settings say, in a sentence, such as a precision that overflowed.
+    /// Deviations from the requested settings, in one sentence, such as a precision that overflowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 
-/// Something that happened while rendering, in order.
+/// An event while rendering; events are sent in order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A model is being loaded; rendering waits.
@@ -29,11 +29,11 @@ pub enum Event {
         /// How long it took.
         seconds: f64,
     },
-    /// A cell's first step begins.
+    /// A cell starts its first step.
     Started {
         /// Which cell.
         cell: CellId,
-        /// How many times the UNet will be called for it.
+        /// The number of UNet calls for it.
         steps: usize,
     },
     /// One step of a cell is done.
@@ -42,7 +42,7 @@ pub enum Event {
         cell: CellId,
         /// Steps done so far, from 1.
         step: usize,
-        /// Steps in all.
+        /// The total number of steps.
         steps: usize,
     },
     /// A cell's picture is ready.
@@ -51,23 +51,23 @@ pub enum Event {
         cell: CellId,
         /// The picture.
         image: Image,
-        /// The cell's share of the engine's time: rows in flight share a step's time evenly.
+        /// The cell's share of the engine's time: a step's time is divided evenly among the cells in flight.
         seconds: f64,
-        /// What is to be said of it.
+        /// Remarks about it.
         remarks: Remarks,
     },
-    /// A cell cannot be rendered; the others go on.
+    /// A cell cannot be rendered; the others continue.
     Failed {
         /// Which cell.
         cell: CellId,
-        /// What went wrong, in a sentence.
+        /// What failed, in one sentence.
         error: String,
     },
-    /// Something a person should know that stops nothing, such as the words a long prompt loses.
+    /// A warning for the user, such as the words that are cut off a long prompt.
     Warned {
-        /// Which cell it was noticed in.
+        /// Which cell it is about.
         cell: CellId,
-        /// What it is, in a sentence.
+        /// The warning, in one sentence.
         warning: String,
     },
 }

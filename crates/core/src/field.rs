@@ -1,4 +1,4 @@
-//! The types that fields of [`crate::Settings`] have: how each is read, shown and written into a cell's name.
+//! The types of the fields of [`crate::Settings`]: how each is read, formatted and written into a cell's name.
 
 use crate::canonical::Form;
 use crate::lookup::Lookup;
@@ -8,15 +8,15 @@ use crate::weights::{WeightRef, WeightsKind, take_loras};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;
 
-/// A type of settings. `row` is a setting's place in [`SETTINGS`].
+/// A type of settings. `row` is a setting's index in [`SETTINGS`].
 pub(crate) trait Field: Sized {
-    /// What a setting is in a cell.
+    /// Reads a setting of a cell.
     fn read(lookup: &Lookup, row: usize) -> Result<Self, SettingError>;
 
-    /// As a person would write it; `None` where the setting does not apply.
+    /// The value as written in an experiment file; `None` if the setting does not apply.
     fn value(&self) -> Option<Value>;
 
-    /// Its lines in the canonical form.
+    /// Writes its lines of the canonical form.
     fn write(&self, name: &str, form: &mut Form);
 }
 
@@ -96,7 +96,7 @@ impl Field for u64 {
     }
 }
 
-/// Options are their words.
+/// Options are read from and written as their words.
 macro_rules! option_fields {
     ($($name:ident),+) => {$(
         impl Field for $name {
@@ -120,7 +120,7 @@ macro_rules! option_fields {
 
 option_fields!(Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing);
 
-/// A type of settings that need not apply.
+/// A type of settings that may not apply.
 trait Optional: Field {}
 
 impl Optional for f64 {}
@@ -232,14 +232,14 @@ impl Field for Vec<Embedding> {
 
     fn write(&self, _: &str, form: &mut Form) {
         for Embedding { word, file } in self {
-            // A word that the file does not name comes from the file's name.
+            // Without a given word, the word comes from the file's name.
             form.text("embedding", word.as_deref().unwrap_or_else(|| stem(&file.path)));
             form.line("embedding_file", &file.digest);
         }
     }
 }
 
-/// A file's name without its folder and ending.
+/// A file's name without its folder and extension.
 fn stem(path: &str) -> &str {
     std::path::Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or(path)
 }

@@ -1,8 +1,8 @@
-//! A picture in memory, so that nothing above the engine needs its tensors.
+//! A picture in memory, so that crates above the engine do not need its tensors.
 
 use crate::Digest;
 
-/// Red, green and blue, eight bits each, row by row from the top left.
+/// An RGB image of eight bits per channel, row by row from the top left.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Image {
     width: u32,
@@ -11,7 +11,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// A picture from its bytes; `None` unless there are `3 * width * height` of them.
+    /// An image from its bytes; `None` unless there are `3 * width * height` bytes.
     pub fn new(width: u32, height: u32, rgb: Vec<u8>) -> Option<Image> {
         let size = 3 * width as usize * height as usize;
         (rgb.len() == size).then_some(Image { width, height, rgb })
@@ -32,13 +32,13 @@ impl Image {
         &self.rgb
     }
 
-    /// What its pixels are, whatever file they lie in: BLAKE3 of the width and the height, each as four bytes with the
-    /// lowest first, followed by [`Image::rgb`].
+    /// The digest of its pixels, independent of the file format: BLAKE3 of the width and the height, each as four
+    /// little-endian bytes, followed by [`Image::rgb`].
     pub fn digest(&self) -> Digest {
         Digest::of_parts(&[&self.width.to_le_bytes(), &self.height.to_le_bytes(), &self.rgb])
     }
 
-    /// The bytes, given away.
+    /// Consumes the image and returns its bytes.
     pub fn into_rgb(self) -> Vec<u8> {
         self.rgb
     }

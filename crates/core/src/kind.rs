@@ -1,4 +1,4 @@
-//! What a row of the settings table may say: kinds, defaults, when a setting applies, what of it changes pixels.
+//! The types of a row of the settings table: kinds, defaults, when a setting applies, how it affects pixels.
 
 use crate::{ModelCard, Scheduler, Value};
 
@@ -9,24 +9,24 @@ pub enum Kind {
     Text,
     /// The name of a model: `sketchbook`, a folder, a file or a repository.
     Model,
-    /// A file, relative to the experiment file; the empty text means none.
+    /// A file, relative to the experiment file; empty text means none.
     Path,
     /// `true` or `false`.
     Flag,
-    /// Weight files by name, several joined by ` + `; `none` and the empty text mean none. See [`crate::WeightsKind`].
+    /// Weight files by name, several joined by ` + `; `none` and empty text mean none. See [`crate::WeightsKind`].
     Weights,
     /// One word of a list.
     Choice(&'static [&'static str]),
     /// The seed of a generator: a whole number from 0 to 2^64 - 1.
     Seed,
-    /// A whole number within bounds, both included.
+    /// A whole number within inclusive bounds.
     Integer {
         /// Smallest.
         min: i64,
         /// Largest.
         max: i64,
     },
-    /// A number within bounds, both included.
+    /// A number within inclusive bounds.
     Number {
         /// Smallest.
         min: f64,
@@ -35,20 +35,20 @@ pub enum Kind {
     },
 }
 
-/// Whose default a setting takes.
+/// Where a setting's default comes from.
 #[derive(Debug, Clone, Copy)]
 pub enum Fallback {
-    /// None: it has no value.
+    /// It has no default.
     Nothing,
     /// The table's own.
     Value(Literal),
     /// The model's.
     Model(fn(&ModelCard) -> Literal),
-    /// The model's where its configuration has one, otherwise the scheduler's.
+    /// The model's if its configuration has one, otherwise the scheduler's.
     Scheduler(fn(&ModelCard, Scheduler) -> Option<Literal>),
 }
 
-/// A default as the table writes it.
+/// A default in the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Literal {
     /// Text, or one word of a list.
@@ -61,43 +61,43 @@ pub enum Literal {
     Flag(bool),
 }
 
-/// To which pictures a setting applies.
+/// Which pictures a setting applies to.
 #[derive(Debug, Clone, Copy)]
 pub enum Applies {
-    /// To all.
+    /// All.
     Always,
-    /// Where that setting names a file.
+    /// Those for which that setting names a file.
     With(&'static str),
-    /// Where that number is not 0.
+    /// Those for which that number is not 0.
     NonZero(&'static str),
-    /// Under these schedulers.
+    /// Those with these schedulers.
     Schedulers(fn(Scheduler) -> bool),
-    /// Under guidance, as [`crate::guided`] says.
+    /// Those with guidance, see [`crate::Settings::guided`].
     Guided,
 }
 
-/// What of a setting changes pixels. Cells whose settings have the same effects have the same name.
+/// How a setting affects pixels. Cells whose settings have the same effects have the same name.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Effect {
     /// Its value.
     Value,
-    /// Nothing at all.
+    /// It has no effect.
     None,
     /// The fingerprint of the model that it names.
     Fingerprint,
-    /// What this number would do.
+    /// The same effect as this number.
     Number(f64),
-    /// What this seed would do.
+    /// The same effect as this seed.
     Seed(u64),
-    /// What the empty text would do.
+    /// The same effect as empty text.
     EmptyText,
-    /// What the weights of the model's safety checker would do.
+    /// The weights of the model's safety checker.
     SafetyChecker,
     /// The LoRAs in it whose weight is not 0.
     NonZeroWeights,
 }
 
-/// A value that a setting cannot take.
+/// A value that a setting does not allow.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("`{setting}` is `{value}`; allowed: {allowed}")]
 pub struct SettingError {
@@ -105,7 +105,7 @@ pub struct SettingError {
     pub setting: String,
     /// What was written.
     pub value: String,
-    /// What it may be.
+    /// What is allowed.
     pub allowed: String,
 }
 

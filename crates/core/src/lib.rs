@@ -1,7 +1,7 @@
-//! The words of Maquette: what a setting, a cell, a plan, a record and an event are, and what a backend must do.
+//! The core types of Maquette: settings, cells, plans, records and events, and the interface of a backend.
 //!
-//! Deliberately not here: files, clocks, TOML, tensors. Nothing in this crate can fail for a reason outside
-//! its arguments, and every other crate may depend on it.
+//! Deliberately not here: files, clocks, TOML, tensors. Functions in this crate depend only on their arguments, and every
+//! other crate may depend on this one.
 
 // In reading order.
 mod axis;

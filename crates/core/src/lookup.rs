@@ -1,5 +1,5 @@
-//! What settings and placeholders are in one cell of a plan. Every question about it is answered here: base, then axes,
-//! then the model's and the scheduler's own defaults; whether a setting applies; texts with their placeholders filled.
+//! Resolves settings and placeholders of one cell of a plan, and is the only code that does so: the base, overridden by
+//! axes; defaults of the table, the model and the scheduler; whether a setting applies; texts with placeholders filled.
 
 use crate::kind::{Applies, Fallback, Literal};
 use crate::named_file::NamedFile;
@@ -10,12 +10,12 @@ use crate::{Dialect, FoundFile, ModelCard, Plan, SETTINGS, Scheduler, SettingErr
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// The place of a setting in [`SETTINGS`]; past its end for what is no setting.
+/// The index of a setting in [`SETTINGS`]; `SETTINGS.len()` if there is no such setting.
 pub(crate) fn row(name: &str) -> usize {
     SETTINGS.iter().position(|setting| setting.name == name).unwrap_or(SETTINGS.len())
 }
 
-/// A value that is written in the plan, or a default.
+/// A value written in the plan, or a default.
 #[derive(Clone, Copy)]
 pub(crate) enum Found<'a> {
     Written(&'a Value),
@@ -61,12 +61,12 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The values that a plan has at some coordinates.
+/// The values of a plan at some coordinates.
 pub(crate) struct Lookup<'a> {
     plan: &'a Plan,
-    /// What is written, for each setting.
+    /// The written value of each setting.
     values: [Option<&'a Value>; SETTINGS.len()],
-    /// What each placeholder stands for.
+    /// The value of each placeholder.
     pub vars: Vec<(&'a str, Cow<'a, str>)>,
 }
 
@@ -88,12 +88,12 @@ impl<'a> Lookup<'a> {
         Lookup { plan, values, vars: vars.into_iter().map(|(name, value)| (name, text_of(value))).collect() }
     }
 
-    /// Whether a setting has a value here, its own or a default.
+    /// Whether a setting has a value here, written or a default.
     pub fn has(&self, row: usize) -> bool {
         self.value(row).is_some()
     }
 
-    /// What is written, otherwise the default: the table's, the model's or the scheduler's.
+    /// The written value, otherwise the default: the table's, the model's or the scheduler's.
     pub fn value(&self, row: usize) -> Option<Found<'a>> {
         if let Some(value) = self.values.get(row)? {
             return Some(Found::Written(value));
@@ -106,7 +106,7 @@ impl<'a> Lookup<'a> {
         }))
     }
 
-    /// The same, checked.
+    /// The same, checked; an error if there is none.
     pub fn required(&self, row: usize) -> Result<Found<'a>, SettingError> {
         let found = self.value(row).ok_or_else(|| self.wrong(row))?;
         if let Found::Written(value) = found {
@@ -115,7 +115,7 @@ impl<'a> Lookup<'a> {
         Ok(found)
     }
 
-    /// The error for whatever a setting is here.
+    /// The error for the value that a setting has here.
     pub fn wrong(&self, row: usize) -> SettingError {
         SETTINGS[row].error(&self.value(row).map_or_else(|| "".into(), Found::into_value))
     }
@@ -129,7 +129,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// A text with its placeholders filled; `None` where one has no value.
+    /// A text with its placeholders filled; `None` if one has no value.
     pub fn fill(&self, text: &str) -> Option<String> {
         Template::parse(text).ok()?.fill(|name| self.var(name)).ok()
     }
@@ -145,12 +145,12 @@ impl<'a> Lookup<'a> {
         }
         match self.required(row)? {
             Found::Written(Value::Weights(list)) => Ok(Cow::Borrowed(list)),
-            // A list with placeholders is one only when they are filled; older plans have all lists as text.
+            // A list with placeholders is parsed once they are filled; older plans store all lists as text.
             _ => parse_weights(&self.text(row)?).map(Cow::Owned).ok_or_else(|| self.wrong(row)),
         }
     }
 
-    /// The card of this cell's model; `None` where the plan does not know it.
+    /// The card of this cell's model; `None` if it is not in the plan.
     pub fn card(&self) -> Option<&'a ModelCard> {
         self.plan.models.get(self.value(row("model"))?.as_text()?)
     }
@@ -159,7 +159,7 @@ impl<'a> Lookup<'a> {
         self.value(row("scheduler"))?.as_text()?.parse().ok()
     }
 
-    /// Whether a setting applies to this cell; without a model whose card is known, as far as can be said.
+    /// Whether a setting applies to this cell; a best effort if the model's card is not in the plan.
     pub fn applies(&self, setting: usize) -> Result<bool, SettingError> {
         Ok(match SETTINGS[setting].applies {
             Applies::Always => true,
@@ -181,18 +181,18 @@ impl<'a> Lookup<'a> {
         kind: WeightsKind,
         name: &str,
     ) -> Result<NamedFile, SettingError> {
-        let allowed = "a weight file that the plan has looked up";
+        let allowed = "a weight file that is in the plan";
         named(self.plan.weights.get(&kind.key(name)), setting, name, allowed)
     }
 
     /// The picture of that path.
     pub fn picture(&self, setting: &str, path: &str) -> Result<NamedFile, SettingError> {
-        named(self.plan.pictures.get(path), setting, path, "a picture that the plan has looked up")
+        named(self.plan.pictures.get(path), setting, path, "a picture that is in the plan")
     }
 }
 
 impl Plan {
-    /// The value of a setting or placeholder at some coordinates, its placeholders unfilled; `None` where it does not
+    /// The value of a setting or placeholder at some coordinates, its placeholders unfilled; `None` if it does not
     /// apply or has no value.
     pub fn value(&self, name: &str, coordinates: &[usize]) -> Option<Value> {
         let lookup = Lookup::new(self, coordinates);
@@ -205,7 +205,7 @@ impl Plan {
         }
     }
 
-    /// A text setting at some coordinates, its placeholders filled; `None` where it has no value or does not apply.
+    /// A text setting at some coordinates, its placeholders filled; `None` if it has no value or does not apply.
     pub fn text(&self, name: &str, coordinates: &[usize]) -> Option<String> {
         let lookup = Lookup::new(self, coordinates);
         let row =
@@ -213,25 +213,25 @@ impl Plan {
         lookup.text(row).ok().map(Cow::into_owned)
     }
 
-    /// A text with its placeholders as they are at some coordinates; `None` where one has no value.
+    /// A text with its placeholders filled for some coordinates; `None` if one has no value.
     pub fn fill(&self, text: &str, coordinates: &[usize]) -> Option<String> {
         Lookup::new(self, coordinates).fill(text)
     }
 
-    /// The entries of a list of weight files at some coordinates; none where there is no list.
+    /// The entries of a list of weight files at some coordinates; empty if there is no list.
     pub fn weights_at(&self, name: &str, coordinates: &[usize]) -> Vec<WeightRef> {
         let lookup = Lookup::new(self, coordinates);
         let row = Some(row(name)).filter(|&row| row < SETTINGS.len());
         row.and_then(|row| lookup.weights(row).ok()).map_or_else(Vec::new, Cow::into_owned)
     }
 
-    /// The settings and placeholders that decide what a setting is in a cell: itself, those whose value says whether it
-    /// applies or what its default is, and the placeholders of their texts.
+    /// The settings and placeholders that determine the value of a setting in a cell: itself, those that determine
+    /// whether it applies or what its default is, and the placeholders in their texts.
     pub fn decided_by<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
         self.deciders(name, true)
     }
 
-    /// The same where the placeholders in the setting's own text stay unfilled, as in [`Plan::value`].
+    /// The same if the placeholders in the setting's own text stay unfilled, as in [`Plan::value`].
     pub fn unfilled_decided_by<'a>(&'a self, name: &'a str) -> BTreeSet<&'a str> {
         self.deciders(name, false)
     }
@@ -269,14 +269,14 @@ impl Plan {
         names
     }
 
-    /// Every value that the file gives a setting or placeholder, on an axis or beside them.
+    /// All values that a setting or placeholder has in the file, on an axis or as a constant.
     pub fn written<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Value> {
         let swept = self.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
         let all = self.vars.iter().chain(&self.base).chain(swept);
         all.filter(move |(set, _)| set == name).map(|(_, value)| value)
     }
 
-    /// The numbers of the axes that set any of these settings or placeholders, ascending.
+    /// The indices of the axes that set any of these settings or placeholders, ascending.
     pub fn axes_of<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
         let names: BTreeSet<&str> = names.into_iter().collect();
         // Every position of an axis sets the same names.
@@ -288,7 +288,7 @@ impl Plan {
     }
 }
 
-/// The text of a value, borrowed where it is text.
+/// The text of a value, borrowed if it is text.
 fn text_of(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Text(text) => Cow::Borrowed(text),

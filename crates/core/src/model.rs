@@ -1,10 +1,10 @@
-//! What a plan must know of the world: the models, pictures and weight files that the settings name.
+//! What a plan stores about the models, pictures and weight files that the settings name.
 
 use crate::{Digest, Scheduler, Sigmas, Spacing};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What a model says of itself before it is loaded.
+/// The properties of a model that are known before it is loaded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelCard {
     /// BLAKE3 over the content of every file that the engine would load.
@@ -13,27 +13,27 @@ pub struct ModelCard {
     pub size: (u32, u32),
     /// Width and height must be multiples of this many pixels.
     pub multiple_of: u32,
-    /// The scheduler its own configuration names.
+    /// The scheduler that its configuration names.
     pub scheduler: Scheduler,
-    /// The spacing of timesteps that its configuration names; the scheduler's own where it names none.
+    /// The spacing of timesteps that its configuration names; `None` for the scheduler's default.
     pub spacing: Option<Spacing>,
-    /// The spacing of noise levels that its configuration names.
+    /// The spacing of noise levels that its configuration names, if any.
     pub sigmas: Option<Sigmas>,
-    /// Whether it was made to repaint pictures: its UNet sees a mask and what it leaves of a picture.
+    /// Whether it is an inpainting model: its UNet also takes a mask and the masked picture.
     #[serde(default)]
     pub inpainting: bool,
     /// Whether it comes with a safety checker.
     #[serde(default)]
     pub safety_checker: bool,
-    /// BLAKE3 over the safety checker's files, where a cell asks for it: a part of that cell's name.
+    /// BLAKE3 over the safety checker's files, if a cell uses it: a part of that cell's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub safety_checker_weights: Option<Digest>,
 }
 
-/// A file that some setting names: what it holds, and where it lies now.
+/// A file that a setting names: its digest and its current path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FoundFile {
-    /// Where to read it. No part of a cell's name, and not kept in a plan on disk: it is looked up again in each process.
+    /// The path to read it from. Not part of a cell's name and not stored in a plan on disk: each process looks it up again.
     #[serde(default, skip_serializing_if = "is_unknown")]
     pub file: PathBuf,
     /// BLAKE3 of its bytes.

@@ -1,33 +1,33 @@
-//! Files that settings name, as a cell has them.
+//! The files that the settings of a cell name.
 
 use crate::digest::Digest;
 use std::sync::Arc;
 
-/// A file that a setting names: as written, where it was found, and what was in it.
+/// A file that a setting names: the name as written, the path where it was found, and the digest of its content.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NamedFile {
-    /// The path or name as written in the experiment file; what the log and the sheet show.
+    /// The path or name as written in the experiment file; shown in the log and on sheets.
     pub path: Arc<str>,
-    /// Where to read it.
+    /// The path to read it from.
     pub file: Arc<std::path::Path>,
-    /// BLAKE3 of the file's bytes: the part of it that names a cell.
+    /// BLAKE3 of the file's bytes; only this is part of a cell's name.
     pub digest: Digest,
 }
 
-/// A LoRA and how strongly it acts.
+/// A LoRA and its weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lora {
-    /// Its weights.
+    /// Its file.
     pub file: NamedFile,
-    /// What its change is multiplied by: 1 as trained, 0 for nothing, negative for the opposite.
+    /// The factor of its change: 1 as trained, 0 for no effect, negative for the opposite.
     pub weight: f64,
 }
 
-/// A textual inversion: a word with embeddings of its own.
+/// A textual inversion: a word with its own embeddings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Embedding {
-    /// The word, where the experiment names it; otherwise the file does.
+    /// The word, if the experiment names it; otherwise it comes from the file.
     pub word: Option<Arc<str>>,
-    /// Its vectors.
+    /// The file with its vectors.
     pub file: NamedFile,
 }

@@ -1,8 +1,8 @@
-//! Options: settings that take one word of a short list, each an enum.
+//! Options: settings that take one word of a list; each is an enum.
 
-/// A word that is none of an option's.
+/// A word that is not a value of an option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{value}` is none of {allowed}")]
+#[error("`{value}` is not one of {allowed}")]
 pub struct OptionError {
     /// What was written.
     pub value: String,
@@ -10,7 +10,7 @@ pub struct OptionError {
     pub allowed: String,
 }
 
-/// Gives an enum of plain words its words, `Display`, `FromStr`, serde's traits and a list of all values.
+/// Defines an enum whose variants have words, with `Display`, `FromStr`, serde's traits and a list of all values.
 macro_rules! options {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
@@ -62,15 +62,15 @@ macro_rules! options {
 }
 
 options! {
-    /// How a reference picture meets an aspect that is not its own.
+    /// How a reference picture is fitted to another aspect ratio.
     Fit {
-        /// Cut to the target's aspect from the centre.
+        /// Crop to the target's aspect ratio around the centre.
         Crop = "crop",
-        /// Cut to the target's aspect, keeping the top: portraits keep their heads.
+        /// Crop to the target's aspect ratio, keeping the top: portraits keep their heads.
         Top = "top",
-        /// Keep all of it and fill the rest with its mean colour.
+        /// Keep the whole picture and fill the rest with its mean colour.
         Contain = "contain",
-        /// Squeeze it.
+        /// Stretch it to the target's aspect ratio.
         Stretch = "stretch",
     }
 }
@@ -78,21 +78,21 @@ options! {
 options! {
     /// How a prompt is read.
     Dialect {
-        /// As it is, cut at the text encoder's length: diffusers' way.
+        /// As plain text, truncated to the text encoder's length, as in diffusers.
         Plain = "plain",
-        /// With weights, BREAK, AND, switches and any length: the A1111 web UI's way.
+        /// With weights, BREAK, AND, switches and any length, as in the A1111 web UI.
         A1111 = "a1111",
     }
 }
 
 options! {
-    /// Whose random numbers a seed stands for.
+    /// The random generator that a seed is for.
     Noise {
         /// torch's generator on the CPU, in f32.
         TorchCpu = "torch-cpu",
-        /// torch's generator on the CPU as half-precision pipelines draw from it.
+        /// torch's generator on the CPU, drawing f16 as half-precision pipelines do.
         TorchCpuF16 = "torch-cpu-f16",
-        /// torch's generator on CUDA (Philox), which is also that of A1111's pictures made on a GPU.
+        /// torch's generator on CUDA (Philox), which A1111 also uses on a GPU.
         TorchCuda = "torch-cuda",
     }
 }
@@ -100,17 +100,17 @@ options! {
 options! {
     /// How noise levels are spaced between the first and the last step.
     Sigmas {
-        /// As the timesteps have them.
+        /// As given by the timesteps.
         Normal = "normal",
         /// After Karras et al., arXiv 2206.00364, equation 5.
         Karras = "karras",
-        /// Evenly in the logarithm.
+        /// Evenly on a logarithmic scale.
         Exponential = "exponential",
     }
 }
 
 options! {
-    /// How timesteps are chosen from the training's (table 2 of arXiv 2305.08891).
+    /// How timesteps are chosen from the training timesteps (table 2 of arXiv 2305.08891).
     Spacing {
         /// Multiples of T // N, from the start.
         Leading = "leading",
@@ -146,7 +146,7 @@ options! {
 }
 
 impl Noise {
-    /// The part of a seed that its generator reads: torch's on the CPU takes the low 32 bits.
+    /// The bits of a seed that the generator uses: torch's on the CPU uses the low 32 bits.
     ///
     /// Source: `mt19937(uint64_t seed)` of `aten/src/ATen/core/MT19937RNGEngine.h`.
     pub fn seed_bits(self, seed: u64) -> u64 {
@@ -158,7 +158,7 @@ impl Noise {
 }
 
 impl Scheduler {
-    /// How its class in diffusers chooses timesteps unless told otherwise; `None` for LCM, which has a way of its own.
+    /// The default timestep spacing of its class in diffusers; `None` for LCM, which has its own rule.
     pub fn own_spacing(self) -> Option<Spacing> {
         match self {
             Scheduler::Pndm | Scheduler::Ddim | Scheduler::Ddpm => Some(Spacing::Leading),
@@ -171,7 +171,7 @@ impl Scheduler {
         }
     }
 
-    /// Whether [`Sigmas`] mean anything to it.
+    /// Whether it supports [`Sigmas`].
     pub fn has_sigmas(self) -> bool {
         matches!(self, Scheduler::Euler | Scheduler::Heun | Scheduler::Dpmpp2m | Scheduler::Unipc)
     }

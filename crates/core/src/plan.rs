@@ -1,23 +1,23 @@
-//! The grid, and what each of its cells is.
+//! The plan: the grid of an experiment.
 //!
-//! A plan stands alone: axes, starting values, and what was known of models and pictures. Cells are coordinates until
-//! somebody asks for their settings, so a million of them cost a few bytes each. Making a plan, and checking every
-//! value in it, is the planner's work.
+//! A plan is self-contained: axes, base values, and the models and files they name. Cells are coordinates until their
+//! settings are resolved, so a million of them take a few bytes each. The planner makes plans and checks every value in
+//! them.
 
 use crate::{Axis, FoundFile, ModelCard, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The grid of one experiment. Its cells are numbered in the file's order, the last axis moving fastest.
+/// The grid of one experiment. Its cells are numbered in the file's order, the last axis varying fastest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The experiment's name: the file's name without its ending.
+    /// The experiment's name: the file's name without its extension.
     pub name: String,
     /// Heading of the sheets; empty for none.
     pub title: String,
-    /// What every cell starts from: settings that the file gives, defaults included, placeholders unfilled.
+    /// The base values of every cell: settings from the file and the table's defaults, placeholders unfilled.
     pub base: Vec<(String, Value)>,
-    /// What each placeholder stands for where no axis says otherwise; also the order of the log's columns.
+    /// The value of each placeholder unless an axis sets it; also the order of the log's columns.
     pub vars: Vec<(String, Value)>,
     /// The axes, in the file's order.
     pub axes: Vec<Axis>,
@@ -33,12 +33,12 @@ pub struct Plan {
     pub weights: BTreeMap<String, FoundFile>,
     /// How to lay out the sheets.
     pub sheet: SheetSpec,
-    /// By which version of the rules its cells are named; see [`crate::NAMING`].
+    /// The version of the rules by which its cells are named; see [`crate::NAMING`].
     #[serde(default = "first_naming")]
     pub naming: u32,
 }
 
-/// The naming of plans that say nothing of it.
+/// The naming version of plans that do not contain one.
 fn first_naming() -> u32 {
     1
 }
@@ -53,7 +53,7 @@ pub enum Selection {
     Only(Vec<u32>),
 }
 
-/// How to lay out the sheets: which axes run where. Axes not named make pages.
+/// How to lay out the sheets. Axes that are not named make pages.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SheetSpec {
@@ -61,14 +61,14 @@ pub struct SheetSpec {
     pub rows: Option<String>,
     /// The axis that runs across; chosen by the reporter when `None`.
     pub columns: Option<String>,
-    /// Longest edge of a thumbnail in pixels; the pictures' own size up to a cap when `None`.
+    /// Longest edge of a thumbnail in pixels; the pictures' own size up to a limit when `None`.
     pub cell: Option<u32>,
-    /// Longest edge of a page in pixels; the reporter's own cap when `None`.
+    /// Longest edge of a page in pixels; the reporter's limit when `None`.
     pub max: Option<u32>,
 }
 
 impl Plan {
-    /// How many cells there are, identical ones counted each.
+    /// How many cells there are, duplicates included.
     pub fn len(&self) -> usize {
         match &self.kept {
             Selection::All => self.grid_len(),
@@ -76,7 +76,7 @@ impl Plan {
         }
     }
 
-    /// Whether the filters left nothing.
+    /// Whether the filters left no cells.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -86,7 +86,7 @@ impl Plan {
         self.axes.iter().map(|axis| axis.values.len()).product()
     }
 
-    /// Where the cell with that number lies: for each axis, which of its values.
+    /// The coordinates of the cell with that index: for each axis, the index of its value.
     pub fn coordinates(&self, index: usize) -> Vec<usize> {
         let position = match &self.kept {
             Selection::All => index,
@@ -95,7 +95,7 @@ impl Plan {
         self.coordinates_at(position)
     }
 
-    /// Where a position of the unfiltered grid lies.
+    /// The coordinates of a position of the unfiltered grid.
     pub fn coordinates_at(&self, mut position: usize) -> Vec<usize> {
         let mut coordinates = vec![0; self.axes.len()];
         for (coordinate, axis) in coordinates.iter_mut().zip(&self.axes).rev() {
@@ -105,14 +105,14 @@ impl Plan {
         coordinates
     }
 
-    /// What a list says of the cell at some coordinates, such as `Edvard Munch, strength 0.3, seed 7`; empty when
-    /// the plan has no axes.
+    /// The label of the cell at some coordinates, such as `Edvard Munch, strength 0.3, seed 7`; empty if the plan has no
+    /// axes.
     pub fn label(&self, coordinates: &[usize]) -> String {
         let described = coordinates.iter().zip(&self.axes).map(|(&at, axis)| axis.describe(at));
         described.collect::<Vec<_>>().join(", ")
     }
 
-    /// The number of the cell at some coordinates; `None` where a filter left a hole or nothing is.
+    /// The index of the cell at some coordinates; `None` if they are filtered out or out of range.
     pub fn index_at(&self, coordinates: &[usize]) -> Option<usize> {
         if coordinates.len() != self.axes.len() {
             return None;

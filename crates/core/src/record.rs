@@ -1,19 +1,19 @@
-//! What happened to a cell.
+//! The record of a cell in a run.
 
 use crate::{Cell, Digest, Remarks};
 
-/// What happened to one cell: written once, when it ended.
+/// The result of one cell: written once, when the cell has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     /// The cell.
     pub cell: Cell,
     /// How it ended.
     pub outcome: Outcome,
-    /// Seconds of the engine's time that it took; `None` for a reused picture.
+    /// The engine's time for it, in seconds; `None` for a reused picture.
     pub seconds: Option<f64>,
-    /// What rendered it, such as `cpu` or `cuda:0`; `None` for a reused picture.
+    /// The device that rendered it, such as `cpu` or `cuda:0`; `None` for a reused picture.
     pub device: Option<String>,
-    /// What is to be said of its picture.
+    /// Remarks about its picture.
     pub remarks: Remarks,
 }
 
@@ -22,16 +22,16 @@ pub struct Record {
 pub enum Outcome {
     /// Its picture is in the run folder.
     Done {
-        /// The picture, relative to the run folder.
+        /// The path of the picture, relative to the run folder.
         image: String,
-        /// The digest of its pixels, [`crate::Image::digest`].
+        /// The digest of its pixels, see [`crate::Image::digest`].
         pixels: Digest,
-        /// The run that rendered it, such as `mucha@1`, when this one did not.
+        /// The run that rendered it, such as `mucha@1`, if it was not this one.
         reused: Option<String>,
     },
     /// There is no picture.
     Failed {
-        /// What went wrong.
+        /// What failed.
         error: String,
     },
 }

@@ -1,13 +1,13 @@
-//! From coordinates to settings: how one cell of a plan gets its values.
+//! From coordinates to settings: resolves one cell of a plan.
 
 use crate::lookup::Lookup;
 use crate::{Cell, CellId, ModelCard, Plan, SettingError, Settings};
 use std::borrow::Cow;
 
 impl Plan {
-    /// The cell with that number: its settings, its placeholders and its name.
+    /// The cell with that index: its settings, its placeholders and its name.
     ///
-    /// A plan from the planner cannot fail here; one that was edited by hand can.
+    /// Fails only for a plan that was edited by hand, never for one from the planner.
     pub fn cell(&self, index: usize) -> Result<Cell, SettingError> {
         let coordinates = self.coordinates(index);
         let Resolved { settings, vars, model } = resolve(self, &coordinates)?;
@@ -15,7 +15,7 @@ impl Plan {
         Ok(Cell { id: CellId::by(&settings, model, self.naming), coordinates, settings, vars })
     }
 
-    /// The name of the cell with that number, as [`Plan::cell`] has it, without the rest of the cell.
+    /// The name of the cell with that index, the same as from [`Plan::cell`] but faster.
     pub fn id(&self, index: usize) -> Result<CellId, SettingError> {
         let Resolved { settings, model, .. } = resolve(self, &self.coordinates(index))?;
         Ok(CellId::by(&settings, model, self.naming))
@@ -27,10 +27,10 @@ impl Plan {
     }
 }
 
-/// What the coordinates of a cell stand for.
+/// The resolved values of a cell.
 struct Resolved<'a> {
     settings: Settings,
-    /// What each placeholder stands for.
+    /// The value of each placeholder.
     vars: Vec<(&'a str, Cow<'a, str>)>,
     model: &'a ModelCard,
 }
@@ -42,7 +42,7 @@ fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resolved<'a>, Se
     let card = lookup.card().ok_or_else(|| SettingError {
         setting: "model".to_owned(),
         value: model.into_owned(),
-        allowed: "a model that the plan has looked up".to_owned(),
+        allowed: "a model that is in the plan".to_owned(),
     })?;
     Ok(Resolved { settings: Settings::read(&lookup)?, vars: lookup.vars, model: card })
 }

@@ -1,13 +1,13 @@
-//! What follows from a row of the settings table: checks, defaults, help.
+//! Methods of a row of the settings table: checks, defaults, help.
 //!
-//! The rows are in `table.rs`, what a setting comes to in one cell in `lookup.rs`.
+//! The rows are in `table.rs`; `lookup.rs` resolves a setting in one cell.
 
 use crate::kind::{Fallback, Kind, SettingError};
 use crate::table::{SETTINGS, Setting};
 use crate::value::Value;
 use crate::weights::parse_weights;
 
-/// The settings given, above the defaults of all others that have one, in the order of `settings`.
+/// The given settings, and the defaults of all others that have one, in the order of [`SETTINGS`].
 pub fn with_defaults(given: &[(&str, Value)]) -> Vec<(String, Value)> {
     let value = |setting: &Setting| match given.iter().find(|(name, _)| *name == setting.name) {
         Some((_, value)) => Some(value.clone()),
@@ -22,7 +22,7 @@ impl Setting {
         SETTINGS.iter().find(|setting| setting.name == name)
     }
 
-    /// The table's default; `None` where the model or its scheduler decides, or where it has none.
+    /// The table's default; `None` if the default comes from the model or its scheduler, or if there is none.
     pub fn default(&self) -> Option<Value> {
         match self.fallback {
             Fallback::Value(literal) => Some(literal.into()),
@@ -30,7 +30,7 @@ impl Setting {
         }
     }
 
-    /// Checks one value: its type and its range.
+    /// Checks the type and the range of a value.
     pub fn check(&self, value: &Value) -> Result<(), SettingError> {
         let fits = match self.kind {
             Kind::Text | Kind::Model | Kind::Path => matches!(value, Value::Text(_)),
@@ -48,12 +48,12 @@ impl Setting {
         if fits { Ok(()) } else { Err(self.error(value)) }
     }
 
-    /// The values that the setting allows, in words.
+    /// A description of the allowed values.
     pub fn allowed(&self) -> String {
         match self.kind {
             Kind::Text => "text".to_owned(),
             Kind::Model => "the name of a model".to_owned(),
-            Kind::Path => "a file's path, or the empty text for none".to_owned(),
+            Kind::Path => "a file path, or empty text for none".to_owned(),
             Kind::Flag => "true or false".to_owned(),
             Kind::Weights => "names of weight files joined by ` + `, or `none`".to_owned(),
             Kind::Choice(words) => {
@@ -65,7 +65,7 @@ impl Setting {
         }
     }
 
-    /// The error for a value that this setting cannot take.
+    /// The error for a value that this setting does not allow.
     pub fn error(&self, value: &Value) -> SettingError {
         SettingError { setting: self.name.to_owned(), value: value.to_string(), allowed: self.allowed() }
     }

@@ -1,14 +1,14 @@
-//! Parts of [`Settings`], and what follows from several of them together. Its fields come from `table.rs`.
+//! Methods of [`Settings`] that combine several fields. The fields are defined in `table.rs`.
 
 use crate::composition::compose;
 use crate::{Dialect, SETTINGS, Setting, Settings, Value};
 
-/// A second seed and its part in the noise.
+/// A second seed and the weight of its noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Variation {
     /// The seed.
     pub seed: u64,
-    /// Its part, above 0 and up to 1.
+    /// The weight of its noise, above 0 and up to 1.
     pub strength: f64,
 }
 
@@ -18,7 +18,7 @@ impl Settings {
         SETTINGS.iter().filter_map(|setting| Some((setting, self.get(setting.name)?)))
     }
 
-    /// The second seed, where it has any part in the noise.
+    /// The second seed, if it affects the noise.
     pub fn variation(&self) -> Option<Variation> {
         Some(Variation { seed: self.variation_seed?, strength: self.variation_strength? })
     }
@@ -28,14 +28,14 @@ impl Settings {
         guided(self.guidance_scale, self.dialect, &self.prompt)
     }
 
-    /// Calls of the UNet that the picture takes.
+    /// The number of UNet calls for the picture.
     pub fn unet_calls(&self) -> usize {
         crate::unet_calls(self.scheduler, self.steps, self.strength)
     }
 }
 
-/// Whether a picture is made with guidance: above a scale of 1, as in diffusers, and where A1111's dialect gives whole
-/// prompts weights, which mean nothing without it.
+/// Whether a picture is rendered with guidance: if the scale is above 1, as in diffusers, or if the prompt is composed of
+/// weighted prompts in A1111's dialect, whose weights have no effect without guidance.
 pub(crate) fn guided(guidance_scale: f64, dialect: Dialect, prompt: &str) -> bool {
     guidance_scale > 1.0
         || dialect == Dialect::A1111 && {

@@ -1,16 +1,16 @@
-//! How many steps a picture takes: counted here, for plans and for the schedulers alike.
+//! The number of steps of a picture, for plans and schedulers.
 
 use crate::Scheduler;
 
-/// How many of the last `steps` image-to-image does: `min(int(steps * strength), steps)`, the product in f64.
+/// How many of the last of `steps` steps image-to-image does: `min(int(steps * strength), steps)`, the product in f64.
 ///
 /// Source: `get_timesteps` of diffusers' `StableDiffusionImg2ImgPipeline`.
 pub fn steps_left(steps: u32, strength: f64) -> u32 {
     ((f64::from(steps) * strength) as u32).min(steps)
 }
 
-/// Calls of the UNet for one picture: one for each step that `strength` leaves, `None` meaning text-to-image; one more
-/// with PNDM, which does the second of its timesteps twice; two for every step but the last with Heun.
+/// The number of UNet calls for one picture: one for each step that `strength` leaves (`None` means text-to-image); one
+/// more with PNDM, which does the second of its timesteps twice; two for every step but the last with Heun.
 ///
 /// Source: `set_timesteps` of diffusers' `PNDMScheduler` with `skip_prk_steps`, and of `HeunDiscreteScheduler`.
 pub fn unet_calls(scheduler: Scheduler, steps: u32, strength: Option<f64>) -> usize {
@@ -22,7 +22,7 @@ pub fn unet_calls(scheduler: Scheduler, steps: u32, strength: Option<f64>) -> us
     }
 }
 
-/// The strength that names all those which leave as many steps: the smallest one, `left / steps`.
+/// The strength that represents all strengths that leave the same number of steps: the smallest one, `left / steps`.
 pub(crate) fn named_strength(steps: u32, strength: f64) -> f64 {
     let left = steps_left(steps, strength);
     let least = f64::from(left) / f64::from(steps);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn one_strength_stands_for_all_that_leave_as_many_steps() {
+    fn the_smallest_strength_represents_all_that_leave_the_same_steps() {
         for steps in 1..=1000 {
             for left in 0..steps {
                 let least = named_strength(steps, (f64::from(left) + 0.5) / f64::from(steps));
@@ -65,7 +65,7 @@ mod tests {
         }
         assert_eq!(named_strength(10, 0.85), 0.8);
         assert_eq!(named_strength(10, 1.0), 1.0);
-        // Under a mask, 1 starts from noise alone: nothing below it may have its name.
+        // With a mask, a strength of 1 starts from pure noise: no smaller strength may have the same name.
         assert!((1..=1000).all(|steps| named_strength(steps, 1.0_f64.next_down()) < 1.0));
     }
 }

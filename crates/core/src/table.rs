@@ -1,7 +1,7 @@
-//! The table of settings: one row for each, and nowhere else a list of them.
+//! The table of settings: one row per setting. There is no other list of settings.
 //!
-//! From a row come the field of [`Settings`], the key of the experiment file with its checks, default and schema, the
-//! column of the log, the setting's place in a picture's texts and in a sheet's footer, and its part in a cell's name.
+//! A row defines the field of [`Settings`], the key of the experiment file with its checks, default and schema, the
+//! column of the log, the entry in a picture's texts and in a sheet's footer, and the effect on a cell's name.
 //! To add a setting, add a row and the code that uses its field.
 
 use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// One setting: a key of the experiment file, a column of the log, a label on a sheet.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// Its key; diffusers' word where diffusers has one.
+    /// Its key; diffusers' name if diffusers has one.
     pub name: &'static str,
     /// One sentence for help texts and for the schema.
     pub about: &'static str,
@@ -21,23 +21,23 @@ pub struct Setting {
     pub kind: Kind,
     /// Whether `{placeholders}` in its text are filled.
     pub template: bool,
-    /// What it is where the file does not give it.
+    /// Its value if the file does not set it.
     pub fallback: Fallback,
-    /// To which pictures it applies. Where it does not, it is `None` in [`Settings`], empty in the log, and not part of
+    /// Which pictures it applies to. If it does not apply, it is `None` in [`Settings`], empty in the log, and not part of
     /// a cell's name.
     pub applies: Applies,
-    /// What of it changes pixels: its part in a cell's name.
+    /// How it affects pixels, and therefore the cell's name.
     pub effect: fn(&Settings) -> Effect,
-    /// Completes "`strength` 0.8 and 0.85 both …", where `effect` makes different values the same.
+    /// Completes "`strength` 0.8 and 0.85 both …" for different values that have the same `effect`.
     pub same_effect: fn(&Settings) -> String,
-    /// Sorts its line in the canonical form; its name where empty.
+    /// The sort key of its line in the canonical form; its name if empty.
     pub order: &'static str,
-    /// Whether people seldom set it: sheets leave it out at its default.
+    /// Whether it is rarely set: sheets omit it at its default.
     pub rare: bool,
 }
 
 impl Setting {
-    /// A row of the table that says nothing beyond what most rows say.
+    /// The defaults for rows of the table.
     pub(crate) const ORDINARY: Setting = Setting {
         name: "",
         about: "",
@@ -52,28 +52,28 @@ impl Setting {
     };
 }
 
-/// Makes the table and what follows from it. A row is the help text, the field with its type, and what it says beyond
+/// Generates the table and [`Settings`]. A row is the help text, the field with its type, and the fields that differ from
 /// [`Setting::ORDINARY`].
 macro_rules! settings {
-    ($(#[doc = $about:literal] $name:ident: $field:ty = { $($says:ident: $what:expr),+ $(,)? };)+) => {
+    ($(#[doc = $about:literal] $name:ident: $field:ty = { $($key:ident: $value:expr),+ $(,)? };)+) => {
         /// Every setting, in the order of the log's columns.
         pub const SETTINGS: &[Setting] = &[$(Setting {
             name: stringify!($name),
             about: $about.trim_ascii(),
-            $($says: $what,)+
+            $($key: $value,)+
             ..Setting::ORDINARY
         }),+];
 
-        /// Everything that a person may choose about one picture, resolved: no field means "default".
+        /// All settings of one picture, resolved: no field means "default".
         ///
         /// `None` means *not applicable*: without `init_image` there is no `fit` and no `strength`.
         #[derive(Debug, Clone, PartialEq)]
         pub struct Settings { $(#[doc = $about] pub $name: $field),+ }
 
         impl Settings {
-            /// The value of a setting by name; `None` when it does not apply to this picture.
+            /// The value of a setting by name; `None` if it does not apply to this picture.
             ///
-            /// Files are shown as written.
+            /// Files are given as written.
             pub fn get(&self, name: &str) -> Option<crate::Value> {
                 match name {
                     $(stringify!($name) => crate::field::Field::value(&self.$name),)+
@@ -111,7 +111,7 @@ settings! {
     lora: Vec<Lora> = {
         kind: Kind::Weights,
         template: true,
-        // The engine does not even open a LoRA of weight 0.
+        // The engine does not open a LoRA of weight 0.
         effect: |_| Effect::NonZeroWeights,
         same_effect: |_| "change nothing at weight 0".to_owned(),
     };
@@ -142,13 +142,13 @@ settings! {
         applies: Applies::With("init_image"),
         order: "fit 3",
     };
-    /// How init_image meets the target's aspect.
+    /// How init_image is fitted to the target's aspect ratio.
     fit: Option<Fit> = {
         kind: Kind::Choice(Fit::WORDS),
         fallback: Fallback::Value(Literal::Text("crop")),
         applies: Applies::With("init_image"),
     };
-    /// How far to leave init_image: 0 keeps it, 1 starts from noise alone.
+    /// How much to change init_image: 0 keeps it, 1 starts from pure noise.
     strength: Option<f64> = {
         kind: Kind::Number { min: 0.0, max: 1.0 },
         fallback: Fallback::Value(Literal::Number(0.8)),
@@ -162,20 +162,20 @@ settings! {
         },
         order: "fit 2",
     };
-    /// Where the noise comes from; the same seed gives the same noise as in diffusers on the CPU.
+    /// The seed of the noise; it gives the same noise as in diffusers on the CPU.
     seed: u64 = {
         kind: Kind::Seed,
         fallback: Fallback::Value(Literal::Integer(0)),
         effect: |settings| Effect::Seed(settings.noise.seed_bits(settings.seed)),
-        same_effect: |_| "have the same low 32 bits, all that torch's generator on the CPU reads".to_owned(),
+        same_effect: |_| "have the same low 32 bits, the only ones that torch's CPU generator reads".to_owned(),
     };
-    /// Whose generator a seed means: torch's on the CPU, the same in half precision, or torch's on CUDA.
+    /// The random generator: torch's on the CPU, the same in half precision, or torch's on CUDA.
     noise: Noise = {
         kind: Kind::Choice(Noise::WORDS),
         fallback: Fallback::Value(Literal::Text("torch-cpu")),
         rare: true,
     };
-    /// A second seed, towards which variation_strength turns the noise.
+    /// A second seed; variation_strength moves the noise towards the noise of this seed.
     variation_seed: Option<u64> = {
         kind: Kind::Seed,
         fallback: Fallback::Value(Literal::Integer(0)),
@@ -183,10 +183,10 @@ settings! {
         effect: |settings| settings.variation_seed.map_or(Effect::None, |seed| {
             Effect::Seed(settings.noise.seed_bits(seed))
         }),
-        same_effect: |_| "have the same low 32 bits, all that torch's generator on the CPU reads".to_owned(),
+        same_effect: |_| "have the same low 32 bits, the only ones that torch's CPU generator reads".to_owned(),
         rare: true,
     };
-    /// How far to turn the noise towards variation_seed: 0 keeps seed's, 1 takes variation_seed's.
+    /// How far to move the noise towards that of variation_seed: 0 uses seed alone, 1 variation_seed alone.
     variation_strength: Option<f64> = {
         kind: Kind::Number { min: 0.0, max: 1.0 },
         fallback: Fallback::Value(Literal::Number(0.0)),
@@ -198,14 +198,14 @@ settings! {
         kind: Kind::Integer { min: 1, max: 1000 },
         fallback: Fallback::Value(Literal::Integer(50)),
     };
-    /// How strongly to follow the prompt; 1 and below means no guidance.
+    /// How strongly to follow the prompt; 1 or less means no guidance.
     guidance_scale: f64 = {
         kind: Kind::Number { min: 0.0, max: 100.0 },
         fallback: Fallback::Value(Literal::Number(7.5)),
         effect: |settings| if settings.guided() { Effect::Value } else { Effect::Number(1.0) },
         same_effect: |_| "turn guidance off".to_owned(),
     };
-    /// How far to bring guided predictions back to the contrast of unguided ones; zero-SNR models want about 0.7.
+    /// How far to scale guided predictions back to the contrast of unguided ones; zero-SNR models need about 0.7.
     guidance_rescale: Option<f64> = {
         kind: Kind::Number { min: 0.0, max: 1.0 },
         fallback: Fallback::Value(Literal::Number(0.0)),
@@ -231,7 +231,7 @@ settings! {
         fallback: Fallback::Model(|card| Literal::Text(card.sigmas.unwrap_or(Sigmas::Normal).as_str())),
         applies: Applies::Schedulers(Scheduler::has_sigmas),
     };
-    /// How timesteps are chosen (timestep_spacing); the scheduler's own way when absent.
+    /// How timesteps are chosen (timestep_spacing); the scheduler's default if absent.
     spacing: Option<Spacing> = {
         kind: Kind::Choice(Spacing::WORDS),
         fallback: Fallback::Scheduler(|card, scheduler| {
@@ -254,12 +254,12 @@ settings! {
         kind: Kind::Integer { min: 0, max: 64 },
         fallback: Fallback::Value(Literal::Integer(0)),
     };
-    /// Precision of the weights: f32 on the CPU and f16 on a GPU unless said otherwise.
+    /// Precision of the weights; by default f32 on the CPU and f16 on a GPU.
     dtype: Dtype = {
         kind: Kind::Choice(&["auto", "f32", "f16", "bf16"]),
         fallback: Fallback::Value(Literal::Text("auto")),
     };
-    /// Whether the model's safety checker looks at the picture and blackens what it flags.
+    /// Whether the model's safety checker checks the picture, which is blacked out if flagged.
     safety_checker: bool = {
         kind: Kind::Flag,
         fallback: Fallback::Value(Literal::Flag(false)),

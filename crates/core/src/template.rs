@@ -1,6 +1,6 @@
-//! Text with `{placeholders}`. Round and square brackets belong to the prompt's own dialect and pass through.
+//! Text with `{placeholders}`. Parentheses and square brackets belong to the prompt's dialect and are kept.
 
-/// A text cut at its placeholders. `{{` and `}}` are plain braces; a lone `}` is itself.
+/// A text split at its placeholders. `{{` and `}}` are literal braces; so is a single `}`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Template<'a> {
     parts: Vec<Part<'a>>,
@@ -12,16 +12,16 @@ enum Part<'a> {
     Placeholder(&'a str),
 }
 
-/// A brace that begins nothing, at a byte offset into the text.
+/// A brace that does not start a placeholder.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{{` at position {offset} begins no placeholder; allowed: `{{name}}`, or `{{{{` for a brace")]
+#[error("`{{` at position {offset} does not start a placeholder; allowed: `{{name}}`, or `{{{{` for a brace")]
 pub struct TemplateError {
     /// Byte offset of the brace.
     pub offset: usize,
 }
 
 impl<'a> Template<'a> {
-    /// Cuts a text at its placeholders. Names are letters, digits, `_` and `-`.
+    /// Splits a text at its placeholders. Names consist of letters, digits, `_` and `-`.
     pub fn parse(text: &'a str) -> Result<Template<'a>, TemplateError> {
         let mut parts = Vec::new();
         let (mut start, mut at) = (0, 0);
@@ -48,7 +48,7 @@ impl<'a> Template<'a> {
         Ok(Template { parts })
     }
 
-    /// The placeholders in it, in order, with repetitions.
+    /// The names of its placeholders, in order, with repetitions.
     pub fn placeholders(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.parts.iter().filter_map(|part| match part {
             Part::Placeholder(name) => Some(*name),
@@ -56,7 +56,7 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// The text with each placeholder replaced, in a single pass; the first name that nobody fills is the error.
+    /// The text with each placeholder replaced, in a single pass; the error is the first name without a value.
     pub fn fill(&self, mut value: impl FnMut(&str) -> Option<&'a str>) -> Result<String, &'a str> {
         let mut text = String::with_capacity(256);
         for part in &self.parts {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_filled_and_brackets_pass_through() {
+    fn placeholders_are_filled_and_brackets_are_kept() {
         let check = |text: &str, expected: &str| assert_eq!(fill(text).as_deref(), Ok(expected), "{text}");
         check("by {artist}, by {artist}", "by Mucha, by Mucha");
         check("(round:1.2) [a|b] }", "(round:1.2) [a|b] }");
@@ -93,12 +93,12 @@ mod tests {
     }
 
     #[test]
-    fn a_brace_that_begins_nothing_is_an_error() {
+    fn a_stray_brace_is_an_error() {
         let check =
             |text: &str, offset| assert_eq!(Template::parse(text), Err(TemplateError { offset }), "{text}");
         check("a {", 2);
         check("{a|b}", 0);
         check("{}", 0);
-        assert_eq!(fill("{nobody}"), Err("no nobody".to_owned()));
+        assert_eq!(fill("{unknown}"), Err("no unknown".to_owned()));
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What a model says of itself.
+/// A model card.
 pub fn card() -> ModelCard {
     ModelCard {
         fingerprint: Digest::of(b"weights"),
@@ -22,7 +22,7 @@ pub fn card() -> ModelCard {
     }
 }
 
-/// A plan with those axes; an axis named like a setting sets it, others are placeholders.
+/// A plan with those axes; an axis with the name of a setting sets it, others set placeholders.
 pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
     let axis = |(name, labels): &(&str, Vec<&str>)| Axis {
         name: (*name).to_owned(),
@@ -55,14 +55,14 @@ pub fn cell() -> Cell {
     plan(&[]).cell(0).unwrap()
 }
 
-/// A small picture with some colours in it.
+/// A small picture whose colours depend on the cell.
 pub fn image(cell: &Cell) -> Image {
     let bytes = cell.id.0.as_bytes();
     let rgb = (0..24 * 16 * 3).map(|at| bytes[at % 32].wrapping_add((at / 72) as u8)).collect();
     Image::new(24, 16, rgb).unwrap()
 }
 
-/// Gives settings a reference picture at that strength.
+/// Sets a reference picture and a strength.
 pub fn with_init_image(settings: &mut Settings, strength: f64) {
     settings.init_image = Some(NamedFile {
         path: "references/selfie.png".into(),

@@ -1,4 +1,4 @@
-//! A value as a person writes it: text, a whole number, a number, true or false, or a list of weight files.
+//! Values in experiment files: text, a whole number, a number, true or false, or a list of weight files.
 
 use crate::weights::{WeightRef, list_text};
 use serde::de::{self, SeqAccess, Visitor};
@@ -7,24 +7,24 @@ use std::fmt;
 
 /// One value of a setting or of a `{placeholder}`.
 ///
-/// `Display` is the only way a value becomes text: in prompts, labels, the CSV log and the canonical form
-/// that names a cell. Numbers print as the shortest decimal that reads back as the same number.
+/// `Display` is the only conversion of a value to text: in prompts, labels, the CSV log and the canonical form
+/// that names a cell. Numbers are written as the shortest decimal that reads back as the same number.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// `true` or `false`.
     Flag(bool),
-    /// A whole number, from -2^63 to 2^64 - 1, so that all of torch's seeds are among them.
+    /// A whole number, from -2^63 to 2^64 - 1, which includes all of torch's seeds.
     Integer(i128),
     /// Any other number; never NaN or infinite.
     Number(f64),
-    /// Text; also a list of weight files with placeholders in it.
+    /// Text; also a list of weight files that contains placeholders.
     Text(String),
     /// Weight files; see [`crate::Kind::Weights`].
     Weights(Vec<WeightRef>),
 }
 
 impl Value {
-    /// The number in it, whole or not.
+    /// The value as a number.
     pub fn as_number(&self) -> Option<f64> {
         match self {
             Value::Integer(n) => Some(*n as f64),
@@ -33,7 +33,7 @@ impl Value {
         }
     }
 
-    /// The whole number in it, below 2^63; `20.0` counts as whole.
+    /// The value as a whole number below 2^63; `20.0` counts as whole.
     pub fn as_integer(&self) -> Option<i64> {
         match self {
             Value::Integer(n) => i64::try_from(*n).ok(),
@@ -42,7 +42,7 @@ impl Value {
         }
     }
 
-    /// The whole number in it, from 0 to 2^64 - 1; `20.0` counts as whole.
+    /// The value as a whole number from 0 to 2^64 - 1; `20.0` counts as whole.
     pub fn as_unsigned(&self) -> Option<u64> {
         match self {
             Value::Integer(n) => u64::try_from(*n).ok(),
@@ -55,7 +55,7 @@ impl Value {
         Value::Integer(seed.into())
     }
 
-    /// Whether it names nothing: the empty text or an empty list.
+    /// Whether it is empty text or an empty list.
     pub fn is_empty(&self) -> bool {
         match self {
             Value::Text(text) => text.is_empty(),
@@ -64,7 +64,7 @@ impl Value {
         }
     }
 
-    /// The text in it.
+    /// The value as text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
@@ -92,7 +92,7 @@ impl Serialize for Value {
             Value::Integer(n) => match (i64::try_from(*n), u64::try_from(*n)) {
                 (Ok(n), _) => to.serialize_i64(n),
                 (_, Ok(n)) => to.serialize_u64(n),
-                _ => Err(serde::ser::Error::custom(format!("`{n}` has more than 64 bits"))),
+                _ => Err(serde::ser::Error::custom(format!("`{n}` does not fit in 64 bits"))),
             },
             Value::Number(x) => to.serialize_f64(*x),
             Value::Text(text) => to.serialize_str(text),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn values_print_as_a_person_would_write_them() {
+    fn values_are_formatted_as_in_experiment_files() {
         let check = |value: Value, expected: &str| assert_eq!(value.to_string(), expected);
         check(Value::Number(0.3), "0.3");
         check(Value::Number(7.0), "7");
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn values_survive_json() {
+    fn values_round_trip_through_json() {
         let large = [Value::seed(u64::MAX), i64::MIN.into(), i64::MAX.into()];
         let values =
             [0.into(), 0.5.into(), Value::Flag(true), "7".into(), weights("a:0 + b"), weights("w=a")];
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_are_those_of_torch() {
+    fn seeds_have_the_range_of_torch() {
         let check =
             |value: Value, expected: Option<u64>| assert_eq!(value.as_unsigned(), expected, "{value}");
         check(Value::seed(u64::MAX), Some(u64::MAX));

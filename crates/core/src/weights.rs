@@ -1,6 +1,6 @@
-//! Lists of weight files as a person writes them: LoRAs with weights, textual inversions with words.
+//! Lists of weight files in experiment files: LoRAs with weights, textual inversions with words.
 //!
-//! Where the files are is for the plan to know.
+//! Not here: the locations of the files, which are in the plan.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +16,7 @@ pub enum WeightsKind {
 }
 
 impl WeightsKind {
-    /// The word for it.
+    /// Its name in plans and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             WeightsKind::Vae => "vae",
@@ -25,12 +25,12 @@ impl WeightsKind {
         }
     }
 
-    /// What a plan files it under: the same name may stand for two files of different kinds.
+    /// Its key in a plan: files of different kinds may have the same name.
     pub fn key(self, name: &str) -> String {
         format!("{} {name}", self.as_str())
     }
 
-    /// The kind and the name that a plan files something under; `None` for a key that no version wrote.
+    /// The kind and the name of a key in a plan; `None` if it is not a valid key.
     pub fn of_key(key: &str) -> Option<(WeightsKind, &str)> {
         let (kind, name) = key.split_once(' ')?;
         let kinds = [WeightsKind::Vae, WeightsKind::Lora, WeightsKind::Embedding];
@@ -65,7 +65,7 @@ impl std::fmt::Display for WeightRef {
     }
 }
 
-/// The word, the file and the weight of one entry: `file`, `file:0.8` or `word=file`; `None` where no file is named.
+/// The word, the file and the weight of one entry: `file`, `file:0.8` or `word=file`; `None` if it names no file.
 fn entry(text: &str) -> Option<(Option<&str>, &str, Option<f64>)> {
     let (word, rest) = match text.split_once('=') {
         Some((word, rest)) if !word.contains(['/', '\\']) => (Some(word.trim()), rest),
@@ -80,7 +80,7 @@ fn entry(text: &str) -> Option<(Option<&str>, &str, Option<f64>)> {
     (!name.is_empty() && word != Some("")).then_some((word, name, weight))
 }
 
-/// The entries of a list joined by ` + `; empty for `none` and the empty text, `None` where an entry names no file.
+/// The entries of a list joined by ` + `; empty for `none` and empty text, `None` if an entry names no file.
 pub fn parse_weights(text: &str) -> Option<Vec<WeightRef>> {
     let owned = |text| {
         let (word, name, weight) = entry(text)?;
@@ -92,7 +92,7 @@ pub fn parse_weights(text: &str) -> Option<Vec<WeightRef>> {
     }
 }
 
-/// A list as it would be written in the experiment file.
+/// A list as written in an experiment file.
 pub(crate) fn list_text(list: &[WeightRef]) -> String {
     match list {
         [] => "none".to_owned(),
@@ -100,9 +100,10 @@ pub(crate) fn list_text(list: &[WeightRef]) -> String {
     }
 }
 
-/// A prompt without its `<lora:name:weight>` tags, and what they name; a tag without a weight means 1.
+/// Splits a prompt into the text without its `<lora:name:weight>` tags, and the names and weights of the tags; a tag
+/// without a weight has weight 1.
 ///
-/// A tag that names nothing, or with a weight that is no number, stays where it is.
+/// Tags without a name or with an invalid weight stay in the text.
 pub fn take_loras(prompt: &str) -> (String, Vec<(&str, f64)>) {
     let (mut text, mut loras) = (String::with_capacity(prompt.len()), Vec::new());
     let mut rest = prompt;
@@ -128,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_are_read() {
+    fn lists_are_parsed() {
         type Entry<'a> = (Option<&'a str>, &'a str, Option<f64>);
         let check = |text: &str, expected: Option<&[Entry]>| {
             let list = parse_weights(text);
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_taken_out_of_a_prompt() {
+    fn tags_are_removed_from_a_prompt() {
         let check = |prompt: &str, text: &str, loras: &[(&str, f64)]| {
             assert_eq!(take_loras(prompt), (text.to_owned(), loras.to_vec()), "{prompt}");
         };

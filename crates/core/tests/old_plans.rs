@@ -1,12 +1,12 @@
-//! Plans that older versions wrote are read as they were meant: lists of weight files as text, settings that did not
-//! exist yet, and cells named by what was written.
+//! Plans written by older versions are read correctly: lists of weight files as text, settings that did not exist yet,
+//! and cells named by settings as written.
 
 #![cfg(feature = "test-plans")]
 
 use maquette_core::{CellId, Digest, FoundFile, Plan, Value, WeightsKind, test_plans};
 use serde_json::{Value as Json, json};
 
-/// A plan as `plan.json` had it before it said by which rules its cells are named.
+/// A plan from a `plan.json` without a naming version.
 fn old(lora: &str, guidance_scale: f64) -> Plan {
     let mut plan = test_plans::plan(&[]);
     plan.weights.insert(
@@ -29,20 +29,20 @@ fn lists_are_text_and_later_settings_have_their_defaults() {
 }
 
 #[test]
-fn cells_keep_the_names_that_their_log_has() {
+fn cells_keep_the_names_in_their_log() {
     let names = |lora: &str, guidance_scale| {
         let plan = old(lora, guidance_scale);
         let cell = plan.cell(0).unwrap();
         assert_eq!(plan.id(0).unwrap(), cell.id);
         (cell.id, CellId::of(&cell.settings, &plan.models["sketchbook"]))
     };
-    // What was written names an old cell, even where it does nothing.
+    // Old cells are named by settings as written, even if those have no effect.
     let (none, zero) = (names("none", 7.5), names("style:0", 7.5));
     assert_ne!(none.0, zero.0);
     assert_eq!(none.1, zero.1);
     let (half, one) = (names("none", 0.5), names("none", 1.0));
     assert_ne!(half.0, one.0);
     assert_eq!(half.1, one.1);
-    // The names of today are names that these pictures had.
+    // Current names are names that these pictures had.
     assert_eq!((none.0, one.0), (none.1, one.1));
 }

@@ -1,11 +1,11 @@
-//! A setting is one row of the table and the code that uses it: no other list of settings is left in the crates.
+//! A setting is one row of the table and the code that uses it: the crates contain no other list of settings.
 
 use maquette_core::SETTINGS;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The setting that was added last, and every file that may name it: its row, and what uses it.
+/// The setting that was added last, and every file that may name it: its row and its users.
 const ADDED: &str = "guidance_rescale";
 const USERS: [&str; 5] = [
     "core/src/table.rs",
@@ -15,11 +15,11 @@ const USERS: [&str; 5] = [
     "interop/src/a1111_text.rs",
 ];
 
-/// A file that names so many settings as text holds a list of them.
+/// A file with this many names of settings contains a list of them.
 const LIST: usize = 20;
 
 #[test]
-fn a_setting_is_a_row_and_what_uses_it() {
+fn a_setting_is_a_row_and_its_users() {
     let users: BTreeSet<String> =
         sources().into_iter().filter(|(_, text)| text.contains(ADDED)).map(|(file, _)| file).collect();
     assert_eq!(users, USERS.map(str::to_owned).into());
@@ -28,7 +28,7 @@ fn a_setting_is_a_row_and_what_uses_it() {
 #[test]
 fn no_file_lists_the_settings_but_the_table() {
     for (file, text) in sources() {
-        // What other tools call them, each tool has its own words for.
+        // Other tools have their own names for settings.
         if file.starts_with("interop/") {
             continue;
         }
@@ -38,7 +38,7 @@ fn no_file_lists_the_settings_but_the_table() {
     }
 }
 
-/// The source of every crate, without tests: the file's path from `crates/` on, and its text up to its tests.
+/// The source of every crate without tests: each file's path relative to `crates/`, and its text up to its tests.
 fn sources() -> Vec<(String, String)> {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut folders: Vec<PathBuf> =

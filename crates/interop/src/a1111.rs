@@ -1,54 +1,54 @@
-//! A1111's `parameters` text, read back: prompt, negative prompt, and a last line of `Key: value` pairs.
+//! Reads A1111's `parameters` text: prompt, negative prompt, and a last line of `Key: value` pairs.
 //!
-//! After `modules/infotext_utils.py` and `create_infotext` of AUTOMATIC1111/stable-diffusion-webui. Writing it is
-//! `parameters.rs`.
+//! After `modules/infotext_utils.py` and `create_infotext` of AUTOMATIC1111/stable-diffusion-webui. `a1111_text.rs` writes
+//! it.
 
 use super::foreign::{Foreign, NO_SETTING, Tool, number};
 use super::sampling;
 use maquette_core::Value;
 
-/// Fewer pairs than this are no settings but words of a prompt.
+/// A line with fewer pairs than this is part of the prompt.
 const LEAST_PAIRS: usize = 3;
 
-/// The text cut into its parts, nothing interpreted.
+/// The parts of the text, not interpreted.
 #[derive(Debug, Default, PartialEq)]
 struct Parts {
     prompt: String,
     negative_prompt: String,
     pairs: Vec<(String, String)>,
-    /// Pieces of the last line that are no pair.
+    /// Pieces of the last line that are not pairs.
     strays: Vec<String>,
 }
 
-/// Reads the text; everything in it ends up in a setting, among what is left, or among the facts.
+/// Reads the text; everything in it becomes a setting, is left, or becomes a fact.
 pub(super) fn read(text: &str) -> Foreign {
     let Parts { prompt, negative_prompt, pairs, strays } = parts(text);
     let mut out = Foreign::new(Tool::A1111);
     out.set("prompt", "prompt", prompt.as_str());
     out.set("negative_prompt", "Negative prompt", negative_prompt.as_str());
     if pairs.is_empty() {
-        out.note("there is no line of settings, so all of it was read as the prompt");
+        out.note("there is no settings line, so the whole text was read as the prompt");
         return out;
     }
     let find = |key: &str| pairs.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_str());
-    // Our own text speaks diffusers' dialect with A1111's words.
-    let ours = find("Version").is_some_and(|version| version.starts_with("maquette "));
-    if !ours {
+    // Maquette's own text uses A1111's keys, but its prompts are in diffusers' dialect.
+    let own = find("Version").is_some_and(|version| version.starts_with("maquette "));
+    if !own {
         out.set("dialect", "dialect", "a1111");
     }
     let hires = pairs.iter().any(|(key, _)| key.starts_with("Hires "));
     for (key, value) in &pairs {
-        pair(&mut out, key, value, &find, hires, ours);
+        pair(&mut out, key, value, &find, hires, own);
     }
     for stray in strays {
-        out.left(stray, "", "it stands among the settings and is no pair of key and value");
+        out.left(stray, "", "it is in the settings line but is not a pair of key and value");
     }
     if find("RNG").is_none() {
         out.set("noise", "RNG", "torch-cuda");
-        out.note("no RNG is named, which means the GPU's random numbers in A1111");
+        out.note("the text names no RNG, which in A1111 means the GPU's");
     }
     if out.get("variation_strength").is_some() && out.get("variation_seed").is_none() {
-        out.note("the variation's seed is not named");
+        out.note("the text does not name the variation seed");
     }
     out.sorted()
 }
@@ -60,16 +60,16 @@ fn pair<'a>(
     value: &str,
     find: &dyn Fn(&str) -> Option<&'a str>,
     hires: bool,
-    ours: bool,
+    own: bool,
 ) {
     match key {
         "Steps" => out.set_number("steps", key, value),
-        "Sampler" if ours => {
+        "Sampler" if own => {
             let before = out.settings.len();
             sampling::a1111(out, value, Some(find("Schedule type").unwrap_or("Uniform")));
-            // Our text does not say how timesteps are spaced.
-            let told = out.settings.split_off(before);
-            out.settings.extend(told.into_iter().filter(|(name, _)| *name != "spacing"));
+            // Maquette's text does not contain the timestep spacing.
+            let added = out.settings.split_off(before);
+            out.settings.extend(added.into_iter().filter(|(name, _)| *name != "spacing"));
         }
         "Sampler" => sampling::a1111(out, value, find("Schedule type")),
         "Schedule type" if find("Sampler").is_some() => {}
@@ -85,12 +85,12 @@ fn pair<'a>(
         "Denoising strength" if hires => out.left(key, value, "it belongs to the second pass"),
         "Denoising strength" => {
             out.set_number("strength", key, value);
-            if !ours {
+            if !own {
                 out.note(
-                    "A1111 does int(strength × steps) + 1 steps from a picture, diffusers int(strength × steps)",
+                    "A1111's image-to-image does int(strength × steps) + 1 steps, diffusers' int(strength × steps)",
                 );
             }
-            out.note("it was made from another picture, which the text does not name: give `init_image`");
+            out.note("it was made from another picture, which the text does not name: set `init_image`");
         }
         "Clip skip" => clip_skip(out, key, value),
         "RNG" => match value {
@@ -117,8 +117,8 @@ fn pair<'a>(
         "Hires upscale" | "Hires upscaler" | "Hires steps" | "Hires resize" => {
             out.left(key, value, "Maquette makes a picture in one pass");
         }
-        "Script" => out.left(key, value, "only the first picture of a script's sheet is described"),
-        "Seed resize from" => out.left(key, value, "noise of another size is not drawn"),
+        "Script" => out.left(key, value, "the text describes only the first picture of the script's sheet"),
+        "Seed resize from" => out.left(key, value, "Maquette does not resize the noise"),
         _ => out.left(key, value, NO_SETTING),
     }
 }
@@ -167,7 +167,7 @@ fn parts(text: &str) -> Parts {
     Parts { prompt: joined(prompt), negative_prompt: joined(negative_prompt), pairs, strays }
 }
 
-/// The pairs of a line, and the pieces between its commas that are none. A value is a JSON string or ends at a comma.
+/// The pairs of a line, and the pieces between its commas that are not pairs. A value is a JSON string or ends at a comma.
 fn pairs(line: &str) -> (Vec<(String, String)>, Vec<String>) {
     let (mut pairs, mut strays) = (Vec::new(), Vec::new());
     let mut rest = line.trim();
@@ -192,7 +192,7 @@ fn pairs(line: &str) -> (Vec<(String, String)>, Vec<String>) {
     (pairs, strays)
 }
 
-/// A value in quotes that ends at a comma or at the end: what it says, and what follows it.
+/// A quoted value that is followed by a comma or the end of the text: its content, and the text after it.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let inside = text.strip_prefix('"')?;
     let mut escaped = false;
@@ -206,12 +206,12 @@ fn quoted(text: &str) -> Option<(String, &str)> {
         return None;
     }
     let value = serde_json::from_str(&text[..end + 2]);
-    // Early versions escaped quotes and backslashes and nothing else.
+    // Early versions escaped only quotes and backslashes.
     let value = value.unwrap_or_else(|_| inside[..end].replace("\\\"", "\"").replace("\\\\", "\\"));
     Some((value, after))
 }
 
-/// What A1111's reader takes for a key: a letter, then at least one of letters, spaces, `-` and `/`.
+/// Whether A1111 reads it as a key: a letter, followed by at least one letter, space, `-` or `/`.
 fn is_key(key: &str) -> bool {
     let word = |c: char| c.is_alphanumeric() || c == '_';
     let mut chars = key.chars();
@@ -235,10 +235,10 @@ mod tests {
         check("a\n\nb\nNegative prompt: c\nd\nSteps: 1, Seed: 2, Size: 8x8", "a\n\nb", "c\nd", 3);
         check("Steps: 20, Sampler: Euler, Seed: 1", "", "", 3);
         check("Negative prompt: x\nSteps: 20, Sampler: Euler, Seed: 1", "", "x", 3);
-        // Two pairs are words of a prompt, and so are keys of one letter.
+        // Two pairs are part of the prompt, and so are keys of one letter.
         check("a cat\nSteps: 20, Sampler: Euler", "a cat\nSteps: 20, Sampler: Euler", "", 0);
         check("a: 1, b: 2, c: 3", "a: 1, b: 2, c: 3", "", 0);
-        // A prompt that talks of settings, and one that talks of negative prompts.
+        // A prompt that contains settings, and one that contains `Negative prompt:`.
         check(
             "Steps: 1, Sampler: b, Seed: 3\nSteps: 2, Sampler: c, Seed: 4",
             "Steps: 1, Sampler: b, Seed: 3",
@@ -269,7 +269,7 @@ mod tests {
         // Unfinished and misplaced quotes end at the comma.
         check(r#"Model: "a, Seed: 1"#, &[("Model", "\"a"), ("Seed", "1")], &[]);
         check(r#"Model: "a" b, Seed: 1"#, &[("Model", "\"a\" b"), ("Seed", "1")], &[]);
-        // A list that nobody quoted: its tail is noticed. A key that equals its value is written once.
+        // An unquoted list: its tail becomes strays. A1111 writes a key that equals its value only once.
         check("Skip layers: [7, 8, 9], Seed: 1", &[("Skip layers", "[7"), ("Seed", "1")], &["8", "9]"]);
         check("Steps: 20, Tiling, Seed: 1", &[("Steps", "20"), ("Seed", "1")], &["Tiling"]);
         check("Steps:, Seed: 1,", &[("Steps", ""), ("Seed", "1")], &[]);

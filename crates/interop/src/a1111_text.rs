@@ -1,9 +1,8 @@
-//! The `parameters` text of a picture, as the A1111 web UI writes it and a whole ecosystem reads it.
+//! Writes the `parameters` text of a picture in the format of the A1111 web UI, which many tools read.
 //!
-//! This is the one place that speaks A1111's words (Sampler, CFG scale, Denoising strength). Three parts, joined by
-//! newlines: the prompt; `Negative prompt: …` unless empty; one line of `Key: value` pairs, always at least three so
-//! that it is recognised. After `modules/infotext_utils.py` and `create_infotext` of
-//! AUTOMATIC1111/stable-diffusion-webui. Deliberately not here: reading it back, which is `metadata/a1111.rs`.
+//! It has three parts, joined by newlines: the prompt; `Negative prompt: …` unless empty; one line of `Key: value` pairs,
+//! always at least three so that it is recognised. After `modules/infotext_utils.py` and `create_infotext` of
+//! AUTOMATIC1111/stable-diffusion-webui. Deliberately not here: reading it, which is in `a1111.rs`.
 
 use crate::sampling::{a1111_rng, a1111_sampler, a1111_schedule};
 use maquette_core::{Cell, Digest, Lora, Settings, Variation};
@@ -13,7 +12,7 @@ use std::fmt::Write;
 pub(crate) fn parameters(cell: &Cell, fingerprint: &Digest) -> String {
     let settings = &cell.settings;
     let mut text = safe_prompt(&settings.prompt);
-    // A1111 has its LoRAs in the prompt.
+    // A1111 writes LoRAs into the prompt.
     for Lora { file, weight } in &settings.lora {
         let _ = write!(text, " <lora:{}:{weight}>", file_stem(&file.path));
     }
@@ -48,14 +47,14 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
     if let (Some(_), Some(strength)) = (&settings.init_image, settings.strength) {
         pairs.push(("Denoising strength", strength.to_string()));
     }
-    // A1111 counts layers from the end, diffusers counts the layers left out.
+    // A1111 counts layers from the end, diffusers counts the layers left out: 2 there is 1 here.
     if settings.clip_skip > 0 {
         pairs.push(("Clip skip", (settings.clip_skip + 1).to_string()));
     }
     if let Some(eta) = settings.eta.filter(|eta| *eta > 0.0) {
         pairs.push(("Eta DDIM", eta.to_string()));
     }
-    // The word of its extension for Lin et al., arXiv 2305.08891.
+    // The key of A1111's extension for Lin et al., arXiv 2305.08891.
     if let Some(rescale) = settings.guidance_rescale.filter(|rescale| *rescale > 0.0) {
         pairs.push(("CFG Rescale", rescale.to_string()));
     }
@@ -70,14 +69,14 @@ fn file_name(path: &str) -> &str {
     path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// The last part of a path without the ending of a weight file: what A1111 shows in its lists.
+/// The last part of a path without the extension of a weight file, as in A1111's lists.
 fn file_stem(path: &str) -> &str {
     let name = file_name(path);
     let endings = [".safetensors", ".ckpt", ".pt", ".bin"];
     endings.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
 }
 
-/// A value that would break the list of pairs becomes a JSON string.
+/// Quotes a value as a JSON string if it would break the list of pairs.
 fn quoted(value: &str) -> String {
     if value.contains([',', ':', '\n', '\r', '"']) {
         serde_json::Value::from(value).to_string()
@@ -86,10 +85,10 @@ fn quoted(value: &str) -> String {
     }
 }
 
-/// A prompt that a reader cannot take for one of the other two parts.
+/// Changes a prompt so that it cannot be read as one of the other two parts.
 ///
-/// Only white space changes, and CLIP's tokenizer does not see how much of it there is: a line that begins with
-/// `Negative prompt:` gets a second space within, and a line that begins like the settings is put on the line before.
+/// Only white space changes, and CLIP's tokenizer ignores its amount: `Negative prompt:` at the start of a line gets a
+/// second space, and a line that begins with `Steps:` is joined to the line before.
 fn safe_prompt(prompt: &str) -> String {
     let mut text = String::with_capacity(prompt.len());
     for (number, line) in prompt.replace('\0', " ").split('\n').enumerate() {
@@ -166,8 +165,8 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_finds_the_three_parts_again() {
-        // The rules of A1111's reader: the last line holds the pairs, a line decides where the negative prompt begins.
+    fn the_three_parts_can_be_read_back() {
+        // As A1111 reads it: the last line contains the pairs, and one line starts the negative prompt.
         for prompt in
             ["", "cat", "cat\nNegative prompt: dog", "Steps: 1, Sampler: x, Seed: 2", "a\n\nb: c, d: e"]
         {

@@ -1,15 +1,15 @@
 //! ComfyUI's `prompt`: the graph that was run, as JSON. A node is `{class_type, inputs}`, an input a value or a link
 //! `[node, output]`.
 //!
-//! Read backwards from the sampler whose latents were saved: text encoders, loaders and the size are what feeds it.
-//! Nodes that do something else to the picture are named among what is left. After `nodes.py` of ComfyUI.
+//! It is read backwards from the sampler whose latents were saved: text encoders, loaders and the size are its inputs.
+//! Nodes that change the picture in other ways are listed in `Foreign::left`. After `nodes.py` of ComfyUI.
 
 use super::foreign::{Foreign, Tool, number, plain};
 use super::sampling;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeSet;
 
-/// Nodes that hold values, load, encode, decode or save as Maquette does too: nothing is lost without them.
+/// Nodes that hold values, load, encode, decode or save; they need not be listed in `Foreign::left`.
 const PLAIN_NODES: &[&str] = &[
     "BasicGuider",
     "BasicScheduler",
@@ -44,10 +44,10 @@ const PLAIN_NODES: &[&str] = &[
     "VAELoader",
 ];
 
-/// Nodes that make latents from noise.
+/// Nodes that denoise latents.
 const SAMPLERS: &[&str] = &["KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"];
 
-/// Reads the graph; `None` when the JSON is no graph.
+/// Reads the graph; `None` if the JSON is not a graph.
 pub(super) fn read(json: &Json) -> Option<Foreign> {
     let graph = Graph { nodes: json.as_object()?, seen: BTreeSet::new() };
     if !graph.nodes.values().any(|node| node.get("class_type").is_some()) {
@@ -56,22 +56,24 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
     let mut out = Foreign::new(Tool::ComfyUI);
     graph.read(&mut out);
     out.set("noise", "noise", "torch-cpu");
-    words(&mut out);
+    convert_prompts(&mut out);
     Some(out.sorted())
 }
 
-/// ComfyUI's prompts in A1111's dialect: round brackets weigh words in both, the rest is plain text here.
-pub(super) fn words(out: &mut Foreign) {
+/// Converts ComfyUI's prompts to A1111's dialect: parentheses weight words in both, all else is plain text in ComfyUI.
+pub(super) fn convert_prompts(out: &mut Foreign) {
     let mut embeddings: Vec<String> = Vec::new();
     for at in 0..out.settings.len() {
         let (name @ ("prompt" | "negative_prompt"), value) = &out.settings[at] else { continue };
         let name = *name;
         let text = take_embeddings(value.as_text().unwrap_or_default(), &mut embeddings);
         if text.split_whitespace().any(|word| matches!(word, "AND" | "BREAK")) {
-            out.note(format!("{name} holds AND or BREAK: plain words in ComfyUI, not in A1111's dialect"));
+            out.note(format!(
+                "{name} contains AND or BREAK: plain words in ComfyUI, but not in A1111's dialect"
+            ));
         }
         if text.contains('(') {
-            out.note("ComfyUI weighs words in round brackets another way than A1111: close, not the same");
+            out.note("ComfyUI weights words in parentheses differently from A1111: similar, not the same");
         }
         out.settings[at].1 = text.replace('[', "\\[").replace(']', "\\]").as_str().into();
     }
@@ -81,7 +83,7 @@ pub(super) fn words(out: &mut Foreign) {
     out.set("dialect", "dialect", "a1111");
 }
 
-/// Turns `embedding:name` into the bare word and notes the name.
+/// Replaces `embedding:name` by the word, and adds the name to `names`.
 fn take_embeddings(text: &str, names: &mut Vec<String>) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -102,7 +104,7 @@ fn take_embeddings(text: &str, names: &mut Vec<String>) -> String {
 
 struct Graph<'a> {
     nodes: &'a Map<String, Json>,
-    /// Nodes that were walked through, so that a circle ends.
+    /// The nodes visited so far, so that a cycle ends.
     seen: BTreeSet<String>,
 }
 
@@ -129,12 +131,13 @@ impl<'a> Graph<'a> {
         match self.sampler() {
             Some((sampler, others)) => {
                 if others > 0 {
-                    let left = format!("{others} more of the graph's samplers");
+                    let plural = if others == 1 { "" } else { "s" };
+                    let left = format!("{others} other sampler{plural} in the graph");
                     out.left("KSampler", left, "Maquette makes a picture in one pass");
                 }
                 self.sampling(out, sampler);
             }
-            None => out.note("the graph has no sampler that Maquette knows"),
+            None => out.note("the graph has no sampler that Maquette supports"),
         }
         for node in self.all() {
             if !PLAIN_NODES.contains(&node.class) && !out.left.iter().any(|left| left.key == node.class) {
@@ -148,7 +151,7 @@ impl<'a> Graph<'a> {
 
     fn all(&self) -> Vec<Node<'a>> {
         let mut nodes: Vec<Node> = self.nodes.keys().filter_map(|id| self.node(id)).collect();
-        // Names are numbers most of the time: an order that does not depend on how the JSON was written.
+        // Names are usually numbers. The order must not depend on how the JSON was written.
         nodes.sort_by_key(|node| (node.id.parse::<u64>().unwrap_or(u64::MAX), node.id));
         nodes
     }
@@ -159,7 +162,7 @@ impl<'a> Graph<'a> {
         Some(Node { id, class: node.get("class_type")?.as_str()?, inputs })
     }
 
-    /// The node that an input links to; reroutes are walked through.
+    /// The node that an input links to; reroutes are followed.
     fn link(&self, node: Node<'a>, input: &str) -> Option<Node<'a>> {
         let mut found = self.node(linked(node.input(input)?)?)?;
         for _ in 0..self.nodes.len() {
@@ -175,7 +178,7 @@ impl<'a> Graph<'a> {
         Some(found)
     }
 
-    /// An input's value, where it is a link the first plain value of the node that it comes from.
+    /// The value of an input; if it is a link, the first plain value of the linked node.
     fn value(&self, node: Node<'a>, input: &str) -> Option<&'a Json> {
         let value = node.input(input)?;
         if linked(value).is_none() {
@@ -191,7 +194,7 @@ impl<'a> Graph<'a> {
         let samplers: Vec<Node> = self.all().into_iter().filter(|n| SAMPLERS.contains(&n.class)).collect();
         let saved = self.all().into_iter().find(|node| node.class.starts_with("SaveImage"));
         let feeds = saved.and_then(|node| self.upstream(node, SAMPLERS));
-        // A second pass starts from the first one's latents: the first has the size and the noise.
+        // A second pass starts from the latents of the first pass, which has the size and the noise.
         let first = feeds.map(|mut found| {
             for _ in 0..samplers.len() {
                 match self.link(found, "latent_image").and_then(|node| self.upstream(node, SAMPLERS)) {
@@ -256,7 +259,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// ComfyUI does all `steps` of a schedule that would be `steps / denoise` long; diffusers counts the whole.
+    /// ComfyUI does all `steps`, of a schedule of `steps / denoise` steps; in diffusers, `steps` is the whole schedule.
     fn steps(&self, out: &mut Foreign, node: Node<'a>) {
         let Some(steps) = self.value(node, "steps") else { return };
         let denoise = self.value(node, "denoise").and_then(|json| number(&json.to_string()));
@@ -266,7 +269,7 @@ impl<'a> Graph<'a> {
                 out.set("steps", &node.key("steps"), (done as f64 / denoise) as i64);
                 out.set("strength", &node.key("denoise"), denoise);
                 out.note(format!(
-                    "ComfyUI does all {done} steps at denoise {denoise}: so many of a longer schedule in diffusers"
+                    "ComfyUI does all {done} steps at denoise {denoise}, diffusers the last steps of a longer schedule"
                 ));
             }
             _ => out.set_json("steps", &node.key("steps"), steps),
@@ -280,14 +283,16 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Follows conditioning to the text it came from; what lies between is named among the unknown nodes.
+    /// Follows conditioning back to its text; nodes in between are listed with the unknown nodes.
     fn text(&mut self, out: &mut Foreign, node: Node<'a>, setting: &'static str) {
         let Some(encoder) = self.upstream(node, &["CLIPTextEncode"]) else {
-            return out.left(node.class, "", "Maquette finds no text in it");
+            return out.left(node.class, "", "Maquette found no text in it");
         };
         match self.value(encoder, "text") {
             Some(Json::String(text)) => out.set(setting, &encoder.key("text"), text.as_str()),
-            _ => out.left(encoder.key("text"), "", "the text comes from a node that Maquette does not know"),
+            _ => {
+                out.left(encoder.key("text"), "", "the text comes from a node that Maquette does not support")
+            }
         }
         if setting == "prompt"
             && let Some(clip) = self.link(encoder, "clip").filter(|node| node.class == "CLIPSetLastLayer")
@@ -331,7 +336,7 @@ impl<'a> Graph<'a> {
 
     fn latents(&self, out: &mut Foreign, node: Node<'a>) {
         if let Some(mask) = self.upstream(node, &["SetLatentNoiseMask", "VAEEncodeForInpaint"]) {
-            out.note(format!("{} repaints what a mask shows: give `mask`", mask.class));
+            out.note(format!("{} repaints inside a mask: set `mask`", mask.class));
         }
         if let Some(empty) = self.upstream(node, &["EmptyLatentImage"]) {
             for (edge, setting) in [("width", "width"), ("height", "height")] {
@@ -340,7 +345,7 @@ impl<'a> Graph<'a> {
                 }
             }
             if let Some(count) = empty.input("batch_size").and_then(Json::as_i64).filter(|count| *count > 1) {
-                let why = "the first picture of a batch has the noise of its seed, the others have not";
+                let why = "only the first picture of a batch has the noise of its seed";
                 out.left(empty.key("batch_size"), count.to_string(), why);
             }
         } else if let Some(loaded) = self.upstream(node, &["LoadImage"])

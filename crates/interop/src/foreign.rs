@@ -1,32 +1,32 @@
-//! What another tool's text says of a picture, in Maquette's words where there are such.
+//! The content of another tool's text, converted to Maquette's settings where possible.
 //!
-//! Nothing is dropped: what has no word here is kept with the reason, what changes no pixel is kept as a fact.
+//! Nothing is dropped: what Maquette has no setting for is kept with the reason, what does not affect pixels as a fact.
 
 use maquette_core::{Setting, Value};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::Value as Json;
 
-/// What another tool's text says of a picture.
+/// The content of another tool's text about a picture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Foreign {
-    /// Whose text it is.
+    /// The tool that wrote the text.
     pub tool: Tool,
-    /// What it gives of Maquette's settings, each within its range, no name twice.
+    /// Maquette's settings that it contains, each within its range, without duplicates.
     #[serde(serialize_with = "as_map")]
     pub settings: Vec<(&'static str, Value)>,
-    /// What may change the picture and has no word in Maquette.
+    /// What may affect the picture but cannot be expressed in Maquette's settings.
     pub left: Vec<NotTaken>,
-    /// What it says beside: versions, hashes, dates.
+    /// Other information: versions, hashes, dates.
     #[serde(serialize_with = "as_map")]
     pub facts: Vec<(String, String)>,
-    /// What was taken for granted, each a sentence without its full stop.
+    /// Assumptions that were made, each a sentence without its full stop.
     pub notes: Vec<String>,
 }
 
-/// Whose text it is.
+/// A tool that writes texts into pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Tool {
-    /// AUTOMATIC1111's web UI, or one of the many that write its text.
+    /// AUTOMATIC1111's web UI, or one of the many tools that write the same format.
     #[serde(rename = "A1111")]
     A1111,
     /// ComfyUI.
@@ -37,19 +37,19 @@ pub enum Tool {
     InvokeAI,
 }
 
-/// Something that a text says and that Maquette does not take over.
+/// A value in a text that Maquette does not use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotTaken {
-    /// The tool's own word for it.
+    /// The tool's name for it.
     pub key: String,
     /// Its value.
     pub value: String,
-    /// Why it stays behind, in a sentence without its full stop.
+    /// Why it is not used: a sentence without its full stop.
     pub why: String,
 }
 
 impl Tool {
-    /// What people call it.
+    /// Its usual name.
     pub fn name(self) -> &'static str {
         match self {
             Tool::A1111 => "A1111",
@@ -60,7 +60,7 @@ impl Tool {
     }
 }
 
-/// The reason for most of what is left.
+/// The most common reason.
 pub(super) const NO_SETTING: &str = "Maquette has no such setting";
 
 impl Foreign {
@@ -73,15 +73,15 @@ impl Foreign {
         self.settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
-    /// Takes a setting over; one that cannot take the value is left, under the tool's own word for it. What was said
-    /// first counts.
+    /// Sets a setting. A value that the setting does not allow is added to `Foreign::left`, under the tool's name for it. If
+    /// a setting is set twice, the first value is used.
     pub(super) fn set(&mut self, name: &'static str, key: &str, value: impl Into<Value>) {
         let value = value.into();
         match Setting::named(name) {
             None => self.left(key, value.to_string(), NO_SETTING),
             Some(_) if self.get(name).is_some() => {
                 if self.get(name) != Some(&value) {
-                    self.left(key, value.to_string(), "it is said a second time");
+                    self.left(key, value.to_string(), "it is given twice, with different values");
                 }
             }
             Some(setting) => match setting.check(&value) {
@@ -93,22 +93,23 @@ impl Foreign {
         }
     }
 
-    /// Takes over a number that stands as text.
+    /// Sets a setting to a number given as text.
     pub(super) fn set_number(&mut self, name: &'static str, key: &str, text: &str) {
         match number(text) {
             Some(value) => self.set(name, key, value),
-            None => self.left(key, text, "it is no number of 64 bits"),
+            None => self.left(key, text, "it is not a 64-bit number"),
         }
     }
 
-    /// Takes over what stands in JSON: text, a number, or a number written as text.
+    /// Sets a setting to a JSON value: text, a number, or a number written as text.
     pub(super) fn set_json(&mut self, name: &'static str, key: &str, json: &Json) {
         match json {
             Json::Null => {}
             Json::Number(_) => self.set_number(name, key, &json.to_string()),
             Json::String(text) => {
-                let words = Setting::named(name).is_some_and(|setting| setting.check(&"".into()).is_ok());
-                match number(text).filter(|_| !words) {
+                let takes_text =
+                    Setting::named(name).is_some_and(|setting| setting.check(&"".into()).is_ok());
+                match number(text).filter(|_| !takes_text) {
                     Some(value) => self.set(name, key, value),
                     None => self.set(name, key, text.as_str()),
                 }
@@ -135,7 +136,7 @@ impl Foreign {
         }
     }
 
-    /// Brings the settings into the order of the table.
+    /// Sorts the settings into the order of the table.
     pub(super) fn sorted(mut self) -> Foreign {
         let rank = |name: &str| maquette_core::SETTINGS.iter().position(|setting| setting.name == name);
         self.settings.sort_by_key(|(name, _)| rank(name));
@@ -143,16 +144,16 @@ impl Foreign {
     }
 }
 
-/// A finite number that stands as text; a whole one of 64 bits stays whole.
+/// Parses a finite number; a whole number of 64 bits stays whole.
 pub(super) fn number(text: &str) -> Option<Value> {
     let text = text.trim();
     let whole = text.parse().ok().map(Value::Integer);
-    // `inf` and `nan` read as numbers too, and 2^64 as a number that has lost its last digits.
+    // f64 also parses `inf` and `nan`, and loses the last digits of whole numbers from 2^64.
     let digits = text.trim_start_matches(['-', '+']).bytes().all(|b| b.is_ascii_digit());
     whole.or_else(|| text.parse().ok().filter(|x: &f64| x.is_finite() && !digits).map(Value::Number))
 }
 
-/// JSON in one line; text without its quotes.
+/// JSON on one line; text without its quotes.
 pub(super) fn plain(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),

@@ -1,18 +1,18 @@
 //! InvokeAI's texts: `invokeai_metadata` since version 3, `sd-metadata` and `Dream` before.
 //!
-//! It renders with diffusers, so most of its words are Maquette's. After `invokeai/app/invocations/metadata.py` and,
-//! for the old ones, `ldm/invoke/args.py` of invoke-ai/InvokeAI.
+//! It renders with diffusers, so most of its terms are the same as Maquette's. After
+//! `invokeai/app/invocations/metadata.py` and, for the old formats, `ldm/invoke/args.py` of invoke-ai/InvokeAI.
 
 use super::foreign::{Foreign, NO_SETTING, Tool, plain};
 use super::sampling;
 use serde_json::Value as Json;
 
-/// Reads `invokeai_metadata`; `None` when the JSON is no object.
+/// Reads `invokeai_metadata`; `None` if the JSON is not an object.
 pub(super) fn read(json: &Json) -> Option<Foreign> {
     let given = json.as_object()?;
     let mut out = Foreign::new(Tool::InvokeAI);
     let from_picture = given.get("init_image").is_some_and(|picture| !picture.is_null());
-    for (key, value) in given.iter().filter(|(_, value)| !is_nothing(value)) {
+    for (key, value) in given.iter().filter(|(_, value)| !is_unset(value)) {
         match key.as_str() {
             "positive_prompt" => out.set_json("prompt", key, value),
             "negative_prompt" => out.set_json("negative_prompt", key, value),
@@ -46,18 +46,18 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
             _ => out.left(key, plain(value), NO_SETTING),
         }
     }
-    weights(&mut out);
+    set_dialect(&mut out);
     Some(out.sorted())
 }
 
-/// Reads `sd-metadata`; `None` when the JSON does not describe a picture.
+/// Reads `sd-metadata`; `None` if the JSON does not describe a picture.
 pub(super) fn read_old(json: &Json) -> Option<Foreign> {
     let picture = json.get("image")?.as_object()?;
     let mut out = Foreign::new(Tool::InvokeAI);
     if let Some(model) = json.get("model_weights") {
         out.set_json("model", "model_weights", model);
     }
-    for (key, value) in picture.iter().filter(|(_, value)| !is_nothing(value)) {
+    for (key, value) in picture.iter().filter(|(_, value)| !is_unset(value)) {
         match key.as_str() {
             "prompt" => set_prompt(&mut out, &old_prompt(value)),
             "seed" | "steps" | "width" | "height" | "strength" => {
@@ -77,12 +77,12 @@ pub(super) fn read_old(json: &Json) -> Option<Foreign> {
         }
     }
     out.set("noise", "noise", "torch-cpu");
-    out.note("which device drew the noise is not said: the CPU is taken");
-    weights(&mut out);
+    out.note("the text does not name the device that drew the noise: the CPU is assumed");
+    set_dialect(&mut out);
     Some(out.sorted())
 }
 
-/// Reads `Dream`: a prompt in quotes, and switches of one letter.
+/// Reads `Dream`: a quoted prompt, followed by one-letter switches.
 pub(super) fn read_dream(text: &str) -> Option<Foreign> {
     let inside = text.trim().strip_prefix('"')?;
     let end = inside.rfind('"')?;
@@ -108,15 +108,15 @@ pub(super) fn read_dream(text: &str) -> Option<Foreign> {
         }
     }
     out.set("noise", "noise", "torch-cpu");
-    out.note("which device drew the noise is not said: the CPU is taken");
-    weights(&mut out);
+    out.note("the text does not name the device that drew the noise: the CPU is assumed");
+    set_dialect(&mut out);
     Some(out.sorted())
 }
 
-/// The settings that have the same word in the old JSON.
+/// The settings with the same name in the old JSON.
 const SAME: &[&str] = &["seed", "steps", "width", "height", "strength"];
 
-/// Text, or a list of `{prompt, weight}`, of which the first counts.
+/// Text, or a list of `{prompt, weight}`, of which only the first is used.
 fn old_prompt(value: &Json) -> String {
     match value {
         Json::Array(parts) => {
@@ -126,7 +126,7 @@ fn old_prompt(value: &Json) -> String {
     }
 }
 
-/// Old versions kept the negative prompt in the prompt, in square brackets.
+/// Old versions wrote the negative prompt into the prompt, in square brackets.
 fn set_prompt(out: &mut Foreign, text: &str) {
     let (mut prompt, mut negative) = (String::new(), Vec::new());
     let mut rest = text;
@@ -142,7 +142,7 @@ fn set_prompt(out: &mut Foreign, text: &str) {
     out.set("negative_prompt", "prompt", negative.join(" ").as_str());
 }
 
-/// The name of a model: `{name}`, `{model_name}`, or one of these within `{model}`; older ones stand as text.
+/// The name of a model: `{name}`, `{model_name}`, or one of these within `{model}`; in older versions, text.
 fn name_of(json: &Json) -> Option<&str> {
     let named = |json: &Json| ["name", "model_name"].iter().any(|key| json.get(*key).is_some());
     let inner =
@@ -165,14 +165,16 @@ fn loras(out: &mut Foreign, value: &Json) {
     }
 }
 
-fn weights(out: &mut Foreign) {
-    let weighs = |text: &str| text.contains(['(', '+']) || text.contains("--") || text.contains(").");
-    if ["prompt", "negative_prompt"].iter().filter_map(|name| out.get(name)?.as_text()).any(weighs) {
-        out.note("InvokeAI weighs words as compel does, with + and -: Maquette reads them as plain words");
+fn set_dialect(out: &mut Foreign) {
+    let has_weights = |text: &str| text.contains(['(', '+']) || text.contains("--") || text.contains(").");
+    if ["prompt", "negative_prompt"].iter().filter_map(|name| out.get(name)?.as_text()).any(has_weights) {
+        out.note(
+            "InvokeAI weights words in compel's syntax, with + and -; Maquette reads them as plain text",
+        );
     }
     out.set("dialect", "dialect", "plain");
 }
 
-fn is_nothing(value: &Json) -> bool {
+fn is_unset(value: &Json) -> bool {
     value.is_null() || value.as_array().is_some_and(Vec::is_empty)
 }

@@ -1,14 +1,14 @@
-//! What a picture says of how it was made, whoever made it: ours, A1111's, ComfyUI's, SwarmUI's and InvokeAI's texts.
+//! The texts in pictures that describe how they were made: Maquette's own, A1111's, ComfyUI's, SwarmUI's and InvokeAI's.
 //!
-//! One file per tool turns its text into Maquette's words; none of them may fail on what it reads, and none drops
-//! anything. Deliberately not here: looking for the files that a text names, and making an experiment of it.
+//! One file per tool converts its text to Maquette's settings. It must accept any input, and must not drop anything.
+//! Deliberately not here: looking up the files that a text names, and writing an experiment.
 
 mod a1111;
 mod a1111_text;
 mod comfyui;
 mod foreign;
 mod invokeai;
-mod ours;
+mod maquette_text;
 mod sampling;
 mod swarmui;
 #[cfg(test)]
@@ -16,7 +16,7 @@ mod tests;
 mod workflow;
 
 pub use foreign::{Foreign, NotTaken, Tool};
-pub use ours::{FileRef, GenerationInfo, encode_cell, encode_sheet};
+pub use maquette_text::{FileRef, GenerationInfo, encode_cell, encode_sheet};
 
 use maquette_core::CellId;
 use maquette_picture::{PictureError, Texts, read_png_texts, read_texts};
@@ -24,29 +24,29 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use std::path::Path;
 
-/// What a picture says of how it was made.
+/// The information in a picture about how it was made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Metadata {
-    /// What it is and what made it; `None` when it does not say.
+    /// Its origin; `None` if it contains no such information.
     #[serde(rename = "made")]
     pub origin: Option<Origin>,
     /// Texts that could not be read, each a sentence without its full stop.
     pub unreadable: Vec<String>,
 }
 
-/// What made a picture.
+/// The origin of a picture.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// It is a cell that Maquette rendered.
+    /// A cell that Maquette rendered.
     Cell(Box<GenerationInfo>),
-    /// It is a contact sheet of Maquette's.
+    /// A contact sheet from Maquette.
     Sheet(SheetMap),
-    /// Another tool made it.
+    /// A picture from another tool.
     Foreign(Foreign),
 }
 
-/// What a contact sheet shows, as its `maquette` text says it.
+/// The content of a contact sheet, from its `maquette` text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SheetMap {
     /// Version of this format.
@@ -56,16 +56,16 @@ pub struct SheetMap {
     pub run: String,
     /// The page's name.
     pub page: String,
-    /// Each cell and where its picture lies.
+    /// Each cell and the place of its picture.
     pub cells: Vec<(CellId, Place)>,
 }
 
-/// Where a picture lies on a sheet, in pixels from its top left.
+/// The place of a picture on a sheet, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// From the left.
+    /// Distance from the left edge.
     pub x: u32,
-    /// From the top.
+    /// Distance from the top edge.
     pub y: u32,
     /// Width.
     pub width: u32,
@@ -73,26 +73,29 @@ pub struct Place {
     pub height: u32,
 }
 
-/// Reads what a picture says: PNG, JPEG or WebP, told by its content.
+/// Reads the texts of a PNG, JPEG or WebP picture. The format is detected from the content.
 ///
-/// Our own text counts first. The error is that of a file which is no picture at all; a text that cannot be read is
-/// named in [`Metadata::unreadable`].
+/// Maquette's own text takes precedence.
+///
+/// # Errors
+///
+/// If the file cannot be read or is not a picture. Texts that cannot be read are listed in [`Metadata::unreadable`].
 pub fn read_metadata(path: &Path) -> Result<Metadata, PictureError> {
     let read = |source| PictureError::Read { path: path.to_owned(), source };
     let bytes = std::fs::read(path).map_err(read)?;
-    read_texts(path, &bytes).map(|texts| understood(&texts))
+    read_texts(path, &bytes).map(|texts| identify(&texts))
 }
 
-/// What made the cell in the bytes of a PNG file of ours; `None` for any other bytes.
+/// The information in the bytes of a cell's PNG file; `None` for any other bytes.
 pub fn read_generation_info(bytes: &[u8]) -> Option<GenerationInfo> {
-    match understood(&read_png_texts(bytes)?).origin {
+    match identify(&read_png_texts(bytes)?).origin {
         Some(Origin::Cell(info)) => Some(*info),
         _ => None,
     }
 }
 
-/// Finds out whose texts these are.
-fn understood(texts: &Texts) -> Metadata {
+/// Finds the tool that wrote the texts, and reads them.
+fn identify(texts: &Texts) -> Metadata {
     let mut unreadable = texts.unreadable.clone();
     let origin = maquette(texts, &mut unreadable)
         .or_else(|| parameters(texts, &mut unreadable).map(Origin::Foreign))
@@ -108,10 +111,12 @@ fn maquette(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Origin> {
             cell => cell,
         }
     };
-    read(text).map_err(|error| unreadable.push(format!("the text `maquette` is none of ours: {error}"))).ok()
+    read(text)
+        .map_err(|error| unreadable.push(format!("the text `maquette` is not in Maquette's format: {error}")))
+        .ok()
 }
 
-/// The keyword that A1111 shares with SwarmUI and others.
+/// Reads `parameters`, a keyword that A1111 shares with SwarmUI and others.
 fn parameters(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Foreign> {
     let text = texts.get("parameters")?;
     if !text.trim_start().starts_with('{') {
@@ -119,19 +124,19 @@ fn parameters(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Foreign> {
     }
     match serde_json::from_str::<Json>(text) {
         Ok(json) => swarmui::read(&json).or_else(|| {
-            unreadable.push("the text `parameters` is JSON of a tool that Maquette does not know".to_owned());
+            unreadable.push("the text `parameters` is JSON of an unknown tool".to_owned());
             None
         }),
         // A prompt may begin with a brace.
         Err(_) if !text.contains("sui_image_params") => Some(a1111::read(text)),
         Err(error) => {
-            unreadable.push(format!("the text `parameters` is broken JSON: {error}"));
+            unreadable.push(format!("the text `parameters` is invalid JSON: {error}"));
             None
         }
     }
 }
 
-/// Reads one keyword's text; `None` when it is not what it should be.
+/// Reads the text of one keyword; `None` if it is not in the expected format.
 type Reader = fn(&Json) -> Option<Foreign>;
 
 fn others(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Foreign> {
@@ -146,9 +151,9 @@ fn others(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Foreign> {
         match serde_json::from_str::<Json>(text) {
             Ok(json) => match reader(&json) {
                 Some(found) => return Some(found),
-                None => unreadable.push(format!("the text `{keyword}` is JSON of another kind")),
+                None => unreadable.push(format!("the text `{keyword}` is JSON of an unknown format")),
             },
-            Err(error) => unreadable.push(format!("the text `{keyword}` is broken JSON: {error}")),
+            Err(error) => unreadable.push(format!("the text `{keyword}` is invalid JSON: {error}")),
         }
     }
     let dream = texts.get("Dream")?;

@@ -1,12 +1,12 @@
-//! What other tools call samplers and schedules, in Maquette's words.
+//! Names of samplers and schedules in other tools.
 //!
-//! The one table of names, for reading and for writing. After `modules/sd_samplers_*.py` and `modules/sd_schedulers.py`
-//! of AUTOMATIC1111/stable-diffusion-webui, `comfy/samplers.py` of ComfyUI and `SCHEDULER_NAME_MAP` of InvokeAI.
+//! All names for reading and writing are here. After `modules/sd_samplers_*.py` and `modules/sd_schedulers.py` of
+//! AUTOMATIC1111/stable-diffusion-webui, `comfy/samplers.py` of ComfyUI and `SCHEDULER_NAME_MAP` of InvokeAI.
 
 use super::foreign::Foreign;
 use maquette_core::{Noise, Scheduler, Sigmas};
 
-/// What A1111's list of samplers calls a scheduler. Those it lacks go by diffusers' name in its manner.
+/// A1111's name of a scheduler. Schedulers that A1111 lacks get diffusers' name in the same style.
 pub(crate) fn a1111_sampler(scheduler: Scheduler) -> &'static str {
     match scheduler {
         Scheduler::Pndm => "PLMS",
@@ -21,7 +21,7 @@ pub(crate) fn a1111_sampler(scheduler: Scheduler) -> &'static str {
     }
 }
 
-/// What A1111's list of schedules calls the spacing of noise levels.
+/// A1111's name of a spacing of noise levels.
 pub(crate) fn a1111_schedule(sigmas: Sigmas) -> &'static str {
     match sigmas {
         Sigmas::Normal => "Uniform",
@@ -30,7 +30,7 @@ pub(crate) fn a1111_schedule(sigmas: Sigmas) -> &'static str {
     }
 }
 
-/// What A1111 calls the source of random numbers; it draws on the CPU in one precision only.
+/// A1111's name of a random generator. A1111 draws on the CPU in one precision only.
 pub(crate) fn a1111_rng(noise: Noise) -> &'static str {
     match noise {
         Noise::TorchCpu | Noise::TorchCpuF16 => "CPU",
@@ -38,10 +38,10 @@ pub(crate) fn a1111_rng(noise: Noise) -> &'static str {
     }
 }
 
-/// Samplers of A1111 whose schedule is Karras' where a picture says `Automatic`.
+/// A1111's samplers for which the schedule `Automatic` means Karras.
 const KARRAS_BY_DEFAULT: &[&str] = &["DPM++ 2M", "DPM++ SDE", "DPM++ 2S a", "DPM2", "DPM2 a", "Restart"];
 
-/// Takes over A1111's sampler and schedule. Before version 1.9 the schedule was the end of the sampler's name.
+/// Reads A1111's sampler and schedule. Before version 1.9 the schedule was the end of the sampler's name.
 pub(super) fn a1111(out: &mut Foreign, sampler: &str, schedule: Option<&str>) {
     let (name, schedule) = match schedule {
         Some(schedule) => (sampler, schedule),
@@ -65,11 +65,11 @@ pub(super) fn a1111(out: &mut Foreign, sampler: &str, schedule: Option<&str>) {
     };
     out.set("scheduler", "Sampler", scheduler);
     if scheduler == "unipc" {
-        out.note("A1111's UniPC is of order 3 with the variant bh1 unless told otherwise, diffusers' of order 2 with bh2");
+        out.note("A1111's UniPC defaults to order 3 and the variant bh1, diffusers' to order 2 and bh2");
     }
     let automatic = if KARRAS_BY_DEFAULT.contains(&name) { "Karras" } else { "Uniform" };
     let schedule = if schedule == "Automatic" { automatic } else { schedule };
-    // DDIM, PLMS and UniPC count timesteps there as diffusers does, whatever the schedule says.
+    // In A1111, DDIM, PLMS and UniPC use the same timesteps as diffusers with any schedule.
     let sigmas = match scheduler {
         "euler" | "euler_a" | "heun" | "dpmpp_2m" => Some(match schedule {
             "Uniform" | "Normal" => ("normal", "linspace"),
@@ -83,11 +83,11 @@ pub(super) fn a1111(out: &mut Foreign, sampler: &str, schedule: Option<&str>) {
     match sigmas {
         Some((sigmas, spacing)) => set_sigmas(out, "Schedule type", scheduler, sigmas, spacing),
         None if matches!(schedule, "Uniform" | "Normal" | "DDIM") || scheduler != "unipc" => {}
-        None => out.left("Schedule type", schedule, "A1111 itself uses it with no such sampler"),
+        None => out.left("Schedule type", schedule, "A1111 does not use it with this sampler"),
     }
 }
 
-/// The words of stable-diffusion.cpp, which writes both into `Sampler`, as A1111 has them.
+/// Converts the names of stable-diffusion.cpp, which writes both into `Sampler`, to A1111's.
 fn sdcpp<'a>(name: &'a str, schedule: &'a str) -> (&'a str, &'a str) {
     let (bare, end) = name.split_once(' ').unwrap_or((name, ""));
     let known = match bare {
@@ -107,11 +107,11 @@ fn sdcpp<'a>(name: &'a str, schedule: &'a str) -> (&'a str, &'a str) {
     }
 }
 
-/// Takes over ComfyUI's sampler and schedule, which SwarmUI uses too.
+/// Reads ComfyUI's sampler and schedule, which SwarmUI uses too.
 pub(super) fn comfy(out: &mut Foreign, sampler: (&str, &str), schedule: (&str, &str)) {
     let ((key, sampler), (schedule_key, schedule)) = (sampler, schedule);
     let scheduler = match sampler {
-        // Without noise of its own, DDIM is Euler's method, and ComfyUI runs it as such.
+        // Without added noise, DDIM is Euler's method, and ComfyUI runs it as such.
         "euler" | "ddim" => "euler",
         "euler_ancestral" => "euler_a",
         "heun" => "heun",
@@ -123,7 +123,7 @@ pub(super) fn comfy(out: &mut Foreign, sampler: (&str, &str), schedule: (&str, &
     };
     out.set("scheduler", key, scheduler);
     if scheduler == "unipc" {
-        out.note("ComfyUI's UniPC takes up to three earlier steps into account, diffusers' two");
+        out.note("ComfyUI's UniPC uses up to three earlier steps, diffusers' two");
     }
     match schedule {
         "normal" => set_sigmas(out, schedule_key, scheduler, "normal", "linspace"),
@@ -134,8 +134,8 @@ pub(super) fn comfy(out: &mut Foreign, sampler: (&str, &str), schedule: (&str, &
     }
 }
 
-/// Takes over InvokeAI's scheduler: diffusers' classes, with `_k` for Karras' sigmas; before version 3, samplers of
-/// k-diffusion with `k_` before their names.
+/// Reads InvokeAI's scheduler: diffusers' classes, with the suffix `_k` for Karras sigmas; before version 3, samplers of
+/// k-diffusion with the prefix `k_`.
 pub(super) fn invoke(out: &mut Foreign, key: &str, name: &str) {
     let (bare, karras) = match name.strip_suffix("_k") {
         Some(bare) => (bare, true),
@@ -162,11 +162,11 @@ pub(super) fn invoke(out: &mut Foreign, key: &str, name: &str) {
 }
 
 fn no_scheduler(out: &mut Foreign, key: &str, sampler: &str, schedule: &str) {
-    let shown = if schedule == "Uniform" { sampler.to_owned() } else { format!("{sampler}, {schedule}") };
-    out.left(key, shown, "Maquette has no such scheduler: the model's own is used");
+    let value = if schedule == "Uniform" { sampler.to_owned() } else { format!("{sampler}, {schedule}") };
+    out.left(key, value, "Maquette has no such scheduler: the model's own is used");
 }
 
-/// Whether the spacing of the noise levels may be chosen for a scheduler.
+/// Whether a scheduler supports the setting `sigmas`.
 fn has_sigmas(scheduler: &str) -> bool {
     matches!(scheduler, "euler" | "heun" | "dpmpp_2m" | "unipc")
 }

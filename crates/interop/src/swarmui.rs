@@ -1,4 +1,4 @@
-//! SwarmUI's text: JSON under the keyword that A1111 uses. It renders with ComfyUI, so its words are ComfyUI's.
+//! SwarmUI's text: JSON under the keyword that A1111 uses. It renders with ComfyUI and uses ComfyUI's terms.
 //!
 //! After `docs/Image Metadata Format.md` and `src/Text2Image/T2IParamTypes.cs` of mcmonkeyprojects/SwarmUI.
 
@@ -6,7 +6,7 @@ use super::foreign::{Foreign, NO_SETTING, Tool, plain};
 use super::{comfyui, sampling};
 use serde_json::Value as Json;
 
-/// Reads the JSON; `None` when it is not SwarmUI's.
+/// Reads the JSON; `None` if it is not SwarmUI's.
 pub(super) fn read(json: &Json) -> Option<Foreign> {
     let given = json.get("sui_image_params")?.as_object()?;
     let mut out = Foreign::new(Tool::SwarmUI);
@@ -14,7 +14,9 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
     let sampler = text("sampler").unwrap_or_else(|| "euler".to_owned());
     let schedule = text("scheduler").unwrap_or_else(|| "normal".to_owned());
     if !given.contains_key("sampler") || !given.contains_key("scheduler") {
-        out.note("where sampler or scheduler are not named, SwarmUI's usual ones are taken: euler, normal");
+        out.note(
+            "the text does not name both sampler and scheduler; SwarmUI's defaults are euler and normal",
+        );
     }
     sampling::comfy(&mut out, ("sampler", &sampler), ("scheduler", &schedule));
     for (key, value) in given {
@@ -38,7 +40,7 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
             "loras" => loras(&mut out, value, given.get("loraweights")),
             "initimagecreativity" => {
                 out.set_json("strength", key, value);
-                out.note("it was made from another picture, which the text does not name: give `init_image`");
+                out.note("it was made from another picture, which the text does not name: set `init_image`");
             }
             "images" | "swarm_version" | "aspectratio" | "date" => out.fact(key, plain(value)),
             _ => out.left(key, plain(value), NO_SETTING),
@@ -50,11 +52,11 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
         }
     }
     out.set("noise", "noise", "torch-cpu");
-    comfyui::words(&mut out);
+    comfyui::convert_prompts(&mut out);
     Some(out.sorted())
 }
 
-/// Names in one list, weights in another; both may be a list or a text with commas.
+/// Reads names from one list and weights from another; both may be a list or a text with commas.
 fn loras(out: &mut Foreign, names: &Json, weights: Option<&Json>) {
     let list = |json: &Json| match json {
         Json::Array(list) => list.iter().map(plain).collect::<Vec<_>>(),

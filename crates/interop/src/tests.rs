@@ -1,4 +1,4 @@
-//! What is read from the pictures in `tests/fixtures/metadata`: the texts of each tool, good ones and bad ones.
+//! Reads the pictures in `tests/fixtures/metadata`: valid and invalid texts of each tool.
 
 use super::*;
 use maquette_core::test_plans::{cell, image, with_init_image};
@@ -13,12 +13,12 @@ fn bytes(cell: &Cell) -> Vec<u8> {
     encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
 }
 
-fn made(bytes: &[u8]) -> Option<Origin> {
-    understood(&read_png_texts(bytes).unwrap()).origin
+fn origin(bytes: &[u8]) -> Option<Origin> {
+    identify(&read_png_texts(bytes).unwrap()).origin
 }
 
-/// What is read from a fixture, a line for each thing.
-fn told(name: &str) -> String {
+/// The metadata of a fixture, one item per line.
+fn describe(name: &str) -> String {
     let metadata = match read_metadata(&fixture(name)) {
         Ok(metadata) => metadata,
         Err(error) => return error.to_string().replace(&fixture("").display().to_string(), ""),
@@ -34,32 +34,32 @@ fn told(name: &str) -> String {
             lines.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
         }
         None => lines.push("nothing".to_owned()),
-        Some(ours) => lines.push(format!("{ours:?}")),
+        Some(own) => lines.push(format!("{own:?}")),
     }
     lines.extend(metadata.unreadable.iter().map(|problem| format!("unreadable: {problem}")));
     lines.join("\n")
 }
 
 #[test]
-fn every_tools_texts_are_read_and_bad_ones_are_told() {
+fn every_tools_texts_are_read_and_invalid_ones_are_reported() {
     let mut names: Vec<String> = std::fs::read_dir(fixture(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.contains('.'))
         .collect();
     names.sort();
-    let all: Vec<String> = names.iter().map(|name| format!("=== {name}\n{}", told(name))).collect();
+    let all: Vec<String> = names.iter().map(|name| format!("=== {name}\n{}", describe(name))).collect();
     insta::assert_snapshot!("metadata", all.join("\n\n"));
 }
 
 #[test]
-fn our_own_pictures_say_what_made_them_and_nothing_of_the_machine() {
+fn own_pictures_contain_all_settings_and_nothing_of_the_machine() {
     let mut cell = cell();
     with_init_image(&mut cell.settings, 0.3);
     cell.settings.model = "/home/somebody/models/mine".into();
     let bytes = bytes(&cell);
     assert!(read_png_texts(&bytes).unwrap().get("parameters").unwrap().contains("Denoising strength: 0.3"));
-    let Some(Origin::Cell(info)) = made(&bytes) else { panic!("it is ours") };
+    let Some(Origin::Cell(info)) = origin(&bytes) else { panic!("not a cell") };
     assert_eq!(info.cell, cell.id);
     assert_eq!((&info.settings["strength"], &info.settings["model"]), (&0.3.into(), &"mine".into()));
     let init_image: Vec<&FileRef> = info.files("init_image").collect();
@@ -70,7 +70,7 @@ fn our_own_pictures_say_what_made_them_and_nothing_of_the_machine() {
 }
 
 #[test]
-fn words_of_any_script_survive() {
+fn prompts_in_any_script_round_trip() {
     for prompt in ["café", "猫 ← 🎨", "two\nlines", "nul\0 byte"] {
         let mut cell = cell();
         cell.settings.prompt = prompt.into();
@@ -78,7 +78,7 @@ fn words_of_any_script_survive() {
         let texts = read_png_texts(&bytes).unwrap();
         let parameters = texts.get("parameters").unwrap();
         assert!(parameters.starts_with(&prompt.replace('\0', " ")), "{parameters}");
-        let Some(Origin::Cell(info)) = made(&bytes) else { panic!("it is ours") };
+        let Some(Origin::Cell(info)) = origin(&bytes) else { panic!("not a cell") };
         assert_eq!(info.settings["prompt"], prompt);
     }
 }

@@ -1,13 +1,13 @@
-//! ComfyUI's `workflow`: the graph as the editor keeps it, brought into the form of `prompt`.
+//! ComfyUI's `workflow`: converts the editor's graph to the form of `prompt`.
 //!
-//! Needed for the pictures that hold nothing else. The editor writes values without their names, so they are known for
-//! the nodes that `comfy.rs` reads and for no others. After the `INPUT_TYPES` of ComfyUI's `nodes.py`, in which the
-//! editor adds a value behind each seed.
+//! Needed for pictures that contain no `prompt`. The editor writes values without their names, so only the nodes that
+//! `comfyui.rs` reads are supported. The names are after the `INPUT_TYPES` of ComfyUI's `nodes.py`; the editor adds a
+//! value after each seed.
 
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 
-/// The names of a node's values, in the editor's order; empty for one to pass over.
+/// The names of a node's values, in the editor's order; empty for a value to skip.
 const WIDGETS: &[(&str, &[&str])] = &[
     ("KSampler", &["seed", "", "steps", "cfg", "sampler_name", "scheduler", "denoise"]),
     (
@@ -43,10 +43,10 @@ const WIDGETS: &[(&str, &[&str])] = &[
     ("PrimitiveStringMultiline", &["value"]),
 ];
 
-/// What the editor gives a node that is switched off: muted, or bypassed.
+/// The modes of a node that is switched off: muted and bypassed.
 const OFF: [i64; 2] = [2, 4];
 
-/// The graph in the form of `prompt`; `None` when the JSON is no workflow.
+/// The graph in the form of `prompt`; `None` if the JSON is not a workflow.
 pub(super) fn as_prompt(workflow: &Json) -> Option<Json> {
     let nodes = workflow.get("nodes")?.as_array()?;
     let links = workflow.get("links").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);

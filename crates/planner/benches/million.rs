@@ -1,6 +1,6 @@
-//! How long a grid of a million cells takes to plan, and what it takes in memory: `cargo bench -p maquette-planner`.
+//! Time and memory needed to plan a grid of a million cells: `cargo bench -p maquette-planner`.
 //!
-//! No statistics: the question is "about a second, far below a kilobyte a cell", and one look answers it.
+//! No statistics: the expected result is about a second and far below a kilobyte per cell.
 
 #![allow(clippy::print_stdout)]
 
@@ -44,7 +44,7 @@ impl AssetResolver for Fake {
     }
 }
 
-/// A million cells in the shape that people make: words, a picture, strengths, many seeds.
+/// A million cells of a typical experiment: placeholders, a picture, strengths, many seeds.
 const EXPERIMENT: &str = r#"
 prompt = "portrait of {subject}, by {artist}"
 negative_prompt = "blurry"
@@ -86,12 +86,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         largest = largest.max(cells);
     }
     if let (Some(before), Some(after)) = (before, resident()) {
-        println!("{} bytes a cell at the peak", after.saturating_sub(before) * 1024 / largest);
+        println!("{} bytes per cell at the peak", after.saturating_sub(before) * 1024 / largest);
     }
     Ok(())
 }
 
-/// The most memory this process ever held, in KiB, where the system tells.
+/// The peak resident memory of this process in KiB; `None` where the system does not report it.
 fn resident() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

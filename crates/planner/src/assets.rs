@@ -1,33 +1,33 @@
-//! What the planner asks of its caller: the models, pictures and weight files that an experiment names.
+//! The interface through which the planner looks up models, pictures and weight files.
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use std::path::Path;
 
-/// Finds models, pictures and weight files by the names in an experiment; tests have a fake one.
+/// Finds models, pictures and weight files by the names in an experiment; tests use a fake one.
 pub trait AssetResolver {
-    /// The card of a model, by its name as written, which is rendered in that precision; in full precision where
-    /// cells of several ask for it.
+    /// The card of a model, by its name as written. `dtype` is the precision in which it will be rendered; full
+    /// precision if its cells use several.
     fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, AssetError>;
 
-    /// The digest of a model's safety checker, which its card says it has.
+    /// The digest of a model's safety checker. Called only for models whose card says that they have one.
     fn safety_checker(&self, model: &str) -> Result<Digest, AssetError>;
 
-    /// The digest of a picture that can be read.
+    /// The digest of a picture; an error if it cannot be read.
     fn picture(&self, file: &Path) -> Result<FoundFile, AssetError>;
 
-    /// Whether a mask fits its picture; both can be read.
+    /// Checks that a mask fits its picture. Both are known to be readable.
     fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), AssetError>;
 
     /// The digest of a weight file, by its name as written.
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, AssetError>;
 }
 
-/// A model or a file that is not there or not what it should be.
+/// A model or a file is missing or invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct AssetError {
-    /// What, where and what is allowed, in a sentence.
+    /// One sentence: what is wrong, where, and what is allowed.
     pub message: String,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
 }

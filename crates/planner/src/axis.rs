@@ -1,9 +1,9 @@
-//! The forms of an axis, and the values they stand for.
+//! The forms of an axis, and the values they expand to.
 
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
-use crate::range::{self, MOST};
+use crate::range::{self, MAX_VALUES};
 use crate::tree::{Data, Entry, Node, find};
 use crate::{listing, values};
 use maquette_core::{Kind, Setting, Value};
@@ -20,16 +20,16 @@ pub(crate) struct Point {
 /// The values of one axis or of one column of a zip.
 pub(crate) struct Points {
     pub points: Vec<Point>,
-    /// Seeds that are still to be drawn: the values are stand-ins.
+    /// Whether the values are placeholders for seeds that are still to be drawn.
     pub random: bool,
 }
 
-/// Every key that a table form may hold, and what the forms are, for hints.
+/// The keys of all table forms, and the forms for hints.
 const FORM_KEYS: &[&str] = &["from", "to", "step", "count", "random", "file", "glob"];
 const FORMS: &str = "allowed: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`, and for \
                      seeds `{ count, from }` or `{ random }`";
 
-/// Reads the values of `name`. What is wrong is noted, and the answer is then `None`.
+/// Reads the values of `name`; `None` after an error, which is added to `problems`.
 pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<Points> {
     let points = match &node.data {
         Data::List(nodes) => {
@@ -48,9 +48,9 @@ pub(crate) fn read(name: &str, node: &Node, problems: &mut Problems) -> Option<P
         0 => problems.add(
             Problem::at(&node.at, format!("the axis `{name}` has no values")).label("empty").help(FORMS),
         ),
-        1..=MOST => return Some(points),
+        1..=MAX_VALUES => return Some(points),
         many => {
-            let message = format!("the axis `{name}` has {many} values; allowed: up to {MOST}");
+            let message = format!("the axis `{name}` has {many} values; allowed: up to {MAX_VALUES}");
             problems.add(Problem::at(&node.at, message));
         }
     }
@@ -64,22 +64,22 @@ fn element(name: &str, node: &Node) -> Result<Point, Problem> {
         return Ok(Point { label: None, value: value(name, node)?, at: node.at.clone() });
     };
     if let Some(entry) = entries.iter().find(|entry| entry.key != "label" && entry.key != "value") {
-        let problem = Problem::at(&entry.at, format!("`{}` is no key of a value with a label", entry.key));
+        let problem = Problem::at(&entry.at, format!("`{}` is not a key of a value with a label", entry.key));
         return Err(problem.help("allowed: `{ label = \"a name\", value = … }`"));
     }
     let Some(value) = find(entries, "value") else {
-        return Err(Problem::at(&node.at, "this value has a label and no value".to_owned())
+        return Err(Problem::at(&node.at, "this value has a label but no `value`".to_owned())
             .help("allowed: `{ label = \"a name\", value = … }`"));
     };
     let label = find(entries, "label").map(|entry| label(&entry.node)).transpose()?;
     Ok(Point { label, value: self::value(name, &value.node)?, at: value.node.at.clone() })
 }
 
-/// One value of an axis, which is no list unless it lists weight files that act together.
+/// One value of an axis. It may be a list only for weight files, which are then combined.
 fn value(name: &str, node: &Node) -> Result<Value, Problem> {
     values::read(name, node).map_err(|problem| match (&node.data, Setting::named(name)) {
         (Data::List(_) | Data::Table(_), Some(Setting { kind: Kind::Weights, .. })) => problem,
-        (Data::List(_), _) => problem.help("write the values one after the other, in one pair of brackets"),
+        (Data::List(_), _) => problem.help("write the values as one list, without inner brackets"),
         (Data::Table(_), _) => problem.help("allowed: a value, or `{ label = \"a name\", value = … }`"),
         _ => problem,
     })
@@ -89,22 +89,21 @@ fn value(name: &str, node: &Node) -> Result<Value, Problem> {
 pub(crate) fn label(node: &Node) -> Result<String, Problem> {
     match node.scalar() {
         Some(value) if !value.to_string().trim().is_empty() => Ok(value.to_string()),
-        _ => {
-            Err(Problem::at(&node.at, format!("a label is {}; allowed: text that is not empty", node.what())))
-        }
+        _ => Err(Problem::at(&node.at, format!("a label is {}; allowed: non-empty text", node.what()))),
     }
 }
 
 fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
     if let Some(entry) = form.iter().find(|entry| !FORM_KEYS.contains(&entry.key.as_str())) {
-        let problem = Problem::at(&entry.at, format!("`{}` is no key of an axis", entry.key));
+        let problem = Problem::at(&entry.at, format!("`{}` is not a key of an axis", entry.key));
         return Err(problem.help(FORMS).hint(did_you_mean(&entry.key, FORM_KEYS.iter().copied())));
     }
     let keys: Vec<&str> = form.iter().map(|entry| entry.key.as_str()).collect();
     let has = |key: &str| keys.contains(&key);
     let only = |allowed: &[&str]| match form.iter().find(|entry| !allowed.contains(&entry.key.as_str())) {
         Some(entry) => {
-            let message = format!("`{}` does not go with {}", entry.key, list(allowed.iter().copied()));
+            let message =
+                format!("`{}` cannot be combined with {}", entry.key, list(allowed.iter().copied()));
             Err(Problem::at(&entry.at, message).help(FORMS))
         }
         None => Ok(()),
@@ -112,10 +111,10 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
     let plain = |points| Points { points, random: false };
     if let Some(entry) = find(form, "file") {
         only(&["file"])?;
-        Ok(plain(points(listing::lines(name, words(entry)?, &entry.node.at)?)))
+        Ok(plain(points(listing::lines(name, path(entry)?, &entry.node.at)?)))
     } else if let Some(entry) = find(form, "glob") {
         only(&["glob"])?;
-        Ok(plain(points(listing::files(name, words(entry)?, &entry.node.at)?)))
+        Ok(plain(points(listing::files(name, path(entry)?, &entry.node.at)?)))
     } else if let Some(entry) = find(form, "random") {
         only(&["random"])?;
         seeds_only(name, entry)?;
@@ -129,8 +128,8 @@ fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
         seeds_only(name, entry)?;
         Ok(plain(counting(name, form, entry)?))
     } else {
-        let has = if keys.is_empty() { "nothing".to_owned() } else { list(keys) };
-        Err(Problem::at(&node.at, format!("the axis `{name}` lacks an end: it has {has}")).help(FORMS))
+        let has = if keys.is_empty() { "no keys".to_owned() } else { format!("only {}", list(keys)) };
+        Err(Problem::at(&node.at, format!("the axis `{name}` is incomplete: it has {has}")).help(FORMS))
     }
 }
 
@@ -138,7 +137,7 @@ fn points(values: Vec<(Value, At)>) -> Vec<Point> {
     values.into_iter().map(|(value, at)| Point { label: None, value, at }).collect()
 }
 
-fn words(entry: &Entry) -> Result<&str, Problem> {
+fn path(entry: &Entry) -> Result<&str, Problem> {
     entry.node.text().filter(|text| !text.is_empty()).ok_or_else(|| {
         Problem::at(&entry.node.at, format!("`{}` is {}; allowed: a path", entry.key, entry.node.what()))
     })
@@ -146,10 +145,13 @@ fn words(entry: &Entry) -> Result<&str, Problem> {
 
 fn count(entry: &Entry) -> Result<usize, Problem> {
     match entry.node.data {
-        Data::Integer(n) if n >= 1 && n as usize <= MOST => Ok(n as usize),
+        Data::Integer(n) if n >= 1 && n as usize <= MAX_VALUES => Ok(n as usize),
         _ => {
-            let message =
-                format!("`{}` is {}; allowed: a whole number from 1 to {MOST}", entry.key, entry.node.what());
+            let message = format!(
+                "`{}` is {}; allowed: a whole number from 1 to {MAX_VALUES}",
+                entry.key,
+                entry.node.what()
+            );
             Err(Problem::at(&entry.node.at, message))
         }
     }
@@ -159,12 +161,12 @@ fn seeds_only(name: &str, entry: &Entry) -> Result<(), Problem> {
     if Setting::named(name).is_some_and(|setting| setting.kind == Kind::Seed) {
         return Ok(());
     }
-    let message = format!("`{}` alone makes seeds, and `{name}` is none", entry.key);
+    let message = format!("`{}` alone generates seeds, and `{name}` is not a seed", entry.key);
     Err(Problem::at(&entry.at, message)
         .help("allowed here: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`"))
 }
 
-/// `{ count, from }`: whole numbers one after the other.
+/// `{ count, from }`: consecutive whole numbers.
 fn counting(name: &str, form: &[Entry], entry: &Entry) -> Result<Vec<Point>, Problem> {
     let from = match find(form, "from") {
         None => 0,
@@ -192,7 +194,7 @@ fn counting(name: &str, form: &[Entry], entry: &Entry) -> Result<Vec<Point>, Pro
 fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Problem> {
     let decimal = |key: &str| {
         let Some(entry) = find(form, key) else {
-            let message = format!("the axis `{name}` lacks `{key}`");
+            let message = format!("the axis `{name}` has no `{key}`");
             return Err(Problem::at(&node.at, message).help(FORMS));
         };
         let number = match &entry.node.data {
@@ -208,7 +210,7 @@ fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Proble
     let (from, to) = (decimal("from")?, decimal("to")?);
     let number = |decimal: Decimal| {
         let text = decimal.to_string();
-        // The nearest double of the exact decimal, so that 0.7 is the 0.7 that a person would write.
+        // The double nearest to the exact decimal, so that 0.7 is the same as a literal 0.7.
         match (text.parse::<i128>(), text.parse::<f64>()) {
             (Ok(n), _) => Value::Integer(n),
             (_, Ok(x)) => Value::Number(x),
@@ -221,11 +223,12 @@ fn numbers(name: &str, node: &Node, form: &[Entry]) -> Result<Vec<Point>, Proble
         (Some(_), None) => range::stepped(from, to, decimal("step")?, allows),
         (None, Some(entry)) => range::counted(from, to, count(entry)?),
         (Some(_), Some(entry)) => {
-            let problem = Problem::at(&entry.at, "a range has `step` or `count`, not both");
+            let problem = Problem::at(&entry.at, "a range takes `step` or `count`, not both");
             return Err(problem.help(FORMS));
         }
         (None, None) => {
-            let problem = Problem::at(&node.at, format!("the range of `{name}` lacks `step` or `count`"));
+            let problem =
+                Problem::at(&node.at, format!("the range of `{name}` has neither `step` nor `count`"));
             return Err(problem.help(FORMS));
         }
     };

@@ -1,7 +1,7 @@
-//! What no single value shows: models and files that must exist, sizes that a model can make, strengths that leave
-//! something to do. Each is checked for the combinations that cells really have.
+//! Checks that need more than one value: models and files must exist, the model must support the size, the strength
+//! must leave at least one step. Only combinations that occur in cells are checked.
 //!
-//! What a setting is in a cell, the plan says; the grid is asked only where it was written.
+//! The plan resolves the settings of a cell; the grid only gives the place where a value was written.
 
 use crate::grid::{Given, Grid};
 use crate::place::At;
@@ -22,7 +22,7 @@ pub(crate) struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// Coordinates of one cell for each combination of all that decides these settings.
+    /// Coordinates of one cell for each combination of the axes on which these settings depend.
     pub fn parts(&self, settings: &[&str]) -> Vec<Vec<usize>> {
         let plan = self.plan;
         let axes = plan.axes_of(settings.iter().flat_map(|name| plan.decided_by(name)));
@@ -47,20 +47,20 @@ impl Cells<'_> {
 
     /// Looks up every model that a cell names.
     pub fn models(&self, assets: &dyn AssetResolver, problems: &mut Problems) -> BTreeMap<String, ModelCard> {
-        let mut asked: Vec<(String, Option<&At>, Dtype)> = Vec::new();
+        let mut requests: Vec<(String, Option<&At>, Dtype)> = Vec::new();
         for at in self.parts(&["model", "dtype"]) {
             let Some(name) = self.plan.text("model", &at) else { continue };
             let dtype = self.plan.text("dtype", &at).and_then(|word| word.parse().ok());
             let dtype = dtype.unwrap_or(Dtype::F32);
-            match asked.iter_mut().find(|(other, ..)| *other == name) {
-                // Full precision serves the others, too.
+            match requests.iter_mut().find(|(other, ..)| *other == name) {
+                // Full precision is also valid for the others.
                 Some((_, _, widest)) if *widest == Dtype::F16 => *widest = dtype,
                 Some(_) => {}
-                None => asked.push((name, self.place("model", &at), dtype)),
+                None => requests.push((name, self.place("model", &at), dtype)),
             }
         }
         let mut models = BTreeMap::new();
-        for (name, at, dtype) in asked {
+        for (name, at, dtype) in requests {
             match assets.model(&name, dtype) {
                 Ok(card) => _ = models.insert(name, card),
                 Err(error) => problems.add(unknown(error, at)),
@@ -69,7 +69,7 @@ impl Cells<'_> {
         models
     }
 
-    /// Looks up every picture that a cell names; `folder` is where their paths start.
+    /// Looks up every picture that a cell names; their paths are relative to `folder`.
     pub fn pictures(
         &self,
         folder: &Path,
@@ -79,7 +79,7 @@ impl Cells<'_> {
         let mut pictures = BTreeMap::new();
         for setting in ["init_image", "mask"] {
             for at in self.parts_of_given(setting) {
-                // A mask that does not apply is looked up all the same: `needs` says what it lacks.
+                // A mask that does not apply is also looked up: `needs` reports why it does not apply.
                 let path = self.grid.value(setting, &at).and_then(|given| given.value.as_text());
                 let Some(path) = path.and_then(|path| self.plan.fill(path, &at)) else { continue };
                 if path.is_empty() || pictures.contains_key(&path) {
@@ -101,11 +101,11 @@ impl Cells<'_> {
         problems: &mut Problems,
     ) -> BTreeMap<String, FoundFile> {
         let mut weights = BTreeMap::new();
-        // What is missing is said once, however many cells name it.
-        let mut asked = BTreeSet::new();
+        // A missing file is reported once, however many cells name it.
+        let mut seen = BTreeSet::new();
         let mut look_up = |kind: WeightsKind, name: &str, at: Option<&At>| {
             let key = kind.key(name);
-            if !asked.insert(key.clone()) {
+            if !seen.insert(key.clone()) {
                 return;
             }
             match assets.weights(kind, name) {
@@ -135,7 +135,7 @@ impl Cells<'_> {
         weights
     }
 
-    /// The parts of a setting, where the experiment gives it at all.
+    /// The parts of a setting; empty if the experiment does not set it.
     fn parts_of_given(&self, setting: &str) -> Vec<Vec<usize>> {
         match self.plan.written(setting).next() {
             Some(_) => self.parts(&[setting]),
@@ -143,7 +143,7 @@ impl Cells<'_> {
         }
     }
 
-    /// Sizes that a model cannot make.
+    /// Reports sizes that a model does not support.
     pub fn sizes(&self, problems: &mut Problems) {
         for edge in ["width", "height"] {
             for at in self.parts(&[edge]) {
@@ -158,13 +158,13 @@ impl Cells<'_> {
                     };
                     let nearest = [size / of * of, (size / of + 1) * of].into_iter().filter(allowed);
                     let nearest = nearest.map(|size| size.to_string()).collect::<Vec<_>>().join(" or ");
-                    problems.add(place(at.as_ref(), message).help(format!("the nearest: {nearest}")));
+                    problems.add(place(at.as_ref(), message).help(format!("nearest allowed: {nearest}")));
                 }
             }
         }
     }
 
-    /// Strengths so small that not one step would be done.
+    /// Reports strengths so small that no step would be done.
     pub fn strengths(&self, problems: &mut Problems) {
         if self.plan.written("init_image").all(Value::is_empty) {
             return;
@@ -193,22 +193,22 @@ impl Cells<'_> {
         }
     }
 
-    /// Settings of a reference picture that the experiment gives although no cell has one. What an axis of its own sets
-    /// is a mistake; what was inherited or stands beside the axes is only noted.
-    pub fn idle(&self, notes: &mut Vec<String>, problems: &mut Problems) {
+    /// Reports settings that have no effect because no cell has a reference picture. An axis of the experiment itself is
+    /// an error; inherited axes and constant settings are only noted.
+    pub fn unused(&self, notes: &mut Vec<String>, problems: &mut Problems) {
         for setting in SETTINGS {
-            // What a mask lacks, `needs` says.
+            // `needs` reports masks.
             let Applies::With(other) = setting.applies else { continue };
             if setting.name == "mask" || !self.plan.written(other).all(Value::is_empty) {
                 continue;
             }
             let (name, message) =
-                (setting.name, format!("`{}` does nothing without `{other}`", setting.name));
+                (setting.name, format!("`{}` has no effect without `{other}`", setting.name));
             match self.grid.axis_of(name) {
                 Some((axis, _)) if self.grid.axes[axis].at.layer() >= 0 => {
                     let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
                     problems.add(problem.help(format!(
-                        "give `{other}` at the top of the file, or take `{name}` out of the axes"
+                        "set `{other}` at the top of the file, or remove `{name}` from the axes"
                     )));
                 }
                 Some(_) => notes.push(message),
@@ -218,7 +218,7 @@ impl Cells<'_> {
         }
     }
 
-    /// Whether the experiment gives a setting a value that is not its default.
+    /// Whether the experiment sets a setting to a value other than its default.
     fn is_changed(&self, setting: &Setting) -> bool {
         let given = self.grid.constant(setting.name);
         given.is_some_and(|given| setting.default().as_ref() != Some(&given.value))
@@ -228,7 +228,7 @@ impl Cells<'_> {
 pub(crate) fn place(at: Option<&At>, message: String) -> Problem {
     match at {
         Some(at) => Problem::at(at, message),
-        None => Problem::nowhere(message),
+        None => Problem::without_place(message),
     }
 }
 

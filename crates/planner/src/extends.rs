@@ -1,4 +1,4 @@
-//! The chain of files that `extends` makes, read from the experiment file down to the one that extends nothing.
+//! The chain of files that `extends` forms, read from the experiment file down to the one that extends nothing.
 
 use crate::layer::Layer;
 use crate::place::{At, Origin, folder_of};
@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 /// The files of an experiment.
 pub(crate) struct Chain {
-    /// What they say; the farthest ancestor comes first, the experiment file last.
+    /// Their contents; the most distant ancestor comes first, the experiment file last.
     pub layers: Vec<Layer>,
-    /// The folder that paths are seen from: the experiment file's own unless it names another.
+    /// The folder that paths are relative to: the experiment file's own unless it names another.
     pub folder: PathBuf,
 }
 
-/// Reads the experiment file, unless its text is given, and everything it extends.
+/// Reads the experiment file, unless its text is given, and all files that it extends.
 pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, PlanError> {
     let mut layers = Vec::new();
     let mut start = None;
@@ -29,10 +29,8 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
         };
         let identity = path.canonicalize().unwrap_or_else(|_| path.clone());
         if seen.contains(&identity) {
-            let message = format!("`extends` goes round in a circle: {name} is in the chain already");
-            return Err(place(from.as_ref().map(|node| &node.at), message)
-                .label("extends an ancestor of itself")
-                .into());
+            let message = format!("`extends` forms a cycle: {name} is already in the chain");
+            return Err(place(from.as_ref().map(|node| &node.at), message).label("closes the cycle").into());
         }
         seen.push(identity);
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
@@ -44,9 +42,9 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
         if let Some(node) = &layer.extends
             && let Some(written) = node.text()
         {
-            let seen = origin.seen(written);
-            let name = start.join(&seen).to_string_lossy().replace('\\', "/");
-            next = Some((origin.folder.join(written), name, folder_of(&seen).to_owned(), Some(node.clone())));
+            let path = origin.rebase(written);
+            let name = start.join(&path).to_string_lossy().replace('\\', "/");
+            next = Some((origin.folder.join(written), name, folder_of(&path).to_owned(), Some(node.clone())));
         }
         layers.push(layer);
         depth -= 1;
@@ -55,11 +53,10 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
     Ok(Chain { layers, folder: start.unwrap_or_default() })
 }
 
-/// Reads a file that `from` names, or that the command line does.
+/// Reads a file that `from` names, or the command line if that is `None`.
 fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem> {
     text_file::read(path, from.and_then(Node::text).unwrap_or(name)).map_err(|unreadable| {
-        let picture =
-            "allowed: a TOML file in UTF-8; `maquette show` with `--toml` writes one from a picture";
+        let picture = "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture";
         place(
             from.map(|node| &node.at),
             format!("cannot read the experiment file {name}: {}", unreadable.reason),
@@ -72,6 +69,6 @@ fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem>
 fn place(from: Option<&At>, message: String) -> Problem {
     match from {
         Some(at) => Problem::at(at, message),
-        None => Problem::nowhere(message),
+        None => Problem::without_place(message),
     }
 }

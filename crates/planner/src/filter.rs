@@ -1,14 +1,14 @@
-//! Which positions of the grid the rules leave, for millions of positions at once.
+//! Selects the positions of the grid that the rules leave, for millions of positions at once.
 //!
-//! Sixty-four rules are one word of bits. Each position of an axis says which rules it allows; walking the grid, the
-//! bits of the axes so far are combined once for a whole block of positions, and a block that no rule matches any
-//! more is left at once.
+//! Sixty-four rules are the bits of one word. Each position of an axis has a bit set for each rule that may match there.
+//! The bits of the axes so far are combined once for a whole block of positions, and a block that no rule can match
+//! is skipped.
 
 use crate::rules::Masks;
 use maquette_core::Selection;
 
-/// The positions that no `exclude` rule matches, and one `only` rule at least where there are any.
-pub(crate) fn kept(sizes: &[usize], exclude: &[Masks], only: Option<&[Masks]>) -> Selection {
+/// The positions that no `exclude` rule matches and, if there are `only` rules, at least one of them matches.
+pub(crate) fn select(sizes: &[usize], exclude: &[Masks], only: Option<&[Masks]>) -> Selection {
     let excluded = (!exclude.is_empty()).then(|| matching(sizes, exclude));
     let wanted = only.map(|only| matching(sizes, only));
     if excluded.is_none() && wanted.is_none() {
@@ -18,11 +18,11 @@ pub(crate) fn kept(sizes: &[usize], exclude: &[Masks], only: Option<&[Masks]>) -
     let stays =
         |position: &usize| is(&excluded, *position) != Some(true) && is(&wanted, *position) != Some(false);
     let positions: usize = sizes.iter().product();
-    let left: Vec<u32> = (0..positions).filter(stays).map(|position| position as u32).collect();
-    if left.len() == positions { Selection::All } else { Selection::Only(left) }
+    let selected: Vec<u32> = (0..positions).filter(stays).map(|position| position as u32).collect();
+    if selected.len() == positions { Selection::All } else { Selection::Only(selected) }
 }
 
-/// For every position whether a rule matches it.
+/// For every position, whether a rule matches it.
 fn matching(sizes: &[usize], rules: &[Masks]) -> Vec<bool> {
     let mut marks = vec![false; sizes.iter().product()];
     for rules in rules.chunks(64) {
@@ -36,13 +36,13 @@ fn matching(sizes: &[usize], rules: &[Masks]) -> Vec<bool> {
             .map(|(axis, &size)| (0..size).map(|at| allowed(axis, at)).collect())
             .collect();
         let all = if rules.len() == 64 { u64::MAX } else { (1 << rules.len()) - 1 };
-        walk(&bits, all, &mut marks);
+        mark(&bits, all, &mut marks);
     }
     marks
 }
 
 /// Marks what the rules in `bits` match, within one block of positions.
-fn walk(axes: &[Vec<u64>], bits: u64, marks: &mut [bool]) {
+fn mark(axes: &[Vec<u64>], bits: u64, marks: &mut [bool]) {
     if bits == 0 {
         return;
     }
@@ -51,7 +51,7 @@ fn walk(axes: &[Vec<u64>], bits: u64, marks: &mut [bool]) {
         [axis, rest @ ..] => {
             let block = marks.len() / axis.len();
             for (allowed, marks) in axis.iter().zip(marks.chunks_mut(block)) {
-                walk(rest, bits & allowed, marks);
+                mark(rest, bits & allowed, marks);
             }
         }
     }

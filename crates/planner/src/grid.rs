@@ -1,4 +1,4 @@
-//! The grid before it is a plan: every value read, and the place where each was written still known.
+//! The grid before it becomes a plan: all values, each with the place where it was written.
 
 use crate::axis::{self, Point};
 use crate::layer::{Form, Layer, WrittenAxis};
@@ -8,8 +8,8 @@ use crate::tree::{Data, Entry, Node};
 use crate::values;
 use maquette_core::{Dtype, SETTINGS, Setting, Value};
 
-/// A grid may have this many positions; larger ones were not meant.
-pub(crate) const MOST_POSITIONS: usize = 50_000_000;
+/// A grid may have this many positions; larger ones are taken for mistakes.
+pub(crate) const MAX_POSITIONS: usize = 50_000_000;
 
 /// Every value of an experiment.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) struct GridAxis {
     pub at: At,
     pub zip: bool,
     pub positions: Vec<Position>,
-    /// The name whose seeds are still to be drawn.
+    /// The names whose seeds are still to be drawn.
     pub random: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ impl Grid {
         for setting in SETTINGS {
             let written = layer.settings.iter().find(|entry| entry.key == setting.name);
             settings.extend(match written {
-                // The place of the value, not of the key: it is the value that may turn out wrong.
+                // The place of the value, not of the key: later errors are about the value.
                 Some(entry) => problems
                     .keep(given(entry))
                     .map(|given| Given { at: Some(entry.node.at.clone()), ..given }),
@@ -90,7 +90,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// `auto` means what the device of this run takes; it never reaches a plan.
+    /// Replaces `auto` by the precision of this run's device; a plan never contains `auto`.
     fn resolve_dtype(&mut self, auto: Dtype) {
         let swept = self.axes.iter_mut().flat_map(|axis| &mut axis.positions);
         let swept = swept.flat_map(|position| &mut position.set);
@@ -117,7 +117,7 @@ impl Grid {
         self.settings.iter().chain(&self.vars).find(|given| given.name == name)
     }
 
-    /// What a name stands for at some coordinates.
+    /// The value of a name at some coordinates.
     pub fn value(&self, name: &str, coordinates: &[usize]) -> Option<&Given> {
         match self.axis_of(name) {
             Some((axis, slot)) => Some(&self.axes[axis].positions[coordinates[axis]].set[slot]),
@@ -125,7 +125,7 @@ impl Grid {
         }
     }
 
-    /// Whether a text of any setting or word contains `part`.
+    /// Whether the text of any setting or placeholder contains `part`.
     pub fn mentions(&self, part: &str) -> bool {
         let swept = self.axes.iter().flat_map(|axis| &axis.positions).flat_map(|position| &position.set);
         let texts = self.settings.iter().chain(&self.vars).chain(swept);
@@ -162,7 +162,7 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
     let name = &axis.name;
     if Setting::named(name).is_some() {
         let message = format!("the zip `{name}` has the name of a setting");
-        problems.add(Problem::at(&axis.at, message).help("give the block a name of its own"));
+        problems.add(Problem::at(&axis.at, message).help("give the block another name"));
     }
     let mut read: Vec<(&Entry, axis::Points)> = Vec::new();
     for column in columns.iter().filter(|column| column.key != "label") {
@@ -173,8 +173,8 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
         if let Data::List(nodes) = &column.node.data
             && let Some(node) = nodes.iter().find(|node| node.table().is_some())
         {
-            let problem = Problem::at(&node.at, "a value with a label of its own stands in a zip");
-            problems.add(problem.help("label the rows with a column of their own: `label = [\"a\", \"b\"]`"));
+            let problem = Problem::at(&node.at, "a zip cannot contain values with labels");
+            problems.add(problem.help("label the rows with a `label` column: `label = [\"a\", \"b\"]`"));
             continue;
         }
         read.extend(axis::read(&column.key, &column.node, problems).map(|points| (column, points)));
@@ -195,12 +195,11 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
     let lengths = lengths.chain(labels.iter().map(|(column, labels)| (*column, labels.len())));
     for (column, len) in lengths {
         if len != length {
-            let message = format!("`{}` has {len} values and `{}` has {length}", column.key, first.key);
-            problems.add(
-                Problem::at(&column.node.at, message).label(format!("{len} values")).help(format!(
-                    "the columns of [zip.{name}] go together row by row: give them equal length"
-                )),
-            );
+            let values = if len == 1 { "1 value".to_owned() } else { format!("{len} values") };
+            let message = format!("`{}` has {values} and `{}` has {length}", column.key, first.key);
+            problems.add(Problem::at(&column.node.at, message).label(values).help(format!(
+                "the columns of [zip.{name}] are combined row by row: make them the same length"
+            )));
             return None;
         }
     }
@@ -230,30 +229,30 @@ fn label_column(column: &Entry) -> Result<Vec<String>, Problem> {
     }
 }
 
-/// Every name is set by one axis, every axis has a name of its own, and the grid has a reasonable size.
+/// Checks that every name is set by one axis only, that the axes' names differ, and that the grid is not too large.
 fn unique(axes: &[GridAxis], problems: &mut Problems) {
     let mut taken: Vec<(&str, &GridAxis)> = Vec::new();
     for axis in axes {
-        // A zip may have the name of one of its columns: both are the same axis.
+        // A zip may have the same name as one of its columns: both are the same axis.
         let own = (axis.zip && axis.names().all(|name| name != axis.name)).then_some(axis.name.as_str());
         for name in axis.names().chain(own) {
             match taken.iter().find(|(known, _)| *known == name) {
                 Some((_, other)) => problems.add(
                     Problem::at(
                         &axis.at,
-                        format!("two axes are about `{name}`: `{}` and `{}`", other.name, axis.name),
+                        format!("two axes set `{name}`: `{}` and `{}`", other.name, axis.name),
                     )
-                    .help("a name belongs to one axis: take it out of one of them"),
+                    .help("only one axis may set a name: remove it from one of them"),
                 ),
                 None => taken.push((name, axis)),
             }
         }
     }
     let size = axes.iter().try_fold(1usize, |size, axis| size.checked_mul(axis.positions.len()));
-    if size.is_none_or(|size| size > MOST_POSITIONS) {
+    if size.is_none_or(|size| size > MAX_POSITIONS) {
         let sizes: Vec<String> =
             axes.iter().map(|axis| format!("{} ({})", axis.name, axis.positions.len())).collect();
-        let message = format!("the grid has more than {MOST_POSITIONS} positions: {}", sizes.join(" × "));
-        problems.add(Problem::nowhere(message).help("make an axis shorter, or bind two together with [zip]"));
+        let message = format!("the grid has more than {MAX_POSITIONS} positions: {}", sizes.join(" × "));
+        problems.add(Problem::without_place(message).help("make an axis shorter, or combine two with [zip]"));
     }
 }

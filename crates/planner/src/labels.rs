@@ -1,15 +1,15 @@
-//! What a sheet calls each position of an axis.
+//! The labels of an axis' positions on a sheet.
 //!
-//! The file's own label first. Otherwise the value itself: a file by its name without folder and ending where that
-//! tells them apart, long texts without the words they all begin or end with, and a zip by those of its columns that
-//! vary.
+//! A label from the experiment file takes precedence. Otherwise it is the value itself: a file by its name without
+//! folder and extension if those names differ, long texts without the words that all of them begin or end with, and a
+//! zip by those of its columns that vary.
 
 use crate::grid::GridAxis;
 use maquette_core::{Kind, Setting, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Texts longer than this, in characters, lose the words they share.
+/// Texts longer than this, in characters, are shortened by the words that they share.
 const LONG: usize = 40;
 
 /// The labels of an axis, one for each position.
@@ -22,11 +22,11 @@ pub(crate) fn labels(axis: &GridAxis) -> Vec<String> {
         })
         .collect();
     let varies = |column: &&Vec<String>| column.iter().any(|label| *label != column[0]);
-    let telling: Vec<&Vec<String>> = match columns.iter().filter(varies).collect::<Vec<_>>() {
+    let varying: Vec<&Vec<String>> = match columns.iter().filter(varies).collect::<Vec<_>>() {
         none if none.is_empty() => columns.iter().collect(),
         some => some,
     };
-    let label = |row: usize| telling.iter().map(|column| column[row].as_str()).collect::<Vec<_>>().join(", ");
+    let label = |row: usize| varying.iter().map(|column| column[row].as_str()).collect::<Vec<_>>().join(", ");
     let rows = axis.positions.iter().enumerate();
     rows.map(|(row, position)| position.label.clone().unwrap_or_else(|| label(row))).collect()
 }
@@ -64,7 +64,7 @@ fn tells_apart(texts: &[String], short: &[String]) -> bool {
     texts.len() == short.len()
 }
 
-/// Long texts without the words that all of them begin with, and end with; `…` stands for those.
+/// Long texts without the words that all of them begin or end with; `…` stands for the words left out.
 fn trimmed(texts: &[String]) -> Vec<String> {
     let different: BTreeSet<&String> = texts.iter().collect();
     if different.len() < 2 || texts.iter().all(|text| text.chars().count() <= LONG) {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_is_the_shortest_text_that_tells_apart() {
+    fn labels_are_short_and_distinct() {
         check("artist", &["Alphonse Mucha", "Edvard Munch"], &["Alphonse Mucha", "Edvard Munch"]);
         check("init_image", &["photos/me.jpg", "photos/you.png", ""], &["me", "you", "none"]);
         check("init_image", &["a/me.jpg", "b/me.jpg"], &["a/me.jpg", "b/me.jpg"]);

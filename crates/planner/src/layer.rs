@@ -1,4 +1,4 @@
-//! What one file, or one option of the command line, says: keys sorted by what they are, values not yet read.
+//! The contents of one file or one command-line option: keys sorted by kind, values not yet read.
 
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
@@ -6,21 +6,21 @@ use crate::problem::{Problem, Problems};
 use crate::tree::{Data, Entry, Node};
 use maquette_core::{SETTINGS, Setting};
 
-/// The top-level keys that are no settings.
+/// The top-level keys that are not settings.
 pub(crate) const KEYS: &[&str] =
     &["title", "extends", "folder", "vars", "sweep", "zip", "exclude", "only", "sheet"];
 
 /// The keys of `[sheet]`.
 pub(crate) const SHEET_KEYS: &[&str] = &["rows", "columns", "cell", "max"];
 
-/// What one file says.
+/// The contents of one file.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
     pub extends: Option<Node>,
     pub title: Option<Node>,
     pub settings: Vec<Entry>,
     pub vars: Vec<Entry>,
-    /// In the file's order, sweeps and zips as they come.
+    /// In the file's order, sweeps and zips mixed.
     pub axes: Vec<WrittenAxis>,
     pub exclude: Option<Vec<Node>>,
     pub only: Option<Vec<Node>>,
@@ -31,7 +31,7 @@ pub(crate) struct Layer {
 #[derive(Debug, Clone)]
 pub(crate) struct WrittenAxis {
     pub name: String,
-    /// Where its name stands.
+    /// The place of its name.
     pub at: At,
     pub form: Form,
 }
@@ -81,7 +81,7 @@ impl Layer {
                 _ => problems.add(unknown(&entry)),
             }
         }
-        // Sweeps and zips may alternate in the file: where a name stands is its rank.
+        // Sweeps and zips may alternate in the file: axes are sorted by the place of their name.
         layer.axes.sort_by_key(|axis| axis.at.span.start);
         layer
     }
@@ -89,7 +89,7 @@ impl Layer {
 
 fn unknown(entry: &Entry) -> Problem {
     let words = SETTINGS.iter().map(|setting| setting.name).chain(KEYS.iter().copied());
-    let mut problem = Problem::at(&entry.at, format!("`{}` is no key of an experiment", entry.key));
+    let mut problem = Problem::at(&entry.at, format!("`{}` is not a key of an experiment", entry.key));
     problem = problem.label("unknown key").help(format!(
         "allowed: the settings {}, and {}",
         list(SETTINGS.iter().map(|setting| setting.name)),
@@ -109,7 +109,7 @@ fn text(entry: &Entry) -> Result<Node, Problem> {
     }
 }
 
-/// The entries of a table, each checked by `check`; what fails is left out.
+/// The entries of a table that pass `check`; the others are reported and left out.
 fn table(entry: Entry, problems: &mut Problems, check: fn(&Entry) -> Result<(), Problem>) -> Vec<Entry> {
     match entry.node.data {
         Data::Table(entries) => {
@@ -130,8 +130,9 @@ fn blocks(entry: Entry) -> Result<Vec<Node>, Problem> {
     let key = &entry.key;
     match entry.node.data {
         Data::List(nodes) if nodes.iter().all(|node| node.table().is_some()) => Ok(nodes),
-        _ => Err(Problem::at(&entry.at, format!("`{key}` is no list of tables"))
-            .help(format!("write `[[{key}]]` with two brackets on a line of its own, once for each rule"))),
+        _ => Err(Problem::at(&entry.at, format!("`{key}` is not a list of tables")).help(format!(
+            "write `[[{key}]]` with double brackets on a line of its own, once for each rule"
+        ))),
     }
 }
 
@@ -145,7 +146,7 @@ fn var(entry: &Entry) -> Result<(), Problem> {
         let problem = Problem::at(&entry.node.at, message);
         return Err(match entry.node.data {
             Data::List(_) => problem.help("a placeholder with several values belongs under [sweep]"),
-            Data::Unfit(_) => problem.help("to have it as text, put it in quotes"),
+            Data::Unfit(_) => problem.help("to use it as text, put it in quotes"),
             _ => problem,
         });
     }
@@ -159,7 +160,7 @@ fn sheet_key(entry: &Entry) -> Result<(), Problem> {
     if is_top_level(&entry.key) {
         return Err(misplaced(entry, "sheet"));
     }
-    Err(Problem::at(&entry.at, format!("`{}` is no key of [sheet]", entry.key))
+    Err(Problem::at(&entry.at, format!("`{}` is not a key of [sheet]", entry.key))
         .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
         .hint(did_you_mean(&entry.key, SHEET_KEYS.iter().copied())))
 }
@@ -172,10 +173,10 @@ fn sweep(entry: &Entry) -> Result<(), Problem> {
     if entry.node.scalar().is_none() {
         return Ok(());
     }
-    // What the setting refuses is not repeated in a hint.
-    let refused =
+    // A hint does not repeat a value that the setting rejects.
+    let rejected =
         Setting::named(key).zip(entry.node.scalar()).is_some_and(|(s, value)| s.check(&value).is_err());
-    let value = if refused { "…" } else { entry.node.at.text() };
+    let value = if rejected { "…" } else { entry.node.at.text() };
     let problem =
         Problem::at(&entry.node.at, format!("the axis `{key}` is {}, not a list", entry.node.what()));
     Err(match Setting::named(key) {
@@ -199,19 +200,16 @@ fn zip(entry: &Entry) -> Result<(), Problem> {
     }
     let message = format!("`{}` in [zip] is {}; allowed: a table of columns", entry.key, entry.node.what());
     Err(Problem::at(&entry.at, message)
-        .help("a zip has a name of its own: write `[zip.sampling]`, and below it columns of equal length"))
+        .help("a zip needs a name: write `[zip.sampling]`, with columns of equal length below it"))
 }
 
 pub(crate) fn is_top_level(key: &str) -> bool {
     KEYS.contains(&key) || Setting::named(key).is_some()
 }
 
-/// A key that slipped below a table's header.
+/// The error for a top-level key below a table's header.
 pub(crate) fn misplaced(entry: &Entry, table: &str) -> Problem {
-    Problem::at(
-        &entry.at,
-        format!("`{}` stands below [{table}] and belongs to the top of the file", entry.key),
-    )
-    .label(format!("read as a key of [{table}]"))
-    .help("everything below a [table] line belongs to that table: move this line above the first one")
+    Problem::at(&entry.at, format!("`{}` is below [{table}] but belongs at the top of the file", entry.key))
+        .label(format!("read as a key of [{table}]"))
+        .help("everything below a [table] line belongs to that table: move this line above the first one")
 }

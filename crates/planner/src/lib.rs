@@ -1,13 +1,13 @@
-//! The planner: what an experiment file may say, what it means, and how its grid expands.
+//! The planner: reads experiment files, checks them, and expands their grids into plans.
 //!
-//! The only crate that knows TOML. It reads the experiment file and the text files and patterns that the file names;
-//! models and pictures it asks an [`AssetResolver`] about, and randomness it is given, so that the same answers make the same
-//! plan. It renders nothing, prints nothing and keeps nothing.
+//! This is the only crate that reads and writes TOML. It reads the experiment file and the text files and patterns that the
+//! file names. Models and pictures are looked up through an [`AssetResolver`], and random numbers come from the caller, so
+//! the same inputs give the same plan. It does not render, print or store anything.
 //!
-//! The line through it, in reading order: `extends` reads the files (`text_file`, `tree`, `layer`), `overrides` the
-//! command line (`literals`), `merge` puts one over the other, `grid` reads every value (`axis`, `range`, `listing`,
-//! `values`), `placeholders` and `rules` check what names what, `filter` picks the cells, `cells` checks them, and
-//! `plan` holds the order.
+//! Modules in reading order: `extends` reads the files (`text_file`, `tree`, `layer`), `overrides` the command line
+//! (`literals`), `merge` merges them, `grid` reads every value (`axis`, `range`, `listing`, `values`), `placeholders` and
+//! `rules` check references between names, `filter` selects the cells, `cells` checks them, and `plan` runs these
+//! stages in order.
 
 mod assets;
 mod axis;

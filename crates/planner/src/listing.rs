@@ -1,4 +1,4 @@
-//! Values that lie outside the experiment file: the lines of a text file, the files that a pattern names.
+//! Values from outside the experiment file: the lines of a text file, the files that match a pattern.
 
 use crate::place::{At, Origin, folder_of};
 use crate::problem::Problem;
@@ -15,44 +15,44 @@ pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<(Value, At
             .help("allowed: a text file in UTF-8 with one value per line, relative to the file that names it")
             .hint(unreadable.help)
     })?;
-    let seen = at.origin.seen(written);
+    let rebased = at.origin.rebase(written);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let origin = Origin::new(&path.to_string_lossy(), text, folder, folder_of(&seen), at.layer());
+    let origin = Origin::new(&path.to_string_lossy(), text, folder, folder_of(&rebased), at.layer());
     let origin = Arc::new(origin);
     let mut points = Vec::new();
     let mut start = 0;
     for line in origin.text().split_inclusive('\n') {
-        let words = line.trim_start_matches('\u{feff}').trim();
-        if !words.is_empty() && !words.starts_with('#') {
-            let from = start + line.find(words).unwrap_or(0);
-            let at = At { origin: Arc::clone(&origin), span: from..from + words.len() };
-            points.push((values::from_words(name, words, &at)?, at));
+        let value = line.trim_start_matches('\u{feff}').trim();
+        if !value.is_empty() && !value.starts_with('#') {
+            let from = start + line.find(value).unwrap_or(0);
+            let at = At { origin: Arc::clone(&origin), span: from..from + value.len() };
+            points.push((values::from_line(name, value, &at)?, at));
         }
         start += line.len();
     }
     if points.is_empty() {
-        return Err(Problem::at(at, format!("{} holds no value", path.display()))
+        return Err(Problem::at(at, format!("{} contains no values", path.display()))
             .help("allowed: one value per line; blank lines and lines that begin with # are skipped"));
     }
     Ok(points)
 }
 
-/// The files that a pattern such as `photos/*.jpg` names, by name.
+/// The files that match a pattern such as `photos/*.jpg`, sorted by name.
 pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<(Value, At)>, Problem> {
     let folder = &at.origin.folder;
     let wrong = |message: String| {
         Problem::at(at, message)
-            .help("`*` stands for any letters, `?` for one, `**` for any folders; relative to the file that names it")
+            .help("`*` matches any characters, `?` one character, `**` any folders; relative to the file that names it")
     };
     let whole = match Path::new(pattern).is_absolute() || folder.as_os_str().is_empty() {
         true => pattern.to_owned(),
         false => format!("{}/{pattern}", glob::Pattern::escape(&folder.to_string_lossy())),
     };
-    let paths =
-        glob::glob(&whole).map_err(|error| wrong(format!("`{pattern}` is no pattern: {}", error.msg)))?;
+    let paths = glob::glob(&whole)
+        .map_err(|error| wrong(format!("`{pattern}` is not a valid pattern: {}", error.msg)))?;
     let mut found = Vec::new();
     for path in paths {
-        let path = path.map_err(|error| wrong(format!("cannot look for `{pattern}`: {error}")))?;
+        let path = path.map_err(|error| wrong(format!("cannot search for `{pattern}`: {error}")))?;
         if path.is_file() {
             let written = path.strip_prefix(folder).unwrap_or(&path);
             let Some(written) = written.to_str() else {
@@ -67,7 +67,7 @@ pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<(Value, At
     found.sort();
     let value = |path: String| match Setting::named(name) {
         Some(setting) => values::fit(setting, Value::Text(path), at),
-        None => Ok(Value::Text(at.origin.seen(&path))),
+        None => Ok(Value::Text(at.origin.rebase(&path))),
     };
     found.into_iter().map(|path| Ok((value(path)?, at.clone()))).collect()
 }

@@ -1,11 +1,11 @@
-//! Values on the command line: how they are read, and how they are written so that they read back.
+//! Values on the command line: reading them, and writing them so that they read back unchanged.
 //!
 //! - A value that parses as TOML text, a number, `true`, `false`, a list or a table is that value. Anything else is
-//!   text as it is, and so is a number where the setting takes text. Spaces around a value are not part of it.
+//!   literal text, and so is a number if the setting takes text. Spaces around a value are not part of it.
 //! - A value that begins with `"` or `'` is quoted as in TOML: `"7"` is text.
-//! - A list is split at commas outside quotes and brackets, unless all of it is one TOML list or table: that means
-//!   what it means in the file. Empty values are values.
-//! - In a list every quote and bracket must be closed. An apostrophe inside a word is no quote.
+//! - A list is split at commas outside quotes and brackets, unless all of it is one TOML list or table, which is read
+//!   as in the file. Empty values are kept.
+//! - In a list every quote and bracket must be closed. An apostrophe inside a word is not a quote.
 
 use crate::place::{At, Origin};
 use crate::problem::Problem;
@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Writes a value as `--set` and `--sweep` read it: text in quotes where it would be read as something else.
+/// Writes a value as `--set` and `--sweep` read it: text is quoted if it would otherwise be read as something else.
 pub fn literal(value: &Value) -> String {
     match value {
         Value::Text(text) if !is_bare(text) => quoted(text),
@@ -23,7 +23,7 @@ pub fn literal(value: &Value) -> String {
     }
 }
 
-/// Reads the value of the setting or placeholder `name` that stands at `offset` in the origin's text.
+/// Reads the value of the setting or placeholder `name` at `offset` in the origin's text.
 pub(crate) fn one(origin: &Arc<Origin>, offset: usize, text: &str, name: &str) -> Result<Node, Problem> {
     let offset = offset + text.len() - text.trim_start().len();
     let text = text.trim();
@@ -33,7 +33,7 @@ pub(crate) fn one(origin: &Arc<Origin>, offset: usize, text: &str, name: &str) -
         let length = quoted_length(text).ok_or_else(|| unclosed.problem(origin, offset))?;
         if length == text.len() {
             return parse_value(origin, offset, text).map_err(|problem| match text.contains('\\') {
-                true => problem.help("between single quotes, a backslash is a backslash"),
+                true => problem.help("in single quotes, a backslash is an ordinary character"),
                 false => problem,
             });
         }
@@ -55,7 +55,7 @@ pub(crate) fn list(origin: &Arc<Origin>, offset: usize, text: &str, name: &str) 
     Ok(Node { at, data: Data::List(values.collect::<Result<_, _>>()?) })
 }
 
-/// Whether what was parsed is a value for `name`; otherwise the text itself is.
+/// Whether a parsed value is used for `name`; otherwise the value is the text itself.
 fn takes(name: &str, node: &Node) -> bool {
     let kind = Setting::named(name).map(|setting| setting.kind);
     match (&node.data, kind) {
@@ -85,11 +85,11 @@ impl Unclosed {
         let what = if matches!(mark, '"' | '\'') { "quote" } else { "bracket" };
         Problem::at(&at, format!("the {what} `{mark}` is not closed"))
             .label("opened here")
-            .help(format!("close it; to have `{mark}` in the text, put the whole value in {around}"))
+            .help(format!("close it; to use `{mark}` in the text, put the whole value in {around}"))
     }
 }
 
-/// The stretches between the commas that separate values; one stretch at least.
+/// The ranges between the commas that separate values; at least one.
 fn split(text: &str) -> Result<Vec<Range<usize>>, Unclosed> {
     let mut ranges = Vec::new();
     let mut start = 0;
@@ -135,7 +135,7 @@ fn first_length(text: &str) -> Result<usize, Unclosed> {
     open.pop().map_or(Ok(at), Err)
 }
 
-/// The length of the quoted text that begins here, both quotes included.
+/// The length of the quoted text at the start of `text`, both quotes included.
 fn quoted_length(text: &str) -> Option<usize> {
     let quote = text.get(..1)?;
     let close = match text.get(..3) {
@@ -157,7 +157,7 @@ fn quoted_length(text: &str) -> Option<usize> {
     }
 }
 
-/// Whether a text reads back as itself, and looks like one value to a reader of a list.
+/// Whether a text reads back as itself, and is recognisable as one value in a list.
 fn is_bare(text: &str) -> bool {
     let plain = !text.is_empty() && !text.contains([',', '"']) && !text.contains(char::is_control);
     let origin = Arc::new(Origin::new("", text.to_owned(), Path::new(""), "", 0));
@@ -168,7 +168,7 @@ fn is_bare(text: &str) -> bool {
         })
 }
 
-/// A text as TOML's basic string, which is always one line.
+/// A text as a TOML basic string, always on one line.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_closed_is_pointed_at() {
+    fn errors_point_to_unclosed_marks() {
         let check = |text: &str, message: &str, column: usize| {
             let problem = read(text, "artist").unwrap_err();
             let place = problem.place().map(|(_, _, column)| column);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_is_quoted_where_it_would_read_otherwise() {
+    fn literals_are_quoted_where_needed() {
         let check = |value: Value, expected: &str| assert_eq!(literal(&value), expected);
         check("Alphonse Mucha".into(), "Alphonse Mucha");
         check("O'Keeffe".into(), "O'Keeffe");
@@ -278,7 +278,7 @@ mod tests {
         check(Value::Flag(true), "true");
     }
 
-    /// As TOML writes it, apart from the code under test.
+    /// A TOML string, written independently of the code under test.
     fn toml_string(text: &str) -> String {
         let escaped = |c: char| match c {
             '"' | '\\' => format!("\\{c}"),
@@ -294,19 +294,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quoted_texts_come_back(list in prop::collection::vec(any::<String>(), 1..6)) {
+        fn quoted_texts_round_trip(list in prop::collection::vec(any::<String>(), 1..6)) {
             let joined: Vec<String> = list.iter().map(|text| toml_string(text)).collect();
             prop_assert_eq!(values(&joined.join(","), "artist"), texts(&list));
         }
 
         #[test]
-        fn bare_words_come_back(list in prop::collection::vec("[a-z]+( [a-zÀ-ž']*[a-z])*", 1..6)) {
+        fn bare_words_round_trip(list in prop::collection::vec("[a-z]+( [a-zÀ-ž']*[a-z])*", 1..6)) {
             prop_assume!(!list.iter().any(|word| ["true", "false"].contains(&word.as_str())));
             prop_assert_eq!(values(&list.join(", "), "artist"), texts(&list));
         }
 
         #[test]
-        fn literals_come_back(list in prop::collection::vec("[ -~é\n]{0,8}", 1..6)) {
+        fn literals_round_trip(list in prop::collection::vec("[ -~é\n]{0,8}", 1..6)) {
             let joined: Vec<String> = texts(&list).iter().map(literal).collect();
             prop_assert_eq!(values(&joined.join(", "), "artist"), texts(&list));
         }

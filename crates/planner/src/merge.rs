@@ -1,13 +1,13 @@
-//! One layer over another: what `extends` and the command line's overrides mean.
+//! Merges layers, for `extends` and the overrides of the command line.
 //!
-//! Tables merge key by key; arrays and values replace. The later layer has the last word on a name: a setting or var
-//! that it gives drops an axis of that name, and an axis that it gives drops a zip's column of that name. Axes keep
-//! the places they had; new ones come after.
+//! Tables merge key by key; arrays and values are replaced. For each name the later layer wins: a setting or var in it
+//! removes an axis of that name, and an axis in it removes a zip's column of that name. Axes keep their order; new ones
+//! come last.
 
 use crate::layer::{Form, Layer, WrittenAxis};
 use crate::tree::Entry;
 
-/// Puts `above` over `below`. Names of axes that vanish are added to `dropped`.
+/// Merges `above` over `below`. The names of removed axes are added to `dropped`.
 pub(crate) fn merge(mut below: Layer, above: Layer, dropped: &mut Vec<String>) -> Layer {
     for name in above.settings.iter().chain(&above.vars).map(|entry| &entry.key) {
         drop_axis(&mut below.axes, name, None, dropped);
@@ -44,7 +44,7 @@ pub(crate) fn merge(mut below: Layer, above: Layer, dropped: &mut Vec<String>) -
     }
 }
 
-/// Takes a name away from every axis but `keep`.
+/// Removes a name from every axis but `keep`.
 fn drop_axis(axes: &mut Vec<WrittenAxis>, name: &str, keep: Option<&str>, dropped: &mut Vec<String>) {
     axes.retain_mut(|axis| {
         if keep == Some(axis.name.as_str()) {

@@ -1,17 +1,17 @@
-//! Which cells of a plan are pictures of their own, and why the others are not.
+//! Which cells of a plan are distinct pictures, and why the others are merged with them.
 //!
-//! Cells with the same name are one picture. For a few groups of them the plan says what their cells differ in and why
-//! that changes nothing; how many groups there are, it counts.
+//! Cells with the same name are one picture. A note counts them and, for a limited number of groups, explains what
+//! their cells differ in and why that has no effect.
 
 use maquette_core::{Applies, Axis, CellId, Plan, Setting, SettingError, Settings};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 
-/// How many groups of merged cells are explained, and how many cells of each are looked at.
+/// How many groups of merged cells are explained, and how many cells of each are examined.
 const GROUPS: usize = 64;
 const MEMBERS: usize = 1000;
 
-/// How many reasons a note gives.
+/// How many reasons a note contains.
 const REASONS: usize = 3;
 
 /// Cells by their number in the plan, with their names.
@@ -19,7 +19,7 @@ type Named = Vec<(usize, CellId)>;
 
 /// The first cell of each name, in the grid's order: its number in the plan, and its name.
 ///
-/// Cells are resolved and named on all cores; the answer does not depend on how many there are.
+/// Cells are resolved and named on all cores; the result does not depend on how many there are.
 pub fn distinct(plan: &Plan) -> Result<Vec<(usize, CellId)>, SettingError> {
     let mut named = sorted(plan)?;
     named.dedup_by_key(|(_, id)| *id);
@@ -63,7 +63,7 @@ pub(crate) fn named(plan: &Plan) -> Result<(Named, Option<String>), SettingError
     Ok((named, Some(note)))
 }
 
-/// Every cell with its name: cells of one name side by side, the first of them first.
+/// Every cell with its name, sorted by name, then by number.
 fn sorted(plan: &Plan) -> Result<Named, SettingError> {
     let named: Result<Named, SettingError> =
         (0..plan.len()).into_par_iter().map(|index| Ok((index, plan.id(index)?))).collect();
@@ -85,7 +85,7 @@ fn reasons_of(plan: &Plan, group: &[usize]) -> Result<Vec<String>, SettingError>
     Ok(varied.map(|(axis, used)| reason(axis, used, &settings)).collect())
 }
 
-/// Why several positions of an axis make no difference, in a sentence.
+/// Why several positions of an axis make no difference: one sentence.
 fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
     let label = |at: usize| match axis.values[at].label.as_str() {
         "" => "(empty)".to_owned(),
@@ -94,7 +94,7 @@ fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
     let labels: Vec<String> = used.iter().map(|&at| label(at)).collect();
     let (first, last) = (used.first().copied().unwrap_or(0), used.last().copied().unwrap_or(0));
     let numbers = labels.iter().all(|label| label.parse::<f64>().is_ok());
-    let shown = match &labels[..] {
+    let values = match &labels[..] {
         [one, other] => format!("{one} and {other}"),
         [one, .., other] if numbers && last - first + 1 == labels.len() => format!("{one} to {other}"),
         [one, two, rest @ ..] if rest.len() > 1 => format!("{one}, {two} and {} others", rest.len()),
@@ -123,7 +123,7 @@ fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
         None => String::new(),
     };
     match why.as_str() {
-        "" => format!("`{}` {shown} make no difference", axis.name),
-        why => format!("`{}` {shown} {all} {why}", axis.name),
+        "" => format!("`{}` {values} make no difference", axis.name),
+        why => format!("`{}` {values} {all} {why}", axis.name),
     }
 }

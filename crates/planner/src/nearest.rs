@@ -1,18 +1,18 @@
-//! The nearest valid word for a misspelt one.
+//! Suggestions for misspelt words.
 
-/// Words less alike than this are not what a person meant.
-const ALIKE: f64 = 0.55;
+/// The least similarity for a word to be suggested, from 0 to 1.
+const MIN_SIMILARITY: f64 = 0.55;
 
-/// A hint that names the nearest of the words; `None` when none is near.
+/// A hint that suggests the nearest of the words; `None` if none is similar enough.
 pub fn did_you_mean<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, words).map(|near| format!("did you mean `{near}`?"))
 }
 
-/// The word most like another, whatever its case, and never the same word.
+/// The word most similar to another one, ignoring case; never the word itself.
 pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = word.to_lowercase();
     let likeness = |word: &str| strsim::normalized_damerau_levenshtein(&written, &word.to_lowercase());
-    let mut best = (ALIKE, None);
+    let mut best = (MIN_SIMILARITY, None);
     for word in words.into_iter().filter(|other| *other != word) {
         let like = likeness(word);
         if like > best.0 {
@@ -22,7 +22,7 @@ pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) 
     best.1
 }
 
-/// Words in backticks, with commas between.
+/// Words in backticks, separated by commas.
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

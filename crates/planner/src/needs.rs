@@ -1,5 +1,5 @@
-//! What settings ask of each other: a mask of a picture of its shape, an inpainting model of a picture, a safety checker
-//! of a model that has one. Each is checked for the combinations that cells really have.
+//! Requirements between settings: a mask needs a picture of its shape, an inpainting model needs a picture, a safety
+//! checker needs a model that has one. Only combinations that occur in cells are checked.
 
 use crate::AssetResolver;
 use crate::cells::{Cells, place, unknown};
@@ -9,65 +9,65 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 impl Cells<'_> {
-    /// Everything that one setting needs of another one; `folder` is where the paths of pictures start.
+    /// Checks the requirements between settings; the paths of pictures are relative to `folder`.
     pub fn needs(&self, folder: &Path, assets: &dyn AssetResolver, problems: &mut Problems) {
-        // Each is said once, whatever the number of cells.
-        let mut said = BTreeSet::new();
-        let mut looked_at = BTreeSet::new();
-        let (mut idle, mut used) = (None, false);
+        // Each problem is reported once, however many cells have it.
+        let mut reported = BTreeSet::new();
+        let mut checked = BTreeSet::new();
+        let (mut unused, mut used) = (None, false);
         for at in self.parts(&["model", "safety_checker", "init_image", "mask"]) {
             let given = |name: &str| self.grid.value(name, &at);
-            // As written: whether a mask applies is the question here.
+            // As written: this checks whether a mask applies.
             let text = |name: &str| {
                 let text = given(name).and_then(|given| self.plan.fill(given.value.as_text()?, &at));
                 text.filter(|text| !text.is_empty())
             };
-            let mut say = |name: &str, message: String, help: &str| {
-                if said.insert(message.clone()) {
+            let mut report = |name: &str, message: String, help: &str| {
+                if reported.insert(message.clone()) {
                     problems.add(place(given(name).and_then(|given| given.at.as_ref()), message).help(help));
                 }
             };
             let (picture, mask) = (text("init_image"), text("mask"));
             if let Some((name, card)) = self.model(&at) {
                 if card.inpainting && picture.is_none() {
-                    let message = format!("the model {name} repaints pictures; allowed: with `init_image`");
-                    say("model", message, "give `init_image`, and `mask` to say where it may change");
+                    let message = format!("the model {name} is for inpainting; allowed: with `init_image`");
+                    report("model", message, "set `init_image`, and `mask` to limit where it may change");
                 }
-                let asked = given("safety_checker").is_some_and(|given| given.value == Value::Flag(true));
-                if asked && !card.safety_checker {
+                let enabled = given("safety_checker").is_some_and(|given| given.value == Value::Flag(true));
+                if enabled && !card.safety_checker {
                     let message =
                         format!("the model {name} has no safety checker; allowed: `safety_checker = false`");
                     let mut help =
-                        "a model has one when its folder holds `safety_checker` and `feature_extractor`"
+                        "a model has one if its folder contains `safety_checker` and `feature_extractor`"
                             .to_owned();
                     if name.contains('/') {
                         help += &format!(
-                            "; `maquette models fetch {name} --safety-checker` gets it from the hub"
+                            "; `maquette models fetch {name} --safety-checker` downloads it from the hub"
                         );
                     }
-                    say("safety_checker", message, &help);
+                    report("safety_checker", message, &help);
                 }
             }
             match (mask, picture) {
                 (Some(mask), Some(picture)) => {
                     used = true;
-                    if looked_at.insert((mask.clone(), picture.clone()))
+                    if checked.insert((mask.clone(), picture.clone()))
                         && let Err(error) = assets.mask_fits(&folder.join(&mask), &folder.join(&picture))
                     {
                         problems.add(unknown(error, given("mask").and_then(|given| given.at.as_ref())));
                     }
                 }
-                (Some(_), None) => idle = idle.or(given("mask")),
+                (Some(_), None) => unused = unused.or(given("mask")),
                 (None, _) => {}
             }
         }
-        if let Some(mask) = idle.filter(|_| !used) {
-            let problem = place(mask.at.as_ref(), "`mask` does nothing without `init_image`".to_owned());
-            problems.add(problem.help("give `init_image`, the picture that it is a mask of"));
+        if let Some(mask) = unused.filter(|_| !used) {
+            let problem = place(mask.at.as_ref(), "`mask` has no effect without `init_image`".to_owned());
+            problems.add(problem.help("set `init_image`, the picture that the mask is for"));
         }
     }
 
-    /// The digest of the safety checker of every model that a cell asks it of.
+    /// The digests of the safety checkers that cells use, by model.
     pub fn safety_checkers(
         &self,
         assets: &dyn AssetResolver,
@@ -77,8 +77,8 @@ impl Cells<'_> {
         for at in self.parts(&["model", "safety_checker"]) {
             let given = self.grid.value("safety_checker", &at);
             let Some((name, card)) = self.model(&at) else { continue };
-            let looks = given.is_some_and(|given| given.value == Value::Flag(true)) && card.safety_checker;
-            if !looks || digests.contains_key(name) {
+            let enabled = given.is_some_and(|given| given.value == Value::Flag(true)) && card.safety_checker;
+            if !enabled || digests.contains_key(name) {
                 continue;
             }
             match assets.safety_checker(name) {

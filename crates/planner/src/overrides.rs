@@ -1,4 +1,4 @@
-//! The command line's say: `--set`, `--sweep`, `--only`, `--dtype`, each a layer over the file.
+//! The overrides of the command line: `--set`, `--sweep`, `--only` and `--dtype`, each a layer over the file.
 
 use crate::layer::{Form, KEYS, Layer, SHEET_KEYS, WrittenAxis, is_top_level};
 use crate::literals;
@@ -10,31 +10,31 @@ use maquette_core::{Dtype, Kind, Setting};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-/// What the command line says over the file.
+/// Options of the command line that override the file.
 ///
 /// A value that parses as TOML text, a number, `true`, `false`, a list or a table is that value; anything else is text
-/// as it is. `subject="7"` makes a text of what would be a number.
+/// as it is. `subject="7"` is text that would otherwise be a number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// `--set`: `steps=30`, `prompt=a cat`, `vars.subject=a cat` or `subject=a cat`.
     pub set: Vec<String>,
     /// `--sweep`: `seed=1,2`, `artist="Mucha, Alphonse",Klimt`, or as in the file: `seed={from=1,to=4,step=1}`,
-    /// `artist=["A","B"]`. Values are separated by commas outside quotes and brackets; an empty one is a value.
+    /// `artist=["A","B"]`. Values are separated by commas outside quotes and brackets; empty values are kept.
     pub sweep: Vec<String>,
-    /// `--only`: `artist=Edvard Munch`. Different names must all match; the same name twice means either.
+    /// `--only`: `artist=Edvard Munch`. Different names must all match; for the same name given twice, either value may match.
     pub only: Vec<String>,
     /// `--dtype`.
     pub dtype: Option<Dtype>,
 }
 
-/// Reads the options. They are layers above the file, in the order given, and the entries of `--only`.
+/// Reads the options: the layers above the file, in the order given, and the entries of `--only`.
 pub(crate) fn read(
     overrides: &Overrides,
     folder: &Path,
     problems: &mut Problems,
 ) -> (Vec<Layer>, Vec<Entry>) {
-    // Paths on the command line start where the person is; this is how that looks from the experiment's folder.
-    let prefix = way_back(folder);
+    // Paths on the command line are relative to the current folder; this leads there from the experiment's folder.
+    let prefix = current_folder_from(folder);
     let mut layer = 0;
     let mut origin = |option: &str, text: &str| {
         layer += 1;
@@ -56,8 +56,8 @@ pub(crate) fn read(
     (layers, only.collect())
 }
 
-/// How to reach the current folder from another one.
-fn way_back(folder: &Path) -> String {
+/// The path of the current folder relative to another one; absolute if that cannot be expressed.
+fn current_folder_from(folder: &Path) -> String {
     let plain = folder.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if plain {
         let up = folder.components().filter(|part| matches!(part, Component::Normal(_)));
@@ -96,7 +96,7 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
         None => (None, name),
     };
     let node = literals::one(origin, offset, value, &key)?;
-    // Several weight files act together: they are one value.
+    // Several weight files are combined into one value.
     let weights = Setting::named(&key).is_some_and(|setting| setting.kind == Kind::Weights);
     if node.scalar().is_none() && !weights {
         let message = format!("`{}` gives {}; allowed: one value", origin.name(), node.what());
@@ -107,7 +107,7 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
     match (table, entry.key.as_str()) {
         (Some("sheet"), name) if SHEET_KEYS.contains(&name) => layer.sheet.push(entry),
         (Some("sheet"), name) => {
-            return Err(Problem::at(&entry.at, format!("`{name}` is no key of [sheet]"))
+            return Err(Problem::at(&entry.at, format!("`{name}` is not a key of [sheet]"))
                 .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
                 .hint(did_you_mean(name, SHEET_KEYS.iter().copied())));
         }
@@ -119,10 +119,9 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
                 .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
         }
         (_, name) if is_top_level(name) => {
-            let problem =
-                Problem::at(&entry.at, format!("`{name}` is no placeholder: the file has that key"));
+            let problem = Problem::at(&entry.at, format!("`{name}` is a key of the file, not a placeholder"));
             return Err(match name == "title" || Setting::named(name).is_some() {
-                true => problem.help(format!("write --set {name}=...")),
+                true => problem.help(format!("use --set {name}=...")),
                 false => problem.help("give the placeholder another name"),
             });
         }
@@ -144,7 +143,7 @@ fn sweep(origin: &Arc<Origin>) -> Result<Layer, Problem> {
 
 fn only_entry(origin: &Arc<Origin>) -> Result<Entry, Problem> {
     let (key, at, offset, value) = split(origin)?;
-    // A list in brackets is several values, whatever the setting takes.
+    // A list in brackets is several values, for every kind of setting.
     let node = match literals::one(origin, offset, value, "")? {
         node @ Node { data: Data::List(_), .. } => node,
         _ => literals::one(origin, offset, value, &key)?,

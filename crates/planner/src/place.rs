@@ -1,24 +1,24 @@
-//! Where something is written: a file or a command-line option, and a stretch of its text.
+//! Source locations: a file or a command-line option, and a range of its text.
 
 use miette::NamedSource;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One text that says something: an experiment file, a list of values, an option of the command line.
+/// A source text: an experiment file, a list of values, an option of the command line.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    /// Its name and its text, as error messages show them.
+    /// Its name and text, for error messages.
     pub code: NamedSource<String>,
-    /// The folder that relative paths in it start from.
+    /// The folder that its paths are relative to.
     pub folder: PathBuf,
-    /// How to reach `folder` from the folder of the experiment file; empty when it is the same one.
+    /// The path of `folder` relative to the experiment file's folder; empty if they are the same.
     pub prefix: String,
-    /// Who overrides whom: 0 is the experiment file, what it extends lies below, the command line above.
+    /// Its precedence: 0 for the experiment file, negative for the files that it extends, positive for the command line.
     pub layer: i32,
 }
 
-/// A stretch of an origin's text.
+/// A range of an origin's text.
 #[derive(Debug, Clone)]
 pub(crate) struct At {
     pub origin: Arc<Origin>,
@@ -43,8 +43,9 @@ impl Origin {
         self.code.inner()
     }
 
-    /// A path written here, as it looks from the experiment file: forward slashes, and as written where possible.
-    pub fn seen(&self, written: &str) -> String {
+    /// A path written here, relative to the experiment file's folder: with forward slashes, otherwise as written where
+    /// possible.
+    pub fn rebase(&self, written: &str) -> String {
         let written = written.replace('\\', "/");
         let absolute = Path::new(&written).is_absolute();
         if absolute || self.prefix.is_empty() { written } else { format!("{}/{written}", self.prefix) }
@@ -60,14 +61,14 @@ impl At {
         self.origin.layer
     }
 
-    /// What stands there.
+    /// The text at this place.
     pub fn text(&self) -> &str {
         self.origin.text().get(self.span.clone()).unwrap_or("")
     }
 
-    /// A stretch of `value`, which is what the text at this place means, as a place of its own.
+    /// The place of a part of `value`, which is the value of the text at this place.
     ///
-    /// Where quotes or escapes make the two differ too much, it is the whole place.
+    /// If `value` is not found in the text because of quotes or escapes, it is the whole place.
     pub fn within(&self, value: &str, part: Range<usize>) -> At {
         match self.text().find(value) {
             Some(start) if !value.is_empty() => {

@@ -1,7 +1,7 @@
-//! Who fills which `{placeholder}`, and which vars and axes nobody uses.
+//! Checks that every `{placeholder}` has a value, and that vars and axes are used.
 //!
-//! Vars and axes that the experiment file or the command line gives must be used. Inherited ones need not be: a file
-//! that extends another may well leave a word out of its prompt.
+//! Vars and axes of the experiment file or the command line must be used. Inherited ones need not be: a file that
+//! extends another may leave a placeholder out of its prompt.
 
 use crate::grid::{Grid, GridAxis};
 use crate::layer::is_top_level;
@@ -12,7 +12,7 @@ use crate::values::templates;
 use maquette_core::{SETTINGS, Setting, Template};
 use std::collections::BTreeSet;
 
-/// Checks both directions; inherited vars and axes that nobody uses are left out, axes with a note.
+/// Checks both directions; unused inherited vars and axes are removed, axes with a note.
 pub(crate) fn check(
     grid: &mut Grid,
     dropped: &mut Vec<String>,
@@ -20,7 +20,7 @@ pub(crate) fn check(
     problems: &mut Problems,
 ) {
     let (used, unfilled) = used(grid, problems);
-    // A misspelt placeholder leaves its word unused: that is one mistake, told once.
+    // A misspelt placeholder also leaves a var or axis unused: this is reported once.
     let misspelt = |name: &str| nearest(name, unfilled.iter().map(String::as_str)).is_some();
     grid.vars.retain(|var| {
         let keep = used.contains(&var.name);
@@ -33,8 +33,8 @@ pub(crate) fn check(
         keep
     });
     for axis in &mut grid.axes {
-        let idle = |name: &str| Setting::named(name).is_none() && !used.contains(name);
-        let names: Vec<String> = axis.names().filter(|name| idle(name)).map(str::to_owned).collect();
+        let is_unused = |name: &str| Setting::named(name).is_none() && !used.contains(name);
+        let names: Vec<String> = axis.names().filter(|name| is_unused(name)).map(str::to_owned).collect();
         for name in names {
             if axis.at.layer() >= 0 {
                 if !misspelt(&name) {
@@ -47,7 +47,7 @@ pub(crate) fn check(
             }
             dropped.push(name.clone());
             notes.push(format!(
-                "the axis `{name}` of {} is left out: no prompt has {{{name}}}",
+                "the axis `{name}` of {} is ignored: no prompt uses {{{name}}}",
                 axis.at.origin.name()
             ));
         }
@@ -61,7 +61,7 @@ pub(crate) fn check(
     });
 }
 
-/// The placeholders of every text in use, and those among them that nobody fills, which are problems.
+/// The placeholders of all texts, and those among them without a value, which are reported.
 fn used(grid: &Grid, problems: &mut Problems) -> (BTreeSet<String>, BTreeSet<String>) {
     let filled: Vec<&str> = grid
         .vars
@@ -94,9 +94,9 @@ fn used(grid: &Grid, problems: &mut Problems) -> (BTreeSet<String>, BTreeSet<Str
 fn brace(at: &At, text: &str, offset: usize) -> Problem {
     Problem::at(
         &at.within(text, offset..offset + 1),
-        "a brace begins no placeholder; allowed: `{name}`, or `{{` for a brace",
+        "this brace does not start a placeholder; allowed: `{name}`, or `{{` for a brace",
     )
-    .help("names are letters, digits, `_` and `-`")
+    .help("names may contain letters, digits, `_` and `-`")
 }
 
 fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
@@ -104,30 +104,31 @@ fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
     let start = text.find(&braced).unwrap_or(0);
     let place = at.within(text, start..start + braced.len());
     if Setting::named(name).is_some() {
-        return Problem::at(&place, format!("`{braced}` is a setting, and settings fill no placeholders"))
-            .help("give the placeholder a name of its own in [vars] or [sweep]");
+        return Problem::at(&place, format!("`{braced}` is a setting, not a placeholder"))
+            .help("give the placeholder another name, in [vars] or [sweep]");
     }
     if is_top_level(name) {
-        return Problem::at(&place, format!("`{braced}` is a key of the file, and fills no placeholder"))
+        return Problem::at(&place, format!("`{braced}` is a key of the file, not a placeholder"))
             .help("give the placeholder another name");
     }
     let allowed = match filled {
         [] => String::new(),
         words => format!("; allowed: {}", list(words.iter().copied())),
     };
-    Problem::at(&place, format!("nobody fills `{braced}`{allowed}"))
-        .label("no such word")
+    Problem::at(&place, format!("`{braced}` has no value{allowed}"))
+        .label("unknown placeholder")
         .help(format!("give `{name}` a value in [vars], or several in [sweep]"))
         .hint(did_you_mean(name, filled.iter().copied()))
 }
 
-/// A var or axis that no placeholder uses; `in_vars` says that it stands in the file's `[vars]`, which takes no settings.
+/// The error for a var or axis that no placeholder uses; `in_vars` if it is in the file's `[vars]`, where no settings are
+/// allowed.
 fn unused(at: &At, name: &str, used: &BTreeSet<String>, in_vars: bool) -> Problem {
     let problem = Problem::at(at, format!("`{name}` is neither a setting nor a placeholder"));
-    let problem = problem.label("nobody uses it");
+    let problem = problem.label("unused");
     let braced = format!("{{{name}}}");
     if !Template::parse(&braced).is_ok_and(|template| template.placeholders().eq([name])) {
-        return problem.help("the names of placeholders are letters, digits, `_` and `-`");
+        return problem.help("names of placeholders may contain letters, digits, `_` and `-`");
     }
     let placeholders = match used.is_empty() {
         true => "the prompt has no placeholders".to_owned(),
@@ -136,8 +137,8 @@ fn unused(at: &At, name: &str, used: &BTreeSet<String>, in_vars: bool) -> Proble
     let settings = SETTINGS.iter().map(|setting| setting.name);
     let near = nearest(name, settings.chain(used.iter().map(String::as_str)));
     let hint = near.map(|near| match in_vars && Setting::named(near).is_some() {
-        true => format!("did you mean the setting `{near}`? Its place is above the first [table]"),
+        true => format!("did you mean the setting `{near}`? It belongs above the first [table]"),
         false => format!("did you mean `{near}`?"),
     });
-    problem.help(format!("write {braced} in the prompt where it belongs; {placeholders}")).hint(hint)
+    problem.help(format!("add {braced} to the prompt; {placeholders}")).hint(hint)
 }

@@ -1,5 +1,5 @@
-//! From a file to a plan: the stages in their order. Each one stops the line when something is wrong, so that the next
-//! may rely on it.
+//! From a file to a plan, stage by stage. Planning stops after a stage with errors, so that later stages may rely on
+//! earlier ones.
 
 use crate::cells::Cells;
 use crate::extends::read_chain;
@@ -17,35 +17,35 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// What is asked of the planner.
+/// The input of [`plan()`].
 pub struct Request<'a> {
     /// The experiment file.
     pub file: &'a Path,
-    /// What stands in it, when it is not on the disk; its relative paths start at `file`'s folder all the same.
+    /// Its text, if it is not on disk; relative paths still start at `file`'s folder.
     pub text: Option<&'a str>,
-    /// What the command line says over it.
+    /// Options of the command line that override it.
     pub overrides: &'a Overrides,
     /// What `dtype = "auto"` means on the device of this run.
     pub default_dtype: Dtype,
-    /// Seeds of an earlier plan of the same file, used again where an axis still draws; see [`Plan::drawn`].
+    /// Seeds of an earlier plan of the same file, reused where an axis still draws seeds; see [`Plan::drawn`].
     pub drawn: Option<&'a BTreeMap<String, Vec<i64>>>,
-    /// The caller's randomness: a number from 0 to 2^32 - 1 at each call.
+    /// The source of random seeds: returns a number from 0 to 2^32 - 1 at each call.
     pub draw: &'a mut dyn FnMut() -> i64,
 }
 
 /// An experiment, planned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
-    /// The grid, with everything in it checked.
+    /// The grid, checked.
     pub plan: Plan,
-    /// The cells that are pictures of their own, in the grid's order; see [`crate::distinct`].
+    /// The first cell of each distinct picture, in the grid's order; see [`crate::distinct`].
     pub distinct: Vec<(usize, CellId)>,
-    /// The experiment as run: one TOML text that plans to the same cells.
+    /// The resolved experiment: one TOML text that plans to the same cells.
     pub resolved: String,
-    /// The digest of what was asked, before seeds were drawn: values, rules and layout after `extends` and overrides,
-    /// and the content of models and pictures. It is the same for an unchanged experiment, whatever its comments.
+    /// The digest of the experiment before seeds are drawn: values, rules and layout after `extends` and overrides, and
+    /// the content of models and pictures. Comments do not change it.
     pub source: Digest,
-    /// What a person should know that stops nothing, each a sentence without its full stop.
+    /// Notes for the user that are not errors, each a sentence without its full stop.
     pub notes: Vec<String>,
 }
 
@@ -53,20 +53,20 @@ pub struct Planned {
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the experiment, with its places: see [`PlanError`].
+/// All problems of the experiment with their places; see [`PlanError`].
 pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned, PlanError> {
     let Request { file, text, overrides, default_dtype, drawn, draw } = request;
     let mut problems = Problems::default();
     let (mut notes, mut dropped) = (Vec::new(), Vec::new());
 
-    // What is written, one layer over the other.
+    // Read the files and options and merge them.
     let chain = read_chain(file, text)?;
     let (options, only_options) = overrides::read(overrides, &chain.folder, &mut problems);
     problems.settle()?;
     let layers = chain.layers.into_iter().chain(options);
     let written = layers.reduce(|below, above| merge(below, above, &mut dropped)).unwrap_or_default();
 
-    // What it means, value by value.
+    // Read and check the values.
     let mut grid = Grid::read(&written, default_dtype, &mut problems)?;
     placeholders::check(&mut grid, &mut dropped, &mut notes, &mut problems);
     problems.settle()?;
@@ -77,27 +77,27 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let title = title(&written);
     problems.settle()?;
 
-    // An unchanged experiment is recognised by what it asks for before seeds are drawn.
-    let mut asked =
+    // An unchanged experiment is recognised by its text before seeds are drawn.
+    let mut source =
         Experiment { title, folder: None, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
     let drawn = seeds::draw(&mut grid, drawn, draw);
 
-    // Which positions are cells.
+    // Select the positions that are cells.
     let labels: Vec<Vec<String>> = grid.axes.iter().map(labels).collect();
-    let judge = |rules: Vec<Rule>, problems: &mut Problems| -> Vec<Verdict> {
-        let judged = rules.into_iter().map(|rule| rules::judge(rule, &grid, &dropped, &labels));
-        judged.filter_map(|verdict| problems.keep(verdict)).collect()
+    let apply = |rules: Vec<Rule>, problems: &mut Problems| -> Vec<Verdict> {
+        let verdicts = rules.into_iter().map(|rule| rules::apply(rule, &grid, &dropped, &labels));
+        verdicts.filter_map(|verdict| problems.keep(verdict)).collect()
     };
     let last_rule = only.iter().chain(&exclude).last().map(|rule| rule.at.clone());
-    let exclude = rules::active(judge(exclude, &mut problems)).0;
-    let (only, only_left) = rules::active(judge(only, &mut problems));
+    let exclude = rules::active(apply(exclude, &mut problems)).0;
+    let (only, only_left) = rules::active(apply(only, &mut problems));
     problems.settle()?;
     let masks = |rules: &[(Rule, Masks)]| rules.iter().map(|(_, masks)| masks.clone()).collect::<Vec<_>>();
-    let kept = filter::kept(&grid.sizes(), &masks(&exclude), only_left.then(|| masks(&only)).as_deref());
+    let kept = filter::select(&grid.sizes(), &masks(&exclude), only_left.then(|| masks(&only)).as_deref());
     if let (Selection::Only(positions), Some(at)) = (&kept, last_rule)
         && positions.is_empty()
     {
-        let problem = Problem::at(&at, "the rules leave no cell: every one is excluded, or none is wanted");
+        let problem = Problem::at(&at, "the rules leave no cells: all are excluded, or none match [[only]]");
         return Err(problem.label("the last rule").into());
     }
 
@@ -117,7 +117,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         naming: NAMING,
     };
 
-    // Which models and files the cells need, and whether they can be made.
+    // Look up the models and files that the cells need, and check that the cells can be rendered.
     let cells = Cells { plan: &plan, grid: &grid };
     let models = cells.models(assets, &mut problems);
     let pictures = cells.pictures(&folder, assets, &mut problems);
@@ -127,18 +127,18 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     cells.sizes(&mut problems);
     cells.strengths(&mut problems);
     cells.needs(&folder, assets, &mut problems);
-    cells.idle(&mut notes, &mut problems);
+    cells.unused(&mut notes, &mut problems);
     let safety_checkers = cells.safety_checkers(assets, &mut problems);
     problems.settle()?;
     for (name, digest) in &safety_checkers {
-        let _ = writeln!(asked, "safety checker of {name} {digest}");
+        let _ = writeln!(source, "safety checker of {name} {digest}");
     }
     for (name, card) in &mut plan.models {
         card.safety_checker_weights = safety_checkers.get(name).copied();
-        let _ = writeln!(asked, "{name} {}", card.fingerprint);
+        let _ = writeln!(source, "{name} {}", card.fingerprint);
     }
     for (path, file) in plan.pictures.iter().chain(&plan.weights) {
-        let _ = writeln!(asked, "{path} {}", file.digest);
+        let _ = writeln!(source, "{path} {}", file.digest);
     }
 
     let folder = std::path::absolute(&folder).unwrap_or(folder);
@@ -148,9 +148,10 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let (exclude, only) = (rules(exclude), rules(only));
     let resolved =
         Experiment { title, folder, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
-    let (distinct, merged) = merged::named(&plan).map_err(|error| Problem::nowhere(error.to_string()))?;
+    let (distinct, merged) =
+        merged::named(&plan).map_err(|error| Problem::without_place(error.to_string()))?;
     notes.extend(merged);
-    Ok(Planned { plan, distinct, resolved, source: Digest::of(asked.as_bytes()), notes })
+    Ok(Planned { plan, distinct, resolved, source: Digest::of(source.as_bytes()), notes })
 }
 
 fn title(written: &Layer) -> &str {

@@ -1,25 +1,25 @@
-//! What is wrong with an experiment, and where: the planner's errors.
+//! The planner's errors: what is wrong with an experiment, and where.
 //!
-//! Every problem says what, where and what is allowed; the help says what to do about it.
+//! Every problem states what is wrong, where, and what is allowed; the help states how to fix it.
 
 use crate::place::{At, Origin};
 use miette::{Diagnostic, LabeledSpan, SourceCode};
 use std::fmt;
 use std::sync::Arc;
 
-/// How many problems are told in full.
-const TOLD: usize = 20;
+/// How many problems are reported in full.
+const MAX_PROBLEMS: usize = 20;
 
-/// Everything that is wrong with an experiment. Nothing of it was planned.
+/// All problems of an experiment. No plan was made.
 #[derive(Debug)]
 pub struct PlanError {
     /// The problems in the order they were found; never empty.
     pub problems: Vec<Problem>,
-    /// How many more there are that were not kept.
+    /// How many more there are that are not in `problems`.
     pub more: usize,
 }
 
-/// One thing that is wrong: a message, a place in a file or an option, a hint.
+/// One problem: a message, a place in a file or an option, a hint.
 #[derive(Debug, Clone)]
 pub struct Problem {
     message: String,
@@ -30,11 +30,11 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn at(at: &At, message: impl Into<String>) -> Problem {
-        Problem { at: Some(at.clone()), ..Problem::nowhere(message) }
+        Problem { at: Some(at.clone()), ..Problem::without_place(message) }
     }
 
-    /// A problem of no place in a file, such as a file that is not there.
-    pub(crate) fn nowhere(message: impl Into<String>) -> Problem {
+    /// A problem without a place in a file, such as a missing file.
+    pub(crate) fn without_place(message: impl Into<String>) -> Problem {
         Problem { message: message.into(), label: "here".to_owned(), help: None, at: None }
     }
 
@@ -48,7 +48,7 @@ impl Problem {
         self
     }
 
-    /// Adds a hint where there is one.
+    /// Replaces the help by a hint, if there is one.
     pub(crate) fn hint(mut self, help: Option<String>) -> Problem {
         self.help = help.or(self.help);
         self
@@ -96,9 +96,9 @@ impl fmt::Display for PlanError {
         match &self.problems[..] {
             [problem] if self.more == 0 => problem.fmt(f),
             problems => {
-                write!(f, "{} things are wrong with this experiment", problems.len() + self.more)?;
+                write!(f, "{} problems in this experiment", problems.len() + self.more)?;
                 if self.more > 0 {
-                    write!(f, ", the first {} of them are", problems.len())?;
+                    write!(f, "; showing the first {}", problems.len())?;
                 }
                 Ok(())
             }
@@ -142,7 +142,7 @@ impl From<Problem> for PlanError {
     }
 }
 
-/// The problems found so far: checking goes on, so that a person sees them all at once.
+/// The problems found so far. Checking continues after a problem, so that all are reported at once.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
     found: Vec<Problem>,
@@ -151,19 +151,19 @@ pub(crate) struct Problems {
 
 impl Problems {
     pub fn add(&mut self, problem: Problem) {
-        if self.found.len() < TOLD {
+        if self.found.len() < MAX_PROBLEMS {
             self.found.push(problem);
         } else {
             self.more += 1;
         }
     }
 
-    /// Keeps what went well and notes what did not.
+    /// Returns the value, or adds the problem.
     pub fn keep<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.add(problem)).ok()
     }
 
-    /// Ends a stage: what comes next may rely on everything before it.
+    /// Ends a stage: fails if there are problems, so that later stages may rely on earlier ones.
     pub fn settle(&mut self) -> Result<(), PlanError> {
         if self.found.is_empty() {
             return Ok(());

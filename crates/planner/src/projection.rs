@@ -1,18 +1,18 @@
-//! The grid seen along some of its axes: which combinations of those occur, and how often.
+//! The grid projected onto some of its axes: which combinations of their positions occur, and how often.
 //!
-//! Whatever depends on a few axes only, such as the size of a picture or the text of a prompt, is checked and counted
-//! once for each combination rather than once for each cell.
+//! What depends on a few axes only, such as the size of a picture or the text of a prompt, is checked and counted once
+//! per combination rather than once per cell.
 
 /// One combination of positions on the chosen axes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Part {
-    /// The first position of the grid that shows it.
+    /// The first position of the grid that has it.
     pub position: usize,
-    /// How many positions show it.
+    /// How many positions have it.
     pub count: usize,
 }
 
-/// The combinations that occur among `positions`, in the order of their first.
+/// The combinations that occur among `positions`, ordered by their first position.
 pub(crate) fn project(sizes: &[usize], axes: &[usize], positions: impl Iterator<Item = usize>) -> Vec<Part> {
     const NONE: u32 = u32::MAX;
     let stride = |axis: usize| sizes[axis + 1..].iter().product::<usize>();

@@ -1,8 +1,8 @@
-//! The prompts that a plan holds, each of them once: what can be checked before anything is rendered.
+//! The distinct prompts of a plan, so that they can be checked before anything is rendered.
 //!
-//! Not here: what a prompt means; only the engine knows tokens.
+//! Not here: parsing and tokenizing prompts, which the engine does.
 
-use crate::work::Left;
+use crate::work::CellSubset;
 use maquette_core::{CellId, Plan, SettingError, Settings};
 use std::collections::HashSet;
 
@@ -25,16 +25,16 @@ impl PlannedPrompt {
     }
 }
 
-/// The first `most` different prompts of the plan's distinct cells, and whether there are more.
+/// The first `limit` different prompts of the plan's distinct cells, and whether there are more.
 ///
-/// Prompts are different that differ in text, model, dialect or embeddings, or in being a negative one. Negative prompts
-/// of cells without guidance are left out.
+/// Prompts are different if they differ in text, model, dialect or embeddings, or if only one of them is a negative
+/// prompt. Negative prompts of cells without guidance are left out.
 pub fn prompts(
     plan: &Plan,
     distinct: &[(usize, CellId)],
-    most: usize,
+    limit: usize,
 ) -> Result<(Vec<PlannedPrompt>, bool), SettingError> {
-    let cells = Left { plan, cells: distinct.iter().map(|(index, _)| *index).collect() };
+    let cells = CellSubset { plan, cells: distinct.iter().map(|(index, _)| *index).collect() };
     let named = ["model", "dialect", "embeddings", "prompt", "negative_prompt", "guidance_scale"];
     let mut seen = HashSet::new();
     let mut prompts = Vec::new();
@@ -49,7 +49,7 @@ pub fn prompts(
             if !seen.insert(key) {
                 continue;
             }
-            if prompts.len() == most {
+            if prompts.len() == limit {
                 return Ok((prompts, true));
             }
             prompts.push(PlannedPrompt { setting, settings: settings.clone() });

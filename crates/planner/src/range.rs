@@ -4,9 +4,9 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 /// An axis holds no more values than this.
-pub(crate) const MOST: usize = 100_000;
+pub(crate) const MAX_VALUES: usize = 100_000;
 
-/// Why a range cannot be: what is wrong, and what would be right.
+/// Why a range is invalid, and how to fix it.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Misfit {
     pub message: String,
@@ -17,24 +17,24 @@ fn misfit<T>(message: impl Into<String>, help: impl Into<String>) -> Result<T, M
     Err(Misfit { message: message.into(), help: help.into() })
 }
 
-/// The ends and the step of a range lie below this, so that no sum of them can overflow.
+/// The ends and the step of a range are smaller than this, so that no sum of them can overflow.
 const LARGEST: i64 = 1_000_000_000_000_000;
 
 /// The ends and the step of a range have no more decimals than this.
-const FINEST: u32 = 12;
+const MAX_DECIMALS: u32 = 12;
 
-/// What `decimal` reads, in words.
+/// What `decimal` accepts, for messages.
 pub(crate) const ALLOWED: &str = "a number below 10^15 with up to 12 decimals";
 
 /// Reads a decimal as TOML writes it.
 pub(crate) fn decimal(text: &str) -> Option<Decimal> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let number = Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok()?.normalize();
-    (number.abs() < Decimal::from(LARGEST) && number.scale() <= FINEST).then_some(number)
+    (number.abs() < Decimal::from(LARGEST) && number.scale() <= MAX_DECIMALS).then_some(number)
 }
 
-/// `from`, `from + step`, … `to`. The step must lead from one end to the other. `allows` says which numbers the setting
-/// takes, so that a hint names no other.
+/// `from`, `from + step`, … `to`. A whole number of steps must lead from one end to the other. `allows` tests whether the
+/// setting allows a number, so that hints suggest only such numbers.
 pub(crate) fn stepped(
     from: Decimal,
     to: Decimal,
@@ -42,22 +42,22 @@ pub(crate) fn stepped(
     allows: impl Fn(Decimal) -> bool,
 ) -> Result<Vec<Decimal>, Misfit> {
     if step.is_zero() {
-        return misfit(
-            "the step is 0; allowed: a step that leads somewhere",
-            "leave out `step` and give `count`",
-        );
+        return misfit("the step is 0; allowed: a step other than 0", "leave out `step` and give `count`");
     }
     let span = to - from;
     if !span.is_zero() && span.is_sign_negative() != step.is_sign_negative() {
         return misfit(
-            format!("a step of {step} leads away from {to}; allowed: a step towards it"),
+            format!("a step of {step} moves away from {to}; allowed: a step towards it"),
             format!("write `step = {}`", -step),
         );
     }
     let whole = span.checked_div(step).map(|steps| steps.trunc());
-    let count = whole.and_then(|whole| whole.to_usize()).filter(|count| *count < MOST);
+    let count = whole.and_then(|whole| whole.to_usize()).filter(|count| *count < MAX_VALUES);
     let (Some(whole), Some(count)) = (whole, count) else {
-        return misfit(format!("the range has more than {MOST} values"), format!("allowed: up to {MOST}"));
+        return misfit(
+            format!("the range has more than {MAX_VALUES} values"),
+            format!("allowed: up to {MAX_VALUES}"),
+        );
     };
     let last = from + step * whole;
     if last != to {
@@ -71,12 +71,12 @@ pub(crate) fn stepped(
     Ok((0..=count).map(|nth| (from + step * Decimal::from(nth)).normalize()).collect())
 }
 
-/// `count` values, evenly spaced. Where the spacing has no end as a decimal, the values between the ends are rounded
-/// to a thousandth of it or finer.
+/// `count` values, evenly spaced. If the spacing is not a finite decimal, the values between the ends are rounded to a
+/// thousandth of it or finer.
 pub(crate) fn counted(from: Decimal, to: Decimal, count: usize) -> Result<Vec<Decimal>, Misfit> {
-    if count == 0 || count > MOST {
+    if count == 0 || count > MAX_VALUES {
         return misfit(
-            format!("`count` is {count}; allowed: 1 to {MOST}"),
+            format!("`count` is {count}; allowed: 1 to {MAX_VALUES}"),
             "an axis needs at least one value",
         );
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_misses_the_end_is_told_what_fits() {
+    fn errors_suggest_steps_that_fit() {
         let check = |from, to, step, expected: &str| {
             assert_eq!(words(stepped(d(from), d(to), d(step), |_| true)).unwrap_err(), expected);
         };
@@ -156,19 +156,19 @@ mod tests {
             "1",
             "0",
             "0.5",
-            "a step of 0.5 leads away from 0; allowed: a step towards it; write `step = -0.5`",
+            "a step of 0.5 moves away from 0; allowed: a step towards it; write `step = -0.5`",
         );
         check(
             "0",
             "1",
             "0",
-            "the step is 0; allowed: a step that leads somewhere; leave out `step` and give `count`",
+            "the step is 0; allowed: a step other than 0; leave out `step` and give `count`",
         );
         check("0", "1", "0.000001", "the range has more than 100000 values; allowed: up to 100000");
     }
 
     #[test]
-    fn a_hint_names_only_what_is_allowed() {
+    fn hints_suggest_only_allowed_values() {
         let check = |from, to, step, expected: &str| {
             let unit = |number: Decimal| (Decimal::ZERO..=Decimal::ONE).contains(&number);
             let error = words(stepped(d(from), d(to), d(step), unit)).unwrap_err();

@@ -1,14 +1,14 @@
-//! The experiment as run: one TOML text that extends nothing, with overrides included and seeds written down.
+//! The resolved experiment: one TOML text without `extends`, with overrides applied and seeds written out.
 
 use crate::grid::{Given, Grid, GridAxis};
 use crate::rules::{Rule, Test};
 use maquette_core::{Kind, Setting, SheetSpec, Value};
 use std::fmt::Write;
 
-/// What goes into the text.
+/// The contents of the text.
 pub(crate) struct Experiment<'a> {
     pub title: &'a str,
-    /// Where relative paths start; `None` when there are none.
+    /// The folder that paths are relative to; `None` if there are no paths.
     pub folder: Option<&'a str>,
     pub grid: &'a Grid,
     pub exclude: &'a [Rule],
@@ -17,7 +17,7 @@ pub(crate) struct Experiment<'a> {
 }
 
 impl Experiment<'_> {
-    /// Writes the text. It reads back as the same grid, whatever the defaults are by then.
+    /// Writes the text. It reads back as the same grid, even if defaults change later.
     pub fn text(&self) -> String {
         let Experiment { title, folder, grid, exclude, only, sheet } = self;
         let mut text = String::new();
@@ -31,7 +31,7 @@ impl Experiment<'_> {
         for given in &grid.settings {
             line(&given.name, &value(&given.value));
         }
-        // Axes keep their order: headers where sweeps come first and zips after, whole names where they alternate.
+        // Axes keep their order: table headers if all sweeps come before all zips, dotted keys if they alternate.
         let alternate = grid.axes.windows(2).any(|pair| pair[0].zip && !pair[1].zip);
         if alternate {
             for axis in &grid.axes {
@@ -61,18 +61,18 @@ impl Experiment<'_> {
                 table(header, conditions.map(|on| (on.name.clone(), tests(&on.tests))).collect());
             }
         }
-        let words = [("rows", &sheet.rows), ("columns", &sheet.columns)];
-        let words =
-            words.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), string(axis.as_ref()?))));
+        let axes = [("rows", &sheet.rows), ("columns", &sheet.columns)];
+        let axes =
+            axes.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), string(axis.as_ref()?))));
         let numbers = [("cell", sheet.cell), ("max", sheet.max)];
         let numbers =
             numbers.into_iter().filter_map(|(name, size)| Some((name.to_owned(), size?.to_string())));
-        table("[sheet]", words.chain(numbers).collect());
+        table("[sheet]", axes.chain(numbers).collect());
         text
     }
 }
 
-/// The names that an axis sets with their lists, and a zip's labels.
+/// The names that an axis sets, with their lists of values, and a zip's labels.
 fn columns(axis: &GridAxis) -> Vec<(String, String)> {
     let column = |slot: usize| {
         axis.positions.iter().map(move |position| {
@@ -114,7 +114,7 @@ fn tests(tests: &[Test]) -> String {
     format!("{{ {} }}", tests.iter().map(word).collect::<Vec<_>>().join(", "))
 }
 
-/// A list on one line, or with a value per line when that would be long.
+/// A list on one line, or with one value per line if that would be too long.
 fn list(texts: &[String]) -> String {
     let length: usize = texts.iter().map(|text| text.len() + 2).sum();
     match length {
@@ -142,7 +142,7 @@ pub(crate) fn key(name: &str) -> String {
     if bare { name.to_owned() } else { string(name) }
 }
 
-/// Whether any cell may have a path that starts at `folder`.
+/// Whether any cell may have a path that is relative to `folder`.
 pub(crate) fn has_paths(grid: &Grid) -> bool {
     let paths = grid
         .settings

@@ -1,8 +1,7 @@
-//! `[[exclude]]` and `[[only]]`: what a rule may say, and which axis positions it matches.
+//! `[[exclude]]` and `[[only]]`: reading rules, and finding the axis positions that they match.
 //!
-//! A rule is checked against the axes before a single cell is looked at, so that a rule that can match nothing is told
-//! as the misspelling it probably is. A rule that was written before a later file or option took its axis away is not
-//! wrong for that.
+//! Rules are checked against the axes, not against cells: a rule that can match nothing is probably misspelt and is
+//! reported. A rule whose axis was removed by a later file or option is not an error.
 
 use crate::grid::{Grid, GridAxis};
 use crate::nearest::{did_you_mean, list};
@@ -29,21 +28,21 @@ pub(crate) struct Condition {
 /// What a value must be.
 #[derive(Debug)]
 pub(crate) enum Test {
-    /// One of these, or its label is; the place is that of each value.
+    /// The value or its label is one of these; each has its place.
     Is(Vec<(Value, At)>),
-    /// None of these.
+    /// Neither the value nor its label is one of these.
     Not(Vec<(Value, At)>),
     Above(f64),
     Below(f64),
-    /// Text with `*` and `?`, whatever its case.
+    /// The text matches a pattern with `*` and `?`, ignoring case.
     Like(glob::Pattern),
 }
 
-/// Which positions a rule matches: for each axis, for each of its positions; `None` where any will do.
+/// Which positions a rule matches: for each axis, one flag per position; `None` if all match.
 pub(crate) type Masks = Vec<Option<Vec<bool>>>;
 
 /// How many of an axis' values an error message lists.
-const SHOWN: usize = 12;
+const MAX_LISTED: usize = 12;
 
 const TESTS: &[&str] = &["above", "below", "not", "like"];
 
@@ -65,7 +64,7 @@ pub(crate) fn read(nodes: &[Node], problems: &mut Problems) -> Vec<Rule> {
     rules
 }
 
-/// Reads the options `--only`: what each name may be. As rules they leave out everything else.
+/// Reads the options `--only`: the values that each name may have. They become rules that exclude everything else.
 pub(crate) fn read_only(entries: &[Entry], problems: &mut Problems) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
     for entry in entries {
@@ -110,12 +109,12 @@ fn test(name: &str, entry: &Entry) -> Result<Test, Problem> {
                 Problem::at(&entry.node.at, message)
             })?;
             Test::Like(glob::Pattern::new(pattern).map_err(|error| {
-                Problem::at(&entry.node.at, format!("`{pattern}` is no pattern: {}", error.msg))
-                    .help("`*` stands for any letters, `?` for one")
+                Problem::at(&entry.node.at, format!("`{pattern}` is not a valid pattern: {}", error.msg))
+                    .help("`*` matches any characters, `?` one character")
             })?)
         }
         key => {
-            return Err(Problem::at(&entry.at, format!("`{key}` is no test of a value"))
+            return Err(Problem::at(&entry.at, format!("`{key}` is not a test"))
                 .help(format!("allowed: a value, a list of values, or {}", list(TESTS.iter().copied())))
                 .hint(did_you_mean(key, TESTS.iter().copied())));
         }
@@ -131,7 +130,7 @@ fn values(name: &str, node: &Node) -> Result<Vec<(Value, At)>, Problem> {
         })?;
         let value = match (Setting::named(name).map(|setting| setting.kind), value) {
             (Some(Kind::Path), Value::Text(text)) if !text.is_empty() => {
-                Value::Text(node.at.origin.seen(&text))
+                Value::Text(node.at.origin.rebase(&text))
             }
             (Some(Kind::Weights), Value::Text(text)) => {
                 parse_weights(&text).map_or(Value::Text(text), Value::Weights)
@@ -147,7 +146,7 @@ fn values(name: &str, node: &Node) -> Result<Vec<(Value, At)>, Problem> {
 }
 
 impl Test {
-    /// Whether a value, or the label that the file gives it, passes.
+    /// Whether a value, or its label from the file, passes.
     pub fn passes(&self, value: Option<&Value>, label: Option<&str>) -> bool {
         let number = value.and_then(Value::as_number);
         match self {
@@ -164,7 +163,7 @@ impl Test {
     }
 }
 
-/// Equal as numbers or as text: `--only seed=1` and a placeholder's `"1"` are told apart by nobody.
+/// Equal as numbers or as text: `--only seed=1` also matches a placeholder's `"1"`.
 fn same(wanted: &Value, value: Option<&Value>, label: Option<&str>) -> bool {
     let text = wanted.to_string();
     value.is_some_and(|value| match (wanted.as_number(), value.as_number()) {
@@ -173,40 +172,40 @@ fn same(wanted: &Value, value: Option<&Value>, label: Option<&str>) -> bool {
     }) || label == Some(text.as_str())
 }
 
-/// What a condition's name stands for.
+/// What a condition's name refers to.
 enum Subject<'a> {
     /// A name that an axis sets.
     Column(usize, usize),
     /// A zip as a whole: its labels.
     Labels(usize),
-    /// A value that a later layer fixed.
+    /// A value that a later layer sets.
     Fixed(&'a Value),
-    /// An axis that is no more.
-    Gone,
+    /// An axis that was removed.
+    Removed,
 }
 
-/// What a rule comes to in a grid.
+/// The effect of a rule in a grid.
 pub(crate) enum Verdict {
-    /// It matches these positions; the rule is left with the conditions that decide.
+    /// It matches these positions; conditions that always hold are removed from the rule.
     Matches(Rule, Masks),
-    /// It matches nothing, and that is no mistake.
+    /// It matches nothing, which is not an error.
     Never,
-    /// It is about an axis that is no more.
-    Gone,
+    /// It is about an axis that was removed.
+    Removed,
 }
 
-/// The rules that match something, and whether any rule still has a say.
+/// The rules that match something, and whether any rule applies to this grid.
 pub(crate) fn active(verdicts: Vec<Verdict>) -> (Vec<(Rule, Masks)>, bool) {
-    let has_say = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Gone));
+    let any_applies = verdicts.iter().any(|verdict| !matches!(verdict, Verdict::Removed));
     let matching = verdicts.into_iter().filter_map(|verdict| match verdict {
         Verdict::Matches(rule, masks) => Some((rule, masks)),
-        Verdict::Never | Verdict::Gone => None,
+        Verdict::Never | Verdict::Removed => None,
     });
-    (matching.collect(), has_say)
+    (matching.collect(), any_applies)
 }
 
-/// Finds out which positions a rule matches.
-pub(crate) fn judge(
+/// Finds the positions that a rule matches.
+pub(crate) fn apply(
     rule: Rule,
     grid: &Grid,
     dropped: &[String],
@@ -218,7 +217,7 @@ pub(crate) fn judge(
     for mut condition in rule.conditions {
         let subject = subject(&condition, grid, dropped)?;
         let (axis, slot) = match subject {
-            Subject::Gone => return Ok(Verdict::Gone),
+            Subject::Removed => return Ok(Verdict::Removed),
             Subject::Fixed(value) => match condition.passes(Some(value), None) {
                 true => continue,
                 false => return Ok(Verdict::Never),
@@ -228,14 +227,14 @@ pub(crate) fn judge(
         };
         let rows = Rows { axis: &grid.axes[axis], slot, labels: &labels[axis] };
         let row: Vec<bool> = rows.iter().map(|(value, label)| condition.passes(value, label)).collect();
-        // An axis of a later layer may lack the values that an earlier rule names; leaving out all but everything is
-        // leaving out nothing.
+        // An axis of a later layer may lack the values that an earlier rule names; and `not` with all values matches
+        // nothing.
         let later = rows.axis.at.layer() > condition.at.layer();
         may_be_empty |= later || condition.tests.iter().all(|test| matches!(test, Test::Not(_)));
         if later {
-            condition.forget(|wanted| rows.have(wanted));
+            condition.remove_unknown(|wanted| rows.have(wanted));
         } else {
-            rows.misspelt(&condition)?;
+            rows.check(&condition)?;
         }
         if !may_be_empty && !row.contains(&true) {
             let message = format!("no value of the axis `{}` matches this rule", condition.name);
@@ -264,8 +263,8 @@ impl Condition {
         self.tests.iter().all(|test| test.passes(value, label))
     }
 
-    /// Leaves out the listed values that no position has.
-    fn forget(&mut self, have: impl Fn(&Value) -> bool) {
+    /// Removes the listed values that no position has.
+    fn remove_unknown(&mut self, have: impl Fn(&Value) -> bool) {
         for test in &mut self.tests {
             if let Test::Is(values) | Test::Not(values) = test {
                 values.retain(|(wanted, _)| have(wanted));
@@ -275,7 +274,7 @@ impl Condition {
     }
 }
 
-/// The positions of an axis as a condition sees them.
+/// The positions of an axis that a condition tests.
 struct Rows<'a> {
     axis: &'a GridAxis,
     /// Which of the names that the axis sets; `None` for the zip as a whole, which has labels only.
@@ -295,8 +294,8 @@ impl Rows<'_> {
         self.iter().any(|(value, label)| same(wanted, value, label))
     }
 
-    /// A listed value that no position has.
-    fn misspelt(&self, condition: &Condition) -> Result<(), Problem> {
+    /// Fails if a listed value is not at any position.
+    fn check(&self, condition: &Condition) -> Result<(), Problem> {
         let listed = condition.tests.iter().flat_map(|test| match test {
             Test::Is(values) | Test::Not(values) => &values[..],
             _ => &[],
@@ -308,11 +307,11 @@ impl Rows<'_> {
             value.map(ToString::to_string).or(label.map(str::to_owned))
         };
         let texts: Vec<String> = self.iter().filter_map(text).collect();
-        let shown = list(texts.iter().take(SHOWN).map(String::as_str));
-        let more = if texts.len() > SHOWN { ", …" } else { "" };
+        let listed = list(texts.iter().take(MAX_LISTED).map(String::as_str));
+        let more = if texts.len() > MAX_LISTED { ", …" } else { "" };
         Err(Problem::at(at, format!("the axis `{}` has no value `{wanted}`", condition.name))
             .label("matches nothing")
-            .help(format!("allowed: {shown}{more}"))
+            .help(format!("allowed: {listed}{more}"))
             .hint(did_you_mean(&wanted.to_string(), texts.iter().map(String::as_str))))
     }
 }
@@ -332,7 +331,7 @@ fn subject<'a>(condition: &Condition, grid: &'a Grid, dropped: &[String]) -> Res
         return Ok(Subject::Fixed(&given.value));
     }
     if dropped.contains(name) {
-        return Ok(Subject::Gone);
+        return Ok(Subject::Removed);
     }
     let mut names: Vec<&str> = Vec::new();
     for axis in &grid.axes {

@@ -1,9 +1,9 @@
-//! The JSON Schema of the experiment file, so that editors complete and check it.
+//! The JSON Schema of the experiment file, with which editors complete and check it.
 //!
-//! Made from the table of settings; what only the planner can know (which placeholders there are, whether a step
-//! reaches its end) is not in it.
+//! Generated from the table of settings. What only the planner can check (which placeholders exist, whether a step
+//! reaches the end of its range) is not in it.
 
-use crate::range::MOST;
+use crate::range::MAX_VALUES;
 use crate::sheet::{CELL, PAGE};
 use maquette_core::{Kind, SETTINGS, Setting};
 use serde_json::{Map, Value, json};
@@ -29,7 +29,7 @@ pub fn schema() -> String {
     }
     put(
         "vars",
-        "Words for the {placeholders} of the prompts.",
+        "Values for the {placeholders} in the prompts.",
         json!({
             "type": "object",
             "propertyNames": { "not": { "enum": names() } },
@@ -39,7 +39,7 @@ pub fn schema() -> String {
     let words = json!({ "$ref": "#/$defs/axis_of_words" });
     put(
         "sweep",
-        "The axes of the grid, in the file's order, the last one moving fastest: settings and {placeholders}.",
+        "The axes of the grid, in the file's order, the last one varying fastest: settings and {placeholders}.",
         json!({ "type": "object", "properties": axes(), "additionalProperties": words }),
     );
     let columns = json!({ "type": "object", "properties": zip_columns(), "additionalProperties": words });
@@ -76,7 +76,7 @@ pub fn schema() -> String {
             "above": { "type": "number" },
             "below": { "type": "number" },
             "not": one_or_more,
-            "like": { "type": "string", "description": "Text with * for any letters and ? for one." },
+            "like": { "type": "string", "description": "Text in which * matches any characters and ? one character." },
         },
         "additionalProperties": false,
         "minProperties": 1,
@@ -99,7 +99,7 @@ pub fn schema() -> String {
     format!("{schema:#}\n")
 }
 
-/// What one value of a setting may be.
+/// The schema of one value of a setting.
 fn value(setting: &Setting) -> Value {
     match setting.kind {
         Kind::Text | Kind::Model | Kind::Path => json!({ "type": "string" }),
@@ -115,7 +115,7 @@ fn value(setting: &Setting) -> Value {
             json!({ "anyOf": [one, { "type": "array", "items": one }] })
         }
         Kind::Choice(words) => json!({ "enum": words }),
-        // Editors count in 64-bit floats or in 63 bits: the largest seed is the planner's to check.
+        // Editors use 64-bit floats or 63-bit integers, so the planner checks the maximum.
         Kind::Seed => json!({ "type": "integer", "minimum": 0 }),
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Number { min, max } => json!({ "type": "number", "minimum": min, "maximum": max }),
@@ -131,7 +131,7 @@ fn names() -> Vec<&'static str> {
     SETTINGS.iter().map(|setting| setting.name).collect()
 }
 
-/// The axes of settings, by name: each is defined once and referred to.
+/// References to the axes of settings, by name; each axis is defined once.
 fn axes() -> Map<String, Value> {
     let refer = |setting: &Setting| {
         let schema = json!({ "$ref": format!("#/$defs/{}", definition(setting)) });
@@ -144,7 +144,7 @@ fn definition(setting: &Setting) -> String {
     format!("axis_of_{}", setting.name)
 }
 
-/// The definitions that `axes` refers to.
+/// The definitions that `axes` references.
 fn definitions() -> Map<String, Value> {
     let define = |setting: &Setting| {
         let numbers = matches!(setting.kind, Kind::Seed | Kind::Integer { .. } | Kind::Number { .. });
@@ -164,14 +164,13 @@ fn zip_columns() -> Map<String, Value> {
     columns
 }
 
-/// The forms of an axis whose values are as `value` says.
+/// The forms of an axis with values of the schema `value`.
 fn axis(value: &Value, seeds: bool) -> Value {
     let form = |properties: Value, required: &[&str]| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
     let labelled = form(json!({ "label": { "type": "string" }, "value": value }), &["value"]);
-    let list =
-        json!({ "type": "array", "minItems": 1, "maxItems": MOST, "items": { "anyOf": [value, labelled] } });
+    let list = json!({ "type": "array", "minItems": 1, "maxItems": MAX_VALUES, "items": { "anyOf": [value, labelled] } });
     let number = json!({ "type": "number" });
-    let count = json!({ "type": "integer", "minimum": 1, "maximum": MOST });
+    let count = json!({ "type": "integer", "minimum": 1, "maximum": MAX_VALUES });
     let text = json!({ "type": "string", "minLength": 1 });
     let mut forms = vec![
         list,

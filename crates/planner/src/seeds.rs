@@ -1,12 +1,13 @@
-//! Seeds drawn at random: once, while planning, and written down.
+//! Random seeds: drawn once, while planning, and stored in the plan.
 
 use crate::grid::Grid;
 use std::collections::{BTreeMap, HashSet};
 
-/// Seeds are drawn below this, like torch's and A1111's.
+/// Random seeds are smaller than this, as in torch and A1111.
 const BELOW: i64 = 1 << 32;
 
-/// Replaces the stand-ins of `{ random = N }` with seeds: those of an earlier plan first, then new ones, none twice.
+/// Replaces the placeholder values of `{ random = N }` with seeds: those of an earlier plan first, then new ones, without
+/// duplicates.
 pub(crate) fn draw(
     grid: &mut Grid,
     earlier: Option<&BTreeMap<String, Vec<i64>>>,

@@ -1,4 +1,4 @@
-//! `[sheet]`: how the contact sheets are laid out.
+//! `[sheet]`: the layout of the contact sheets.
 
 use crate::grid::Grid;
 use crate::nearest::{did_you_mean, list};
@@ -12,7 +12,7 @@ pub(crate) const CELL: std::ops::RangeInclusive<i64> = 16..=4096;
 /// A page's longest edge, in pixels.
 pub(crate) const PAGE: std::ops::RangeInclusive<i64> = 256..=65_500;
 
-/// Reads the table. Rows or columns that name an axis which a later layer took away are left to the reporter.
+/// Reads the table. Rows or columns that name an axis removed by a later layer are left for the reporter to choose.
 pub(crate) fn read(entries: &[Entry], grid: &Grid, dropped: &[String], problems: &mut Problems) -> SheetSpec {
     let mut axis = |key: &str| {
         let entry = find(entries, key)?;
@@ -24,8 +24,10 @@ pub(crate) fn read(entries: &[Entry], grid: &Grid, dropped: &[String], problems:
         && let Some(entry) = find(entries, "columns")
     {
         let message = "`rows` and `columns` are the same axis; allowed: two different ones";
-        problems
-            .add(Problem::at(&entry.node.at, message).help("leave one out: it is chosen from the axes left"));
+        problems.add(
+            Problem::at(&entry.node.at, message)
+                .help("omit one of them: it is chosen from the remaining axes"),
+        );
     }
     let mut edge = |key: &str, allowed: std::ops::RangeInclusive<i64>| {
         let entry = find(entries, key)?;
@@ -60,10 +62,10 @@ fn axis_name(entry: &Entry, grid: &Grid, dropped: &[String]) -> Result<Option<St
     if names.contains(&name) {
         return Ok(Some(name.to_owned()));
     }
-    if dropped.iter().any(|gone| gone == name) {
+    if dropped.iter().any(|removed| removed == name) {
         return Ok(None);
     }
-    let problem = Problem::at(&entry.node.at, format!("`{}` names no axis: `{name}`", entry.key));
+    let problem = Problem::at(&entry.node.at, format!("`{}` is `{name}`, which is not an axis", entry.key));
     Err(match grid.axis_of(name) {
         Some((axis, _)) => {
             let zip = &grid.axes[axis].name;

@@ -1,22 +1,22 @@
-//! Text files: the one place that reads them. They are UTF-8, with or without a byte-order mark; what else a file is
-//! gets named, so that the message helps. What the text means is not known here.
+//! Reads text files. They must be UTF-8, with or without a byte-order mark; errors name the encoding or format that was
+//! found instead. Not here: parsing the text.
 
 use crate::nearest;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// Why a file gave no text.
+/// Why a file could not be read as text.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Unreadable {
     /// What is wrong: `there is no such file`, `it is UTF-16, not UTF-8`.
     pub reason: String,
-    /// What to do about it, where that is known.
+    /// How to fix it, if known.
     pub help: Option<String>,
-    /// It is a picture that may hold its settings.
+    /// Whether it is a picture that may contain its settings.
     pub picture: bool,
 }
 
-/// Reads a text file; `written` is its path as the person wrote it, for hints.
+/// Reads a text file; `written` is its path as the user wrote it, for hints.
 pub(crate) fn read(path: &Path, written: &str) -> Result<String, Unreadable> {
     let plain = |reason: String| Unreadable { reason, help: None, picture: false };
     let bytes = match std::fs::read(path) {
@@ -53,7 +53,7 @@ fn decode(bytes: &[u8]) -> Result<String, Unreadable> {
             let line = bytes[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
             let place = format!("line {line} has the byte 0x{:02X}", bytes[valid]);
             let control = |byte: &u8| *byte < b' ' && !b"\t\n\r\x0c".contains(byte);
-            // Text in a legacy encoding is hardly ever valid UTF-8 by accident, not even one letter of it.
+            // In text in a legacy encoding, hardly any non-ASCII sequence is valid UTF-8 by accident.
             let partly = bytes.utf8_chunks().any(|chunk| !chunk.valid().is_ascii());
             match (bytes.iter().any(control), partly) {
                 (true, _) => wrong("it is not text".to_owned(), ""),
@@ -71,7 +71,7 @@ const SAVE: &str = "save it as UTF-8: in Notepad, with `Save as` and `Encoding: 
 const SAVE_WIDE: &str = "save it as UTF-8: in Notepad, with `Save as` and `Encoding: UTF-8`; in PowerShell, with \
                          `| Out-File -Encoding utf8` in place of `>`";
 
-/// The name of a format that is no text, and whether it is a picture that may hold its settings.
+/// The name of a binary format, and whether it is a picture that may contain its settings.
 fn binary(bytes: &[u8]) -> Option<(&'static str, bool)> {
     let known: [(usize, &[u8], &str, bool); 11] = [
         (0, b"\x89PNG\r\n\x1a\n", "a PNG image", true),
@@ -88,23 +88,23 @@ fn binary(bytes: &[u8]) -> Option<(&'static str, bool)> {
     ];
     let (_, _, name, picture) =
         known.into_iter().find(|(at, magic, name, _)| match bytes.get(*at..*at + magic.len()) {
-            // Text may have a brace there, too: a file's header is shorter than 2^32 bytes, so zeros precede it.
+            // Text may have a brace there, too. A safetensors header is shorter than 2^32 bytes, so zeros precede it.
             Some(found) if *name == "a safetensors file" => found == *magic && bytes[4..8] == [0; 4],
             found => found == Some(magic),
         })?;
     Some((name, picture))
 }
 
-/// Which encoding of 16 or 32 bits a text is in.
+/// The name of a text's 16-bit or 32-bit encoding; `None` if it has none.
 fn wide(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("UTF-16"),
         _ => {}
     }
-    // Without a mark, the zero bytes of ASCII characters give it away: all are upper halves, and the rest is text.
+    // Without a byte-order mark, it is UTF-16 if it decodes as text and some upper halves are zero, as for ASCII characters.
     let pairs = bytes.as_chunks::<2>().0;
-    // Most scripts are no UTF-8 by accident. The others are where upper halves are control characters.
+    // UTF-16 of most scripts is not valid UTF-8. If it is, most upper halves must be control characters.
     let accident = std::str::from_utf8(bytes).is_ok();
     let decode = |upper: usize, unit: fn([u8; 2]) -> u16| {
         let count = |is: fn(u8) -> bool| pairs.iter().filter(|pair| is(pair[upper])).count();
@@ -117,7 +117,7 @@ fn wide(bytes: &[u8]) -> Option<&'static str> {
     (decode(1, u16::from_le_bytes) || decode(0, u16::from_be_bytes)).then_some("UTF-16")
 }
 
-/// A hint at the file of the same folder and ending whose name is nearest.
+/// A hint that suggests the file in the same folder, with the same extension, whose name is nearest.
 fn neighbour(path: &Path, written: &str) -> Option<String> {
     let wanted = path.file_name()?.to_str()?;
     let ending = path.extension().unwrap_or("toml".as_ref());
@@ -126,17 +126,17 @@ fn neighbour(path: &Path, written: &str) -> Option<String> {
     Some(format!("did you mean `{}{near}`?", &written[..written.rfind(['/', '\\']).map_or(0, |at| at + 1)]))
 }
 
-/// A hint at the experiments in a folder.
+/// A hint that suggests the experiment files in a folder.
 fn inside(folder: &Path, written: &str) -> Option<String> {
     let written = written.trim_end_matches(['/', '\\']);
     match &files(folder, "toml".as_ref())[..] {
         [] => None,
         [name] => Some(format!("did you mean `{written}/{name}`?")),
-        names => Some(format!("name one of its files: {}", nearest::list(names.iter().map(String::as_str)))),
+        names => Some(format!("use one of its files: {}", nearest::list(names.iter().map(String::as_str)))),
     }
 }
 
-/// The names of a folder's files with that ending, sorted.
+/// The names of a folder's files with that extension, sorted.
 fn files(folder: &Path, ending: &std::ffi::OsStr) -> Vec<String> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_utf8_is_named() {
+    fn errors_name_the_encoding() {
         let check = |bytes: &[u8], expected: Result<&str, &str>| {
             let text = decode(bytes).map_err(|unreadable| unreadable.reason);
             assert_eq!(text.as_deref().map_err(String::as_str), expected, "{bytes:?}");

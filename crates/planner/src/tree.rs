@@ -1,6 +1,6 @@
-//! A TOML text as a tree that remembers where everything stands. The only file that names the `toml` crate for reading.
+//! TOML text as a tree of nodes with their source locations. Apart from `written.rs`, only this file reads TOML.
 //!
-//! Numbers keep their decimal text, so that ranges can be exact. What a key means is not known here.
+//! Numbers keep their decimal text, so that ranges can be exact. Not here: the meaning of keys.
 
 use crate::place::{At, Origin};
 use crate::problem::Problem;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value, and where it stands.
+/// A value and its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub at: At,
     pub data: Data,
 }
 
-/// What a value is.
+/// The data of a value.
 #[derive(Debug, Clone)]
 pub(crate) enum Data {
     Flag(bool),
@@ -28,7 +28,7 @@ pub(crate) enum Data {
     List(Vec<Node>),
     /// In the file's order.
     Table(Vec<Entry>),
-    /// A value that no key here can take, in words.
+    /// A value that no key allows; its description.
     Unfit(&'static str),
 }
 
@@ -40,15 +40,15 @@ pub(crate) struct Entry {
     pub node: Node,
 }
 
-/// Reads a file. A top-level `folder` moves the place that its relative paths start from.
+/// Reads a file. A top-level `folder` changes the folder that its paths are relative to.
 pub(crate) fn parse(mut origin: Origin) -> Result<(Arc<Origin>, Vec<Entry>), Problem> {
     let text = origin.text().to_owned();
     match DeTable::parse(&text) {
         Ok(table) => {
             if let Some(folder) = table.get_ref().get("folder").and_then(|node| node.get_ref().as_str()) {
-                // The experiment file's own folder is the place that everything is seen from.
+                // All paths are rebased to the experiment file's own folder, whose prefix stays empty.
                 if origin.layer != 0 {
-                    origin.prefix = origin.seen(folder);
+                    origin.prefix = origin.rebase(folder);
                 }
                 origin.folder.push(folder);
             }
@@ -64,7 +64,7 @@ pub(crate) fn parse(mut origin: Origin) -> Result<(Arc<Origin>, Vec<Entry>), Pro
     }
 }
 
-/// Reads a single value that stands at `offset` in an origin's text.
+/// Reads a single value at `offset` in an origin's text.
 pub(crate) fn parse_value(origin: &Arc<Origin>, offset: usize, text: &str) -> Result<Node, Problem> {
     DeValue::parse(text).map(|value| node(origin, offset, value)).map_err(|error| {
         let span = error.span().unwrap_or(0..text.len());
@@ -93,14 +93,14 @@ fn node(origin: &Arc<Origin>, offset: usize, value: Spanned<DeValue<'_>>) -> Nod
     let at = At { origin: Arc::clone(origin), span: span.start + offset..span.end + offset };
     let data = match value.into_inner() {
         DeValue::String(text) => Data::Text(text.into_owned()),
-        // TOML asks for 63 bits and a sign; seeds have 64 bits.
+        // TOML requires signed 64-bit integers; seeds are unsigned.
         DeValue::Integer(n) => match i128::from_str_radix(n.as_str(), n.radix()) {
             Ok(n) if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&n) => Data::Integer(n),
-            _ => Data::Unfit("a whole number beyond 64 bits"),
+            _ => Data::Unfit("a whole number of more than 64 bits"),
         },
         DeValue::Float(x) => match x.as_str().parse::<f64>() {
             Ok(number) if number.is_finite() => Data::Number(x.as_str().to_owned()),
-            _ => Data::Unfit("a number without an end"),
+            _ => Data::Unfit("infinity or NaN"),
         },
         DeValue::Boolean(flag) => Data::Flag(flag),
         DeValue::Datetime(_) => Data::Unfit("a date"),
@@ -113,7 +113,7 @@ fn node(origin: &Arc<Origin>, offset: usize, value: Spanned<DeValue<'_>>) -> Nod
 }
 
 impl Node {
-    /// The value, when it is a plain one.
+    /// The value, if it is not a list or a table.
     pub fn scalar(&self) -> Option<Value> {
         match &self.data {
             Data::Flag(flag) => Some(Value::Flag(*flag)),
@@ -138,7 +138,7 @@ impl Node {
         }
     }
 
-    /// What it is, in words, for messages.
+    /// A description of it for messages.
     pub fn what(&self) -> String {
         match &self.data {
             Data::Flag(flag) => format!("`{flag}`"),

@@ -1,4 +1,4 @@
-//! A value as a setting or a placeholder takes it: its type, its range, one form for each meaning.
+//! Reads values of settings and placeholders: checks type and range, and normalises the form.
 
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
@@ -33,7 +33,7 @@ pub(crate) fn read(name: &str, node: &Node) -> Result<Value, Problem> {
     }
 }
 
-/// Checks a value and brings it into the one form that its setting has.
+/// Checks a value and normalises it for its setting.
 pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Problem> {
     let name = setting.name;
     if let Err(error) = setting.check(&value) {
@@ -41,8 +41,9 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         return Err(match (setting.kind, value.as_text()) {
             (Kind::Choice(words), Some(word)) => problem.hint(did_you_mean(word, words.iter().copied())),
             (Kind::Text | Kind::Model | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes"),
-            (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => problem
-                .help(format!("for a seed drawn at random write `{name} = {{ random = 1 }}` in [sweep]")),
+            (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => {
+                problem.help(format!("for a random seed, write `{name} = {{ random = 1 }}` in [sweep]"))
+            }
             _ => problem,
         });
     }
@@ -51,7 +52,7 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         (Kind::Seed, value) => value.as_unsigned().map_or(value, Value::seed),
         // Adding zero makes a negative zero positive.
         (Kind::Number { .. }, value) => value.as_number().map_or(value, |x| Value::Number(x + 0.0)),
-        (Kind::Path, Value::Text(path)) if !path.is_empty() => Value::Text(at.origin.seen(&path)),
+        (Kind::Path, Value::Text(path)) if !path.is_empty() => Value::Text(at.origin.rebase(&path)),
         (Kind::Text | Kind::Model | Kind::Weights, Value::Text(text))
             if text.contains('{') && !setting.template =>
         {
@@ -60,17 +61,17 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
                 .help(format!("placeholders are filled in {names}")));
         }
         (Kind::Weights, Value::Text(text)) => {
-            // A name without a folder is looked up where such files are kept.
-            let seen = |entry: &str| match entry.split_once('=') {
-                Some((word, path)) if path.contains('/') => format!("{word}={}", at.origin.seen(path)),
-                None if entry.contains('/') => at.origin.seen(entry),
+            // A name without a folder is looked up in the folders for such files.
+            let rebase = |entry: &str| match entry.split_once('=') {
+                Some((word, path)) if path.contains('/') => format!("{word}={}", at.origin.rebase(path)),
+                None if entry.contains('/') => at.origin.rebase(entry),
                 _ => entry.to_owned(),
             };
             let text = match text.contains('/') && !at.origin.prefix.is_empty() {
-                true => text.split(" + ").map(seen).collect::<Vec<_>>().join(" + "),
+                true => text.split(" + ").map(rebase).collect::<Vec<_>>().join(" + "),
                 false => text,
             };
-            // With placeholders in it, it is a list only when they are filled.
+            // A text with placeholders becomes a list only once they are filled.
             let list = parse_weights(&text).filter(|_| !text.contains(['{', '}']));
             list.map_or(Value::Text(text), Value::Weights)
         }
@@ -78,13 +79,13 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
     })
 }
 
-/// Reads a list of weight files in any of its forms, as the text that [`Kind::Weights`] means: text, a table such as
-/// `{ file = "style.safetensors", weight = 0.8 }`, or a list of these, which act together.
+/// Reads a list of weight files in any of its forms: text, a table such as
+/// `{ file = "style.safetensors", weight = 0.8 }`, or a list of these, which are combined; see [`Kind::Weights`].
 fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
     let wrong = |node: &Node, message: String| {
         Problem::at(&node.at, message).help(format!(
-            "allowed: `\"style\"`, `\"style:0.8\"`, `{{ file = \"style\", weight = 0.8 }}`, a list of these that act \
-             together, or `\"none\"`; to try several values, move `{}` into [sweep]",
+            "allowed: `\"style\"`, `\"style:0.8\"`, `{{ file = \"style\", weight = 0.8 }}`, a list of these, which \
+             are combined, or `\"none\"`; to try several values, move `{}` into [sweep]",
             setting.name
         ))
     };
@@ -106,7 +107,7 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
             }
             match file {
                 Some(file) => Ok(format!("{word}{file}{weight}")),
-                None => Err(wrong(node, format!("this entry of `{}` names no `file`", setting.name))),
+                None => Err(wrong(node, format!("this entry of `{}` has no `file`", setting.name))),
             }
         }
         _ => Err(wrong(node, format!("`{}` is {}", setting.name, node.what()))),
@@ -118,15 +119,15 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
     fit(setting, Value::Text(texts.join(" + ")), &node.at)
 }
 
-/// Reads words of a list file as a value of `name`: a number where the setting is one.
-pub(crate) fn from_words(name: &str, words: &str, at: &At) -> Result<Value, Problem> {
-    let Some(setting) = Setting::named(name) else { return Ok(words.into()) };
-    let number = || words.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::Number);
+/// Reads a line of a list file as a value of `name`: a number if the setting is a number.
+pub(crate) fn from_line(name: &str, line: &str, at: &At) -> Result<Value, Problem> {
+    let Some(setting) = Setting::named(name) else { return Ok(line.into()) };
+    let number = || line.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::Number);
     let value = match setting.kind {
-        Kind::Integer { .. } | Kind::Seed => words.parse().ok().map(Value::Integer).or_else(number),
+        Kind::Integer { .. } | Kind::Seed => line.parse().ok().map(Value::Integer).or_else(number),
         Kind::Number { .. } => number(),
-        Kind::Flag => words.parse().ok().map(Value::Flag),
+        Kind::Flag => line.parse().ok().map(Value::Flag),
         Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Choice(_) => None,
     };
-    fit(setting, value.unwrap_or_else(|| words.into()), at)
+    fit(setting, value.unwrap_or_else(|| line.into()), at)
 }

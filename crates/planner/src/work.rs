@@ -1,4 +1,4 @@
-//! The work that a plan holds: what `maquette plan` counts.
+//! Counts the work in a plan, for `maquette plan`.
 
 use crate::projection::project;
 use maquette_core::{Cell, CellId, Plan, Selection, SettingError, Settings};
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What it takes to render some cells, with nothing done twice.
+/// The work needed to render some cells, with nothing done twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Work {
     /// Pictures to make.
@@ -24,14 +24,14 @@ pub struct Work {
 
 /// Counts the work in the distinct cells that are not `done`.
 ///
-/// `distinct` is what [`crate::distinct`] answers for the plan.
+/// `distinct` is the result of [`crate::distinct`] for the plan.
 pub fn work(
     plan: &Plan,
     distinct: &[(usize, CellId)],
     done: &(dyn Fn(&CellId) -> bool + Sync),
 ) -> Result<Work, SettingError> {
     let left: Vec<usize> = distinct.par_iter().filter(|(_, id)| !done(id)).map(|(index, _)| *index).collect();
-    let left = Left { plan, cells: left };
+    let left = CellSubset { plan, cells: left };
 
     let mut loads = BTreeSet::new();
     for (cell, _) in left.parts(&["model", "dtype"])? {
@@ -81,14 +81,14 @@ pub fn work(
 }
 
 /// Some cells of a plan.
-pub(crate) struct Left<'a> {
+pub(crate) struct CellSubset<'a> {
     pub plan: &'a Plan,
     /// Their numbers in the plan.
     pub cells: Vec<usize>,
 }
 
-impl Left<'_> {
-    /// One cell for each combination of all that decides these settings, and how many cells it stands for.
+impl CellSubset<'_> {
+    /// One cell for each combination of the axes on which these settings depend, and how many cells it represents.
     pub fn parts(&self, names: &[&str]) -> Result<Vec<(Cell, usize)>, SettingError> {
         let plan = self.plan;
         let axes = plan.axes_of(names.iter().flat_map(|name| plan.decided_by(name)));

@@ -1,26 +1,26 @@
-//! An experiment of one cell, written from values that are known: the way back from a picture to a file.
+//! Writes an experiment of one cell from known values, such as those found in a picture.
 //!
-//! Nothing is a placeholder here: the values are what they are, and braces are doubled where they would be one.
+//! The values contain no placeholders: braces are doubled where they would be read as one.
 
 use crate::resolved::{key, value};
 use crate::values::templates;
 use maquette_core::Value;
 use std::fmt::Write;
 
-/// One line of an experiment: a setting, its value, and what there is to say about it.
+/// One line of an experiment: a setting, its value, and a comment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// The setting.
     pub name: String,
     /// Its value, placeholders filled.
     pub value: Value,
-    /// What stands behind it as a comment; empty for nothing.
+    /// The comment after it; empty for none.
     pub remark: String,
 }
 
-/// Writes an experiment that has one cell. It plans to those values and the defaults of everything else.
+/// Writes an experiment of one cell. It plans to those values, and defaults for all other settings.
 ///
-/// `remarks` stand at its top as comments.
+/// `remarks` are comments at its top.
 pub fn experiment(remarks: &[String], lines: &[Line]) -> String {
     let mut text = String::new();
     for remark in remarks {
@@ -42,15 +42,15 @@ pub fn experiment(remarks: &[String], lines: &[Line]) -> String {
     text
 }
 
-/// Where the relative paths of an experiment's text start, when it says so: the runs of a project know their
-/// experiment's folder by this.
+/// The top-level `folder` of an experiment's text, that its paths are relative to; `None` if it has none. Runs find
+/// their experiment's folder by it.
 pub fn folder(text: &str) -> Option<String> {
     // Seeds may be larger than the integers of `toml::Table`.
     let table = toml::de::DeTable::parse(text).ok()?;
     table.get_ref().get("folder")?.get_ref().as_str().map(str::to_owned)
 }
 
-/// A comment is one line and holds no control characters: what somebody's picture says must not become a key.
+/// Text as a one-line comment without control characters, so that text from a picture cannot become a key.
 fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes fallback.ttc.zz: the fonts for what IBM Plex Sans lacks, one zlib-compressed TrueType collection.
+"""Builds fallback.ttc.zz: fonts for the characters that IBM Plex Sans lacks, as one zlib-compressed TrueType collection.
 
 For developers; the build does not run it. On Debian 12 with `npm` and `pip install fonttools==4.68.0 brotli==1.2.1`:
 
     python3 make.py
 
-It fetches the packages named in PACKAGES and EMOJI into a temporary folder. Each font keeps the characters that no font
-before it has, and those of its own script; hints and names of glyphs go. README.md says what is where.
+It downloads the packages named in PACKAGES and EMOJI into a temporary folder. Each font keeps the characters that no font
+before it has, and those of its own script; hints and glyph names are removed. README.md lists the fonts.
 """
 
 import glob
@@ -43,9 +43,9 @@ SYMBOLS = ["NotoSansMath", "NotoSansSymbols", "NotoSansSymbols2"]
 HAN = "usr/share/fonts-droid-fallback/truetype/DroidSansFallback.ttf"
 UNIFONT = ["usr/share/fonts/opentype/unifont/unifont.otf", "usr/share/fonts/opentype/unifont/unifont_upper.otf"]
 
-# Every font needs a space, joiners, and the circle under a mark that stands alone.
+# Every font needs a space, joiners, and the dotted circle for a mark without a letter.
 ALWAYS = {0x20, 0xA0, 0x200C, 0x200D, 0x25CC}
-# Of which emoji are made, such as 1️⃣.
+# Parts of emoji such as 1️⃣.
 KEYCAPS = {ord(key) for key in "0123456789#*\ufe0f\u20e3"}
 
 
@@ -61,7 +61,7 @@ def fetch(folder):
 
 
 def shrink(font, characters):
-    """Keeps the glyphs of some characters and what joins them."""
+    """Reduces a font to the glyphs of some characters and the layout rules for them."""
     options = subset.Options()
     options.hinting = False
     options.layout_features = ["*"]
@@ -75,7 +75,7 @@ def shrink(font, characters):
 
 
 def align(font):
-    """Gives a font the height of IBM Plex Sans, so that a line has its baseline at the same place in every script."""
+    """Gives a font the line height of IBM Plex Sans, so that the baseline is at the same place in every script."""
     unit = font["head"].unitsPerEm
     ascent, descent = round(1.025 * unit), round(-0.275 * unit)
     hhea, os2 = font["hhea"], font["OS/2"]
@@ -103,7 +103,7 @@ def main():
             has = set(font.getBestCmap())
             keep = has & (ALWAYS | also) | has - covered
             if own:
-                # Whatever earlier fonts have: marks must come from the font of the letters that they stand on.
+                # Even if earlier fonts have them: marks must come from the same font as their letters.
                 keep |= {c for c in has if c > 0x2FF} - letters
             keep.discard(0)
             new = keep - covered
@@ -116,7 +116,7 @@ def main():
             print(f"{packed:9,} of {len(size.getvalue()):9,} bytes, {len(new):6,} characters  {os.path.basename(path)}")
             fonts.append(font)
 
-        # Whole, because a letter and its marks must come from one font, and Plex lacks many marks.
+        # Completely, because a letter and its marks must come from one font, and Plex lacks many marks.
         add(NOTO.format("NotoSans"), own=False, also=set(range(0x110000)))
         add("package/files/noto-emoji-emoji-400-normal.woff2", own=False, also=KEYCAPS)
         for name in SYMBOLS:
@@ -139,7 +139,7 @@ def main():
     print(f"{len(packed):,} of {len(whole.getvalue()):,} bytes, {len(fonts)} fonts, {len(covered):,} characters with Plex")
     assigned = {c for c in range(0x110000) if unicodedata.category(chr(c)) not in ("Cn", "Cc", "Cs", "Co")}
     lacking = sorted(assigned - covered)
-    print(f"{len(lacking):,} of {len(assigned):,} characters of Unicode {unicodedata.unidata_version} are in none:")
+    print(f"{len(lacking):,} of {len(assigned):,} characters of Unicode {unicodedata.unidata_version} are in no font:")
     blocks = {}
     for c in lacking:
         blocks.setdefault(unicodedata.name(chr(c), "?").split(" ")[0] + f" {c >> 12:x}", []).append(c)

@@ -1,4 +1,4 @@
-//! Which axis runs down, which across, and which make pages.
+//! Assigns the axes of a plan to rows, columns and pages.
 
 use maquette_core::Plan;
 
@@ -10,7 +10,7 @@ pub(crate) struct Arrangement {
     pub pages: Vec<usize>,
 }
 
-/// How the cells of one page lie.
+/// How the cells of one page are arranged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// One cell.
@@ -21,11 +21,11 @@ pub(crate) enum Shape {
     Matrix { rows: Option<usize>, columns: Option<usize> },
 }
 
-/// A sheet that cannot be laid out as the plan asks.
+/// A sheet that cannot be laid out as the plan specifies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SheetError {
     /// `[sheet]` names an axis that the plan does not have.
-    #[error("sheet.{key} is `{name}`, which is no axis; allowed: {allowed}")]
+    #[error("sheet.{key} is `{name}`, which is not an axis; allowed: {allowed}")]
     NoSuchAxis {
         /// `rows` or `columns`.
         key: &'static str,
@@ -34,7 +34,7 @@ pub enum SheetError {
         /// The names of the axes.
         allowed: String,
     },
-    /// `[sheet]` gives rows and columns to the same axis.
+    /// `[sheet]` uses the same axis for rows and columns.
     #[error("sheet.rows and sheet.columns are both `{name}`; allowed: two different axes")]
     SameAxis {
         /// The axis.
@@ -42,19 +42,19 @@ pub enum SheetError {
     },
 }
 
-/// Follows `[sheet]`, and where it is silent: the first axis runs down, the second across, the others make pages.
-/// Axes with a single value take no room, and an axis alone is wrapped into a block.
+/// Follows `[sheet]`. By default the first axis becomes rows, the second columns, and the others make pages. Axes with a
+/// single value are ignored, and if there is only one axis, its cells are wrapped into a block.
 pub(crate) fn arrange(plan: &Plan) -> Result<Arrangement, SheetError> {
     let mut rows = named(plan, "rows", plan.sheet.rows.as_deref())?;
     let mut columns = named(plan, "columns", plan.sheet.columns.as_deref())?;
     if let (Some(both), true) = (rows, rows == columns) {
         return Err(SheetError::SameAxis { name: plan.axes[both].name.clone() });
     }
-    let asked = rows.is_some() || columns.is_some();
+    let specified = rows.is_some() || columns.is_some();
     let mut free: Vec<usize> = (0..plan.axes.len())
         .filter(|&axis| plan.axes[axis].values.len() > 1 && Some(axis) != rows && Some(axis) != columns)
         .collect();
-    if !asked && free.len() == 1 {
+    if !specified && free.len() == 1 {
         return Ok(Arrangement { shape: Shape::Gallery(free[0]), pages: Vec::new() });
     }
     for place in [&mut rows, &mut columns] {

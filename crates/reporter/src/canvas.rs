@@ -1,4 +1,4 @@
-//! The paper: a page's pixels while it is drawn.
+//! The canvas: a page's pixels while it is drawn.
 
 use crate::style::Colour;
 use maquette_core::Image;
@@ -29,7 +29,7 @@ impl Area {
     }
 }
 
-/// A page's pixels. Drawing beyond the edge is cut.
+/// A page's pixels. Drawing is clipped at the edges.
 pub(crate) struct Canvas {
     width: u32,
     height: u32,
@@ -59,7 +59,7 @@ impl Canvas {
         self.fill(Area { x: x + width.saturating_sub(1), width: 1, ..area }, colour);
     }
 
-    /// Puts one pixel over what is there.
+    /// Blends one pixel over the existing one.
     pub fn blend(&mut self, x: i32, y: i32, colour: Colour, alpha: u8) {
         let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else { return };
         if x >= self.width || y >= self.height {
@@ -86,8 +86,8 @@ impl Canvas {
     }
 
     pub fn into_image(self) -> Image {
-        // The buffer is made at this size and never changes it.
-        Image::new(self.width, self.height, self.rgb).expect("three bytes a pixel")
+        // The buffer is created with this size, which never changes.
+        Image::new(self.width, self.height, self.rgb).expect("three bytes per pixel")
     }
 
     fn at(&self, x: u32, y: u32) -> usize {

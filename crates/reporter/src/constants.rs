@@ -1,42 +1,41 @@
-//! What did not vary: the settings that all cells of a plan share.
+//! Constants: the settings that all cells of a plan share.
 //!
-//! Answered from the axes alone, so that it costs the same for ten cells and for a million. What a setting is in a cell,
-//! and which axes decide it, the plan says.
+//! They are computed from the axes, so the cost does not depend on the number of cells. The plan resolves settings and
+//! knows which axes they depend on.
 
 use maquette_core::{Plan, SETTINGS, Selection, Setting, Template};
 use std::collections::BTreeSet;
 
-/// The settings that are the same in every cell, then the placeholders that no listed text shows, in the log's order.
+/// The settings that are the same in every cell, then the placeholders that are in none of these texts, in the log's order.
 ///
-/// Placeholders that do not vary are filled; a text whose placeholders do vary is given with them still in it, as
-/// `portrait of a cat, by {artist}`. What does not apply, such as `strength` without `init_image`, empty texts, and
-/// settings that people seldom set where they are at their default, are left out.
+/// Placeholders that do not vary are filled, others are kept, as in `portrait of a cat, by {artist}`. Left out are settings
+/// that do not apply, such as `strength` without `init_image`, empty texts, and rarely used settings at their default.
 pub fn constants(plan: &Plan) -> Vec<(String, String)> {
     let shared = shared(plan);
     let is_setting = |name: &str| Setting::named(name).is_some();
     let value = |name: &str| shared.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let mut shown = BTreeSet::new();
+    let mut filled_in = BTreeSet::new();
     let mut constants = Vec::new();
     for (name, text) in shared.iter().filter(|(name, _)| is_setting(name)) {
         let text = filled(text, |var| {
-            shown.insert(var.to_owned());
+            filled_in.insert(var.to_owned());
             value(var).unwrap_or_else(|| format!("{{{var}}}"))
         });
         constants.push((name.clone(), text));
     }
-    let rest = shared.iter().filter(|(name, _)| !is_setting(name) && !shown.contains(name));
+    let rest = shared.iter().filter(|(name, _)| !is_setting(name) && !filled_in.contains(name));
     constants.extend(rest.cloned());
-    constants.retain(|(name, value)| !value.is_empty() && !untouched(name, value));
+    constants.retain(|(name, value)| !value.is_empty() && !is_rare_default(name, value));
     constants
 }
 
-/// Whether it is one of the settings that people seldom set, at its default.
-fn untouched(name: &str, value: &str) -> bool {
+/// Whether it is a rarely used setting at its default.
+fn is_rare_default(name: &str, value: &str) -> bool {
     let default = Setting::named(name).filter(|setting| setting.rare).and_then(Setting::default);
     default.is_some_and(|default| default.to_string() == value)
 }
 
-/// The settings and then the placeholders that are the same in every cell, as written: placeholders unfilled.
+/// The settings and then the placeholders that are the same in every cell, placeholders in texts unfilled.
 pub(crate) fn shared(plan: &Plan) -> Vec<(String, String)> {
     let used = used(plan);
     let settings = SETTINGS.iter().map(|setting| setting.name);
@@ -44,7 +43,7 @@ pub(crate) fn shared(plan: &Plan) -> Vec<(String, String)> {
     names.filter_map(|name| Some((name.to_owned(), only_value(plan, &used, name)?))).collect()
 }
 
-/// The sizes that the plan's pictures have, in pixels.
+/// The sizes of the plan's pictures, in pixels.
 pub(crate) fn sizes(plan: &Plan) -> Vec<(u32, u32)> {
     let used = used(plan);
     let mut sizes = BTreeSet::new();
@@ -67,7 +66,7 @@ fn filled(text: &str, mut value: impl FnMut(&str) -> String) -> String {
     filled.unwrap_or_else(|_| text.to_owned())
 }
 
-/// For each axis, the positions that some cell has.
+/// For each axis, the positions that occur in cells.
 fn used(plan: &Plan) -> Vec<Vec<usize>> {
     match &plan.kept {
         Selection::All => plan.axes.iter().map(|axis| (0..axis.values.len()).collect()).collect(),
@@ -93,8 +92,8 @@ fn only_value(plan: &Plan, used: &[Vec<usize>], name: &str) -> Option<String> {
     if values.len() == 1 { values.pop_first().flatten() } else { None }
 }
 
-/// Calls `visit` for each combination of the axes that decide the named settings, the others at their first position,
-/// until it says `false`.
+/// Calls `visit` for each combination of the axes on which the named settings depend, the others at their first position,
+/// until it returns `false`.
 fn each(plan: &Plan, used: &[Vec<usize>], names: &[&str], mut visit: impl FnMut(&[usize]) -> bool) {
     let relevant = plan.axes_of(names.iter().flat_map(|name| plan.unfilled_decided_by(name)));
     let Some(mut coordinates) =
@@ -102,20 +101,21 @@ fn each(plan: &Plan, used: &[Vec<usize>], names: &[&str], mut visit: impl FnMut(
     else {
         return;
     };
-    let mut turn = vec![0; relevant.len()];
+    let mut digits = vec![0; relevant.len()];
     loop {
-        for (&axis, &at) in relevant.iter().zip(&turn) {
+        for (&axis, &at) in relevant.iter().zip(&digits) {
             coordinates[axis] = used[axis][at];
         }
         if !visit(&coordinates) {
             return;
         }
         // Counts like an odometer, the last axis fastest.
-        let Some(wheel) = (0..turn.len()).rev().find(|&wheel| turn[wheel] + 1 < used[relevant[wheel]].len())
+        let Some(digit) =
+            (0..digits.len()).rev().find(|&digit| digits[digit] + 1 < used[relevant[digit]].len())
         else {
             return;
         };
-        turn[wheel] += 1;
-        turn[wheel + 1..].fill(0);
+        digits[digit] += 1;
+        digits[digit + 1..].fill(0);
     }
 }

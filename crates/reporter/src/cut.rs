@@ -1,4 +1,4 @@
-//! Cutting a grid into pages: how large pictures are shown, and which rows and columns share a page.
+//! Splits a grid into pages: chooses the size of thumbnails, and the rows and columns of each page.
 
 use crate::frame::{Contents, Frame};
 use crate::layout::fixed_height;
@@ -8,7 +8,7 @@ use crate::thumbnails::shown_size;
 use maquette_core::SheetSpec;
 use std::ops::Range;
 
-/// A measured grid and where it is cut.
+/// A measured grid and its division into pages.
 #[derive(Debug)]
 pub(crate) struct Cut {
     pub frame: Frame,
@@ -18,11 +18,11 @@ pub(crate) struct Cut {
     pub columns: Vec<Range<usize>>,
 }
 
-/// Shows pictures as large as `spec` and the cap on a page allow, and cuts what does not fit.
+/// Makes pictures as large as `spec` and the limits of a page allow, and splits the grid if it does not fit on one page.
 ///
-/// Pictures shrink first, down to [`SMALLEST_TILE`], because one page is easier to compare than two; then columns and
-/// rows are dealt out evenly. A thumbnail size that the plan asks for is kept. A page of a single picture is never cut,
-/// however long its labels are.
+/// Pictures are first shrunk, down to [`SMALLEST_TILE`], because one page is easier to compare than two; then columns and
+/// rows are distributed evenly over pages. A thumbnail size that the plan sets is kept. A page of a single picture is
+/// never split, however long its labels are.
 pub(crate) fn cut(
     contents: &Contents,
     sizes: &[(u32, u32)],
@@ -37,7 +37,7 @@ pub(crate) fn cut(
     } else {
         (spec.cell.unwrap_or(TILE), 1)
     };
-    // A picture and its margins must fit on a page, whatever size the plan asks for.
+    // A picture and its margins must fit on a page, whatever size the plan sets.
     let full = full.clamp(1, max_edge / 2);
     let smallest = if spec.cell.is_some() { full } else { full.min(SMALLEST_TILE) };
     let measure = |limit: u32, types: &mut Typesetter| {
@@ -46,7 +46,7 @@ pub(crate) fn cut(
 
     let mut limit = full;
     loop {
-        // Labels are measured only where the pictures alone would fit.
+        // Labels are measured only if the pictures alone would fit.
         let (width, height) = room(sizes, limit, enlarge);
         let (rows, columns) = contents.count;
         let least = (width as usize * columns, height as usize * rows);
@@ -78,19 +78,19 @@ fn fits(width: u64, height: u64, max_edge: u32) -> bool {
     width <= max_edge.into() && height <= max_edge.into() && width * height <= MAX_PIXELS
 }
 
-/// The room that pictures of all those sizes need when each is shown within `limit` an edge.
+/// The space that fits pictures of all these sizes if each is scaled to at most `limit` per edge.
 fn room(sizes: &[(u32, u32)], limit: u32, enlarge: u32) -> (u32, u32) {
     let shown = sizes.iter().map(|&size| shown_size(size, (limit, limit), enlarge));
     shown.reduce(|room, size| (room.0.max(size.0), room.1.max(size.1))).unwrap_or((limit, limit))
 }
 
-/// `count` things in as few parts of at most `most` as possible, all parts about equal.
+/// Divides `count` items into as few parts of at most `most` items as possible, of about equal size.
 fn evenly(count: usize, most: usize) -> Vec<Range<usize>> {
     let parts = count.div_ceil(most.max(1)).max(1);
     (0..parts).map(|part| part * count / parts..(part + 1) * count / parts).collect()
 }
 
-/// Rows in as few parts of at most `limit` pixels as possible, then as even as that number of parts allows.
+/// Divides rows into as few parts of at most `limit` pixels as possible, of heights as even as possible.
 fn stack(frame: &Frame, count: usize, limit: u32) -> Vec<Range<usize>> {
     let greedy = |limit: u32| {
         let mut parts: Vec<Range<usize>> = Vec::new();

@@ -1,4 +1,4 @@
-//! From a laid-out page to pixels.
+//! Draws a laid-out page.
 
 use crate::canvas::{Area, Canvas};
 use crate::layout::{Layout, What};
@@ -9,21 +9,21 @@ use crate::thumbnails::{fitted, resize, shown_size};
 use maquette_core::{Image, Plan};
 use rayon::prelude::*;
 
-/// What there is to show of a cell.
+/// The state of a cell, as shown on a sheet.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tile {
-    /// Its picture.
+    /// It has a picture.
     Done(Image),
-    /// Why it has none.
+    /// It failed with this error.
     Failed(String),
-    /// Nothing yet.
+    /// It has not been rendered yet.
     Missing,
 }
 
 /// Draws a page.
 ///
-/// `load` is asked for each cell of the page by its number in the plan, on several threads at once; a picture is let go
-/// as soon as its thumbnail is made. The bytes do not depend on how many threads there are.
+/// `load` is called for each cell of the page with its index in the plan, on several threads at once; a picture is
+/// dropped as soon as its thumbnail is made. The bytes do not depend on the number of threads.
 pub fn render(
     plan: &Plan,
     page: &PageSpec,
@@ -33,7 +33,7 @@ pub fn render(
     let mut types = Typesetter::new();
     let layout = page.layout(&mut types);
     let places: Vec<((usize, usize), Area)> = places(&layout).collect();
-    let shown: Vec<Option<Tile>> = places
+    let tiles: Vec<Option<Tile>> = places
         .par_iter()
         .map(|&((row, column), area)| {
             let tile = load(page.index_at(plan, row, column)?);
@@ -44,8 +44,8 @@ pub fn render(
         })
         .collect();
     let mut canvas = paint(&layout, reference, &mut types);
-    for ((_, area), tile) in places.into_iter().zip(shown) {
-        // A hole that a filter left stays paper.
+    for ((_, area), tile) in places.into_iter().zip(tiles) {
+        // A position that was filtered out stays empty.
         if let Some(tile) = tile {
             paint_tile(&mut canvas, &tile, area, page.frame.style, &mut types);
         }
@@ -53,7 +53,7 @@ pub fn render(
     canvas.into_image()
 }
 
-/// The places of pictures on a page: row and column of the whole grid, and the box.
+/// The places of pictures on a page: row and column in the whole grid, and the area.
 pub(crate) fn places(layout: &Layout) -> impl Iterator<Item = ((usize, usize), Area)> + '_ {
     layout.items.iter().filter_map(|item| match item.what {
         What::Place(row, column) => Some(((row, column), item.area)),
@@ -61,7 +61,7 @@ pub(crate) fn places(layout: &Layout) -> impl Iterator<Item = ((usize, usize), A
     })
 }
 
-/// Everything on a page but the pictures of its cells.
+/// Draws everything on a page except the pictures of its cells.
 pub(crate) fn paint(layout: &Layout, reference: Option<&Image>, types: &mut Typesetter) -> Canvas {
     let mut canvas = Canvas::new(layout.width, layout.height, PAPER);
     for item in &layout.items {
@@ -73,7 +73,7 @@ pub(crate) fn paint(layout: &Layout, reference: Option<&Image>, types: &mut Type
                     let (width, height) = (image.width().max(1), image.height().max(1));
                     let limit = item.area.width.min(2 * width.max(height));
                     let size = fitted((width, height), limit);
-                    // In the corner, not centred: its edge is the edge of the labels.
+                    // Not centred, so that its edge is aligned with the labels.
                     canvas.paste(&resize(image.clone(), size), item.area.x, item.area.y);
                 }
                 None => paint_empty(&mut canvas, item.area),
@@ -84,7 +84,7 @@ pub(crate) fn paint(layout: &Layout, reference: Option<&Image>, types: &mut Type
     canvas
 }
 
-/// Draws what there is of a cell into its box.
+/// Draws a cell into its area.
 pub(crate) fn paint_tile(canvas: &mut Canvas, tile: &Tile, area: Area, style: Style, types: &mut Typesetter) {
     match tile {
         Tile::Done(image) => {
@@ -100,7 +100,7 @@ pub(crate) fn paint_tile(canvas: &mut Canvas, tile: &Tile, area: Area, style: St
     }
 }
 
-/// A picture at the size that its box allows.
+/// Scales a picture to fit its area.
 pub(crate) fn thumbnail(image: Image, area: Area, enlarge: u32) -> Image {
     let size = shown_size((image.width(), image.height()), (area.width, area.height), enlarge);
     resize(image, size)
@@ -115,8 +115,8 @@ fn paint_text(canvas: &mut Canvas, text: &Text, area: Area, types: &mut Typesett
     types.draw(text, area.x, area.y, &mut |x, y, colour, alpha| canvas.blend(x, y, colour, alpha));
 }
 
-/// `failed` and why, within the box: smaller letters for a long error, and its end left to the log when even those
-/// do not suffice.
+/// Draws `failed` and the error within the area: in smaller letters if the error is long, and truncated if it still does
+/// not fit.
 fn paint_error(canvas: &mut Canvas, error: &str, area: Area, style: Style, types: &mut Typesetter) {
     let inset = style.space(0.6).min(area.width / 12);
     let room = Area {
@@ -132,22 +132,22 @@ fn paint_error(canvas: &mut Canvas, error: &str, area: Area, style: Style, types
         return;
     }
     paint_text(canvas, &heading, room, types);
-    let left = room.height - below;
-    let place = Area { y: room.y + below, height: left, ..room };
+    let rest = room.height - below;
+    let place = Area { y: room.y + below, height: rest, ..room };
     let mut text = Text::plain(error, style.small(), room.width);
     for size in style.label_sizes() {
         text.face = text.face.sized(size);
-        if types.measure(&text).1 <= left {
+        if types.measure(&text).1 <= rest {
             return paint_text(canvas, &text, place, types);
         }
     }
     let face = Face { colour: SOFT, ..text.face };
-    if let Some(text) = longest_start(error, face, room.width, left, types) {
+    if let Some(text) = longest_start(error, face, room.width, rest, types) {
         paint_text(canvas, &text, place, types);
     }
 }
 
-/// As much of the words as fits into the height, with an ellipsis; `None` when not even one letter does.
+/// The start of the words that fits into the height, with an ellipsis; `None` if not even one letter fits.
 fn longest_start(words: &str, face: Face, width: u32, height: u32, types: &mut Typesetter) -> Option<Text> {
     let ends: Vec<usize> = words.char_indices().map(|(at, _)| at).collect();
     let mut fits = |count: usize| {

@@ -1,6 +1,6 @@
-//! The fonts of the sheets, all of them bundled: the same words are the same pixels on every machine.
+//! The fonts of the sheets. All are bundled, so that the same text gives the same pixels on every machine.
 //!
-//! Deliberately not here: the machine's fonts. `fonts/README.md` says what is in the bundled ones and how they were made.
+//! Deliberately not here: the machine's fonts. `fonts/README.md` describes the bundled fonts and how they were made.
 
 use cosmic_text::fontdb::{Database, Source, Weight};
 use cosmic_text::{Fallback, FontSystem};
@@ -19,14 +19,14 @@ const SEMI_BOLD: &[u8] = include_bytes!("../fonts/IBMPlexSans-SemiBold.ttf");
 /// A TrueType collection, compressed with zlib.
 const FALLBACK: &[u8] = include_bytes!("../fonts/fallback.ttc.zz");
 
-/// IBM Plex Sans alone: Latin, Greek and Cyrillic. Takes no time and no memory beyond the binary.
+/// IBM Plex Sans only: Latin, Greek and Cyrillic. It is used directly from the binary.
 pub(crate) fn plex() -> FontSystem {
     system(plex_faces())
 }
 
 /// IBM Plex Sans and the fallback fonts: other scripts, symbols and emoji.
 ///
-/// The fallback fonts are 10 MiB, unpacked at the first call and kept.
+/// The fallback fonts are 10 MiB; they are decompressed at the first call and cached.
 pub(crate) fn plex_and_fallback() -> FontSystem {
     static FONTS: OnceLock<Database> = OnceLock::new();
     let fonts = FONTS.get_or_init(|| {
@@ -42,7 +42,7 @@ pub(crate) fn plex_and_fallback() -> FontSystem {
 }
 
 fn system(fonts: Database) -> FontSystem {
-    // The locale chooses among fonts for Han; there is one, and the machine's locale must not matter.
+    // The locale selects among fonts for Han. There is only one, and the machine's locale must not matter.
     FontSystem::new_with_locale_and_db_and_fallback("en-US".to_owned(), fonts, ByScript)
 }
 
@@ -51,8 +51,8 @@ fn plex_faces() -> Database {
     for (bytes, family) in [(REGULAR, REGULAR_FAMILY), (SEMI_BOLD, SEMI_BOLD_FAMILY)] {
         let ids = fonts.load_font_source(Source::Binary(Arc::new(bytes)));
         for id in ids {
-            // Both faces have one weight and names of their own: fallback fonts are only taken at the weight that was
-            // asked for, and none of them is semi-bold.
+            // Both faces get the same weight and different family names: fallback fonts are only used at the requested
+            // weight, and none of them is semi-bold.
             let Some(mut face) = fonts.face(id).cloned() else { continue };
             fonts.remove_face(id);
             face.weight = Weight::NORMAL;
@@ -65,12 +65,12 @@ fn plex_faces() -> Database {
     fonts
 }
 
-/// Which fallback font is tried for which script.
+/// The fallback fonts of each script.
 struct ByScript;
 
 impl Fallback for ByScript {
-    /// Tried for every script after its own font, and for characters that belong to no script. The fonts share no
-    /// characters, so that the order changes nothing but the time.
+    /// Tried for every script after its own font, and for characters without a script. The fonts have no characters in
+    /// common, so the order only affects the time.
     fn common_fallback(&self) -> &[&'static str] {
         &[
             "Noto Sans",

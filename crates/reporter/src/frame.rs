@@ -1,36 +1,36 @@
-//! What all pages of one sheet share: sizes of pictures and labels, so that pages lie on top of each other.
+//! The measurements that all pages of a sheet share, such as sizes of pictures and labels, so that pages line up.
 
 use crate::style::{Colour, Face, INK, SOFT, Style};
 use crate::text::{Text, Typesetter};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// What a sheet shows, before anything is measured. Rows and columns are those of the whole grid, not of one page.
+/// The content of a sheet, not yet measured. Rows and columns are those of the whole grid, not of one page.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Contents {
     pub title: String,
-    /// The tallest of these decides the room for headings.
+    /// The tallest of these determines the space for headings.
     pub headings: Vec<String>,
-    /// Name under the reference picture, where there is one.
+    /// The name under the reference picture, if there is one.
     pub reference: Option<String>,
     pub rows: Option<Labels>,
     pub columns: Option<Labels>,
-    /// One caption per place of the grid, row by row.
+    /// One caption per position of the grid, row by row.
     pub captions: Option<Labels>,
-    /// How many places down and across.
+    /// The number of rows and columns.
     pub count: (usize, usize),
     /// Paragraphs below the title: pairs of name and value.
-    pub words: Vec<Vec<(String, String)>>,
+    pub prompts: Vec<Vec<(String, String)>>,
     /// Paragraphs below the pictures.
     pub footer: Vec<Vec<(String, String)>>,
 }
 
 impl Contents {
-    /// The characters in all labels, titles and settings that no font has, in the order of their code points.
+    /// The characters in labels, titles and settings that no font has, sorted by code point.
     pub fn missing_glyphs(&self, types: &mut Typesetter) -> Vec<char> {
         let labels = [&self.rows, &self.columns, &self.captions].into_iter().flatten();
         let labels = labels.flat_map(|labels| labels.texts.iter().chain([&labels.axis]));
-        let pairs = self.words.iter().chain(&self.footer).flatten();
+        let pairs = self.prompts.iter().chain(&self.footer).flatten();
         let pairs = pairs.flat_map(|(name, value)| [name, value]);
         let texts = [&self.title].into_iter().chain(&self.headings).chain(labels).chain(pairs);
         let missing: BTreeSet<char> = texts.flat_map(|text| types.missing_glyphs(text)).collect();
@@ -38,7 +38,7 @@ impl Contents {
     }
 }
 
-/// Labels along one side, and the name of what they are values of.
+/// Labels along one side, and the name of their axis.
 #[derive(Debug, Clone)]
 pub(crate) struct Labels {
     pub axis: String,
@@ -50,13 +50,13 @@ pub(crate) struct Labels {
 pub(crate) struct Frame {
     pub contents: Contents,
     pub style: Style,
-    /// Room for one picture.
+    /// The space for one picture.
     pub tile: (u32, u32),
-    /// Whole factor by which smaller pictures may be enlarged.
+    /// The whole factor by which smaller pictures may be enlarged.
     pub enlarge: u32,
     pub column_width: u32,
     pub row_heights: Vec<u32>,
-    /// Width of the row labels with the distance to the pictures; 0 without.
+    /// Width of the row labels, including the distance to the pictures; 0 if there are none.
     pub label_width: u32,
     pub row_face: Face,
     pub column_face: Face,
@@ -65,7 +65,7 @@ pub(crate) struct Frame {
     pub columns_height: u32,
     /// Longest edge of the reference picture.
     pub reference: u32,
-    /// The widest that a page may be.
+    /// The maximum width of a page.
     pub max_edge: u32,
 }
 
@@ -102,7 +102,7 @@ impl Frame {
     }
 
     fn set_columns(&mut self, types: &mut Typesetter) {
-        // A column of tiny pictures is widened a little for its labels, never doubled for one long prompt.
+        // A column of tiny pictures is widened for its labels, but only up to a limit.
         let roomy = self.style.space(7.0);
         for labels in [&self.contents.columns, &self.contents.captions].into_iter().flatten() {
             let natural = natural_width(&labels.texts, self.style.label(), types);
@@ -129,17 +129,17 @@ impl Frame {
 
     fn set_rows(&mut self, types: &mut Typesetter) {
         let style = self.style;
-        // A page of one column must hold labels and a picture side by side.
-        let left =
+        // A page of one column must fit labels and a picture side by side.
+        let available =
             self.max_edge.saturating_sub(2 * style.margin() + self.column_width + style.gutter()).max(1);
         if self.contents.reference.is_some() {
             let edge = self.tile.0.max(self.tile.1).min(style.space(12.0)).max(style.space(7.0));
-            self.reference = edge.min(left);
+            self.reference = edge.min(available);
         }
         let Some(labels) = &self.contents.rows else { return };
         let columns = self.contents.count.1 as u32;
         let share = (columns * (self.column_width + style.gap()) / 4).max(style.space(9.0));
-        let share = share.min(style.space(22.0)).min(left).max(self.reference);
+        let share = share.min(style.space(22.0)).min(available).max(self.reference);
         let natural = natural_width(&labels.texts, style.label(), types);
         let axis = types.measure(&Text::plain(&labels.axis, style.axis(), style.space(22.0))).0;
         let width = natural.min(share).max(axis.min(share)).max(self.reference);
@@ -160,7 +160,7 @@ impl Frame {
     pub fn width(&self, columns: usize) -> u32 {
         let columns = columns as u32;
         let pictures = columns * self.column_width + columns.saturating_sub(1) * self.style.gap();
-        // Room for a title and a line of settings even beside a single picture.
+        // Space for a title and a line of settings, even beside a single picture.
         let beside = if self.contents.reference.is_some() { self.reference + self.style.gutter() } else { 0 };
         let margins = 2 * self.style.margin();
         let least = (beside + self.style.page_space(32.0)).min(self.max_edge.saturating_sub(margins));
@@ -173,12 +173,12 @@ impl Frame {
         self.row_heights[rows].iter().sum::<u32>() + gaps
     }
 
-    /// From one row of pictures to the next; captions need more air below them.
+    /// The distance from one row of pictures to the next; larger below captions.
     pub fn row_gap(&self) -> u32 {
         if self.contents.captions.is_some() { self.style.space(1.5) } else { self.style.gap() }
     }
 
-    /// Settings in words: names quiet, values dark, a dot between pairs.
+    /// Settings as text: names in a soft colour, values dark, pairs separated by dots.
     pub fn paragraph(&self, pairs: &[(String, String)], width: u32) -> Text {
         let mut spans: Vec<(String, Colour)> = Vec::new();
         for (i, (name, value)) in pairs.iter().enumerate() {
@@ -186,7 +186,7 @@ impl Frame {
                 // The dot may end a line but not begin one.
                 spans.push(("\u{a0}\u{a0}·  ".to_owned(), SOFT));
             }
-            // A name never ends a line that its value does not begin on.
+            // A name and the start of its value are on the same line.
             spans.push((format!("{name}\u{a0}"), SOFT));
             spans.push((value.clone(), INK));
         }
@@ -200,8 +200,8 @@ fn natural_width(texts: &[String], face: Face, types: &mut Typesetter) -> u32 {
     texts.iter().map(|text| types.measure(&Text::plain(text, face, far)).0 + 1).max().unwrap_or(0)
 }
 
-/// The largest size at which every label stays within `limit` pixels of height, or the smallest that can be read;
-/// one size for all of them, with the height that each takes.
+/// The largest size at which every label is at most `limit` pixels high, or else the smallest size; one size for all
+/// labels, with the height of each.
 fn fit(texts: &[String], style: Style, width: u32, limit: u32, types: &mut Typesetter) -> (Face, Vec<u32>) {
     let mut fitted = (style.label(), Vec::new());
     for size in style.label_sizes() {

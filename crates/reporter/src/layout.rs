@@ -1,4 +1,4 @@
-//! Where everything lies on one page: boxes in pixels, nothing drawn yet.
+//! The layout of one page: areas in pixels, nothing drawn yet.
 
 use crate::canvas::Area;
 use crate::frame::{Frame, Labels};
@@ -6,7 +6,7 @@ use crate::style::SOFT;
 use crate::text::{Text, Typesetter};
 use std::ops::Range;
 
-/// One page: its size, and what lies where.
+/// One page: its size, and the items on it.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub width: u32,
@@ -23,18 +23,18 @@ pub(crate) struct Item {
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     Text(Text),
-    /// The place of a picture: row and column of the whole grid.
+    /// The place of a picture: row and column in the whole grid.
     Place(usize, usize),
     Reference,
     Hairline,
 }
 
-/// The part of the grid that one page shows, and what it says of itself.
+/// The part of the grid on one page, its heading and its number.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Part {
     pub rows: Range<usize>,
     pub columns: Range<usize>,
-    /// Values of the axes that make pages; empty for none.
+    /// Values of the axes that make pages; empty if there are none.
     pub heading: String,
     /// Such as `2 of 5`; empty for the only page.
     pub number: String,
@@ -50,7 +50,7 @@ pub(crate) fn lay(frame: &Frame, part: &Part, types: &mut Typesetter) -> Layout 
     Layout { width, height, items: page.items }
 }
 
-/// Height of everything on a page but the rows of pictures, for a page with that many columns.
+/// Height of everything on a page except the rows of pictures, for a page with that many columns.
 pub(crate) fn fixed_height(frame: &Frame, columns: usize, types: &mut Typesetter) -> u32 {
     let number = "999 of 999".to_owned();
     let tallest = |heading: &String| {
@@ -85,7 +85,7 @@ impl Page<'_> {
                 what: What::Reference,
             });
             left = self.text(
-                Text::plain(&shout(name), style.axis(), edge),
+                Text::plain(&uppercase(name), style.axis(), edge),
                 margin,
                 margin + edge + style.space(0.4),
             );
@@ -96,12 +96,12 @@ impl Page<'_> {
         let named = |labels: &&Labels| !labels.axis.is_empty();
         let row_axis = frame.contents.rows.as_ref().filter(named).map(|labels| {
             let room = frame.label_width - style.gutter();
-            Text::plain(&shout(&labels.axis), style.axis(), room)
+            Text::plain(&uppercase(&labels.axis), style.axis(), room)
         });
         let column_axis =
             frame.contents.columns.as_ref().or(frame.contents.captions.as_ref()).map(|labels| {
                 let room = self.width - margin - grid_x;
-                Text::plain(&shout(&labels.axis), style.axis(), room)
+                Text::plain(&uppercase(&labels.axis), style.axis(), room)
             });
         let row_axis_height = row_axis.as_ref().map_or(0, |text| self.types.measure(text).1);
         let column_axis_height = column_axis.as_ref().map_or(0, |text| self.types.measure(text).1);
@@ -131,7 +131,7 @@ impl Page<'_> {
         if bottom > margin { bottom + style.space(0.6) } else { bottom }
     }
 
-    /// Title, heading and the words that all pictures share. Returns where the labels of the columns may begin.
+    /// Title, heading and the prompts that all pictures share. Returns where the labels of the columns may begin.
     fn title(&mut self, part: &Part, x: u32) -> u32 {
         let (frame, style) = (self.frame, self.frame.style);
         let margin = style.margin();
@@ -144,7 +144,7 @@ impl Page<'_> {
             let above = if y == margin { 0 } else { style.page_space(0.2) };
             y = self.text(Text::plain(&part.heading, style.heading(), room), x, y + above);
         }
-        for (i, pairs) in frame.contents.words.iter().enumerate() {
+        for (i, pairs) in frame.contents.prompts.iter().enumerate() {
             let above = if i == 0 { 0.5 } else { 0.15 };
             let text = frame.paragraph(pairs, room.min(style.page_space(50.0)));
             y = self.text(text, x, y + style.page_space(above));
@@ -181,7 +181,7 @@ impl Page<'_> {
         y
     }
 
-    /// A hairline, what did not vary, and the page's number. Returns the height of the page.
+    /// A hairline, the constant settings, and the page's number. Returns the height of the page.
     fn foot(&mut self, part: &Part, top: u32) -> u32 {
         let (frame, style) = (self.frame, self.frame.style);
         let margin = style.margin();
@@ -201,7 +201,7 @@ impl Page<'_> {
             self.text(number, margin + content - number_width, y);
         }
         let taken = if number_width > 0 { number_width + style.gutter() } else { 0 };
-        // Longer lines than this lose the eye on its way back.
+        // Longer lines are hard to read.
         let measure = content.saturating_sub(taken).clamp(1, style.page_space(62.0));
         let mut end = y;
         if number_width > 0 {
@@ -216,7 +216,7 @@ impl Page<'_> {
         end.max(y) + margin
     }
 
-    /// Adds words at a place; returns where they end.
+    /// Adds a text at a position; returns where it ends.
     fn text(&mut self, text: Text, x: u32, y: u32) -> u32 {
         let height = self.types.measure(&text).1;
         let area = Area { x, y, width: text.width, height };
@@ -231,7 +231,7 @@ impl Page<'_> {
     }
 }
 
-/// The name of an axis as it is set: capitals in place of small capitals.
-fn shout(name: &str) -> String {
+/// The name of an axis in capitals.
+fn uppercase(name: &str) -> String {
     name.to_uppercase()
 }

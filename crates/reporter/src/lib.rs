@@ -1,7 +1,7 @@
-//! From records to bytes: contact sheets, what did not vary, and the difference between two runs.
+//! Renders contact sheets, lists the settings that did not vary, and compares two runs.
 //!
-//! Deliberately not here: files and clocks. Pictures come from a function that the caller gives, and pages go back as
-//! pictures. Nothing is read from the machine, not even its fonts: the same plan and pictures are the same sheet anywhere.
+//! Deliberately not here: files and clocks. Pictures come from a callback, and pages are returned as pictures. Nothing is
+//! read from the machine, not even its fonts: the same plan and pictures give the same sheet everywhere.
 
 // In reading order.
 mod axes;

@@ -1,4 +1,4 @@
-//! Which pages a plan's contact sheet has, and which cell lies where on them.
+//! The pages of a plan's contact sheet, and the places of cells on them.
 
 use crate::axes::{Arrangement, Shape, SheetError, arrange};
 use crate::canvas::Area;
@@ -11,37 +11,37 @@ use maquette_core::Plan;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// One page of a contact sheet: what it is called and which cells it shows. Cheap to keep; nothing is drawn yet.
+/// One page of a contact sheet: its name and its cells. Small; nothing is drawn yet.
 #[derive(Debug, Clone)]
 pub struct PageSpec {
-    /// A name for its file, without an ending, different for each page of a sheet: `seed-7`.
+    /// A name for its file without extension, unique within the sheet: `seed-7`.
     pub name: String,
-    /// The values that make this page, such as `seed 7`; empty when no axis makes pages.
+    /// The values of the axes that make pages, such as `seed 7`; empty if there are none.
     pub heading: String,
     /// Its number, from 1.
     pub number: usize,
-    /// How many pages the sheet has.
+    /// The number of pages of the sheet.
     pub of: usize,
     pub(crate) frame: Arc<Frame>,
     pub(crate) part: Part,
     shape: Shape,
-    /// Where the page lies on the axes that make pages; 0 on the others.
+    /// The page's coordinates on the axes that make pages; 0 on the others.
     base: Vec<usize>,
 }
 
-/// A cell and the box that its picture has on a page, in pixels. The picture is centred in it.
+/// A cell and the area of its picture on a page, in pixels. The picture is centred in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct PlacedCell {
-    /// The cell's number in the plan.
+    /// The cell's index in the plan.
     pub index: usize,
-    /// Where it lies.
+    /// The area of its picture.
     pub area: Area,
 }
 
-/// The pages of a plan's contact sheet, in order; none for a plan without cells.
+/// The pages of a plan's contact sheet, in order; empty for a plan without cells.
 ///
-/// Rows, columns and sizes follow `plan.sheet`. Pages that a filter left without a single cell are not made. The
-/// `init_image` gets the corner when all cells share one.
+/// Rows, columns and sizes follow `plan.sheet`. Pages without cells are left out. If all cells share one `init_image`, it
+/// is shown in the corner.
 pub fn pages(plan: &Plan) -> Result<Vec<PageSpec>, SheetError> {
     let arrangement = arrange(plan)?;
     if plan.is_empty() {
@@ -95,7 +95,7 @@ impl PageSpec {
         (layout.width, layout.height)
     }
 
-    /// The cells on the page and their boxes, row by row; holes that filters left have none.
+    /// The cells on the page and their areas, row by row; positions that were filtered out are left out.
     pub fn cells(&self, plan: &Plan) -> Vec<PlacedCell> {
         let layout = self.layout(&mut Typesetter::new());
         let placed = layout.items.iter().filter_map(|item| match item.what {
@@ -107,8 +107,8 @@ impl PageSpec {
         placed.collect()
     }
 
-    /// The characters in the labels, titles and settings of all pages of this sheet that no font has, in the order of
-    /// their code points. They are drawn as boxes.
+    /// The characters in the labels, titles and settings of all pages of this sheet that no font has, sorted by code
+    /// point. They are drawn as boxes.
     pub fn missing_glyphs(&self) -> Vec<char> {
         self.frame.contents.missing_glyphs(&mut Typesetter::new())
     }
@@ -117,7 +117,7 @@ impl PageSpec {
         lay(&self.frame, &self.part, types)
     }
 
-    /// The cell at a row and a column of the whole grid; `None` where a filter left a hole.
+    /// The index of the cell at a row and a column of the whole grid; `None` if it was filtered out.
     pub(crate) fn index_at(&self, plan: &Plan, row: usize, column: usize) -> Option<usize> {
         let mut coordinates = self.base.clone();
         match self.shape {
@@ -142,24 +142,24 @@ impl PageSpec {
     }
 }
 
-/// What a plan's sheet shows.
+/// The content of a plan's sheet.
 fn contents(plan: &Plan, shape: Shape, headings: &[(Vec<usize>, String)]) -> Contents {
     let labels = |axis: usize| Labels {
         axis: plan.axes[axis].name.clone(),
-        texts: plan.axes[axis].values.iter().map(|value| shown(&value.label)).collect(),
+        texts: plan.axes[axis].values.iter().map(|value| label_text(&value.label)).collect(),
     };
     let length = |axis: Option<usize>| axis.map_or(1, |axis| plan.axes[axis].values.len());
     let constants = constants(plan);
     let title = if plan.title.is_empty() { &plan.name } else { &plan.title };
     let reference = constants.iter().find(|(name, _)| name == "init_image").map(|(name, _)| name.clone());
-    let (words, rest): (Vec<_>, Vec<_>) =
+    let (prompts, rest): (Vec<_>, Vec<_>) =
         constants.into_iter().partition(|(name, _)| name == "prompt" || name == "negative_prompt");
-    let words = words.into_iter().map(|pair| vec![pair]).collect();
+    let prompts = prompts.into_iter().map(|pair| vec![pair]).collect();
     let contents = Contents {
         title: title.clone(),
         headings: headings.iter().map(|(_, heading)| heading.clone()).collect(),
         reference,
-        words,
+        prompts,
         footer: if rest.is_empty() { Vec::new() } else { vec![rest] },
         ..Contents::default()
     };
@@ -179,12 +179,12 @@ fn contents(plan: &Plan, shape: Shape, headings: &[(Vec<usize>, String)]) -> Con
     }
 }
 
-/// A label as it is set: an empty one would look like a fault.
-fn shown(label: &str) -> String {
+/// The text of a label on a sheet: `(empty)` for an empty one.
+fn label_text(label: &str) -> String {
     if label.trim().is_empty() { "(empty)".to_owned() } else { label.to_owned() }
 }
 
-/// Where each combination of the axes that make pages lies, and what its page is headed.
+/// The coordinates and the heading of each combination of the axes that make pages.
 fn headings(plan: &Plan, arrangement: &Arrangement) -> Vec<(Vec<usize>, String)> {
     let mut pages = vec![(vec![0; plan.axes.len()], Vec::new())];
     for &axis in &arrangement.pages {
@@ -195,7 +195,7 @@ fn headings(plan: &Plan, arrangement: &Arrangement) -> Vec<(Vec<usize>, String)>
                 axis_values.values.iter().enumerate().map(move |(at, value)| {
                     let (mut base, mut words) = (base.clone(), words.clone());
                     base[axis] = at;
-                    words.push(format!("{} {}", axis_values.name, shown(&value.label)));
+                    words.push(format!("{} {}", axis_values.name, label_text(&value.label)));
                     (base, words)
                 })
             })
@@ -204,8 +204,8 @@ fn headings(plan: &Plan, arrangement: &Arrangement) -> Vec<(Vec<usize>, String)>
     pages.into_iter().map(|(base, words)| (base, words.join("  ·  "))).collect()
 }
 
-/// How many cells of a single axis lie side by side: a few make a strip, many a block somewhat wider than high with as
-/// few empty places as possible.
+/// The number of columns for the cells of a single axis: a few are placed in one row, many in a block that is somewhat
+/// wider than high and has as few empty places as possible.
 fn across(count: usize) -> usize {
     if count <= 6 {
         return count.max(1);
@@ -213,7 +213,7 @@ fn across(count: usize) -> usize {
     let root = (count as f64).sqrt();
     let choices = root.floor() as usize..=(root * 1.5).ceil() as usize;
     let empty = |across: usize| count.div_ceil(across) * across - count;
-    // Empty places weigh most, then the distance from a block of 5 by 4.
+    // The share of empty places, plus the deviation from an aspect ratio of 5 to 4.
     let cost = |across: usize| {
         let shape = (across as f64 / (count as f64 * 1.25).sqrt()).ln().abs();
         empty(across) as f64 / count as f64 + shape
@@ -233,11 +233,12 @@ fn file_name(plan: &Plan, arrangement: &Arrangement, base: &[usize]) -> String {
     if words.is_empty() { "sheet".to_owned() } else { words.join("_") }
 }
 
-/// Words as part of a file's name on any system: letters, digits, `.`, `_` and `-`, in lower case, not too long.
+/// Words as part of a file name that is valid on all systems: letters, digits, `.`, `_` and `-`, in lower case, of limited
+/// length.
 fn slug(words: &str) -> String {
     let mut slug = String::new();
     for letter in words.chars().flat_map(char::to_lowercase) {
-        // Counted in bytes, as file systems do; the first words tell the most.
+        // Counted in bytes, as in file systems.
         if slug.len() >= 48 {
             break;
         }
@@ -251,7 +252,7 @@ fn slug(words: &str) -> String {
     slug.trim_end_matches(['-', '.']).to_owned()
 }
 
-/// Numbers the pages, and tells those apart whose names would be the same file.
+/// Numbers the pages, and makes their names unique.
 fn number(pages: &mut [PageSpec]) {
     let of = pages.len();
     let mut taken = BTreeSet::new();

@@ -1,8 +1,7 @@
-//! How a page looks: colours, sizes and distances, all of them in one place.
+//! The style of a page: all colours, sizes and distances.
 //!
-//! A page is set like a museum's caption: dark grey on off-white paper, few sizes, wide margins, hairlines. Every size
-//! is a multiple of one unit, which follows the size of the pictures, so that a page of large pictures that is looked
-//! at from further away stays readable.
+//! Text is dark grey on off-white, in few sizes, with wide margins and hairlines. Every size is a multiple of one unit,
+//! which grows with the size of the pictures, so that a page of large pictures stays readable when it is zoomed out.
 
 /// Red, green and blue.
 pub(crate) type Colour = [u8; 3];
@@ -16,21 +15,21 @@ pub(crate) const MISSING_EDGE: Colour = [228, 224, 215];
 pub(crate) const FAILED: Colour = [247, 230, 223];
 pub(crate) const FAILED_INK: Colour = [148, 58, 40];
 
-/// A page with its margins never passes this many pixels an edge unless the plan says otherwise: viewers, chat
-/// programs and printers still take it.
+/// The default maximum edge of a page in pixels, including margins, which viewers, chat programs and printers still
+/// accept.
 pub(crate) const MAX_EDGE: u32 = 6000;
-/// And never this many pixels in all, which bounds the memory that one page takes.
+/// The maximum number of pixels of a page, which bounds its memory.
 pub(crate) const MAX_PIXELS: u64 = 24_000_000;
-/// A page may always be this large, whatever the plan says: below it no labelled picture can be read.
+/// The least value of the maximum edge, whatever the plan sets: on smaller pages labelled pictures are not readable.
 pub(crate) const MIN_EDGE: u32 = 640;
 
 /// Pictures are shown at their own size up to this longest edge.
 pub(crate) const TILE: u32 = 512;
 /// Small pictures, up to [`TINY`], are enlarged by the largest whole number that keeps them within this.
 pub(crate) const TINY_TILE: u32 = 256;
-/// What counts as small. On today's screens a 128-pixel picture is a stamp; doubled it can be judged.
+/// The longest edge of a small picture. On today's screens a 128-pixel picture must be enlarged to be judged.
 pub(crate) const TINY: u32 = 128;
-/// A large grid shrinks its pictures to no less than this before it is cut into pages.
+/// In a large grid, pictures are shrunk to no less than this before the grid is split into pages.
 pub(crate) const SMALLEST_TILE: u32 = 160;
 
 /// The sizes of one sheet, in pixels.
@@ -38,7 +37,7 @@ pub(crate) const SMALLEST_TILE: u32 = 160;
 pub(crate) struct Style {
     /// The size of a label; distances between pictures and labels follow.
     pub unit: f32,
-    /// The size of the text around the grid: larger on wide pages, which are looked at from further away.
+    /// The size of the text around the grid: larger on wide pages, which are viewed zoomed out.
     pub page: f32,
 }
 
@@ -49,14 +48,14 @@ pub(crate) struct Face {
     pub size: f32,
     /// Semi-bold rather than regular.
     pub strong: bool,
-    /// Extra space between letters, in parts of the size.
+    /// Extra space between letters, as a fraction of the size.
     pub tracking: f32,
     /// Colour of the letters.
     pub colour: Colour,
 }
 
 impl Face {
-    /// From one baseline to the next, in pixels.
+    /// The distance between baselines, in pixels.
     pub fn line_height(&self) -> f32 {
         (self.size * 1.36).round()
     }
@@ -107,12 +106,12 @@ impl Style {
         Face { size: (self.page * 1.2).round(), strong: false, tracking: 0.0, colour: INK }
     }
 
-    /// What did not vary.
+    /// Constant settings.
     pub fn small(&self) -> Face {
         Face { size: (self.page * 0.9).round(), strong: false, tracking: 0.0, colour: INK }
     }
 
-    /// Names of axes: small, spaced, quiet.
+    /// Names of axes: small, spaced, in a soft colour.
     pub fn axis(&self) -> Face {
         Face { size: (self.unit * 0.8).round(), strong: true, tracking: 0.06, colour: SOFT }
     }
@@ -121,7 +120,7 @@ impl Style {
         Face { size: self.unit, strong: false, tracking: 0.0, colour: INK }
     }
 
-    /// Sizes that labels may take, the preferred one first; below the last one nobody reads them.
+    /// The sizes of labels, the preferred one first; smaller labels are not readable.
     pub fn label_sizes(&self) -> impl Iterator<Item = f32> {
         let unit = self.unit;
         [1.0, 0.9, 0.8, 0.7].into_iter().map(move |part| (unit * part).max(11.0))

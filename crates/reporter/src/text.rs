@@ -1,4 +1,4 @@
-//! Letters: from words and a width to lines of pixels, in any script.
+//! Typesets text in any script: from words and a width to pixels.
 //!
 //! Words are set in IBM Plex Sans. The fallback fonts are loaded only when it lacks a letter. A character that no font has
 //! is drawn as a box; [`Typesetter::missing_glyphs`] lists such characters.
@@ -11,7 +11,7 @@ use cosmic_text::{
 };
 use std::collections::BTreeSet;
 
-/// Words to set: pieces in their own colours, one size, and the width at which lines break.
+/// Text to typeset: spans with their colours, a face, and the width at which lines break.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Text {
     pub spans: Vec<(String, Colour)>,
@@ -26,10 +26,10 @@ impl Text {
     }
 }
 
-/// Sets words. Holds fonts and the glyphs drawn so far; what it draws does not depend on what it drew before.
+/// Typesets text. It caches fonts and glyphs; its output does not depend on earlier calls.
 pub(crate) struct Typesetter {
     plex: Fonts,
-    /// Plex and the fallback fonts; `None` until some word needs them.
+    /// Plex and the fallback fonts; `None` until they are needed.
     all: Option<Fonts>,
 }
 
@@ -43,7 +43,7 @@ impl Typesetter {
         Typesetter { plex: Fonts::new(plex()), all: None }
     }
 
-    /// Whether some word so far needed more than IBM Plex Sans.
+    /// Whether any text so far needed more than IBM Plex Sans.
     #[cfg(test)]
     pub fn needed_fallback(&self) -> bool {
         self.all.is_some()
@@ -72,7 +72,7 @@ impl Typesetter {
         };
         let mut missing = BTreeSet::new();
         for cluster in boxes(words) {
-            // Of a letter and its marks a single mark may be missing; or each is there, in fonts that lack the others.
+            // Of a letter and its marks a single one may be missing. Or each exists, but no font has all of them.
             let alone = |letter: &char| !boxes(letter.encode_utf8(&mut [0; 4])).is_empty();
             let letters: Vec<char> = cluster.chars().filter(alone).collect();
             missing.extend(if letters.is_empty() { cluster.chars().collect() } else { letters });
@@ -80,7 +80,7 @@ impl Typesetter {
         missing
     }
 
-    /// Width and height of the words once set, in pixels; the width never passes the text's own.
+    /// Width and height of the typeset text in pixels; the width never exceeds the text's own.
     pub fn measure(&mut self, text: &Text) -> (u32, u32) {
         let (buffer, _) = self.set(text);
         let (mut width, mut height) = (0f32, 0f32);
@@ -91,7 +91,7 @@ impl Typesetter {
         ((width.ceil() as u32).min(text.width), height.ceil() as u32)
     }
 
-    /// Draws the words with the top left corner of their lines at `x`, `y`; `paint` gets each pixel with its opacity.
+    /// Draws the text with its top left corner at `x`, `y`; `paint` is called with each pixel and its opacity.
     pub fn draw(&mut self, text: &Text, x: u32, y: u32, paint: &mut dyn FnMut(i32, i32, Colour, u8)) {
         let (buffer, Fonts { fonts, glyphs }) = self.set(text);
         for run in buffer.layout_runs() {
@@ -113,14 +113,14 @@ impl Typesetter {
                             put(i, [rgba[0], rgba[1], rgba[2]], rgba[3]);
                         }
                     }
-                    // Asked for by nobody: the cache renders plain coverage.
+                    // Never returned: the cache renders plain coverage.
                     SwashContent::SubpixelMask => {}
                 }
             }
         }
     }
 
-    /// Lines of the words, and the fonts that they were set in.
+    /// The lines of the text, and the fonts in which they are set.
     fn set(&mut self, text: &Text) -> (Buffer, &mut Fonts) {
         let buffer = shape(text, &mut self.plex.fonts);
         let complete = buffer.layout_runs().all(|run| run.glyphs.iter().all(|glyph| glyph.glyph_id != 0));

@@ -1,12 +1,12 @@
-//! Pictures at the size of a page: shrunk with Lanczos, or tiny ones enlarged by a whole number.
+//! Thumbnails: pictures are shrunk with Lanczos, tiny ones are enlarged by a whole factor.
 
 use fast_image_resize::images::{Image as Pixels, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use maquette_core::Image;
 
-/// The size at which a picture of that size is shown within `limit`, its aspect kept.
+/// The size of a thumbnail within `limit`, with the picture's aspect ratio.
 ///
-/// Larger pictures shrink; smaller ones are enlarged only by a whole number, `enlarge`, where that still fits.
+/// Larger pictures are shrunk; smaller ones are enlarged only by a whole factor, at most `enlarge`.
 pub(crate) fn shown_size(size: (u32, u32), limit: (u32, u32), enlarge: u32) -> (u32, u32) {
     let (width, height) = (size.0.max(1), size.1.max(1));
     let enlarge = enlarge.min(limit.0 / width).min(limit.1 / height);
@@ -18,14 +18,14 @@ pub(crate) fn shown_size(size: (u32, u32), limit: (u32, u32), enlarge: u32) -> (
     (scaled(width, limit.0), scaled(height, limit.1))
 }
 
-/// The size whose longer edge is `edge`, larger or smaller than the picture's own, its aspect kept.
+/// The size whose longer edge is `edge`, with the picture's aspect ratio.
 pub(crate) fn fitted((width, height): (u32, u32), edge: u32) -> (u32, u32) {
     let scale = f64::from(edge) / f64::from(width.max(height).max(1));
     let scaled = |edge: u32| ((f64::from(edge) * scale).round() as u32).max(1);
     (scaled(width), scaled(height))
 }
 
-/// The picture at another size.
+/// Resizes a picture.
 pub(crate) fn resize(image: Image, (width, height): (u32, u32)) -> Image {
     if (image.width(), image.height()) == (width, height) || image.rgb().is_empty() {
         return image;
@@ -40,7 +40,7 @@ pub(crate) fn resize(image: Image, (width, height): (u32, u32)) -> Image {
         });
     match resized.ok().and_then(|()| Image::new(width, height, target.into_vec())) {
         Some(resized) => resized,
-        // Both buffers have the size and the kind of pixels that they say, so this cannot happen.
+        // Unreachable: both buffers have the right size and pixel type.
         None => image,
     }
 }

@@ -1,4 +1,4 @@
-//! The forms of an axis, their order, their labels.
+//! The forms of an axis, the order of axes, and their labels.
 
 use crate::folder::{Folder, axes, labels, message, planned, values};
 use maquette_planner::Overrides;
@@ -43,7 +43,7 @@ fn axes_keep_the_order_of_the_file() {
     let plan = &planned.plan;
     assert_eq!(axes(plan), ["zebra", "seed", "apple", "late", "early"]);
     assert_eq!(plan.len(), 32);
-    // The last axis moves fastest.
+    // The last axis varies fastest.
     let prompt = |index: usize| {
         let settings = plan.cell(index).unwrap().settings;
         format!("{} {} {}", settings.prompt, settings.seed, settings.guidance_scale)
@@ -71,7 +71,7 @@ fn values_come_from_the_lines_of_a_file() {
         ),
         ("lists/artists.txt", "\u{feff}# painters\r\nAlphonse Mucha\r\n\r\n  Edvard Munch  \r\n"),
         ("lists/steps.txt", "20\n30.0"),
-        // A path is relative to the file that wrote it.
+        // A path is relative to the file that contains it.
         ("lists/pictures.txt", "me.png"),
         ("lists/me.png", "me"),
     ]);
@@ -83,13 +83,13 @@ fn values_come_from_the_lines_of_a_file() {
 }
 
 #[test]
-fn a_wrong_line_of_a_file_is_pointed_at() {
+fn errors_point_to_lines_of_list_files() {
     let folder = Folder::new(&[
         ("e.toml", "prompt = \"x\"\n[sweep]\nsteps = { file = \"steps.txt\" }\n"),
         ("steps.txt", "20\n# few\nmany\n"),
     ]);
     let error = folder.with("e.toml", &Overrides::default()).unwrap_err();
-    insta::assert_snapshot!(folder.told(&error), @r#"
+    insta::assert_snapshot!(folder.error_text(&error), @r#"
      x `steps` is `many`; allowed: a whole number from 1 to 1000
       ,-[steps.txt:3:1]
     2 | # few
@@ -101,7 +101,7 @@ fn a_wrong_line_of_a_file_is_pointed_at() {
 }
 
 #[test]
-fn labels_tell_positions_apart() {
+fn labels_are_distinct() {
     let check = |sweep: &str, axis: &str, expected: &[&str]| {
         let planned = planned(&format!("prompt = \"{{a}}\"\n{sweep}"));
         assert_eq!(labels(&planned.plan, axis), expected);
@@ -118,25 +118,22 @@ fn labels_tell_positions_apart() {
 }
 
 #[test]
-fn what_a_zip_cannot_be() {
+fn invalid_zips() {
     let check = |zip: &str, expected: &str| {
         assert_eq!(message(&format!("prompt = \"x\"\n{zip}\n")), expected, "{zip}");
     };
     check("[zip.z]", "the zip `z` has no columns");
     check("[zip]\nz = [1]", "`z` in [zip] is a list; allowed: a table of columns");
     check("[zip.z]\nsteps = 20", "the axis `steps` is `20`, not a list");
-    check(
-        "[zip.z]\nsteps = [{ label = \"few\", value = 10 }]",
-        "a value with a label of its own stands in a zip",
-    );
-    check("[zip.z]\nsteps = [10, 20]\nlabel = [\"few\"]", "`label` has 1 values and `steps` has 2");
-    check("[zip.z]\nsteps = [10]\nlabel = [\"\"]", "a label is the text ``; allowed: text that is not empty");
+    check("[zip.z]\nsteps = [{ label = \"few\", value = 10 }]", "a zip cannot contain values with labels");
+    check("[zip.z]\nsteps = [10, 20]\nlabel = [\"few\"]", "`label` has 1 value and `steps` has 2");
+    check("[zip.z]\nsteps = [10]\nlabel = [\"\"]", "a label is the text ``; allowed: non-empty text");
     check("[zip.steps]\nseed = [10]", "the zip `steps` has the name of a setting");
-    check("[zip.z]\nseed = [10]\n[zip.y]\nseed = [10]", "two axes are about `seed`: `z` and `y`");
+    check("[zip.z]\nseed = [10]\n[zip.y]\nseed = [10]", "two axes set `seed`: `z` and `y`");
 }
 
 #[test]
-fn what_an_axis_cannot_be() {
+fn invalid_axes() {
     let check = |name: &str, form: &str, expected: &str| {
         assert_eq!(
             message(&format!("prompt = \"{{a}}\"\nvars.a = \"x\"\n[sweep]\n{name} = {form}\n")),
@@ -144,12 +141,12 @@ fn what_an_axis_cannot_be() {
         );
     };
     check("steps", "[]", "the axis `steps` has no values");
-    check("steps", "{ count = 3 }", "`count` alone makes seeds, and `steps` is none");
+    check("steps", "{ count = 3 }", "`count` alone generates seeds, and `steps` is not a seed");
     check("seed", "{ random = 0 }", "`random` is `0`; allowed: a whole number from 1 to 100000");
-    check("seed", "{ count = 3, random = 2 }", "`count` does not go with `random`");
-    check("seed", "{ from = 3 }", "the axis `seed` lacks an end: it has `from`");
-    check("steps", "{ from = 1, to = 9, step = 1, count = 2 }", "a range has `step` or `count`, not both");
-    check("steps", "{ from = 1, to = 9 }", "the range of `steps` lacks `step` or `count`");
+    check("seed", "{ count = 3, random = 2 }", "`count` cannot be combined with `random`");
+    check("seed", "{ from = 3 }", "the axis `seed` is incomplete: it has only `from`");
+    check("steps", "{ from = 1, to = 9, step = 1, count = 2 }", "a range takes `step` or `count`, not both");
+    check("steps", "{ from = 1, to = 9 }", "the range of `steps` has neither `step` nor `count`");
     check(
         "steps",
         "{ from = 1, to = 2, step = 0.5 }",
@@ -160,15 +157,15 @@ fn what_an_axis_cannot_be() {
         "{ from = 1e300, to = 2, step = 0.5 }",
         "`from` is `1e300`; allowed: a number below 10^15 with up to 12 decimals",
     );
-    check("steps", "{ form = 1, to = 2, step = 0.5 }", "`form` is no key of an axis");
-    check("steps", "[{ label = \"x\" }]", "this value has a label and no value");
+    check("steps", "{ form = 1, to = 2, step = 0.5 }", "`form` is not a key of an axis");
+    check("steps", "[{ label = \"x\" }]", "this value has a label but no `value`");
     check("steps", "[[1]]", "`steps` is a list; allowed: a whole number from 1 to 1000");
     check(
         "seed",
         "[18446744073709551616]",
-        "`seed` is a whole number beyond 64 bits; allowed: a whole number from 0 to 2^64 - 1",
+        "`seed` is a whole number of more than 64 bits; allowed: a whole number from 0 to 2^64 - 1",
     );
-    check("strength", "[nan]", "`strength` is a number without an end; allowed: a number from 0 to 1");
+    check("strength", "[nan]", "`strength` is infinity or NaN; allowed: a number from 0 to 1");
     check("init_image", "{ glob = \"nothing/*.jpg\" }", "no file matches `nothing/*.jpg`");
     check("model", "[\"{a}\"]", "`model` is `{a}`; allowed: text without placeholders");
 }

@@ -1,4 +1,4 @@
-//! A dozen broken files, and what their writers are told.
+//! Broken files and their error messages.
 
 use crate::folder::{Folder, broken};
 use maquette_planner::Overrides;
@@ -17,9 +17,9 @@ fn broken_toml() {
 }
 
 #[test]
-fn a_key_that_nobody_knows() {
+fn an_unknown_key() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\nguidence_scale = 7\n"), @r#"
-     x `guidence_scale` is no key of an experiment
+     x `guidence_scale` is not a key of an experiment
       ,-[e.toml:2:1]
     1 | prompt = "a cat"
     2 | guidence_scale = 7
@@ -44,7 +44,7 @@ fn a_number_out_of_range() {
 }
 
 #[test]
-fn a_word_of_no_list() {
+fn an_unknown_option() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nscheduler = [\"ddim\", \"euler-a\"]\n"), @r#"
      x `scheduler` is `euler-a`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`,
      | `dpmpp_2m`, `unipc`, `lcm`
@@ -76,7 +76,7 @@ fn a_setting_below_a_table() {
 #[test]
 fn a_setting_below_vars() {
     insta::assert_snapshot!(broken("prompt = \"a {pet}\"\n[vars]\npet = \"cat\"\nsteps = 20\n"), @r#"
-     x `steps` stands below [vars] and belongs to the top of the file
+     x `steps` is below [vars] but belongs at the top of the file
       ,-[e.toml:4:1]
     3 | pet = "cat"
     4 | steps = 20
@@ -88,13 +88,13 @@ fn a_setting_below_vars() {
 }
 
 #[test]
-fn a_placeholder_that_nobody_fills() {
+fn a_placeholder_without_a_value() {
     insta::assert_snapshot!(broken("prompt = \"portrait of {subjekt}, by {artist}\"\n[vars]\nsubject = \"a man\"\n[sweep]\nartist = [\"Alphonse Mucha\"]\n"), @r#"
-     x nobody fills `{subjekt}`; allowed: `subject`, `artist`
+     x `{subjekt}` has no value; allowed: `subject`, `artist`
       ,-[e.toml:1:23]
     1 | prompt = "portrait of {subjekt}, by {artist}"
       :                       ^^^^|^^^^
-      :                           `-- no such word
+      :                           `-- unknown placeholder
     2 | [vars]
       `----
      help: did you mean `subject`?
@@ -102,34 +102,34 @@ fn a_placeholder_that_nobody_fills() {
 }
 
 #[test]
-fn an_axis_that_nobody_uses() {
+fn an_unused_axis() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nsede = [1, 2]\n"), @r#"
      x `sede` is neither a setting nor a placeholder
       ,-[e.toml:3:1]
     2 | [sweep]
     3 | sede = [1, 2]
       : ^^|^
-      :   `-- nobody uses it
+      :   `-- unused
       `----
      help: did you mean `seed`?
     "#);
 }
 
 #[test]
-fn a_brace_that_begins_nothing() {
+fn a_stray_brace() {
     insta::assert_snapshot!(broken("prompt = \"a cat { with a hat\"\n"), @r#"
-     x a brace begins no placeholder; allowed: `{name}`, or `{{` for a brace
+     x this brace does not start a placeholder; allowed: `{name}`, or `{{` for a brace
       ,-[e.toml:1:17]
     1 | prompt = "a cat { with a hat"
       :                 |
       :                 `-- here
       `----
-     help: names are letters, digits, `_` and `-`
+     help: names may contain letters, digits, `_` and `-`
     "#);
 }
 
 #[test]
-fn a_rule_about_no_axis() {
+fn a_rule_for_an_unknown_axis() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nseed = [1, 2]\n[[exclude]]\nsteps = 20\n"), @r#"
      x no axis sweeps `steps`
       ,-[e.toml:5:1]
@@ -144,7 +144,7 @@ fn a_rule_about_no_axis() {
 }
 
 #[test]
-fn a_rule_about_no_value() {
+fn a_rule_for_an_unknown_value() {
     insta::assert_snapshot!(broken("prompt = \"by {artist}\"\n[sweep]\nartist = [\"Alphonse Mucha\", \"Edvard Munch\"]\n[[exclude]]\nartist = \"Edward Munch\"\n"), @r#"
      x the axis `artist` has no value `Edward Munch`
       ,-[e.toml:5:10]
@@ -158,9 +158,9 @@ fn a_rule_about_no_value() {
 }
 
 #[test]
-fn a_sheet_of_no_axis() {
+fn a_sheet_with_an_unknown_axis() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[zip.sampling]\nsteps = [10, 20]\n[sheet]\nrows = \"steps\"\n"), @r#"
-     x `rows` names no axis: `steps`
+     x `rows` is `steps`, which is not an axis
       ,-[e.toml:5:8]
     4 | [sheet]
     5 | rows = "steps"
@@ -181,7 +181,7 @@ fn columns_of_different_length() {
       :         ^^^^^^|^^^^^
       :               `-- 3 values
       `----
-     help: the columns of [zip.sampling] go together row by row: give them equal length
+     help: the columns of [zip.sampling] are combined row by row: make them the same length
     "#);
 }
 
@@ -200,7 +200,7 @@ fn a_range_that_misses_its_end() {
 }
 
 #[test]
-fn nothing_to_do_for_a_strength() {
+fn a_strength_that_leaves_no_steps() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\ninit_image = \"me.png\"\nsteps = 10\n[sweep]\nstrength = [0.05, 0.5]\n"), @r#"
      x `strength` is `0.05` and `steps` is `10`: ddim would do int(10 × 0.05) = 0 steps; allowed: at
      | least 1
@@ -224,14 +224,14 @@ fn a_size_that_the_model_cannot_make() {
       :         ^|^
       :          `-- here
       `----
-     help: the nearest: 96 or 104
+     help: nearest allowed: 96 or 104
     "#);
 }
 
 #[test]
-fn a_picture_and_a_model_that_are_not_there() {
+fn a_missing_picture_and_a_missing_model() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\ninit_image = \"you.png\"\nmodel = \"huge\"\n"), @r#"
-      x 2 things are wrong with this experiment
+      x 2 problems in this experiment
 
     Error:
       x there is no model `huge`
@@ -258,7 +258,7 @@ fn a_picture_and_a_model_that_are_not_there() {
 #[test]
 fn rules_that_leave_nothing() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nseed = [1, 2]\n[[exclude]]\nseed = { above = 0 }\n"), @r#"
-     x the rules leave no cell: every one is excluded, or none is wanted
+     x the rules leave no cells: all are excluded, or none match [[only]]
       ,-[e.toml:4:1]
     3 | seed = [1, 2]
     4 | [[exclude]]
@@ -272,21 +272,21 @@ fn rules_that_leave_nothing() {
 #[test]
 fn a_strength_without_a_picture() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nstrength = [0.3, 0.5]\n"), @r"
-     x `strength` does nothing without `init_image`
+     x `strength` has no effect without `init_image`
       ,-[e.toml:3:1]
     2 | [sweep]
     3 | strength = [0.3, 0.5]
       : ^^^^|^^^
       :     `-- affects no cell
       `----
-     help: give `init_image` at the top of the file, or take `strength` out of the axes
+     help: set `init_image` at the top of the file, or remove `strength` from the axes
     ");
 }
 
 #[test]
 fn a_name_on_two_axes() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nsteps = [10, 20]\n[zip.sampling]\nsteps = [10, 20]\n"), @r#"
-     x two axes are about `steps`: `steps` and `sampling`
+     x two axes set `steps`: `steps` and `sampling`
       ,-[e.toml:4:6]
     3 | steps = [10, 20]
     4 | [zip.sampling]
@@ -294,23 +294,23 @@ fn a_name_on_two_axes() {
       :          `-- here
     5 | steps = [10, 20]
       `----
-     help: a name belongs to one axis: take it out of one of them
+     help: only one axis may set a name: remove it from one of them
     "#);
 }
 
 #[test]
-fn a_grid_beyond_reason() {
+fn a_grid_that_is_too_large() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nseed = { count = 100000 }\nguidance_scale = { from = 1, to = 11, step = 0.001 }\n"), @r#"
     x the grid has more than 50000000 positions: seed (100000) × guidance_scale (10001)
-    help: make an axis shorter, or bind two together with [zip]
+    help: make an axis shorter, or combine two with [zip]
     "#);
 }
 
 #[test]
-fn a_file_that_is_not_there() {
+fn a_missing_file() {
     let folder = Folder::new(&[("mucha.toml", "")]);
     let error = folder.with("muhca.toml", &Overrides::default()).unwrap_err();
-    insta::assert_snapshot!(folder.told(&error), @r#"
+    insta::assert_snapshot!(folder.error_text(&error), @r#"
     x cannot read the experiment file muhca.toml: there is no such file
     help: did you mean `mucha.toml`?
     "#);

@@ -4,7 +4,7 @@ use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind}
 use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use std::path::Path;
 
-/// Takes any model for one of 512 pixels; pictures must be there.
+/// Accepts any model name, as a model of 512 pixels; pictures must exist.
 struct Anything;
 
 impl AssetResolver for Anything {

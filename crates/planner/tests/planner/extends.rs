@@ -47,7 +47,7 @@ fn tables_merge_and_values_replace() {
 }
 
 #[test]
-fn paths_start_at_the_file_that_wrote_them() {
+fn paths_are_relative_to_the_file_that_contains_them() {
     let parents = child("").plan("child.toml").plan;
     assert_eq!(parents.pictures.keys().collect::<Vec<_>>(), ["base/me.png"]);
     let own = child("init_image = \"me.png\"").plan("child.toml").plan;
@@ -56,8 +56,8 @@ fn paths_start_at_the_file_that_wrote_them() {
 }
 
 #[test]
-fn the_later_file_has_the_last_word_on_a_name() {
-    // A plain value takes the parent's axis away; the rule about it is then about that value.
+fn the_later_file_wins() {
+    // A plain value removes the parent's axis; the rule about the axis is then tested against that value.
     let check = |more: &str, names: &[&str], cells: usize| {
         let plan = child(more).plan("child.toml").plan;
         assert_eq!((axes(&plan), plan.len()), (names.to_vec(), cells), "{more}");
@@ -67,12 +67,12 @@ fn the_later_file_has_the_last_word_on_a_name() {
     check("[vars]\nartist = \"Klimt\"", &["strength"], 2);
     check("[zip.z]\nstrength = [0.5, 0.6]\nsteps = [40, 50]", &["artist", "z"], 4);
     check("[[exclude]]\nstrength = 0.5", &["artist", "strength"], 2);
-    // The prompt loses a word: the axis that filled it goes, with its rules and its place on the sheet.
+    // Without its placeholder, the axis is removed, with its rules and its place on the sheet.
     check("prompt = \"{subject}\"", &["strength"], 2);
 }
 
 #[test]
-fn an_inherited_axis_that_nobody_uses_is_noted() {
+fn an_unused_inherited_axis_is_noted() {
     let planned = child("prompt = \"{subject}\"").plan("child.toml");
     assert_eq!(planned.notes.len(), 1);
     assert!(planned.notes[0].starts_with("the axis `artist` of "), "{}", planned.notes[0]);
@@ -80,9 +80,10 @@ fn an_inherited_axis_that_nobody_uses_is_noted() {
 }
 
 #[test]
-fn errors_point_into_the_file_that_is_wrong() {
-    let told = |folder: Folder| folder.told(&folder.with("child.toml", &Overrides::default()).unwrap_err());
-    insta::assert_snapshot!(told(folder("extends = \"base/parnt.toml\"\n")), @r#"
+fn errors_point_to_the_right_file() {
+    let error_text =
+        |folder: Folder| folder.error_text(&folder.with("child.toml", &Overrides::default()).unwrap_err());
+    insta::assert_snapshot!(error_text(folder("extends = \"base/parnt.toml\"\n")), @r#"
      x cannot read the experiment file base/parnt.toml: there is no such file
       ,-[child.toml:1:11]
     1 | extends = "base/parnt.toml"
@@ -91,19 +92,19 @@ fn errors_point_into_the_file_that_is_wrong() {
       `----
      help: did you mean `base/parent.toml`?
     "#);
-    insta::assert_snapshot!(told(folder("extends = \"child.toml\"\n")), @r#"
-     x `extends` goes round in a circle: child.toml is in the chain already
+    insta::assert_snapshot!(error_text(folder("extends = \"child.toml\"\n")), @r#"
+     x `extends` forms a cycle: child.toml is already in the chain
       ,-[child.toml:1:11]
     1 | extends = "child.toml"
       :           ^^^^^^|^^^^^
-      :                 `-- extends an ancestor of itself
+      :                 `-- closes the cycle
       `----
     "#);
     let parent = Folder::new(&[
         ("base/parent.toml", "steps = 0\n"),
         ("child.toml", "extends = \"base/parent.toml\"\n"),
     ]);
-    insta::assert_snapshot!(told(parent), @r#"
+    insta::assert_snapshot!(error_text(parent), @r#"
      x `steps` is `0`; allowed: a whole number from 1 to 1000
       ,-[base/parent.toml:1:9]
     1 | steps = 0

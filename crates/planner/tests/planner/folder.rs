@@ -1,4 +1,4 @@
-//! A folder of files to plan, and a world that knows two models.
+//! A folder of files to plan, and a fake asset resolver.
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, Overrides, PlanError, Planned, Request, plan};
@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 pub struct Folder(pub TempDir);
 
-/// Knows `sketchbook` and `big`, which has a safety checker, and `repainter`, made for inpainting; a picture is any
-/// file that is there, and `wide.png` fits no picture.
+/// Resolves the models `sketchbook`, `big`, which has a safety checker, and `repainter`, an inpainting model. Any existing
+/// file is a picture; the mask `wide.png` does not fit any picture.
 pub struct Fake;
 
 impl AssetResolver for Fake {
@@ -83,7 +83,7 @@ impl Folder {
         self.again(file, overrides, None)
     }
 
-    /// Plans with seeds 1000, 1001, … for whoever draws.
+    /// Plans; random seeds are 1000, 1001, …
     pub fn again(
         &self,
         file: &str,
@@ -102,11 +102,11 @@ impl Folder {
     }
 
     pub fn plan(&self, file: &str) -> Planned {
-        self.with(file, &Overrides::default()).unwrap_or_else(|error| panic!("{}", self.told(&error)))
+        self.with(file, &Overrides::default()).unwrap_or_else(|error| panic!("{}", self.error_text(&error)))
     }
 
-    /// An error as a terminal without colours shows it.
-    pub fn told(&self, error: &PlanError) -> String {
+    /// An error as rendered for a terminal without colours.
+    pub fn error_text(&self, error: &PlanError) -> String {
         let handler = miette::GraphicalReportHandler::new_themed(miette::GraphicalTheme::none())
             .with_width(100)
             .with_links(false);
@@ -129,17 +129,17 @@ pub fn planned(text: &str) -> Planned {
     .plan("e.toml")
 }
 
-/// What is wrong with one text, as shown.
+/// The rendered error for one text.
 pub fn broken(text: &str) -> String {
     let folder =
         Folder::new(&[("e.toml", text), ("me.png", "me"), ("face.png", "face"), ("wide.png", "wide")]);
     match folder.with("e.toml", &Overrides::default()) {
         Ok(_) => "nothing is wrong".to_owned(),
-        Err(error) => folder.told(&error),
+        Err(error) => folder.error_text(&error),
     }
 }
 
-/// The first message only.
+/// The first error message for one text.
 pub fn message(text: &str) -> String {
     let folder =
         Folder::new(&[("e.toml", text), ("me.png", "me"), ("face.png", "face"), ("wide.png", "wide")]);

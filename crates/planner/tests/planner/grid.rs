@@ -1,4 +1,4 @@
-//! The grid as a whole: its size, its coordinates, its names, and the text that plans to it again.
+//! The grid as a whole: its size, its coordinates, its names, and its resolved text.
 
 use crate::folder::{Folder, message, planned};
 use maquette_core::{CellId, Selection};
@@ -32,7 +32,7 @@ fn zero_is_a_value() {
 }
 
 #[test]
-fn a_swept_setting_takes_over() {
+fn an_axis_overrides_a_constant() {
     let plan =
         planned("prompt = \"{a}\"\nsteps = 10\n[vars]\na = \"x\"\n[sweep]\nsteps = [20]\na = [\"y\"]\n").plan;
     let settings = plan.cell(0).unwrap().settings;
@@ -69,7 +69,7 @@ fn a_picture_may_have_placeholders() {
 fn braces_and_brackets() {
     let prompt = |text: &str| planned(&format!("prompt = '{text}'\n")).plan.cell(0).unwrap().settings.prompt;
     assert_eq!(&*prompt("(round:1.2) [a|b] {{not}}"), "(round:1.2) [a|b] {not}");
-    assert_eq!(message("prompt = \"{seed}\"\n"), "`{seed}` is a setting, and settings fill no placeholders");
+    assert_eq!(message("prompt = \"{seed}\"\n"), "`{seed}` is a setting, not a placeholder");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn an_unchanged_experiment_is_recognised() {
     let source = |text: &str, picture: &str| folder(text, picture).plan("e.toml").source;
     let text = "prompt = \"x\"\ninit_image = \"me.png\"\n[sweep]\nseed = { random = 2 }\n";
     let first = source(text, "me");
-    // Comments and the folder's own place do not matter.
+    // Comments and the folder's location do not matter.
     assert_eq!(source(&format!("# hello\n{text}"), "me"), first);
     assert_ne!(source(text, "another picture"), first);
     assert_ne!(source(&text.replace('x', "y"), "me"), first);
@@ -106,7 +106,7 @@ fn the_resolved_text_plans_from_anywhere() {
     assert_eq!(again.resolved, first.resolved);
 }
 
-/// Values of one axis each, duplicates among them.
+/// Axes with random values, some of them duplicates.
 fn some_axes() -> impl Strategy<Value = Vec<(&'static str, Vec<String>)>> {
     let list = |value: BoxedStrategy<String>| proptest::collection::vec(value, 1..5);
     let axes = (
@@ -135,7 +135,7 @@ proptest! {
     fn a_grid_is_the_product_of_its_axes(axes in some_axes()) {
         let mut text = String::from("prompt = \"{word}\"\n[sweep]\n");
         for (name, values) in &axes {
-            // Without a picture, strength would be an axis that nobody uses.
+            // Without a picture, strength would be an unused axis.
             if *name != "strength" {
                 writeln!(text, "{name} = [{}]", values.join(", ")).unwrap();
             }
@@ -148,7 +148,7 @@ proptest! {
             prop_assert_eq!(plan.index_at(&plan.coordinates(index)), Some(index));
         }
 
-        // Two cells have one name exactly when no setting tells them apart.
+        // Two cells have the same name exactly when all their settings are the same.
         let mut names: BTreeMap<String, CellId> = BTreeMap::new();
         for cell in plan.cells() {
             let cell = cell.unwrap();

@@ -1,4 +1,4 @@
-//! Hints: what they recommend is allowed, and is not what was written.
+//! Hints suggest only what is allowed, and never what was written.
 
 use crate::folder::Folder;
 use maquette_planner::{Overrides, did_you_mean};
@@ -17,13 +17,13 @@ fn check(text: &str, expected: &str) {
 }
 
 #[test]
-fn a_hint_is_never_the_word_itself() {
+fn hints_never_suggest_the_word_itself() {
     assert_eq!(did_you_mean("seed", ["seed", "seeds"]).as_deref(), Some("did you mean `seeds`?"));
     assert_eq!(did_you_mean("seed", ["seed"]), None);
 }
 
 #[test]
-fn a_value_that_the_setting_refuses_is_not_recommended() {
+fn hints_never_suggest_a_rejected_value() {
     let sweep = "everything below [sweep] belongs to it: to give `strength` one value, move this line above the first \
                  [table]; to sweep it, write a list: `strength = ";
     check("prompt = \"x\"\n[sweep]\nstrength = 0.5\n", &format!("{sweep}[0.5]`"));
@@ -31,32 +31,32 @@ fn a_value_that_the_setting_refuses_is_not_recommended() {
 }
 
 #[test]
-fn a_form_that_the_axis_refuses_is_not_recommended() {
+fn hints_never_suggest_a_rejected_form() {
     let forms = "allowed here: a list, `{ from, to, step }`, `{ from, to, count }`, `{ file }`, `{ glob }`";
     check("prompt = \"x\"\n[sweep]\nsteps = { random = 3 }\n", forms);
     check("prompt = \"x\"\n[sweep]\nsteps = { count = 3 }\n", forms);
-    // It stands in [sweep] already.
-    let brackets = "write the values one after the other, in one pair of brackets";
+    // It is already in [sweep].
+    let brackets = "write the values as one list, without inner brackets";
     check("prompt = \"x\"\n[sweep]\nsteps = [[10, 20]]\n", brackets);
     check("prompt = \"x\"\nzip = 3\n", "write `[zip.sampling]` on a line of its own and the keys below it");
 }
 
 #[test]
-fn a_place_that_refuses_the_name_is_not_recommended() {
-    // [vars] takes no settings, and no keys of the file.
+fn hints_never_suggest_a_table_that_rejects_the_name() {
+    // [vars] must not contain settings or top-level keys.
     check(
         "prompt = \"x\"\n[vars]\nstps = 20\n",
-        "did you mean the setting `steps`? Its place is above the first [table]",
+        "did you mean the setting `steps`? It belongs above the first [table]",
     );
     check("prompt = \"x\"\n[sweep]\nstps = [20]\n", "did you mean `steps`?");
     check("prompt = \"{title}\"\n", "give the placeholder another name");
     check(
         "prompt = \"x\"\n[vars]\n\"a b\" = 1\n",
-        "the names of placeholders are letters, digits, `_` and `-`",
+        "names of placeholders may contain letters, digits, `_` and `-`",
     );
-    check("prompt = \"x\"\n[vars]\na = 1920-01-01\n", "to have it as text, put it in quotes");
+    check("prompt = \"x\"\n[vars]\na = 1920-01-01\n", "to use it as text, put it in quotes");
     check("prompt = \"x\"\n[vars]\na = [1, 2]\n", "a placeholder with several values belongs under [sweep]");
-    // The top of the file takes settings only.
+    // At the top of the file, only settings are allowed.
     let rule = "[sweep]\nseed = [1, 2]\n[[exclude]]\n";
     check(&format!("prompt = \"{{a}}\"\n[vars]\na = \"x\"\n{rule}a = \"x\"\n"), "allowed: `seed`");
     check(

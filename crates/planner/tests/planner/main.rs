@@ -1,4 +1,4 @@
-//! The planner as its callers see it: files in, plans and errors out. One binary, so that it links once.
+//! Tests of the planner's public interface: files in, plans and errors out. One binary, so that it links once.
 
 mod axes;
 mod broken;

@@ -1,8 +1,8 @@
-//! Cells that are one picture: what the plan says of them.
+//! Notes about cells that are the same picture.
 
 use crate::folder::planned;
 
-/// The notes of an experiment with a reference picture, without it where `rest` says so.
+/// Checks the notes of an experiment with a reference picture.
 fn check(rest: &str, expected: &[&str]) {
     let text = format!("prompt = \"a cat\"\ninit_image = \"me.png\"\nsteps = 10\n{rest}");
     assert_eq!(planned(&text).notes, expected, "{rest}");
@@ -27,7 +27,7 @@ fn strengths_that_leave_as_many_steps_are_one_picture() {
 }
 
 #[test]
-fn what_is_not_used_makes_no_difference() {
+fn unused_settings_make_no_difference() {
     check(
         "guidance_scale = 1\n[sweep]\nnegative_prompt = [\"\", \"blurry\"]\n",
         &["2 cells, 1 distinct: `negative_prompt` (empty) and blurry both have no effect without guidance"],
@@ -50,14 +50,14 @@ fn what_is_not_used_makes_no_difference() {
     );
     check(
         "[sweep]\nseed = [7, 4294967303]\n",
-        &["2 cells, 1 distinct: `seed` 7 and 4294967303 both have the same low 32 bits, all that torch's \
-           generator on the CPU reads"],
+        &["2 cells, 1 distinct: `seed` 7 and 4294967303 both have the same low 32 bits, the only ones that \
+           torch's CPU generator reads"],
     );
     check("noise = \"torch-cuda\"\n[sweep]\nseed = [7, 4294967303]\n", &[]);
 }
 
 #[test]
-fn the_rest_is_said_without_a_reason() {
+fn other_merges_are_noted_without_a_reason() {
     check("[sweep]\nseed = [1, 2, 1]\n", &["3 cells, 2 distinct: `seed` is 1 twice"]);
     check(
         "[zip.both]\nlabel = [\"a\", \"b\"]\nstrength = [0.8, 0.81]\nguidance_scale = [7, 7]\n",
@@ -66,7 +66,7 @@ fn the_rest_is_said_without_a_reason() {
 }
 
 #[test]
-fn names_of_weights_of_zero_are_those_of_none() {
+fn loras_of_weight_zero_are_merged_with_none() {
     check(
         "[sweep]\nlora = [\"none\", \"style:0\", \"style:0.5\"]\n",
         &["3 cells, 2 distinct: `lora` none and style:0 both change nothing at weight 0"],
@@ -74,13 +74,13 @@ fn names_of_weights_of_zero_are_those_of_none() {
 }
 
 #[test]
-fn settings_of_a_picture_that_is_not_there_are_noted() {
+fn settings_without_their_picture_are_noted() {
     let note = |rest: &str, expected: &[&str]| {
         assert_eq!(planned(&format!("prompt = \"a cat\"\n{rest}")).notes, expected, "{rest}");
     };
-    note("strength = 0.5\n", &["`strength` does nothing without `init_image`"]);
-    note("fit = \"top\"\n", &["`fit` does nothing without `init_image`"]);
-    // As the experiment of a run says it, which gives every setting.
+    note("strength = 0.5\n", &["`strength` has no effect without `init_image`"]);
+    note("fit = \"top\"\n", &["`fit` has no effect without `init_image`"]);
+    // The experiment of a run sets every setting.
     note("strength = 0.8\nfit = \"crop\"\n", &[]);
     note("strength = 0.5\n[sweep]\ninit_image = [\"\", \"me.png\"]\n", &[]);
 }

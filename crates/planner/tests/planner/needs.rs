@@ -1,11 +1,11 @@
-//! What settings ask of each other: masks, inpainting models, safety checkers.
+//! Requirements between settings: masks, inpainting models, safety checkers.
 
 use crate::folder::{broken, message, planned};
 
 const MODELS: &str = "prompt = \"x\"\n";
 
 #[test]
-fn a_mask_is_an_axis_and_none_of_its_values() {
+fn a_mask_axis_may_have_an_empty_value() {
     let plan = planned(
         "prompt = \"x\"\ninit_image = \"me.png\"\n[vars]\nwho = \"face\"\n[sweep]\nmask = [\"\", \"{who}.png\"]\n",
     )
@@ -17,29 +17,29 @@ fn a_mask_is_an_axis_and_none_of_its_values() {
 #[test]
 fn a_mask_without_a_picture() {
     insta::assert_snapshot!(broken("prompt = \"x\"\nmask = \"face.png\"\n"), @r#"
-     x `mask` does nothing without `init_image`
+     x `mask` has no effect without `init_image`
       ,-[e.toml:2:8]
     1 | prompt = "x"
     2 | mask = "face.png"
       :        ^^^^^|^^^^
       :             `-- here
       `----
-     help: give `init_image`, the picture that it is a mask of
+     help: set `init_image`, the picture that the mask is for
     "#);
     let check = |rest: &str, expected: &str| {
         assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");
     };
-    check("[sweep]\nmask = [\"\", \"face.png\"]\n", "`mask` does nothing without `init_image`");
-    // It has its use in one of two cells.
+    check("[sweep]\nmask = [\"\", \"face.png\"]\n", "`mask` has no effect without `init_image`");
+    // It is used in one of two cells.
     check("mask = \"face.png\"\n[sweep]\ninit_image = [\"\", \"me.png\"]\n", "nothing is wrong");
     check("mask = \"\"\n", "nothing is wrong");
 }
 
 #[test]
-fn a_mask_must_be_there_and_fit_its_picture() {
+fn a_mask_must_exist_and_fit_its_picture() {
     let check = |rest: &str, expected: &str| {
-        let said = message(&format!("{MODELS}init_image = \"me.png\"\n{rest}"));
-        assert!(said.contains(expected), "{rest}: {said}");
+        let found = message(&format!("{MODELS}init_image = \"me.png\"\n{rest}"));
+        assert!(found.contains(expected), "{rest}: {found}");
     };
     check("mask = \"wide.png\"\n", "the mask is too wide");
     check("mask = \"none.png\"\n", "there is no picture");
@@ -55,17 +55,17 @@ fn an_inpainting_model_needs_a_picture() {
     let check = |rest: &str, expected: &str| {
         assert_eq!(message(&format!("{MODELS}model = \"repainter\"\n{rest}")), expected, "{rest}");
     };
-    check("", "the model repainter repaints pictures; allowed: with `init_image`");
+    check("", "the model repainter is for inpainting; allowed: with `init_image`");
     check("init_image = \"me.png\"\n", "nothing is wrong");
     check("init_image = \"me.png\"\nmask = \"face.png\"\n", "nothing is wrong");
     check(
         "[sweep]\ninit_image = [\"me.png\", \"\"]\n",
-        "the model repainter repaints pictures; allowed: with `init_image`",
+        "the model repainter is for inpainting; allowed: with `init_image`",
     );
 }
 
 #[test]
-fn a_safety_checker_must_be_there() {
+fn a_safety_checker_must_exist() {
     insta::assert_snapshot!(broken("prompt = \"x\"\nsafety_checker = true\n[sweep]\nseed = [1, 2]\n"), @r#"
      x the model sketchbook has no safety checker; allowed: `safety_checker = false`
       ,-[e.toml:2:18]
@@ -75,7 +75,7 @@ fn a_safety_checker_must_be_there() {
       :                    `-- here
     3 | [sweep]
       `----
-     help: a model has one when its folder holds `safety_checker` and `feature_extractor`
+     help: a model has one if its folder contains `safety_checker` and `feature_extractor`
     "#);
     let check = |rest: &str, expected: &str| {
         assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");

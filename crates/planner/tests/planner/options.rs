@@ -1,4 +1,4 @@
-//! The command line over the file.
+//! Overrides of the command line.
 
 use crate::folder::{Folder, axes, values};
 use maquette_core::Dtype;
@@ -24,12 +24,12 @@ fn overrides(set: &[&str], sweep: &[&str], only: &[&str]) -> Overrides {
 
 fn with(overrides: &Overrides) -> Planned {
     let folder = Folder::new(&[("e.toml", FILE)]);
-    folder.with("e.toml", overrides).unwrap_or_else(|error| panic!("{}", folder.told(&error)))
+    folder.with("e.toml", overrides).unwrap_or_else(|error| panic!("{}", folder.error_text(&error)))
 }
 
-fn told(overrides: &Overrides) -> String {
+fn error_text(overrides: &Overrides) -> String {
     let folder = Folder::new(&[("e.toml", FILE)]);
-    folder.told(&folder.with("e.toml", overrides).unwrap_err())
+    folder.error_text(&folder.with("e.toml", overrides).unwrap_err())
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn dtype_is_an_option_of_its_own() {
 
 #[test]
 fn errors_name_the_option() {
-    insta::assert_snapshot!(told(&overrides(&["steps=0"], &[], &[])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&["steps=0"], &[], &[])), @r#"
      x `steps` is `0`; allowed: a whole number from 1 to 1000
       ,-[--set steps=0:1:7]
     1 | steps=0
@@ -104,35 +104,35 @@ fn errors_name_the_option() {
       :       `-- allowed: a whole number from 1 to 1000
       `----
     "#);
-    insta::assert_snapshot!(told(&overrides(&["step=10"], &[], &[])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&["step=10"], &[], &[])), @r#"
      x `step` is neither a setting nor a placeholder
       ,-[--set step=10:1:1]
     1 | step=10
       : ^^|^
-      :   `-- nobody uses it
+      :   `-- unused
       `----
      help: did you mean `steps`?
     "#);
-    insta::assert_snapshot!(told(&overrides(&[], &["artist=Klimt,\"Mucha, Alphonse"], &[])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&[], &["artist=Klimt,\"Mucha, Alphonse"], &[])), @r#"
      x the quote `"` is not closed
       ,-[--sweep artist=Klimt,"Mucha, Alphonse:1:14]
     1 | artist=Klimt,"Mucha, Alphonse
       :              |
       :              `-- opened here
       `----
-     help: close it; to have `"` in the text, put the whole value in single quotes: '…'
+     help: close it; to use `"` in the text, put the whole value in single quotes: '…'
     "#);
-    insta::assert_snapshot!(told(&overrides(&["subject='tis"], &[], &[])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&["subject='tis"], &[], &[])), @r#"
      x the quote `'` is not closed
       ,-[--set subject='tis:1:9]
     1 | subject='tis
       :         |
       :         `-- opened here
       `----
-     help: close it; to have `'` in the text, put the whole value in double quotes: "…"
+     help: close it; to use `'` in the text, put the whole value in double quotes: "…"
     "#);
-    insta::assert_snapshot!(told(&overrides(&["sheet.row=artist"], &[], &[])), @r#"
-     x `row` is no key of [sheet]
+    insta::assert_snapshot!(error_text(&overrides(&["sheet.row=artist"], &[], &[])), @r#"
+     x `row` is not a key of [sheet]
       ,-[--set sheet.row=artist:1:1]
     1 | sheet.row=artist
       : ^^^^|^^^^
@@ -140,8 +140,8 @@ fn errors_name_the_option() {
       `----
      help: did you mean `rows`?
     "#);
-    insta::assert_snapshot!(told(&overrides(&["vars.sweep=1"], &[], &[])), @r#"
-     x `sweep` is no placeholder: the file has that key
+    insta::assert_snapshot!(error_text(&overrides(&["vars.sweep=1"], &[], &[])), @r#"
+     x `sweep` is a key of the file, not a placeholder
       ,-[--set vars.sweep=1:1:1]
     1 | vars.sweep=1
       : ^^^^^|^^^^
@@ -149,7 +149,7 @@ fn errors_name_the_option() {
       `----
      help: give the placeholder another name
     "#);
-    insta::assert_snapshot!(told(&overrides(&["=1"], &[], &[])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&["=1"], &[], &[])), @r#"
      x `--set =1` has no name
       ,-[--set =1:1:1]
     1 | =1
@@ -158,7 +158,7 @@ fn errors_name_the_option() {
       `----
      help: allowed: NAME=VALUE
     "#);
-    insta::assert_snapshot!(told(&overrides(&[], &[], &["steps=20"])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&[], &[], &["steps=20"])), @r#"
      x no axis sweeps `steps`
       ,-[--only steps=20:1:1]
     1 | steps=20
@@ -167,7 +167,7 @@ fn errors_name_the_option() {
       `----
      help: allowed: `artist`, `seed`; to give `steps` one value: --set steps=...
     "#);
-    insta::assert_snapshot!(told(&overrides(&[], &["seed"], &[])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&[], &["seed"], &[])), @r#"
      x `--sweep seed` has no value
       ,-[--sweep seed:1:1]
     1 | seed
@@ -176,7 +176,7 @@ fn errors_name_the_option() {
       `----
      help: allowed: NAME=VALUE
     "#);
-    insta::assert_snapshot!(told(&overrides(&[], &[], &["artist=Edward Munch"])), @r#"
+    insta::assert_snapshot!(error_text(&overrides(&[], &[], &["artist=Edward Munch"])), @r#"
      x the axis `artist` has no value `Edward Munch`
       ,-[--only artist=Edward Munch:1:8]
     1 | artist=Edward Munch
@@ -188,7 +188,7 @@ fn errors_name_the_option() {
 }
 
 #[test]
-fn the_resolved_text_includes_them() {
+fn the_resolved_text_includes_overrides() {
     let options = overrides(&["steps=30"], &["seed=2,3"], &["artist=Edvard Munch"]);
     let planned = with(&options);
     assert_eq!(planned.plan.len(), 1);

@@ -1,4 +1,4 @@
-//! The prompts that plans hold.
+//! The distinct prompts of plans.
 
 use crate::folder::planned;
 use maquette_planner::prompts;
@@ -18,9 +18,9 @@ fn each_prompt_is_named_once() {
         &[("prompt", "old man"), ("negative_prompt", "blurry"), ("prompt", "young man")],
         false,
     );
-    // Nothing looks at the negative prompt without guidance.
+    // Without guidance the negative prompt is not used.
     check("prompt = \"x\"\nnegative_prompt = \"y\"\nguidance_scale = 1\n", 9, &[("prompt", "x")], false);
-    // The same words in another dialect are another prompt.
+    // The same text in another dialect is another prompt.
     check(
         "prompt = \"(x)\"\nguidance_scale = 1\n[sweep]\ndialect = [\"plain\", \"a1111\"]\n",
         9,

@@ -1,4 +1,4 @@
-//! `[[exclude]]` and `[[only]]` against a plain reading of what they say.
+//! `[[exclude]]` and `[[only]]`, also against a brute-force implementation.
 
 use crate::folder::{message, planned};
 use maquette_core::{Plan, Settings};
@@ -43,7 +43,7 @@ fn tests_of_values() {
 }
 
 #[test]
-fn only_keeps_what_one_block_wants() {
+fn only_keeps_cells_that_match_one_block() {
     let kept = cells(
         "[[only]]\nartist = \"Edvard Munch\"\nsteps = 50\n[[only]]\nstrength = 0.9\n[[exclude]]\nsampling = \"fast\"\n",
     );
@@ -61,7 +61,7 @@ fn only_keeps_what_one_block_wants() {
 }
 
 #[test]
-fn a_rule_that_matches_nothing_is_wrong() {
+fn a_rule_that_matches_nothing_is_an_error() {
     let check = |rule: &str, expected: &str| {
         assert_eq!(message(&format!("{GRID}[[exclude]]\n{rule}\n")), expected, "{rule}");
     };
@@ -75,7 +75,7 @@ fn a_rule_that_matches_nothing_is_wrong() {
         "this rule matches nothing: no row of the axis has all of these values together",
     );
     check("sampling = \"faster\"", "the axis `sampling` has no value `faster`");
-    check("artist = { between = 1 }", "`between` is no test of a value");
+    check("artist = { between = 1 }", "`between` is not a test");
     check("", "a rule without a condition matches every cell; allowed: one or more");
 }
 
@@ -131,7 +131,7 @@ proptest! {
             .filter(|at| only.is_empty() || only.iter().any(|block| matches(block, at)))
             .collect();
         if wanted.is_empty() {
-            prop_assert_eq!(message(&text), "the rules leave no cell: every one is excluded, or none is wanted");
+            prop_assert_eq!(message(&text), "the rules leave no cells: all are excluded, or none match [[only]]");
         } else {
             let first = planned(&text);
             let kept: Vec<Vec<usize>> = (0..first.plan.len()).map(|index| first.plan.coordinates(index)).collect();

@@ -4,7 +4,7 @@ use maquette_core::SETTINGS;
 use maquette_planner::schema;
 
 #[test]
-fn the_schema_knows_every_setting_in_every_place() {
+fn the_schema_has_every_setting_in_every_place() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
     let properties = &schema["properties"];
     for setting in SETTINGS {

@@ -1,4 +1,4 @@
-//! Random seeds: drawn once, written down, drawn no second time.
+//! Random seeds: drawn once, stored in the plan, and reused.
 
 use crate::folder::{Folder, broken, message, planned, values};
 use maquette_planner::Overrides;
@@ -9,14 +9,14 @@ fn folder(form: &str) -> Folder {
 }
 
 #[test]
-fn drawn_seeds_are_written_down() {
+fn drawn_seeds_are_stored() {
     let planned = folder("{ random = 2 }").plan("e.toml");
     assert_eq!(planned.plan.drawn, BTreeMap::from([("seed".to_owned(), vec![1000, 1001])]));
     assert!(planned.resolved.contains("seed = [1000, 1001]"), "{}", planned.resolved);
 }
 
 #[test]
-fn an_earlier_plans_seeds_are_used_again() {
+fn seeds_of_an_earlier_plan_are_reused() {
     let drawn = BTreeMap::from([("seed".to_owned(), vec![5, 1000])]);
     let check = |form: &str, expected: &str| {
         let planned = folder(form).again("e.toml", &Overrides::default(), Some(&drawn)).unwrap();
@@ -24,13 +24,13 @@ fn an_earlier_plans_seeds_are_used_again() {
     };
     check("{ random = 2 }", "5 1000");
     check("{ random = 1 }", "5");
-    // An axis that grows keeps the seeds it has; none comes twice.
+    // A longer axis keeps its seeds; there are no duplicates.
     check("{ random = 4 }", "5 1000 1001 1002");
     check("[7]", "7");
 }
 
 #[test]
-fn seeds_do_not_change_what_was_asked() {
+fn seeds_do_not_change_the_source_digest() {
     let folder = folder("{ random = 2 }");
     let drawn = BTreeMap::from([("seed".to_owned(), vec![5, 6])]);
     let first = folder.plan("e.toml");
@@ -70,7 +70,7 @@ fn seeds_have_64_bits_as_in_torch() {
     assert_eq!(settings(&planned.plan, 1).seed, largest);
     assert_eq!(settings(&planned.plan, 2).seed, 1 << 63);
     assert_eq!(settings(&planned.plan, 0).variation_seed, Some(largest));
-    // As the run keeps it: as TOML, and as JSON.
+    // As stored in a run: as TOML and as JSON.
     let again = Folder::new(&[("e.toml", &planned.resolved)]).plan("e.toml");
     assert_eq!(again.plan, planned.plan);
     let json = serde_json::to_string(&planned.plan).unwrap();
@@ -89,7 +89,7 @@ fn seeds_have_64_bits_as_in_torch() {
 }
 
 #[test]
-fn a_negative_seed_is_pointed_to_random_ones() {
+fn the_hint_for_a_negative_seed_is_a_random_one() {
     insta::assert_snapshot!(broken("prompt = \"x\"\nseed = -1\n"), @r#"
      x `seed` is `-1`; allowed: a whole number from 0 to 2^64 - 1
       ,-[e.toml:2:8]
@@ -98,6 +98,6 @@ fn a_negative_seed_is_pointed_to_random_ones() {
       :        ^|
       :         `-- allowed: a whole number from 0 to 2^64 - 1
       `----
-     help: for a seed drawn at random write `seed = { random = 1 }` in [sweep]
+     help: for a random seed, write `seed = { random = 1 }` in [sweep]
     "#);
 }

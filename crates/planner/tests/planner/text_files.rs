@@ -1,4 +1,4 @@
-//! Files that are no UTF-8 text, wherever a text file is named.
+//! Files that are not UTF-8 text, wherever a text file is expected.
 
 use crate::folder::{Folder, values};
 use maquette_planner::Overrides;
@@ -7,7 +7,7 @@ use miette::Diagnostic;
 const EXPERIMENT: &str = "prompt = \"by {artist}\"\n[sweep]\nartist = { file = \"lists/artists.txt\" }\n";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
-/// A folder with an experiment, its child and its list; one file has other content.
+/// A folder with an experiment, its child and its list; `file` has the given content instead.
 fn with(file: &str, content: &[u8]) -> Folder {
     let folder = Folder::new(&[
         ("exp/e.toml", EXPERIMENT),
@@ -22,12 +22,12 @@ fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
-/// Windows-1252, where all characters are Latin-1.
+/// Latin-1, which is also valid Windows-1252.
 fn latin1(text: &str) -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect()
 }
 
-/// Plans `plan` where `file` has that content: the message, its place, and the hint.
+/// Plans `plan` with `file` replaced by `content`, and checks the error's message, place and hint.
 #[track_caller]
 fn check(file: &str, content: &[u8], plan: &str, place: &str, message: &str, hint: &str) {
     let folder = with(file, content);
@@ -48,7 +48,7 @@ fn a_byte_order_mark_is_accepted() {
 }
 
 #[test]
-fn other_encodings_are_named() {
+fn errors_name_other_encodings() {
     let notepad = "save it as UTF-8: in Notepad, with `Save as` and `Encoding: UTF-8`";
     let powershell = format!("{notepad}; in PowerShell, with `| Out-File -Encoding utf8` in place of `>`");
     let legacy = "it is in a legacy encoding such as Latin-1 or Windows-1252, not in UTF-8";
@@ -66,7 +66,7 @@ fn other_encodings_are_named() {
 }
 
 #[test]
-fn other_files_are_named() {
+fn errors_name_other_formats() {
     let list = "exp/lists/artists.txt";
     check(
         "exp/e.toml",
@@ -74,7 +74,7 @@ fn other_files_are_named() {
         "exp/e.toml",
         "",
         "cannot read the experiment file exp/e.toml: it is a PNG image, not text",
-        "allowed: a TOML file in UTF-8; `maquette show` with `--toml` writes one from a picture",
+        "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture",
     );
     check(
         list,
@@ -86,7 +86,7 @@ fn other_files_are_named() {
     );
     let folder = |name: &str| format!("cannot read the experiment file {name}: it is a folder");
     check("child.toml", b"", "exp", "", &folder("exp"), "did you mean `exp/e.toml`?");
-    let several = "name one of its files: `a.toml`, `child.toml`";
+    let several = "use one of its files: `a.toml`, `child.toml`";
     check("a.toml", b"", "", "", &folder(""), several);
     let lists = "allowed: a TOML file in UTF-8";
     check(
@@ -100,7 +100,7 @@ fn other_files_are_named() {
 }
 
 #[test]
-fn the_nearest_file_is_named_with_its_folder() {
+fn hints_suggest_the_nearest_file_with_its_folder() {
     let near = EXPERIMENT.replace("artists", "artist");
     let missing = "cannot read exp/lists/artist.txt: there is no such file";
     let hint = "did you mean `lists/artists.txt`?";

@@ -1,8 +1,8 @@
-//! LoRAs, textual inversions and VAEs: how they are written, and who is asked for them.
+//! LoRAs, textual inversions and VAEs: their forms, and how their files are looked up.
 
 use crate::folder::{message, planned};
 
-/// What `lora` is in each cell of an experiment with one axis or none.
+/// The value of `lora` in each cell of an experiment.
 fn loras(text: &str) -> Vec<String> {
     let plan = planned(text).plan;
     let cells = plan.cells().map(|cell| cell.unwrap().settings);
@@ -12,7 +12,7 @@ fn loras(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_lora_is_written_as_text_as_a_table_or_as_several() {
+fn every_form_of_a_lora() {
     let check = |lora: &str, expected: &str| {
         assert_eq!(loras(&format!("prompt = \"x\"\nlora = {lora}\n")), [expected], "{lora}");
     };
@@ -25,7 +25,7 @@ fn a_lora_is_written_as_text_as_a_table_or_as_several() {
 }
 
 #[test]
-fn a_lora_is_an_axis_and_a_placeholder_its_weight() {
+fn loras_and_their_weights_can_be_axes() {
     let axis =
         "prompt = \"x\"\n[sweep]\nlora = [\"none\", \"oil:0\", { file = \"oil\" }, [\"oil\", \"hand:2\"]]\n";
     assert_eq!(loras(axis), ["none", "oil:0", "oil:1", "oil:1 + hand:2"]);
@@ -58,15 +58,15 @@ fn the_same_file_under_another_name_is_the_same_cell() {
 }
 
 #[test]
-fn a_weight_file_that_is_not_there_is_an_error_at_its_place() {
+fn missing_weight_files_are_errors() {
     let check = |line: &str, expected: &str| {
-        let told = message(&format!("prompt = \"x\"\n{line}\n"));
-        assert!(told.contains(expected), "{told}");
+        let found = message(&format!("prompt = \"x\"\n{line}\n"));
+        assert!(found.contains(expected), "{found}");
     };
     check("lora = \"unknown:0.5\"", "there is no lora `unknown`");
     check("embeddings = [\"unknown\"]", "there is no embedding `unknown`");
     check("vae = \"unknown\"", "there is no vae `unknown`");
-    check("lora = { weight = 1 }", "names no `file`");
+    check("lora = { weight = 1 }", "has no `file`");
     check("lora = { file = \"x\", wait = 1 }", "`wait` is");
     check("lora = 3", "`lora` is");
     check("embeddings = \"x{w}\"", "allowed: text without placeholders");

@@ -1,4 +1,4 @@
-//! The work that plans hold.
+//! The work in plans.
 
 use crate::folder::planned;
 use maquette_planner::{Work, work};
@@ -13,7 +13,7 @@ fn nothing_is_counted_twice() {
         "prompt = \"{a}\"\nsteps = 10\n[sweep]\na = [\"x\", \"y\"]\nseed = [1, 2, 3]\n",
         Work { pictures: 6, text_encodes: 3, image_encodes: 0, model_loads: 1, steps: 60 },
     );
-    // Without guidance the negative prompt is not read; PNDM calls once more.
+    // Without guidance the negative prompt is not encoded; PNDM calls the UNet once more.
     check(
         "prompt = \"x\"\nguidance_scale = 1\nscheduler = \"pndm\"\nsteps = 10\n[sweep]\nseed = [1, 2, 2]\n",
         Work { pictures: 2, text_encodes: 1, image_encodes: 0, model_loads: 1, steps: 22 },
@@ -30,7 +30,7 @@ fn nothing_is_counted_twice() {
 }
 
 #[test]
-fn what_is_done_is_not_counted() {
+fn finished_cells_are_not_counted() {
     let planned = planned(
         "prompt = \"{a}\"\nsteps = 10\n[sweep]\na = [\"x\", \"y\"]\nseed = [1, 2, 3]\n[[exclude]]\na = \"x\"\nseed = 1\n",
     );

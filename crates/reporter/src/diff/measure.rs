@@ -1,4 +1,4 @@
-//! How far two pictures are apart.
+//! Measures the difference between two pictures.
 
 use crate::draw::Tile;
 use maquette_core::Image;
@@ -8,9 +8,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Pixels {
-    /// Not at all.
+    /// They do not differ.
     Identical,
-    /// In some pixels.
+    /// They differ in some pixels.
     Different {
         /// Mean absolute difference over all pixels and colours, in levels of 0 to 255.
         mean_absolute_error: f64,
@@ -19,17 +19,17 @@ pub enum Pixels {
         psnr: f64,
         /// The largest difference of a colour, in levels of 0 to 255.
         max_difference: u8,
-        /// How many of the pixels differ in any colour, 0 to 1.
+        /// The share of pixels that differ in any colour, 0 to 1.
         share: f64,
     },
-    /// They cannot be compared pixel by pixel.
+    /// They have different sizes, so pixels cannot be compared.
     Sizes {
-        /// Width and height of the left one.
+        /// Width and height of the left picture.
         left: (u32, u32),
-        /// Width and height of the right one.
+        /// Width and height of the right picture.
         right: (u32, u32),
     },
-    /// At least one side has none.
+    /// At least one picture is missing.
     NoPicture {
         /// `done`, `failed: …` or `missing`.
         left: String,
@@ -38,28 +38,29 @@ pub enum Pixels {
     },
 }
 
-/// How two pictures compare, in a word.
+/// How similar two pictures are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Likeness {
     /// Every pixel is the same.
     Identical,
-    /// What another device, precision or library makes of the same arithmetic: a peak signal-to-noise ratio of at least
-    /// [`Likeness::CLOSE_PSNR`], and no colour off by more than [`Likeness::CLOSE_LEVELS`].
+    /// The difference is as small as between devices, precisions or libraries with the same arithmetic: a peak
+    /// signal-to-noise ratio of at least [`Likeness::CLOSE_PSNR`], and no colour off by more than
+    /// [`Likeness::CLOSE_LEVELS`].
     Close,
     /// Anything else.
     Different,
 }
 
 impl Likeness {
-    /// The least ratio of close pictures in decibels: 2.55 levels of 255, root mean square.
+    /// The minimum ratio of close pictures in decibels: a root mean square difference of 2.55 levels of 255.
     pub const CLOSE_PSNR: f64 = 40.0;
 
-    /// The most that one colour of close pictures may be off, in levels of 0 to 255: a small change that shows, such as
-    /// another eye in a large portrait, hardly moves the ratio.
+    /// The maximum difference of one colour in close pictures, in levels of 0 to 255. Needed because a small but visible
+    /// change, such as a different eye in a large portrait, hardly affects the ratio.
     pub const CLOSE_LEVELS: u8 = 32;
 
-    /// The word for it.
+    /// The name of the variant, in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Likeness::Identical => "identical",
@@ -76,7 +77,7 @@ impl Pixels {
         if size(left) != size(right) {
             return Pixels::Sizes { left: size(left), right: size(right) };
         }
-        // Whole numbers all the way: the sums are exact, whatever their order.
+        // Sums of whole numbers are exact, whatever their order.
         let (mut absolute, mut squared, mut changed, mut max_difference) = (0u64, 0u64, 0usize, 0u8);
         for (a, b) in left.rgb().chunks_exact(3).zip(right.rgb().chunks_exact(3)) {
             changed += usize::from(a != b);
@@ -99,7 +100,7 @@ impl Pixels {
         }
     }
 
-    /// How the pictures compare, in a word. A picture that is not there is different.
+    /// How similar the pictures are. A missing picture is different.
     pub fn likeness(&self) -> Likeness {
         match *self {
             Pixels::Identical => Likeness::Identical,
@@ -112,7 +113,7 @@ impl Pixels {
         }
     }
 
-    /// Whether there is nothing to tell: identical pictures, or none on both sides for the same reason.
+    /// Whether there is no difference: identical pictures, or both missing for the same reason.
     pub fn is_same(&self) -> bool {
         match self {
             Pixels::Identical => true,
@@ -122,7 +123,7 @@ impl Pixels {
     }
 }
 
-/// Compares what there is of two cells.
+/// Compares two cells.
 pub(super) fn compare(left: &Tile, right: &Tile) -> Pixels {
     let (Tile::Done(left), Tile::Done(right)) = (left, right) else {
         return Pixels::NoPicture { left: status(left), right: status(right) };

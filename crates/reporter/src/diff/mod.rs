@@ -1,11 +1,11 @@
-//! What differs between two runs: settings, cells and pixels.
+//! Compares two runs: settings, cells and pixels.
 //!
-//! Deliberately not here: which runs to compare, and where their pictures lie.
+//! Deliberately not here: choosing the runs, and finding their pictures.
 
 mod measure;
 mod pairs;
 mod sheet;
-mod words;
+mod text;
 
 pub use measure::{Likeness, Pixels};
 pub use pairs::{CellAt, Change};
@@ -19,11 +19,11 @@ use serde::Serialize;
 
 /// One of the two runs.
 pub struct Side<'a> {
-    /// What a person calls it, such as `mucha@1`.
+    /// Its name, such as `mucha@1`.
     pub name: &'a str,
-    /// Its plan: settings and names of its cells follow from it.
+    /// Its plan, which determines settings and names of its cells.
     pub plan: &'a Plan,
-    /// What there is of a cell, by its number in the plan; asked on several threads at once.
+    /// Loads a cell by its index in the plan; called on several threads at once.
     pub load: &'a (dyn Fn(usize) -> Tile + Sync),
 }
 
@@ -36,7 +36,7 @@ pub struct Diff {
     pub right: String,
     /// Settings and placeholders that all cells of a run share and that differ between the runs, as written.
     pub settings: Vec<Change>,
-    /// Cells that stand for each other, in the left plan's order.
+    /// Pairs of corresponding cells, in the left plan's order.
     pub pairs: Vec<Pair>,
     /// Cells of the left run that have no counterpart.
     pub only_left: Vec<CellAt>,
@@ -51,10 +51,10 @@ pub struct Pair {
     pub left: CellAt,
     /// The right cell.
     pub right: CellAt,
-    /// Settings and placeholders that differ in this pair, beyond those that differ between the runs as wholes. A text
-    /// that differs by its placeholders alone is told by them.
+    /// Settings and placeholders that differ in this pair, except those that differ between the runs as a whole. If texts
+    /// differ only in their placeholders, the placeholders are listed instead.
     pub settings: Vec<Change>,
-    /// Whether every setting is the same in words, those of the whole runs included.
+    /// Whether all settings have the same text, including those of the whole runs.
     pub same_settings: bool,
     /// How the pictures differ.
     pub pixels: Pixels,
@@ -63,23 +63,23 @@ pub struct Pair {
 /// How many pairs there are of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Counts {
-    /// Pictures the same in every pixel.
+    /// Pairs of pictures that are identical in every pixel.
     pub identical: usize,
-    /// Pictures that differ.
+    /// Pairs of pictures that differ.
     pub different: usize,
-    /// Of those, pairs whose settings are the same in words.
+    /// Pairs of pictures that differ, in pixels or size, although all settings have the same text.
     pub unexplained: usize,
-    /// Pictures of different sizes.
+    /// Pairs of pictures of different sizes.
     pub sizes: usize,
-    /// Pairs that lack a picture on one side or both.
+    /// Pairs with a missing picture on one side or both.
     pub no_picture: usize,
 }
 
 /// Compares two runs.
 ///
-/// Cells are paired by the values, or else the labels, of axes of the same name; an axis that only one run has is met
-/// by the other run's setting of that name. So runs line up when a setting was changed or values were added. Both
-/// pictures of each pair are loaded, compared and let go. The error is that of a plan which was edited by hand.
+/// Cells are paired by the values, or else the labels, of axes of the same name; an axis that only one run has is matched
+/// with the other run's setting of that name. So cells are paired even if a setting was changed or values were added. Both
+/// pictures of each pair are loaded, compared and dropped. Fails only for a plan that was edited by hand.
 pub fn diff(left: &Side, right: &Side) -> Result<Diff, SettingError> {
     let settings = plan_changes(left.plan, right.plan);
     let paired = pairs::pair(left.plan, right.plan)?;
@@ -110,7 +110,7 @@ pub fn diff(left: &Side, right: &Side) -> Result<Diff, SettingError> {
 }
 
 impl Diff {
-    /// Whether nothing differs: the same settings, the same cells, the same pixels or the same lack of them.
+    /// Whether nothing differs: the same settings, the same cells, and the same pixels or missing pictures.
     pub fn is_empty(&self) -> bool {
         self.settings.is_empty()
             && self.only_left.is_empty()
@@ -135,14 +135,14 @@ impl Diff {
 }
 
 impl Pair {
-    /// Whether the settings are the same and the pixels are not: the content behind a name changed, or the program or
-    /// the machine did.
+    /// Whether the settings are the same but the pixels are not: a file that a setting names, the program or the machine
+    /// changed.
     pub fn is_unexplained(&self) -> bool {
         self.same_settings && matches!(self.pixels, Pixels::Different { .. } | Pixels::Sizes { .. })
     }
 }
 
-/// The settings and placeholders that neither run varies and that differ.
+/// The settings and placeholders that are constant in both runs and differ between them.
 fn plan_changes(left: &Plan, right: &Plan) -> Vec<Change> {
     let (left_shared, right_shared) = (shared(left), shared(right));
     let find = |shared: &[(String, String)], name: &str| {

@@ -1,10 +1,10 @@
-//! Which cell of one run stands for which cell of the other.
+//! Pairs the cells of two runs.
 
 use maquette_core::{Axis, AxisValue, CellId, Kind, Plan, Setting, SettingError, Value};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// A setting or placeholder with another value on the other side; `None` where it does not apply.
+/// A setting or placeholder that differs; a value is `None` if the setting does not apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Its name.
@@ -18,16 +18,16 @@ pub struct Change {
 /// A cell of one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CellAt {
-    /// Its number in its plan.
+    /// Its index in its plan.
     pub index: usize,
     /// Its name.
     pub id: CellId,
-    /// Where it lies: axis and label.
+    /// Its coordinates: axis and label.
     pub coordinates: Vec<(String, String)>,
 }
 
 /// A cell with its values as text.
-pub(super) struct Known {
+pub(super) struct CellValues {
     pub index: usize,
     id: CellId,
     coordinates: Vec<usize>,
@@ -36,14 +36,14 @@ pub(super) struct Known {
 }
 
 pub(super) struct Paired {
-    pub both: Vec<(Known, Known)>,
-    pub only_left: Vec<Known>,
-    pub only_right: Vec<Known>,
+    pub both: Vec<(CellValues, CellValues)>,
+    pub only_left: Vec<CellValues>,
+    pub only_right: Vec<CellValues>,
 }
 
-/// How an axis of the right run follows from a left cell.
+/// How the position on an axis of the right run is found for a left cell.
 enum Source {
-    /// From an axis of the left run: for each of its positions, the position here.
+    /// From an axis of the left run: for each of its positions, the position on the right axis.
     Axis(usize, Vec<Option<usize>>),
     /// From the left cell's own values.
     Values,
@@ -68,16 +68,16 @@ pub(super) fn pair(left: &Plan, right: &Plan) -> Result<Paired, SettingError> {
     let mut taken = BTreeSet::new();
     let mut paired = Paired { both: Vec::new(), only_left: Vec::new(), only_right: Vec::new() };
     for index in 0..left.len() {
-        let cell = Known::of(left, index)?;
+        let cell = CellValues::of(left, index)?;
         let coordinates = right.axes.iter().zip(&sources).map(|(axis, source)| match source {
             Source::Axis(at, positions) => positions[cell.coordinates[*at]],
             Source::Values => cell.position_on(axis),
         });
         let coordinates: Option<Vec<usize>> = coordinates.collect();
         let other = coordinates.and_then(|coordinates| right.index_at(&coordinates));
-        let other = other.filter(|index| !taken.contains(index)).map(|index| Known::of(right, index));
+        let other = other.filter(|index| !taken.contains(index)).map(|index| CellValues::of(right, index));
         let other = other.transpose()?.filter(|other| {
-            // An axis that only the left run has: the right run has just one of its values, or none.
+            // On an axis that only the left run has, only cells with the right run's value match.
             let mut names = lone_axes.iter().flat_map(|axis| axis.values[0].set.iter().map(|(name, _)| name));
             names.all(|name| cell.value(name) == other.value(name))
         });
@@ -90,14 +90,19 @@ pub(super) fn pair(left: &Plan, right: &Plan) -> Result<Paired, SettingError> {
         }
     }
     for index in (0..right.len()).filter(|index| !taken.contains(index)) {
-        paired.only_right.push(Known::of(right, index)?);
+        paired.only_right.push(CellValues::of(right, index)?);
     }
     Ok(paired)
 }
 
-/// Every setting and placeholder that differs between two cells; a text with the same placeholders in the same places
-/// is left to the placeholders.
-pub(super) fn changes(left: &Known, left_plan: &Plan, right: &Known, right_plan: &Plan) -> Vec<Change> {
+/// All settings and placeholders that differ between two cells. A text with the same template is left out, as its
+/// placeholders are listed.
+pub(super) fn changes(
+    left: &CellValues,
+    left_plan: &Plan,
+    right: &CellValues,
+    right_plan: &Plan,
+) -> Vec<Change> {
     let more = right.values.iter().filter(|(name, _)| left.value(name).is_none());
     let names = left.values.iter().chain(more).map(|(name, _)| name);
     let owned = |value: Option<&str>| value.map(str::to_owned);
@@ -116,8 +121,8 @@ pub(super) fn changes(left: &Known, left_plan: &Plan, right: &Known, right_plan:
         .collect()
 }
 
-/// For each position on the left axis, the position on the right one that means the same: the same values first, then
-/// the same label, each at most once.
+/// For each position on the left axis, the corresponding position on the right axis: one with the same values, or else
+/// one with the same label. Each is used at most once.
 fn align(left: &Axis, right: &Axis) -> Vec<Option<usize>> {
     let values = |axis: &Axis| -> Vec<Vec<(String, String)>> {
         let text = |(name, value): &(String, Value)| (name.clone(), value.to_string());
@@ -143,13 +148,13 @@ fn align(left: &Axis, right: &Axis) -> Vec<Option<usize>> {
     aligned
 }
 
-impl Known {
-    fn of(plan: &Plan, index: usize) -> Result<Known, SettingError> {
+impl CellValues {
+    fn of(plan: &Plan, index: usize) -> Result<CellValues, SettingError> {
         let cell = plan.cell(index)?;
         let settings =
             cell.settings.iter().map(|(setting, value)| (setting.name.to_owned(), value.to_string()));
         let vars = cell.vars.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        Ok(Known {
+        Ok(CellValues {
             index,
             id: cell.id,
             values: settings.chain(vars).collect(),
@@ -161,13 +166,13 @@ impl Known {
         self.values.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// Where this cell would lie on an axis that its own plan lacks. An axis with a single value is met by anything:
-    /// that its value differs is then told as a setting that differs.
+    /// The position of this cell on an axis that its own plan lacks. An axis with a single value matches every cell; a
+    /// different value is then reported as a setting that differs.
     fn position_on(&self, axis: &Axis) -> Option<usize> {
-        let meets = |value: &AxisValue| {
+        let matches = |value: &AxisValue| {
             value.set.iter().all(|(name, value)| self.value(name) == Some(value.to_string().as_str()))
         };
-        if axis.values.len() == 1 { Some(0) } else { axis.values.iter().position(meets) }
+        if axis.values.len() == 1 { Some(0) } else { axis.values.iter().position(matches) }
     }
 
     pub fn at(&self, plan: &Plan) -> CellAt {

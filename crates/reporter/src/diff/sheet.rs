@@ -1,7 +1,7 @@
-//! Two runs side by side: left, right and what differs, a row for each pair whose pictures are not the same.
+//! The side-by-side sheet of two runs: left, right and difference, one row per pair whose pictures differ.
 
 use super::measure::difference;
-use super::words::{pixels, values};
+use super::text::{pixels, values};
 use super::{Diff, Pair, Pixels, Side};
 use crate::constants::sizes;
 use crate::cut::cut;
@@ -16,29 +16,29 @@ use std::sync::Arc;
 /// One page of a side-by-side sheet.
 #[derive(Debug, Clone)]
 pub struct DiffPage {
-    /// A name for its file, without an ending.
+    /// A name for its file without extension.
     pub name: String,
     /// Its number, from 1.
     pub number: usize,
-    /// How many pages the sheet has.
+    /// The number of pages of the sheet.
     pub of: usize,
     frame: Arc<Frame>,
     part: Part,
-    /// The pairs of all pages, by their place in [`Diff::pairs`].
+    /// The pairs on all pages, as indices into [`Diff::pairs`].
     pairs: Arc<Vec<usize>>,
-    /// Differences are multiplied by this, on all pages by the same.
+    /// The factor by which differences are multiplied, the same on all pages.
     factor: u32,
 }
 
 impl DiffPage {
-    /// The characters in the labels and settings of all pages of this sheet that no font has, in the order of their code
-    /// points. They are drawn as boxes.
+    /// The characters in the labels and settings of all pages of this sheet that no font has, sorted by code point. They
+    /// are drawn as boxes.
     pub fn missing_glyphs(&self) -> Vec<char> {
         self.frame.contents.missing_glyphs(&mut Typesetter::new())
     }
 }
 
-/// The pages of a side-by-side sheet; none when no pictures differ. Sizes follow the left plan's `[sheet]`.
+/// The pages of a side-by-side sheet; empty if no pictures differ. Sizes follow the left plan's `[sheet]`.
 pub fn diff_pages(diff: &Diff, left: &Side, right: &Side) -> Vec<DiffPage> {
     let differs = |pair: &Pair| matches!(pair.pixels, Pixels::Different { .. } | Pixels::Sizes { .. });
     let pairs: Vec<usize> = (0..diff.pairs.len()).filter(|&at| differs(&diff.pairs[at])).collect();
@@ -62,7 +62,7 @@ pub fn diff_pages(diff: &Diff, left: &Side, right: &Side) -> Vec<DiffPage> {
         footer: footer(diff),
         ..Contents::default()
     };
-    // A page too narrow for three pictures would tear a pair apart.
+    // `rows` and `columns` of the plan do not apply: a row must keep its three pictures together.
     let spec = SheetSpec { max: left.plan.sheet.max, cell: left.plan.sheet.cell, ..SheetSpec::default() };
     let cut = cut(&contents, &all_sizes, &spec, &mut Typesetter::new());
     let (frame, pairs) = (Arc::new(cut.frame), Arc::new(pairs));
@@ -84,12 +84,12 @@ pub fn diff_pages(diff: &Diff, left: &Side, right: &Side) -> Vec<DiffPage> {
     cut.rows.into_iter().enumerate().map(page).collect()
 }
 
-/// Draws a page; both pictures of each pair are loaded again and let go once they are shrunk.
+/// Draws a page; both pictures of each pair are loaded again and dropped once they are shrunk.
 pub fn render_diff(diff: &Diff, page: &DiffPage, left: &Side, right: &Side) -> Image {
     let mut types = Typesetter::new();
     let layout = lay(&page.frame, &page.part, &mut types);
     let places: Vec<_> = places(&layout).collect();
-    let shown: Vec<Vec<Tile>> = places
+    let tiles: Vec<Vec<Tile>> = places
         .par_chunks(3)
         .map(|row| {
             let pair = &diff.pairs[page.pairs[row[0].0.0]];
@@ -107,13 +107,13 @@ pub fn render_diff(diff: &Diff, page: &DiffPage, left: &Side, right: &Side) -> I
         })
         .collect();
     let mut canvas = paint(&layout, None, &mut types);
-    for ((_, area), tile) in places.into_iter().zip(shown.into_iter().flatten()) {
+    for ((_, area), tile) in places.into_iter().zip(tiles.into_iter().flatten()) {
         paint_tile(&mut canvas, &tile, area, page.frame.style, &mut types);
     }
     canvas.into_image()
 }
 
-/// Where the pair lies, a line for each axis; what else differs; how far the pictures are apart.
+/// The coordinates of the pair, one line per axis; the settings that differ; the difference of the pictures.
 fn label(pair: &Pair) -> String {
     let mut lines: Vec<String> =
         pair.left.coordinates.iter().map(|(axis, label)| format!("{axis} {label}")).collect();
@@ -135,8 +135,8 @@ fn footer(diff: &Diff) -> Vec<Vec<(String, String)>> {
     footer
 }
 
-/// A power of two that brings the largest mean difference near a quarter of the scale, so that it is seen and seldom
-/// saturates.
+/// A power of two that scales the largest mean difference to near a quarter of the range, so that it is visible and
+/// rarely saturates.
 fn factor(diff: &Diff) -> u32 {
     let error = |pair: &Pair| match pair.pixels {
         Pixels::Different { mean_absolute_error, .. } => mean_absolute_error,

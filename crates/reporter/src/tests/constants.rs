@@ -1,4 +1,4 @@
-//! What did not vary.
+//! The settings that did not vary.
 
 use super::{axis, mucha, plan};
 use crate::constants::{constants, sizes};
@@ -10,7 +10,7 @@ fn line(plan: &Plan) -> String {
 }
 
 #[test]
-fn what_an_axis_sweeps_is_left_out_and_templates_keep_what_varies() {
+fn swept_settings_are_left_out_and_varying_placeholders_are_kept() {
     insta::assert_snapshot!(line(&mucha()), @"model tiny · prompt portrait of a man with a beard, by {artist} · init_image references/selfie.png · fit crop · steps 20 · guidance_scale 7.5 · scheduler ddim · spacing leading · width 64 · height 64 · clip_skip 0 · dtype f32");
 }
 
@@ -20,14 +20,14 @@ fn without_axes_everything_is_constant_and_filled() {
 }
 
 #[test]
-fn settings_that_need_a_reference_picture_go_with_it() {
+fn settings_of_a_reference_picture_need_one() {
     let mut plan = plan(vec![]);
     plan.base.retain(|(name, _)| name != "init_image");
     assert!(!line(&plan).contains("strength") && !line(&plan).contains("fit"), "{}", line(&plan));
 }
 
 #[test]
-fn an_axis_whose_cells_a_filter_left_at_one_value_is_constant() {
+fn an_axis_filtered_to_one_value_is_constant() {
     let mut plan = plan(vec![axis("seed", [1, 2]), axis("steps", [10, 20])]);
     plan.kept = Selection::Only(vec![1, 3]);
     assert!(line(&plan).contains("steps 20"), "{}", line(&plan));
@@ -35,7 +35,7 @@ fn an_axis_whose_cells_a_filter_left_at_one_value_is_constant() {
 }
 
 #[test]
-fn placeholders_of_a_prompt_that_varies_are_told_on_their_own() {
+fn placeholders_of_a_varying_prompt_are_listed() {
     let plan = plan(vec![axis("prompt", ["{subject}, laughing", "{subject}, asleep"])]);
     let line = line(&plan);
     assert!(!line.contains("prompt"), "{line}");
@@ -65,7 +65,7 @@ fn sizes_come_in_the_pairs_that_an_axis_sets() {
 }
 
 #[test]
-fn what_does_not_apply_is_left_out() {
+fn settings_that_do_not_apply_are_left_out() {
     let mut with_sigmas = plan(vec![]);
     with_sigmas.base.push(("sigmas".to_owned(), "karras".into()));
     let names = |plan: &Plan| constants(plan).into_iter().map(|(name, _)| name).collect::<Vec<_>>();

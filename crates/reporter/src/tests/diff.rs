@@ -1,10 +1,10 @@
-//! The difference of two runs: which cells are paired, what is told of them.
+//! Comparing two runs: pairing of cells, measured differences, and the text.
 
 use super::{axis, flat, mucha, pixel, plan};
 use crate::{Diff, Likeness, Pixels, Side, Tile, diff, diff_pages, render_diff};
 use maquette_core::{Image, Plan, Selection, Value};
 
-/// A picture that depends on the cell's settings alone, as real ones do.
+/// A picture that depends only on the cell's settings, as real ones do.
 fn picture(plan: &Plan, index: usize) -> Image {
     let cell = plan.cell(index).unwrap();
     let digest = *cell.id.0.as_bytes();
@@ -29,11 +29,11 @@ fn a_run_does_not_differ_from_itself() {
     let diff = compare(&mucha(), &mucha());
     assert!(diff.is_empty());
     assert_eq!(diff.counts().identical, 18);
-    assert_eq!(diff.text(9), "mucha@1 | mucha@2\n\nnothing differs in 18 cells\n");
+    assert_eq!(diff.text(9), "mucha@1 | mucha@2\n\nno differences in 18 cells\n");
 }
 
 #[test]
-fn a_changed_setting_is_told_once_and_cells_still_line_up() {
+fn a_changed_setting_is_listed_once_and_cells_are_still_paired() {
     let mut right = mucha();
     set(&mut right, "steps", 30);
     right.vars[0].1 = "a woman".into();
@@ -46,9 +46,9 @@ fn a_changed_setting_is_told_once_and_cells_still_line_up() {
       steps    20 → 30
       subject  a man with a beard → a woman
 
-    18 cells in both: 18 with other pixels
+    18 cells in both: 18 with different pixels
 
-    other pixels: 18
+    different pixels: 18
       artist Edvard Munch · strength 0.5 · seed 7: MAE 168.33  PSNR 3.3 dB
       artist Vincent van Gogh and Edvard Munch · strength 0.7 · seed 8: MAE 150.33  PSNR 3.8 dB
       artist Edvard Munch · strength 0.7 · seed 8: MAE 144.00  PSNR 4.5 dB
@@ -57,7 +57,7 @@ fn a_changed_setting_is_told_once_and_cells_still_line_up() {
 }
 
 #[test]
-fn added_removed_and_reordered_values_line_up_by_what_they_are() {
+fn added_removed_and_reordered_values_are_paired_by_value() {
     let right = plan(vec![
         axis("seed", [8, 7]),
         axis("artist", ["Edvard Munch", "Gustav Klimt", "Alphonse Mucha"]),
@@ -89,7 +89,7 @@ fn added_removed_and_reordered_values_line_up_by_what_they_are() {
 }
 
 #[test]
-fn a_value_that_keeps_its_label_is_the_same_place() {
+fn values_with_the_same_label_are_paired() {
     let mut right = mucha();
     right.axes[0].values[0].set[0].1 = "Alfons Mucha".into();
     let diff = compare(&mucha(), &right);
@@ -97,9 +97,9 @@ fn a_value_that_keeps_its_label_is_the_same_place() {
     insta::assert_snapshot!(diff.text(1), @r"
     mucha@1 | mucha@2
 
-    18 cells in both: 12 identical, 6 with other pixels
+    18 cells in both: 12 identical, 6 with different pixels
 
-    other pixels: 6
+    different pixels: 6
       artist Alphonse Mucha · strength 0.7 · seed 7: MAE 146.33  PSNR 4.6 dB
           artist  Alphonse Mucha → Alfons Mucha
       … and 5 more
@@ -107,7 +107,7 @@ fn a_value_that_keeps_its_label_is_the_same_place() {
 }
 
 #[test]
-fn an_axis_that_one_run_lacks_is_met_by_its_setting() {
+fn an_axis_that_one_run_lacks_is_matched_with_its_setting() {
     let mut one = plan(vec![axis("artist", ["Alphonse Mucha", "Edvard Munch"])]);
     set(&mut one, "strength", 0.5);
     let other = plan(vec![axis("artist", ["Alphonse Mucha", "Edvard Munch"]), axis("strength", [0.3, 0.5])]);
@@ -118,7 +118,7 @@ fn an_axis_that_one_run_lacks_is_met_by_its_setting() {
 }
 
 #[test]
-fn a_value_that_moved_from_the_settings_to_an_axis_of_one_still_pairs() {
+fn a_setting_is_paired_with_an_axis_of_one_value() {
     let right = plan(vec![axis("seed", [7, 8]), axis("steps", [50])]);
     let diff = compare(&plan(vec![axis("seed", [7, 8])]), &right);
     assert_eq!(diff.pairs.len(), 2);
@@ -130,7 +130,7 @@ fn a_value_that_moved_from_the_settings_to_an_axis_of_one_still_pairs() {
 }
 
 #[test]
-fn the_same_settings_with_other_pixels_stand_first() {
+fn unexplained_differences_are_listed_first() {
     let plan = mucha();
     let load_left = |index: usize| Tile::Done(flat(4, 4, [index as u8, 0, 0]));
     let load_right = |index| match index {
@@ -148,14 +148,14 @@ fn the_same_settings_with_other_pixels_stand_first() {
     insta::assert_snapshot!(diff.text(9), @r"
     mucha@1 | mucha@2
 
-    18 cells in both: 13 identical, 2 with other pixels, 1 of other sizes, 2 without a picture on a side
+    18 cells in both: 13 identical, 2 with different pixels, 1 of different sizes, 2 with a missing picture
 
-    same settings, other pixels: 3
+    same settings, different pixels: 3
       artist Alphonse Mucha · strength 0.3 · seed 8: sizes differ: 4×4 → 8×4
       artist Alphonse Mucha · strength 0.3 · seed 7: MAE 255.00  PSNR 0.0 dB
       artist Alphonse Mucha · strength 0.7 · seed 7: MAE 0.33  PSNR 52.9 dB
 
-    no picture on a side: 2
+    missing pictures: 2
       artist Alphonse Mucha · strength 0.5 · seed 7: done → failed: out of memory
       artist Alphonse Mucha · strength 0.5 · seed 8: done → missing
     ");
@@ -165,7 +165,7 @@ fn the_same_settings_with_other_pixels_stand_first() {
     let sheet = render_diff(&diff, &pages[0], &left, &right);
     let white =
         (0..sheet.height()).any(|y| (0..sheet.width()).any(|x| pixel(&sheet, x, y) == [255, 255, 255]));
-    assert!(white, "the right picture of the first pair is white, and so is nothing else on the page");
+    assert!(white, "the right picture of the first pair is white, and nothing else on the page is");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn errors_are_measured_on_the_scale_of_a_byte() {
 }
 
 #[test]
-fn likeness_is_a_matter_of_the_whole_and_of_the_worst_colour() {
+fn likeness_depends_on_the_ratio_and_on_the_largest_difference() {
     let check = |change: &[(usize, u8)], expected: Likeness, share: f64| {
         let left = flat(10, 10, [100, 100, 100]);
         let mut rgb = left.rgb().to_vec();
@@ -203,10 +203,10 @@ fn likeness_is_a_matter_of_the_whole_and_of_the_worst_colour() {
     };
     check(&[], Likeness::Identical, 0.0);
     check(&[(7, 101)], Likeness::Close, 0.01);
-    // The edge of what is close.
+    // The limit of a close colour.
     check(&[(0, 132)], Likeness::Close, 0.01);
     check(&[(0, 133)], Likeness::Different, 0.01);
-    // Every colour a little off is close up to 2.55 levels.
+    // With all colours off, pictures are close up to 2.55 levels.
     let all = |value: u8| (0..300).map(|at| (at, value)).collect::<Vec<_>>();
     check(&all(102), Likeness::Close, 1.0);
     check(&all(103), Likeness::Different, 1.0);
@@ -215,7 +215,7 @@ fn likeness_is_a_matter_of_the_whole_and_of_the_worst_colour() {
 }
 
 #[test]
-fn two_runs_without_pictures_are_the_same_lack_of_them() {
+fn two_runs_without_pictures_do_not_differ() {
     let plan = mucha();
     let nothing = |_| Tile::Missing;
     let left = Side { name: "a", plan: &plan, load: &nothing };
@@ -234,7 +234,7 @@ fn a_cell_is_never_paired_twice() {
 }
 
 #[test]
-fn the_difference_is_data() {
+fn the_difference_can_be_serialized() {
     let mut right = mucha();
     set(&mut right, "steps", 30);
     right.axes.truncate(1);

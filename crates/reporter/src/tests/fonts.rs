@@ -1,4 +1,4 @@
-//! Which characters can be drawn, in which font, and what is said of the others.
+//! Which characters can be drawn, in which font, and how the others are reported.
 
 use super::{axis, flat, plan};
 use crate::style::{Face, INK};
@@ -56,7 +56,7 @@ const SCRIPTS: [(&str, &str); 44] = [
 ];
 
 #[test]
-fn words_in_any_living_script_have_a_glyph_for_every_character() {
+fn text_in_all_living_scripts_can_be_drawn() {
     let mut types = Typesetter::new();
     for (script, words) in SCRIPTS {
         assert_eq!(types.missing_glyphs(words), [].into(), "{script}: {words}");
@@ -67,12 +67,12 @@ fn words_in_any_living_script_have_a_glyph_for_every_character() {
 fn letters_are_joined_stacked_and_combined() {
     let mut types = Typesetter::new();
     let mut glyphs = |words: &str| types.glyphs(words);
-    // Each is one glyph, where its characters alone are several.
+    // Each is one glyph for several characters.
     for words in ["لا", "क्ष", "ক্ষ", "👩🏽‍🎨", "👍🏽", "🇨🇿", "👨‍👩‍👧‍👦"]
     {
         assert_eq!(glyphs(words).len(), 1, "{words}");
     }
-    // A letter has another form between others than at the end of a word.
+    // A letter has different forms between others and alone.
     assert_ne!(glyphs("ههه")[1], glyphs("ه")[0]);
     // The first letter in memory is the rightmost one.
     let (word, first, last) = (glyphs("שב"), glyphs("ש")[0], glyphs("ב")[0]);
@@ -90,12 +90,12 @@ fn characters_that_no_font_has_are_listed_and_nothing_else() {
     check("Mucha\n葛飾 \t\u{202e}x\u{200d}\u{fe0f}", "");
     check("Mucha 𒀀𒀀 in 𠀀 and 葛飾𓀀", "𒀀𓀀𠀀");
     check("a\u{10fffd}b\u{e000}", "\u{e000}\u{10fffd}");
-    // Both are there, in fonts that lack the other; together they cannot be drawn.
+    // Each is in a font that lacks the other, so together they cannot be drawn.
     check("葛\u{20dd} 飾", "\u{20dd}葛");
 }
 
 #[test]
-fn a_sheet_lists_what_its_labels_and_settings_lack() {
+fn a_sheet_lists_missing_glyphs_of_labels_and_settings() {
     let mut sheet = plan(vec![axis("artist", ["葛飾北斎", "𒀀"]), axis("mood", ["calm", "𓀀 🎨"])]);
     sheet.title = "𠀀 of all".to_owned();
     sheet.vars.push(("tail".to_owned(), "\u{e000}".into()));
@@ -129,7 +129,7 @@ fn a_sheet_in_many_scripts_is_the_same_bytes_each_time() {
     };
     let first = draw();
     assert!(first == draw());
-    // Drawn before, other words make no difference: glyphs are cached.
+    // Cached glyphs make no difference.
     let mut types = Typesetter::new();
     let text = Text::plain("葛飾北斎 🎨 محمود", FACE, 500);
     let mut pixels = || {

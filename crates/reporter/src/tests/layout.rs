@@ -1,4 +1,4 @@
-//! No two boxes of a page overlap, none leaves the page, every cell lies on exactly one page.
+//! No two areas of a page overlap, none exceeds the page, and every cell is on exactly one page.
 
 use super::{axis, plan};
 use crate::canvas::Area;
@@ -21,7 +21,7 @@ fn check(plan: &Plan) -> Vec<PageSpec> {
         let layout = page.layout(&mut types);
         let max = plan.sheet.max.unwrap_or(MAX_EDGE);
         if page.part.rows.len() * page.part.columns.len() > 1 {
-            assert!(layout.width <= max, "{} is {} wide, {max} allowed", page.name, layout.width);
+            assert!(layout.width <= max, "{} is {} wide; allowed: up to {max}", page.name, layout.width);
             assert!(
                 layout.height <= max || page.part.rows.len() == 1,
                 "{} is {} high",
@@ -31,25 +31,25 @@ fn check(plan: &Plan) -> Vec<PageSpec> {
             assert!(u64::from(layout.width) * u64::from(layout.height) <= MAX_PIXELS, "{}", page.name);
         }
         for (i, item) in layout.items.iter().enumerate() {
-            assert!(item.area.right() <= layout.width, "{item:?} leaves the page");
-            assert!(item.area.bottom() <= layout.height, "{item:?} leaves the page");
+            assert!(item.area.right() <= layout.width, "{item:?} exceeds the page");
+            assert!(item.area.bottom() <= layout.height, "{item:?} exceeds the page");
             if let What::Text(text) = &item.what {
                 let (width, height) = types.measure(text);
-                assert!(width <= item.area.width && height <= item.area.height, "{text:?} leaves its box");
+                assert!(width <= item.area.width && height <= item.area.height, "{text:?} exceeds its area");
             }
             for other in &layout.items[i + 1..] {
-                assert!(!overlap(item.area, other.area), "{item:?} lies over {other:?} on {}", page.name);
+                assert!(!overlap(item.area, other.area), "{item:?} overlaps {other:?} on {}", page.name);
             }
         }
         for cell in page.cells(plan) {
             seen[cell.index] += 1;
         }
     }
-    assert!(seen.iter().all(|&times| times == 1), "cells are shown this often: {seen:?}");
+    assert!(seen.iter().all(|&times| times == 1), "how often each cell is shown: {seen:?}");
     let mut names: Vec<&String> = pages.iter().map(|page| &page.name).collect();
     names.sort();
     names.dedup();
-    assert_eq!(names.len(), pages.len(), "two pages have one name");
+    assert_eq!(names.len(), pages.len(), "two pages have the same name");
     pages
 }
 
@@ -72,7 +72,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_plan_lies_well(
+    fn any_plan_can_be_laid_out(
         axes in prop::collection::vec(any_axis(), 0..4),
         holes in prop::collection::vec(any::<bool>(), 600),
         filter in any::<bool>(),
@@ -83,7 +83,7 @@ proptest! {
         title in label(),
     ) {
         let mut plan = plan(axes);
-        // Names must differ, as the planner sees to.
+        // Names must differ, which the planner ensures.
         for (i, axis) in plan.axes.iter_mut().enumerate() {
             axis.name.push_str(&i.to_string());
         }
@@ -103,9 +103,9 @@ proptest! {
     }
 }
 
-/// Labels so long that, beside the pictures asked for, they would take more than the page.
+/// Labels so long that, beside pictures of the given size, they would exceed the page.
 #[test]
-fn long_row_labels_leave_room_for_a_picture() {
+fn long_row_labels_leave_space_for_a_picture() {
     let long = "A".repeat(100);
     for (cell, max) in [(425, 1491), (600, 1200), (600, 640)] {
         let mut plan =
@@ -143,7 +143,7 @@ fn pages_without_cells_are_not_made() {
 }
 
 #[test]
-fn cells_lie_in_reading_order_by_row_and_column() {
+fn cells_are_in_reading_order() {
     let plan = plan(vec![axis("artist", ["a", "b"]), axis("strength", [0.1, 0.2, 0.3])]);
     let cells = check(&plan)[0].cells(&plan);
     let indices: Vec<usize> = cells.iter().map(|cell| cell.index).collect();

@@ -1,4 +1,4 @@
-//! What must hold of sheets and differences. Here: plans and pictures to try them on.
+//! Tests of sheets and differences. Here: plans and pictures for them.
 
 mod constants;
 mod diff;

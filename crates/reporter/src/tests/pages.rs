@@ -1,4 +1,4 @@
-//! Which pages there are, what they are called, and which axis goes where.
+//! The pages of a sheet, their names, and the arrangement of axes.
 
 use super::{axis, mucha, plan};
 use crate::axes::{Arrangement, Shape, arrange};
@@ -15,7 +15,7 @@ fn listing(plan: &Plan) -> String {
 }
 
 #[test]
-fn the_axes_left_over_name_the_pages() {
+fn remaining_axes_make_pages() {
     insta::assert_snapshot!(listing(&mucha()), @r"
     1 of 2: seed-7 [seed 7]
     2 of 2: seed-8 [seed 8]
@@ -29,7 +29,7 @@ fn two_axes_make_a_single_page() {
 }
 
 #[test]
-fn names_are_fit_for_any_file_system_and_differ() {
+fn names_are_valid_in_all_file_systems_and_distinct() {
     let mut plan = plan(vec![
         axis("artist", ["a", "b"]),
         axis("strength", [0.1, 0.2]),
@@ -46,7 +46,7 @@ fn names_are_fit_for_any_file_system_and_differ() {
 }
 
 #[test]
-fn parts_of_a_large_page_are_counted() {
+fn parts_of_a_large_page_are_numbered() {
     let mut plan = plan(vec![axis("seed", 0..30), axis("steps", 1..20)]);
     plan.sheet.cell = Some(256);
     plan.sheet.max = Some(3000);
@@ -67,7 +67,7 @@ fn parts_of_a_large_page_are_counted() {
 }
 
 #[test]
-fn rows_and_columns_are_chosen_when_the_plan_is_silent() {
+fn rows_and_columns_have_defaults() {
     let check =
         |rows: Option<&str>, columns: Option<&str>, lengths: &[usize], expected: (Shape, &[usize])| {
             let names = ["a", "b", "c", "d"];
@@ -91,11 +91,11 @@ fn rows_and_columns_are_chosen_when_the_plan_is_silent() {
 }
 
 #[test]
-fn a_sheet_that_cannot_be_is_an_error() {
+fn an_invalid_sheet_is_an_error() {
     let mut plan = plan(vec![axis("artist", ["a", "b"]), axis("seed", [1, 2])]);
     plan.sheet.rows = Some("painter".to_owned());
     let error = pages(&plan).unwrap_err().to_string();
-    assert_eq!(error, "sheet.rows is `painter`, which is no axis; allowed: `artist`, `seed`");
+    assert_eq!(error, "sheet.rows is `painter`, which is not an axis; allowed: `artist`, `seed`");
     plan.sheet.rows = Some("seed".to_owned());
     plan.sheet.columns = Some("seed".to_owned());
     let error = pages(&plan).unwrap_err().to_string();

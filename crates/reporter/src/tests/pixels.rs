@@ -1,4 +1,4 @@
-//! What is drawn: pictures in their boxes, failures, holes, words in any script.
+//! Drawing of pictures, failed cells, empty positions, and text in any script.
 
 use super::{axis, flat, mucha, pixel, plan};
 use crate::style::{Face, INK, MISSING, PAPER};
@@ -12,7 +12,7 @@ fn colour(index: usize) -> [u8; 3] {
 }
 
 #[test]
-fn every_picture_is_drawn_in_its_own_box() {
+fn every_picture_is_drawn_in_its_own_area() {
     let plan = mucha();
     for page in pages(&plan).unwrap() {
         let sheet = render(&plan, &page, None, &|index| Tile::Done(flat(64, 64, colour(index))));
@@ -53,9 +53,9 @@ fn failed_missing_and_left_out_cells_look_different() {
     assert_eq!(pixel(&sheet, failed.0, failed.1), crate::style::FAILED);
     let missing = middle(2);
     assert_eq!(pixel(&sheet, missing.0, missing.1), MISSING);
-    // The hole lies under cell 1 and beside cell 2.
+    // The empty position is below cell 1 and beside cell 2.
     assert_eq!(pixel(&sheet, failed.0, missing.1), PAPER);
-    // A long error stays inside its box.
+    // A long error stays inside its area.
     let area = cells[1].area;
     for y in area.y..area.bottom() {
         assert_eq!(pixel(&sheet, area.right(), y), PAPER, "right of the failed cell, row {y}");
@@ -93,7 +93,7 @@ fn thumbnails_keep_their_shape_and_never_grow_by_a_fraction() {
 }
 
 #[test]
-fn words_of_any_script_are_set_without_a_panic_within_their_width() {
+fn text_in_any_script_stays_within_its_width() {
     let mut types = Typesetter::new();
     let face = Face { size: 16.0, strong: true, tracking: 0.0, colour: INK };
     for words in [

@@ -1,6 +1,6 @@
-//! Our own text: every setting of a cell as JSON, and what it takes to make the same cell again.
+//! Maquette's own text: every setting of a cell as JSON, and what is needed to render the same cell again.
 //!
-//! Nothing in it varies from run to run: no time, no absolute path, no host.
+//! It does not vary from run to run: it contains no time, absolute path or host name.
 
 use crate::a1111_text::parameters;
 use maquette_core::{
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Version of the JSON.
 const FORMAT: u32 = 1;
 
-/// Everything that made one picture, as its `maquette` text says it.
+/// Everything that determines one picture, from its `maquette` text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GenerationInfo {
     /// Version of this format.
@@ -24,44 +24,44 @@ pub struct GenerationInfo {
     pub cell: CellId,
     /// Every setting that applies, resolved, in the order of the log's columns.
     pub settings: Map<String, Json>,
-    /// What each `{placeholder}` stood for where the picture was first rendered.
+    /// The value of each `{placeholder}` in the run that first rendered the picture.
     pub vars: Map<String, Json>,
     /// The model's fingerprint.
     pub fingerprint: Digest,
-    /// The files that settings name, by setting, in the order of their names there.
+    /// The files that settings name, by setting, in the order in which they are named.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub files: BTreeMap<String, Vec<FileRef>>,
-    /// What the engine had to say of it.
-    #[serde(skip_serializing_if = "is_silent", default)]
+    /// The engine's remarks.
+    #[serde(skip_serializing_if = "is_empty", default)]
     pub remarks: Remarks,
     /// The version of Maquette that rendered it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version: Option<String>,
-    /// The version of its arithmetic, [`NUMERICS`].
+    /// The version of the engine's arithmetic, see [`NUMERICS`].
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub numerics: Option<u32>,
-    /// The digest of the pixels that were rendered, [`Image::digest`]. Versions before it leave it out.
+    /// The digest of the rendered pixels, see [`Image::digest`]. Older versions did not write it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub pixels: Option<Digest>,
 }
 
-fn is_silent(remarks: &Remarks) -> bool {
+fn is_empty(remarks: &Remarks) -> bool {
     *remarks == Remarks::default()
 }
 
 /// A file that a setting names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRef {
-    /// As written, without what only one machine knows.
+    /// The path as written; only the last part of an absolute path.
     pub path: String,
     /// BLAKE3 of its bytes.
     pub digest: Digest,
 }
 
-/// The image of a cell as the bytes of a PNG file, with the two texts that say what made it: `parameters` for the tools of
-/// others, `maquette` with every setting as JSON. The fingerprint is its model's.
+/// Encodes the image of a cell as a PNG file, with two texts that describe how it was made: `parameters` for other tools,
+/// and `maquette` with every setting as JSON. `fingerprint` is that of its model.
 ///
-/// Nothing in it varies from run to run: no time, no absolute path, no host, so the same cell gives the same bytes.
+/// The file contains no time, absolute path or host name, so the same cell gives the same bytes.
 pub fn encode_cell(
     image: &Image,
     cell: &Cell,
@@ -77,14 +77,14 @@ pub fn encode_cell(
     encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &info)])
 }
 
-/// A contact sheet as the bytes of a PNG file, with what it shows as JSON in a `maquette` text. The same arguments
-/// give the same bytes.
+/// Encodes a contact sheet as a PNG file, with its content as JSON in a `maquette` text. The same arguments give the same
+/// bytes.
 pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, PictureError> {
     encode_png(image, &[("maquette", &shows.to_string())])
 }
 
 impl GenerationInfo {
-    /// What made the picture of a cell; the fingerprint is its model's.
+    /// The information about a cell; `fingerprint` is that of its model.
     pub fn of(cell: &Cell, fingerprint: &Digest) -> GenerationInfo {
         let vars = cell.vars.iter().map(|(name, value)| (name.to_string(), Json::from(&**value)));
         GenerationInfo {
@@ -106,7 +106,7 @@ impl GenerationInfo {
         self.files.get(setting).into_iter().flatten()
     }
 
-    /// The settings with their values; what is no value of a setting is left out.
+    /// The settings with their values; entries that are not valid values are left out.
     pub fn values(&self) -> Vec<(String, Value)> {
         let value = |json: &Json| serde_json::from_value::<Value>(json.clone()).ok();
         self.settings.iter().filter_map(|(name, json)| Some((name.clone(), value(json)?))).collect()
@@ -115,8 +115,8 @@ impl GenerationInfo {
 
 fn settings(settings: &Settings) -> Map<String, Json> {
     let json = |setting: &Setting, value: Value| match (setting.kind, value) {
-        (Kind::Path | Kind::Model, Value::Text(path)) => Json::from(without_machine(&path)),
-        (_, Value::Weights(list)) => Json::from(list_without_machine(list)),
+        (Kind::Path | Kind::Model, Value::Text(path)) => Json::from(portable(&path)),
+        (_, Value::Weights(list)) => Json::from(portable_list(list)),
         (_, value) => serde_json::json!(value),
     };
     settings.iter().map(|(setting, value)| (setting.name.to_owned(), json(setting, value))).collect()
@@ -124,8 +124,7 @@ fn settings(settings: &Settings) -> Map<String, Json> {
 
 /// Every file that a setting names.
 fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
-    let file =
-        |file: &NamedFile| FileRef { path: without_machine(&file.path).to_owned(), digest: file.digest };
+    let file = |file: &NamedFile| FileRef { path: portable(&file.path).to_owned(), digest: file.digest };
     let one = |named: &Option<NamedFile>| named.iter().map(file).collect::<Vec<_>>();
     let all = [
         ("vae", one(&settings.vae)),
@@ -140,14 +139,14 @@ fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
         .collect()
 }
 
-/// The text of a list, each file of it without what only one machine knows.
-fn list_without_machine(list: Vec<WeightRef>) -> String {
-    let entry = |entry: WeightRef| WeightRef { name: without_machine(&entry.name).to_owned(), ..entry };
+/// The text of a list of weight files, without the folders of absolute paths.
+fn portable_list(list: Vec<WeightRef>) -> String {
+    let entry = |entry: WeightRef| WeightRef { name: portable(&entry.name).to_owned(), ..entry };
     Value::Weights(list.into_iter().map(entry).collect()).to_string()
 }
 
-/// A path that only one machine knows is cut to its last part.
-fn without_machine(path: &str) -> &str {
+/// The last part of an absolute path, which is specific to one machine; relative paths are unchanged.
+fn portable(path: &str) -> &str {
     let drive = path.as_bytes().get(1) == Some(&b':');
     if drive || path.starts_with(['/', '\\', '~']) {
         path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)

@@ -1,12 +1,12 @@
-//! The difference of two runs in words, for a terminal.
+//! The difference of two runs as text for a terminal.
 
 use super::{CellAt, Change, Diff, Pair, Pixels};
 use std::fmt::Write;
 
 impl Diff {
-    /// What differs, as plain text: the runs first, then the cells, the largest differences first. Lists stop after
-    /// `most` lines and say how many they leave out.
-    pub fn text(&self, most: usize) -> String {
+    /// The difference as plain text: settings of the runs first, then cells, the largest differences first. Each list has
+    /// at most `limit` items, followed by the number of items left out.
+    pub fn text(&self, limit: usize) -> String {
         let mut text = format!("{} | {}\n", self.left, self.right);
         if !self.settings.is_empty() {
             text.push_str("\nsettings that differ\n");
@@ -18,29 +18,29 @@ impl Diff {
         let _ = write!(text, "\n{}", self.summary());
 
         let differing = self.pairs.iter().filter(|pair| !pair.pixels.is_same());
-        let (half, differing): (Vec<&Pair>, Vec<&Pair>) =
+        let (missing, differing): (Vec<&Pair>, Vec<&Pair>) =
             differing.partition(|pair| matches!(pair.pixels, Pixels::NoPicture { .. }));
         let (unexplained, explained): (Vec<&Pair>, Vec<&Pair>) =
             differing.into_iter().partition(|pair| pair.is_unexplained());
-        list(&mut text, "same settings, other pixels", &worst_first(unexplained), most, pair_line);
-        list(&mut text, "other pixels", &worst_first(explained), most, pair_line);
-        list(&mut text, "no picture on a side", &half, most, pair_line);
-        let quiet = |pair: &&Pair| pair.pixels.is_same() && !pair.settings.is_empty();
-        let quiet: Vec<&Pair> = self.pairs.iter().filter(quiet).collect();
-        list(&mut text, "other settings, same pixels", &quiet, most, pair_line);
+        list(&mut text, "same settings, different pixels", &worst_first(unexplained), limit, pair_line);
+        list(&mut text, "different pixels", &worst_first(explained), limit, pair_line);
+        list(&mut text, "missing pictures", &missing, limit, pair_line);
+        let unaffected = |pair: &&Pair| pair.pixels.is_same() && !pair.settings.is_empty();
+        let unaffected: Vec<&Pair> = self.pairs.iter().filter(unaffected).collect();
+        list(&mut text, "different settings, same pixels", &unaffected, limit, pair_line);
         let lone = |cell: &CellAt| place(&cell.coordinates);
         list(
             &mut text,
             &format!("only in {}", self.left),
             &self.only_left.iter().collect::<Vec<_>>(),
-            most,
+            limit,
             lone,
         );
         list(
             &mut text,
             &format!("only in {}", self.right),
             &self.only_right.iter().collect::<Vec<_>>(),
-            most,
+            limit,
             lone,
         );
         text
@@ -48,14 +48,14 @@ impl Diff {
 
     fn summary(&self) -> String {
         if self.is_empty() {
-            return format!("nothing differs in {}\n", cells(self.pairs.len()));
+            return format!("no differences in {}\n", cells(self.pairs.len()));
         }
         let counts = self.counts();
         let kinds = [
             (counts.identical, "identical"),
-            (counts.different, "with other pixels"),
-            (counts.sizes, "of other sizes"),
-            (counts.no_picture, "without a picture on a side"),
+            (counts.different, "with different pixels"),
+            (counts.sizes, "of different sizes"),
+            (counts.no_picture, "with a missing picture"),
         ];
         let kinds: Vec<String> = kinds
             .iter()
@@ -76,7 +76,7 @@ impl Diff {
     }
 }
 
-/// Where a cell lies, in words.
+/// The coordinates of a cell as text.
 fn place(coordinates: &[(String, String)]) -> String {
     if coordinates.is_empty() {
         return "the only cell".to_owned();
@@ -95,7 +95,7 @@ pub(super) fn values(change: &Change) -> String {
     format!("{} → {}", value(&change.left), value(&change.right))
 }
 
-/// How the pictures differ, in words.
+/// The difference of the pictures as text.
 pub(super) fn pixels(pixels: &Pixels) -> String {
     match pixels {
         Pixels::Identical => "identical".to_owned(),
@@ -113,16 +113,16 @@ fn cells(count: usize) -> String {
     if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
 }
 
-fn list<T>(text: &mut String, heading: &str, items: &[&T], most: usize, line: impl Fn(&T) -> String) {
+fn list<T>(text: &mut String, heading: &str, items: &[&T], limit: usize, line: impl Fn(&T) -> String) {
     if items.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{heading}: {}", items.len());
-    for item in items.iter().take(most) {
+    for item in items.iter().take(limit) {
         let _ = writeln!(text, "  {}", line(item));
     }
-    if items.len() > most {
-        let _ = writeln!(text, "  … and {} more", items.len() - most);
+    if items.len() > limit {
+        let _ = writeln!(text, "  … and {} more", items.len() - limit);
     }
 }
 
