@@ -74,7 +74,7 @@ fn only_a_pickle_is_there() {
         &message,
         "FOLDER has no unet/diffusion_pytorch_model.safetensors or \
          unet/diffusion_pytorch_model.fp16.safetensors. Its unet/diffusion_pytorch_model.bin is a Python pickle, which \
-         can run code and is not read. Take the model's safetensors files, or write them with diffusers: \
+         can run code and is not supported. Use the model's safetensors files, or write them with diffusers: \
          `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`.",
     );
 }
@@ -91,17 +91,17 @@ fn a_weight_file_is_cut_short() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-a").join(UNET),
     );
     let whole = whole.unwrap().len();
-    let file = format!("{UNET} is not a whole safetensors file");
-    check(&cut(100_000), &format!("{file}: its header announces {whole} bytes, the file has 100000."));
-    assert!(cut(1000).starts_with(&format!("{file}: its header announces ")));
-    check(&cut(5), &format!("{file}: it has 5 bytes, and the header alone has more."));
-    check(&cut(0), &format!("{file}: it has 0 bytes, and the header alone has more."));
+    let file = format!("{UNET} is not a valid safetensors file");
+    check(&cut(100_000), &format!("{file}: its header declares {whole} bytes, but the file has 100000."));
+    assert!(cut(1000).starts_with(&format!("{file}: its header declares ")));
+    check(&cut(5), &format!("{file}: it has 5 bytes, fewer than a header."));
+    check(&cut(0), &format!("{file}: it has 0 bytes, fewer than a header."));
 }
 
 #[test]
 fn a_weight_file_is_something_else() {
     let message = error_after("tiny-a", |folder| std::fs::write(folder.join(UNET), [b'{'; 5000]).unwrap());
-    assert!(message.starts_with(&format!("{UNET} is not a whole safetensors file: ")), "{message}");
+    assert!(message.starts_with(&format!("{UNET} is not a valid safetensors file: ")), "{message}");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_tensor_is_missing() {
             });
         }),
         "unet/diffusion_pytorch_model.safetensors has no tensor `mid_block.resnets.1.conv2.bias`, which \
-         unet/config.json asks for.",
+         unet/config.json requires.",
     );
 }
 
@@ -127,7 +127,7 @@ fn a_tensor_has_the_wrong_shape() {
             });
         }),
         "unet/diffusion_pytorch_model.safetensors: tensor `conv_out.weight` has the shape [4, 3, 3, 3], and \
-         unet/config.json asks for [4, 8, 3, 3].",
+         unet/config.json requires [4, 8, 3, 3].",
     );
 }
 

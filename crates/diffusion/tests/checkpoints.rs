@@ -163,7 +163,7 @@ fn assert_same_vae(name: &str, found: &Model, expected: &Model) {
 fn a_checkpoint_is_the_same_model_as_its_folder() {
     for name in ["tiny-a", "tiny-sd2", "tiny-sdxl"] {
         let single = Single::new(name, |tensors| {
-            // What such files hold besides, and nobody asks for.
+            // Other tensors of such files, which are not used.
             let some = Tensor::ones(3, DType::F32, &Device::Cpu).unwrap();
             for key in ["alphas_cumprod", "model_ema.decay", "model_ema.diffusion_modelout2weight", "betas"] {
                 tensors.insert(key.to_owned(), some.clone());
@@ -216,7 +216,7 @@ fn what_is_wrong_with_a_checkpoint() {
     check(
         |tensors| drop(tensors.remove("model.diffusion_model.middle_block.2.out_layers.3.bias")),
         "model.safetensors has no tensor `model.diffusion_model.middle_block.2.out_layers.3.bias`, which \
-         model/unet/config.json asks for.",
+         model/unet/config.json requires.",
     );
     check(
         |tensors| {
@@ -225,7 +225,7 @@ fn what_is_wrong_with_a_checkpoint() {
             tensors.insert(key.to_owned(), narrow);
         },
         "model.safetensors: tensor `first_stage_model.decoder.up.1.block.0.conv1.weight` has the shape [12, 3, 3, 3], and \
-         model/vae/config.json asks for [12, 12, 3, 3].",
+         model/vae/config.json requires [12, 12, 3, 3].",
     );
     check(
         |tensors| {
@@ -233,8 +233,8 @@ fn what_is_wrong_with_a_checkpoint() {
             tensors.insert("model.diffusion_model.input_blocks.1.2.weight".to_owned(), some.clone());
             tensors.insert("model.diffusion_model.label_emb.weight".to_owned(), some);
         },
-        "model.safetensors has a tensor `model.diffusion_model.input_blocks.1.2.weight` and 1 more like it, and \
-         model/unet/config.json has no place for it.",
+        "model.safetensors has a tensor `model.diffusion_model.input_blocks.1.2.weight` and 1 more like it that \
+         model/unet/config.json does not include.",
     );
     check(
         |tensors| {
@@ -248,17 +248,17 @@ fn what_is_wrong_with_a_checkpoint() {
     );
     check(
         |tensors| tensors.retain(|key, _| !key.starts_with("cond_stage_model.")),
-        "model.safetensors is not a checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: it has no tensor \
-         `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, and so no text_encoder.",
+        "model.safetensors is not a checkpoint of Stable Diffusion 1, 2 or XL with the original tensor names: it has no \
+         tensor `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, so it has no text_encoder.",
     );
     check(
         |tensors| tensors.retain(|key, _| !key.starts_with("first_stage_model.")),
         "model.safetensors has no vae/diffusion_pytorch_model.safetensors or \
-         vae/diffusion_pytorch_model.fp16.safetensors. It comes without an autoencoder; give it one under `vae`.",
+         vae/diffusion_pytorch_model.fp16.safetensors. It has no autoencoder; set one with `vae`.",
     );
     let message =
         Single::new("tiny-a", |tensors| tensors.retain(|key, _| !key.starts_with("model."))).error();
-    assert!(message.contains("it looks like an autoencoder; those go under `vae`"), "{message}");
+    assert!(message.contains("it looks like an autoencoder; use it with `vae`"), "{message}");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_file_that_is_no_model() {
     let file = folder.path().join("model.safetensors");
     std::fs::write(&file, b"PK\x03\x04 this is a zip of pickles").unwrap();
     let message = ModelSource::at(&file).unwrap_err().to_string();
-    assert!(message.contains("model.safetensors is not a whole safetensors file"), "{message}");
+    assert!(message.contains("model.safetensors is not a valid safetensors file"), "{message}");
 }
 
 #[test]
@@ -336,12 +336,12 @@ fn a_separate_vae_takes_the_models_place() {
     std::fs::copy(other, path("other.safetensors")).unwrap();
     let unfit = message(&path("other.safetensors"));
     assert!(
-        unfit.contains("other.safetensors") && unfit.contains("tiny-a/vae/config.json asks for"),
+        unfit.contains("other.safetensors") && unfit.contains("tiny-a/vae/config.json requires"),
         "{unfit}"
     );
     let no_vae = message(&fixture("tiny-a").join("unet/diffusion_pytorch_model.safetensors"));
     assert!(
-        no_vae.contains("has no tensor `decoder.conv_in.weight`, which an autoencoder asks for"),
+        no_vae.contains("has no tensor `decoder.conv_in.weight`, which an autoencoder requires"),
         "{no_vae}"
     );
     assert!(message(&path("nothing.safetensors")).contains("nothing.safetensors cannot be read"));

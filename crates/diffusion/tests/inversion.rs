@@ -135,7 +135,7 @@ fn what_does_not_fit_is_refused_by_name() {
     };
     check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "are 32 wide"]);
     check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "are 32 wide"]);
-    check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "text encoders are 1:"]);
+    check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "number of text encoders is 1;"]);
     check(
         &[("one.safetensors", Some("watermark"))],
         &["`watermark` is in the model's vocabulary", "<watermark>="],
@@ -146,7 +146,7 @@ fn what_does_not_fit_is_refused_by_name() {
         &["the word `<HAT>` belongs to both", "one.safetensors"],
     );
     check(&[("expected.safetensors", None)], &["is not a textual inversion", "more"]);
-    check(&[("cases.json", None)], &["not a whole safetensors file"]);
+    check(&[("cases.json", None)], &["not a valid safetensors file"]);
     check(&[("nowhere.pt", None)], &["nowhere.pt cannot be read"]);
 }
 

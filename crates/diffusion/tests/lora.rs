@@ -158,11 +158,11 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
     let dora = copy(&|all| drop(all.insert(format!("{TO_Q}.dora_scale"), zeros(&[1]))));
     check(&dora, &["is a DoRA"]);
     let half = copy(&|all| drop(all.remove(&format!("{TO_Q}.lora_up.weight"))));
-    check(&half, &["lora_down.weight` is there, but no up"]);
+    check(&half, &["lora_down.weight`, but no up"]);
     let wide = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_down.weight"), zeros(&[3, 9]))));
-    check(&wide, &["has the shape [3, 9]", "asks for [3, 8]"]);
+    check(&wide, &["has the shape [3, 9]", "requires [3, 8]"]);
     let rank = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_up.weight"), zeros(&[8, 5]))));
-    check(&rank, &["lora_down.weight` has the shape [3, 8]", "asks for [5, 8]"]);
+    check(&rank, &["lora_down.weight` has the shape [3, 8]", "requires [5, 8]"]);
     let nan = copy(&|all| {
         let nan = (zeros(&[3, 8]) / 0.0).unwrap();
         all.insert(format!("{TO_Q}.lora_down.weight"), nan);
@@ -172,18 +172,18 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
     check(&empty, &["changes nothing"]);
 
     // For another model: named by the width of its texts, or by what its header says.
-    check(&fixture("lora/peft.safetensors"), &["for another model", "texts 40 wide", "are 32 wide"]);
+    check(&fixture("lora/peft.safetensors"), &["for another model", "text embeddings of width 40", "have width 32"]);
     let sdxl = copy(&|all| {
         all.clear();
         let key = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight";
         all.insert(key.to_owned(), zeros(&[4, 2048]));
     });
-    check(&sdxl, &["no layer for the key", "texts 2048 wide, as SDXL's"]);
+    check(&sdxl, &["no layer for the key", "text embeddings of width 2048 (SDXL)"]);
 
     let whole = std::fs::read(fixture("lora/kohya.safetensors")).unwrap();
     let cut = folder.path().join("cut.safetensors");
     std::fs::write(&cut, &whole[..whole.len() - 100]).unwrap();
-    check(&cut, &["not a whole safetensors file"]);
+    check(&cut, &["not a valid safetensors file"]);
     check(&folder.path().join("nowhere.safetensors"), &["cannot be read"]);
 }
 
@@ -191,7 +191,7 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
 fn the_header_of_a_file_names_its_model() {
     let mut model = load("tiny-b", DType::F32);
     let error = model.set_loras(&[lora(&fixture("lora/kohya.safetensors"), 1.0)]).unwrap_err().to_string();
-    assert!(error.contains("texts 32 wide"), "{error}");
+    assert!(error.contains("text embeddings of width 32"), "{error}");
     let error = model.set_loras(&[lora(&fixture("lora/locon.safetensors"), 1.0)]).unwrap_err().to_string();
     assert!(error.contains("has the shape") || error.contains("no layer"), "{error}");
 }

@@ -117,8 +117,8 @@ fn parts_that_do_not_fit_together() {
             "unet/config.json",
             "addition_embed_type",
             json!(null),
-            "unet/diffusion_pytorch_model.safetensors has a tensor `add_embedding.linear_1.bias` and 3 more like it, and \
-             unet/config.json has no place for it.",
+            "unet/diffusion_pytorch_model.safetensors has a tensor `add_embedding.linear_1.bias` and 3 more like it that \
+             unet/config.json does not include.",
         ),
         (
             "unet/config.json",
@@ -132,7 +132,7 @@ fn parts_that_do_not_fit_together() {
             "projection_dim",
             json!(16),
             "text_encoder_2/model.safetensors: tensor `text_projection.weight` has the shape [12, 20], and \
-             text_encoder_2/config.json asks for [16, 20].",
+             text_encoder_2/config.json requires [16, 20].",
         ),
     ] {
         assert_eq!(after(file, key, value), expected);

@@ -58,7 +58,7 @@ impl Adapters {
             let open = || Inversion::open(embedding, &widths).map(Arc::new);
             list.push(self.inversions.get_or_try(&key, open)?);
         }
-        let mut inversions = Inversions::new(list, |word| tokenizer.knows(word))?;
+        let mut inversions = Inversions::new(list, |word| tokenizer.has_token(word))?;
         for encoder in encoders {
             inversions.add_vectors(|vectors| encoder.as_words(vectors))?;
         }

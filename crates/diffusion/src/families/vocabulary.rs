@@ -32,5 +32,5 @@ pub fn inversions(
         configs.map(|config| encoder::width(&config?)).collect::<Result<Vec<usize>, ModelError>>()?;
     let open = |embedding| Inversion::open(embedding, &widths).map(Arc::new);
     let list = embeddings.iter().map(open).collect::<Result<_, _>>()?;
-    Ok(Inversions::new(list, |word| tokenizer.knows(word))?)
+    Ok(Inversions::new(list, |word| tokenizer.has_token(word))?)
 }

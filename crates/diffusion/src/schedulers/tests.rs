@@ -254,21 +254,21 @@ fn impossible_schedules_are_errors() {
         Scheduler::Ddim,
         20,
         Some(0.04),
-        "`ddim` has no step to do: int(steps 20 x strength 0.04) is 0; allowed: a strength of at least 1/20",
+        "`ddim` has no steps to run: int(steps 20 x strength 0.04) is 0; allowed: a strength of at least 1/20",
     );
     check(
         Scheduler::Pndm,
         1000,
         None,
-        "`pndm` cannot make 1000 steps where the model's `num_train_timesteps` is 1000; allowed: fewer steps",
+        "`pndm` cannot run 1000 steps: the model's `num_train_timesteps` is 1000; allowed: fewer steps",
     );
     check(
         Scheduler::Lcm,
         51,
         None,
-        "`lcm` cannot make 51 steps where the model's `original_inference_steps` is 50; allowed: fewer steps",
+        "`lcm` cannot run 51 steps: the model's `original_inference_steps` is 50; allowed: fewer steps",
     );
-    let twice = "has no weights for 1000 steps of this model: two of them fall on one timestep, or its noise schedule \
+    let twice = "cannot run 1000 steps with this model: two steps have the same timestep, or its noise schedule \
                  ends in pure noise; allowed: fewer steps, or another scheduler or spacing";
     check(Scheduler::Dpmpp2m, 1000, None, &format!("`dpmpp_2m` {twice}"));
     check(Scheduler::Unipc, 1000, None, &format!("`unipc` {twice}"));

@@ -1,7 +1,7 @@
-//! A picture's prompts as embeddings, each computed once.
+//! Encodes a picture's prompts, with a cache.
 //!
-//! Not here: which text encoders a family has (`families/`), how a prompt is read (`dialect/`), how a text of A1111's
-//! dialect is embedded (`embed.rs`), and which row of which UNet call gets what (`conditioning.rs`).
+//! Not here: which text encoders a family has (`families/`), parsing prompts (`dialect/`), embedding texts of A1111's
+//! dialect (`embed.rs`), and the embeddings of each row of a UNet call (`conditioning.rs`).
 
 use crate::cache::Cache;
 use crate::text::conditioning;
@@ -18,12 +18,12 @@ use crate::weights::lora;
 use candle_core::Tensor;
 use maquette_core::{Dialect, Settings};
 
-/// How many prompts are remembered.
+/// How many prompts are cached.
 const PROMPTS: usize = 256;
 
 /// The text encoders of a family.
 pub(crate) trait PromptEncoder {
-    /// A whole prompt as diffusers reads it. `cut` is called with a sentence when the prompt loses words.
+    /// Encodes a whole prompt as diffusers does. `cut` is called with a sentence if the prompt is truncated.
     fn prompt(
         &self,
         prompt: &str,
@@ -31,10 +31,10 @@ pub(crate) trait PromptEncoder {
         cut: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError>;
 
-    /// Texts of A1111's dialect that follow each other in one prompt, all as long as the longest.
+    /// Encodes consecutive texts of a prompt in A1111's dialect, all padded to the longest.
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError>;
 
-    /// Whether an empty negative prompt stands for zeros.
+    /// Whether an empty negative prompt is encoded as zeros.
     fn zeros_for_empty_prompt(&self) -> bool {
         false
     }
@@ -50,7 +50,7 @@ pub(crate) struct ClipText<'a> {
 }
 
 impl ClipText<'_> {
-    /// The embeddings of a prompt; what does not fit is left out.
+    /// The embeddings of a prompt, truncated if it is too long.
     pub fn whole(
         &self,
         prompt: &str,
@@ -66,7 +66,7 @@ impl ClipText<'_> {
         Ok(self.text_encoder.embed_with(&tokens.ids, vectors, clip_skip)?)
     }
 
-    /// The embeddings of texts of A1111's dialect, `[1, tokens, width]` each, all as long as the longest.
+    /// The embeddings of texts of A1111's dialect, `[1, tokens, width]` each, all padded to the longest.
     pub fn sequences(&self, texts: &[String], clip_skip: usize) -> Result<Vec<Tensor>, TextError> {
         let vectors = self.inversions.vectors(self.number);
         embed(self.tokenizer, self.inversions, texts, |ids| {
@@ -74,7 +74,7 @@ impl ClipText<'_> {
         })
     }
 
-    /// The embedding of a whole text: that of its first chunk, without weights and with every layer.
+    /// The pooled embedding of a text: that of its first chunk, without weights and with all layers.
     pub fn pooled(&self, text: &str) -> Result<Option<Tensor>, TextError> {
         let (chunks, _) = text_chunks(self.tokenizer, self.inversions, text)?;
         let ids: Vec<u32> = chunks[0].ids().map(|(id, _)| id).collect();
@@ -83,10 +83,10 @@ impl ClipText<'_> {
     }
 }
 
-/// What the embeddings of a prompt depend on, besides the model and the prompt.
+/// The adapters on which the embeddings of a prompt depend.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Adapted {
-    /// What of the LoRAs concerns the text encoders.
+    /// The LoRAs that change the text encoders.
     pub loras: lora::Key,
     pub inversions: inversions::Key,
 }
@@ -95,13 +95,13 @@ pub(crate) struct Adapted {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     dialect: Dialect,
-    /// The texts that follow each other over the steps.
+    /// The consecutive texts over the steps.
     texts: Vec<String>,
     clip_skip: u32,
     adapted: Adapted,
 }
 
-/// The embeddings of prompts by one model.
+/// A cache of one model's prompt embeddings.
 pub(crate) struct PromptCache {
     known: Cache<Key, Vec<EncodedPrompt>>,
 }
@@ -111,7 +111,7 @@ impl PromptCache {
         PromptCache { known: Cache::new(PROMPTS) }
     }
 
-    /// What the prompts of a picture become. A sentence for each prompt that loses words is added to `cut`.
+    /// Encodes the prompts of a picture. A sentence for each truncated prompt is added to `cut`.
     pub fn conditioning(
         &mut self,
         encoder: &dyn PromptEncoder,

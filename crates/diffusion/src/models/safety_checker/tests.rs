@@ -111,7 +111,7 @@ fn what_a_folder_lacks_is_said_by_name() {
     check(broken(replace(CONFIG, "\"vision_config\"", "\"vision\"")), &["`vision_config` is absent"]);
     check(
         broken(|folder| std::fs::write(folder.join(WEIGHTS[0]), "cut short").unwrap()),
-        &["model.safetensors", "not a whole safetensors file"],
+        &["model.safetensors", "not a valid safetensors file"],
     );
 }
 
