@@ -134,7 +134,7 @@ fn what_cannot_be_used_is_named() {
     workspace.maquette(&["plan", "tag.toml"]).code(3).says(&["no lora called `nobody`"]);
 
     workspace.write("loras/old.safetensors", b"\x80\x02}q\x00.");
-    plan("lora = \"old\"").code(3).says(&["is a Python pickle", "take its safetensors version"]);
+    plan("lora = \"old\"").code(3).says(&["is a Python pickle", "use its safetensors version"]);
 
     // Whether it fits the model is seen with the model: that cell fails, the other is there.
     workspace.write(

@@ -126,7 +126,7 @@ fn a_tensor_has_the_wrong_shape() {
                 tensors.insert("conv_out.weight".to_owned(), narrow);
             });
         }),
-        "unet/diffusion_pytorch_model.safetensors: tensor `conv_out.weight` has the shape [4, 3, 3, 3], and \
+        "unet/diffusion_pytorch_model.safetensors: tensor `conv_out.weight` has the shape [4, 3, 3, 3], but \
          unet/config.json requires [4, 8, 3, 3].",
     );
 }
@@ -231,7 +231,7 @@ fn a_tokenizer_does_not_fit_the_text_encoder() {
     });
     check(
         &message,
-        "tokenizer/vocab.json: its token `<|endoftext|>` has the id 600, and the text encoder's vocabulary has 600 \
+        "tokenizer/vocab.json: its token `<|endoftext|>` has the id 600, but the text encoder's vocabulary has 600 \
          words.",
     );
 }

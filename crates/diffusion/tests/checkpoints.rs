@@ -203,7 +203,7 @@ fn clips_tokenizer_needs_no_file() {
     std::fs::remove_dir_all(single.folder.path().join("model/tokenizer")).unwrap();
     let message = single.error();
     assert!(
-        message.contains("has the id 49407, and the text encoder's vocabulary has 600 words"),
+        message.contains("has the id 49407, but the text encoder's vocabulary has 600 words"),
         "{message}"
     );
 }
@@ -224,7 +224,7 @@ fn what_is_wrong_with_a_checkpoint() {
             let narrow = tensors[key].narrow(1, 0, 3).unwrap().contiguous().unwrap();
             tensors.insert(key.to_owned(), narrow);
         },
-        "model.safetensors: tensor `first_stage_model.decoder.up.1.block.0.conv1.weight` has the shape [12, 3, 3, 3], and \
+        "model.safetensors: tensor `first_stage_model.decoder.up.1.block.0.conv1.weight` has the shape [12, 3, 3, 3], but \
          model/vae/config.json requires [12, 12, 3, 3].",
     );
     check(

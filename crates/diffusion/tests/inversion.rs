@@ -133,14 +133,14 @@ fn what_does_not_fit_is_refused_by_name() {
         let said = format!("{error} {cause}");
         assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     };
-    check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "are 32 wide"]);
-    check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "are 32 wide"]);
+    check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "have width 32"]);
+    check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "have width 32"]);
     check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "number of text encoders is 1;"]);
     check(
         &[("one.safetensors", Some("watermark"))],
-        &["`watermark` is in the model's vocabulary", "<watermark>="],
+        &["`watermark` is already in the model's vocabulary", "<watermark>="],
     );
-    check(&[("one.safetensors", Some("WATERMARK"))], &["`WATERMARK` is in the model's vocabulary"]);
+    check(&[("one.safetensors", Some("WATERMARK"))], &["`WATERMARK` is already in the model's vocabulary"]);
     check(
         &[("one.safetensors", None), ("params.safetensors", Some("<HAT>"))],
         &["the word `<HAT>` belongs to both", "one.safetensors"],

@@ -169,7 +169,7 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
     });
     check(&nan, &[TO_Q, "NaN"]);
     let empty = copy(&HashMap::clear);
-    check(&empty, &["changes nothing"]);
+    check(&empty, &["contains no LoRA tensors"]);
 
     // For another model: named by the width of its texts, or by what its header says.
     check(&fixture("lora/peft.safetensors"), &["for another model", "text embeddings of width 40", "have width 32"]);

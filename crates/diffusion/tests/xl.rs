@@ -131,7 +131,7 @@ fn parts_that_do_not_fit_together() {
             "text_encoder_2/config.json",
             "projection_dim",
             json!(16),
-            "text_encoder_2/model.safetensors: tensor `text_projection.weight` has the shape [12, 20], and \
+            "text_encoder_2/model.safetensors: tensor `text_projection.weight` has the shape [12, 20], but \
              text_encoder_2/config.json requires [16, 20].",
         ),
     ] {
