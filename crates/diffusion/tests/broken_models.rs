@@ -1,4 +1,4 @@
-//! Models with something wrong: every error names the file and what belongs there.
+//! Broken models: every error names the file and what is expected.
 
 mod copies;
 
@@ -9,12 +9,12 @@ use std::path::Path;
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
-/// Copies a tiny model, lets `harm` change the copy, and gives the error of loading it, with its causes.
-fn error_after(name: &str, harm: impl FnOnce(&Path)) -> String {
+/// Copies a tiny model, lets `change` break the copy, and returns the error of loading it, with its causes.
+fn error_after(name: &str, change: impl FnOnce(&Path)) -> String {
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name);
     let copy = tempfile::tempdir().unwrap();
     copy_folder(&original, copy.path());
-    harm(copy.path());
+    change(copy.path());
     let Err(error) =
         StableDiffusion::load(&ModelSource::Folder(copy.path().to_owned()), &Device::Cpu, DType::F32)
     else {
@@ -66,7 +66,7 @@ fn there_is_no_model() {
 }
 
 #[test]
-fn only_a_pickle_is_there() {
+fn there_is_only_a_pickle() {
     let message = error_after("tiny-a", |folder| {
         std::fs::rename(folder.join(UNET), folder.join("unet/diffusion_pytorch_model.bin")).unwrap();
     });
@@ -80,7 +80,7 @@ fn only_a_pickle_is_there() {
 }
 
 #[test]
-fn a_weight_file_is_cut_short() {
+fn a_weight_file_is_truncated() {
     let cut = |length: usize| {
         error_after("tiny-a", |folder| {
             let bytes = std::fs::read(folder.join(UNET)).unwrap();
@@ -132,7 +132,7 @@ fn a_tensor_has_the_wrong_shape() {
 }
 
 #[test]
-fn a_configuration_is_no_json() {
+fn a_configuration_is_not_json() {
     check(
         &error_after("tiny-b", |folder| {
             std::fs::write(folder.join("unet/config.json"), "{\"a\": 1").unwrap();
@@ -142,7 +142,7 @@ fn a_configuration_is_no_json() {
 }
 
 #[test]
-fn a_configuration_asks_for_what_there_is_not() {
+fn a_configuration_is_not_supported() {
     use serde_json::json;
     let with = |file: &str, key: &str, value: serde_json::Value| {
         error_after("tiny-b", |folder| change_config(&folder.join(file), key, value))
@@ -237,7 +237,7 @@ fn a_tokenizer_does_not_fit_the_text_encoder() {
 }
 
 #[test]
-fn half_precision_files_will_do() {
+fn half_precision_files_are_a_fallback() {
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-a");
     let copy = tempfile::tempdir().unwrap();
     copy_folder(&original, copy.path());

@@ -1,6 +1,6 @@
-//! LoRAs against diffusers with peft: what the text encoder and the UNet compute with them; and LoRAs that do not fit.
+//! LoRAs against diffusers with peft: the results of the text encoder and the UNet; and LoRAs that do not fit.
 //!
-//! Whole pictures are in `engine/loras.rs`. The fixtures lie in `tests/fixtures/lora`.
+//! Whole pictures are in `engine/added.rs`. The fixtures are in `tests/fixtures/lora`.
 
 mod distance;
 
@@ -65,10 +65,10 @@ fn embedding(model: &StableDiffusion) -> Tensor {
 }
 
 #[test]
-fn every_naming_computes_what_diffusers_does() {
+fn every_naming_matches_diffusers() {
     let expected = tensors("lora/expected.safetensors");
     for name in ["tiny-a", "tiny-b"] {
-        // One model for all of its LoRAs, one set after the other.
+        // One model for all of its LoRAs, set one after another.
         let mut model = load(name, DType::F32);
         let before = (values(&embedding(&model)), values(&noise_pred(&model, name, &expected)));
         for case in cases().iter().filter(|case| case.model == name) {
@@ -80,12 +80,12 @@ fn every_naming_computes_what_diffusers_does() {
         }
         model.set_loras(&[]).unwrap();
         let after = (values(&embedding(&model)), values(&noise_pred(&model, name, &expected)));
-        assert!(before == after, "{name}: without LoRAs it is not what it was");
+        assert!(before == after, "{name}: without LoRAs the result has changed");
     }
 }
 
 #[test]
-fn a_convolution_in_three_parts() {
+fn a_convolution_with_three_factors() {
     let expected = tensors("lora/expected.safetensors");
     let mut model = load("tiny-a", DType::F32);
     model.set_loras(&[lora(&fixture("lora/tucker.safetensors"), 1.0)]).unwrap();
@@ -94,7 +94,7 @@ fn a_convolution_in_three_parts() {
 }
 
 #[test]
-fn weights_of_zero_and_the_way_there_change_nothing() {
+fn weights_of_zero_and_earlier_loras_have_no_effect() {
     let expected = tensors("lora/expected.safetensors");
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         let mut model = load("tiny-a", dtype);
@@ -124,26 +124,26 @@ fn changed(folder: &Path, file: &str, change: impl FnOnce(&mut HashMap<String, T
 const TO_Q: &str = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
 
 #[test]
-fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
+fn files_that_do_not_fit_are_errors_and_do_not_change_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let expected = tensors("lora/expected.safetensors");
     let mut model = load("tiny-a", DType::F32);
     let before = values(&noise_pred(&model, "tiny-a", &expected));
     let mut check = |file: &Path, parts: &[&str]| {
-        // From a model that has another LoRA on.
+        // Starting from a model with another LoRA.
         model.set_loras(&[lora(&fixture("lora/locon.safetensors"), 1.0)]).unwrap();
         let error = model.set_loras(&[lora(file, 1.0)]).unwrap_err();
         let cause = std::error::Error::source(&error).map_or(String::new(), ToString::to_string);
-        let said = format!("{error} {cause}");
+        let message = format!("{error} {cause}");
         for part in parts.iter().chain([&&*file.display().to_string()]) {
-            assert!(said.contains(part), "`{part}` is not in: {said}");
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
-        assert_eq!(values(&noise_pred(&model, "tiny-a", &expected)), before, "{said}");
+        assert_eq!(values(&noise_pred(&model, "tiny-a", &expected)), before, "{message}");
     };
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
     let copy = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
         let path = changed(folder.path(), "kohya.safetensors", change);
-        // The same name each time: what was remembered of the last must not be taken for this.
+        // The same name each time: the cached content of the last one must not be used.
         path
     };
 
@@ -171,7 +171,7 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
     let empty = copy(&HashMap::clear);
     check(&empty, &["contains no LoRA tensors"]);
 
-    // For another model: named by the width of its texts, or by what its header says.
+    // For another model: recognised by the width of its text embeddings, or by its header.
     check(&fixture("lora/peft.safetensors"), &["for another model", "text embeddings of width 40", "have width 32"]);
     let sdxl = copy(&|all| {
         all.clear();

@@ -1,4 +1,4 @@
-//! The words of a model without its weights: its tokenizer, and textual inversions.
+//! The vocabulary of a model without its weights: its tokenizer, and textual inversions.
 
 use crate::error::ModelError;
 use crate::families::detect::detect;
@@ -20,8 +20,7 @@ pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     Tokenizer::load(source, TEXT.tokenizer, positions, words)
 }
 
-/// What the words of textual inversions are to a model's prompts, without its weights: every word takes its tokens, and
-/// none has a vector yet.
+/// The words of textual inversions for a model, without its weights: every word has its tokens, but no vectors yet.
 pub fn inversions(
     source: &ModelSource,
     tokenizer: &Tokenizer,

@@ -1,5 +1,4 @@
-//! Values against those of diffusers (`tests/fixtures/safety`, with the script that made them), and folders that lack
-//! something.
+//! Values against those of diffusers (`tests/fixtures/safety`, with the script that generated them), and broken folders.
 
 use super::*;
 use safetensors::SafeTensors;
@@ -25,7 +24,7 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 }
 
 #[test]
-fn pixels_cosines_and_verdicts_are_those_of_diffusers() {
+fn pixels_cosines_and_verdicts_match_diffusers() {
     #[derive(Deserialize)]
     struct File {
         verdicts: Vec<bool>,
@@ -55,7 +54,7 @@ fn pixels_cosines_and_verdicts_are_those_of_diffusers() {
 }
 
 #[test]
-fn a_margin_counts_from_half_a_thousandth_and_special_care_lowers_every_later_threshold() {
+fn margins_are_rounded_and_special_care_lowers_later_thresholds() {
     let check = |special: &[f32], concepts: &[f32], expected: bool| {
         let (care, others) = (vec![0.2; special.len()], vec![0.25; concepts.len()]);
         assert_eq!(verdict((special, &care), (concepts, &others)), expected, "{special:?} {concepts:?}");
@@ -68,7 +67,7 @@ fn a_margin_counts_from_half_a_thousandth_and_special_care_lowers_every_later_th
     check(&[0.21, 0.195], &[0.245], true);
 }
 
-/// A copy of the fixture's folder, changed.
+/// The error of loading a changed copy of the fixture's folder.
 fn broken(change: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     for file in [CONFIG, WEIGHTS[0], "feature_extractor/preprocessor_config.json"].map(Path::new) {
@@ -88,7 +87,7 @@ fn replace(file: &str, from: &'static str, to: &'static str) -> impl FnOnce(&Pat
 }
 
 #[test]
-fn what_a_folder_lacks_is_said_by_name() {
+fn errors_of_broken_folders_name_the_file() {
     let check = |error: String, parts: &[&str]| {
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
     };
@@ -116,7 +115,7 @@ fn what_a_folder_lacks_is_said_by_name() {
 }
 
 #[test]
-fn todays_names_are_read_like_those_on_the_hub() {
+fn newer_tensor_names_are_supported() {
     let rename = |folder: &Path| {
         let file = folder.join(WEIGHTS[0]);
         let bytes = std::fs::read(&file).unwrap();
