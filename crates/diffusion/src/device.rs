@@ -149,7 +149,7 @@ const DEVICE_LOST: [&str; 17] = [
 ];
 
 impl Failure {
-    /// Finds candle's error among the causes of an error and searches its text, the only form that is available in every
+    /// Finds candle's error among the causes of an error and searches its text, the only form available in every
     /// build.
     pub fn of(error: &(dyn std::error::Error + 'static)) -> Failure {
         let mut cause = Some(error);

@@ -133,7 +133,10 @@ fn files_that_do_not_fit_are_errors() {
         let message = format!("{error} {cause}");
         assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     };
-    check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "have width 32"]);
+    check(
+        &[("b-one.safetensors", None)],
+        &["b-one.safetensors: `<hat>` has the shape [40]", "have width 32"],
+    );
     check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "have width 32"]);
     check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "number of text encoders is 1;"]);
     check(

@@ -172,7 +172,10 @@ fn files_that_do_not_fit_are_errors_and_do_not_change_the_model() {
     check(&empty, &["contains no LoRA tensors"]);
 
     // For another model: recognised by the width of its text embeddings, or by its header.
-    check(&fixture("lora/peft.safetensors"), &["for another model", "text embeddings of width 40", "have width 32"]);
+    check(
+        &fixture("lora/peft.safetensors"),
+        &["for another model", "text embeddings of width 40", "have width 32"],
+    );
     let sdxl = copy(&|all| {
         all.clear();
         let key = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight";

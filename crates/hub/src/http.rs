@@ -137,9 +137,11 @@ impl Client {
                 return self.checked(url, response);
             }
             let location = header(&response, "location");
-            let next = location.and_then(|location| absolute(&at, &location)).ok_or_else(|| {
-                HubError::Nonsense { url: url.to_owned(), reason: "it redirects to an invalid address".to_owned() }
-            })?;
+            let next =
+                location.and_then(|location| absolute(&at, &location)).ok_or_else(|| HubError::Nonsense {
+                    url: url.to_owned(),
+                    reason: "it redirects to an invalid address".to_owned(),
+                })?;
             if method == Method::Head && origin(&next) != home {
                 return Ok(response);
             }

@@ -48,7 +48,8 @@ pub(crate) fn info(client: &Client, repository: &Repository) -> Result<Info, Hub
         error => error,
     })?;
     let nonsense = |reason: String| HubError::Nonsense { url: url.clone(), reason };
-    let reply: Reply = serde_json::from_slice(&bytes).map_err(|error| nonsense(json_problem(&bytes, &error)))?;
+    let reply: Reply =
+        serde_json::from_slice(&bytes).map_err(|error| nonsense(json_problem(&bytes, &error)))?;
     let commit = reply.sha.filter(|sha| is_commit(sha));
     let commit = commit.ok_or_else(|| nonsense("it has no commit (`sha`)".to_owned()))?;
     Ok(Info {

@@ -196,9 +196,14 @@ impl Unusable {
                     "a .ckpt is a Python pickle, which can run code, and is not supported. Look for a repository or \
                      revision with safetensors; or {CONVERT}"
                 )),
-                None => Some("allowed: a repository with model_index.json, unet, vae, text_encoder and tokenizer".to_owned()),
+                None => Some(
+                    "allowed: a repository with model_index.json, unet, vae, text_encoder and tokenizer"
+                        .to_owned(),
+                ),
             },
-            Unusable::Pickle(_) => Some(format!("look for a revision with safetensors (`@refs/pr/N`); or {CONVERT}")),
+            Unusable::Pickle(_) => {
+                Some(format!("look for a revision with safetensors (`@refs/pr/N`); or {CONVERT}"))
+            }
             Unusable::Sharded(_) => Some(
                 "write one file with diffusers' `from_pretrained(…).save_pretrained(folder, \
                  max_shard_size=\"100GB\")` and use that folder"

@@ -55,7 +55,7 @@ fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
 
 /// A decoder for bytes whose format is detected from their content, with limits on its memory.
 ///
-/// The only way from bytes to a decoder here: reference pictures, masks, cells and texts are all read through it.
+/// All decoders are created here: reference pictures, masks, cells and texts are read through it.
 pub(crate) fn limited_decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, image::ImageError> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     reader.limits(limits());

@@ -73,9 +73,7 @@ fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
     for keyword in keywords(bytes) {
         let known = texts.found.iter().any(|(known, _)| *known == keyword);
         if !known && !texts.unreadable.iter().any(|problem| problem.contains(&format!("`{keyword}`"))) {
-            texts
-                .unreadable
-                .push(format!("the text `{keyword}` is not valid in PNG; it may not be UTF-8"));
+            texts.unreadable.push(format!("the text `{keyword}` is not valid in PNG; it may not be UTF-8"));
         }
     }
     Ok(texts)

@@ -137,7 +137,7 @@ impl PromptEncoder for TwoEncoders<'_> {
     ) -> Result<EncodedPrompt, TextError> {
         let first = self.first.whole(prompt, clip_skip, cut)?;
         // Both tokenizers have CLIP's vocabulary, so they truncate at the same place.
-        Ok(first.beside(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
+        Ok(first.concat(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
     }
 
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {
@@ -147,7 +147,7 @@ impl PromptEncoder for TwoEncoders<'_> {
             let first = EncodedPrompt { sequence: first, pooled: None };
             // The pooled embedding is that of the first chunk, without weights.
             let second = EncodedPrompt { sequence: second, pooled: self.second.pooled(text)? };
-            Ok(first.beside(second)?)
+            Ok(first.concat(second)?)
         });
         both.collect()
     }

@@ -34,7 +34,7 @@ pub(super) struct DenoiseState {
     /// Resets parts of a masked picture to the reference.
     blend: Option<LatentBlend>,
     /// The additional input of an inpainting model: the mask, and the latents of the picture without the masked part.
-    beside: Option<Tensor>,
+    mask_input: Option<Tensor>,
 }
 
 /// The inputs of a cell.
@@ -71,7 +71,7 @@ impl DenoiseState {
         if let Some(image) = &image {
             latents = ((image * start.image)? + latents)?;
         }
-        let (mut blend, mut beside) = (None, None);
+        let (mut blend, mut mask_input) = (None, None);
         if let (Some(inpainting), Some(_)) = (inpainting, reference) {
             let of_masked = tensor(noise.randn(shape.iter().product()), shape, device)?;
             match inpainting {
@@ -80,7 +80,7 @@ impl DenoiseState {
                     blend = image.map(|image| LatentBlend::new(&levels, steps, image, drawn));
                 }
                 Inpainting::Condition(mask) => {
-                    beside = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
+                    mask_input = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
                 }
             }
         }
@@ -96,7 +96,7 @@ impl DenoiseState {
             history: VecDeque::with_capacity(HISTORY),
             noise,
             blend,
-            beside,
+            mask_input,
         })
     }
 
@@ -140,8 +140,8 @@ impl DenoiseState {
     pub fn input(&self) -> Result<(Tensor, f32)> {
         let step = self.current();
         let latents = (&self.latents * step.input_scale)?;
-        let input = match &self.beside {
-            Some(beside) => Tensor::cat(&[&latents, beside], 1)?,
+        let input = match &self.mask_input {
+            Some(mask_input) => Tensor::cat(&[&latents, mask_input], 1)?,
             None => latents,
         };
         Ok((input, step.timestep))

@@ -265,7 +265,7 @@ fn a_lost_device_ends_the_run_and_fails_no_cell() {
     assert_eq!(counter.borrow().calls.len(), 4, "nothing is tried on a lost device");
 }
 
-/// On the CPU a picture is the same to the bit whatever is decoded with it.
+/// On the CPU a picture does not depend, to the bit, on the others decoded with it.
 #[test]
 fn pictures_are_decoded_together_as_alone() {
     for model in ["tiny-a", "tiny-sdxl"] {

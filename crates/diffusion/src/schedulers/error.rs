@@ -19,9 +19,7 @@ pub enum ScheduleError {
         strength: f64,
     },
     /// More steps than the model was trained with, or distilled from.
-    #[error(
-        "`{scheduler}` cannot run {steps} steps: the model's `{key}` is {limit}; allowed: fewer steps"
-    )]
+    #[error("`{scheduler}` cannot run {steps} steps: the model's `{key}` is {limit}; allowed: fewer steps")]
     TooManySteps {
         /// The scheduler.
         scheduler: Scheduler,

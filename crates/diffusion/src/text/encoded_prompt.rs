@@ -16,7 +16,7 @@ pub struct EncodedPrompt {
 impl EncodedPrompt {
     /// Concatenates two encoders' embeddings of the same prompt; the pooled one is the second's (diffusers,
     /// `pipeline_stable_diffusion_xl.py`).
-    pub(crate) fn beside(self, second: EncodedPrompt) -> Result<EncodedPrompt> {
+    pub(crate) fn concat(self, second: EncodedPrompt) -> Result<EncodedPrompt> {
         let sequence = Tensor::cat(&[self.sequence, second.sequence], D::Minus1)?;
         Ok(EncodedPrompt { sequence, pooled: second.pooled })
     }

@@ -73,7 +73,11 @@ impl Kernels for CpuF32 {
         let size = |size: usize| (size + before + after).checked_sub(kernel).map(|rest| rest / stride + 1);
         let (Some(out_height), Some(out_width), true) = (size(height), size(width), inputs == expected)
         else {
-            bail!("a convolution with weight {:?} cannot be applied to an image of {:?}", weight.shape(), x.shape())
+            bail!(
+                "a convolution with weight {:?} cannot be applied to an image of {:?}",
+                weight.shape(),
+                x.shape()
+            )
         };
         let shape =
             conv::Shape { inputs, outputs, height, width, kernel, stride, before, out_height, out_width };

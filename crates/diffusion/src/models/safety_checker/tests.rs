@@ -40,14 +40,14 @@ fn pixels_cosines_and_verdicts_match_diffusers() {
     for (k, verdict) in verdicts.into_iter().enumerate() {
         let image = maquette_picture::decode(&fixtures().join(format!("{k}.png"))).unwrap();
         let pixels = numbers(&tensors, &format!("{k}.pixels"));
-        let ours = checker.preprocessor.pixels(&image).unwrap();
-        assert!(largest_difference(&ours, &pixels) <= level, "{k}: {}", largest_difference(&ours, &pixels));
-        let off = ours.iter().zip(&pixels).filter(|(a, b)| (**a - **b).abs() > 1e-5).count();
+        let found = checker.preprocessor.pixels(&image).unwrap();
+        assert!(largest_difference(&found, &pixels) <= level, "{k}: {}", largest_difference(&found, &pixels));
+        let off = found.iter().zip(&pixels).filter(|(a, b)| (**a - **b).abs() > 1e-5).count();
         assert!(200 * off <= pixels.len(), "{k}: {off} levels differ");
         let (special, concepts) = checker.cosines(&pixels).unwrap();
-        for (ours, name) in [(special, "special"), (concepts, "concepts")] {
+        for (found, name) in [(special, "special"), (concepts, "concepts")] {
             let expected = numbers(&tensors, &format!("{k}.{name}"));
-            assert!(largest_difference(&ours, &expected) < 1e-5, "{k} {name}: {ours:?} {expected:?}");
+            assert!(largest_difference(&found, &expected) < 1e-5, "{k} {name}: {found:?} {expected:?}");
         }
         assert_eq!(checker.detects(&image).unwrap(), verdict, "{k}");
     }

@@ -51,7 +51,7 @@ impl Blocks {
             ("add_embedding.linear_1", "label_emb.0.0"),
             ("add_embedding.linear_2", "label_emb.0.2"),
         ];
-        if let Some((_, name)) = OUTSIDE.iter().find(|(ours, _)| *ours == module) {
+        if let Some((_, name)) = OUTSIDE.iter().find(|(own, _)| *own == module) {
             return Some((*name).to_owned());
         }
         let (place, rest) = module.split_once('.')?;
@@ -133,8 +133,7 @@ mod tests {
             }
         }
         let blocks = Blocks::of(&layers);
-        let check =
-            |ours: &str, theirs: Option<&str>| assert_eq!(blocks.name(ours).as_deref(), theirs, "{ours}");
+        let check = |name: &str, ldm: Option<&str>| assert_eq!(blocks.name(name).as_deref(), ldm, "{name}");
         check("conv_in", Some("input_blocks.0.0"));
         check("conv_out", Some("out.2"));
         check("time_embedding.linear_2", Some("time_embed.2"));

@@ -27,7 +27,7 @@ pub struct Checkpoint {
     /// The other files of diffusers' layout, inferred.
     files: BTreeMap<&'static str, Vec<u8>>,
     /// The folder of files that replace the inferred ones.
-    beside: PathBuf,
+    overrides: PathBuf,
 }
 
 impl Checkpoint {
@@ -75,7 +75,7 @@ impl Checkpoint {
                 files.insert(merges, vocabulary::MERGES.as_bytes().to_vec());
             }
         }
-        Ok(Checkpoint { file: file.to_owned(), parts, files, beside: file.with_extension("") })
+        Ok(Checkpoint { file: file.to_owned(), parts, files, overrides: file.with_extension("") })
     }
 
     /// The checkpoint itself.
@@ -118,8 +118,8 @@ impl Checkpoint {
 
     /// The path of a file if the folder next to the checkpoint has its part. Weights are never replaced.
     fn replacement(&self, file: &str) -> Option<PathBuf> {
-        let replaced = self.weights(file).is_none() && self.beside.join(folder(file)).is_dir();
-        replaced.then(|| self.beside.join(file))
+        let replaced = self.weights(file).is_none() && self.overrides.join(folder(file)).is_dir();
+        replaced.then(|| self.overrides.join(file))
     }
 }
 

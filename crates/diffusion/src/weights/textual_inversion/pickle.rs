@@ -71,8 +71,7 @@ impl<'a> Pickle<'a> {
             marks: Vec::new(),
             memo: HashMap::new(),
         };
-        let root =
-            machine.run().ok_or_else(|| format!("its data.pkl is invalid at byte {}", machine.at))?;
+        let root = machine.run().ok_or_else(|| format!("its data.pkl is invalid at byte {}", machine.at))?;
         Ok(Pickle { archive, folder: folder.to_owned(), values: machine.values, root })
     }
 
