@@ -77,7 +77,7 @@ fn words_match_diffusers() {
 fn a_word_is_a_whole_word_in_any_case() {
     let mut model = load("tiny-a");
     let inversions = inversions(&mut model, &[("one.safetensors", None), ("several.pt", None)]).unwrap();
-    let first = model.text_encoder.words() as u32;
+    let first = model.text_encoder.vocabulary_size() as u32;
     let check = |text: &str, expected: &[(&str, &[u32])]| {
         let words = model.tokenizer.words(text, &inversions).unwrap();
         let found: Vec<_> = words
@@ -106,7 +106,7 @@ fn the_longer_of_two_words_is_used() {
     let mut model = load("tiny-a");
     let files = [("one.safetensors", Some("night-hat")), ("params.safetensors", Some("night-hat-two"))];
     let inversions = inversions(&mut model, &files).unwrap();
-    let first = model.text_encoder.words() as u32;
+    let first = model.text_encoder.vocabulary_size() as u32;
     let words = model.tokenizer.words("night-hat-two night-hat", &inversions).unwrap();
     let ids: Vec<_> = words.into_iter().flat_map(|word| word.ids).collect();
     assert_eq!(ids, [first + 1, first + 2, first]);

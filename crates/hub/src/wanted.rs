@@ -85,8 +85,8 @@ impl Wanted {
         let mut files = vec![INDEX.to_owned()];
         for (name, part) in &PARTS {
             let named = index.get(*name).and_then(Value::as_array);
-            let there = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
-            if there && (self.safety_checker || !SAFETY.contains(name)) {
+            let is_listed = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
+            if is_listed && (self.safety_checker || !SAFETY.contains(name)) {
                 files.extend(part.files(name, self.dtype, has, cached)?);
             }
         }
@@ -129,7 +129,7 @@ fn weights(
         STEMS.into_iter().map(move |stem| (format!("{part}/{stem}{kind}.safetensors"), stem, kind))
     });
     let names: Vec<_> = names.collect();
-    let first = |there: &dyn Fn(&str) -> bool| names.iter().find(|(file, ..)| there(file));
+    let first = |test: &dyn Fn(&str) -> bool| names.iter().find(|(file, ..)| test(file));
     if let Some((file, ..)) = first(&|file| has(file) && cached(file)).or_else(|| first(has)) {
         return Ok(file.clone());
     }
@@ -142,14 +142,14 @@ fn weights(
 
 /// The vocabulary in either form, and its settings.
 fn tokenizer(part: &str, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
-    let there = |names: &[&str]| -> Vec<String> {
+    let existing = |names: &[&str]| -> Vec<String> {
         names.iter().map(|name| format!("{part}/{name}")).filter(|file| has(file)).collect()
     };
-    let (whole, parts) = (there(&["tokenizer.json"]), there(&["vocab.json", "merges.txt"]));
+    let (whole, parts) = (existing(&["tokenizer.json"]), existing(&["vocab.json", "merges.txt"]));
     if whole.is_empty() && parts.len() < 2 {
         return Err(Unusable::Missing(format!("{part}/tokenizer.json")));
     }
-    let settings = there(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]);
+    let settings = existing(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]);
     Ok([whole, parts, settings].concat())
 }
 

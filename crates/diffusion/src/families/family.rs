@@ -33,11 +33,11 @@ pub(crate) trait Family {
     /// of text encoders and denoiser.
     fn set_loras(&mut self, loras: &[Lora]) -> std::result::Result<(), LoraError>;
 
-    /// Encodes the prompts of a picture, with the current LoRAs. A sentence for each truncated prompt is added to `cut`.
+    /// Encodes the prompts of a picture, with the current LoRAs. A sentence for each truncated prompt is added to `warnings`.
     fn conditioning(
         &mut self,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> std::result::Result<Conditioning, RenderError>;
 
     /// The denoiser's prediction for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the

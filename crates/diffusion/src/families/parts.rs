@@ -50,7 +50,7 @@ impl<'a> Loader<'a> {
         let weights = self.open(&part.weights, &config)?;
         let text_encoder = load(&config, &weights.root().recorded(&self.record, part.name))?;
         weights.all_used(single_file::is_spare_in_text_encoder)?;
-        let (positions, words) = (text_encoder.positions(), text_encoder.words());
+        let (positions, words) = (text_encoder.positions(), text_encoder.vocabulary_size());
         Ok((Tokenizer::load(self.source, part.tokenizer, positions, words)?, text_encoder))
     }
 

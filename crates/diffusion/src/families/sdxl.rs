@@ -133,9 +133,9 @@ impl PromptEncoder for TwoEncoders<'_> {
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
-        let first = self.first.whole(prompt, clip_skip, cut)?;
+        let first = self.first.whole(prompt, clip_skip, warn)?;
         // Both tokenizers have CLIP's vocabulary, so they truncate at the same place.
         Ok(first.concat(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
     }
@@ -181,7 +181,7 @@ impl Family for Sdxl {
     fn conditioning(
         &mut self,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
         let inversions = self.inversions(&settings.embeddings)?;
         let clip = |number: usize| ClipText {
@@ -192,7 +192,7 @@ impl Family for Sdxl {
         };
         let zeros_for_empty_prompt = self.zeros_for_empty_prompt;
         let text = TwoEncoders { first: clip(0), second: clip(1), zeros_for_empty_prompt };
-        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, cut)?)
+        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, warnings)?)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

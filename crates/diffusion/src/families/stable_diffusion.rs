@@ -94,9 +94,9 @@ impl PromptEncoder for ClipText<'_> {
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
-        self.whole(prompt, clip_skip, cut)
+        self.whole(prompt, clip_skip, warn)
     }
 
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {
@@ -129,7 +129,7 @@ impl Family for StableDiffusion {
     fn conditioning(
         &mut self,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
         let inversions = self.inversions(&settings.embeddings)?;
         let text = ClipText {
@@ -138,7 +138,7 @@ impl Family for StableDiffusion {
             inversions: &inversions,
             number: 0,
         };
-        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, cut)?)
+        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, warnings)?)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

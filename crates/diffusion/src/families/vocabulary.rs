@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// A model's tokenizer, without its weights.
 pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     let config = ConfigFile::open(source, TEXT.config)?;
-    let (positions, words) = (encoder::positions(&config)?, encoder::words(&config)?);
+    let (positions, words) = (encoder::positions(&config)?, encoder::vocabulary_size(&config)?);
     Tokenizer::load(source, TEXT.tokenizer, positions, words)
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
 
 /// Whether cells with these settings may share calls if there is room.
-pub(super) fn alike(one: &Settings, other: &Settings) -> bool {
+pub(super) fn can_share_calls(one: &Settings, other: &Settings) -> bool {
     other.model == one.model
         && other.dtype == one.dtype
         && lora::key(&other.lora) == lora::key(&one.lora)

@@ -121,7 +121,7 @@ impl Engine {
     /// Whether a cell may join those in progress: it can share their calls, and there is room for its rows.
     fn fits(&self, settings: &Settings, states: &[DenoiseState]) -> bool {
         let Some(other) = states.first().map(|state| &state.cell.settings) else { return true };
-        let Some(loaded) = self.loaded.as_ref().filter(|_| batch::alike(other, settings)) else {
+        let Some(loaded) = self.loaded.as_ref().filter(|_| batch::can_share_calls(other, settings)) else {
             return false;
         };
         let rows: usize = states.iter().map(DenoiseState::rows).sum();
@@ -135,12 +135,12 @@ impl Engine {
             return Ok(Err(error));
         }
         let Some(loaded) = &mut self.loaded else { return Ok(Err(no_model())) };
-        let mut cut = Vec::new();
+        let mut warnings = Vec::new();
         let state = loaded
             .load_checker(&cell.settings, &self.find, &self.device)
-            .and_then(|()| loaded.inputs(cell.clone(), &self.device, &mut cut))
+            .and_then(|()| loaded.inputs(cell.clone(), &self.device, &mut warnings))
             .and_then(|inputs| Ok(DenoiseState::start(inputs, &self.device)?));
-        for warning in cut {
+        for warning in warnings {
             events.send(Event::Warned { cell: cell.id, warning })?;
         }
         match state {

@@ -99,12 +99,12 @@ impl LoadedModel {
     }
 
     /// Prepares the inputs of a cell: its LoRAs in the model's weights, its embeddings, its reference picture, its
-    /// trajectory. A sentence for each truncated prompt is added to `cut`.
+    /// trajectory. A sentence for each truncated prompt is added to `warnings`.
     pub fn inputs(
         &mut self,
         cell: Cell,
         device: &Device,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<DenoiseInputs, RenderError> {
         let settings = &cell.settings;
         self.family.set_loras(&settings.lora)?;
@@ -114,7 +114,7 @@ impl LoadedModel {
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
         let sampling = Sampling { strength, ..Sampling::from(settings) };
         let trajectory = self.family.trajectory(&sampling)?;
-        let conditioning = self.family.conditioning(settings, cut)?;
+        let conditioning = self.family.conditioning(settings, warnings)?;
         let reference = match &settings.init_image {
             Some(picture) => Some(self.encode(picture, settings, device)?),
             None => None,

@@ -23,12 +23,12 @@ const PROMPTS: usize = 256;
 
 /// The text encoders of a family.
 pub(crate) trait PromptEncoder {
-    /// Encodes a whole prompt as diffusers does. `cut` is called with a sentence if the prompt is truncated.
+    /// Encodes a whole prompt as diffusers does. `warn` is called with a sentence if the prompt is truncated.
     fn prompt(
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError>;
 
     /// Encodes consecutive texts of a prompt in A1111's dialect, all padded to the longest.
@@ -55,12 +55,12 @@ impl ClipText<'_> {
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode_with(prompt, self.inversions)?;
         if let Some(words) = tokens.cut {
             let room = tokens.ids.len();
-            cut(format!("is longer than {room} tokens; this part has no effect: `{words}`"));
+            warn(format!("is longer than {room} tokens; this part has no effect: `{words}`"));
         }
         let vectors = self.inversions.vectors(self.number);
         Ok(self.text_encoder.embed_with(&tokens.ids, vectors, clip_skip)?)
@@ -111,16 +111,16 @@ impl PromptCache {
         PromptCache { known: Cache::new(PROMPTS) }
     }
 
-    /// Encodes the prompts of a picture. A sentence for each truncated prompt is added to `cut`.
+    /// Encodes the prompts of a picture. A sentence for each truncated prompt is added to `warnings`.
     pub fn conditioning(
         &mut self,
         encoder: &dyn PromptEncoder,
         adapted: &Adapted,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, TextError> {
         match settings.dialect {
-            Dialect::Plain => self.plain(encoder, adapted, settings, cut),
+            Dialect::Plain => self.plain(encoder, adapted, settings, warnings),
             Dialect::A1111 => self.a1111(encoder, adapted, settings),
         }
     }
@@ -130,14 +130,14 @@ impl PromptCache {
         encoder: &dyn PromptEncoder,
         adapted: &Adapted,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, TextError> {
         let mut whole = |name: &str, prompt: &str, clip_skip: u32| {
             let texts = vec![prompt.to_owned()];
             let key = Key { dialect: Dialect::Plain, texts, clip_skip, adapted: adapted.clone() };
             let embeddings = self.known.get_or_try(&key, || {
-                let mut loses = |words: String| cut.push(format!("the {name} {words}"));
-                Ok::<_, TextError>(vec![encoder.prompt(prompt, clip_skip as usize, &mut loses)?])
+                let mut warn = |problem: String| warnings.push(format!("the {name} {problem}"));
+                Ok::<_, TextError>(vec![encoder.prompt(prompt, clip_skip as usize, &mut warn)?])
             })?;
             Ok::<_, TextError>(Timeline {
                 stages: embeddings.into_iter().map(|embedding| (usize::MAX, embedding)).collect(),

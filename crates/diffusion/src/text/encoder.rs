@@ -71,7 +71,7 @@ impl TextEncoder {
         config: &ConfigFile,
         weights: &Weights,
     ) -> std::result::Result<TextEncoder, ModelError> {
-        let (positions, words) = (positions(config)?, words(config)?);
+        let (positions, words) = (positions(config)?, vocabulary_size(config)?);
         // Files from before transformers 5 have an additional prefix.
         let weights = if weights.has("text_model.final_layer_norm.weight") {
             weights.at("text_model")
@@ -117,7 +117,7 @@ impl TextEncoder {
     }
 
     /// The size of the vocabulary.
-    pub fn words(&self) -> usize {
+    pub fn vocabulary_size(&self) -> usize {
         self.token_embedding.dims()[0]
     }
 
@@ -168,7 +168,7 @@ impl TextEncoder {
 
     /// The token embeddings of ids, `[input_ids.len(), width]`.
     fn look_up(&self, input_ids: &[u32], more: Option<&Tensor>) -> Result<Tensor> {
-        let words = self.words();
+        let words = self.vocabulary_size();
         let known = words + more.map_or(0, |more| more.dims()[0]);
         // candle would treat the largest possible id as a row of zeros.
         if let Some(id) = input_ids.iter().find(|&&id| id as usize >= known) {
@@ -209,6 +209,6 @@ pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelErro
 }
 
 /// The size of its vocabulary.
-pub(crate) fn words(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+pub(crate) fn vocabulary_size(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
     config.count("vocab_size", Some(49408))
 }

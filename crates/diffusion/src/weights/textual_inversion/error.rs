@@ -10,8 +10,8 @@ pub enum InversionError {
     File(#[from] SmallFileError),
     /// It contains something else.
     #[error(
-        "{file} is not a textual inversion: it has {found}. Supported: one tensor named by its word (diffusers), `emb_params` or \
-         `string_to_param` (A1111), `clip_l` and `clip_g` (SDXL)."
+        "{file} is not a textual inversion: it has {found}. Supported: one tensor named by its word (diffusers), \
+         `emb_params` or `string_to_param` (A1111), `clip_l` and `clip_g` (SDXL)."
     )]
     Content {
         /// The file.
