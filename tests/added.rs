@@ -109,7 +109,7 @@ fn a_plan_counts_the_tokens_of_embeddings() {
     insta::assert_snapshot!(said(&plan("")), @"85 tokens, and 75 fit; without effect: `harturner garden`");
     insta::assert_snapshot!(said(&plan("embeddings = \"several\"\n")), @"80 tokens, and 75 fit; without effect: `charturner garden`");
     // An ordinary word cannot have another meaning.
-    insta::assert_snapshot!(said(&plan("embeddings = \"a=several\"\n")), @r##"embeddings/several.pt: its word `a` is in the model's vocabulary already. Give it another: `embeddings = "<a>=embeddings/several.pt"`."##);
+    insta::assert_snapshot!(said(&plan("embeddings = \"a=several\"\n")), @r##"embeddings/several.pt: its word `a` is already in the model's vocabulary. Give it another: `embeddings = "<a>=embeddings/several.pt"`."##);
 }
 
 /// What a plan says of its first prompt.
@@ -134,7 +134,7 @@ fn what_cannot_be_used_is_named() {
     workspace.maquette(&["plan", "tag.toml"]).code(3).says(&["no lora called `nobody`"]);
 
     workspace.write("loras/old.safetensors", b"\x80\x02}q\x00.");
-    plan("lora = \"old\"").code(3).says(&["is a Python pickle", "take its safetensors version"]);
+    plan("lora = \"old\"").code(3).says(&["is a Python pickle", "use its safetensors version"]);
 
     // Whether it fits the model is seen with the model: that cell fails, the other is there.
     workspace.write(
@@ -145,7 +145,7 @@ fn what_cannot_be_used_is_named() {
     workspace
         .maquette(&["run", "other.toml", "--no-sheets"])
         .code(5)
-        .says(&["for another model", "texts 40 wide"]);
+        .says(&["for another model", "text embeddings of width 40"]);
     let rows = log(&workspace, "other/1");
     let status: Vec<_> = rows.iter().map(|row| (row["lora"].as_str(), row["status"].as_str())).collect();
     assert!(status.contains(&("peft:1", "failed")) || status.contains(&("peft", "failed")), "{status:?}");

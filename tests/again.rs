@@ -130,7 +130,7 @@ fn a_damaged_run_is_told_picture_by_picture() {
     let ended = workspace.maquette(&["verify", "cats", "--sample", "6", "--backend", "fake"]).code(6);
     for part in [
         "the picture is missing",
-        "is not a picture that can be read",
+        "is not a readable picture",
         "it says it is the cell",
         "its own text and the log disagree about prompt",
         "6 pictures checked, 4 wrong",

@@ -264,13 +264,13 @@ fn two_writers_of_one_run() {
 fn a_pickled_checkpoint_and_a_missing_autoencoder() {
     let workspace = Workspace::new();
     workspace.write("painter.ckpt", "PK");
-    let says = ["painter.ckpt", "Python pickle", "Take the model's .safetensors file"];
+    let says = ["painter.ckpt", "Python pickle", "Use the model's .safetensors file"];
     refused(&workspace, "model = \"painter.ckpt\"\nprompt = \"a cat\"\n", &says);
     workspace.write("painter.safetensors", "PK");
     refused(
         &workspace,
         "model = \"painter.safetensors\"\nprompt = \"a cat\"\n",
-        &["painter.safetensors is not a whole safetensors file"],
+        &["painter.safetensors is not a valid safetensors file"],
     );
     refused(
         &workspace,

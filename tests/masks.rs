@@ -45,7 +45,7 @@ fn a_verdict_is_a_column_and_goes_with_a_reused_picture() {
     let text = "model = \"tiny\"\nprompt = \"a portrait of a bearded man, by Vincent van Gogh\"\nsafety_checker = true\n\
                 scheduler = \"ddim\"\nsteps = 2\nguidance_scale = 1\nwidth = 48\nheight = 32\n[sweep]\nseed = [0, 1]\n";
     workspace.write("safe.toml", text);
-    workspace.maquette(&["run", "safe.toml"]).code(0).says(&["safety checker made the picture black"]);
+    workspace.maquette(&["run", "safe.toml"]).code(0).says(&["safety checker blacked out the picture"]);
     workspace.write("again.toml", text);
     workspace.maquette(&["run", "again.toml"]).code(0);
     for run in ["safe/1", "again/1"] {
@@ -66,7 +66,7 @@ fn masks_and_checkers_that_cannot_be_are_refused_before_anything_is_rendered() {
     check("mask = \"masks/grey.png\"\n", &["`mask` has no effect without `init_image`"]);
     check(
         "init_image = \"init/40x24.png\"\nmask = \"masks/grey.png\"\n",
-        &["48x32", "40x24", "any size of the picture's shape"],
+        &["48x32", "40x24", "any size with the same aspect ratio"],
     );
     check("init_image = \"init/48x32.png\"\nmask = \"masks/cases.json\"\n", &["cases.json", "not a picture"]);
     check("safety_checker = true\n", &["tiny has no safety checker"]);

@@ -41,7 +41,7 @@ prompt `a a a a a a a a a a a a a a a a a a … b b b b b b end AND (night at 9:
   2 chunks:
      62 tokens  `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a a a a a x,`
      23 tokens  `b b b b b b b b b b b b b b b b b b b b end`
-  a bracket is never closed: it counts to the end
+  a bracket is never closed: it applies to the end of the prompt
 negative_prompt `a BREAK b`
   2 chunks:
       1 tokens  `a`
@@ -50,7 +50,7 @@ prompt `a a a a a a a a a a a a a a a a a a … b b b b b b end AND (night at 9:
   2 chunks:
      62 tokens  `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a a a a a b,`
      23 tokens  `b b b b b b b b b b b b b b b b b b b b end`
-  a bracket is never closed: it counts to the end
+  a bracket is never closed: it applies to the end of the prompt
 ");
 }
 

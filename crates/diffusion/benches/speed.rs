@@ -1,7 +1,7 @@
-//! How long the parts of a model take: `cargo bench -p maquette-diffusion -- FOLDER [ROWS]`.
+//! Measures the parts of a model: `cargo bench -p maquette-diffusion -- FOLDER [ROWS]`.
 //!
-//! Prints the median of several calls, in milliseconds, at the size that the model was trained at. Not a test: nothing
-//! here can fail.
+//! Prints the median of several calls, in milliseconds, at the size that the model was trained on. There is no
+//! threshold: it never fails because of slow results.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use candle_core::{DType, Device, Tensor};

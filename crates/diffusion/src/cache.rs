@@ -1,19 +1,19 @@
-//! What has been computed once and may be needed again; the least recently used goes first.
+//! A cache of computed values; the least recently used one is dropped first.
 
 use lru::LruCache;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 
-/// A bounded memory of computed values.
+/// A bounded cache of computed values.
 pub(crate) struct Cache<K: Hash + Eq, V>(LruCache<K, V>);
 
 impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
-    /// A memory for that many values, at least one.
+    /// A cache for this many values, at least one.
     pub fn new(capacity: usize) -> Cache<K, V> {
         Cache(LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN)))
     }
 
-    /// The value for a key, computed now if it is not there. A failure is not remembered.
+    /// The value for a key, computed if it is not cached. A failure is not cached.
     pub fn get_or_try<E>(&mut self, key: &K, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         if let Some(value) = self.0.get(key) {
             return Ok(value.clone());
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_computed_once_and_the_oldest_is_forgotten() {
+    fn values_are_computed_once_and_the_oldest_is_dropped() {
         let mut cache = Cache::new(2);
         let mut computed = Vec::new();
         for key in ["a", "b", "a", "c", "a", "b"] {

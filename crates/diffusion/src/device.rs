@@ -1,13 +1,13 @@
-//! Where the computation happens, in which precision, and what an error says of the device.
+//! Devices, their precision, and recognising device errors.
 
 use candle_core::{DType, Device};
 use maquette_core::Dtype;
 use std::fmt;
 
-/// A device as a person names it: `cpu`, `cuda:0`, `metal`.
+/// A device by name: `cpu`, `cuda:0`, `metal`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeviceName {
-    /// The processor.
+    /// The CPU.
     Cpu,
     /// An NVIDIA GPU by number.
     Cuda(usize),
@@ -21,22 +21,23 @@ pub enum DeviceError {
     /// No device has that name.
     #[error("`{0}` is not a device; allowed: `auto`, `cpu`, `cuda`, `cuda:N`, `metal`")]
     Unknown(String),
-    /// The program was built without it.
+    /// The program was built without support for it.
     #[error(
-        "this build of maquette has no `{device}`; build it with `--features {feature}`, or use `--device cpu`"
+        "this build of maquette does not support `{device}`; build it with `--features {feature}`, or use \
+         `--device cpu`"
     )]
     NotBuilt {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceName,
-        /// The feature of the build that has it.
+        /// The feature that enables it.
         feature: &'static str,
     },
-    /// The machine does not have it, or its driver refuses.
+    /// The machine does not have it, or its driver failed.
     #[error("`{device}` cannot be used on this machine")]
     Unavailable {
-        /// What was asked for.
+        /// The requested device.
         device: DeviceName,
-        /// What the driver said.
+        /// The driver's reason.
         source: candle_core::Error,
     },
 }
@@ -50,7 +51,7 @@ impl DeviceName {
             .unwrap_or(DeviceName::Cpu)
     }
 
-    /// What `dtype = "auto"` means on it.
+    /// The precision of `dtype = "auto"` on it.
     pub fn dtype(self) -> Dtype {
         match self {
             DeviceName::Cpu => Dtype::F32,
@@ -58,7 +59,7 @@ impl DeviceName {
         }
     }
 
-    /// Opens it.
+    /// Opens the device.
     pub fn open(self) -> Result<Device, DeviceError> {
         let unavailable = |source| DeviceError::Unavailable { device: self, source };
         match self {
@@ -102,19 +103,19 @@ impl fmt::Display for DeviceName {
     }
 }
 
-/// What a failed operation says of its device.
+/// The kind of a failed operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It has no room; a smaller call may fit.
+    /// The device is out of memory; a smaller call may fit.
     OutOfMemory,
-    /// It cannot be used any more in this process: later calls fail, too.
+    /// The device can no longer be used in this process: later calls fail, too.
     DeviceLost,
     /// Anything else.
     Other,
 }
 
-/// What drivers and libraries call a device without room. Names of CUDA's libraries as cudarc prints them; Metal's as
-/// candle passes them on from the command buffer, or for a buffer that is not there.
+/// Errors of drivers and libraries for lack of memory. CUDA's as cudarc prints them; Metal's as candle passes them on
+/// from the command buffer, or for a buffer that could not be created.
 const OUT_OF_MEMORY: [&str; 7] = [
     "CUDA_ERROR_OUT_OF_MEMORY",
     "CUBLAS_STATUS_ALLOC_FAILED",
@@ -125,8 +126,8 @@ const OUT_OF_MEMORY: [&str; 7] = [
     "Failed to create metal resource: Buffer",
 ];
 
-/// Errors after which a CUDA context is of no use (the driver's `CUresult`: "must be terminated and relaunched"), or
-/// which mean that the device is gone; and what Metal answers to everything after its own.
+/// Errors after which a CUDA context cannot be used (the driver's `CUresult`: "must be terminated and relaunched"), or
+/// which mean that the device is gone; and Metal's error for all submissions after such an error.
 const DEVICE_LOST: [&str; 17] = [
     "CUDA_ERROR_DEINITIALIZED",
     "CUDA_ERROR_NO_DEVICE",
@@ -148,8 +149,8 @@ const DEVICE_LOST: [&str; 17] = [
 ];
 
 impl Failure {
-    /// Finds candle's error among the causes of an error, and reads its text: candle has no other form that every build
-    /// knows.
+    /// Finds candle's error among the causes of an error and searches its text, the only form available in every
+    /// build.
     pub fn of(error: &(dyn std::error::Error + 'static)) -> Failure {
         let mut cause = Some(error);
         let mut text = String::new();
@@ -170,7 +171,7 @@ impl Failure {
     }
 }
 
-/// candle's word for a precision.
+/// candle's dtype for a precision.
 pub(crate) fn candle_dtype(dtype: Dtype) -> DType {
     match dtype {
         Dtype::F32 => DType::F32,
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_says_what_happened_to_the_device() {
+    fn device_errors_are_recognised() {
         use crate::error::ModelError;
         use candle_core::Error;
         let check = |error: Error, expected: Failure| {
@@ -200,13 +201,13 @@ mod tests {
         let sticky = "DriverError(CUDA_ERROR_ILLEGAL_ADDRESS, \"an illegal memory access was encountered\")";
         check(Error::Cuda(sticky.into()).with_path("somewhere"), Failure::DeviceLost);
         check(message("DriverError(CUDA_ERROR_INVALID_VALUE, \"invalid argument\")"), Failure::Other);
-        // A file of that name is no error of the device.
+        // A file with such a name is not a device error.
         let (model, file) = ("CUDA_ERROR_OUT_OF_MEMORY".to_owned(), "CUDA_ERROR_LAUNCH_FAILED".to_owned());
         assert_eq!(Failure::of(&ModelError::Missing { model, file, hint: String::new() }), Failure::Other);
     }
 
     #[test]
-    fn devices_are_read_as_they_are_printed() {
+    fn device_names_round_trip() {
         for word in ["cpu", "cuda:0", "cuda:3", "metal"] {
             assert_eq!(word.parse::<DeviceName>().unwrap().to_string(), word);
         }

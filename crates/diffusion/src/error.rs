@@ -1,18 +1,18 @@
-//! What can be wrong with a model: its folder, its configuration, its weights, its tokenizer.
+//! Errors of a model: its folder, its configuration, its weights, its tokenizer.
 //!
-//! Not here: what goes wrong while pictures are rendered (`families/error.rs`).
+//! Not here: errors of rendering (`families/error.rs`).
 
-/// A model that cannot be loaded. Files are named relative to the model's folder, after the model itself.
+/// A model that cannot be loaded. Files are named by the model, followed by their path within its folder.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// A file that every model in diffusers' layout has.
+    /// A file of diffusers' layout is missing.
     #[error("{model} has no {file}.{hint}")]
     Missing {
         /// The model's folder or name.
         model: String,
-        /// What was looked for.
+        /// The missing file.
         file: String,
-        /// What to do about it, or nothing.
+        /// What to do about it, or empty.
         hint: String,
     },
     /// A file exists and cannot be read.
@@ -24,16 +24,16 @@ pub enum ModelError {
         #[source]
         source: std::io::Error,
     },
-    /// A configuration file is not JSON, or JSON of another form.
+    /// A configuration file is not JSON, or not of the expected form.
     #[error("{file} cannot be parsed")]
     Json {
         /// The file.
         file: String,
-        /// Where it broke.
+        /// The parser's reason.
         #[source]
         source: serde_json::Error,
     },
-    /// A configuration asks for something else than the engine can do, or contradicts itself.
+    /// A configuration has a value that the engine does not support, or contradicts itself.
     #[error("{file}: `{key}` is {value}, which is not supported. Supported: {supported}.")]
     Config {
         /// The file.
@@ -42,50 +42,50 @@ pub enum ModelError {
         key: String,
         /// Its value, as JSON.
         value: String,
-        /// What the engine can do.
+        /// The supported values.
         supported: String,
     },
-    /// A weight file is cut short, or no safetensors file at all.
-    #[error("{file} is not a whole safetensors file: {reason}.")]
+    /// A weight file is truncated, or not a safetensors file.
+    #[error("{file} is not a valid safetensors file: {reason}.")]
     Weights {
         /// The file.
         file: String,
-        /// What is wrong with it, with lengths where they are known.
+        /// What is wrong with it, with lengths if known.
         reason: String,
     },
     /// A file is a Python pickle.
     #[error(
-        "{file} is a Python pickle, which can run code and is not read. Take the model's .safetensors file, or make \
-         one of it with a tool that you trust: in Python, `safetensors.torch.save_file(torch.load(file, \
+        "{file} is a Python pickle, which can run code and is not supported. Use the model's .safetensors file, or \
+         convert the pickle if you trust it: in Python, `safetensors.torch.save_file(torch.load(file, \
          weights_only=True)[\"state_dict\"], \"model.safetensors\")`."
     )]
     Pickle {
         /// The file.
         file: String,
     },
-    /// A single file holds no model that the engine can run.
+    /// A single file is not a model that the engine can run.
     #[error(
-        "{file} is not a checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: {reason}."
+        "{file} is not a checkpoint of Stable Diffusion 1, 2 or XL with the original tensor names: {reason}."
     )]
     Checkpoint {
         /// The file.
         file: String,
-        /// What it is instead, or what is missing.
+        /// What it seems to be, or what is missing.
         reason: String,
     },
-    /// A weight file has a tensor that the configuration does not ask for.
-    #[error("{file} has a tensor `{key}`{more}, and {config} has no place for it.")]
+    /// A weight file has a tensor that the configuration does not include.
+    #[error("{file} has a tensor `{key}`{more} that {config} does not include.")]
     Extra {
         /// The weight file.
         file: String,
         /// The tensor's name.
         key: String,
-        /// How many more there are, or nothing.
+        /// How many more there are, or empty.
         more: String,
         /// The configuration file.
         config: String,
     },
-    /// A tensor holds a NaN or an infinity.
+    /// A tensor contains NaN or infinity.
     #[error("{file}: tensor `{key}` contains NaN or infinity, at position {position} of {count}.")]
     NotFinite {
         /// The weight file.
@@ -97,8 +97,8 @@ pub enum ModelError {
         /// How many values it has.
         count: usize,
     },
-    /// A weight file lacks a tensor that the configuration asks for.
-    #[error("{file} has no tensor `{key}`, which {config} asks for.")]
+    /// A weight file lacks a tensor that the configuration requires.
+    #[error("{file} has no tensor `{key}`, which {config} requires.")]
     Tensor {
         /// The weight file.
         file: String,
@@ -107,8 +107,8 @@ pub enum ModelError {
         /// The configuration file.
         config: String,
     },
-    /// A tensor has another shape than the configuration asks for.
-    #[error("{file}: tensor `{key}` has the shape {found:?}, and {config} asks for {expected:?}.")]
+    /// A tensor's shape differs from the one that the configuration requires.
+    #[error("{file}: tensor `{key}` has the shape {found:?}, but {config} requires {expected:?}.")]
     Shape {
         /// The weight file.
         file: String,
@@ -116,12 +116,12 @@ pub enum ModelError {
         key: String,
         /// Its shape in the file.
         found: Box<[usize]>,
-        /// The shape that fits the configuration.
+        /// The required shape.
         expected: Box<[usize]>,
         /// The configuration file.
         config: String,
     },
-    /// The tokenizer's files do not make a tokenizer.
+    /// The tokenizer's files are invalid.
     #[error("{file}: {reason}.")]
     Tokenizer {
         /// The file.
@@ -129,7 +129,7 @@ pub enum ModelError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The device refused a tensor: most often it is out of memory.
+    /// A tensor could not be moved to the device, most often for lack of memory.
     #[error("{model} does not fit on the device")]
     Device {
         /// The model's folder or name.

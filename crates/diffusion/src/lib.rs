@@ -1,9 +1,9 @@
 //! The engine: Stable Diffusion's models in diffusers' layout, on candle's tensors.
 //!
-//! From the top down: `sampler` has the loop, `families` say which models work together, `models`, `text` and `image`
-//! are what they are made of, `weights` reads files; `schedulers` and `noise` are plain numbers.
+//! From the top down: `sampler` has the loop, `families` combine the networks of a model, `models`, `text` and `image`
+//! are their parts, `weights` reads files; `schedulers` and `noise` compute plain numbers.
 //!
-//! Deliberately not here: experiment files, runs on disk, anything printed.
+//! Deliberately not here: experiment files, runs on disk, printing.
 
 mod cache;
 mod device;

@@ -1,4 +1,4 @@
-//! Models with something wrong: every error names the file and what belongs there.
+//! Broken models: every error names the file and what is expected.
 
 mod copies;
 
@@ -9,12 +9,12 @@ use std::path::Path;
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
-/// Copies a tiny model, lets `harm` change the copy, and gives the error of loading it, with its causes.
-fn error_after(name: &str, harm: impl FnOnce(&Path)) -> String {
+/// Copies a tiny model, lets `change` break the copy, and returns the error of loading it, with its causes.
+fn error_after(name: &str, change: impl FnOnce(&Path)) -> String {
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name);
     let copy = tempfile::tempdir().unwrap();
     copy_folder(&original, copy.path());
-    harm(copy.path());
+    change(copy.path());
     let Err(error) =
         StableDiffusion::load(&ModelSource::Folder(copy.path().to_owned()), &Device::Cpu, DType::F32)
     else {
@@ -66,7 +66,7 @@ fn there_is_no_model() {
 }
 
 #[test]
-fn only_a_pickle_is_there() {
+fn there_is_only_a_pickle() {
     let message = error_after("tiny-a", |folder| {
         std::fs::rename(folder.join(UNET), folder.join("unet/diffusion_pytorch_model.bin")).unwrap();
     });
@@ -74,13 +74,13 @@ fn only_a_pickle_is_there() {
         &message,
         "FOLDER has no unet/diffusion_pytorch_model.safetensors or \
          unet/diffusion_pytorch_model.fp16.safetensors. Its unet/diffusion_pytorch_model.bin is a Python pickle, which \
-         can run code and is not read. Take the model's safetensors files, or write them with diffusers: \
+         can run code and is not supported. Use the model's safetensors files, or write them with diffusers: \
          `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`.",
     );
 }
 
 #[test]
-fn a_weight_file_is_cut_short() {
+fn a_weight_file_is_truncated() {
     let cut = |length: usize| {
         error_after("tiny-a", |folder| {
             let bytes = std::fs::read(folder.join(UNET)).unwrap();
@@ -91,17 +91,17 @@ fn a_weight_file_is_cut_short() {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-a").join(UNET),
     );
     let whole = whole.unwrap().len();
-    let file = format!("{UNET} is not a whole safetensors file");
-    check(&cut(100_000), &format!("{file}: its header announces {whole} bytes, the file has 100000."));
-    assert!(cut(1000).starts_with(&format!("{file}: its header announces ")));
-    check(&cut(5), &format!("{file}: it has 5 bytes, and the header alone has more."));
-    check(&cut(0), &format!("{file}: it has 0 bytes, and the header alone has more."));
+    let file = format!("{UNET} is not a valid safetensors file");
+    check(&cut(100_000), &format!("{file}: its header declares {whole} bytes, but the file has 100000."));
+    assert!(cut(1000).starts_with(&format!("{file}: its header declares ")));
+    check(&cut(5), &format!("{file}: it has 5 bytes, fewer than a header."));
+    check(&cut(0), &format!("{file}: it has 0 bytes, fewer than a header."));
 }
 
 #[test]
 fn a_weight_file_is_something_else() {
     let message = error_after("tiny-a", |folder| std::fs::write(folder.join(UNET), [b'{'; 5000]).unwrap());
-    assert!(message.starts_with(&format!("{UNET} is not a whole safetensors file: ")), "{message}");
+    assert!(message.starts_with(&format!("{UNET} is not a valid safetensors file: ")), "{message}");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_tensor_is_missing() {
             });
         }),
         "unet/diffusion_pytorch_model.safetensors has no tensor `mid_block.resnets.1.conv2.bias`, which \
-         unet/config.json asks for.",
+         unet/config.json requires.",
     );
 }
 
@@ -126,13 +126,13 @@ fn a_tensor_has_the_wrong_shape() {
                 tensors.insert("conv_out.weight".to_owned(), narrow);
             });
         }),
-        "unet/diffusion_pytorch_model.safetensors: tensor `conv_out.weight` has the shape [4, 3, 3, 3], and \
-         unet/config.json asks for [4, 8, 3, 3].",
+        "unet/diffusion_pytorch_model.safetensors: tensor `conv_out.weight` has the shape [4, 3, 3, 3], but \
+         unet/config.json requires [4, 8, 3, 3].",
     );
 }
 
 #[test]
-fn a_configuration_is_no_json() {
+fn a_configuration_is_not_json() {
     check(
         &error_after("tiny-b", |folder| {
             std::fs::write(folder.join("unet/config.json"), "{\"a\": 1").unwrap();
@@ -142,7 +142,7 @@ fn a_configuration_is_no_json() {
 }
 
 #[test]
-fn a_configuration_asks_for_what_there_is_not() {
+fn a_configuration_is_not_supported() {
     use serde_json::json;
     let with = |file: &str, key: &str, value: serde_json::Value| {
         error_after("tiny-b", |folder| change_config(&folder.join(file), key, value))
@@ -231,13 +231,13 @@ fn a_tokenizer_does_not_fit_the_text_encoder() {
     });
     check(
         &message,
-        "tokenizer/vocab.json: its token `<|endoftext|>` has the id 600, and the text encoder's vocabulary has 600 \
+        "tokenizer/vocab.json: its token `<|endoftext|>` has the id 600, but the text encoder's vocabulary has 600 \
          words.",
     );
 }
 
 #[test]
-fn half_precision_files_will_do() {
+fn half_precision_files_are_a_fallback() {
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-a");
     let copy = tempfile::tempdir().unwrap();
     copy_folder(&original, copy.path());

@@ -1,6 +1,5 @@
-//! Single files in LDM naming, and separate autoencoders: the same model as the folder that they were made of, and what
-//! can be wrong with them. How to make them of a folder, and that diffusers reads them as the same model, is in
-//! `tests/fixtures/ldm.py`.
+//! Single files with LDM's names, and separate autoencoders: they give the same model as the folder that they were made
+//! from; and broken ones. `tests/fixtures/ldm.py` makes them from a folder and checks that diffusers reads the same model.
 
 use candle_core::{DType, Device, Tensor};
 use maquette_diffusion::{
@@ -46,7 +45,7 @@ fn checkpoint(name: &str) -> Tensors {
     made
 }
 
-/// A tensor by its name of today; the folder may have an older one.
+/// A tensor by its current name; the folder may have an older one.
 fn of_folder<'a>(tensors: &'a Tensors, name: &str) -> &'a Tensor {
     let old = name
         .replace(".to_q.", ".query.")
@@ -58,7 +57,7 @@ fn of_folder<'a>(tensors: &'a Tensors, name: &str) -> &'a Tensor {
     names.iter().find_map(|name| tensors.get(name)).unwrap_or_else(|| panic!("{name}"))
 }
 
-/// A checkpoint of a tiny model in a folder of its own, with the configurations beside it that shapes do not tell.
+/// A checkpoint of a tiny model in its own folder, next to the configurations that cannot be inferred from shapes.
 struct Single {
     folder: tempfile::TempDir,
     xl: bool,
@@ -112,7 +111,7 @@ impl Single {
         load_from(&ModelSource::at(&self.file())?, self.xl)
     }
 
-    /// Why it does not load.
+    /// The error of loading it.
     fn error(&self) -> String {
         let Err(error) = self.load() else { panic!("a broken checkpoint was loaded") };
         error.to_string().replace(&format!("{}/", self.folder.path().display()), "")
@@ -127,7 +126,7 @@ fn values(x: &Tensor) -> Vec<f32> {
     x.flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// The same numbers from every part of two models.
+/// Asserts that all parts of two models give the same values.
 fn assert_same(name: &str, found: &Model, expected: &Model) {
     let [found_texts, texts] = [found, expected].map(|model| {
         let text = |(tokenizer, encoder): &(Tokenizer, TextEncoder)| {
@@ -160,10 +159,10 @@ fn assert_same_vae(name: &str, found: &Model, expected: &Model) {
 }
 
 #[test]
-fn a_checkpoint_is_the_same_model_as_its_folder() {
+fn a_checkpoint_gives_the_same_model_as_its_folder() {
     for name in ["tiny-a", "tiny-sd2", "tiny-sdxl"] {
         let single = Single::new(name, |tensors| {
-            // What such files hold besides, and nobody asks for.
+            // Other tensors of such files, which are not used.
             let some = Tensor::ones(3, DType::F32, &Device::Cpu).unwrap();
             for key in ["alphas_cumprod", "model_ema.decay", "model_ema.diffusion_modelout2weight", "betas"] {
                 tensors.insert(key.to_owned(), some.clone());
@@ -185,7 +184,7 @@ fn a_checkpoint_is_the_same_model_as_its_folder() {
 }
 
 #[test]
-fn a_fingerprint_is_of_content() {
+fn a_fingerprint_depends_on_the_content() {
     let fingerprint = |single: &Single| card(&ModelSource::at(&single.file()).unwrap()).unwrap().fingerprint;
     let [one, same] = [(); 2].map(|()| Single::new("tiny-a", |_| {}));
     let other = Single::new("tiny-a", |tensors| {
@@ -196,27 +195,27 @@ fn a_fingerprint_is_of_content() {
     assert_ne!(fingerprint(&one), fingerprint(&other));
 }
 
-/// Without a folder beside it, everything is inferred; what is left to inspect is the tokenizer, CLIP's own.
+/// Without a tokenizer in the folder next to it, CLIP's own is used.
 #[test]
-fn clips_tokenizer_needs_no_file() {
+fn the_tokenizer_needs_no_file() {
     let single = Single::new("tiny-a", |_| {});
     std::fs::remove_dir_all(single.folder.path().join("model/tokenizer")).unwrap();
     let message = single.error();
     assert!(
-        message.contains("has the id 49407, and the text encoder's vocabulary has 600 words"),
+        message.contains("has the id 49407, but the text encoder's vocabulary has 600 words"),
         "{message}"
     );
 }
 
 #[test]
-fn what_is_wrong_with_a_checkpoint() {
+fn broken_checkpoints_are_errors() {
     let check = |change: fn(&mut Tensors), expected: &str| {
         assert_eq!(Single::new("tiny-a", change).error(), expected);
     };
     check(
         |tensors| drop(tensors.remove("model.diffusion_model.middle_block.2.out_layers.3.bias")),
         "model.safetensors has no tensor `model.diffusion_model.middle_block.2.out_layers.3.bias`, which \
-         model/unet/config.json asks for.",
+         model/unet/config.json requires.",
     );
     check(
         |tensors| {
@@ -224,8 +223,8 @@ fn what_is_wrong_with_a_checkpoint() {
             let narrow = tensors[key].narrow(1, 0, 3).unwrap().contiguous().unwrap();
             tensors.insert(key.to_owned(), narrow);
         },
-        "model.safetensors: tensor `first_stage_model.decoder.up.1.block.0.conv1.weight` has the shape [12, 3, 3, 3], and \
-         model/vae/config.json asks for [12, 12, 3, 3].",
+        "model.safetensors: tensor `first_stage_model.decoder.up.1.block.0.conv1.weight` has the shape [12, 3, 3, 3], but \
+         model/vae/config.json requires [12, 12, 3, 3].",
     );
     check(
         |tensors| {
@@ -233,8 +232,8 @@ fn what_is_wrong_with_a_checkpoint() {
             tensors.insert("model.diffusion_model.input_blocks.1.2.weight".to_owned(), some.clone());
             tensors.insert("model.diffusion_model.label_emb.weight".to_owned(), some);
         },
-        "model.safetensors has a tensor `model.diffusion_model.input_blocks.1.2.weight` and 1 more like it, and \
-         model/unet/config.json has no place for it.",
+        "model.safetensors has a tensor `model.diffusion_model.input_blocks.1.2.weight` and 1 more like it that \
+         model/unet/config.json does not include.",
     );
     check(
         |tensors| {
@@ -248,17 +247,17 @@ fn what_is_wrong_with_a_checkpoint() {
     );
     check(
         |tensors| tensors.retain(|key, _| !key.starts_with("cond_stage_model.")),
-        "model.safetensors is not a checkpoint of Stable Diffusion 1, 2 or XL in the naming of model sites: it has no tensor \
-         `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, and so no text_encoder.",
+        "model.safetensors is not a checkpoint of Stable Diffusion 1, 2 or XL with the original tensor names: it has no \
+         tensor `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, so it has no text_encoder.",
     );
     check(
         |tensors| tensors.retain(|key, _| !key.starts_with("first_stage_model.")),
         "model.safetensors has no vae/diffusion_pytorch_model.safetensors or \
-         vae/diffusion_pytorch_model.fp16.safetensors. It comes without an autoencoder; give it one under `vae`.",
+         vae/diffusion_pytorch_model.fp16.safetensors. It has no autoencoder; set one with `vae`.",
     );
     let message =
         Single::new("tiny-a", |tensors| tensors.retain(|key, _| !key.starts_with("model."))).error();
-    assert!(message.contains("it looks like an autoencoder; those go under `vae`"), "{message}");
+    assert!(message.contains("it looks like an autoencoder; use it with `vae`"), "{message}");
 }
 
 #[test]
@@ -275,17 +274,17 @@ fn pickles_are_refused() {
 }
 
 #[test]
-fn a_file_that_is_no_model() {
+fn a_file_that_is_not_a_model() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("model.safetensors");
     std::fs::write(&file, b"PK\x03\x04 this is a zip of pickles").unwrap();
     let message = ModelSource::at(&file).unwrap_err().to_string();
-    assert!(message.contains("model.safetensors is not a whole safetensors file"), "{message}");
+    assert!(message.contains("model.safetensors is not a valid safetensors file"), "{message}");
 }
 
 #[test]
-fn a_separate_vae_takes_the_models_place() {
-    // Another autoencoder of the same shape: tiny-a's own, changed.
+fn a_separate_vae_replaces_the_models_own() {
+    // Another autoencoder of the same shape: tiny-a's, changed.
     let changed = |tensors: &mut Tensors| {
         let key = "decoder.conv_out.bias";
         let other = (&tensors[key] + 0.25).unwrap();
@@ -296,7 +295,7 @@ fn a_separate_vae_takes_the_models_place() {
     let path = |name: &str| folder.path().join(name);
     let mut own = tensors(&original.join("diffusion_pytorch_model.safetensors"));
     changed(&mut own);
-    // A folder of its own, a model's folder, a file in diffusers' naming, one in LDM's, and a whole checkpoint.
+    // Its own folder, a model's folder, a file with diffusers' names, one with LDM's, and a whole checkpoint.
     for inner in ["folder", "model/vae"] {
         std::fs::create_dir_all(path(inner)).unwrap();
         std::fs::copy(original.join("config.json"), path(inner).join("config.json")).unwrap();
@@ -331,24 +330,24 @@ fn a_separate_vae_takes_the_models_place() {
     }
 
     let message = |vae: &Path| with(vae).err().unwrap().to_string();
-    // Without a configuration beside it a file must fit the model's own.
+    // A file without a configuration next to it must match the model's own.
     let other = fixture("tiny-b").join("vae/diffusion_pytorch_model.safetensors");
     std::fs::copy(other, path("other.safetensors")).unwrap();
     let unfit = message(&path("other.safetensors"));
     assert!(
-        unfit.contains("other.safetensors") && unfit.contains("tiny-a/vae/config.json asks for"),
+        unfit.contains("other.safetensors") && unfit.contains("tiny-a/vae/config.json requires"),
         "{unfit}"
     );
     let no_vae = message(&fixture("tiny-a").join("unet/diffusion_pytorch_model.safetensors"));
     assert!(
-        no_vae.contains("has no tensor `decoder.conv_in.weight`, which an autoencoder asks for"),
+        no_vae.contains("has no tensor `decoder.conv_in.weight`, which an autoencoder requires"),
         "{no_vae}"
     );
     assert!(message(&path("nothing.safetensors")).contains("nothing.safetensors cannot be read"));
     assert!(message(&fixture("init")).contains("has no diffusion_pytorch_model.safetensors or"));
 }
 
-/// Numbers that are anything but regular, the same ones each time.
+/// Reproducible irregular values.
 fn wavy(shape: &[usize]) -> Tensor {
     let numbers = (0..shape.iter().product()).map(|i: usize| (i as f32 * 12.9898).sin() * 1.5);
     Tensor::from_iter(numbers, &Device::Cpu).unwrap().reshape(shape).unwrap()

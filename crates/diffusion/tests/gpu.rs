@@ -1,5 +1,5 @@
-//! The fixtures on a GPU against the same fixtures on the CPU: `just test-gpu`. Compiled only into builds that have a
-//! GPU's feature, so that a test that cannot run is not there to pass.
+//! The fixtures on a GPU against the CPU: `just test-gpu`. Compiled only in builds with a GPU's feature, so that a test
+//! that cannot run does not pass.
 
 #[path = "engine/cases.rs"]
 mod cases;
@@ -12,7 +12,7 @@ use maquette_diffusion::DeviceName;
 const TOLERANCE: [(Dtype, f64); 3] = [(Dtype::F32, 0.1), (Dtype::F16, 3.0), (Dtype::Bf16, 12.0)];
 
 #[test]
-fn a_gpu_makes_the_pictures_that_the_cpu_makes() {
+fn pictures_on_a_gpu_match_the_cpu() {
     let device = DeviceName::auto();
     assert_ne!(device, DeviceName::Cpu, "no GPU can be used on this machine");
     let mut on_cpu = engine(DeviceName::Cpu, None);
@@ -20,7 +20,7 @@ fn a_gpu_makes_the_pictures_that_the_cpu_makes() {
     let mut wrong = Vec::new();
     for (dtype, tolerance) in TOLERANCE {
         let mut means = Vec::new();
-        // Models made for inpainting are put together elsewhere.
+        // Inpainting models are not among the fixtures' folders.
         let masked = cases_in("masks/cases.json").into_iter().filter(|case| !case.name.starts_with("seeing"));
         for case in cases().into_iter().chain(masked) {
             let reference = case.cell();

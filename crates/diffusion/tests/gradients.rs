@@ -1,5 +1,5 @@
-//! Gradients of every part of a model against those of torch's autograd (`tests/fixtures/gradients.py`), and of LoRA's
-//! branches against those of the weights that they act on.
+//! Gradients of every part of a model against torch's autograd (`tests/fixtures/gradients.py`), and of LoRA's branches
+//! against those of the weights that they change.
 
 mod distance;
 
@@ -46,7 +46,7 @@ impl Expected {
         Var::from_tensor(&self.get(&format!("in.{key}")).to_dtype(self.dtype).unwrap()).unwrap()
     }
 
-    /// The gradients of the fixtures' loss of these outputs.
+    /// The gradients of the fixtures' loss for these outputs.
     fn backward(&self, outputs: &[Tensor]) -> GradStore {
         let weighted = outputs.iter().enumerate().map(|(i, output)| {
             let factors = self.get(&format!("factors.{i}")).to_dtype(self.dtype).unwrap();
@@ -55,7 +55,7 @@ impl Expected {
         weighted.reduce(|sum, loss| (sum + loss).unwrap()).unwrap().backward().unwrap()
     }
 
-    /// Each parameter that has a gradient there has the same here, and no other has any; so do the inputs.
+    /// Asserts that the same parameters have gradients as in the fixtures, and that these and the inputs' are equal.
     fn check(
         &self,
         found: &GradStore,
@@ -89,7 +89,7 @@ impl Expected {
         for (name, expected) in &expected {
             let found = &found[*name];
             assert_eq!(found.len(), expected.len(), "{}.{name}", self.part);
-            // Softmax is blind to what is added to every key: that bias has no gradient but rounding.
+            // Adding the same to every key does not change a softmax: that bias's gradient is only rounding.
             if expected[0] < 1e-9 * longest {
                 assert!(found[0] < 1e-5 * longest, "{}.{name}: {} instead of 0", self.part, found[0]);
                 continue;
@@ -103,7 +103,7 @@ impl Expected {
     }
 }
 
-/// The name of a variable in torch's modules: without the part, and in the autoencoder's attention today's name.
+/// The name of a variable in torch's modules: without the part, and with the new names in the autoencoder's attention.
 fn torch_name(name: &str) -> String {
     let (_, name) = name.split_once('.').unwrap();
     let renamed = [("query", "to_q"), ("key", "to_k"), ("value", "to_v"), ("proj_attn", "to_out.0")];
@@ -112,7 +112,7 @@ fn torch_name(name: &str) -> String {
     })
 }
 
-/// A gradient's length, then a selection of its numbers, in the order that files have.
+/// A gradient's length, then a sample of its values, in the order of the files.
 fn summary(name: &str, gradient: &Tensor) -> Vec<f32> {
     let is_linear = gradient.rank() == 2 && !name.ends_with("embedding.weight");
     let gradient = if is_linear { gradient.t().unwrap() } else { gradient.clone() };
@@ -170,7 +170,7 @@ fn of_the_autoencoder() {
     });
 }
 
-/// A branch moves its layer's weight by `scale * down * up`, so that its gradients follow from the weight's.
+/// A branch changes its layer's weight by `scale * down * up`, so its gradients follow from the weight's.
 #[test]
 fn of_lora_on_every_layer() {
     const RANK: usize = 2;
@@ -201,7 +201,7 @@ fn of_lora_on_every_layer() {
         let found = expected.backward(&[out]);
         for (layer, target, down, up) in branches {
             let of_weight = found.get(target.weight.base()).unwrap();
-            // [outputs, inputs * kernel * kernel], as the factors have it.
+            // [outputs, inputs * kernel * kernel], like the factors.
             let of_weight = match target.kernel {
                 None => of_weight.t().unwrap(),
                 Some(_) => of_weight.flatten_from(1).unwrap(),
@@ -220,9 +220,9 @@ fn of_lora_on_every_layer() {
     }
 }
 
-/// The reference's kernels can be chosen for inference too, and compute the same pictures but for rounding.
+/// The reference kernels can be used for inference, too, and give the same pictures except for rounding.
 #[test]
-fn the_reference_computes_what_the_kernels_of_the_cpu_do() {
+fn the_reference_kernels_match_the_cpu_kernels() {
     for name in MODELS {
         let source = ModelSource::Folder(fixture(name));
         let options = LoadOptions::new(&Device::Cpu, DType::F32);

@@ -1,6 +1,6 @@
-//! Textual inversions against diffusers: ids and embeddings; the files that people have, and those that do not fit.
+//! Textual inversions against diffusers: ids and embeddings; all supported formats, and files that do not fit.
 //!
-//! Whole pictures are in `engine/added.rs`. The fixtures lie in `tests/fixtures/embeddings`.
+//! Whole pictures are in `engine/added.rs`. The fixtures are in `tests/fixtures/embeddings`.
 
 use candle_core::{DType, Device, Tensor};
 use maquette_core::{Digest, Embedding, NamedFile};
@@ -45,7 +45,7 @@ fn values(x: &Tensor) -> Vec<f32> {
 }
 
 #[test]
-fn words_are_what_diffusers_makes_of_them() {
+fn words_match_diffusers() {
     #[derive(Deserialize)]
     struct File {
         cases: Vec<Case>,
@@ -54,7 +54,7 @@ fn words_are_what_diffusers_makes_of_them() {
     let expected =
         candle_core::safetensors::load(fixture("embeddings/expected.safetensors"), &Device::Cpu).unwrap();
     let cases = serde_json::from_str::<File>(&text).unwrap().cases;
-    // SDXL's two text encoders are compared by their picture.
+    // SDXL's two text encoders are tested with whole pictures.
     for case in cases.into_iter().filter(|case| case.model != "tiny-sdxl") {
         let mut model = load(&case.model);
         let files: Vec<_> = case.files.iter().map(|(file, word)| (file.as_str(), word.as_deref())).collect();
@@ -63,7 +63,7 @@ fn words_are_what_diffusers_makes_of_them() {
             let tokens = model.tokenizer.encode_with(text, &inversions).unwrap();
             let expected = |what: &str| &expected[&format!("{}.{key}.{what}", case.name)];
             let ids: Vec<i64> = expected("input_ids").to_vec1().unwrap();
-            // diffusers numbers its new tokens from the tokenizer's size, as the text encoder's is the same there.
+            // diffusers numbers new tokens from the tokenizer's size, which here is the text encoder's.
             assert_eq!(tokens.ids.iter().map(|&id| i64::from(id)).collect::<Vec<_>>(), ids, "{}", case.name);
             let found = model.text_encoder.encode_with(&tokens.ids, inversions.vectors(0), 0).unwrap();
             let (found, expected) = (values(&found), values(expected("embeddings")));
@@ -77,7 +77,7 @@ fn words_are_what_diffusers_makes_of_them() {
 fn a_word_is_a_whole_word_in_any_case() {
     let mut model = load("tiny-a");
     let inversions = inversions(&mut model, &[("one.safetensors", None), ("several.pt", None)]).unwrap();
-    let first = model.text_encoder.words() as u32;
+    let first = model.text_encoder.vocabulary_size() as u32;
     let check = |text: &str, expected: &[(&str, &[u32])]| {
         let words = model.tokenizer.words(text, &inversions).unwrap();
         let found: Vec<_> = words
@@ -93,7 +93,7 @@ fn a_word_is_a_whole_word_in_any_case() {
     check("CharTurner, é charturner.", &[("CharTurner", &[1, 2, 3]), ("charturner", &[1, 2, 3])]);
     check("charturners mycharturner charturner_2 hat <hat", &[]);
     check("", &[]);
-    // Whatever words there are, a prompt without them is what it was.
+    // A prompt without the words does not change.
     let plain = "a café's portrait, 東京 hat";
     assert_eq!(
         model.tokenizer.encode_with(plain, &inversions).unwrap(),
@@ -102,20 +102,20 @@ fn a_word_is_a_whole_word_in_any_case() {
 }
 
 #[test]
-fn the_longer_of_two_words_is_meant() {
+fn the_longer_of_two_words_is_used() {
     let mut model = load("tiny-a");
     let files = [("one.safetensors", Some("night-hat")), ("params.safetensors", Some("night-hat-two"))];
     let inversions = inversions(&mut model, &files).unwrap();
-    let first = model.text_encoder.words() as u32;
+    let first = model.text_encoder.vocabulary_size() as u32;
     let words = model.tokenizer.words("night-hat-two night-hat", &inversions).unwrap();
     let ids: Vec<_> = words.into_iter().flat_map(|word| word.ids).collect();
     assert_eq!(ids, [first + 1, first + 2, first]);
 }
 
 #[test]
-fn other_files_that_people_have() {
+fn other_formats_are_supported() {
     let mut model = load("tiny-a");
-    // Without a word of its own, a file's stem is its word.
+    // Without a word in the file, its stem is the word.
     for (file, word, count) in
         [("params.safetensors", "params", 2), ("module.pt", "module", 2), ("view.bin", "<view>", 2)]
     {
@@ -125,34 +125,37 @@ fn other_files_that_people_have() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_by_name() {
+fn files_that_do_not_fit_are_errors() {
     let mut model = load("tiny-a");
     let mut check = |files: &[(&str, Option<&str>)], parts: &[&str]| {
         let error = inversions(&mut model, files).err().unwrap();
         let cause = std::error::Error::source(&error).map_or(String::new(), ToString::to_string);
-        let said = format!("{error} {cause}");
-        assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+        let message = format!("{error} {cause}");
+        assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     };
-    check(&[("b-one.safetensors", None)], &["b-one.safetensors: `<hat>` has the shape [40]", "are 32 wide"]);
-    check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "are 32 wide"]);
-    check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "text encoders are 1:"]);
+    check(
+        &[("b-one.safetensors", None)],
+        &["b-one.safetensors: `<hat>` has the shape [40]", "have width 32"],
+    );
+    check(&[("b-several.pt", None)], &["b-several.pt: `*` has the shape [3, 40]", "have width 32"]);
+    check(&[("both.safetensors", None)], &["`clip_l` and `clip_g`", "number of text encoders is 1;"]);
     check(
         &[("one.safetensors", Some("watermark"))],
-        &["`watermark` is in the model's vocabulary", "<watermark>="],
+        &["`watermark` is already in the model's vocabulary", "<watermark>="],
     );
-    check(&[("one.safetensors", Some("WATERMARK"))], &["`WATERMARK` is in the model's vocabulary"]);
+    check(&[("one.safetensors", Some("WATERMARK"))], &["`WATERMARK` is already in the model's vocabulary"]);
     check(
         &[("one.safetensors", None), ("params.safetensors", Some("<HAT>"))],
         &["the word `<HAT>` belongs to both", "one.safetensors"],
     );
     check(&[("expected.safetensors", None)], &["is not a textual inversion", "more"]);
-    check(&[("cases.json", None)], &["not a whole safetensors file"]);
+    check(&[("cases.json", None)], &["not a valid safetensors file"]);
     check(&[("nowhere.pt", None)], &["nowhere.pt cannot be read"]);
 }
 
-/// Whatever is done to a file, reading it ends, with an answer or an error.
+/// Reading a damaged file always ends, with a result or an error.
 #[test]
-fn damaged_files_are_no_harm() {
+fn damaged_files_are_harmless() {
     let folder = tempfile::tempdir().unwrap();
     let mut model = load("tiny-a");
     let whole = std::fs::read(fixture("embeddings/several.pt")).unwrap();

@@ -1,6 +1,6 @@
-//! LoRAs against diffusers with peft: what the text encoder and the UNet compute with them; and LoRAs that do not fit.
+//! LoRAs against diffusers with peft: the results of the text encoder and the UNet; and LoRAs that do not fit.
 //!
-//! Whole pictures are in `engine/loras.rs`. The fixtures lie in `tests/fixtures/lora`.
+//! Whole pictures are in `engine/added.rs`. The fixtures are in `tests/fixtures/lora`.
 
 mod distance;
 
@@ -65,10 +65,10 @@ fn embedding(model: &StableDiffusion) -> Tensor {
 }
 
 #[test]
-fn every_naming_computes_what_diffusers_does() {
+fn every_naming_matches_diffusers() {
     let expected = tensors("lora/expected.safetensors");
     for name in ["tiny-a", "tiny-b"] {
-        // One model for all of its LoRAs, one set after the other.
+        // One model for all of its LoRAs, set one after another.
         let mut model = load(name, DType::F32);
         let before = (values(&embedding(&model)), values(&noise_pred(&model, name, &expected)));
         for case in cases().iter().filter(|case| case.model == name) {
@@ -80,12 +80,12 @@ fn every_naming_computes_what_diffusers_does() {
         }
         model.set_loras(&[]).unwrap();
         let after = (values(&embedding(&model)), values(&noise_pred(&model, name, &expected)));
-        assert!(before == after, "{name}: without LoRAs it is not what it was");
+        assert!(before == after, "{name}: without LoRAs the result has changed");
     }
 }
 
 #[test]
-fn a_convolution_in_three_parts() {
+fn a_convolution_with_three_factors() {
     let expected = tensors("lora/expected.safetensors");
     let mut model = load("tiny-a", DType::F32);
     model.set_loras(&[lora(&fixture("lora/tucker.safetensors"), 1.0)]).unwrap();
@@ -94,7 +94,7 @@ fn a_convolution_in_three_parts() {
 }
 
 #[test]
-fn weights_of_zero_and_the_way_there_change_nothing() {
+fn weights_of_zero_and_earlier_loras_have_no_effect() {
     let expected = tensors("lora/expected.safetensors");
     for dtype in [DType::F32, DType::F16, DType::BF16] {
         let mut model = load("tiny-a", dtype);
@@ -124,26 +124,26 @@ fn changed(folder: &Path, file: &str, change: impl FnOnce(&mut HashMap<String, T
 const TO_Q: &str = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
 
 #[test]
-fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
+fn files_that_do_not_fit_are_errors_and_do_not_change_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let expected = tensors("lora/expected.safetensors");
     let mut model = load("tiny-a", DType::F32);
     let before = values(&noise_pred(&model, "tiny-a", &expected));
     let mut check = |file: &Path, parts: &[&str]| {
-        // From a model that has another LoRA on.
+        // Starting from a model with another LoRA.
         model.set_loras(&[lora(&fixture("lora/locon.safetensors"), 1.0)]).unwrap();
         let error = model.set_loras(&[lora(file, 1.0)]).unwrap_err();
         let cause = std::error::Error::source(&error).map_or(String::new(), ToString::to_string);
-        let said = format!("{error} {cause}");
+        let message = format!("{error} {cause}");
         for part in parts.iter().chain([&&*file.display().to_string()]) {
-            assert!(said.contains(part), "`{part}` is not in: {said}");
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
-        assert_eq!(values(&noise_pred(&model, "tiny-a", &expected)), before, "{said}");
+        assert_eq!(values(&noise_pred(&model, "tiny-a", &expected)), before, "{message}");
     };
     let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
     let copy = |change: &dyn Fn(&mut HashMap<String, Tensor>)| {
         let path = changed(folder.path(), "kohya.safetensors", change);
-        // The same name each time: what was remembered of the last must not be taken for this.
+        // The same name each time: the cached content of the last one must not be used.
         path
     };
 
@@ -158,32 +158,35 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
     let dora = copy(&|all| drop(all.insert(format!("{TO_Q}.dora_scale"), zeros(&[1]))));
     check(&dora, &["is a DoRA"]);
     let half = copy(&|all| drop(all.remove(&format!("{TO_Q}.lora_up.weight"))));
-    check(&half, &["lora_down.weight` is there, but no up"]);
+    check(&half, &["lora_down.weight`, but no up"]);
     let wide = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_down.weight"), zeros(&[3, 9]))));
-    check(&wide, &["has the shape [3, 9]", "asks for [3, 8]"]);
+    check(&wide, &["has the shape [3, 9]", "requires [3, 8]"]);
     let rank = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_up.weight"), zeros(&[8, 5]))));
-    check(&rank, &["lora_down.weight` has the shape [3, 8]", "asks for [5, 8]"]);
+    check(&rank, &["lora_down.weight` has the shape [3, 8]", "requires [5, 8]"]);
     let nan = copy(&|all| {
         let nan = (zeros(&[3, 8]) / 0.0).unwrap();
         all.insert(format!("{TO_Q}.lora_down.weight"), nan);
     });
     check(&nan, &[TO_Q, "NaN"]);
     let empty = copy(&HashMap::clear);
-    check(&empty, &["changes nothing"]);
+    check(&empty, &["contains no LoRA tensors"]);
 
-    // For another model: named by the width of its texts, or by what its header says.
-    check(&fixture("lora/peft.safetensors"), &["for another model", "texts 40 wide", "are 32 wide"]);
+    // For another model: recognised by the width of its text embeddings, or by its header.
+    check(
+        &fixture("lora/peft.safetensors"),
+        &["for another model", "text embeddings of width 40", "have width 32"],
+    );
     let sdxl = copy(&|all| {
         all.clear();
         let key = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k.lora_down.weight";
         all.insert(key.to_owned(), zeros(&[4, 2048]));
     });
-    check(&sdxl, &["no layer for the key", "texts 2048 wide, as SDXL's"]);
+    check(&sdxl, &["no layer for the key", "text embeddings of width 2048 (SDXL)"]);
 
     let whole = std::fs::read(fixture("lora/kohya.safetensors")).unwrap();
     let cut = folder.path().join("cut.safetensors");
     std::fs::write(&cut, &whole[..whole.len() - 100]).unwrap();
-    check(&cut, &["not a whole safetensors file"]);
+    check(&cut, &["not a valid safetensors file"]);
     check(&folder.path().join("nowhere.safetensors"), &["cannot be read"]);
 }
 
@@ -191,7 +194,7 @@ fn what_does_not_fit_is_refused_by_name_and_leaves_the_model_alone() {
 fn the_header_of_a_file_names_its_model() {
     let mut model = load("tiny-b", DType::F32);
     let error = model.set_loras(&[lora(&fixture("lora/kohya.safetensors"), 1.0)]).unwrap_err().to_string();
-    assert!(error.contains("texts 32 wide"), "{error}");
+    assert!(error.contains("text embeddings of width 32"), "{error}");
     let error = model.set_loras(&[lora(&fixture("lora/locon.safetensors"), 1.0)]).unwrap_err().to_string();
     assert!(error.contains("has the shape") || error.contains("no layer"), "{error}");
 }

@@ -1,6 +1,6 @@
-//! The models against diffusers: what torch computed with two tiny models, kept in `tests/fixtures`.
+//! The models against diffusers: torch's results with tiny models, in `tests/fixtures`.
 //!
-//! The tokenizer and what is wrong with broken models have files of their own.
+//! The tokenizer and broken models are tested in their own files.
 
 mod distance;
 
@@ -34,7 +34,7 @@ fn text_encoder() {
     for name in MODELS {
         let (model, reference) = (load(name, DType::F32), reference(name));
         for k in 0..6 {
-            // Of tiny-sd2 only some texts are kept.
+            // The fixtures of tiny-sd2 have only some texts.
             let Some(ids) = reference.get(&format!("text.{k}.input_ids")) else {
                 assert!(name == "tiny-sd2" && ![1, 2, 3].contains(&k));
                 continue;
@@ -75,14 +75,14 @@ fn vae() {
         let (mean, logvar) = model.vae.encode(&reference["vae.pixels"]).unwrap();
         assert!(distance(&mean, &reference["vae.mean"]) < 1e-4, "{name}, mean");
         assert!(distance(&logvar, &reference["vae.logvar"]) < 1e-4, "{name}, logvar");
-        // The reference decodes what the posterior gave, undivided.
+        // The reference decodes latents without dividing by the scaling factor.
         let decoded = model.vae.decode(&reference["vae.latents"]).unwrap();
         assert!(distance(&decoded, &reference["vae.decoded"]) < 1e-4, "{name}, decoded");
     }
 }
 
 #[test]
-fn half_precision_stays_near() {
+fn half_precision_is_close() {
     for name in MODELS {
         let reference = reference(name);
         let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
@@ -97,9 +97,9 @@ fn half_precision_stays_near() {
     }
 }
 
-/// A row alone, among others, and with any number of threads: the same bits.
+/// A row alone, with others, and with any number of threads: the same bits.
 #[test]
-fn rows_do_not_depend_on_their_neighbours_or_on_threads() {
+fn rows_do_not_depend_on_other_rows_or_on_threads() {
     for name in ["tiny-a", "tiny-b"] {
         let (model, reference) = (load(name, DType::F32), reference(name));
         let timesteps: Vec<f32> = reference["unet.timesteps"].to_vec1().unwrap();
@@ -140,7 +140,7 @@ fn rows_do_not_depend_on_their_neighbours_or_on_threads() {
 }
 
 #[test]
-fn any_size_of_latents_fits() {
+fn latents_may_have_any_size() {
     let model = load("tiny-b", DType::F32);
     for (height, width) in [(7, 9), (1, 1), (5, 16)] {
         let latents = Tensor::ones((1, 4, height, width), DType::F32, &Device::Cpu).unwrap();
@@ -158,9 +158,9 @@ fn cards() {
     assert_ne!(a.fingerprint, b.fingerprint);
 }
 
-/// A model inside the program is the same model as in its folder.
+/// A model embedded in the program is the same as in its folder.
 #[test]
-fn a_model_of_bytes() {
+fn an_embedded_model_is_the_same() {
     let files: Vec<(&'static str, &'static [u8])> = [
         "scheduler/scheduler_config.json",
         "text_encoder/config.json",

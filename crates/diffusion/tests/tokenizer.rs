@@ -1,4 +1,4 @@
-//! The tokenizer against transformers, for both forms that its files come in.
+//! The tokenizer against transformers, for both forms of its files.
 
 use candle_core::{DType, Device, Tensor};
 use maquette_diffusion::{ModelSource, StableDiffusion, Tokenizer};
@@ -13,7 +13,7 @@ fn tokenizer(name: &str) -> Tokenizer {
 }
 
 #[test]
-fn ids_are_those_of_transformers() {
+fn ids_match_transformers() {
     let cases: serde_json::Value =
         serde_json::from_slice(&std::fs::read(fixture("cases.json")).unwrap()).unwrap();
     let texts = cases["texts"].as_array().unwrap();
@@ -23,7 +23,7 @@ fn ids_are_those_of_transformers() {
         let reference =
             candle_core::safetensors::load(fixture(&format!("{name}.safetensors")), &Device::Cpu).unwrap();
         for (k, text) in texts.iter().enumerate() {
-            // Of the later models only some texts are kept.
+            // The fixtures of the later models have only some texts.
             let Some(expected) = reference.get(&format!("text.{k}.input_ids")) else {
                 assert!(name == "tiny-sd2" && ![1, 2, 3].contains(&k));
                 continue;
@@ -42,7 +42,7 @@ fn a_prompt_that_fits_is_padded() {
         let tokenizer = tokenizer(name);
         let empty = tokenizer.encode("").unwrap();
         assert_eq!((empty.ids.len(), &empty.cut), (77, &None));
-        // The pad token written out is one word more.
+        // The pad token, written out, is one word more.
         let one = tokenizer.encode(pad).unwrap();
         assert_eq!(one.ids[1], *empty.ids.last().unwrap(), "{name}");
         assert!(empty.ids[2..].iter().all(|&id| id == one.ids[1]), "{name}");
@@ -50,7 +50,7 @@ fn a_prompt_that_fits_is_padded() {
 }
 
 #[test]
-fn a_prompt_that_is_too_long_says_what_is_cut() {
+fn a_prompt_that_is_too_long_is_truncated() {
     for name in ["tiny-a", "tiny-b"] {
         let tokenizer = tokenizer(name);
         // Each `a` is one word, and there is room for 75.
@@ -73,7 +73,7 @@ fn case_and_spaces_do_not_matter() {
         for same in ["A  Red\tHAT", " a red\n\nhat ", "a red\u{3000}hat"] {
             assert_eq!(tokenizer.encode(same).unwrap(), expected, "{name}: {same:?}");
         }
-        // One letter with its accent, or letter and accent: the same after composition.
+        // A precomposed letter, or letter and accent: the same after composition.
         assert_eq!(tokenizer.encode("e\u{301}").unwrap(), tokenizer.encode("é").unwrap());
     }
 }

@@ -1,4 +1,4 @@
-//! Stable Diffusion XL's parts against diffusers, and what must fit together in it.
+//! Stable Diffusion XL's parts against diffusers, and parts that must match each other.
 
 mod distance;
 #[path = "copies/folder.rs"]
@@ -62,7 +62,7 @@ fn the_autoencoder_stays_in_f32_where_it_would_overflow() {
     let other = ModelSource::Folder(fixture("tiny-a"));
     let [wide, half] =
         [DType::F32, DType::F16].map(|dtype| StableDiffusion::load(&other, &Device::Cpu, dtype).unwrap());
-    assert_ne!(decoded(&half.vae), decoded(&wide.vae), "Stable Diffusion 1's is as the others");
+    assert_ne!(decoded(&half.vae), decoded(&wide.vae), "Stable Diffusion 1's is in f16");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn unet() {
         (&reference["unet.latents"], &reference["unet.text"], &reference["unet.pooled"]);
     let found = model.unet.forward_with(latents, &timesteps, text, Some((pooled, &sizes[..]))).unwrap();
     assert!(distance(&found, &reference["unet.noise_pred"]) < 1e-4);
-    // A row alone is the same row to the bit.
+    // A row computed alone is the same to the bit.
     let row = |x: &Tensor| x.narrow(0, 1, 1).unwrap();
     let alone = model.unet.forward_with(
         &row(latents),
@@ -88,13 +88,13 @@ fn unet() {
         Some((&row(pooled), &sizes[1..2])),
     );
     assert_eq!(values(&alone.unwrap()), values(&row(&found)));
-    // Without sizes, or with too few of them, there is nothing to compute.
+    // Without sizes, or with too few of them, it is an error.
     assert!(model.unet.forward(latents, &timesteps, text).is_err());
     assert!(model.unet.forward_with(latents, &timesteps, text, Some((pooled, &sizes[..2]))).is_err());
 }
 
 #[test]
-fn parts_that_do_not_fit_together() {
+fn mismatched_parts_are_errors() {
     let after = |file: &str, key: &str, value: serde_json::Value| {
         let folder = tempfile::tempdir().unwrap();
         copy_folder(&fixture("tiny-sdxl"), folder.path());
@@ -117,8 +117,8 @@ fn parts_that_do_not_fit_together() {
             "unet/config.json",
             "addition_embed_type",
             json!(null),
-            "unet/diffusion_pytorch_model.safetensors has a tensor `add_embedding.linear_1.bias` and 3 more like it, and \
-             unet/config.json has no place for it.",
+            "unet/diffusion_pytorch_model.safetensors has a tensor `add_embedding.linear_1.bias` and 3 more like it that \
+             unet/config.json does not include.",
         ),
         (
             "unet/config.json",
@@ -131,8 +131,8 @@ fn parts_that_do_not_fit_together() {
             "text_encoder_2/config.json",
             "projection_dim",
             json!(16),
-            "text_encoder_2/model.safetensors: tensor `text_projection.weight` has the shape [12, 20], and \
-             text_encoder_2/config.json asks for [16, 20].",
+            "text_encoder_2/model.safetensors: tensor `text_projection.weight` has the shape [12, 20], but \
+             text_encoder_2/config.json requires [16, 20].",
         ),
     ] {
         assert_eq!(after(file, key, value), expected);

@@ -1,4 +1,4 @@
-//! The cache on disk, in huggingface_hub's layout: what is there, and how a whole blob becomes part of a snapshot.
+//! The cache on disk, in huggingface_hub's layout: finding models in it, and adding complete blobs to a snapshot.
 
 use crate::info::is_commit;
 use crate::wanted::{INDEX, Wanted};
@@ -16,12 +16,12 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// The cache of that environment; it need not be there yet.
+    /// The environment's cache; it need not exist yet.
     pub fn new(environment: &Environment) -> Cache {
         Cache { root: environment.cache.clone(), links: !environment.no_links }
     }
 
-    /// The folder of a repository's files, if everything that is wanted is there.
+    /// The folder of a repository's files, if every wanted file is there.
     pub fn find(&self, repository: &Repository, wanted: &Wanted) -> Option<PathBuf> {
         let folder = self.snapshot(repository)?;
         let index = fs::read(folder.join(INDEX)).ok();
@@ -29,7 +29,7 @@ impl Cache {
         Some(folder)
     }
 
-    /// The folder of a repository's files as they were last asked for, whatever is in it.
+    /// The folder of a repository's files at the commit last fetched, which may be incomplete.
     pub fn snapshot(&self, repository: &Repository) -> Option<PathBuf> {
         let folder = self.folder(repository);
         let reference = fs::read_to_string(folder.join("refs").join(repository.revision()));
@@ -69,7 +69,7 @@ impl Cache {
         Ok((path, file))
     }
 
-    /// Makes a whole blob the content of a file of a snapshot. `fresh` says that the blob has just been written: where
+    /// Makes a complete blob the content of a file of a snapshot. `fresh`: the blob has just been written, so where
     /// links do not work it is moved rather than copied, as huggingface_hub does.
     pub(crate) fn place(
         &self,
@@ -95,14 +95,14 @@ impl Cache {
         fs::copy(&blob, &half).and_then(|_| fs::rename(&half, &pointer)).map_err(write(&pointer))
     }
 
-    /// Notes which commit a branch or tag stands for.
-    pub(crate) fn refer(&self, repository: &Repository, commit: &str) -> Result<(), HubError> {
+    /// Records which commit a branch or tag points to.
+    pub(crate) fn write_ref(&self, repository: &Repository, commit: &str) -> Result<(), HubError> {
         if repository.revision() == commit {
             return Ok(());
         }
         let path = self.folder(repository).join("refs").join(repository.revision());
         make_folder_of(&path)?;
-        // Two at once write the same, each under a name of its own until it is whole.
+        // Concurrent writers write the same content, each to its own temporary file.
         static NTH: AtomicUsize = AtomicUsize::new(0);
         let nth = NTH.fetch_add(1, Ordering::Relaxed);
         let half = unfinished(&path.with_extension(format!("{}-{nth}", std::process::id())));
@@ -119,14 +119,14 @@ pub(crate) fn make_folder_of(path: &Path) -> Result<(), HubError> {
     fs::create_dir_all(folder).map_err(write(folder))
 }
 
-/// The name of a file until it is whole.
+/// The name of a file until it is complete.
 pub(crate) fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".incomplete");
     name.into()
 }
 
-/// For `map_err`.
+/// For `map_err`: the file that cannot be written.
 pub(crate) fn write(file: &Path) -> impl Fn(io::Error) -> HubError {
     let file = file.to_owned();
     move |source| HubError::Write { file: file.clone(), source }

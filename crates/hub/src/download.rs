@@ -1,4 +1,4 @@
-//! One file from the hub to the cache: locked, resumed, checked, and only then given its name.
+//! Downloads one file into the cache: locked, resumed, checked, and only then renamed to its final name.
 
 use crate::cache::{Cache, make_folder_of, unfinished, write};
 use crate::http::{Client, header};
@@ -8,37 +8,37 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-/// What happens while a model is downloaded.
+/// Progress of a model's download.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DownloadProgress<'a> {
-    /// A file comes next, of that many bytes.
+    /// The download of a file starts.
     File {
         /// Its path within the repository.
         name: &'a str,
         /// Its size in bytes.
         size: u64,
     },
-    /// Another process is getting the same file; its turn first.
+    /// Another process is downloading the same file; waits for it.
     Waiting {
         /// Its path within the repository.
         name: &'a str,
     },
-    /// That many bytes more of the file are here.
+    /// This many more bytes of the file were received.
     Bytes(u64),
-    /// The connection broke or what came was wrong: the file's bytes are counted again from nothing.
+    /// The connection broke or the content was wrong: the file's byte count restarts at 0.
     Again,
 }
 
-/// What the hub says of a file before it is sent.
+/// What the hub's headers say about a file.
 struct Facts {
     url: String,
-    /// The content's name: its SHA-256 if it is large (LFS), git's hash of it otherwise.
+    /// Names the content: its SHA-256 if it is large (LFS), its git hash otherwise.
     etag: String,
     size: u64,
 }
 
-/// Gets one file of a repository's commit into the cache, unless its content is there already.
+/// Downloads one file of a repository's commit into the cache, unless its content is there already.
 pub(crate) fn download(
     client: &Client,
     cache: &Cache,
@@ -58,7 +58,7 @@ pub(crate) fn download(
             progress(DownloadProgress::Waiting { name: file });
             lock.lock().map_err(write(&lock_path))?;
         }
-        // A file system without locks: two processes then write the same bytes, which the hash checks.
+        // A file system without locks: two processes then write the same bytes, and the hash is checked.
         Err(TryLockError::Error(_)) | Ok(()) => {}
     }
     let whole = fs::metadata(&blob).is_ok_and(|found| found.is_file() && found.len() == facts.size);
@@ -72,7 +72,7 @@ pub(crate) fn download(
     cache.place(repository, commit, file, &facts.etag, !whole)
 }
 
-/// Asks for the facts of a file.
+/// Requests the facts about a file.
 fn facts(
     client: &Client,
     repository: &Repository,
@@ -85,18 +85,18 @@ fn facts(
     let nonsense = |reason: &str| HubError::Nonsense { url: url.clone(), reason: reason.to_owned() };
     let etag = header(&response, "x-linked-etag").or_else(|| header(&response, "etag"));
     let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
-    // It becomes the name of a file.
+    // It becomes a file name.
     let name = |etag: &String| {
         !etag.is_empty() && etag.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
     };
-    let etag = etag.filter(name).ok_or_else(|| nonsense("it names no content (`ETag`)"))?;
+    let etag = etag.filter(name).ok_or_else(|| nonsense("it has no usable `ETag`"))?;
     let redirected = response.status().is_redirection();
     let length = || header(&response, "content-length").filter(|_| !redirected);
     let size = header(&response, "x-linked-size").or_else(length).and_then(|size| size.parse::<u64>().ok());
-    let size = size.or(listed).ok_or_else(|| nonsense("it says no size"))?;
+    let size = size.or(listed).ok_or_else(|| nonsense("it gives no size"))?;
     match listed {
         Some(listed) if listed != size => {
-            Err(nonsense(&format!("it says {size} bytes, and the list of the repository's files {listed}")))
+            Err(nonsense(&format!("it gives {size} bytes, but the repository's file list gives {listed}")))
         }
         _ => Ok(Facts { url, etag, size }),
     }
@@ -106,7 +106,7 @@ pub(crate) fn address(client: &Client, repository: &Repository, commit: &str, fi
     format!("{}/{}/resolve/{commit}/{file}", client.endpoint(), repository.name())
 }
 
-/// Fills `part` until it has every byte, going on where a connection broke, and checks it.
+/// Downloads to `part` until it is complete, resuming where a connection broke, and checks it.
 fn receive(
     client: &Client,
     facts: &Facts,
@@ -135,14 +135,14 @@ fn receive(
                 | HubError::Status { status: 416, .. }),
             ) => {
                 let _ = fs::remove_file(part);
-                // The beginning may have been another process' or another day's: once more from the start.
+                // The first bytes may be from another process or an older version: retry once from the start.
                 if !std::mem::take(&mut resumed) {
                     return Err(error);
                 }
                 progress(DownloadProgress::Again);
             }
-            Err(error) if error.passes() => {
-                // Whatever moves forward may break as often as it likes.
+            Err(error) if error.is_transient() => {
+                // Retries are unlimited as long as each one makes progress.
                 if fs::metadata(part).is_ok_and(|found| found.len() > had) {
                     tries = 0;
                 }
@@ -157,7 +157,7 @@ fn receive(
     }
 }
 
-/// One connection: appends what comes to the `had` bytes of `part`, up to the file's size.
+/// One connection: appends what is received to the `had` bytes of `part`, up to the file's size.
 fn append(
     client: &Client,
     facts: &Facts,
@@ -167,11 +167,11 @@ fn append(
 ) -> Result<(), HubError> {
     let Facts { url, size, .. } = facts;
     let response = client.body(url, had)?;
-    let goes_on = response.status().as_u16() == 206
+    let resumes = response.status().as_u16() == 206
         && header(&response, "content-range")
             .is_some_and(|range| range.starts_with(&format!("bytes {had}-")));
-    // A server that does not know how to go on sends everything.
-    let start = if goes_on { had } else { 0 };
+    // A server without range requests sends everything.
+    let start = if resumes { had } else { 0 };
     if let Some(length) = header(&response, "content-length").and_then(|length| length.parse::<u64>().ok())
         && start + length != *size
     {
@@ -203,11 +203,11 @@ fn append(
     if at < *size {
         return Err(HubError::Cut { url: url.clone(), had: at, size: *size });
     }
-    // The name that comes next promises the content, even after a power cut.
+    // After the rename the name must guarantee the content, even after a power cut.
     file.sync_all().map_err(write(part))
 }
 
-/// Compares the content with its name, where the name is its SHA-256.
+/// Compares the content with its ETag if that is a SHA-256.
 fn check(etag: &str, url: &str, part: &Path) -> Result<(), HubError> {
     if etag.len() != 64 || !etag.chars().all(|c| c.is_ascii_hexdigit()) {
         return Ok(());

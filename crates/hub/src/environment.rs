@@ -1,21 +1,21 @@
-//! What the environment says: the variables that huggingface's own tools read, with the same meanings.
+//! The environment variables of Hugging Face's own tools, with the same meanings.
 
 use std::path::PathBuf;
 
-/// Where the hub and its cache are, and as whom to ask.
+/// Where the hub and its cache are, and the token to use.
 #[derive(Clone)]
 pub struct Environment {
-    /// `HF_ENDPOINT`, without a slash at its end.
+    /// `HF_ENDPOINT`, without a trailing slash.
     pub endpoint: String,
     /// `HF_TOKEN`, or what is in the token file that `hf auth login` writes (`HF_TOKEN_PATH`, `HF_HOME/token`).
     pub token: Option<String>,
     /// `HF_HUB_CACHE`, or `hub` in `HF_HOME`, or `~/.cache/huggingface/hub`.
     pub cache: PathBuf,
-    /// `HF_HUB_OFFLINE`: nothing is asked for.
+    /// `HF_HUB_OFFLINE`: no requests are made.
     pub offline: bool,
     /// No links in the cache: `HF_HUB_DISABLE_SYMLINKS`.
     pub no_links: bool,
-    /// More certificates to trust, of a proxy for instance, in PEM form: `SSL_CERT_FILE`.
+    /// Certificates to trust, of a proxy for instance, in PEM form: `SSL_CERT_FILE`.
     pub certificates: Option<PathBuf>,
 }
 
@@ -25,11 +25,11 @@ impl Environment {
         Environment::from(&|name| std::env::var(name).ok())
     }
 
-    /// Reads the environment that `variable` gives. Empty variables count as absent.
+    /// Reads the environment through `variable`. Empty variables count as absent.
     pub fn from(variable: &dyn Fn(&str) -> Option<String>) -> Environment {
         let text = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|v| !v.is_empty());
         let user = || std::env::home_dir().unwrap_or_default();
-        // huggingface_hub expands `~` in these, so that they may come from files that no shell reads.
+        // huggingface_hub expands `~` in these, as they may come from files that are not read by a shell.
         let path = |name: &str| {
             text(name).map(|value| match value.strip_prefix("~/") {
                 Some(rest) => user().join(rest),
@@ -43,14 +43,14 @@ impl Environment {
             path("XDG_CACHE_HOME").unwrap_or_else(|| user().join(".cache")).join("huggingface")
         });
         let token_file = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
-        let token_on_file = || {
+        let token_from_file = || {
             let token = std::fs::read_to_string(token_file).ok()?.trim().to_owned();
             Some(token).filter(|token| !token.is_empty() && !flag("HF_HUB_DISABLE_IMPLICIT_TOKEN"))
         };
         Environment {
             endpoint: text("HF_ENDPOINT")
                 .map_or("https://huggingface.co".to_owned(), |url| url.trim_end_matches('/').to_owned()),
-            token: text("HF_TOKEN").or_else(token_on_file),
+            token: text("HF_TOKEN").or_else(token_from_file),
             cache: path("HF_HUB_CACHE").unwrap_or_else(|| home.join("hub")),
             offline: flag("HF_HUB_OFFLINE"),
             no_links: flag("HF_HUB_DISABLE_SYMLINKS"),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_variables_mean_what_they_mean_elsewhere() {
+    fn the_variables_mean_the_same_as_in_huggingface_hub() {
         let home = tempfile::tempdir().unwrap();
         let plain = from(&[("HF_HOME", home.path().to_str().unwrap())]);
         assert_eq!(plain.endpoint, "https://huggingface.co");

@@ -1,16 +1,16 @@
-//! What can go wrong between here and a file in the cache: each says which file of which repository, and what to do.
+//! Errors of the hub and its cache. Each names the file or repository, and has a hint where there is a remedy.
 
 use crate::Unusable;
 use std::path::PathBuf;
 
-/// The hub did not give what was asked for, or it could not be kept.
+/// A request to the hub failed, or its answer could not be stored.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HubError {
     /// `HF_HUB_OFFLINE` is set.
-    #[error("{0} is not in the cache, and HF_HUB_OFFLINE forbids to ask the hub for it")]
+    #[error("{0} is not in the cache, and HF_HUB_OFFLINE is set")]
     Offline(String),
-    /// No connection, or it broke, again and again.
+    /// No connection, even after several tries.
     #[error("cannot get {url}")]
     Unreachable {
         /// The whole address.
@@ -18,8 +18,8 @@ pub enum HubError {
         /// Why.
         source: Box<ureq::Error>,
     },
-    /// There is no such repository, or it is not for everybody.
-    #[error("the hub at {endpoint} has no repository `{repository}`{}", if *token { "" } else { ", or not for everybody" })]
+    /// There is no such repository, or it is private.
+    #[error("the hub at {endpoint} has no repository `{repository}`{}", if *token { "" } else { ", or it is private" })]
     NoRepository {
         /// Which hub.
         endpoint: String,
@@ -42,8 +42,8 @@ pub enum HubError {
         /// The whole address.
         url: String,
     },
-    /// The authors want their terms accepted first.
-    #[error("`{repository}` is gated: {}", if *token { "this token's user has not been given access" } else { "the hub wants to know who asks" })]
+    /// The repository's terms must be accepted first.
+    #[error("`{repository}` is gated: {}", if *token { "this token's user has not been given access" } else { "a token is required" })]
     Gated {
         /// The repository's page.
         page: String,
@@ -52,8 +52,8 @@ pub enum HubError {
         /// Whether a token was sent.
         token: bool,
     },
-    /// The token is not accepted.
-    #[error("the hub refused {url} with status {status}{}", said(.message))]
+    /// The token was not accepted.
+    #[error("the hub refused {url} with status {status}{}", message_suffix(.message))]
     Refused {
         /// The whole address.
         url: String,
@@ -61,55 +61,55 @@ pub enum HubError {
         status: u16,
         /// Whether a token was sent.
         token: bool,
-        /// What the hub says.
+        /// The hub's message, may be empty.
         message: String,
     },
-    /// Any other answer than the file.
-    #[error("{url}: the hub answered with status {status}{}", said(.message))]
+    /// Any other unsuccessful status.
+    #[error("{url}: the hub answered with status {status}{}", message_suffix(.message))]
     Status {
         /// The whole address.
         url: String,
         /// The status.
         status: u16,
-        /// What the hub says.
+        /// The hub's message, may be empty.
         message: String,
     },
-    /// An answer that makes no sense.
-    #[error("{url}: this is no answer of a hub: {reason}")]
+    /// An answer that a hub would not give.
+    #[error("{url}: unexpected answer: {reason}")]
     Nonsense {
         /// The whole address.
         url: String,
         /// What is wrong with it.
         reason: String,
     },
-    /// The connection broke each time.
+    /// The connection broke on every try.
     #[error("{url}: the connection broke after {had} of {size} bytes")]
     Cut {
         /// The whole address.
         url: String,
-        /// How many bytes are kept.
+        /// How many bytes were received and kept.
         had: u64,
-        /// How many there should be.
+        /// How many bytes the file has.
         size: u64,
     },
-    /// Another length than was announced.
-    #[error("{url}: the hub announces {size} bytes and sends {found}")]
+    /// The length differs from the announced one.
+    #[error("{url}: the hub announced {size} bytes but sent {found}")]
     WrongSize {
         /// The whole address.
         url: String,
-        /// What was announced.
+        /// The announced length in bytes.
         size: u64,
-        /// What came.
+        /// The received length in bytes.
         found: u64,
     },
-    /// Another content than was announced.
-    #[error("{url}: its content is not what the hub announces: SHA-256 {found}, not {announced}")]
+    /// The content differs from the announced one.
+    #[error("{url}: the content does not match the hub's checksum: SHA-256 is {found}, expected {announced}")]
     WrongContent {
         /// The whole address.
         url: String,
-        /// What was announced.
+        /// The announced SHA-256.
         announced: String,
-        /// What came.
+        /// The SHA-256 of the received content.
         found: String,
     },
     /// The cache cannot be written.
@@ -117,10 +117,10 @@ pub enum HubError {
     Write {
         /// The file or folder.
         file: PathBuf,
-        /// Why.
+        /// The system's reason.
         source: std::io::Error,
     },
-    /// The repository holds no model that can be used.
+    /// The repository contains no usable model.
     #[error("`{repository}` {reason}")]
     Unusable {
         /// Which repository.
@@ -129,11 +129,12 @@ pub enum HubError {
         reason: Unusable,
     },
     /// A certificate file that cannot be read.
-    #[error("SSL_CERT_FILE: {} holds no certificates that can be read", .0.display())]
+    #[error("SSL_CERT_FILE: {} contains no readable certificates", .0.display())]
     Certificates(PathBuf),
 }
 
-fn said(message: &str) -> String {
+/// The hub's message after a colon, or nothing.
+fn message_suffix(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
@@ -142,54 +143,53 @@ impl HubError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             HubError::Offline(_) => {
-                "unset HF_HUB_OFFLINE where there is a network, or fetch the model there and copy \
-                                     the cache"
+                "unset HF_HUB_OFFLINE, or download the model on a machine with a network and copy the cache"
                     .to_owned()
             }
             HubError::Unreachable { .. } | HubError::Cut { .. } => {
-                "what has arrived is kept; try again to go on from there".to_owned()
+                "what was downloaded is kept; try again to resume".to_owned()
             }
             HubError::NoRepository { token: false, .. } => {
-                "see whether the name is right; for a private repository set HF_TOKEN".to_owned()
+                "check the name; for a private repository set HF_TOKEN".to_owned()
             }
             HubError::NoRepository { .. } => {
-                "see whether the name is right, and whether the token may read it".to_owned()
+                "check the name, and whether the token has access to it".to_owned()
             }
             HubError::NoRevision { .. } => {
                 "allowed: a branch, a tag or a commit of the repository".to_owned()
             }
             HubError::Gated { page, token: false, .. } => format!(
-                "accept the terms at {page}, make a token at https://huggingface.co/settings/tokens, and set \
+                "accept the terms at {page}, create a token at https://huggingface.co/settings/tokens, and set \
                  HF_TOKEN to it (or `hf auth login`)"
             ),
             HubError::Gated { page, .. } => {
-                format!("accept the terms at {page}; authors may take a while to agree")
+                format!("accept the terms at {page}; the authors may take a while to grant access")
             }
             HubError::Refused { token: true, .. } => {
-                "the token in HF_TOKEN or the token file may have expired, or may not read this".to_owned()
+                "the token in HF_TOKEN or the token file may have expired or lack access".to_owned()
             }
-            HubError::Refused { .. } => "set HF_TOKEN to a token that may read this".to_owned(),
-            HubError::Status { status: 429, .. } => "the hub asks for patience: try again later".to_owned(),
+            HubError::Refused { .. } => "set HF_TOKEN to a token with access".to_owned(),
+            HubError::Status { status: 429, .. } => "too many requests: try again later".to_owned(),
             HubError::Status { status: 500.., .. } => {
-                "the hub has trouble: try again later; what has arrived is kept".to_owned()
+                "the hub has a problem: try again later; what was downloaded is kept".to_owned()
             }
             HubError::Nonsense { .. } => {
-                "is HF_ENDPOINT right? A login page of a network or a proxy answers like this, too".to_owned()
+                "check HF_ENDPOINT; a network's login page or a proxy may also answer like this".to_owned()
             }
             HubError::WrongSize { .. } | HubError::WrongContent { .. } => {
-                "nothing of it was kept; try again, without a proxy between".to_owned()
+                "the file was discarded; try again, without a proxy".to_owned()
             }
             HubError::Write { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
-                "the disk is full; what has arrived is kept. HF_HOME moves the cache".to_owned()
+                "the disk is full; what was downloaded is kept. Set HF_HOME to move the cache".to_owned()
             }
-            HubError::Write { .. } => "HF_HOME moves the cache".to_owned(),
+            HubError::Write { .. } => "set HF_HOME to move the cache".to_owned(),
             HubError::Unusable { reason, .. } => return reason.hint(),
             HubError::NoFile { .. } | HubError::Status { .. } | HubError::Certificates(_) => return None,
         })
     }
 
-    /// Whether the same request may succeed in a moment.
-    pub(crate) fn passes(&self) -> bool {
+    /// Whether the same request may succeed shortly.
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             HubError::Unreachable { source, .. } => !matches!(
                 **source,

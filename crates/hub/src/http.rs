@@ -1,7 +1,7 @@
-//! Requests: redirects, the token, and what a status means.
+//! Requests: redirects, the token, and errors by status.
 //!
-//! Redirects are followed here rather than by the HTTP library, because the hub puts the facts about a large file on
-//! the redirect itself, and because the token must never reach another host than the hub's.
+//! Redirects are followed here rather than by the HTTP library, because the hub sends a large file's size and hash with
+//! the redirect itself, and because the token must never be sent to another host.
 
 use crate::{Environment, HubError};
 use std::io::Read;
@@ -10,21 +10,21 @@ use ureq::http::Response;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
-/// How long a silent connection is waited for.
-const SILENCE: Duration = Duration::from_secs(30);
-/// How often a request that failed in passing is made again.
-const AGAIN: u32 = 4;
+/// How long to wait for a silent connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a request is retried after a transient failure.
+const MAX_RETRIES: u32 = 4;
 const REDIRECTS: usize = 6;
-/// Lists and small files: the longest answer that is read into memory.
-const LONGEST: u64 = 64 << 20;
+/// The longest answer that is read into memory (lists and small files), in bytes.
+const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
-/// A way to ask one hub.
+/// A client of one hub.
 pub(crate) struct Client {
     agent: Agent,
     endpoint: String,
     token: Option<String>,
-    /// What is waited before the second try; doubled each time.
-    patience: Duration,
+    /// The wait before the first retry; doubled each time.
+    retry_delay: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -34,15 +34,15 @@ enum Method {
 }
 
 impl Client {
-    pub fn new(environment: &Environment, patience: Duration) -> Result<Client, HubError> {
+    pub fn new(environment: &Environment, retry_delay: Duration) -> Result<Client, HubError> {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .user_agent(concat!("maquette/", env!("CARGO_PKG_VERSION")))
-            .timeout_resolve(Some(SILENCE))
-            .timeout_connect(Some(SILENCE))
-            .timeout_recv_response(Some(SILENCE))
-            .timeout_per_read(Some(SILENCE));
+            .timeout_resolve(Some(TIMEOUT))
+            .timeout_connect(Some(TIMEOUT))
+            .timeout_recv_response(Some(TIMEOUT))
+            .timeout_per_read(Some(TIMEOUT));
         if let Some(file) = &environment.certificates {
             let pem = std::fs::read(file).map_err(|_| HubError::Certificates(file.clone()))?;
             let certificates: Vec<_> = parse_pem(&pem)
@@ -61,7 +61,7 @@ impl Client {
             agent: config.build().new_agent(),
             endpoint: environment.endpoint.clone(),
             token: environment.token.clone(),
-            patience,
+            retry_delay,
         })
     }
 
@@ -73,47 +73,47 @@ impl Client {
         self.token.is_some()
     }
 
-    /// A whole answer in memory.
+    /// Reads a whole answer into memory.
     pub fn get(&self, url: &str) -> Result<Vec<u8>, HubError> {
-        self.again(|| {
+        self.retry(|| {
             let response = self.body(url, 0)?;
             let mut bytes = Vec::new();
-            let read = response.into_body().into_reader().take(LONGEST).read_to_end(&mut bytes);
+            let read = response.into_body().into_reader().take(MAX_ANSWER_BYTES).read_to_end(&mut bytes);
             read.map_err(|error| unreachable(url, error.into()))?;
             Ok(bytes)
         })
     }
 
-    /// What the hub says of a file: the answer to HEAD, its redirects followed as long as they stay at the hub.
+    /// A file's headers: the answer to HEAD, following redirects as long as they stay at the hub.
     pub fn head(&self, url: &str) -> Result<Response<Body>, HubError> {
-        self.again(|| self.follow(Method::Head, url, None))
+        self.retry(|| self.follow(Method::Head, url, None))
     }
 
-    /// The content of a file from byte `from` on, one try.
+    /// The content of a file from byte `from` on, without retries.
     pub fn body(&self, url: &str, from: u64) -> Result<Response<Body>, HubError> {
         let range = format!("bytes={from}-");
         self.follow(Method::Get, url, (from > 0).then_some(&*range))
     }
 
-    /// Does `what` again while it fails in passing.
-    pub fn again<T>(&self, mut what: impl FnMut() -> Result<T, HubError>) -> Result<T, HubError> {
+    /// Retries `request` while its failures are transient.
+    pub fn retry<T>(&self, mut request: impl FnMut() -> Result<T, HubError>) -> Result<T, HubError> {
         let mut tries = 0;
         loop {
-            match what() {
-                Err(error) if error.passes() && tries < AGAIN => self.wait(&mut tries),
+            match request() {
+                Err(error) if error.is_transient() && tries < MAX_RETRIES => self.wait(&mut tries),
                 outcome => return outcome,
             }
         }
     }
 
-    /// Waits before another try, longer each time; whether there may be one.
+    /// Waits before another try, longer each time, and counts it.
     pub fn wait(&self, tries: &mut u32) {
-        std::thread::sleep(self.patience * 2u32.saturating_pow(*tries));
+        std::thread::sleep(self.retry_delay * 2u32.saturating_pow(*tries));
         *tries += 1;
     }
 
     pub fn may_try_again(tries: u32) -> bool {
-        tries < AGAIN
+        tries < MAX_RETRIES
     }
 
     fn follow(&self, method: Method, url: &str, range: Option<&str>) -> Result<Response<Body>, HubError> {
@@ -124,7 +124,7 @@ impl Client {
                 Method::Get => self.agent.get(&at),
                 Method::Head => self.agent.head(&at),
             };
-            // Sizes are those of the files only when nothing is compressed on the way.
+            // Without compression the sizes are those of the files.
             request = request.header("accept-encoding", "identity");
             if let Some(range) = range {
                 request = request.header("range", range);
@@ -137,9 +137,11 @@ impl Client {
                 return self.checked(url, response);
             }
             let location = header(&response, "location");
-            let next = location.and_then(|location| absolute(&at, &location)).ok_or_else(|| {
-                HubError::Nonsense { url: url.to_owned(), reason: "it redirects to nowhere".to_owned() }
-            })?;
+            let next =
+                location.and_then(|location| absolute(&at, &location)).ok_or_else(|| HubError::Nonsense {
+                    url: url.to_owned(),
+                    reason: "it redirects to an invalid address".to_owned(),
+                })?;
             if method == Method::Head && origin(&next) != home {
                 return Ok(response);
             }
@@ -151,7 +153,7 @@ impl Client {
         })
     }
 
-    /// The response, or what its status means.
+    /// The response, or the error for its status.
     fn checked(&self, url: &str, response: Response<Body>) -> Result<Response<Body>, HubError> {
         let status = response.status().as_u16();
         if response.status().is_success() {
@@ -167,7 +169,7 @@ impl Client {
                 let page = format!("{}/{repository}", self.endpoint);
                 HubError::Gated { page, repository, token: self.sends_token() }
             }
-            // To those it does not know the hub says 401 for what is not there.
+            // Without a valid token the hub answers 401 for what does not exist.
             (_, "RepoNotFound") => HubError::NoRepository {
                 endpoint: self.endpoint.clone(),
                 repository: repository(),
@@ -199,7 +201,7 @@ fn origin(url: &str) -> String {
     url[..end].to_lowercase()
 }
 
-/// Where a redirect leads.
+/// The absolute address of a redirect.
 fn absolute(from: &str, location: &str) -> Option<String> {
     let scheme = from.split("://").next()?;
     match location {
@@ -210,14 +212,14 @@ fn absolute(from: &str, location: &str) -> Option<String> {
     }
 }
 
-/// `owner/name` out of an address that was made here.
+/// `owner/name` from an address built by this crate.
 fn repository_of(endpoint: &str, url: &str) -> String {
     let path = url.strip_prefix(endpoint).unwrap_or(url).trim_start_matches('/');
     let path = path.strip_prefix("api/models/").unwrap_or(path);
     path.split('/').take(2).collect::<Vec<_>>().join("/")
 }
 
-/// The revision out of an address that was made here.
+/// The revision from an address built by this crate.
 fn revision_of(url: &str) -> String {
     let after = url.split_once("/revision/").or_else(|| url.split_once("/resolve/"));
     let revision = after.map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
@@ -229,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirects_lead_somewhere() {
+    fn redirects_are_resolved() {
         let check = |location: &str, expected: Option<&str>| {
             assert_eq!(absolute("https://Hub.example:8/a/b?c", location).as_deref(), expected, "{location}");
         };
@@ -246,12 +248,12 @@ mod tests {
         assert_ne!(origin("https://hub.example"), origin("http://hub.example"));
         assert_ne!(origin("https://hub.example.evil/"), origin("https://hub.example/"));
         assert_ne!(origin("https://hub.example:1/"), origin("https://hub.example:2/"));
-        // What comes before an `@` is no host.
+        // What comes before an `@` is not a host.
         assert_ne!(origin("https://hub.example@evil/"), origin("https://hub.example/"));
     }
 
     #[test]
-    fn addresses_say_what_was_asked_for() {
+    fn addresses_contain_repository_and_revision() {
         let url = "https://hub.example/api/models/a/b/revision/refs%2Fpr%2F1?blobs=true";
         assert_eq!(repository_of("https://hub.example", url), "a/b");
         assert_eq!(revision_of(url), "refs/pr/1");

@@ -1,4 +1,4 @@
-//! What the hub says of a repository at a revision: its commit, its files, its licence.
+//! A repository's information on the hub at a revision: its commit, its files, its licence.
 
 use crate::http::Client;
 use crate::{HubError, Repository};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub(crate) struct Info {
     /// 40 hexadecimal digits.
     pub commit: String,
-    /// Every file, with its size in bytes where the hub says it.
+    /// Every file, with its size in bytes where the hub gives it.
     pub files: BTreeMap<String, Option<u64>>,
     /// The licence's name on the hub, such as `creativeml-openrail-m`.
     pub licence: Option<String>,
@@ -33,13 +33,13 @@ struct Sibling {
     size: Option<u64>,
 }
 
-/// Asks the hub.
+/// Requests a repository's information.
 pub(crate) fn info(client: &Client, repository: &Repository) -> Result<Info, HubError> {
     let revision = repository.revision().replace('/', "%2F");
     let url =
         format!("{}/api/models/{}/revision/{revision}?blobs=true", client.endpoint(), repository.name());
     let bytes = client.get(&url).map_err(|error| match error {
-        // A hub that does not say more than 404 means the repository, as the revision is usually the main branch.
+        // A bare 404 means a missing repository, as the revision is usually the main branch.
         HubError::NoFile { .. } => HubError::NoRepository {
             endpoint: client.endpoint().to_owned(),
             repository: repository.to_string(),
@@ -48,9 +48,10 @@ pub(crate) fn info(client: &Client, repository: &Repository) -> Result<Info, Hub
         error => error,
     })?;
     let nonsense = |reason: String| HubError::Nonsense { url: url.clone(), reason };
-    let reply: Reply = serde_json::from_slice(&bytes).map_err(|error| nonsense(no_json(&bytes, &error)))?;
+    let reply: Reply =
+        serde_json::from_slice(&bytes).map_err(|error| nonsense(json_problem(&bytes, &error)))?;
     let commit = reply.sha.filter(|sha| is_commit(sha));
-    let commit = commit.ok_or_else(|| nonsense("it names no commit (`sha`)".to_owned()))?;
+    let commit = commit.ok_or_else(|| nonsense("it has no commit (`sha`)".to_owned()))?;
     Ok(Info {
         commit,
         licence: licence(&reply.card, &reply.tags),
@@ -62,16 +63,16 @@ pub(crate) fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }
 
-/// Why an answer is no JSON, in words.
-pub(crate) fn no_json(bytes: &[u8], error: &serde_json::Error) -> String {
+/// Why an answer is not the expected JSON.
+pub(crate) fn json_problem(bytes: &[u8], error: &serde_json::Error) -> String {
     match bytes.trim_ascii_start().first() {
         None => "it is empty".to_owned(),
         Some(b'<') => "it is a web page, not JSON".to_owned(),
-        Some(_) => format!("it is no JSON of the expected form: {error}"),
+        Some(_) => format!("it is not JSON of the expected form: {error}"),
     }
 }
 
-/// `other` with a name of its own gives that name.
+/// The licence from the card or the tags. For `other`, the `license_name` if there is one.
 fn licence(card: &Value, tags: &[String]) -> Option<String> {
     let text = |key: &str| match &card[key] {
         Value::String(text) => Some(text.clone()),
@@ -92,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_licence_is_found_wherever_it_stands() {
+    fn the_licence_is_found_in_the_card_or_the_tags() {
         let check = |card: Value, tags: &[&str], expected: Option<&str>| {
             let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
             assert_eq!(licence(&card, &tags).as_deref(), expected, "{card}");

@@ -1,16 +1,16 @@
-//! Models from the hub: which files of a repository a model needs, and getting them into the cache that Python's
-//! huggingface_hub and everything built on it share, so that each finds what the other has downloaded.
+//! Models from the hub: which files of a repository a model needs, and downloading them into the cache that is shared
+//! with Python's huggingface_hub and everything built on it, so that models are downloaded only once.
 //!
 //! ```text
 //! ~/.cache/huggingface/hub/
 //!   models--CompVis--stable-diffusion-v1-4/
-//!     blobs/<etag>                              contents, once each; `<etag>.incomplete` until whole and checked
-//!     snapshots/<commit>/unet/config.json       links into blobs (files of their own where links do not work)
-//!     refs/main                                 the commit that a branch or tag stood for when it was last asked for
-//!   .locks/models--…/<etag>.lock                held while a blob is being written
+//!     blobs/<etag>                              contents, once each; `<etag>.incomplete` until complete and checked
+//!     snapshots/<commit>/unet/config.json       links into blobs (regular files where links do not work)
+//!     refs/main                                 the commit of a branch or tag when it was last fetched
+//!   .locks/models--…/<etag>.lock                locked while a blob is being written
 //! ```
 //!
-//! The only crate that speaks HTTP. Deliberately not here: printing, what the files mean, any other hub.
+//! The only crate that uses HTTP. Deliberately not here: printing, interpreting the files, other hubs.
 
 mod cache;
 mod download;

@@ -1,5 +1,5 @@
-//! From a repository's name to its files in the cache, in two moves: an offer says what would come, and fetching it
-//! gets what is not there yet.
+//! From a repository's name to its files in the cache, in two steps: an offer lists what would be downloaded, and
+//! fetching it downloads what is missing.
 
 use crate::cache::Cache;
 use crate::download::{DownloadProgress, address, download};
@@ -11,23 +11,23 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A hub and the cache of what came from it.
+/// A hub and its cache.
 pub struct Hub {
     client: Client,
     cache: Cache,
     offline: bool,
 }
 
-/// What a repository has of what is wanted.
+/// The files of a repository that a model needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
-    /// As it was asked for.
+    /// The repository, as requested.
     pub repository: Repository,
-    /// The commit that its revision stands for now.
+    /// The commit that its revision points to now.
     pub commit: String,
     /// The licence's name on the hub.
     pub licence: Option<String>,
-    /// The page where the authors say more, the licence's terms for instance.
+    /// The repository's page, for instance for the licence's terms.
     pub page: String,
     /// The files, sorted by name.
     pub files: Vec<OfferedFile>,
@@ -38,28 +38,29 @@ pub struct Offer {
 pub struct OfferedFile {
     /// Its path within the repository.
     pub name: String,
-    /// Its size in bytes, if the hub says it.
+    /// Its size in bytes, if the hub gives it.
     pub size: Option<u64>,
     /// Whether it is in the cache.
     pub here: bool,
 }
 
 impl Offer {
-    /// Bytes that are still to come, as far as the hub says sizes.
+    /// Bytes that are still to be downloaded, counting files whose size is known.
     pub fn bytes_to_come(&self) -> u64 {
         self.files.iter().filter(|file| !file.here).filter_map(|file| file.size).sum()
     }
 
-    /// Whether nothing is to come.
+    /// Whether every file is in the cache.
     pub fn is_here(&self) -> bool {
         self.files.iter().all(|file| file.here)
     }
 }
 
 impl Hub {
-    /// The hub that the environment names. `patience` is the wait before a second try; it doubles with every further.
-    pub fn new(environment: &Environment, patience: Duration) -> Result<Hub, HubError> {
-        let client = Client::new(environment, patience)?;
+    /// The hub that the environment names. `retry_delay` is the wait before the first retry; it doubles for each
+    /// further one.
+    pub fn new(environment: &Environment, retry_delay: Duration) -> Result<Hub, HubError> {
+        let client = Client::new(environment, retry_delay)?;
         Ok(Hub { client, cache: Cache::new(environment), offline: environment.offline })
     }
 
@@ -68,7 +69,7 @@ impl Hub {
         &self.cache
     }
 
-    /// Asks the hub what it has. Nothing is written.
+    /// Asks the hub for the repository's files. Writes nothing.
     pub fn offer(&self, repository: &Repository, wanted: &Wanted) -> Result<Offer, HubError> {
         if self.offline {
             return Err(HubError::Offline(repository.to_string()));
@@ -99,8 +100,8 @@ impl Hub {
         })
     }
 
-    /// Gets what is not here yet, and gives the folder of the model. The revision stands for the new commit only when
-    /// all of its files are there.
+    /// Downloads what is missing and returns the model's folder. The revision points to the new commit only once all
+    /// of its files are there.
     pub fn fetch(
         &self,
         offer: &Offer,
@@ -113,7 +114,7 @@ impl Hub {
         for file in files.iter().filter(|file| !file.here) {
             download(&self.client, &self.cache, repository, commit, &file.name, file.size, progress)?;
         }
-        self.cache.refer(repository, commit)?;
+        self.cache.write_ref(repository, commit)?;
         Ok(self.cache.snapshot_at(repository, commit))
     }
 }

@@ -1,4 +1,4 @@
-//! The name of a repository: `owner/name`, with `@revision` where it is not the main branch.
+//! The name of a repository: `owner/name`, followed by `@revision` if it is not the main branch.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,9 +10,9 @@ pub struct Repository {
     revision: String,
 }
 
-/// Text that names no repository.
+/// Text that is not a repository name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no repository; allowed: OWNER/NAME or OWNER/NAME@REVISION")]
+#[error("`{0}` is not a repository name; allowed: OWNER/NAME or OWNER/NAME@REVISION")]
 pub struct RepositoryError(pub String);
 
 impl Repository {
@@ -31,14 +31,14 @@ impl Repository {
         format!("models--{}", self.name.replace('/', "--"))
     }
 
-    /// From the name of a folder in the cache to the main branch of its repository.
+    /// The main branch of the repository with this folder in the cache.
     pub(crate) fn of_folder(folder: &str) -> Option<Repository> {
         let name = folder.strip_prefix("models--")?.replacen("--", "/", 1);
         name.parse().ok().filter(|found: &Repository| found.name == name)
     }
 }
 
-/// Strict, because the parts become names of folders: no `..`, no empty part, nothing but what the hub allows.
+/// Strict, because the parts become folder names: no `..`, no empty part, only characters that the hub allows.
 impl FromStr for Repository {
     type Err = RepositoryError;
 
@@ -49,7 +49,7 @@ impl FromStr for Repository {
             !part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && part.chars().all(letter)
         };
         let named = name.split('/').count() == 2 && name.split('/').all(part) && !name.contains("--");
-        // Git allows more, but nobody names branches so.
+        // Git allows more, but such names are not used in practice.
         let revised = revision.split('/').all(part) && !revision.contains("..");
         match named && revised {
             true => Ok(Repository { name: name.to_owned(), revision: revision.to_owned() }),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_survives_its_folder() {
+    fn a_name_round_trips_through_its_folder() {
         let repository: Repository = "stabilityai/sd-turbo".parse().unwrap();
         assert_eq!(Repository::of_folder(&repository.folder()), Some(repository));
 

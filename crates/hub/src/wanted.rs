@@ -1,5 +1,5 @@
-//! Which files of a repository a model needs. One rule serves both sides: what to download, and whether what lies in
-//! the cache is enough.
+//! Which files of a repository a model needs. The same rule decides what to download and whether the cache is
+//! complete.
 //!
 //! Only safetensors: a pickle (`.bin`, `.ckpt`) can run code when it is read.
 
@@ -10,33 +10,33 @@ use std::fmt;
 /// The index of a model in diffusers' layout.
 pub(crate) const INDEX: &str = "model_index.json";
 
-/// What is wanted of a repository: a model in diffusers' layout.
+/// What to get from a repository: a model in diffusers' layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// Weights in half precision are preferred for `f16`, in full precision otherwise; the others do where those are
-    /// not there.
+    /// Weights in half precision are preferred for `f16`, in full precision otherwise; the other precision is used
+    /// where the preferred one is missing.
     pub dtype: Dtype,
-    /// With the model's safety checker, if it has one.
+    /// Whether to include the model's safety checker, if it has one.
     pub safety_checker: bool,
 }
 
-/// Why a repository is of no use.
+/// Why a repository cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unusable {
-    /// There is no model_index.json; the checkpoints at its top, if any.
+    /// There is no model_index.json. Holds the checkpoints at the top level, if any.
     NoIndex(Vec<String>),
-    /// The index is not what diffusers writes.
+    /// The index cannot be parsed. Holds the parser's reason.
     BadIndex(String),
-    /// A part's weights are pickles only.
+    /// A part's weights are only available as a pickle. Holds the file.
     Pickle(String),
-    /// A part's weights are cut into several files.
+    /// A part's weights are split into several files. Holds the part.
     Sharded(String),
-    /// A file that must be there is not.
+    /// A required file is missing.
     Missing(String),
 }
 
-/// The parts that are read, and what each is made of.
+/// The parts that are read, and the files of each.
 const PARTS: [(&str, Part); 9] = [
     ("scheduler", Part::Settings("scheduler_config.json")),
     ("tokenizer", Part::Tokenizer),
@@ -70,8 +70,8 @@ enum Part {
 }
 
 impl Wanted {
-    /// The files that are wanted out of those that the repository has, sorted. `index` is the content of
-    /// model_index.json. Weights of the other precision that are in the cache already are not fetched again.
+    /// The files to get, out of those that the repository has, sorted. `index` is the content of model_index.json.
+    /// Cached weights of the other precision are used instead of downloading the preferred ones.
     pub(crate) fn files(
         &self,
         index: Option<&[u8]>,
@@ -85,8 +85,8 @@ impl Wanted {
         let mut files = vec![INDEX.to_owned()];
         for (name, part) in &PARTS {
             let named = index.get(*name).and_then(Value::as_array);
-            let there = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
-            if there && (self.safety_checker || !SAFETY.contains(name)) {
+            let is_listed = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
+            if is_listed && (self.safety_checker || !SAFETY.contains(name)) {
                 files.extend(part.files(name, self.dtype, has, cached)?);
             }
         }
@@ -129,7 +129,7 @@ fn weights(
         STEMS.into_iter().map(move |stem| (format!("{part}/{stem}{kind}.safetensors"), stem, kind))
     });
     let names: Vec<_> = names.collect();
-    let first = |there: &dyn Fn(&str) -> bool| names.iter().find(|(file, ..)| there(file));
+    let first = |test: &dyn Fn(&str) -> bool| names.iter().find(|(file, ..)| test(file));
     if let Some((file, ..)) = first(&|file| has(file) && cached(file)).or_else(|| first(has)) {
         return Ok(file.clone());
     }
@@ -140,20 +140,20 @@ fn weights(
     Err(pickle.map_or_else(|| Unusable::Missing(names[0].0.clone()), Unusable::Pickle))
 }
 
-/// The vocabulary in one form or the other, and whatever says how to use it.
+/// The vocabulary in either form, and its settings.
 fn tokenizer(part: &str, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
-    let there = |names: &[&str]| -> Vec<String> {
+    let existing = |names: &[&str]| -> Vec<String> {
         names.iter().map(|name| format!("{part}/{name}")).filter(|file| has(file)).collect()
     };
-    let (whole, parts) = (there(&["tokenizer.json"]), there(&["vocab.json", "merges.txt"]));
+    let (whole, parts) = (existing(&["tokenizer.json"]), existing(&["vocab.json", "merges.txt"]));
     if whole.is_empty() && parts.len() < 2 {
         return Err(Unusable::Missing(format!("{part}/tokenizer.json")));
     }
-    let settings = there(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]);
+    let settings = existing(&["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"]);
     Ok([whole, parts, settings].concat())
 }
 
-/// The checkpoints at the top of a repository, the readable ones first.
+/// The checkpoints at the top level of a repository, the readable ones first.
 fn checkpoints(all: &[String]) -> Vec<String> {
     let ending = |ending: &'static str| {
         all.iter().filter(move |file| !file.contains('/') && file.ends_with(ending)).cloned()
@@ -165,17 +165,17 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Unusable::NoIndex(checkpoints) if checkpoints.is_empty() => {
-                f.write_str("holds no model in diffusers' layout: it has no model_index.json")
+                f.write_str("is not a model in diffusers' layout: it has no model_index.json")
             }
             Unusable::NoIndex(checkpoints) => {
                 write!(f, "has no model_index.json, only checkpoints: {}", checkpoints.join(", "))
             }
             Unusable::BadIndex(reason) => write!(f, "has a model_index.json that cannot be read: {reason}"),
             Unusable::Pickle(file) => {
-                write!(f, "has weights that are not read: {file} is a Python pickle, which can run code")
+                write!(f, "has unsupported weights: {file} is a Python pickle, which can run code")
             }
             Unusable::Sharded(part) => {
-                write!(f, "has the weights of its {part} cut into several files, which are not read")
+                write!(f, "has the weights of its {part} split into several files, which is not supported")
             }
             Unusable::Missing(file) => write!(f, "has no {file}, which the model needs"),
         }
@@ -185,23 +185,28 @@ impl fmt::Display for Unusable {
 impl Unusable {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
-        const CONVERT: &str = "`from_pretrained(…).save_pretrained(folder)` in diffusers writes safetensors from it, \
-                               on a machine where its authors are trusted; then give the folder";
+        const CONVERT: &str = "if you trust its authors, convert it to safetensors with diffusers' \
+                               `from_pretrained(…).save_pretrained(folder)` and use that folder";
         match self {
             Unusable::NoIndex(checkpoints) => match checkpoints.first() {
                 Some(file) if file.ends_with(".safetensors") => {
                     Some(format!("download {file} and give its path: `model = \"path/to/{file}\"`"))
                 }
                 Some(_) => Some(format!(
-                    "a .ckpt is a Python pickle, which can run code, and is not read. Look for a repository or a \
+                    "a .ckpt is a Python pickle, which can run code, and is not supported. Look for a repository or \
                      revision with safetensors; or {CONVERT}"
                 )),
-                None => Some("allowed: a repository with model_index.json, unet, vae, text_encoder and tokenizer".to_owned()),
+                None => Some(
+                    "allowed: a repository with model_index.json, unet, vae, text_encoder and tokenizer"
+                        .to_owned(),
+                ),
             },
-            Unusable::Pickle(_) => Some(format!("look for a revision with safetensors (`@refs/pr/N`); or {CONVERT}")),
+            Unusable::Pickle(_) => {
+                Some(format!("look for a revision with safetensors (`@refs/pr/N`); or {CONVERT}"))
+            }
             Unusable::Sharded(_) => Some(
-                "`from_pretrained(…).save_pretrained(folder, max_shard_size=\"100GB\")` in diffusers writes one file; \
-                 then give the folder"
+                "write one file with diffusers' `from_pretrained(…).save_pretrained(folder, \
+                 max_shard_size=\"100GB\")` and use that folder"
                     .to_owned(),
             ),
             Unusable::BadIndex(_) | Unusable::Missing(_) => None,
@@ -220,7 +225,7 @@ mod tests {
         "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"] }"#;
 
-    /// What lies in CompVis/stable-diffusion-v1-4.
+    /// The files of CompVis/stable-diffusion-v1-4.
     const LISTING: &str = "README.md model_index.json v1-variants/x.png \
         feature_extractor/preprocessor_config.json safety_checker/config.json safety_checker/flax_model.msgpack \
         safety_checker/model.fp16.safetensors safety_checker/model.safetensors safety_checker/pytorch_model.bin \
@@ -242,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_read() {
+    fn only_files_that_are_read() {
         let common = "model_index.json scheduler/scheduler_config.json text_encoder/config.json \
             text_encoder/modelX tokenizer/merges.txt tokenizer/special_tokens_map.json \
             tokenizer/tokenizer_config.json tokenizer/vocab.json unet/config.json unet/diffusion_pytorch_modelX \
@@ -260,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn either_precision_will_do() {
+    fn the_other_precision_is_a_fallback() {
         let halves = LISTING.replace("model.safetensors", "other");
         let found = files(&model(Dtype::F32), Some(STABLE_DIFFUSION), &halves).unwrap();
         assert!(found.contains("unet/diffusion_pytorch_model.fp16.safetensors"), "{found}");
@@ -270,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_used_says_why() {
+    fn unusable_repositories_have_a_reason() {
         let check = |index: Option<&str>, listing: &str, expected: Unusable| {
             assert_eq!(files(&model(Dtype::F32), index, listing), Err(expected));
         };

@@ -1,28 +1,28 @@
-//! A low-rank branch beside a layer's weight: LoRA (Hu et al., arXiv 2106.09685), for convolutions LoCon's form.
+//! A low-rank branch of a layer: LoRA (Hu et al., arXiv 2106.09685), in LoCon's form for convolutions.
 //!
-//! The layer computes `x W + scale (x A) B`. Not here: where the factors come from.
+//! The layer computes `x W + scale (x A) B`. Not here: loading the factors.
 
 use crate::set::Kernels;
 use candle_core::{Result, Tensor};
 
 /// A low-rank branch of a linear layer or a convolution.
 ///
-/// Its tensors may be candle variables: through differentiable kernels, gradients then reach them.
+/// Its tensors may be candle variables; with differentiable kernels they then receive gradients.
 #[derive(Debug, Clone)]
 pub struct Branch {
     /// A: `[rank, inputs]`, or `[rank, inputs, kernel, kernel]` of a convolution.
     pub down: Tensor,
-    /// B: `[outputs, rank]`, also for a convolution, where it is one of kernel size 1.
+    /// B: `[outputs, rank]`, also for a convolution, where its kernel size is 1.
     pub up: Tensor,
-    /// What the branch is multiplied by: its weight times alpha / rank.
+    /// The branch's factor: its weight times alpha / rank.
     pub scale: f64,
 }
 
 impl Branch {
-    /// A convolution's branch of three factors (LyCORIS' `lora_mid`): `down` `[inner, inputs]`, `mid`
+    /// A convolution's branch with three factors (LyCORIS' `lora_mid`): `down` `[inner, inputs]`, `mid`
     /// `[rank, inner, kernel, kernel]`, `up` `[outputs, rank]`.
     ///
-    /// Two convolutions with nothing between them are one, so `mid` and `down` become a single factor.
+    /// Two consecutive convolutions are one, so `mid` and `down` become a single factor.
     pub fn with_mid(
         kernels: &dyn Kernels,
         down: &Tensor,
@@ -37,7 +37,7 @@ impl Branch {
         Ok(Branch { down: both.permute((0, 3, 1, 2))?.contiguous()?, up, scale })
     }
 
-    /// What it adds to a weight of this shape: `[inputs, outputs]`, or `[outputs, inputs, kernel, kernel]`.
+    /// The change of a weight of this shape: `[inputs, outputs]`, or `[outputs, inputs, kernel, kernel]`.
     pub(crate) fn product(&self, kernels: &dyn Kernels, like: &Tensor) -> Result<Tensor> {
         let (down, up) = self.factors(like)?;
         let product = match like.rank() {

@@ -1,6 +1,6 @@
 //! Layers: parameters together with the kernels that compute with them.
 //!
-//! Not here: how the kernels do it, and which layers a model has.
+//! Not here: the kernels' implementation, and which layers a model has.
 
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, NormOperands, Padding};
 use crate::weight::Weight;
@@ -15,7 +15,7 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer with a weight `[inputs, outputs]`, the transpose of what files hold, and a bias `[outputs]`.
+    /// A layer with a weight `[inputs, outputs]`, the transpose of the one in files, and a bias `[outputs]`.
     pub fn new(weight: Weight, bias: Option<Tensor>) -> Linear {
         Linear { weight, bias }
     }

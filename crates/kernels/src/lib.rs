@@ -1,14 +1,14 @@
-//! Kernels: the arithmetic that the models' layers are made of, in exchangeable sets, and the layers themselves.
+//! Kernels: the arithmetic of the models' layers, in interchangeable sets, and the layers themselves.
 //!
 //! A set implements [`Kernels`]. [`select`] chooses one by device and dtype when a model is loaded, and every layer
-//! carries it: there is no other switch at run time. Two sets exist:
+//! keeps it: there is no other switch at run time. There are two sets:
 //!
-//! - `reference`: candle's operations. It runs on every device, it is differentiable from end to end, and the other
-//!   sets are tested against it. GPUs run it.
-//! - `cpu-f32`: our own kernels for the CPU, fused and tiled so that a row of a batch comes out the same to the bit
-//!   whatever the other rows and however many threads there are. It does not track gradients.
+//! - `reference`: candle's operations. It runs on every device, is differentiable end to end, and the other sets are
+//!   tested against it. GPUs use it.
+//! - `cpu-f32`: custom kernels for the CPU, fused and tiled so that a row of a batch is the same to the bit regardless
+//!   of the other rows and of the number of threads. It does not track gradients.
 //!
-//! Another set is one new file and one arm in [`select`].
+//! Adding a set takes one new file and one arm in [`select`].
 //!
 //! Images are `[B, channels, height, width]`, tokens `[B, count, channels]`. Deliberately not here: models, files.
 
@@ -25,7 +25,7 @@ pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
 pub use weight::Weight;
 
-/// The kernels for a model in `dtype` on a device: the fastest set that there is for them.
+/// The fastest set of kernels for a model in `dtype` on a device.
 pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
     match (device, dtype) {
         (Device::Cpu, DType::F32 | DType::F16 | DType::BF16) => &cpu::CpuF32,

@@ -1,8 +1,8 @@
-//! The kernels in candle's operations: differentiable, on every device, and what the other sets are tested against.
+//! The kernels in candle's operations: differentiable, on every device, and the reference in tests of the other sets.
 //!
-//! Operations whose gradient candle lacks or gets wrong are avoided: `upsample_nearest2d` (only whole factors, and its
-//! gradient replaces what other uses of the tensor gave), `max_keepdim` (detached here: it cancels out of a softmax),
-//! strided `conv2d` where steps of the kernel leave more over on one axis than on the other (the input is cut to fit).
+//! Operations whose gradient is missing or wrong in candle are avoided: `upsample_nearest2d` (only integer factors, and
+//! its gradient overwrites that of other uses of the tensor), `max_keepdim` (detached here: it cancels out in a softmax),
+//! strided `conv2d` where the steps of the kernel leave different remainders on the two axes (the input is cropped).
 
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{D, DType, Result, Tensor};
@@ -33,7 +33,7 @@ impl Kernels for Reference {
         let (before, after) = padding.sides();
         let (_, _, height, width) = x.dims4()?;
         let kernel = weight.dims4()?.2;
-        // What is left over at the end of an axis, where no step of the kernel reaches.
+        // The remainder at the end of an axis that the kernel's steps do not reach.
         let rest = |size: usize| (size + before + after).saturating_sub(kernel) % stride;
         let h = if before == after && rest(height) == rest(width) {
             x.conv2d(weight, before, stride, 1, 1)?
@@ -155,7 +155,7 @@ fn standardised(x: &Tensor, eps: f64) -> Result<Tensor> {
     centred.broadcast_div(&(variance + eps)?.sqrt()?)
 }
 
-/// e^x of each value as a part of their sum along the last axis.
+/// e^x of each value, divided by their sum along the last axis.
 fn softmax(x: &Tensor) -> Result<Tensor> {
     let powers = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
     powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)

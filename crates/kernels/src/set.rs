@@ -1,23 +1,23 @@
-//! What a set of kernels computes, and with which operands.
+//! The operations of a set of kernels, and their operands.
 //!
 //! Not here: any arithmetic, and which set is chosen.
 
 use candle_core::{DType, Result, Tensor};
 use std::fmt::Debug;
 
-/// A set of kernels: everything that a layer computes.
+/// A set of kernels: all operations of the layers.
 ///
-/// Operands are tensors of one device. Shapes that do not fit are errors. Results have the dtype of the first operand.
+/// Operands are tensors of one device. Mismatched shapes are errors. Results have the dtype of the first operand.
 pub trait Kernels: Debug + Send + Sync {
     /// Its name, such as `cpu-f32`.
     fn name(&self) -> &'static str;
 
-    /// Whether gradients flow through every operation. Where not, results are constants to candle's `backward`.
+    /// Whether gradients flow through every operation. If not, results are constants to candle's `backward`.
     fn is_differentiable(&self) -> bool;
 
     /// The dtype in which the weights of a model in `dtype` are kept in memory.
     ///
-    /// It may be wider than `dtype`: the values are then rounded to `dtype` once and kept as what the kernels read.
+    /// It may be wider than `dtype`: the values are then rounded to `dtype` once and stored in the kernels' dtype.
     fn storage_dtype(&self, dtype: DType) -> DType;
 
     /// The dtype in which norms, softmax and merged weights of a model in `dtype` are summed.
@@ -56,7 +56,7 @@ pub trait Kernels: Debug + Send + Sync {
     /// x / (1 + e^-x)
     fn silu(&self, x: &Tensor) -> Result<Tensor>;
 
-    /// An image of another size, each pixel the nearest one of the old (torch's `nearest`).
+    /// Resizes an image, taking the nearest pixel (torch's `nearest`).
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor>;
 
     /// The product of two matrices, `[m, k]` by `[k, n]`.
@@ -66,29 +66,29 @@ pub trait Kernels: Debug + Send + Sync {
     }
 }
 
-/// What a convolution computes with.
+/// The operands of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvOperands<'a> {
     /// `[outputs, inputs, kernel, kernel]`
     pub weight: &'a Tensor,
     /// `[outputs]`
     pub bias: Option<&'a Tensor>,
-    /// Step between the pixels it looks at.
+    /// The step between the kernel's positions, in pixels.
     pub stride: usize,
     /// Zeros around the image.
     pub padding: Padding,
 }
 
-/// What a linear layer computes with.
+/// The operands of a linear layer.
 #[derive(Debug, Clone, Copy)]
 pub struct LinearOperands<'a> {
-    /// `[inputs, outputs]`, transposed from what files hold, because every product wants it so.
+    /// `[inputs, outputs]`, the transpose of the one in files, as the products need it.
     pub weight: &'a Tensor,
     /// `[outputs]`
     pub bias: Option<&'a Tensor>,
 }
 
-/// What a norm computes with.
+/// The operands of a norm.
 #[derive(Debug, Clone, Copy)]
 pub struct NormOperands<'a> {
     /// `[channels]`
@@ -102,9 +102,9 @@ pub struct NormOperands<'a> {
 /// Where a convolution pads its image with zeros.
 #[derive(Debug, Clone, Copy)]
 pub enum Padding {
-    /// That many on all sides.
+    /// This many on all sides.
     Around(usize),
-    /// That many on the right and at the bottom: the autoencoder's downsampling.
+    /// This many on the right and at the bottom: the autoencoder's downsampling.
     After(usize),
 }
 
@@ -123,7 +123,7 @@ impl Padding {
     }
 }
 
-/// What a convolution's result is added to.
+/// What is added to a convolution's result.
 #[derive(Debug, Clone, Copy)]
 pub enum Add<'a> {
     /// Nothing.
@@ -134,7 +134,7 @@ pub enum Add<'a> {
     Image(&'a Tensor),
 }
 
-/// What follows a norm.
+/// The activation after a norm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -143,11 +143,11 @@ pub enum Activation {
     Silu,
 }
 
-/// Which keys a query sees.
+/// Which keys a query attends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mask {
     /// All of them.
     None,
-    /// Those at its own position and before.
+    /// Those up to its own position.
     Causal,
 }

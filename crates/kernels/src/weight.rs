@@ -1,34 +1,34 @@
-//! The weight of a layer: its base as it was loaded, and low-rank branches, merged into it or kept beside it.
+//! The weight of a layer: the base weight as loaded, and low-rank branches, merged into it or kept separate.
 //!
-//! Not here: which branches, and when; see `lora` in the engine.
+//! Not here: which branches a layer has; see `lora` in the engine.
 
 use crate::branch::Branch;
 use crate::set::Kernels;
 use candle_core::{DType, Result, Tensor};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A layer's weight. Clones are handles to the same place: what one of them sets, the layer computes with.
+/// A layer's weight. Clones are handles to the same weight: a change through one of them affects the layer.
 ///
-/// The base never changes. Branches act on it in one of two ways: [`Weight::merge`] adds them to a copy of the base, so
-/// that the layer costs what it cost without them; [`Weight::set_branches`] keeps them apart, so that each call computes
-/// them anew from tensors that may be trained.
+/// The base never changes. Branches are applied in one of two ways: [`Weight::merge`] adds them to a copy of the base, so
+/// that the layer is as fast as without them; [`Weight::set_branches`] keeps them separate, so that each call computes
+/// them from tensors that may be trained.
 #[derive(Debug, Clone)]
-pub struct Weight(Arc<Place>);
+pub struct Weight(Arc<Shared>);
 
 #[derive(Debug)]
-struct Place {
+struct Shared {
     kernels: &'static dyn Kernels,
     dtype: DType,
     base: Tensor,
     state: RwLock<State>,
 }
 
-/// What a layer computes with now.
+/// The tensors that a layer currently computes with.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     /// The base, or the base with branches merged into it.
     pub weight: Tensor,
-    /// Branches to be added to the layer's result.
+    /// Branches whose results are added to the layer's.
     pub branches: Arc<[Branch]>,
 }
 
@@ -37,10 +37,10 @@ impl Weight {
     /// model in `dtype`, which may be narrower than the tensor's (see [`Kernels::storage_dtype`]).
     pub fn new(kernels: &'static dyn Kernels, base: Tensor, dtype: DType) -> Weight {
         let state = RwLock::new(State { weight: base.clone(), branches: Arc::from([]) });
-        Weight(Arc::new(Place { kernels, dtype, base, state }))
+        Weight(Arc::new(Shared { kernels, dtype, base, state }))
     }
 
-    /// The weight as it was loaded, without branches.
+    /// The weight as loaded, without branches.
     pub fn base(&self) -> &Tensor {
         &self.0.base
     }
@@ -50,12 +50,12 @@ impl Weight {
         self.0.kernels
     }
 
-    /// Makes the layer compute with the base and these branches merged into one weight; with none, with the base alone.
+    /// Makes the layer compute with the base and these branches merged into one weight; without branches, with the base.
     ///
     /// The sum is computed in the kernels' accumulation dtype and rounded to the model's dtype once. After an error the
-    /// layer computes with what it did before.
+    /// layer's weight is unchanged.
     pub fn merge(&self, branches: &[Branch]) -> Result<()> {
-        let Place { kernels, dtype, base, .. } = &*self.0;
+        let Shared { kernels, dtype, base, .. } = &*self.0;
         let mut weight = base.clone();
         if !branches.is_empty() {
             let mut sum = base.to_dtype(kernels.accumulation_dtype(*dtype))?;
@@ -68,13 +68,13 @@ impl Weight {
         Ok(())
     }
 
-    /// Makes the layer compute with the base and these branches beside it.
+    /// Makes the layer compute with the base and these separate branches.
     pub fn set_branches(&self, branches: Vec<Branch>) {
         self.set(State { weight: self.0.base.clone(), branches: branches.into() });
     }
 
     pub(crate) fn state(&self) -> State {
-        // A state is exchanged whole, so that one left by a panic is as good as any.
+        // The state is replaced as a whole, so it is valid even after a panic.
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

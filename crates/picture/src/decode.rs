@@ -1,4 +1,4 @@
-//! From a file to pixels, within limits.
+//! Decodes a file to pixels, within limits.
 
 use crate::PictureError;
 use crate::error::{MAX_BYTES, MAX_EDGE, MAX_PIXELS};
@@ -7,12 +7,12 @@ use maquette_core::Image;
 use std::io::Cursor;
 use std::path::Path;
 
-/// Reads a picture: PNG, JPEG or WebP, recognised by its content; rotated as its EXIF orientation says; transparency
-/// flattened on white.
+/// Reads a picture: PNG, JPEG or WebP, detected from its content; rotated by its EXIF orientation; transparency
+/// flattened onto white.
 ///
 /// # Errors
 ///
-/// [`PictureError`], also for a file that claims more pixels than the limits allow: nothing is allocated for those.
+/// [`PictureError`], also for a file that claims more pixels than the limits allow; nothing is allocated for them.
 pub fn decode(path: &Path) -> Result<Image, PictureError> {
     let bytes = std::fs::read(path).map_err(PictureError::read(path))?;
     decode_bytes(path, &bytes)
@@ -28,11 +28,11 @@ pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
         true => Err(PictureError::TooLarge { path: path.to_owned(), width, height }),
         false => Ok(()),
     };
-    // The decoder of PNG reserves memory for a row of pixels before it can be asked for the size.
+    // The PNG decoder allocates a row of pixels before its size can be read.
     png_size(bytes).map_or(Ok(()), allowed)?;
     let mut decoder = limited_decoder(bytes).map_err(wrong)?;
     allowed(decoder.dimensions())?;
-    // `from_decoder` allocates the pixels without asking the limits.
+    // `from_decoder` allocates the pixels without checking the limits.
     limits().reserve(decoder.total_bytes()).map_err(wrong)?;
     let orientation = decoder.orientation().map_err(wrong)?;
     let mut picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
@@ -53,23 +53,23 @@ fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
     Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
 }
 
-/// A decoder for bytes whose format their content tells, with limits on its memory.
+/// A decoder for bytes whose format is detected from their content, with limits on its memory.
 ///
-/// The only way from bytes to a decoder here: reference pictures, masks, cells and texts are all read through it.
+/// All decoders are created here: reference pictures, masks, cells and texts are read through it.
 pub(crate) fn limited_decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, image::ImageError> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     reader.limits(limits());
     reader.into_decoder()
 }
 
-/// What a decoder may allocate: for the pixels, and beside them for colour profiles and texts.
+/// What a decoder may allocate: for the pixels, colour profiles and texts.
 fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.max_alloc = Some(MAX_BYTES);
     limits
 }
 
-/// What a file is that no decoder takes: by its first bytes where they say it, else as the decoder said it.
+/// Why a file cannot be decoded: its format if the first bytes show it, otherwise the decoder's error.
 pub(crate) fn not_a_picture(path: &Path, bytes: &[u8], error: &image::ImageError) -> PictureError {
     let (problem, hint) = match other_format(bytes) {
         Some((format, hint)) => (format!("it is {format}"), Some(hint)),
@@ -85,7 +85,7 @@ pub(crate) fn not_a_picture(path: &Path, bytes: &[u8], error: &image::ImageError
     PictureError::NotAPicture { path: path.to_owned(), problem, hint }
 }
 
-/// Formats that people have and that are not read, by their first bytes, and how to get one that is.
+/// Common formats that are not supported, by their first bytes, and how to convert them.
 fn other_format(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     const EXPORT: &str = "Export it as PNG or JPEG.";
     // ISO base media files: the length of the first box, `ftyp`, then the major brand (ISO/IEC 23008-12, AVIF 1.1).
@@ -140,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_picture_is_named() {
+    fn files_that_are_not_pictures_are_named() {
         let check = |bytes: &[u8], expected: &str| {
             let text = error(bytes).to_string();
             assert!(text.contains(expected), "{text}");
             assert!(text.contains("allowed: PNG, JPEG, WebP"), "{text}");
         };
         check(b"", "it is empty");
-        check(b"not a picture", "not a picture that can be read");
+        check(b"not a picture", "not a readable picture");
         check(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "it is HEIC");
         check(b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "it is AVIF");
         check(b"GIF89a", "it is GIF");
@@ -155,7 +155,7 @@ mod tests {
         assert!(decode(Path::new("/nowhere/x.png")).unwrap_err().to_string().contains("cannot read"));
     }
 
-    /// A PNG whose header claims that many pixels, with a few bytes behind it.
+    /// A PNG whose header claims this size, followed by a few bytes.
     fn bomb(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = encode_png(&Image::new(1, 1, vec![0; 3]).unwrap(), &[]).unwrap();
         bytes[16..20].copy_from_slice(&width.to_be_bytes());

@@ -1,4 +1,4 @@
-//! From pixels to the bytes of a PNG file.
+//! Encodes pixels as a PNG file.
 
 use crate::PictureError;
 use maquette_core::Image;

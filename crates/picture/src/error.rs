@@ -1,30 +1,30 @@
-//! What can be wrong with a picture file.
+//! Errors of picture files.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What can be wrong with a picture file.
+/// An error of a picture file.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureError {
-    /// The system refused to hand the file out.
+    /// The file cannot be read.
     #[error("cannot read the picture `{}`", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: io::Error,
     },
-    /// The file is no picture, a damaged one, or one in a format that is not read.
-    #[error("`{}` is not a picture that can be read: {problem}; allowed: PNG, JPEG, WebP", path.display())]
+    /// The file is not a picture, is damaged, or has an unsupported format.
+    #[error("`{}` is not a readable picture: {problem}; allowed: PNG, JPEG, WebP", path.display())]
     NotAPicture {
         /// The file.
         path: PathBuf,
-        /// What is wrong, in a few words.
+        /// What is wrong.
         problem: String,
-        /// What to do about it, where that is known.
+        /// What to do about it, if known.
         hint: Option<&'static str>,
     },
-    /// The picture has more pixels than any use of it could need.
+    /// The picture has more pixels than the limits allow.
     #[error(
         "`{}` has {width}x{height} pixels; allowed: at most {MAX_EDGE} on each side and {} megapixels in all",
         path.display(), MAX_PIXELS / 1_000_000
@@ -37,22 +37,22 @@ pub enum PictureError {
         /// Its height in pixels.
         height: u32,
     },
-    /// An image that cannot be a PNG file.
+    /// An image that cannot be encoded as PNG.
     #[error("a picture of {width}x{height} pixels cannot be written as PNG: {problem}")]
     Encode {
         /// Its width in pixels.
         width: u32,
         /// Its height in pixels.
         height: u32,
-        /// What the encoder said.
+        /// The encoder's reason.
         problem: String,
     },
 }
 
-/// The longest edge of a picture that is read, in pixels.
+/// The longest edge that is accepted, in pixels.
 pub(crate) const MAX_EDGE: u32 = 32_768;
 
-/// The most pixels of a picture that is read: 200 megapixels, more than any camera's single shot. A file of a few
+/// The most pixels that are accepted: 200 megapixels, more than any camera's single shot. A file of a few
 /// kilobytes can claim a hundred times as many.
 pub(crate) const MAX_PIXELS: u64 = 200_000_000;
 

@@ -1,7 +1,7 @@
-//! Picture files: decoding within limits, encoding as PNG, and the texts inside.
+//! Picture files: decoding within limits, encoding as PNG, and the texts inside them.
 //!
-//! Every picture that Maquette opens is opened here: reference pictures, masks, cells, pictures of other tools. What the
-//! texts mean is `maquette-interop`'s; resizing is the engine's.
+//! Every picture that Maquette opens is opened here: reference pictures, masks, cells, pictures of other tools. The
+//! texts are interpreted by `maquette-interop`; the engine resizes pictures.
 
 mod decode;
 mod encode;

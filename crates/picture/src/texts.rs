@@ -1,6 +1,6 @@
 //! The texts in a picture file: PNG's text chunks, and the EXIF comment of JPEG and WebP files.
 //!
-//! What they mean is not known here. A text that cannot be read is named, never passed over.
+//! They are not interpreted here. A text that cannot be read is reported, never skipped silently.
 
 use crate::PictureError;
 use crate::decode::{limited_decoder, not_a_picture};
@@ -16,18 +16,18 @@ const MOST: usize = 16 << 20;
 pub struct Texts {
     /// Keyword and text, in the file's order within each kind of chunk.
     pub found: Vec<(String, String)>,
-    /// What could not be read, each a sentence without its full stop.
+    /// What could not be read, each a sentence without a full stop.
     pub unreadable: Vec<String>,
 }
 
 impl Texts {
-    /// The first text of that keyword.
+    /// The first text with this keyword.
     pub fn get(&self, keyword: &str) -> Option<&str> {
         self.found.iter().find(|(known, _)| known == keyword).map(|(_, text)| text.as_str())
     }
 }
 
-/// Reads the texts of a picture, whose format its content tells; `path` is for the error.
+/// Reads the texts of a picture, whose format is detected from its content; `path` is for the error.
 pub fn read_texts(path: &Path, bytes: &[u8]) -> Result<Texts, PictureError> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         return png(bytes).map_err(|error| PictureError::NotAPicture {
@@ -39,7 +39,7 @@ pub fn read_texts(path: &Path, bytes: &[u8]) -> Result<Texts, PictureError> {
     exif(bytes).map_err(|error| not_a_picture(path, bytes, &error))
 }
 
-/// The texts of a PNG file; `None` for bytes that are none.
+/// The texts of a PNG file; `None` if the bytes are not a PNG file.
 pub fn read_png_texts(bytes: &[u8]) -> Option<Texts> {
     png(bytes).ok()
 }
@@ -47,7 +47,7 @@ pub fn read_png_texts(bytes: &[u8]) -> Option<Texts> {
 fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
     let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info()?;
     let mut texts = Texts::default();
-    // Texts may stand behind the pixels too. A picture that is cut off still tells what stands before.
+    // Texts may come after the pixels, too. A truncated picture still has those before them.
     if let Err(error) = reader.finish() {
         texts.unreadable.push(format!("the picture is damaged, so texts may be missing: {error}"));
     }
@@ -69,25 +69,23 @@ fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
         let text = chunk.decompress_text_with_limit(MOST).and_then(|()| chunk.get_text());
         packed(&chunk.keyword, text);
     }
-    // The decoder passes over chunks that break the rules, such as text that claims to be UTF-8 and is not.
+    // The decoder skips invalid chunks, such as text that should be UTF-8 and is not.
     for keyword in keywords(bytes) {
         let known = texts.found.iter().any(|(known, _)| *known == keyword);
         if !known && !texts.unreadable.iter().any(|problem| problem.contains(&format!("`{keyword}`"))) {
-            texts
-                .unreadable
-                .push(format!("the text `{keyword}` breaks the rules of PNG, such as by not being UTF-8"));
+            texts.unreadable.push(format!("the text `{keyword}` is not valid in PNG; it may not be UTF-8"));
         }
     }
     Ok(texts)
 }
 
-/// Some tools put UTF-8 where PNG wants Latin-1. Real Latin-1 is next to never valid UTF-8 by accident.
+/// Some tools write UTF-8 where PNG requires Latin-1. Real Latin-1 is almost never valid UTF-8 by accident.
 fn perhaps_utf8(latin_1: &str) -> String {
     let bytes: Option<Vec<u8>> = latin_1.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| latin_1.to_owned())
 }
 
-/// The keywords of every chunk of text, whether it can be read or not.
+/// The keywords of all text chunks, readable or not.
 fn keywords(bytes: &[u8]) -> Vec<String> {
     let mut keywords = Vec::new();
     let mut rest = bytes.get(8..).unwrap_or_default();
@@ -103,12 +101,12 @@ fn keywords(bytes: &[u8]) -> Vec<String> {
     keywords
 }
 
-/// The comment that a camera format carries; A1111 puts its text there.
+/// The EXIF comment of a JPEG or WebP file, where A1111 writes its text.
 fn exif(bytes: &[u8]) -> Result<Texts, image::ImageError> {
     let mut decoder = limited_decoder(bytes)?;
     let mut texts = Texts::default();
     let Some(block) = decoder.exif_metadata()? else { return Ok(texts) };
-    // Files of the web carry the marker of JPEG's segment before the block now and then.
+    // WebP files sometimes have the marker of a JPEG segment before the block.
     let block = block.strip_prefix(b"Exif\0\0").map(<[u8]>::to_vec).unwrap_or(block);
     match exif::Reader::new().read_raw(block) {
         Ok(block) => {
@@ -119,7 +117,7 @@ fn exif(bytes: &[u8]) -> Result<Texts, image::ImageError> {
             };
             match user_comment(comment) {
                 Some(text) => texts.found.push(("parameters".to_owned(), text)),
-                None => texts.unreadable.push("the EXIF comment is in no coding that can be read".to_owned()),
+                None => texts.unreadable.push("the EXIF comment has an unknown encoding".to_owned()),
             }
         }
         Err(error) => texts.unreadable.push(format!("the EXIF block cannot be read: {error}")),
@@ -127,10 +125,10 @@ fn exif(bytes: &[u8]) -> Result<Texts, image::ImageError> {
     Ok(texts)
 }
 
-/// EXIF's UserComment: eight bytes that name the coding, then the text.
+/// EXIF's UserComment: eight bytes that name the encoding, then the text.
 ///
 /// `UNICODE` is UTF-16 of the block's byte order in the standard, big-endian as piexif writes it for A1111, and
-/// little-endian elsewhere: the order that gives more plain letters is taken.
+/// little-endian elsewhere: the order that gives more characters below U+0250 is used.
 fn user_comment(bytes: &[u8]) -> Option<String> {
     let (coding, text) = bytes.split_at_checked(8)?;
     let text = match coding {

@@ -1,14 +1,14 @@
 //! The bundled model, as bytes: a small latent-diffusion model of drawn portraits in exactly Stable Diffusion's
 //! layout, for trying experiments, for tests and for documentation.
 //!
-//! The Python that drew its pictures and trained it lies beside the weights, in `training/`. Nothing here knows what
-//! the bytes mean; the engine loads them as it loads any model folder.
+//! The Python code that drew its pictures and trained it is in `training/`. This crate only stores the bytes; the
+//! engine loads them like any model folder.
 
-/// The name by which an experiment asks for it.
+/// The name by which experiments select it.
 pub const NAME: &str = "sketchbook";
 
-/// What it is, in a line.
-pub const ABOUT: &str = "a small model of drawn portraits, for trying experiments and for tests; its manners are \
+/// What it is, in one line.
+pub const ABOUT: &str = "a small model of drawn portraits, for trying experiments and for tests; its styles are \
      caricatures named after artists, and nothing in it comes from any artist's work or any photograph";
 
 macro_rules! files {

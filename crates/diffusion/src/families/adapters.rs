@@ -1,4 +1,4 @@
-//! What is added to a loaded model: LoRAs to its layers, textual inversions to its vocabulary.
+//! Adapters of a loaded model: LoRAs for its layers, textual inversions for its vocabulary.
 
 use crate::cache::Cache;
 use crate::text::encode::Adapted;
@@ -12,10 +12,10 @@ use maquette_core::{Digest, Embedding, Lora, NamedFile};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How many textual inversions are remembered; each is a few kilobytes.
+/// How many textual inversions are cached; each is a few kilobytes.
 const INVERSIONS: usize = 64;
 
-/// What tells textual inversions apart: content, file, word.
+/// Identifies a textual inversion: content, file, word.
 type InversionKey = (Digest, Arc<Path>, Option<Arc<str>>);
 
 /// The LoRAs and textual inversions of a loaded model.
@@ -36,14 +36,14 @@ impl Adapters {
         &self.layers
     }
 
-    /// Makes the layers compute with these LoRAs and no others; none are the model as it was loaded.
+    /// Makes the layers compute with these LoRAs and no others; an empty list restores the model.
     ///
-    /// Nothing of the model is loaded again. After an error it computes without any.
+    /// The model is not reloaded. After an error it computes without LoRAs.
     pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
         self.loras.apply(&self.layers, loras)
     }
 
-    /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoders in their order.
+    /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoders in order.
     pub fn inversions(
         &mut self,
         embeddings: &[Embedding],
@@ -58,14 +58,14 @@ impl Adapters {
             let open = || Inversion::open(embedding, &widths).map(Arc::new);
             list.push(self.inversions.get_or_try(&key, open)?);
         }
-        let mut inversions = Inversions::new(list, |word| tokenizer.knows(word))?;
+        let mut inversions = Inversions::new(list, |word| tokenizer.has_token(word))?;
         for encoder in encoders {
             inversions.add_vectors(|vectors| encoder.as_words(vectors))?;
         }
         Ok(inversions)
     }
 
-    /// What the embeddings of a prompt depend on now, besides the prompt.
+    /// The adapters on which the embeddings of a prompt currently depend.
     pub fn key(&self, inversions: &Inversions) -> Adapted {
         Adapted { loras: self.loras.of_text().clone(), inversions: inversions.key() }
     }

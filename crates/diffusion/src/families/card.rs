@@ -1,4 +1,4 @@
-//! What a model says of itself, without loading it.
+//! A model's card: its properties, without loading it.
 
 use crate::error::ModelError;
 use crate::families::files::{UNET_CONFIG, VAE_CONFIG, fingerprint};
@@ -10,14 +10,14 @@ use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use maquette_core::{Digest, ModelCard};
 
-/// What a model says of itself.
+/// The card of a model.
 ///
-/// Reads every byte of it once, for the fingerprint: some seconds for gigabytes on a slow disk.
+/// Reads every byte of the model once, for the fingerprint, which takes some seconds for gigabytes on a slow disk.
 pub fn card(source: &ModelSource) -> Result<ModelCard, ModelError> {
     card_with(source, || fingerprint(source))
 }
 
-/// The same with a [`fingerprint`] that may be known already: only small files are read here.
+/// The same with a [`fingerprint`] from the caller, which may have cached it: only small files are read here.
 pub fn card_with(
     source: &ModelSource,
     fingerprint: impl FnOnce() -> Result<Digest, ModelError>,

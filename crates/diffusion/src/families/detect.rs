@@ -1,4 +1,4 @@
-//! Which family the files of a model are of.
+//! Detects the family of a model from its files.
 
 use crate::weights::source::ModelSource;
 
@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Sdxl,
 }
 
-/// The family of a model, by the files that it has. Nothing is read, and nothing is checked.
+/// The family of a model, by the files that it has. Their content is not read or checked.
 pub(crate) fn detect(source: &ModelSource) -> Kind {
     if source.has(TEXT_2_CONFIG) { Kind::Sdxl } else { Kind::StableDiffusion }
 }

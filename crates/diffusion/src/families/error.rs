@@ -1,4 +1,4 @@
-//! Why one cell has no picture.
+//! Errors of rendering a cell.
 
 use crate::error::ModelError;
 use crate::image::init_image::InitImageError;
@@ -8,13 +8,13 @@ use crate::text::error::TextError;
 use crate::weights::lora::LoraError;
 use crate::weights::textual_inversion::InversionError;
 
-/// Why one cell has no picture; the others go on.
+/// An error of rendering a cell; other cells are not affected.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// No model has that name.
+    /// There is no model with that name.
     #[error(transparent)]
     Find(Box<dyn std::error::Error + Send + Sync>),
-    /// The model cannot be loaded, or its tokenizer refuses the prompt.
+    /// The model cannot be loaded, or its tokenizer failed.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A LoRA cannot be used with the model.
@@ -23,7 +23,7 @@ pub enum RenderError {
     /// A textual inversion cannot be used with the model.
     #[error(transparent)]
     Inversion(#[from] InversionError),
-    /// The scheduler cannot make the steps.
+    /// The schedule cannot be computed.
     #[error(transparent)]
     Schedule(#[from] ScheduleError),
     /// The reference picture cannot be used.
@@ -38,14 +38,14 @@ pub enum RenderError {
         /// Its name as written.
         model: String,
     },
-    /// The model cannot make a picture of that size.
+    /// The model cannot render a picture of that size.
     #[error("`{name}` is {edge}; allowed: multiples of {factor}")]
     Size {
         /// `width` or `height`.
         name: &'static str,
-        /// What was asked for.
+        /// The requested pixels.
         edge: u32,
-        /// Pixels of one latent.
+        /// Pixels per latent pixel.
         factor: u32,
     },
     /// The precision overflowed.
@@ -58,7 +58,7 @@ pub enum RenderError {
 
 impl From<LoraError> for RenderError {
     fn from(error: LoraError) -> RenderError {
-        // Boxed, for it is much larger than the others.
+        // Boxed, as it is much larger than the others.
         RenderError::Lora(Box::new(error))
     }
 }

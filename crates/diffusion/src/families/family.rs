@@ -1,4 +1,4 @@
-//! What the sampler asks of a model, whatever networks it is made of.
+//! The interface between the sampler and a model, regardless of its networks.
 
 use crate::error::ModelError;
 use crate::families::error::RenderError;
@@ -13,46 +13,45 @@ use maquette_core::{Lora, Settings};
 
 /// A loaded model of one family.
 ///
-/// Latents are f32 on the model's device outside of it; what precision it computes in is its own affair.
+/// Latents passed in and out are f32 on the model's device; internally it may use another precision.
 pub(crate) trait Family {
-    /// Pixels that one latent cell spans, each way.
+    /// Pixels per latent pixel, in each direction.
     fn factor(&self) -> usize;
 
-    /// The channels of its latents.
+    /// Channels of its latents.
     fn latent_channels(&self) -> usize;
 
-    /// Whether it was made for inpainting: its input is the latents, then a mask `[1, 1, height, width]`, then the
+    /// Whether it is an inpainting model, whose input is the latents, then a mask `[1, 1, height, width]`, then the
     /// latents of the picture without the masked part.
-    fn sees_masks(&self) -> bool;
+    fn is_inpainting(&self) -> bool;
 
-    /// Everything that happens to the latents of one picture: weights that are written down in advance. Refuses
-    /// schedulers, prediction types and configurations that the family does not have.
+    /// All steps of one picture's latents, as weights computed in advance. Refuses schedulers, prediction types and
+    /// configurations that the family does not support.
     fn trajectory(&self, sampling: &Sampling) -> std::result::Result<Trajectory, ScheduleError>;
 
-    /// Computes with these LoRAs and no others; without any after an error. A LoRA may name the layers of text encoders
-    /// and denoiser.
+    /// Makes the model compute with these LoRAs and no others; without LoRAs after an error. A LoRA may change the layers
+    /// of text encoders and denoiser.
     fn set_loras(&mut self, loras: &[Lora]) -> std::result::Result<(), LoraError>;
 
-    /// What the prompts of a picture become, under the LoRAs of now. A sentence for each prompt that loses words is added
-    /// to `cut`.
+    /// Encodes the prompts of a picture, with the current LoRAs. A sentence for each truncated prompt is added to `warnings`.
     fn conditioning(
         &mut self,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> std::result::Result<Conditioning, RenderError>;
 
-    /// What the denoiser predicts for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the
-    /// trajectory takes it. No row depends on another; on the CPU not by a bit.
+    /// The denoiser's prediction for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the
+    /// trajectory expects. Rows do not depend on each other; on the CPU, not by a bit.
     fn predict(&self, rows: &Rows) -> Result<Tensor>;
 
-    /// Where the latents of pixels `[1, 3, height, width]` in -1 to 1 lie.
+    /// The distribution of the latents of pixels `[1, 3, height, width]` in -1 to 1.
     fn encode(&self, pixels: &Tensor) -> Result<Posterior>;
 
-    /// Pixels `[rows, 3, height, width]`, about -1 to 1 and not clamped, of latents `[rows, latent_channels, height /
-    /// factor, width / factor]`. No row depends on another; on the CPU not by a bit.
+    /// Pixels `[rows, 3, height, width]`, about -1 to 1, not clamped, of latents `[rows, latent_channels, height /
+    /// factor, width / factor]`. Rows do not depend on each other; on the CPU, not by a bit.
     fn decode(&self, latents: &Tensor) -> Result<Tensor>;
 
-    /// Takes the autoencoder of `source` instead of its own; it must have as many latent channels.
+    /// Replaces the autoencoder by that of `source`, which must have the same number of latent channels.
     fn replace_vae(
         &mut self,
         source: &ModelSource,
@@ -63,11 +62,11 @@ pub(crate) trait Family {
 
 /// The rows of one call of the denoiser: pictures of one size, each row with its own timestep and prompt.
 pub(crate) struct Rows<'a> {
-    /// `[rows, channels, height, width]`, f32: the latents, and what [`Family::sees_masks`] says beside them.
+    /// `[rows, channels, height, width]`, f32: the latents, with the additional input of [`Family::is_inpainting`].
     pub latents: Tensor,
-    /// One for each row.
+    /// One per row.
     pub timesteps: Vec<f32>,
-    /// One for each row, their sequences of one length.
+    /// One per row; their sequences have the same length.
     pub prompts: Vec<&'a EncodedPrompt>,
     /// Height and width of the pictures, in pixels.
     pub size: (u32, u32),

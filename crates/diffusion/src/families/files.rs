@@ -1,6 +1,6 @@
-//! Which files a model is made of, and the digest of all of them.
+//! The files of a model, and their digest.
 //!
-//! Names are those of diffusers' layout. Not here: what is in the files.
+//! Names are those of diffusers' layout. Not here: the files' content.
 
 use crate::error::ModelError;
 use crate::families::detect::{Kind, TEXT_2_CONFIG, detect};
@@ -15,7 +15,7 @@ pub(super) const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
 pub(super) const UNET_CONFIG: &str = "unet/config.json";
 pub(super) const VAE_CONFIG: &str = "vae/config.json";
 pub(super) const INDEX: &str = "model_index.json";
-/// Weights in full precision first; the files in half precision do where those are not there.
+/// Weights in full precision are preferred; those in half precision are used if there are no others.
 pub(super) const UNET_WEIGHTS: [&str; 2] =
     ["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"];
 pub(super) const VAE_WEIGHTS: [&str; 2] =
@@ -23,7 +23,7 @@ pub(super) const VAE_WEIGHTS: [&str; 2] =
 
 /// A text encoder and its tokenizer.
 pub(super) struct TextPart {
-    /// The folder, which names its layers in LoRAs.
+    /// The folder, which is also the prefix of its layers in LoRAs.
     pub name: &'static str,
     pub config: &'static str,
     pub weights: [&'static str; 2],
@@ -38,7 +38,7 @@ pub(super) const TEXT: TextPart = TextPart {
     tokenizer: "tokenizer",
 };
 
-/// SDXL's second.
+/// SDXL's second text encoder.
 pub(super) const TEXT_2: TextPart = TextPart {
     name: "text_encoder_2",
     config: TEXT_2_CONFIG,
@@ -54,7 +54,7 @@ pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     }
 }
 
-/// The files on disk that a [`fingerprint`] is made from; none of a model that lies inside the program.
+/// The files on disk that a [`fingerprint`] is computed from; none for a model embedded in the program.
 pub fn files(source: &ModelSource) -> Vec<PathBuf> {
     // A checkpoint is the weight file of every part.
     let paths: BTreeSet<PathBuf> =
@@ -62,18 +62,18 @@ pub fn files(source: &ModelSource) -> Vec<PathBuf> {
     paths.into_iter().filter(|path| path.is_file()).collect()
 }
 
-/// BLAKE3 over name, length and content of each file that loading reads, in the order of their names.
+/// BLAKE3 over name, length and content of each file that is read to load the model, sorted by name.
 pub fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
     digest(source, read_files(source))
 }
 
-/// The files on disk that a [`safety_checker_digest`] is made from.
+/// The files on disk that a [`safety_checker_digest`] is computed from.
 pub fn safety_checker_files(source: &ModelSource) -> Vec<PathBuf> {
     let paths = SafetyChecker::files(source).into_iter().map(|file| PathBuf::from(source.file_name(&file)));
     paths.filter(|path| path.is_file()).collect()
 }
 
-/// The same as [`fingerprint`] over the files of a model's safety checker, which loading a model does not read.
+/// The same as [`fingerprint`] for the files of a model's safety checker, which are not read to load the model.
 pub fn safety_checker_digest(source: &ModelSource) -> Result<Digest, ModelError> {
     digest(source, SafetyChecker::files(source))
 }
@@ -92,7 +92,7 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
-/// The names of the files that loading reads, sorted.
+/// The names of the files that are read to load the model, sorted.
 fn read_files(source: &ModelSource) -> Vec<String> {
     let kind = detect(source);
     let first = |files: &[&'static str]| {

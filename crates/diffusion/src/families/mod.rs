@@ -1,6 +1,6 @@
-//! Which models a family has, and how they work together.
+//! The families of models: which networks they have, and how these work together.
 //!
-//! The sampler knows a [`Family`] and none of the networks behind it. A new family is a file here, a variant of
+//! The sampler uses only [`Family`], not the networks behind it. A new family is a file here, a variant of
 //! [`detect::Kind`] and an arm of [`load`].
 
 mod adapters;

@@ -1,6 +1,6 @@
-//! Loading the networks that Stable Diffusion and SDXL are both made of: text encoders, UNet and VAE.
+//! Loading the networks of both Stable Diffusion and SDXL: text encoders, UNet and VAE.
 //!
-//! Not here: which of them a family has, and whether their widths fit together.
+//! Not here: which of them a family has, and whether their widths match.
 
 use crate::error::ModelError;
 use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
@@ -19,7 +19,7 @@ use candle_core::{DType, Result, Tensor};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
-/// What a UNet for inpainting takes: latents, a mask, and the latents of the picture without the masked part.
+/// Input channels of an inpainting UNet: latents, a mask, and the latents of the picture without the masked part.
 pub(super) fn inpainting_channels(latents: usize) -> usize {
     2 * latents + 1
 }
@@ -40,7 +40,7 @@ impl<'a> Loader<'a> {
         WeightFile::open(self.source, files, config.file(), self.options)
     }
 
-    /// A text encoder, as `load` makes it of its configuration and weights, and its tokenizer.
+    /// A text encoder, which `load` creates from its configuration and weights, and its tokenizer.
     pub fn text(
         &self,
         part: &TextPart,
@@ -50,11 +50,11 @@ impl<'a> Loader<'a> {
         let weights = self.open(&part.weights, &config)?;
         let text_encoder = load(&config, &weights.root().recorded(&self.record, part.name))?;
         weights.all_used(single_file::is_spare_in_text_encoder)?;
-        let (positions, words) = (text_encoder.positions(), text_encoder.words());
+        let (positions, words) = (text_encoder.positions(), text_encoder.vocabulary_size());
         Ok((Tokenizer::load(self.source, part.tokenizer, positions, words)?, text_encoder))
     }
 
-    /// The UNet, and its configuration to name in what the family refuses.
+    /// The UNet, and its configuration for the family's error messages.
     pub fn unet(&self) -> Loaded<(Unet, ConfigFile)> {
         let config = ConfigFile::open(self.source, UNET_CONFIG)?;
         let weights = self.open(&UNET_WEIGHTS, &config)?;
@@ -63,13 +63,13 @@ impl<'a> Loader<'a> {
         Ok((unet, config))
     }
 
-    /// The layers of everything that was loaded, for LoRA.
+    /// All loaded layers, for LoRA.
     pub fn finish(self) -> Layers {
         self.record.finish()
     }
 }
 
-/// An autoencoder in the dtype that `dtype` makes of its configuration.
+/// An autoencoder in the dtype that `dtype` returns for its configuration.
 pub(super) fn load_vae(
     source: &ModelSource,
     options: &LoadOptions,
@@ -83,17 +83,17 @@ pub(super) fn load_vae(
     Ok(vae)
 }
 
-/// Puts another autoencoder in place of a model's own; it must have as many latent channels.
+/// Replaces a model's autoencoder by another one with the same number of latent channels.
 pub(super) fn replace_vae(own: &mut Vae, other: Vae, source: &ModelSource) -> Loaded<()> {
     if other.latent_channels != own.latent_channels {
-        let supported = format!("{}, as the model's own autoencoder", own.latent_channels);
+        let supported = format!("{}, like the model's own autoencoder", own.latent_channels);
         return Err(ConfigFile::open(source, VAE_CONFIG)?.refuse("latent_channels", supported));
     }
     *own = other;
     Ok(())
 }
 
-/// Refuses a UNet whose input or prediction are not the latents of the autoencoder.
+/// Refuses a UNet whose input or prediction does not match the autoencoder's latents.
 pub(super) fn check_channels(unet: &Unet, config: &ConfigFile, vae: &Vae) -> Loaded<()> {
     let latents = vae.latent_channels;
     if unet.out_channels != latents {
@@ -110,12 +110,12 @@ pub(super) fn check_channels(unet: &Unet, config: &ConfigFile, vae: &Vae) -> Loa
     Ok(())
 }
 
-/// Whether a UNet takes a mask and the picture without the masked part beside the latents.
-pub(super) fn sees_masks(unet: &Unet, vae: &Vae) -> bool {
+/// Whether a UNet's input includes a mask and the picture without the masked part.
+pub(super) fn is_inpainting(unet: &Unet, vae: &Vae) -> bool {
     unet.in_channels == inpainting_channels(vae.latent_channels)
 }
 
-/// Where the latents of pixels lie, in f32.
+/// The distribution of the latents of pixels, in f32.
 pub(super) fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
     let (mean, logvar) = vae.encode(pixels)?;
     Ok(Posterior {

@@ -1,6 +1,6 @@
-//! The scheduler that a model comes with: which classes of diffusers a family takes.
+//! The default scheduler of a model, by its class in diffusers.
 //!
-//! Not here: which of their options are supported, and what they compute (`schedulers/`).
+//! Not here: which options are supported, and the schedulers' formulas (`schedulers/`).
 
 use crate::error::ModelError;
 use crate::families::files::SCHEDULER_CONFIG;
@@ -9,7 +9,7 @@ use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use maquette_core::Scheduler;
 
-/// diffusers' classes, and which of our schedulers each one is.
+/// diffusers' classes and the corresponding schedulers.
 const CLASSES: [(&str, Scheduler); 9] = [
     ("PNDMScheduler", Scheduler::Pndm),
     ("DDIMScheduler", Scheduler::Ddim),
@@ -22,7 +22,7 @@ const CLASSES: [(&str, Scheduler); 9] = [
     ("LCMScheduler", Scheduler::Lcm),
 ];
 
-/// The scheduler's configuration, and the scheduler that it belongs to.
+/// The scheduler's configuration, and the scheduler.
 pub(super) fn read(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), ModelError> {
     let file = ConfigFile::open(source, SCHEDULER_CONFIG)?;
     let config: SchedulerConfig = file.parse()?;

@@ -1,5 +1,5 @@
-//! Stable Diffusion XL: two CLIP text encoders side by side, the second one's embedding of the whole prompt and the
-//! picture's sizes added to the timestep, a VAE that overflows in f16.
+//! Stable Diffusion XL: two CLIP text encoders with concatenated embeddings, the second one's pooled embedding and the
+//! picture's sizes added to the time embedding, a VAE that overflows in f16.
 //!
 //! Source: diffusers' `StableDiffusionXLPipeline`. Not here: the refiner.
 
@@ -33,15 +33,15 @@ use maquette_core::{Embedding, Lora, Settings};
 pub struct Sdxl {
     /// Prompts to token ids, for each text encoder.
     pub tokenizers: [Tokenizer; 2],
-    /// Token ids to embeddings; the second also embeds the whole prompt.
+    /// Token ids to embeddings; the second one also gives a pooled embedding.
     pub text_encoders: [TextEncoder; 2],
-    /// Whether an empty negative prompt stands for zeros.
+    /// Whether an empty negative prompt is encoded as zeros.
     pub zeros_for_empty_prompt: bool,
     /// Latents, timestep, embeddings and sizes to predicted noise.
     pub unet: Unet,
     /// Pixels to latents and back.
     pub vae: Vae,
-    /// How it was trained, and what its authors chose for sampling.
+    /// The schedule it was trained with, and its default sampling.
     pub scheduler_config: SchedulerConfig,
     adapters: Adapters,
     prompts: PromptCache,
@@ -53,7 +53,7 @@ impl Sdxl {
         Sdxl::load_with(source, &LoadOptions::new(device, dtype))
     }
 
-    /// The same with kernels of the caller's choice, or with variables: what training begins with.
+    /// The same with other kernels, or with variables for training.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<Sdxl, ModelError> {
         let (scheduler_config, _) = scheduler::read(source)?;
         let loader = Loader::new(source, options);
@@ -69,7 +69,7 @@ impl Sdxl {
         let (unet, config) = loader.unet()?;
         let text_width = text_encoder.width() + text_encoder_2.width();
         if unet.text_width != text_width {
-            let supported = format!("{text_width}, the text encoders' hidden_size in all");
+            let supported = format!("{text_width}, the sum of the text encoders' hidden_size");
             return Err(config.refuse("cross_attention_dim", supported));
         }
         check_pooled(&unet, &config, &text_encoder_2)?;
@@ -86,9 +86,9 @@ impl Sdxl {
         })
     }
 
-    /// Makes the text encoders and the UNet compute with these LoRAs and no others; none are the model as it was loaded.
+    /// Makes the text encoders and the UNet compute with these LoRAs and no others; an empty list restores the model.
     ///
-    /// Nothing of the model is loaded again. After an error it computes without any.
+    /// The model is not reloaded. After an error it computes without LoRAs.
     pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
         self.adapters.set_loras(loras)
     }
@@ -99,7 +99,7 @@ impl Sdxl {
     }
 }
 
-/// Refuses a UNet that takes another embedding of the whole prompt than the second text encoder gives.
+/// Refuses a UNet whose pooled input does not match the second text encoder's pooled embedding.
 fn check_pooled(unet: &Unet, config: &ConfigFile, text_encoder_2: &TextEncoder) -> Result<(), ModelError> {
     match (unet.pooled_width(), text_encoder_2.pooled_width()) {
         (taken, given) if taken == given => Ok(()),
@@ -112,8 +112,8 @@ fn check_pooled(unet: &Unet, config: &ConfigFile, text_encoder_2: &TextEncoder) 
     }
 }
 
-/// The autoencoder, in f32 where f16 was asked for, because it overflows there, unless its configuration says that it
-/// does not (`force_upcast`).
+/// The autoencoder, in f32 if f16 was requested, because it overflows in f16 unless its configuration says that it does
+/// not (`force_upcast`).
 fn load_vae(source: &ModelSource, options: &LoadOptions) -> Result<Vae, ModelError> {
     parts::load_vae(source, options, |config| match options.dtype {
         DType::F16 if config.flag("force_upcast", true)? => Ok(DType::F32),
@@ -133,11 +133,11 @@ impl PromptEncoder for TwoEncoders<'_> {
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
-        let first = self.first.whole(prompt, clip_skip, cut)?;
-        // Both tokenizers have CLIP's vocabulary, so they cut alike.
-        Ok(first.beside(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
+        let first = self.first.whole(prompt, clip_skip, warn)?;
+        // Both tokenizers have CLIP's vocabulary, so they truncate at the same place.
+        Ok(first.concat(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
     }
 
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {
@@ -145,9 +145,9 @@ impl PromptEncoder for TwoEncoders<'_> {
         let second = self.second.sequences(texts, clip_skip)?;
         let both = first.into_iter().zip(second).zip(texts).map(|((first, second), text)| {
             let first = EncodedPrompt { sequence: first, pooled: None };
-            // The whole prompt's is the first chunk's, and has no weights.
+            // The pooled embedding is that of the first chunk, without weights.
             let second = EncodedPrompt { sequence: second, pooled: self.second.pooled(text)? };
-            Ok(first.beside(second)?)
+            Ok(first.concat(second)?)
         });
         both.collect()
     }
@@ -166,8 +166,8 @@ impl Family for Sdxl {
         self.vae.latent_channels
     }
 
-    fn sees_masks(&self) -> bool {
-        parts::sees_masks(&self.unet, &self.vae)
+    fn is_inpainting(&self) -> bool {
+        parts::is_inpainting(&self.unet, &self.vae)
     }
 
     fn trajectory(&self, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
@@ -181,7 +181,7 @@ impl Family for Sdxl {
     fn conditioning(
         &mut self,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
         let inversions = self.inversions(&settings.embeddings)?;
         let clip = |number: usize| ClipText {
@@ -192,14 +192,14 @@ impl Family for Sdxl {
         };
         let zeros_for_empty_prompt = self.zeros_for_empty_prompt;
         let text = TwoEncoders { first: clip(0), second: clip(1), zeros_for_empty_prompt };
-        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, cut)?)
+        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, warnings)?)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
         let pooled: Vec<&Tensor> = rows.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
         let pooled = Tensor::cat(&pooled, 0)?;
-        // The original is taken to be as large as the target and not cropped, as in diffusers, whatever the reference
-        // picture was.
+        // The original is assumed to have the target's size and no crop, as in diffusers, regardless of the reference
+        // picture.
         let (height, width) = (rows.size.0 as f32, rows.size.1 as f32);
         let time_ids = vec![[height, width, 0.0, 0.0, height, width]; rows.timesteps.len()];
         let added = Some((&pooled, time_ids.as_slice()));

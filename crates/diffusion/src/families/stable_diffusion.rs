@@ -1,6 +1,6 @@
-//! Stable Diffusion 1 and 2: one CLIP text encoder, a UNet that takes its embeddings, a VAE.
+//! Stable Diffusion 1 and 2: one CLIP text encoder, a UNet that attends to its embeddings, a VAE.
 //!
-//! Source: diffusers' `StableDiffusionPipeline` and its image-to-image and inpainting forms.
+//! Source: diffusers' `StableDiffusionPipeline` and its image-to-image and inpainting variants.
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
@@ -38,7 +38,7 @@ pub struct StableDiffusion {
     pub unet: Unet,
     /// Pixels to latents and back.
     pub vae: Vae,
-    /// How it was trained, and what its authors chose for sampling.
+    /// The schedule it was trained with, and its default sampling.
     pub scheduler_config: SchedulerConfig,
     adapters: Adapters,
     prompts: PromptCache,
@@ -50,7 +50,7 @@ impl StableDiffusion {
         StableDiffusion::load_with(source, &LoadOptions::new(device, dtype))
     }
 
-    /// The same with kernels of the caller's choice, or with variables: what training begins with.
+    /// The same with other kernels, or with variables for training.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<StableDiffusion, ModelError> {
         let (scheduler_config, _) = scheduler::read(source)?;
         let loader = Loader::new(source, options);
@@ -70,15 +70,15 @@ impl StableDiffusion {
         Ok(StableDiffusion { tokenizer, text_encoder, unet, vae, scheduler_config, adapters, prompts })
     }
 
-    /// Makes the text encoder and the UNet compute with these LoRAs and no others; none are the model as it was loaded.
+    /// Makes the text encoder and the UNet compute with these LoRAs and no others; an empty list restores the model.
     ///
-    /// Nothing of the model is loaded again. After an error it computes without any.
+    /// The model is not reloaded. After an error it computes without LoRAs.
     pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
         self.adapters.set_loras(loras)
     }
 
-    /// The layers that LoRA can change: training gives them branches whose tensors are variables. Do not call
-    /// [`StableDiffusion::set_loras`] then: it merges branches of its own.
+    /// The layers that LoRA can change. To train, set branches whose tensors are variables; do not call
+    /// [`StableDiffusion::set_loras`] then, as it replaces the branches.
     pub fn layers(&self) -> &Layers {
         self.adapters.layers()
     }
@@ -94,9 +94,9 @@ impl PromptEncoder for ClipText<'_> {
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
-        self.whole(prompt, clip_skip, cut)
+        self.whole(prompt, clip_skip, warn)
     }
 
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {
@@ -114,8 +114,8 @@ impl Family for StableDiffusion {
         self.vae.latent_channels
     }
 
-    fn sees_masks(&self) -> bool {
-        parts::sees_masks(&self.unet, &self.vae)
+    fn is_inpainting(&self) -> bool {
+        parts::is_inpainting(&self.unet, &self.vae)
     }
 
     fn trajectory(&self, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
@@ -129,7 +129,7 @@ impl Family for StableDiffusion {
     fn conditioning(
         &mut self,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
         let inversions = self.inversions(&settings.embeddings)?;
         let text = ClipText {
@@ -138,7 +138,7 @@ impl Family for StableDiffusion {
             inversions: &inversions,
             number: 0,
         };
-        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, cut)?)
+        Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, warnings)?)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

@@ -1,4 +1,4 @@
-//! The words of a model without its weights: its tokenizer, and textual inversions.
+//! The vocabulary of a model without its weights: its tokenizer, and textual inversions.
 
 use crate::error::ModelError;
 use crate::families::detect::detect;
@@ -16,12 +16,11 @@ use std::sync::Arc;
 /// A model's tokenizer, without its weights.
 pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     let config = ConfigFile::open(source, TEXT.config)?;
-    let (positions, words) = (encoder::positions(&config)?, encoder::words(&config)?);
+    let (positions, words) = (encoder::positions(&config)?, encoder::vocabulary_size(&config)?);
     Tokenizer::load(source, TEXT.tokenizer, positions, words)
 }
 
-/// What the words of textual inversions are to a model's prompts, without its weights: every word takes its tokens, and
-/// none has a vector yet.
+/// The words of textual inversions for a model, without its weights: every word has its tokens, but no vectors yet.
 pub fn inversions(
     source: &ModelSource,
     tokenizer: &Tokenizer,
@@ -32,5 +31,5 @@ pub fn inversions(
         configs.map(|config| encoder::width(&config?)).collect::<Result<Vec<usize>, ModelError>>()?;
     let open = |embedding| Inversion::open(embedding, &widths).map(Arc::new);
     let list = embeddings.iter().map(open).collect::<Result<_, _>>()?;
-    Ok(Inversions::new(list, |word| tokenizer.knows(word))?)
+    Ok(Inversions::new(list, |word| tokenizer.has_token(word))?)
 }

@@ -1,6 +1,6 @@
-//! The reference picture at the target's size: cut to its aspect, resized with Pillow's Lanczos.
+//! The reference picture at the target's size: cropped to its aspect ratio, resized with Pillow's Lanczos.
 //!
-//! Reading the file is `maquette-picture`'s. What the VAE makes of it is not decided here.
+//! Not here: reading the file (`maquette-picture`) and encoding it.
 
 use fast_image_resize::images::Image as Pixels;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
@@ -20,21 +20,21 @@ pub enum InitImageError {
         width: u32,
         /// Target height.
         height: u32,
-        /// What the resizer said.
+        /// The resizer's reason.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
-/// What `Fit::Contain` puts around a picture.
+/// What surrounds a picture with `Fit::Contain`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Margin {
-    /// Its mean colour.
+    /// The picture's mean colour.
     Mean,
     /// White: around a mask.
     White,
 }
 
-/// The picture at exactly `width` x `height`. A picture that has that size already is left alone.
+/// The picture at exactly `width` x `height`. A picture that already has that size is not changed.
 pub fn fit(
     picture: &Image,
     fit: Fit,
@@ -78,7 +78,7 @@ enum Anchor {
     Top,
 }
 
-/// The largest part with the target's aspect, its edges rounded to whole pixels.
+/// The largest part with the target's aspect ratio, its edges rounded to whole pixels.
 fn aspect_cut(picture: &Image, width: u32, height: u32, anchor: Anchor) -> Cut {
     let (has_width, has_height) = (f64::from(picture.width()), f64::from(picture.height()));
     let aspect = f64::from(width) / f64::from(height);
@@ -98,7 +98,7 @@ fn aspect_cut(picture: &Image, width: u32, height: u32, anchor: Anchor) -> Cut {
 /// Pillow's `resize(size, BICUBIC)`.
 pub(crate) fn bicubic(picture: &Image, width: u32, height: u32) -> Result<Image, InitImageError> {
     let whole = Cut { left: 0, top: 0, width: picture.width(), height: picture.height() };
-    // Pillow's bicubic has a = -0.5, which others call Catmull-Rom.
+    // Pillow's bicubic has a = -0.5, also called Catmull-Rom.
     resize_with(FilterType::CatmullRom, picture, whole, width, height)
 }
 
@@ -106,7 +106,7 @@ fn resize(picture: &Image, cut: Cut, width: u32, height: u32) -> Result<Image, I
     resize_with(FilterType::Lanczos3, picture, cut, width, height)
 }
 
-/// Pillow's `resize` of a part, one direction after the other, rounded to levels in between.
+/// Pillow's `resize` of a part: one direction after the other, rounded to levels in between.
 fn resize_with(
     filter: FilterType,
     picture: &Image,
@@ -127,16 +127,16 @@ fn resize_with(
     Image::new(width, height, rgb).ok_or_else(|| failed("the resizer lost bytes".into()))
 }
 
-/// Whether Pillow goes down before it goes across; found by asking Pillow 13 about a thousand pairs of sizes. Earlier
-/// ones always went across first. Where levels overshoot and are cut, the order shows.
+/// Whether Pillow resizes vertically before horizontally, determined from Pillow 13 with a thousand pairs of sizes.
+/// Earlier versions always resized horizontally first. The order matters where levels overshoot and are clamped.
 fn shrinks_down_first(cut: Cut, width: u32, height: u32) -> bool {
     let (less_wide, less_high) =
         (i64::from(cut.width) - i64::from(width), i64::from(cut.height) - i64::from(height));
     less_high > 0 && 2 * less_wide < less_high
 }
 
-/// One pass of the resizer, in f32: its own fixed point for levels is coarser than Pillow's, and left both directions
-/// it would always go down first.
+/// One pass of the resizer, in f32: its own fixed point for levels is coarser than Pillow's, and given both directions
+/// it would always resize vertically first.
 fn convolve(
     filter: FilterType,
     rgb: &[u8],
@@ -168,7 +168,7 @@ fn mean_colour(picture: &Image) -> [u8; 3] {
     [mean(0), mean(1), mean(2)]
 }
 
-/// A picture in the middle of a canvas of one colour.
+/// A picture centred on a canvas of one colour.
 fn on_canvas(picture: &Image, colour: [u8; 3], width: u32, height: u32) -> Image {
     let mut canvas = colour.repeat((width * height) as usize);
     let (left, top) = (((width - picture.width()) / 2) as usize, ((height - picture.height()) / 2) as usize);
@@ -177,7 +177,7 @@ fn on_canvas(picture: &Image, colour: [u8; 3], width: u32, height: u32) -> Image
         let start = 3 * ((top + y) * width as usize + left);
         canvas[start..start + row].copy_from_slice(pixels);
     }
-    // The canvas holds three bytes for each of its pixels.
+    // The canvas has three bytes for each of its pixels.
     Image::new(width, height, canvas).expect("three bytes a pixel")
 }
 
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_has_the_targets_aspect() {
+    fn a_cut_has_the_aspect_ratio_of_the_target() {
         let check = |size: (u32, u32), target: (u32, u32), anchor, expected| {
             let Cut { left, top, width, height } =
                 aspect_cut(&gradient(size.0, size.1), target.0, target.1, anchor);
@@ -219,16 +219,16 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_the_right_size_is_left_alone() {
+    fn a_picture_of_the_right_size_is_not_changed() {
         let picture = gradient(24, 16);
         for &how in Fit::ALL {
             assert_eq!(fit(&picture, how, Margin::Mean, 24, 16).unwrap(), picture, "{how}");
         }
     }
 
-    /// Pillow's own results (`tests/fixtures/resize`): orientation, alpha, cuts and Lanczos.
+    /// Pillow's results (`tests/fixtures/resize`): orientation, alpha, crops and Lanczos.
     #[test]
-    fn pictures_are_read_and_resized_as_pillow_does_it() {
+    fn pictures_are_read_and_resized_as_in_pillow() {
         #[derive(serde::Deserialize)]
         struct File {
             cases: Vec<Case>,

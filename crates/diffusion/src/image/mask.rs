@@ -1,6 +1,6 @@
-//! A mask: from a file to one level for each pixel of the target. White is repainted, black stays, grey is between.
+//! A mask: from a file to one level per pixel of the target. White is repainted, black is kept, grey is in between.
 //!
-//! It goes through the same fit as its reference picture. What the levels do to latents is in `latent_blend.rs`.
+//! It is fitted like its reference picture. How the levels affect latents is in `latent_blend.rs`.
 
 use crate::image::init_image;
 use crate::image::init_image::{InitImageError, Margin};
@@ -8,7 +8,7 @@ use maquette_core::{Fit, Image};
 use maquette_picture::decode;
 use std::path::{Path, PathBuf};
 
-/// Levels of a mask, row by row: 0 stays, 255 is repainted from the first step on.
+/// Levels of a mask, row by row: 0 is kept, 255 is repainted from the first step on.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mask {
     width: usize,
@@ -21,9 +21,9 @@ pub enum MaskError {
     /// It cannot be read or resized.
     #[error(transparent)]
     Picture(#[from] InitImageError),
-    /// It was drawn for another picture.
+    /// Its aspect ratio differs from the picture's.
     #[error(
-        "the mask `{}` has {}x{} pixels, and its picture `{}` has {}x{}; allowed: any size of the picture's shape",
+        "the mask `{}` has {}x{} pixels, but its picture `{}` has {}x{}; allowed: any size with the same aspect ratio",
         .mask.display(), .mask_size.0, .mask_size.1, .picture.display(), .picture_size.0, .picture_size.1
     )]
     Shape {
@@ -38,15 +38,15 @@ pub enum MaskError {
     },
 }
 
-/// Whether a mask fits a picture: both can be read, and have the same shape.
+/// Checks that a mask fits a picture: both can be read, and have the same aspect ratio.
 pub fn check_mask(mask: &Path, picture: &Path) -> Result<(), MaskError> {
     read(mask, picture).map(|_| ())
 }
 
 /// The mask of a picture, at exactly `width` x `height`.
 ///
-/// A mask of black and white alone stays so: what resizing greys is cut at half, as diffusers' `mask_processor` does.
-/// Margins that `Fit::Contain` leaves around the picture are white, for there is nothing to keep.
+/// A black and white mask stays black and white: grey levels from resizing are thresholded, as in diffusers'
+/// `mask_processor`. Margins around the picture with `Fit::Contain` are white, as there is nothing to keep.
 pub(crate) fn fitted(
     mask: &Path,
     picture: &Path,
@@ -58,7 +58,7 @@ pub(crate) fn fitted(
     let grey = levels(&drawn).any(|level| !matches!(level, 0 | 255));
     let resized = init_image::fit(&drawn, fit, Margin::White, width, height)?;
     let mask = Mask { width: width as usize, levels: levels(&resized).collect() };
-    Ok(if grey { mask } else { mask.cut_at_half() })
+    Ok(if grey { mask } else { mask.thresholded() })
 }
 
 impl Mask {
@@ -67,19 +67,19 @@ impl Mask {
         Mask { width: width as usize, levels: vec![255; (width * height) as usize] }
     }
 
-    /// The mask in black and white: what is brighter than half is repainted.
-    pub fn cut_at_half(&self) -> Mask {
+    /// The mask in black and white: levels of 128 and more are repainted.
+    pub fn thresholded(&self) -> Mask {
         let cut = |&level: &u8| if level < 128 { 0 } else { 255 };
         Mask { width: self.width, levels: self.levels.iter().map(cut).collect() }
     }
 
-    /// One level for each pixel, row by row.
+    /// One level per pixel, row by row.
     pub fn levels(&self) -> &[u8] {
         &self.levels
     }
 
-    /// One level for each latent cell of `factor` x `factor` pixels: that of its first pixel, as torch's
-    /// `interpolate(mode="nearest")` takes it in diffusers' `prepare_mask_latents`.
+    /// One level per latent pixel of `factor` x `factor` pixels: that of its first pixel, like torch's
+    /// `interpolate(mode="nearest")` in diffusers' `prepare_mask_latents`.
     pub fn cells(&self, factor: usize) -> Vec<u8> {
         let rows = self.levels.chunks_exact(self.width).step_by(factor);
         rows.flat_map(|row| row.iter().step_by(factor)).copied().collect()
@@ -97,7 +97,7 @@ fn read(mask: &Path, picture: &Path) -> Result<Image, MaskError> {
     Ok(drawn)
 }
 
-/// Whether one size may be the other one scaled, its edges rounded to whole pixels either way.
+/// Whether one size may be the other one scaled, with edges rounded to whole pixels in either direction.
 fn same_shape(one: (u32, u32), other: (u32, u32)) -> bool {
     let ((w, h), (of_w, of_h)) = (one, other);
     let cross = |a: u32, b: u32| u64::from(a) * u64::from(b);
@@ -120,7 +120,7 @@ mod tests {
     use image::{GrayImage, Luma, Rgba, RgbaImage};
 
     #[test]
-    fn a_mask_has_its_pictures_shape_at_any_size() {
+    fn a_mask_may_have_any_size_with_the_same_aspect_ratio() {
         let check = |one, other, expected| {
             assert_eq!(same_shape(one, other), expected, "{one:?} {other:?}");
             assert_eq!(same_shape(other, one), expected, "{other:?} {one:?}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cell_has_the_level_of_its_first_pixel() {
+    fn each_latent_pixel_has_the_level_of_its_first_pixel() {
         let mask = Mask { width: 4, levels: (0..8).collect() };
         assert_eq!(mask.cells(2), [0, 2]);
         assert_eq!(mask.cells(1), (0..8).collect::<Vec<_>>());
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn black_and_white_stays_so_and_grey_stays_grey() {
+    fn black_and_white_masks_stay_so_and_grey_masks_stay_grey() {
         let folder = tempfile::tempdir().unwrap();
         let picture = saved(folder.path(), "picture.png", 30, 20, |_, _| 90);
         let halves =
@@ -184,7 +184,7 @@ mod tests {
         let picture = saved(folder.path(), "picture.png", 32, 16, |_, _| 90);
         let mask = saved(folder.path(), "mask.png", 20, 20, |_, _| 0);
         let error = check_mask(&mask, &picture).unwrap_err().to_string();
-        for part in ["mask.png` has 20x20", "picture.png` has 32x16", "the picture's shape"] {
+        for part in ["mask.png` has 20x20", "picture.png` has 32x16", "the same aspect ratio"] {
             assert!(error.contains(part), "{error}");
         }
         assert!(check_mask(&folder.path().join("none.png"), &picture).is_err());

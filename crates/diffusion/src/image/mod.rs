@@ -1,4 +1,4 @@
-//! Pictures on their way into the engine and out of it: the reference picture, the mask, pixels.
+//! Input and output pictures of the engine: the reference picture, the mask, pixels.
 
 pub mod init_image;
 pub(crate) mod mask;

@@ -1,4 +1,4 @@
-//! Between pictures and the VAE's tensors: levels 0 to 255 and numbers from -1 to 1.
+//! Converts between pictures with levels 0 to 255 and the VAE's tensors with values -1 to 1.
 
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Image;
@@ -29,6 +29,6 @@ fn to_image(values: Vec<f32>, width: usize, height: usize) -> Option<Image> {
 
 /// A black picture of the same size.
 pub(crate) fn black(like: &Image) -> Image {
-    // As many bytes as the other picture has.
+    // The same number of bytes as the other picture.
     Image::new(like.width(), like.height(), vec![0; like.rgb().len()]).expect("three bytes a pixel")
 }

@@ -1,13 +1,13 @@
-//! The reference picture at its place in the target.
+//! The reference picture, fitted to the target.
 //!
-//! Resizing is `init_image.rs`; latents are the family's.
+//! Not here: resizing (`init_image.rs`) and encoding to latents (the family).
 
 use crate::image::init_image;
 use crate::image::init_image::{InitImageError, Margin};
 use maquette_core::{Fit, Image, Settings};
 use std::path::Path;
 
-/// How a picture meets the target, and the target's size in pixels.
+/// How a picture is fitted to the target, and the target's size in pixels.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub fit: Fit,
@@ -21,7 +21,7 @@ impl Place {
     }
 }
 
-/// A picture at its place.
+/// Reads a picture and fits it to the target.
 pub(crate) fn open(file: &Path, place: Place) -> Result<Image, InitImageError> {
     let picture = maquette_picture::decode(file)?;
     init_image::fit(&picture, place.fit, Margin::Mean, place.width, place.height)

@@ -1,4 +1,4 @@
-//! The networks: tensors in, tensors out. Which of them belong together is in `families`.
+//! The networks: tensors in, tensors out. They are combined in `families`.
 
 pub(crate) mod resnet;
 pub(crate) mod safety_checker;

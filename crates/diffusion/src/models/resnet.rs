@@ -1,13 +1,13 @@
 //! The residual block that UNet and autoencoder share: diffusers' `ResnetBlock2D`.
 //!
-//! Not here: its variants with scale and shift, up- and downsampling inside, and dropout.
+//! Not here: its variants with scale and shift, with up- and downsampling, and dropout.
 
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Linear, Padding};
 
-/// norm, SiLU, convolution, plus the time; norm, SiLU, convolution, plus the input.
+/// Norm, SiLU, convolution, plus the time embedding; norm, SiLU, convolution, plus the input.
 pub(crate) struct Resnet {
     norm1: GroupNorm,
     conv1: Conv2d,
@@ -18,7 +18,7 @@ pub(crate) struct Resnet {
 }
 
 impl Resnet {
-    /// `time` is the width of the time embedding, in the UNet.
+    /// `time` is the width of the time embedding, `None` outside the UNet.
     pub(crate) fn load(
         weights: &Weights,
         inputs: usize,

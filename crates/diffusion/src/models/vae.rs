@@ -1,7 +1,7 @@
 //! The variational autoencoder: pixels to latents and back.
 //!
-//! Formulas and tensor names are those of diffusers' `AutoencoderKL`. Not here: drawing from the posterior and the
-//! scaling of latents, which belong to the engine.
+//! Formulas and tensor names are those of diffusers' `AutoencoderKL`. Not here: drawing from the posterior and scaling
+//! latents (`image/posterior.rs`).
 
 use crate::error::ModelError;
 use crate::models::resnet::Resnet;
@@ -24,7 +24,7 @@ pub struct Vae {
     decoder: Decoder,
     /// Latents are the encoder's output times this.
     pub scaling_factor: f64,
-    /// How many channels latents have.
+    /// The channels of latents.
     pub latent_channels: usize,
     factor: usize,
     dtype: DType,
@@ -47,7 +47,7 @@ struct Decoder {
     conv_out: Conv2d,
 }
 
-/// Residual blocks, then a convolution that halves the size, or one after doubling it.
+/// Residual blocks, then a convolution that halves the size, or one after upsampling.
 struct Block {
     resnets: Vec<Resnet>,
     resample: Option<Conv2d>,
@@ -58,7 +58,7 @@ struct Middle {
     attention: Option<Attention>,
 }
 
-/// One head of attention over all positions.
+/// Single-head attention over all positions.
 struct Attention {
     norm: GroupNorm,
     to_q: Linear,
@@ -68,7 +68,7 @@ struct Attention {
     kernels: &'static dyn Kernels,
 }
 
-/// What is alike in both halves.
+/// The shape of encoder and decoder.
 struct Shape {
     widths: Vec<usize>,
     layers: usize,
@@ -128,7 +128,7 @@ impl Vae {
         })
     }
 
-    /// How many pixels a latent cell spans, each way.
+    /// Pixels per latent pixel, in each direction.
     pub fn factor(&self) -> usize {
         self.factor
     }
@@ -158,7 +158,7 @@ impl Vae {
         Ok((mean, logvar))
     }
 
-    /// Pixels `[B, 3, h * factor, w * factor]`, about -1..1 and not clamped.
+    /// Pixels `[B, 3, h * factor, w * factor]`, about -1..1, not clamped.
     ///
     /// `latents` is `[B, latent_channels, h, w]`, already divided by the scaling factor.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
@@ -183,12 +183,12 @@ impl Vae {
     }
 }
 
-/// How many channels its latents have.
+/// The channels of its latents.
 pub(crate) fn latent_channels(config: &ConfigFile) -> Loaded<usize> {
     config.count("latent_channels", Some(4))
 }
 
-/// Pixels per latent cell: every block but the last one of the encoder halves the size.
+/// Pixels per latent pixel: every block of the encoder except the last one halves the size.
 pub(crate) fn factor(blocks: usize) -> usize {
     1 << (blocks - 1)
 }
@@ -295,7 +295,7 @@ impl Middle {
 
 impl Attention {
     fn load(shape: &Shape, width: usize, weights: &Weights) -> Loaded<Attention> {
-        // Files from before diffusers 0.17, Stable Diffusion v1-4's among them, have the names on the right.
+        // Files from before diffusers 0.17, including Stable Diffusion v1-4's, have the old names.
         let linear = |new: &str, old: &str| {
             let name = if weights.has(&format!("{old}.weight")) { old } else { new };
             weights.at(name).linear(width, width, true)

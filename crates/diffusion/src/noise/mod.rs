@@ -1,10 +1,10 @@
 //! Noise: the only source of randomness in the engine.
 //!
-//! A seed means what it means in torch: the numbers are those of `torch.randn` with a `torch.Generator` of the CPU or of
-//! CUDA, drawn on the host and in diffusers' order. Devices' own generators are never used.
+//! Seeds give the same values as in torch: those of `torch.randn` with a `torch.Generator` of the CPU or of CUDA, drawn
+//! on the host and in diffusers' order. Devices' own generators are never used.
 //!
-//! Which numbers are drawn depends on the `noise` setting alone, never on `dtype`: latents are f32 here whatever the
-//! weights are, so numbers are used as they were drawn, those of `torch-cpu-f16` at their half precision.
+//! The values depend on the `noise` setting, never on `dtype`: latents are always f32 here, so values are used as they
+//! were drawn, those of `torch-cpu-f16` in half precision.
 
 mod torch_cpu;
 mod torch_cuda;
@@ -18,7 +18,7 @@ use torch_cuda::TorchCuda;
 /// Draws the noise of one picture.
 pub(crate) struct NoiseGenerator {
     own: Generator,
-    /// The variation's generator and its part in the noise, until the latents are drawn.
+    /// The variation's generator and its strength, until the latents are drawn.
     variation: Option<(Generator, f64)>,
 }
 
@@ -40,9 +40,9 @@ impl NoiseGenerator {
         }
     }
 
-    /// The noise of the first latents, `[channels, height, width]`, with the variation's part in it.
+    /// The noise of the initial latents, `[channels, height, width]`, with the variation.
     ///
-    /// Draws after this one are the own seed's alone, as in A1111.
+    /// Later draws use only the picture's own seed, as in A1111.
     pub fn latents(&mut self, shape: [usize; 3]) -> Vec<f32> {
         let count = shape.iter().product();
         let own = self.own.randn(count);
@@ -52,10 +52,10 @@ impl NoiseGenerator {
         }
     }
 
-    /// The next `count` numbers of the own seed.
+    /// The next `count` values of the picture's own seed.
     ///
-    /// Before the latents the variation's generator moves on with it, so that it gives to the latents what it would
-    /// give them if its seed were the picture's own: with a strength of 1, noise is that of the other seed.
+    /// Before the latents are drawn, the variation's generator advances as well, so that it gives the latents that it
+    /// would give as the picture's own seed: with a strength of 1, the noise is that of the other seed.
     pub fn randn(&mut self, count: usize) -> Vec<f32> {
         if let Some((other, _)) = &mut self.variation {
             other.randn(count);

@@ -1,11 +1,11 @@
-//! Every kind of noise against torch's own numbers.
+//! Every kind of noise against torch's values.
 
 use super::*;
 use serde::Deserialize;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
 
-/// Known answers printed by torch 2.15, rounded to four places.
+/// Checks against values printed by torch 2.15, rounded to four places.
 #[track_caller]
 fn check(numbers: &[f32], expected: &[f32]) {
     for (number, expected) in numbers.iter().zip(expected) {
@@ -14,15 +14,15 @@ fn check(numbers: &[f32], expected: &[f32]) {
 }
 
 #[test]
-fn seeds_mean_what_they_mean_in_torch() {
+fn seeds_give_the_same_values_as_in_torch() {
     check(&TorchCpu::new(0).randn(4), &[1.5410, -0.2934, -2.1788, 0.5684]);
     check(&TorchCpu::new(0).randn(16384), &[-1.1258, -1.1524, -0.2506, -0.4339]);
     check(&TorchCpu::new(42).randn(16384), &[1.9269, 1.4873, 0.9007, -2.1055]);
 }
 
-/// Torch's own numbers (`tests/fixtures/noise.safetensors`): single draws and draws in a row.
+/// Torch's values (`tests/fixtures/noise.safetensors`): single draws and consecutive draws.
 #[test]
-fn every_draw_is_torchs_to_the_sixth_place() {
+fn every_draw_matches_torch_to_the_sixth_place() {
     let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/noise.safetensors");
     let bytes = std::fs::read(fixture).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -43,7 +43,7 @@ fn every_draw_is_torchs_to_the_sixth_place() {
         match draws.strip_prefix("n_") {
             Some(count) => close(name, &generator.randn(count.parse().unwrap())),
             None => {
-                // `draws_{count}_{count}.{i}`: the i-th draw of a row.
+                // `draws_{count}_{count}.{i}`: the i-th of consecutive draws.
                 let (counts, which) = draws.strip_prefix("draws_").unwrap().split_once('.').unwrap();
                 let which: usize = which.parse().unwrap();
                 let drawn: Vec<_> =
@@ -55,7 +55,7 @@ fn every_draw_is_torchs_to_the_sixth_place() {
 }
 
 #[test]
-fn only_the_low_half_of_a_seed_counts() {
+fn only_the_low_half_of_a_seed_matters() {
     assert_eq!(TorchCpu::new(7).randn(64), TorchCpu::new((1 << 32) + 7).randn(64));
     assert_ne!(TorchCpu::new(7).randn(64), TorchCpu::new(8).randn(64));
 }
@@ -66,14 +66,14 @@ fn a_first_image_of_a_batch_is_the_single_image() {
     assert_eq!(one, two[..4096]);
 }
 
-/// Torch 1.13's own numbers, to the last bit (`tests/fixtures/noise_f16.py`).
+/// Torch 1.13's values, to the last bit (`tests/fixtures/noise_f16.py`).
 #[test]
-fn every_draw_in_half_precision_is_torchs() {
+fn every_draw_in_half_precision_matches_torch() {
     #[derive(Deserialize)]
     struct Known {
         seed: u64,
         counts: Vec<usize>,
-        /// The bits of all draws in a row.
+        /// The bits of all consecutive draws.
         bits: Vec<u16>,
     }
     let text = std::fs::read_to_string(format!("{FIXTURES}/noise_f16.json")).unwrap();
@@ -87,7 +87,7 @@ fn every_draw_in_half_precision_is_torchs() {
 
 /// Angles and sines of torch (`tests/fixtures/variation.py`).
 #[test]
-fn variations_lie_between_two_seeds() {
+fn variations_are_between_two_seeds() {
     let bytes = std::fs::read(format!("{FIXTURES}/variation.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     for (name, tensor) in tensors.iter() {
@@ -105,14 +105,14 @@ fn variations_lie_between_two_seeds() {
 }
 
 #[test]
-fn a_variation_ends_at_the_other_seed_and_leaves_later_draws_alone() {
+fn a_full_variation_is_the_other_seed_and_later_draws_do_not_change() {
     let source = |seed, variation: Option<(u64, f64)>| NoiseGenerator {
         own: Generator::new(Noise::TorchCpu, seed),
         variation: variation.map(|(seed, strength)| (Generator::new(Noise::TorchCpu, seed), strength)),
     };
     let shape = [4, 6, 5];
     let (mut own, mut other, mut mixed) = (source(1, None), source(2, None), source(1, Some((2, 1.0))));
-    // Image-to-image draws something before the latents.
+    // Image-to-image draws noise before the latents.
     assert_eq!(own.randn(120), mixed.randn(120));
     other.randn(120);
     let expected = other.latents(shape);
@@ -124,8 +124,8 @@ fn a_variation_ends_at_the_other_seed_and_leaves_later_draws_alone() {
 }
 
 #[test]
-fn columns_without_an_angle_are_mixed_in_a_straight_line() {
-    // One number high: every column points the same or the opposite way.
+fn parallel_columns_are_interpolated_linearly() {
+    // With a height of 1, every column points in the same or the opposite direction.
     let mixed = variation::between(&[1.0, 1.0], &[3.0, -3.0], 0.25, [1, 1, 2]);
     assert_eq!(mixed, [1.5, 0.0]);
     let same = TorchCpu::new(5).randn(64);

@@ -4,7 +4,7 @@ use half::f16;
 use rand_mt::Mt;
 use std::f64::consts::TAU;
 
-/// How many uniforms torch turns into normals at a time.
+/// How many uniforms torch transforms to normals at a time.
 const BLOCK: usize = 16;
 
 /// Torch's CPU generator, as `torch.Generator("cpu")`.
@@ -14,18 +14,18 @@ const BLOCK: usize = 16;
 /// torch's vectorised logarithm and cosine differ from it by about 1e-6.
 pub struct TorchCpu {
     engine: Mt,
-    /// The second half of the last scalar Box-Muller pair, which torch keeps for the next scalar draw.
+    /// The second value of the last scalar Box-Muller pair, which torch keeps for the next scalar draw.
     spare: Option<f64>,
 }
 
 impl TorchCpu {
-    /// The generator after `manual_seed(seed)`; torch takes a negative seed for that seed plus 2^64. Only the low 32
-    /// bits of it matter, see [`maquette_core::Noise::seed_bits`].
+    /// The generator after `manual_seed(seed)`; torch adds 2^64 to a negative seed. Only the low 32 bits matter, see
+    /// [`maquette_core::Noise::seed_bits`].
     pub fn new(seed: u64) -> TorchCpu {
         TorchCpu { engine: Mt::new(seed as u32), spare: None }
     }
 
-    /// The next `count` numbers of `torch.randn(count, dtype=torch.float32)`.
+    /// The next `count` values of `torch.randn(count, dtype=torch.float32)`.
     pub fn randn(&mut self, count: usize) -> Vec<f32> {
         if count < BLOCK {
             return (0..count).map(|_| self.normal() as f32).collect();
@@ -33,11 +33,11 @@ impl TorchCpu {
         self.blocks(count, TorchCpu::uniform, box_muller)
     }
 
-    /// The next `count` numbers of `torch.randn(count, dtype=torch.float16)`, as torch drew them until it began to draw
-    /// in f32 and round: from uniforms of 11 bits, transformed in half precision, none beyond 3.91.
+    /// The next `count` values of `torch.randn(count, dtype=torch.float16)`, as older versions of torch drew them: from
+    /// uniforms of 11 bits, transformed in half precision, none beyond 3.91.
     ///
-    /// To the last bit those of torch 1.13; later versions rounded once or twice more in between, which moves a number
-    /// by its last place. The newest draw what [`TorchCpu::randn`] does, rounded.
+    /// The same to the last bit as torch 1.13; later versions rounded once or twice more in between, which changes the
+    /// last place of a value. The newest versions draw the values of [`TorchCpu::randn`] and round them.
     pub fn randn_f16(&mut self, count: usize) -> Vec<f32> {
         if count < BLOCK {
             return (0..count).map(|_| half(self.normal() as f32)).collect();
@@ -45,7 +45,7 @@ impl TorchCpu {
         self.blocks(count, TorchCpu::uniform_f16, box_muller_f16)
     }
 
-    /// Uniforms, of which blocks of sixteen are transformed in place.
+    /// Draws uniforms and transforms blocks of sixteen in place.
     fn blocks(
         &mut self,
         count: usize,
@@ -57,7 +57,7 @@ impl TorchCpu {
             transform(block);
         }
         if !count.is_multiple_of(BLOCK) {
-            // Torch redraws the last sixteen, over what the previous block left there.
+            // Torch redraws the last sixteen values, overwriting a part of the previous block.
             let tail = &mut values[count - BLOCK..];
             tail.fill_with(|| uniform(self));
             transform(tail);
@@ -75,7 +75,7 @@ impl TorchCpu {
         (self.engine.next_u32() & 0x7ff) as f32 / (1 << 11) as f32
     }
 
-    /// Uniform in [0, 1) on 53 bits; torch takes the first draw as the high word.
+    /// Uniform in [0, 1) on 53 bits; in torch the first draw is the high word.
     fn uniform_f64(&mut self) -> f64 {
         let high = u64::from(self.engine.next_u32());
         let low = u64::from(self.engine.next_u32());
@@ -95,7 +95,7 @@ impl TorchCpu {
     }
 }
 
-/// Sixteen uniforms to sixteen normals, in place: `normal_fill_16` of `DistributionTemplates.h`.
+/// Transforms sixteen uniforms to sixteen normals in place: `normal_fill_16` of `DistributionTemplates.h`.
 fn box_muller(block: &mut [f32]) {
     let (first, second) = block.split_at_mut(BLOCK / 2);
     for (u1, u2) in first.iter_mut().zip(second) {
@@ -107,7 +107,7 @@ fn box_muller(block: &mut [f32]) {
     }
 }
 
-/// The same in half precision: each variable of torch's code is rounded, what lies between is not.
+/// The same in half precision: each variable of torch's code is rounded, intermediate values are not.
 fn box_muller_f16(block: &mut [f32]) {
     let (first, second) = block.split_at_mut(BLOCK / 2);
     for (u1, u2) in first.iter_mut().zip(second) {

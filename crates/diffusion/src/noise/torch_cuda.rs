@@ -1,23 +1,23 @@
-//! `torch.randn` with `torch.Generator("cuda")`: Philox4x32-10 (Salmon et al., SC 2011, Random123), as cuRAND draws from
-//! it. A1111's seeds on a GPU are these.
+//! `torch.randn` with `torch.Generator("cuda")`: Philox4x32-10 (Salmon et al., SC 2011, Random123), as in cuRAND. A1111
+//! uses it for seeds on a GPU.
 
 use rayon::prelude::*;
 
-/// The most threads that torch starts for one draw: those of a GPU of 132 multiprocessors of 2048 threads (H100, H200).
+/// The most threads that torch starts for one draw, on a GPU with 132 multiprocessors of 2048 threads (H100, H200).
 ///
-/// Up to so many numbers, more than the latents of a picture of 2048 x 2048, a draw is the same on every GPU that has so
-/// many threads; A1111's own imitation of it has no such limit. Beyond, torch's numbers depend on the GPU
-/// (pytorch/pytorch#143086), and these are that one's.
+/// Up to this many values, more than the latents of a picture of 2048 x 2048, a draw is the same on every GPU with at
+/// least as many threads; A1111's own implementation has no such limit. Beyond, torch's values depend on the GPU
+/// (pytorch/pytorch#143086), and those of an H100 are used.
 const THREADS: usize = 132 * 2048;
-/// Threads come in blocks.
+/// Threads per block.
 const BLOCK: usize = 256;
-/// Normals of one call of the generator.
+/// Normals per call of the generator.
 const AT_ONCE: usize = 4;
 
 /// Torch's CUDA generator.
 ///
 /// Source: `aten/src/ATen/native/cuda/DistributionTemplates.h` for the layout, cuRAND's `curand_normal.h` for the
-/// transform. Its logarithms and sines are computed in f64 and rounded; a GPU's differ from them in the last places.
+/// transform. Its logarithms and sines are computed in f64 and rounded; those of a GPU differ in the last places.
 pub struct TorchCuda {
     key: [u32; 2],
     /// Calls of the generator that each thread has made.
@@ -30,11 +30,11 @@ impl TorchCuda {
         TorchCuda { key: words(seed), calls: 0 }
     }
 
-    /// The next `count` numbers of `torch.randn(count, dtype=torch.float32, device="cuda")`.
+    /// The next `count` values of `torch.randn(count, dtype=torch.float32, device="cuda")`.
     pub fn randn(&mut self, count: usize) -> Vec<f32> {
         let threads = THREADS.min(count.next_multiple_of(BLOCK));
         let mut values = vec![0.0; count];
-        // Each call of the generator gives a thread four numbers, a stride of all threads apart.
+        // Each call of the generator gives a thread four values, which are one stride of all threads apart.
         for rows in values.chunks_mut(threads * AT_ONCE) {
             let (key, [low, high]) = (self.key, words(self.calls));
             let mut rows: Vec<&mut [f32]> = rows.chunks_mut(threads).collect();
@@ -75,7 +75,7 @@ fn normals([a, b, c, d]: [u32; 4]) -> [f32; 4] {
 fn box_muller(x: u32, y: u32) -> [f32; 2] {
     const INVERSE: f32 = 2.328_306_4e-10;
     const INVERSE_TWO_PI: f32 = INVERSE * 6.283_185_5;
-    // One fused multiply-add each, as nvcc makes of it.
+    // One fused multiply-add each, as nvcc compiles it.
     let u = (x as f32).mul_add(INVERSE, INVERSE / 2.0);
     let v = (y as f32).mul_add(INVERSE_TWO_PI, INVERSE_TWO_PI / 2.0);
     let radius = (-2.0 * f64::from(u).ln()).sqrt() as f32;
@@ -89,7 +89,7 @@ mod tests {
 
     /// Known answers of Random123 (`kat_vectors`).
     #[test]
-    fn philox_has_its_known_answers() {
+    fn philox_gives_known_answers() {
         let check = |counter, key, expected| assert_eq!(philox(counter, key), expected);
         check([0; 4], [0; 2], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);
         check([!0; 4], [!0; 2], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]);
@@ -100,9 +100,9 @@ mod tests {
         );
     }
 
-    /// What torch prints on a GPU for seed 0.
+    /// Torch's output on a GPU for seed 0.
     #[test]
-    fn seeds_mean_what_they_mean_on_a_gpu() {
+    fn seeds_give_the_same_values_as_on_a_gpu() {
         let expected = [
             -0.92466259,
             -0.42534415,
@@ -123,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn all_of_a_seed_counts_and_draws_go_on() {
+    fn all_bits_of_a_seed_matter_and_draws_continue() {
         assert_ne!(TorchCuda::new(7).randn(64), TorchCuda::new((1 << 32) + 7).randn(64));
         let mut generator = TorchCuda::new(7);
         assert_ne!(generator.randn(64), generator.randn(64));
     }
 
     #[test]
-    fn beyond_its_threads_a_gpu_uses_the_other_normals_of_each() {
+    fn draws_larger_than_the_thread_count_use_the_other_normals() {
         let few = TorchCuda::new(3).randn(THREADS);
         let mut generator = TorchCuda::new(3);
         let many = generator.randn(4 * THREADS + 2);

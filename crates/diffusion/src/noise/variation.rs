@@ -1,10 +1,10 @@
-//! Variations: noise somewhere between that of two seeds, as A1111 makes it.
+//! Variations: noise between that of two seeds, as in A1111.
 
-/// Noise that lies `strength` of the way from `own` to `other`, both `[channels, height, width]`.
+/// Interpolates by `strength` from `own` to `other`, both `[channels, height, width]`.
 ///
-/// A spherical interpolation, which keeps the noise's length. Each column of each channel has an angle of its own, as in
-/// the `slerp` of A1111's `modules/rng.py`: its norms are along the height. Columns that point the same or the opposite
-/// way, of which there is no angle, are mixed in a straight line.
+/// A spherical interpolation, which keeps the noise's length. Each column of each channel has its own angle, as in the
+/// `slerp` of A1111's `modules/rng.py`, whose norms are along the height. Columns that point in the same or the opposite
+/// direction are interpolated linearly.
 pub fn between(own: &[f32], other: &[f32], strength: f64, [channels, height, width]: [usize; 3]) -> Vec<f32> {
     let mut mixed = vec![0.0; own.len()];
     for channel in 0..channels {

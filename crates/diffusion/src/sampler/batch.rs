@@ -1,8 +1,8 @@
-//! Which cells share a call, how many of them, and the rows of the call.
+//! Which cells share a call, how many, and the rows of the call.
 //!
 //! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance. Only model, autoencoder,
-//! LoRAs, precision and size must match, and the length of the prompts. Not here: what happens when a call does not fit
-//! in memory (`out_of_memory.rs`).
+//! LoRAs, precision, size and the length of the prompts must match. Not here: calls that do not fit in memory
+//! (`out_of_memory.rs`).
 
 use crate::device::DeviceName;
 use crate::families::family::{Family, Rows};
@@ -14,11 +14,11 @@ use maquette_core::{Dtype, Settings};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Latent pixels of one call by default: two guided pictures of 512 pixels, or four pictures that are decoded.
+/// Latent pixels per call by default: two guided pictures of 512 pixels, or decoding four pictures.
 const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
 
-/// Whether cells of these settings may share calls, room apart.
-pub(super) fn alike(one: &Settings, other: &Settings) -> bool {
+/// Whether cells with these settings may share calls if there is room.
+pub(super) fn can_share_calls(one: &Settings, other: &Settings) -> bool {
     other.model == one.model
         && other.dtype == one.dtype
         && lora::key(&other.lora) == lora::key(&one.lora)
@@ -26,7 +26,7 @@ pub(super) fn alike(one: &Settings, other: &Settings) -> bool {
         && (other.width, other.height) == (one.width, one.height)
 }
 
-/// The states whose rows may share a call, as places in `states`: their prompts have one length.
+/// The groups of states whose rows may share a call, as indices in `states`: their prompts have the same length.
 pub(super) fn groups(states: &[DenoiseState]) -> impl Iterator<Item = Vec<usize>> {
     let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (at, state) in states.iter().enumerate() {
@@ -35,7 +35,7 @@ pub(super) fn groups(states: &[DenoiseState]) -> impl Iterator<Item = Vec<usize>
     by_length.into_values()
 }
 
-/// The denoiser's prediction for each state in one call, `[rows, channels, height, width]` as its rows are.
+/// The denoiser's predictions for each state in one call, `[rows, channels, height, width]` for its rows.
 pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<Vec<Tensor>> {
     let Some(first) = states.first() else { return Ok(Vec::new()) };
     let size = (first.cell.settings.height, first.cell.settings.width);
@@ -58,14 +58,14 @@ pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<V
     states.iter().map(of_state).collect()
 }
 
-/// What the memory that a row takes depends on: model, precision, width, height.
+/// What the memory of a row depends on: model, precision, width, height.
 type Size = (Arc<str>, Dtype, u32, u32);
 
 fn size(settings: &Settings) -> Size {
     (Arc::clone(&settings.model), settings.dtype, settings.width, settings.height)
 }
 
-/// How much one call may hold. More keeps a device busier and takes more memory.
+/// How large a call may be. Larger calls use a device better and take more memory.
 pub(super) struct Limits {
     device: DeviceName,
     /// The most rows of a call of the denoiser; `None` chooses by size.
@@ -88,7 +88,7 @@ impl Limits {
         }
     }
 
-    /// Forgets what did not fit.
+    /// Forgets the bounds found by running out of memory.
     pub fn reset(&mut self) {
         self.fitting_rows.clear();
         self.fitting_pictures.clear();
@@ -105,8 +105,8 @@ impl Limits {
 
     /// How many pictures one call may decode.
     ///
-    /// The CPU's kernels share one picture among all cores, so that more at a time only take more memory, and the first
-    /// one is finished later. A GPU is not kept busy by one.
+    /// The CPU's kernels compute one picture on all cores, so that more at a time only take more memory and delay the
+    /// first one. A single picture does not keep a GPU busy.
     pub fn pictures(&self, settings: &Settings, family: &dyn Family) -> usize {
         let own = self.pictures.unwrap_or_else(|| match self.device {
             DeviceName::Cpu => 1,
@@ -127,7 +127,7 @@ impl Limits {
         self.fitting_pictures.insert(size(settings), fitting);
     }
 
-    /// Whether the caller has asked for as few rows as a guided picture has.
+    /// Whether the caller requested no more rows than a guided picture has.
     pub fn is_least(&self) -> bool {
         self.rows.is_some_and(|rows| rows <= 2)
     }

@@ -1,6 +1,6 @@
-//! One cell between its first step and its last: its latents, its place in its trajectory, and everything that is its own.
+//! One cell between its first and its last step: its latents, its position in the trajectory, and its other state.
 //!
-//! A state has no access to the others that share its calls of the denoiser, so they cannot change it.
+//! A state has no access to the other cells in its denoiser calls, so they cannot affect it.
 
 use crate::image::posterior::Posterior;
 use crate::noise::NoiseGenerator;
@@ -12,33 +12,32 @@ use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::{Cell, Settings};
 use std::collections::VecDeque;
 
-/// The longest history that a scheduler asks for.
+/// The longest history that a scheduler needs.
 const HISTORY: usize = 3;
 
-/// One cell between its first step and its last.
+/// One cell between its first and its last step.
 pub(super) struct DenoiseState {
-    /// What is being made.
+    /// The cell.
     pub cell: Cell,
     conditioning: Conditioning,
     tokens: usize,
-    /// Seconds of the engine's time spent on it so far.
+    /// Seconds that the engine has spent on it so far.
     pub seconds: f64,
     trajectory: Trajectory,
     done: usize,
     /// `[1, channels, height, width]`, always f32.
     latents: Tensor,
     remembered: Option<Tensor>,
-    /// Estimates of the steps before, the most recent first.
+    /// Estimates of earlier steps, the most recent first.
     history: VecDeque<Tensor>,
     noise: NoiseGenerator,
-    /// Sets parts of a masked picture back to the reference.
+    /// Resets parts of a masked picture to the reference.
     blend: Option<LatentBlend>,
-    /// What an inpainting model takes beside the latents: the mask, and the latents of the picture without the masked
-    /// part.
-    beside: Option<Tensor>,
+    /// The additional input of an inpainting model: the mask, and the latents of the picture without the masked part.
+    mask_input: Option<Tensor>,
 }
 
-/// What a cell starts with.
+/// The inputs of a cell.
 pub(super) struct DenoiseInputs {
     pub cell: Cell,
     pub trajectory: Trajectory,
@@ -47,18 +46,18 @@ pub(super) struct DenoiseInputs {
     pub shape: [usize; 3],
     /// The reference picture.
     pub reference: Option<Posterior>,
-    /// How the mask acts, if there is one.
+    /// How the mask is applied, if there is one.
     pub inpainting: Option<Inpainting>,
 }
 
 impl DenoiseState {
-    /// Draws the first noise, in diffusers' order: the reference picture's posterior, the latents, and under a mask
-    /// the masked picture's posterior, even where nothing uses it.
+    /// Draws the initial noise, in diffusers' order: the reference picture's posterior, the latents, and with a mask the
+    /// masked picture's posterior, even if it is not used.
     pub fn start(inputs: DenoiseInputs, device: &Device) -> Result<DenoiseState> {
         let DenoiseInputs { cell, trajectory, conditioning, shape, reference, inpainting } = inputs;
         let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
-        // Diffusers encodes no picture that neither the start nor the blending needs.
+        // Diffusers does not encode a picture that neither the start nor the blending needs.
         let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
         let image = match &reference {
             Some(posterior) if needed => {
@@ -72,7 +71,7 @@ impl DenoiseState {
         if let Some(image) = &image {
             latents = ((image * start.image)? + latents)?;
         }
-        let (mut blend, mut beside) = (None, None);
+        let (mut blend, mut mask_input) = (None, None);
         if let (Some(inpainting), Some(_)) = (inpainting, reference) {
             let of_masked = tensor(noise.randn(shape.iter().product()), shape, device)?;
             match inpainting {
@@ -81,7 +80,7 @@ impl DenoiseState {
                     blend = image.map(|image| LatentBlend::new(&levels, steps, image, drawn));
                 }
                 Inpainting::Condition(mask) => {
-                    beside = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
+                    mask_input = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
                 }
             }
         }
@@ -97,31 +96,31 @@ impl DenoiseState {
             history: VecDeque::with_capacity(HISTORY),
             noise,
             blend,
-            beside,
+            mask_input,
         })
     }
 
-    /// How many calls of the denoiser it takes in all.
+    /// The total number of denoiser calls.
     pub fn steps(&self) -> usize {
         self.trajectory.steps.len()
     }
 
-    /// How many are done.
+    /// The number of steps that are done.
     pub fn done(&self) -> usize {
         self.done
     }
 
-    /// How many rows it has in a call: two under guidance.
+    /// The number of its rows in a call: two with guidance.
     pub fn rows(&self) -> usize {
         self.conditioning.rows()
     }
 
-    /// How long its prompts' embeddings are: rows of one call must agree.
+    /// The length of its prompts' embeddings, which must be the same for all rows of a call.
     pub fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// The prompts of its rows in the next call, negative prompt first.
+    /// The prompts of its rows in the next call, the negative prompt first.
     pub fn prompts(&self) -> impl Iterator<Item = &EncodedPrompt> {
         self.conditioning.at(self.cell.settings.scheduler, self.done)
     }
@@ -131,31 +130,31 @@ impl DenoiseState {
         self.done == self.steps()
     }
 
-    /// The latents as they are: the picture's, once every step is done.
+    /// The current latents; the picture's once every step is done.
     pub fn latents(&self) -> &Tensor {
         &self.latents
     }
 
-    /// The denoiser's input for the next step: the scaled latents, with what an inpainting model takes beside them, and
-    /// the timestep.
+    /// The denoiser's input for the next step: the scaled latents, with an inpainting model's additional input, and the
+    /// timestep.
     pub fn input(&self) -> Result<(Tensor, f32)> {
         let step = self.current();
         let latents = (&self.latents * step.input_scale)?;
-        let input = match &self.beside {
-            Some(beside) => Tensor::cat(&[&latents, beside], 1)?,
+        let input = match &self.mask_input {
+            Some(mask_input) => Tensor::cat(&[&latents, mask_input], 1)?,
             None => latents,
         };
         Ok((input, step.timestep))
     }
 
-    /// One prediction from those of its rows, `[rows, channels, height, width]`, negative prompt first.
+    /// One prediction from those of its rows, `[rows, channels, height, width]`, the negative prompt first.
     pub fn guide(&self, predicted: &Tensor) -> Result<Tensor> {
         let predicted = predicted.to_dtype(DType::F32)?;
         let Settings { guidance_scale, guidance_rescale, .. } = self.cell.settings;
         self.conditioning.combine(&predicted, guidance_scale, guidance_rescale.unwrap_or(0.0))
     }
 
-    /// The latents after this step, and what later steps need of it.
+    /// Computes the latents after this step, and saves what later steps need.
     pub fn step(&mut self, noise_pred: &Tensor) -> Result<Tensor> {
         let step = self.current().clone();
         let estimate = match step.estimate {
@@ -170,7 +169,7 @@ impl DenoiseState {
         };
         let next = self.sum(&step.next, noise_pred, estimate.as_ref())?;
         let next = match step.noise {
-            // Drawn even when its weight is 0: the generator's position must not depend on the schedule's values.
+            // Drawn even if its weight is 0: the generator's position must not depend on the schedule's values.
             Some(weight) => weighted([(1.0, &next), (weight, &self.fresh_noise()?)])?,
             None => next,
         };
@@ -184,14 +183,14 @@ impl DenoiseState {
         Ok(next)
     }
 
-    /// The latents with the masked-out parts of the reference in them.
+    /// The latents with parts reset to the reference by the mask.
     pub fn blend(&self, latents: Tensor) -> Result<Tensor> {
         let Some(blend) = &self.blend else { return Ok(latents) };
         let next_level = self.trajectory.steps.get(self.done + 1).map(|step| step.level);
         blend.blend(&latents, self.done, next_level)
     }
 
-    /// Goes on to the next step with these latents.
+    /// Advances to the next step with these latents.
     pub fn advance(&mut self, latents: Tensor) {
         self.latents = latents;
         self.done += 1;
@@ -201,7 +200,7 @@ impl DenoiseState {
         &self.trajectory.steps[self.done]
     }
 
-    /// `estimate` is this step's own, before it joins the history.
+    /// `estimate` is this step's own, before it is added to the history.
     fn sum(&self, sum: &Sum, noise_pred: &Tensor, estimate: Option<&Tensor>) -> Result<Tensor> {
         let terms = [
             (sum.sample, Some(&self.latents)),
@@ -220,7 +219,7 @@ impl DenoiseState {
     }
 }
 
-/// A weighted sum of tensors; weights of 0 and 1 cost nothing.
+/// A weighted sum of tensors; weights of 0 and 1 need no multiplication.
 fn weighted<'a>(terms: impl IntoIterator<Item = (f64, &'a Tensor)>) -> Result<Tensor> {
     let mut sum: Option<Tensor> = None;
     for (weight, tensor) in terms.into_iter().filter(|(weight, _)| *weight != 0.0) {
@@ -230,10 +229,10 @@ fn weighted<'a>(terms: impl IntoIterator<Item = (f64, &'a Tensor)>) -> Result<Te
             None => term,
         });
     }
-    sum.ok_or_else(|| candle_core::Error::Msg("a step without any weight".to_owned()))
+    sum.ok_or_else(|| candle_core::Error::Msg("a step has no weights".to_owned()))
 }
 
-/// `[1, channels, height, width]`, from numbers drawn on the host.
+/// `[1, channels, height, width]`, from values drawn on the host.
 fn tensor(drawn: Vec<f32>, [channels, height, width]: [usize; 3], device: &Device) -> Result<Tensor> {
     Tensor::from_vec(drawn, (1, channels, height, width), device)
 }

@@ -1,7 +1,7 @@
-//! The engine: pulls cells, renders several of them together, pushes events.
+//! The engine: pulls cells, renders several of them together, and sends events.
 //!
-//! How a cell starts and how it ends; the loop between is `sample.rs`. Saving, resuming and showing progress are the
-//! caller's.
+//! Starts and finishes cells; the loop in between is in `sample.rs`. Saving, resuming and showing progress are up to
+//! the caller.
 
 use crate::device::{DeviceError, DeviceName, Failure};
 use crate::families;
@@ -26,15 +26,15 @@ pub struct Engine {
     load: LoadFamily,
     loaded: Option<LoadedModel>,
     pub(super) limits: Limits,
-    /// Models that could not be loaded in this call, and why: none is tried twice.
+    /// Models that could not be loaded in this call, and why; they are not tried again.
     unloadable: HashMap<(String, Dtype, Option<Digest>), String>,
 }
 
-/// Why rendering ends before its cells do.
+/// Why rendering ends early.
 pub(super) enum Ended {
-    /// The caller wants no more events.
+    /// The caller stopped it.
     Stopped,
-    /// The device is lost: nothing can be computed any more.
+    /// The device is lost: no further computation is possible.
     DeviceLost(BackendError),
 }
 
@@ -54,7 +54,7 @@ impl EventSink<'_> {
 }
 
 impl Engine {
-    /// An engine on a device. `rows` is the most rows that a UNet call may have; two for each guided picture.
+    /// An engine on a device. `rows` is the maximum number of rows in a UNet call; a guided picture has two.
     pub fn new(name: DeviceName, find: FindModel, rows: Option<usize>) -> Result<Engine, DeviceError> {
         Engine::with_families(name, find, rows, Box::new(families::load))
     }
@@ -76,7 +76,7 @@ impl Backend for Engine {
         self.name.to_string()
     }
 
-    /// An error is a lost device: cells that were in progress have ended in nothing.
+    /// An error means that the device was lost: cells in progress have no result.
     fn render(
         &mut self,
         cells: &mut dyn Iterator<Item = Cell>,
@@ -95,7 +95,7 @@ impl Backend for Engine {
 }
 
 impl Engine {
-    /// Starts cells until one does not fit beside those in progress. A cell that cannot start has failed.
+    /// Starts cells until one does not fit together with those in progress. A cell that cannot start fails.
     pub(super) fn start_cells(
         &mut self,
         queue: &mut Queue,
@@ -118,29 +118,29 @@ impl Engine {
         Ok(())
     }
 
-    /// Whether a cell may join those in progress: it is like them, and there is room for its rows.
+    /// Whether a cell may join those in progress: it can share their calls, and there is room for its rows.
     fn fits(&self, settings: &Settings, states: &[DenoiseState]) -> bool {
         let Some(other) = states.first().map(|state| &state.cell.settings) else { return true };
-        let Some(loaded) = self.loaded.as_ref().filter(|_| batch::alike(other, settings)) else {
+        let Some(loaded) = self.loaded.as_ref().filter(|_| batch::can_share_calls(other, settings)) else {
             return false;
         };
         let rows: usize = states.iter().map(DenoiseState::rows).sum();
         rows + conditioning::rows(settings) <= self.limits.rows(settings, &*loaded.family)
     }
 
-    /// Everything up to a cell's first step.
+    /// Prepares a cell for its first step.
     fn start(&mut self, cell: &Cell, events: Events) -> Result<Result<DenoiseState, String>, Ended> {
         let clock = Instant::now();
         if let Err(error) = self.load(&cell.settings, events)? {
             return Ok(Err(error));
         }
         let Some(loaded) = &mut self.loaded else { return Ok(Err(no_model())) };
-        let mut cut = Vec::new();
+        let mut warnings = Vec::new();
         let state = loaded
             .load_checker(&cell.settings, &self.find, &self.device)
-            .and_then(|()| loaded.inputs(cell.clone(), &self.device, &mut cut))
+            .and_then(|()| loaded.inputs(cell.clone(), &self.device, &mut warnings))
             .and_then(|inputs| Ok(DenoiseState::start(inputs, &self.device)?));
-        for warning in cut {
+        for warning in warnings {
             events.send(Event::Warned { cell: cell.id, warning })?;
         }
         match state {
@@ -161,7 +161,7 @@ impl Engine {
         let ready = match self.loaded.as_mut().filter(|loaded| loaded.is(settings)) {
             Some(loaded) => loaded.set_vae(settings, &self.find, &self.device),
             None => {
-                // The old model goes first: two may not fit.
+                // The old model is dropped first: two may not fit.
                 self.loaded = None;
                 let clock = Instant::now();
                 let model = settings.model.to_string();
@@ -217,7 +217,7 @@ impl Engine {
         Ok(predicted)
     }
 
-    /// From the last latents of cells to their pictures.
+    /// Decodes the final latents of cells and sends their pictures.
     pub(super) fn finish_cells(
         &mut self,
         mut done: Vec<DenoiseState>,
@@ -256,7 +256,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Sends a cell's picture, or retries the cell where the picture contains NaN or infinity.
+    /// Sends a cell's picture, or retries the cell if the picture contains NaN or infinity.
     fn finish(
         &mut self,
         DenoiseState { cell, seconds, .. }: DenoiseState,
@@ -286,7 +286,7 @@ impl Engine {
         };
         if remarks.nsfw_content_detected == Some(true) {
             let warning =
-                "the safety checker made the picture black; another prompt or seed may pass".to_owned();
+                "the safety checker blacked out the picture; another prompt or seed may pass".to_owned();
             events.send(Event::Warned { cell: id, warning })?;
         }
         let seconds = seconds + clock.elapsed().as_secs_f64();
@@ -294,7 +294,7 @@ impl Engine {
         events.send(Event::Finished { cell: id, image, seconds, remarks })
     }
 
-    /// What a cell's error says, with a hint where memory ran out; a lost device is no cell's error.
+    /// A cell's error message, with a hint if memory ran out. A lost device is not an error of the cell.
     pub(super) fn failure(&self, cell: &Cell, error: RenderError) -> Result<String, Ended> {
         match Failure::of(&error) {
             Failure::DeviceLost => Err(self.lost(error)),
@@ -312,7 +312,7 @@ impl Engine {
     }
 }
 
-/// The error of cells without a model, which the engine does not have in progress.
+/// The error of a cell without a loaded model, which should not happen.
 fn no_model() -> String {
     "the model is not loaded".to_owned()
 }

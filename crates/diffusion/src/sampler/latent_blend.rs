@@ -1,9 +1,10 @@
-//! Repainting a part of a picture: what a mask does to latents.
+//! Repainting a part of a picture: how a mask affects latents.
 //!
-//! Two ways, by the model. An ordinary one takes no mask: after every step, what may not change yet is set back to the
-//! reference at that step's level of noise (diffusers' `StableDiffusionInpaintPipeline` with four channels), and grey
-//! levels let a cell change later (differential diffusion, Levin and Fried, arXiv 2306.00950). One made for inpainting
-//! takes the mask, and the latents of the picture without the masked part, beside the latents. Not here: reading masks.
+//! There are two ways, depending on the model. An ordinary model takes no mask: after every step, latent pixels that may
+//! not change yet are reset to the reference at that step's noise level (diffusers' `StableDiffusionInpaintPipeline` with
+//! four channels), and grey levels let a latent pixel change later (differential diffusion, Levin and Fried, arXiv
+//! 2306.00950). An inpainting model has the mask and the latents of the picture without the masked part as additional
+//! input. Not here: reading masks.
 
 use crate::families::error::RenderError;
 use crate::families::family::Family;
@@ -16,16 +17,16 @@ use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Settings;
 use std::sync::Arc;
 
-/// How a mask acts on a picture.
+/// How a mask is applied to a picture.
 #[derive(Clone)]
 pub(super) enum Inpainting {
-    /// Parts of the latents are set back to the reference: one level for each latent cell.
+    /// Parts of the latents are reset to the reference: one level per latent pixel.
     Blend(Arc<[u8]>),
     /// The model takes the mask.
     Condition(MaskConditioning),
 }
 
-/// What an inpainting model takes beside the latents.
+/// The additional input of an inpainting model.
 #[derive(Clone)]
 pub(super) struct MaskConditioning {
     /// `[1, 1, height, width]`, 1 where the picture is repainted.
@@ -34,10 +35,10 @@ pub(super) struct MaskConditioning {
     pub masked: Posterior,
 }
 
-/// What names a cell's [`Inpainting`] among those of its model; `None` where nothing is masked.
+/// The cache key of a cell's [`Inpainting`] with its model; `None` if nothing is masked.
 pub(super) fn key(settings: &Settings, family: &dyn Family) -> Option<String> {
     let mask = settings.mask.as_ref().map(|mask| mask.digest);
-    if mask.is_none() && !family.sees_masks() {
+    if mask.is_none() && !family.is_inpainting() {
         return None;
     }
     let picture = settings.init_image.as_ref().map(|picture| picture.digest);
@@ -45,9 +46,9 @@ pub(super) fn key(settings: &Settings, family: &dyn Family) -> Option<String> {
     Some(format!("{mask:?} {picture:?} {fit} {width} {height}"))
 }
 
-/// Reads a cell's mask and, for a model that takes it, encodes what it leaves of the picture.
+/// Reads a cell's mask and, for an inpainting model, encodes the rest of the picture.
 ///
-/// Such a model knows only black and white: greys are cut at half. Without a mask it repaints everything.
+/// For an inpainting model the mask is black and white: greys are thresholded. Without a mask everything is repainted.
 pub(super) fn prepare(
     settings: &Settings,
     family: &dyn Family,
@@ -64,34 +65,34 @@ pub(super) fn prepare(
         None => Mask::white(width, height),
     };
     let factor = family.factor();
-    if !family.sees_masks() {
+    if !family.is_inpainting() {
         return Ok(Inpainting::Blend(mask.cells(factor).into()));
     }
-    let mask = mask.cut_at_half();
-    let share = |levels: &[u8], height: usize, width: usize| {
+    let mask = mask.thresholded();
+    let fractions = |levels: &[u8], height: usize, width: usize| {
         let values: Vec<f32> = levels.iter().map(|&level| f32::from(level) / 255.0).collect();
         Tensor::from_vec(values, (1, 1, height, width), device)
     };
     let (width, height) = (width as usize, height as usize);
     let pixels = pixels::from_image(&reference::open(&picture.file, place)?, dtype, device)?;
-    let kept = (1.0 - share(mask.levels(), height, width)?)?.to_dtype(dtype)?;
+    let kept = (1.0 - fractions(mask.levels(), height, width)?)?.to_dtype(dtype)?;
     Ok(Inpainting::Condition(MaskConditioning {
         masked: family.encode(&pixels.broadcast_mul(&kept)?)?,
-        mask: share(&mask.cells(factor), height / factor, width / factor)?,
+        mask: fractions(&mask.cells(factor), height / factor, width / factor)?,
     }))
 }
 
-/// Sets parts of the latents back to a reference.
+/// Resets parts of the latents to a reference.
 pub(super) struct LatentBlend {
-    /// The first step that may change each latent cell; the number of steps for never.
+    /// The first step that may change each latent pixel; the number of steps for never.
     starts: Vec<usize>,
-    /// The reference's latents, `[1, channels, height, width]`, and the noise they are given.
+    /// The reference's latents, `[1, channels, height, width]`, and the noise that is added to them.
     image: Tensor,
     noise: Tensor,
 }
 
-/// The first of `steps` steps that may change a cell of that level: never for 0, from step 0 on for 255, and
-/// between them as image-to-image with `level / 255` of the strength would start it.
+/// The first of `steps` steps that may change a latent pixel of this level: never for 0, step 0 for 255, and in between
+/// where image-to-image with `level / 255` of the strength would start.
 fn start(level: u8, steps: usize) -> usize {
     steps - steps * usize::from(level) / 255
 }
@@ -101,9 +102,9 @@ impl LatentBlend {
         LatentBlend { starts: levels.iter().map(|&level| start(level, steps)).collect(), image, noise }
     }
 
-    /// The latents after a step, cells that it may not change set back to the reference.
+    /// The latents after a step; latent pixels that it may not change are reset to the reference.
     ///
-    /// `level` is that of the next step; `None` after the last: what never changes is the reference to the bit.
+    /// `level` is that of the next step; `None` after the last one, where the reference is restored to the bit.
     pub fn blend(&self, latents: &Tensor, step: usize, level: Option<Level>) -> Result<Tensor> {
         let reference = match level {
             Some(Level { image, noise }) => ((&self.image * image)? + (&self.noise * noise)?)?,
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_changes_from_a_step_by_its_level() {
+    fn the_level_determines_the_first_step() {
         for steps in [1, 2, 7, 29, 50, 1000] {
             assert_eq!(start(0, steps), steps, "black never changes");
             assert_eq!(start(255, steps), 0, "white changes from the first step");
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_change_is_the_reference_and_the_rest_is_left_alone() {
+    fn only_pixels_that_may_not_change_are_reset() {
         let blend = blend_of(&[0, 128, 255], 4);
         let latents = Tensor::full(9.0f32, (1, 2, 1, 3), &Device::Cpu).unwrap();
         let changed = |step, level| {
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_changes_ends_as_the_reference_to_the_bit() {
+    fn black_pixels_end_as_the_reference_to_the_bit() {
         let blend = blend_of(&[0, 1, 0, 255], 50);
         let latents = Tensor::full(f32::NAN, (1, 2, 1, 4), &Device::Cpu).unwrap();
         let last = values(&blend.blend(&latents, 49, None).unwrap());

@@ -1,4 +1,4 @@
-//! A model in memory, and what has been computed with it: what a cell starts with, and its picture from its latents.
+//! A model in memory, with caches: the inputs of a cell, and its picture from its latents.
 //!
 //! Not here: which cells share a call, and their steps.
 
@@ -19,27 +19,27 @@ use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Tensor};
 use maquette_core::{Cell, Digest, Dtype, Image, NamedFile, Remarks, Settings};
 
-/// How many posteriors are remembered, and how many masks.
+/// How many posteriors and how many masks are cached.
 const PICTURES: usize = 64;
 
-/// Finds the files of a model by the name that an experiment gives it.
+/// Finds the files of a model by its name in an experiment.
 pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
 
 /// Loads a model from its files.
 pub(super) type LoadFamily = Box<dyn Fn(&ModelSource, &Device, DType) -> Result<Box<dyn Family>, ModelError>>;
 
-/// A model in memory, and what has been computed with it.
+/// A model in memory, with caches.
 pub(super) struct LoadedModel {
     name: String,
     dtype: Dtype,
-    /// The autoencoder's own file, where it has one.
+    /// The digest of a separate autoencoder's file, if there is one.
     vae: Option<Digest>,
     pub family: Box<dyn Family>,
-    /// Its safety checker, once a cell has asked for it.
+    /// Its safety checker, once a cell has needed it.
     checker: Option<SafetyChecker>,
     /// Posteriors by content, fit and size.
     references: Cache<String, Posterior>,
-    /// Masks by content, that of their picture, fit and size.
+    /// Masks by their content, their picture's content, fit and size.
     masks: Cache<String, Inpainting>,
 }
 
@@ -67,7 +67,7 @@ impl LoadedModel {
         *self.name == *settings.model && self.dtype == settings.dtype
     }
 
-    /// Takes the autoencoder of these settings. The rest of the model stays; what the old one made of pictures does not.
+    /// Switches to the autoencoder of these settings. The rest of the model stays; cached pictures are dropped.
     pub fn set_vae(
         &mut self,
         settings: &Settings,
@@ -84,7 +84,7 @@ impl LoadedModel {
         Ok(())
     }
 
-    /// Loads the model's safety checker, the first time that a cell asks for it.
+    /// Loads the model's safety checker, the first time that a cell needs it.
     pub fn load_checker(
         &mut self,
         settings: &Settings,
@@ -98,23 +98,23 @@ impl LoadedModel {
         Ok(())
     }
 
-    /// What a cell starts with: its LoRAs in the model's weights, its embeddings, its reference picture, its trajectory.
-    /// A sentence for each prompt that loses words is added to `cut`.
+    /// Prepares the inputs of a cell: its LoRAs in the model's weights, its embeddings, its reference picture, its
+    /// trajectory. A sentence for each truncated prompt is added to `warnings`.
     pub fn inputs(
         &mut self,
         cell: Cell,
         device: &Device,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<DenoiseInputs, RenderError> {
         let settings = &cell.settings;
         self.family.set_loras(&settings.lora)?;
         let shape = latent_shape(&*self.family, settings)?;
         let inpainting = self.inpainting(settings, device)?;
-        // Under a mask all of the strength starts from noise alone, as diffusers does it.
+        // With a mask, a strength of 1 starts from pure noise, as in diffusers.
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
         let sampling = Sampling { strength, ..Sampling::from(settings) };
         let trajectory = self.family.trajectory(&sampling)?;
-        let conditioning = self.family.conditioning(settings, cut)?;
+        let conditioning = self.family.conditioning(settings, warnings)?;
         let reference = match &settings.init_image {
             Some(picture) => Some(self.encode(picture, settings, device)?),
             None => None,
@@ -169,7 +169,7 @@ impl LoadedModel {
     }
 }
 
-/// The digest of the autoencoder's own file, where settings name one.
+/// The digest of a separate autoencoder's file, if the settings name one.
 pub(super) fn digest_of_vae(settings: &Settings) -> Option<Digest> {
     settings.vae.as_ref().map(|vae| vae.digest)
 }
@@ -186,7 +186,7 @@ fn latent_shape(family: &dyn Family, settings: &Settings) -> Result<[usize; 3], 
     Ok([family.latent_channels(), height as usize, width as usize])
 }
 
-/// Where the model of these settings lies, with their autoencoder.
+/// The files of the model of these settings, with their autoencoder.
 fn source(settings: &Settings, find: &FindModel) -> Result<ModelSource, RenderError> {
     let source = find(&settings.model).map_err(RenderError::Find)?;
     Ok(match &settings.vae {

@@ -1,4 +1,4 @@
-//! The loop: cells in, pictures out, several cells in one call of the denoiser.
+//! The sampling loop: from cells to pictures, several cells in each denoiser call.
 
 mod batch;
 mod denoise_state;

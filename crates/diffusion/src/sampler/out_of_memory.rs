@@ -1,6 +1,6 @@
-//! Calls that do not fit in memory: tried again with half of it, down to one cell, which then fails alone.
+//! Calls that do not fit in memory: retried with half the rows, down to one cell, which then fails alone.
 //!
-//! Not here: how an error is recognised (`device.rs`), and how many fit at first (`batch.rs`).
+//! Not here: recognising errors (`device.rs`), and the initial limits (`batch.rs`).
 
 use crate::device::Failure;
 use crate::families::error::RenderError;
@@ -13,15 +13,15 @@ use maquette_core::{Dtype, Settings};
 pub(super) enum Failed {
     /// It does not fit even alone.
     OutOfMemory,
-    /// Something else, in a sentence: an error of a call is one of every item in it.
+    /// Any other error, as a sentence: an error of a call applies to all of its items.
     Call(String),
 }
 
-/// Calls `call` on consecutive batches of `items` that have at most `bound` rows together, or one item each; gives the
-/// result of every item in order.
+/// Calls `call` on consecutive batches of `items` with at most `bound` rows in total, or one item each; returns the
+/// results of all items in order.
 ///
-/// A call that runs out of memory is repeated with half of its rows, and `bound` stays at that. Items must not change
-/// by a call that fails. An error is a lost device.
+/// A call that runs out of memory is retried with half of its rows, and `bound` is lowered to that. A failed call must
+/// not change its items. An error means that the device was lost.
 pub(super) fn in_batches<T, R>(
     items: &[T],
     rows: impl Fn(&T) -> usize,
@@ -61,7 +61,7 @@ pub(super) fn in_batches<T, R>(
     Ok(outcomes)
 }
 
-/// How many of the first items have at most `bound` rows together, at least one, and how many rows these have.
+/// How many of the first items have at most `bound` rows in total, at least one, and the number of their rows.
 fn fitting(rows: impl Iterator<Item = usize>, bound: usize) -> (usize, usize) {
     let (mut count, mut total) = (0, 0);
     for rows in rows {
@@ -74,7 +74,7 @@ fn fitting(rows: impl Iterator<Item = usize>, bound: usize) -> (usize, usize) {
     (count, total)
 }
 
-/// Waits for the device: memory that was freed in a queue of work can be had only when the work is done.
+/// Waits for the device: memory freed by queued work is available only when the work is done.
 fn release(device: &Device) -> Result<()> {
     match device.synchronize() {
         Err(error) if Failure::of(&error) == Failure::DeviceLost => Err(error),
@@ -82,7 +82,7 @@ fn release(device: &Device) -> Result<()> {
     }
 }
 
-/// What a person can do about a cell that does not fit alone.
+/// What to do about a cell that does not fit alone.
 pub(super) fn hint(settings: &Settings, limits: &Limits) -> String {
     let f16 = (settings.dtype == Dtype::F32).then_some("`dtype = \"f16\"`");
     let rows = (!limits.is_least()).then_some("`--rows 2`");
@@ -93,7 +93,7 @@ pub(super) fn hint(settings: &Settings, limits: &Limits) -> String {
     }
 }
 
-/// The error that [`Failed`] is for a cell.
+/// The error message of a cell.
 pub(super) fn sentence(failed: Failed, settings: &Settings, limits: &Limits) -> String {
     match failed {
         Failed::Call(error) => error,
@@ -115,9 +115,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever fits alone has a result, in order, and no call that fits is followed by a larger one that does not.
+        /// Every item that fits alone has a result, in order, and after a call that did not fit all calls are smaller.
         #[test]
-        fn everything_that_fits_alone_gets_through(
+        fn every_item_that_fits_alone_has_a_result(
             items in prop::collection::vec(1..6usize, 0..24),
             room in 1..20usize,
             first in 1..40usize,
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn another_error_is_that_of_every_item_in_the_call() {
+    fn other_errors_apply_to_all_items_of_the_call() {
         let mut calls = 0;
         let outcomes = in_batches(
             &[1, 1, 1, 1],
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_device_ends_it() {
+    fn a_lost_device_is_an_error() {
         let mut calls = 0;
         let outcomes = in_batches(
             &[1; 8],

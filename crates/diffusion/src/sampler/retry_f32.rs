@@ -1,4 +1,4 @@
-//! Cells that are rendered a second time, because their precision overflowed.
+//! Cells that are rendered again because their precision overflowed.
 
 use maquette_core::{Cell, CellId, Dtype, Remarks};
 use std::collections::{HashMap, VecDeque};
@@ -12,7 +12,7 @@ pub(super) struct RetryInF32 {
 }
 
 impl RetryInF32 {
-    /// Takes a cell on which `seconds` were spent in vain. The warning says what becomes of it.
+    /// Takes a cell whose first attempt took `seconds`. Returns a warning.
     pub fn take(&mut self, mut cell: Cell, seconds: f64) -> String {
         let dtype = std::mem::replace(&mut cell.settings.dtype, Dtype::F32);
         self.lost.insert(cell.id, (dtype, seconds));
@@ -25,7 +25,7 @@ impl RetryInF32 {
         self.cells.pop_front()
     }
 
-    /// The seconds and the remarks of a finished cell, with those of the attempt that overflowed.
+    /// The seconds and the remarks of a finished cell, including those of the attempt that overflowed.
     pub fn add_to(&mut self, cell: CellId, seconds: f64, remarks: Remarks) -> (f64, Remarks) {
         let Some((dtype, lost)) = self.lost.remove(&cell) else { return (seconds, remarks) };
         let note = Some(format!("{dtype} overflowed, so it was rendered again in f32"));

@@ -1,8 +1,7 @@
 //! The loop: start cells, step all of them together, finish those that are done.
 //!
-//! A step is predict, guide, step, blend. Several cells share each call of the denoiser; when one is done, the next cell
-//! takes its place. Not here: which cells share a call (`batch.rs`), what a cell starts with and how it ends
-//! (`engine.rs`).
+//! A step is predict, guide, step, blend. Several cells share each denoiser call; when one is done, the next cell takes
+//! its place. Not here: which cells share a call (`batch.rs`), starting and finishing cells (`engine.rs`).
 
 use crate::families::error::RenderError;
 use crate::sampler::denoise_state::DenoiseState;
@@ -13,7 +12,7 @@ use maquette_core::{Cell, Event};
 use std::time::Instant;
 
 impl Engine {
-    /// Renders cells until there are no more and none is in progress.
+    /// Renders cells until none is left or in progress.
     pub(super) fn sample(
         &mut self,
         cells: &mut dyn Iterator<Item = Cell>,
@@ -32,7 +31,7 @@ impl Engine {
         }
     }
 
-    /// One step of every cell in progress; those that fail are taken out.
+    /// One step of every cell in progress; those that fail are removed.
     fn step(&mut self, states: &mut Vec<DenoiseState>, events: Events) -> std::result::Result<(), Ended> {
         let clock = Instant::now();
         let mut failed = Vec::new();
@@ -67,7 +66,7 @@ fn denoise(state: &mut DenoiseState, predicted: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Shares seconds among states by their rows.
+/// Distributes seconds among states by their rows.
 fn share(seconds: f64, states: &mut [DenoiseState]) {
     let rows: usize = states.iter().map(DenoiseState::rows).sum();
     for state in states {

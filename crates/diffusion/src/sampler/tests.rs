@@ -1,4 +1,4 @@
-//! Memory that runs out and devices that are lost, with a family whose device is a matter of counting.
+//! Tests of running out of memory and of lost devices, with a family whose device is simulated by counting.
 
 use crate::device::DeviceName;
 use crate::error::ModelError;
@@ -23,10 +23,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-/// What a device does, and what it was asked to do.
+/// A simulated device's limits, and the calls to it.
 #[derive(Default)]
 struct Counter {
-    /// The most rows of a call that fit.
+    /// The most rows that fit in a call.
     rows: usize,
     /// The most pictures that can be decoded together.
     pictures: usize,
@@ -36,7 +36,7 @@ struct Counter {
     decodes: Vec<usize>,
 }
 
-/// Pictures out of nothing but their own latents.
+/// A family whose pictures depend only on their latents.
 struct Fake {
     counter: Rc<RefCell<Counter>>,
     scheduler: SchedulerConfig,
@@ -51,7 +51,7 @@ impl Family for Fake {
         3
     }
 
-    fn sees_masks(&self) -> bool {
+    fn is_inpainting(&self) -> bool {
         false
     }
 
@@ -117,7 +117,7 @@ fn engine(load: LoadFamily, rows: usize, pictures: usize) -> Engine {
     engine
 }
 
-/// An engine of calls with up to 16 rows and 8 pictures, and what its device does.
+/// An engine with up to 16 rows and 8 pictures per call, and its simulated device.
 fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, Rc<RefCell<Counter>>) {
     let counter = Rc::new(RefCell::new(Counter { rows, pictures, lives, ..Counter::default() }));
     let shared = Rc::clone(&counter);
@@ -129,7 +129,7 @@ fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, Rc<RefCell<C
     (engine(Box::new(load), 16, 8), counter)
 }
 
-/// A picture of 8 x 8 pixels by its seed and its number of steps; guided, so of two rows.
+/// A picture of 8 x 8 pixels with a seed and a number of steps; guided, so with two rows.
 fn cell(seed: u64, steps: u32) -> Cell {
     let settings = Settings {
         model: "tiny-a".into(),
@@ -168,7 +168,7 @@ fn named(settings: Settings) -> Cell {
     Cell { id, coordinates: Vec::new(), settings, vars: Vec::new() }
 }
 
-/// What became of cells.
+/// The results of cells.
 #[derive(Default)]
 struct Rendered {
     images: BTreeMap<CellId, Image>,
@@ -190,13 +190,13 @@ fn render(engine: &mut Engine, cells: &[Cell]) -> (Rendered, std::result::Result
     (rendered, ended)
 }
 
-/// Cells of different lengths, so that others take the places of those that end.
+/// Cells with different numbers of steps, so that new ones replace those that end.
 fn cells() -> Vec<Cell> {
     (0..12).map(|seed| cell(seed, 2 + seed as u32 % 3)).collect()
 }
 
 #[test]
-fn a_call_that_does_not_fit_is_halved_and_stays_so() {
+fn a_call_that_does_not_fit_is_halved_from_then_on() {
     let cells = cells();
     let (mut roomy, counter) = counting(16, 8, usize::MAX);
     let (expected, _) = render(&mut roomy, &cells);
@@ -205,7 +205,7 @@ fn a_call_that_does_not_fit_is_halved_and_stays_so() {
 
     let (mut narrow, counter) = counting(5, 8, usize::MAX);
     for _ in 0..2 {
-        // What did not fit in one run is tried again in the next.
+        // Limits of one run are reset in the next.
         counter.borrow_mut().calls.clear();
         let (rendered, ended) = render(&mut narrow, &cells);
         assert!(ended.is_ok() && rendered.errors.is_empty());
@@ -265,7 +265,7 @@ fn a_lost_device_ends_the_run_and_fails_no_cell() {
     assert_eq!(counter.borrow().calls.len(), 4, "nothing is tried on a lost device");
 }
 
-/// On the CPU a picture is the same to the bit whatever is decoded with it.
+/// On the CPU a picture does not depend, to the bit, on the others decoded with it.
 #[test]
 fn pictures_are_decoded_together_as_alone() {
     for model in ["tiny-a", "tiny-sdxl"] {

@@ -1,14 +1,14 @@
-//! `scheduler_config.json`: what a model says of the noise that it was trained with, and of how it likes to be sampled.
+//! `scheduler_config.json`: the noise schedule that a model was trained with, and its preferred sampling.
 //!
-//! Not here: which of it a scheduler can do; that is `supported.rs`.
+//! Not here: which values a scheduler supports (`supported.rs`).
 
 use maquette_core::{Scheduler, Sigmas, Spacing};
 use serde::Deserialize;
 
-/// The part of `scheduler_config.json` that the schedulers here read.
+/// The part of `scheduler_config.json` that the schedulers use.
 ///
-/// A key that is absent takes the default of the scheduler's own class, not of the class that wrote the file: that is
-/// what diffusers' `from_config` does, and why most fields are `Option`.
+/// An absent key has the default of the scheduler's own class, not of the class that wrote the file, as in diffusers'
+/// `from_config`; therefore most fields are `Option`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct SchedulerConfig {
     /// The class that wrote the file, such as `PNDMScheduler`.
@@ -18,9 +18,9 @@ pub struct SchedulerConfig {
     pub beta_start: Option<f64>,
     /// Last beta.
     pub beta_end: Option<f64>,
-    /// How betas run between the two.
+    /// How betas are spaced between the two.
     pub beta_schedule: Option<BetaSchedule>,
-    /// The betas themselves, where the file lists them.
+    /// The betas themselves, if the file lists them.
     pub trained_betas: Option<Vec<f64>>,
     /// Timesteps of the training.
     #[serde(default = "num_train_timesteps")]
@@ -39,37 +39,37 @@ pub struct SchedulerConfig {
     pub set_alpha_to_one: Option<bool>,
     /// Whether estimates of the clean latents are clipped.
     pub clip_sample: Option<bool>,
-    /// To what they are clipped.
+    /// The range they are clipped to.
     pub clip_sample_range: Option<f64>,
     /// Whether sigmas follow Karras et al.
     pub use_karras_sigmas: Option<bool>,
-    /// Whether sigmas are even in their logarithm.
+    /// Whether sigmas are evenly spaced in their logarithm.
     pub use_exponential_sigmas: Option<bool>,
-    /// The smallest of Karras' or exponential sigmas, where it is not that of the timesteps.
+    /// The smallest of Karras' or exponential sigmas, if it is not that of the timesteps.
     pub sigma_min: Option<f64>,
     /// The largest of them.
     pub sigma_max: Option<f64>,
-    /// Whether PNDM leaves out its Runge-Kutta steps.
+    /// Whether PNDM skips its Runge-Kutta steps.
     pub skip_prk_steps: Option<bool>,
     /// How much noise DDPM adds at each step.
     pub variance_type: Option<String>,
     /// LCM: the steps of the schedule that the model was distilled with.
     pub original_inference_steps: Option<usize>,
-    /// LCM: what timesteps are multiplied by in the boundary conditions.
+    /// LCM: the factor of timesteps in the boundary conditions.
     pub timestep_scaling: Option<f64>,
 
-    // What follows is read only to be refused where it is not the default.
+    // The following keys are read only to refuse values other than the default.
     /// Dynamic thresholding.
     pub thresholding: Option<bool>,
     /// Order of the multistep solvers.
     pub solver_order: Option<usize>,
     /// `midpoint` or `heun` for DPM-Solver, `bh1` or `bh2` for UniPC.
     pub solver_type: Option<String>,
-    /// Which DPM-Solver it is.
+    /// The variant of DPM-Solver.
     pub algorithm_type: Option<String>,
     /// Whether the last step is of first order, for short schedules.
     pub lower_order_final: Option<bool>,
-    /// UniPC: whether it works on clean latents instead of noise.
+    /// UniPC: whether it predicts clean latents instead of noise.
     pub predict_x0: Option<bool>,
     /// UniPC: steps without the corrector.
     pub disable_corrector: Option<Vec<i64>>,
@@ -77,9 +77,9 @@ pub struct SchedulerConfig {
     pub final_sigmas_type: Option<String>,
     /// How sigmas between timesteps are found.
     pub interpolation_type: Option<String>,
-    /// Whether the UNet is given timesteps or logarithms of sigmas.
+    /// Whether the UNet's input is timesteps or logarithms of sigmas.
     pub timestep_type: Option<String>,
-    /// Sigmas after a beta distribution.
+    /// Sigmas from a beta distribution.
     pub use_beta_sigmas: Option<bool>,
     /// Sigmas of Lu's method.
     pub use_lu_lambdas: Option<bool>,
@@ -89,13 +89,13 @@ pub struct SchedulerConfig {
     pub lambda_min_clipped: Option<f64>,
 }
 
-/// How betas run from first to last.
+/// How betas are spaced from first to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BetaSchedule {
     /// Evenly.
     Linear,
-    /// Their square roots evenly: latent diffusion's choice.
+    /// Their square roots evenly, as in latent diffusion.
     ScaledLinear,
 }
 
@@ -112,7 +112,7 @@ pub enum PredictionType {
 }
 
 impl SchedulerConfig {
-    /// How the file spaces its sigmas, where it says so.
+    /// How the configuration spaces its sigmas, if it says so.
     pub fn sigmas(&self) -> Option<Sigmas> {
         match (self.use_karras_sigmas, self.use_exponential_sigmas) {
             (Some(true), _) => Some(Sigmas::Karras),
@@ -122,7 +122,7 @@ impl SchedulerConfig {
         }
     }
 
-    /// First beta, last beta and what is between them, with the class's own defaults.
+    /// First beta, last beta and their spacing, with the class's own defaults.
     pub(super) fn betas(&self, scheduler: Scheduler) -> (f64, f64, BetaSchedule) {
         let (start, end, schedule) = match scheduler {
             Scheduler::Heun => (0.00085, 0.012, BetaSchedule::Linear),
@@ -136,7 +136,7 @@ impl SchedulerConfig {
         )
     }
 
-    /// To what estimates of the clean latents are clipped, if at all; `own` is the class's own choice.
+    /// The range that estimates of the clean latents are clipped to, if any; `own` is the class's default.
     pub(super) fn clip(&self, own: bool) -> Option<f64> {
         self.clip_sample.unwrap_or(own).then(|| self.clip_sample_range.unwrap_or(1.0))
     }

@@ -4,7 +4,7 @@ use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
 use super::{Estimate, Linear, Step, Sum, Trajectory, spacing};
 
-/// `None` when a timestep lies beyond the training.
+/// `None` if a timestep is beyond the training.
 pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
     let Setup { config, schedule, prediction, eta, .. } = setup;
     let clip = config.clip(true);
@@ -16,7 +16,7 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
         let alpha_previous = if previous < 0 { final_alpha } else { schedule.alpha(previous)? };
         let variance = (1.0 - alpha_previous) / (1.0 - alpha) * (1.0 - alpha / alpha_previous);
         let deviation = eta * variance.sqrt();
-        // Rounding may leave it just below 0.
+        // Rounding may make it slightly negative.
         let direction = (1.0 - alpha_previous - deviation * deviation).max(0.0).sqrt();
         let towards = Sum::default().plus(direction, prediction.noise(level(alpha)));
         let next = towards.plus_clean(alpha_previous.sqrt(), prediction.clean(level(alpha)), clip);
@@ -27,7 +27,7 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
 }
 
 impl Sum {
-    /// This sum and the weighted clean latents: in their two parts, or as an estimate where they are clipped.
+    /// Adds weighted clean latents: as two terms, or as an estimate if they are clipped.
     pub(super) fn plus_clean(
         mut self,
         weight: f64,

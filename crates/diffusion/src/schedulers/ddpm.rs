@@ -4,13 +4,13 @@ use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
 use super::{Step, Sum, Trajectory, spacing};
 
-/// `None` when a timestep lies beyond the training.
+/// `None` if a timestep is beyond the training.
 pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
     let Setup { config, schedule, prediction, .. } = setup;
     let clip = config.clip(true);
     let large = config.variance_type.as_deref() == Some("fixed_large");
     let timesteps = spacing::whole(setup);
-    // The step goes to the list's next timestep, and from the last one to no noise at all.
+    // Each step goes to the next timestep in the list, the last one to zero noise.
     let next = timesteps.iter().skip(1).map(Some).chain([None]);
     let step = |(&timestep, next): (&i64, Option<&i64>)| {
         let alpha = schedule.alpha(timestep)?;

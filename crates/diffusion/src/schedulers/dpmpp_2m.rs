@@ -1,4 +1,4 @@
-//! DPM-Solver++ of second order, multistep (Lu et al., arXiv 2211.01095, algorithm 2), in its midpoint form; diffusers'
+//! Second-order multistep DPM-Solver++ (Lu et al., arXiv 2211.01095, algorithm 2), in its midpoint form; diffusers'
 //! `DPMSolverMultistepScheduler` with its defaults.
 
 use super::schedule::PURE_NOISE;
@@ -9,7 +9,7 @@ pub(super) fn trajectory(setup: &Setup) -> Trajectory {
     let noised = spacing::multistep(setup);
     let step = |index: usize| {
         let (here, there) = (preserving(noised.sigmas[index]), preserving(noised.sigmas[index + 1]));
-        // The last step of all and the first that is done have no second order.
+        // The last step of the schedule and the first step that is run are of first order.
         let before =
             (index > setup.skipped && index + 1 < setup.steps).then(|| preserving(noised.sigmas[index - 1]));
         Step {

@@ -1,13 +1,13 @@
-//! Why there is no schedule.
+//! Errors of schedules.
 
 use maquette_core::Scheduler;
 
-/// A schedule that cannot be made.
+/// A schedule that cannot be computed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ScheduleError {
-    /// Nothing is left to do.
+    /// The strength leaves no steps.
     #[error(
-        "`{scheduler}` has no step to do: int(steps {steps} x strength {strength}) is 0; \
+        "`{scheduler}` has no steps to run: int(steps {steps} x strength {strength}) is 0; \
          allowed: a strength of at least 1/{steps}"
     )]
     NoSteps {
@@ -19,13 +19,11 @@ pub enum ScheduleError {
         strength: f64,
     },
     /// More steps than the model was trained with, or distilled from.
-    #[error(
-        "`{scheduler}` cannot make {steps} steps where the model's `{key}` is {limit}; allowed: fewer steps"
-    )]
+    #[error("`{scheduler}` cannot run {steps} steps: the model's `{key}` is {limit}; allowed: fewer steps")]
     TooManySteps {
         /// The scheduler.
         scheduler: Scheduler,
-        /// The steps that were asked for.
+        /// The requested steps.
         steps: u32,
         /// The configuration's key that limits them.
         key: &'static str,
@@ -34,23 +32,23 @@ pub enum ScheduleError {
     },
     /// The formulas divide by zero.
     #[error(
-        "`{scheduler}` has no weights for {steps} steps of this model: two of them fall on one timestep, or its noise \
+        "`{scheduler}` cannot run {steps} steps with this model: two steps have the same timestep, or its noise \
          schedule ends in pure noise; allowed: fewer steps, or another scheduler or spacing"
     )]
     NotFinite {
         /// The scheduler.
         scheduler: Scheduler,
-        /// The steps that were asked for.
+        /// The requested steps.
         steps: u32,
     },
-    /// The model's configuration asks for something that is not supported.
+    /// The model's configuration has a value that is not supported.
     #[error("`{key}` is `{value}` in scheduler_config.json; supported: {supported}")]
     Unsupported {
         /// The configuration's key.
         key: &'static str,
-        /// What it says.
+        /// Its value.
         value: String,
-        /// What would do.
+        /// The supported values.
         supported: String,
     },
 }

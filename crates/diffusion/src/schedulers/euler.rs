@@ -6,12 +6,12 @@ use super::setup::Setup;
 use super::{Level, Step, Sum, Trajectory, spacing};
 use maquette_core::Spacing;
 
-/// From one sigma straight to the next.
+/// Steps directly from one sigma to the next.
 pub(super) fn trajectory(setup: &Setup) -> Trajectory {
     through(setup, |_, next| (next, None))
 }
 
-/// Down below the next sigma, and up to it with fresh noise. The last step draws its noise too, for nothing.
+/// Steps below the next sigma, then adds fresh noise up to it. The last step draws noise, too, without using it.
 pub(super) fn ancestral(setup: &Setup) -> Trajectory {
     through(setup, |sigma, next| {
         let up = (next * next * (sigma * sigma - next * next) / (sigma * sigma)).sqrt();
@@ -19,7 +19,7 @@ pub(super) fn ancestral(setup: &Setup) -> Trajectory {
     })
 }
 
-/// `rule` says how far down a step goes from a sigma on its way to the next, and with how much noise it comes back.
+/// `rule` gives the sigma that a step goes down to, and the noise that is added to reach the next sigma.
 fn through(setup: &Setup, rule: fn(f64, f64) -> (f64, Option<f64>)) -> Trajectory {
     let noised = spacing::fractional(setup);
     let step = |(&timestep, pair): (&f32, &[f64])| {
@@ -50,7 +50,7 @@ pub(super) fn input_scale(sigma: f64) -> f64 {
     1.0 / (sigma * sigma + 1.0).sqrt()
 }
 
-/// Where text-to-image begins: `init_noise_sigma`.
+/// The initial level of text-to-image: `init_noise_sigma`.
 pub(super) fn start(setup: &Setup, sigmas: &[f64]) -> Level {
     let largest = sigmas.iter().copied().fold(0.0, f64::max);
     let leading = setup.spacing == Spacing::Leading;

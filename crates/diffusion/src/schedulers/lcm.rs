@@ -1,7 +1,7 @@
 //! Latent consistency models (Luo et al., arXiv 2310.04378, algorithm 3); diffusers' `LCMScheduler`.
 //!
-//! Steps are chosen from the schedule that the model was distilled with, whatever the spacing: diffusers' pipelines do
-//! not tell the scheduler of a strength, so image-to-image cuts the first of them off as everywhere.
+//! Steps are chosen from the schedule that the model was distilled with, regardless of the spacing. Diffusers' pipelines
+//! do not pass the strength to the scheduler, so image-to-image skips the first steps as with other schedulers.
 
 use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
@@ -10,7 +10,7 @@ use super::{Step, Sum, Trajectory};
 /// The standard deviation of data, which the boundary conditions assume.
 const SIGMA_DATA: f64 = 0.5;
 
-/// `None` when a timestep lies beyond the training.
+/// `None` if a timestep is beyond the training.
 pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
     let Setup { config, schedule, prediction, .. } = setup;
     let clip = config.clip(false);
@@ -38,7 +38,7 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
     Some(Trajectory { start: PURE_NOISE, steps })
 }
 
-/// `steps` of the original schedule's timesteps, evenly from the largest.
+/// `steps` of the original schedule's timesteps, evenly spaced from the largest.
 fn timesteps(setup: &Setup) -> Vec<i64> {
     let original = setup.config.original_inference_steps();
     let stride = setup.schedule.len() / original;

@@ -1,10 +1,10 @@
-//! Schedulers: from a number of steps to the whole list of what each step does.
+//! Schedulers: compute all steps of a picture in advance.
 //!
 //! Without thresholding every scheduler here is linear, apart from clipping: the next latents are a weighted sum of the
-//! latents, of what the UNet says of them and said before, and of fresh noise, with weights that depend on the schedule
-//! alone. So a scheduler is a plain function that writes down those weights for a whole [`Trajectory`] in advance, on
-//! the host, in f64. What a picture carries from step to step is a few tensors; there is no scheduler object to share
-//! between pictures. Nothing here draws noise or touches a tensor.
+//! latents, of the UNet's current and earlier predictions, and of fresh noise, with weights that depend only on the
+//! schedule. So a scheduler is a plain function that computes these weights for a whole [`Trajectory`] in advance, on
+//! the host, in f64. The state of a picture between steps is a few tensors; no scheduler object is shared between
+//! pictures. This module draws no noise and uses no tensors.
 
 mod config;
 mod ddim;
@@ -31,10 +31,10 @@ use maquette_core::{Scheduler, Settings, Sigmas, Spacing, steps_left, unet_calls
 use schedule::Schedule;
 use setup::Setup;
 
-/// What a picture's settings say of its steps.
+/// The settings of a picture that determine its steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// The rule of each step.
+    /// The scheduler.
     pub scheduler: Scheduler,
     /// Steps of the whole schedule, at least 1.
     pub steps: u32,
@@ -44,7 +44,7 @@ pub struct Sampling {
     pub eta: f64,
     /// How noise levels are spaced.
     pub sigmas: Sigmas,
-    /// How timesteps are chosen; of no meaning to LCM.
+    /// How timesteps are chosen; not used by LCM.
     pub spacing: Spacing,
 }
 
@@ -61,9 +61,9 @@ impl From<&Settings> for Sampling {
     }
 }
 
-/// What a picture with these settings goes through.
+/// The steps of a picture with these settings.
 ///
-/// It has [`unet_calls`] steps. With a strength, all but the last [`steps_left`] of the schedule are left out, as in
+/// There are [`unet_calls`] steps. With a strength, all but the last [`steps_left`] of the schedule are skipped, as in
 /// diffusers' image-to-image pipeline, and even a strength of 1 starts from the picture.
 pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
     let Sampling { scheduler, steps, strength, .. } = *sampling;

@@ -1,24 +1,24 @@
 //! PNDM without Runge-Kutta steps, also called PLMS (Liu et al., arXiv 2202.09778); diffusers' `PNDMScheduler` with
 //! `skip_prk_steps`, the default of Stable Diffusion v1-4.
 //!
-//! Diffusers counts its calls, and this counter is copied with its quirk: call 1 is always taken for the repeat of
-//! call 0, even where image-to-image has cut the repeated timestep out of the list, so that all later steps of
+//! Diffusers counts its calls, and this counter is copied with its quirk: call 1 is always treated as the repeat of
+//! call 0, even if image-to-image has removed the repeated timestep from the list, so that all later steps of
 //! image-to-image run one position late (huggingface/diffusers#9090).
 
 use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
 use super::{Estimate, Linear, PredictionType, Step, Sum, Trajectory, spacing};
 
-/// The UNet's answer as it is: what the history is made of.
-const ANSWER: Estimate = Estimate { of: Linear { sample: 0.0, noise_pred: 1.0 }, clip: None };
+/// The UNet's unchanged prediction, which is the history.
+const PREDICTION: Estimate = Estimate { of: Linear { sample: 0.0, noise_pred: 1.0 }, clip: None };
 
-/// `None` when a timestep lies beyond the training.
+/// `None` if a timestep is beyond the training.
 pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
     let Setup { config, schedule, prediction, .. } = setup;
     let stride = spacing::ratio(schedule, setup.steps);
     let final_alpha = schedule.final_alpha(config.set_alpha_to_one.unwrap_or(false));
     let step = |(call, timestep): (usize, i64)| {
-        // The repeat does step 0 again, from where step 0 began.
+        // The repeat runs step 0 again, from the same latents.
         let (from, to) =
             if call == 1 { (timestep + stride, timestep) } else { (timestep, timestep - stride) };
         let alpha = schedule.alpha(from)?;
@@ -27,7 +27,7 @@ pub(super) fn trajectory(setup: &Setup) -> Option<Trajectory> {
             timestep: timestep as f32,
             level: level(schedule.alpha(timestep)?),
             input_scale: 1.0,
-            estimate: (call != 1).then_some(ANSWER),
+            estimate: (call != 1).then_some(PREDICTION),
             remember: (call == 0).then(|| Sum { sample: 1.0, ..Sum::default() }),
             next: next(call, *prediction, alpha, alpha_previous),
             noise: None,
@@ -51,7 +51,7 @@ fn timesteps(setup: &Setup) -> Vec<i64> {
 fn next(call: usize, prediction: PredictionType, alpha: f64, alpha_previous: f64) -> Sum {
     let noise = -(alpha_previous - alpha)
         / (alpha * (1.0 - alpha_previous).sqrt() + (alpha * (1.0 - alpha) * alpha_previous).sqrt());
-    // The multistep comes first, and the noise is read off its sum.
+    // The multistep sum comes first, and the noise is computed from it.
     let read = prediction.noise(level(alpha));
     let sample = (alpha_previous / alpha).sqrt() + noise * read.sample;
     let noise_pred = noise * read.noise_pred;

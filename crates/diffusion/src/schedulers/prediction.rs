@@ -1,6 +1,6 @@
-//! What the UNet's answer says of the latents it was given: the clean latents and the noise in them.
+//! The clean latents and the noise in the UNet's input, from its prediction.
 //!
-//! All three kinds of prediction are linear, so each is two weights.
+//! All three types of prediction are linear, so each has two weights.
 
 use super::config::PredictionType;
 use super::steps::{Level, Linear, Sum};
@@ -8,7 +8,7 @@ use super::steps::{Level, Linear, Sum};
 impl PredictionType {
     /// The clean latents in latents of this level.
     ///
-    /// Source: `pred_original_sample` of diffusers' schedulers. One formula serves both forms that latents come in:
+    /// Source: `pred_original_sample` of diffusers' schedulers. The same formula is used for both forms of latents:
     /// variance-preserving (weights on the unit circle) and exploding (image 1, noise sigma).
     pub(super) fn clean(self, Level { image, noise }: Level) -> Linear {
         let radius = image.hypot(noise);
@@ -35,7 +35,7 @@ impl PredictionType {
 }
 
 impl Sum {
-    /// This sum and a weighted linear form.
+    /// Adds a weighted linear combination.
     pub(super) fn plus(mut self, weight: f64, linear: Linear) -> Sum {
         self.sample += weight * linear.sample;
         self.noise_pred += weight * linear.noise_pred;

@@ -1,4 +1,4 @@
-//! The noise schedule of the training: how much of the picture is left at each timestep.
+//! The noise schedule of the training: how much of the picture remains at each timestep.
 
 use super::{BetaSchedule, Level, SchedulerConfig};
 use maquette_core::Scheduler;
@@ -26,14 +26,14 @@ impl Schedule {
                 }
             }
         };
-        // PNDM and Heun do not know the key.
+        // PNDM and Heun do not have the key.
         let rescaled = config.rescale_betas_zero_snr == Some(true)
             && !matches!(scheduler, Scheduler::Pndm | Scheduler::Heun);
         if rescaled {
             betas = rescale_zero_terminal_snr(&betas);
         }
         let mut alphas_cumprod = products(&betas);
-        // Where sigmas are computed they must be finite.
+        // For schedulers with sigmas they must be finite.
         let has_sigmas = scheduler.has_sigmas() || scheduler == Scheduler::EulerA;
         if let (true, true, Some(last)) = (rescaled, has_sigmas, alphas_cumprod.last_mut()) {
             *last = 2.0_f32.powi(-24);
@@ -51,12 +51,12 @@ impl Schedule {
         self.alphas_cumprod.get(usize::try_from(timestep).ok()?).map(|&alpha| f64::from(alpha))
     }
 
-    /// The alpha after the last step: 1, or that of the first timestep where `set_alpha_to_one` is false.
+    /// The alpha after the last step: 1, or that of the first timestep if `set_alpha_to_one` is false.
     pub fn final_alpha(&self, set_alpha_to_one: bool) -> f64 {
         if set_alpha_to_one { 1.0 } else { f64::from(self.alphas_cumprod[0]) }
     }
 
-    /// `sqrt((1 - alpha) / alpha)` of a timestep of the training, in f32 as diffusers has it; the last one beyond.
+    /// `sqrt((1 - alpha) / alpha)` of a timestep of the training, in f32 as in diffusers; beyond it, that of the last one.
     pub fn sigma(&self, timestep: usize) -> f32 {
         let alpha = self.alphas_cumprod[timestep.min(self.len() - 1)];
         ((1.0 - alpha) / alpha).sqrt()
@@ -76,7 +76,7 @@ pub(super) fn level(alpha: f64) -> Level {
     Level { image: alpha.sqrt(), noise: (1.0 - alpha).sqrt() }
 }
 
-/// Where text-to-image begins in the variance-preserving form.
+/// The initial level of text-to-image in the variance-preserving form.
 pub(super) const PURE_NOISE: Level = Level { image: 0.0, noise: 1.0 };
 
 /// The running product of `1 - beta`.

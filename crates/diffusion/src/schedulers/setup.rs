@@ -1,10 +1,10 @@
-//! What the rules of the schedulers read: a configuration, and the settings of a picture that matter to it.
+//! The input of the schedulers: a model's configuration and the relevant settings of a picture.
 
 use super::config::{PredictionType, SchedulerConfig};
 use super::schedule::Schedule;
 use maquette_core::{Sigmas, Spacing};
 
-/// What the rules of the schedulers read.
+/// The input of the schedulers.
 pub(super) struct Setup<'a> {
     pub config: &'a SchedulerConfig,
     pub schedule: Schedule,
@@ -14,6 +14,6 @@ pub(super) struct Setup<'a> {
     pub spacing: Spacing,
     /// Steps of the whole schedule.
     pub steps: usize,
-    /// How many of them image-to-image leaves out, from the first.
+    /// How many of the first steps image-to-image skips.
     pub skipped: usize,
 }

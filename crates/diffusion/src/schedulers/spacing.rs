@@ -1,8 +1,8 @@
-//! Which timesteps a schedule of N steps visits, and which sigmas they have.
+//! The timesteps of a schedule of N steps, and their sigmas.
 //!
-//! Diffusers has three families, each with leading, trailing and linspace of its own. Where its trailing spacing comes
-//! out one timestep too long, by a rounding error and with a timestep before the training's first (61 steps of 1000 are
-//! the first such), the one too many is left out here.
+//! Diffusers has three families, each with its own leading, trailing and linspace. By a rounding error, its trailing
+//! spacing may have one timestep too many, before the first of the training (61 steps of 1000 are the first case); it is
+//! left out here.
 
 use super::schedule::Schedule;
 use super::setup::Setup;
@@ -11,7 +11,7 @@ use maquette_core::{Sigmas, Spacing};
 /// Timesteps, the largest first, and the sigma of each; the sigma after the last step, 0, is appended.
 pub(super) struct Noised {
     pub timesteps: Vec<f32>,
-    /// Rounded to f32, as diffusers keeps them.
+    /// Rounded to f32, as in diffusers.
     pub sigmas: Vec<f64>,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn fractional(setup: &Setup) -> Noised {
     }
 }
 
-/// Timesteps and sigmas of DPM-Solver++ and UniPC: whole timesteps of which the list has one more than it uses.
+/// Timesteps and sigmas of DPM-Solver++ and UniPC: integer timesteps, spaced for one step more than is used.
 pub(super) fn multistep(setup: &Setup) -> Noised {
     let Setup { schedule, config, steps, .. } = setup;
     let last = (schedule.len() - 1) as f64;
@@ -63,7 +63,7 @@ pub(super) fn multistep(setup: &Setup) -> Noised {
     if let Some(sigmas) = spaced(setup, ends) {
         let timestep = |&sigma: &f64| {
             let timestep = timestep_of(schedule, sigma);
-            // Diffusers rounds the one and cuts the other.
+            // Diffusers rounds those of Karras' sigmas and truncates the others.
             let whole =
                 if setup.sigmas == Sigmas::Karras { timestep.round_ties_even() } else { timestep.trunc() };
             whole as f32
@@ -105,7 +105,7 @@ fn even(step: usize, steps: usize, last: f64) -> f64 {
     }
 }
 
-/// N sigmas between the smallest and the largest that do not follow the timesteps; `None` where they do.
+/// N sigmas between the smallest and the largest, independent of the timesteps; `None` if they follow the timesteps.
 fn spaced(setup: &Setup, (smallest, largest): (f64, f64)) -> Option<Vec<f64>> {
     let smallest = setup.config.sigma_min.unwrap_or(smallest);
     let largest = setup.config.sigma_max.unwrap_or(largest);
@@ -128,7 +128,7 @@ fn spaced(setup: &Setup, (smallest, largest): (f64, f64)) -> Option<Vec<f64>> {
     }
 }
 
-/// The fractional timestep of a sigma: linear between the logarithms of its neighbours, which numpy holds in f32.
+/// The fractional timestep of a sigma, interpolated between the logarithms of its neighbours, which are f32 in numpy.
 ///
 /// Source: `_sigma_to_t` of diffusers' `EulerDiscreteScheduler`.
 fn timestep_of(schedule: &Schedule, sigma: f64) -> f64 {

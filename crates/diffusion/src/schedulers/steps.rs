@@ -1,14 +1,14 @@
-//! What happens to the latents of one picture in each of its steps: weights, written down in advance.
+//! The steps of one picture's latents: weights, computed in advance.
 //!
-//! Not here: which weights a scheduler gives.
+//! Not here: computing the weights.
 
-/// Everything that happens to the latents of one picture, from the first to the last step.
+/// All steps of one picture's latents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trajectory {
-    /// The latents before the first step: the level of that step for image-to-image, the class's own for
-    /// text-to-image.
+    /// The level of the latents before the first step: that of the first step for image-to-image, that of the
+    /// scheduler's class for text-to-image.
     pub start: Level,
-    /// The steps in order; one UNet call each. Never empty.
+    /// The steps in order, with one UNet call each. Never empty.
     pub steps: Vec<Step>,
 }
 
@@ -24,24 +24,24 @@ pub struct Level {
 /// One UNet call and what follows from it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The timestep that the UNet is given; Euler's may be fractional.
+    /// The UNet's timestep; Euler's may be fractional.
     pub timestep: f32,
-    /// How noisy the latents are before this step: where a masked picture's reference is blended in.
+    /// The noise level before this step, at which a masked picture's reference is blended in.
     pub level: Level,
-    /// The latents are multiplied by this on their way into the UNet (`scale_model_input`).
+    /// The UNet's input is the latents multiplied by this (`scale_model_input`).
     pub input_scale: f64,
-    /// What this step makes of the UNet's answer, where a sum needs it as a whole; it joins the history.
+    /// An estimate from the UNet's prediction, if a sum needs one; it is added to the history.
     pub estimate: Option<Estimate>,
-    /// What is remembered for later steps, in place of what was.
+    /// What to remember for later steps, replacing the previous value.
     pub remember: Option<Sum>,
-    /// The next latents, fresh noise apart.
+    /// The next latents, without fresh noise.
     pub next: Sum,
-    /// Weight of fresh noise in the next latents; `None` when none is drawn. A weight of 0 still draws.
+    /// Weight of fresh noise in the next latents; `None` if none is drawn. With a weight of 0 it is still drawn.
     pub noise: Option<f64>,
 }
 
 impl Step {
-    /// A step without memory: on its way in nothing is scaled, and only the estimate and fresh noise add to the answer.
+    /// A step that remembers nothing and does not scale its input.
     pub(super) fn alone(
         timestep: i64,
         level: Level,
@@ -52,12 +52,12 @@ impl Step {
     }
 }
 
-/// The clean latents, as a scheduler believes them to be, or PNDM's noise.
+/// A scheduler's estimate of the clean latents, or PNDM's noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// Its two weights.
     pub of: Linear,
-    /// Its largest absolute value, for configurations that clip.
+    /// Its largest absolute value, if the configuration clips.
     pub clip: Option<f64>,
 }
 
@@ -66,27 +66,27 @@ pub struct Estimate {
 pub struct Linear {
     /// Weight of the current latents.
     pub sample: f64,
-    /// Weight of the UNet's answer.
+    /// Weight of the UNet's prediction.
     pub noise_pred: f64,
 }
 
-/// A weighted sum of what is at hand in a step.
+/// A weighted sum of the tensors available in a step.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sum {
     /// Weight of the current latents.
     pub sample: f64,
-    /// Weight of the UNet's answer to this call.
+    /// Weight of the UNet's prediction in this step.
     pub noise_pred: f64,
     /// Weight of this step's estimate.
     pub estimate: f64,
-    /// Weight of what is remembered, as it was before this call.
+    /// Weight of the remembered tensor, before it is replaced in this step.
     pub remembered: f64,
     /// Weights of earlier estimates, the most recent first.
     pub history: Vec<f64>,
 }
 
 impl Trajectory {
-    /// Whether every weight is a number: two steps at one timestep, or noise read off pure noise, divide by zero.
+    /// Whether every weight is finite: two steps at one timestep, or predicting noise from pure noise, divide by zero.
     pub(super) fn is_finite(&self) -> bool {
         let finite = |sum: &Sum| {
             let weights = [sum.sample, sum.noise_pred, sum.estimate, sum.remembered];

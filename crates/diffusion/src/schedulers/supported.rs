@@ -1,9 +1,9 @@
-//! Which configurations the schedulers here can do; the others are refused by the name of the key.
+//! Which configurations the schedulers support; others are refused with the name of the key.
 
 use super::{PredictionType, ScheduleError, SchedulerConfig};
 use maquette_core::Scheduler;
 
-/// Refuses what would otherwise be ignored. A key that the scheduler's class does not have is no matter.
+/// Refuses what would otherwise be ignored. Keys that the scheduler's class does not have are ignored.
 pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), ScheduleError> {
     use Scheduler::{Ddim, Ddpm, Dpmpp2m, Euler, EulerA, Heun, Lcm, Pndm, Unipc};
 
@@ -34,12 +34,12 @@ pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Resul
         flag("use_beta_sigmas", config.use_beta_sigmas, false)?;
     }
     match scheduler {
-        // Absent means false in diffusers, where PNDM then makes Runge-Kutta steps first.
+        // Absent means false in diffusers, where PNDM then starts with Runge-Kutta steps.
         Pndm if config.skip_prk_steps != Some(true) => {
             refuse("skip_prk_steps", "false".to_owned(), "`true`".to_owned())
         }
         Pndm | Ddim | EulerA | Heun => Ok(()),
-        // The other logarithmic form of diffusers is not a number; learnt variances need another UNet.
+        // Diffusers' `fixed_large_log` gives NaN; learnt variances need another UNet.
         Ddpm => {
             word("variance_type", &config.variance_type, &["fixed_small", "fixed_small_log", "fixed_large"])
         }
@@ -53,13 +53,13 @@ pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Resul
             steps => refuse(
                 "original_inference_steps",
                 steps.to_string(),
-                format!("1 to {trained}, the training's"),
+                format!("1 to {trained}, the number of training timesteps"),
             ),
         },
     }
 }
 
-/// The keys that DPM-Solver and UniPC have beyond the others.
+/// The additional keys of DPM-Solver and UniPC.
 fn multistep(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), ScheduleError> {
     if let Some(order) = config.solver_order.filter(|&order| order != 2) {
         return refuse("solver_order", order.to_string(), "`2`".to_owned());
@@ -78,7 +78,7 @@ fn multistep(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), Sched
         if config.disable_corrector.as_ref().is_some_and(|steps| !steps.is_empty()) {
             return refuse("disable_corrector", "a list of steps".to_owned(), "`[]`".to_owned());
         }
-        // Words of other solvers stand for the default, as in diffusers.
+        // Values of other solvers mean the default, as in diffusers.
         if config.solver_type.as_deref() == Some("bh1") {
             return refuse("solver_type", "bh1".to_owned(), listed(&["bh2"]));
         }

@@ -33,7 +33,7 @@ fn known() -> Known {
     serde_json::from_str(&std::fs::read_to_string(format!("{FIXTURES}/schedulers.json")).unwrap()).unwrap()
 }
 
-/// The file of Stable Diffusion v1-4.
+/// The configuration of Stable Diffusion v1-4.
 fn v1() -> SchedulerConfig {
     known().configs.remove("v1").unwrap()
 }
@@ -44,8 +44,8 @@ fn sampling(scheduler: Scheduler, steps: u32, strength: Option<f64>) -> Sampling
     Sampling { scheduler, steps, strength, eta: 0.0, sigmas: Sigmas::Normal, spacing }
 }
 
-/// Walks a trajectory over some numbers: gives those before it, and after each call the timestep and the numbers.
-fn walk(
+/// Runs a trajectory on some values: returns the initial values, and after each call the timestep and the values.
+fn run(
     trajectory: &Trajectory,
     image: [f64; 4],
     mut noise: impl FnMut() -> [f64; 4],
@@ -65,9 +65,9 @@ fn walk(
             })
         });
         let sum = |sum: &Sum| -> [f64; 4] {
-            assert!(sum.history.len() <= history.len(), "a history that was not kept");
+            assert!(sum.history.len() <= history.len(), "the history is too short");
             std::array::from_fn(|i| {
-                let past: f64 = sum.history.iter().zip(&history).map(|(weight, kept)| weight * kept[i]).sum();
+                let past: f64 = sum.history.iter().zip(&history).map(|(weight, old)| weight * old[i]).sum();
                 sum.sample * latents[i]
                     + sum.noise_pred * noise_pred[i]
                     + sum.estimate * estimate[i]
@@ -90,7 +90,7 @@ fn walk(
     rows
 }
 
-/// What the made-up UNet of the fixtures says.
+/// The prediction of the fixtures' made-up UNet.
 fn answer(latents: [f64; 4], step: &Step) -> [f64; 4] {
     std::array::from_fn(|i| {
         let neighbour = latents[(i + 3) % 4];
@@ -99,7 +99,7 @@ fn answer(latents: [f64; 4], step: &Step) -> [f64; 4] {
 }
 
 #[test]
-fn latents_after_every_call_are_those_of_diffusers() {
+fn latents_after_every_call_match_diffusers() {
     let Known { configs, cases } = known();
     let bytes = std::fs::read(format!("{FIXTURES}/schedulers.safetensors")).unwrap();
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -126,7 +126,7 @@ fn latents_after_every_call_are_those_of_diffusers() {
         }
         let mut generator = TorchCpu::new(steps.into());
         let mut noise = || -> [f64; 4] { std::array::from_fn(|_| f64::from(generator.randn(1)[0])) };
-        let rows = walk(&trajectory, [0.9, -1.6, 0.4, 1.2], &mut noise, answer);
+        let rows = run(&trajectory, [0.9, -1.6, 0.4, 1.2], &mut noise, answer);
         let thinned: Vec<_> = rows[..1]
             .iter()
             .chain(rows[1..].iter().skip((case.calls - 1) % case.stride).step_by(case.stride))
@@ -155,8 +155,8 @@ fn latents_after_every_call_are_those_of_diffusers() {
 
 #[test]
 fn a_perfect_prediction_is_denoised_to_the_data() {
-    // With all data at one point, the noise in any latents is known exactly, and every scheduler must walk from pure
-    // noise to that point: deterministic ones along one line, the others through fresh noise of their own.
+    // If all data is one point, the noise in any latents is known exactly, and every scheduler must get from pure noise
+    // to that point: deterministic ones along a line, the others with fresh noise.
     let data = 0.7;
     for &scheduler in Scheduler::ALL {
         let trajectory = trajectory(&v1(), &sampling(scheduler, 30, None)).unwrap();
@@ -166,10 +166,10 @@ fn a_perfect_prediction_is_denoised_to_the_data() {
             [sign * 1.3; 4]
         };
         let perfect = |input: [f64; 4], step: &Step| {
-            // What was given is scaled; the step knows how.
+            // The input is scaled by `input_scale`.
             input.map(|x| (x / step.input_scale - step.level.image * data) / step.level.noise)
         };
-        let (_, last) = walk(&trajectory, [0.0; 4], noise, perfect).pop().unwrap();
+        let (_, last) = run(&trajectory, [0.0; 4], noise, perfect).pop().unwrap();
         assert!((last[0] - data).abs() < 0.05, "{scheduler} ends at {last:?}");
     }
 }
@@ -187,7 +187,7 @@ fn image_to_image_starts_at_the_level_of_its_first_step() {
 }
 
 #[test]
-fn the_noise_schedule_has_its_known_answers() {
+fn the_noise_schedule_has_known_values() {
     let schedule = Schedule::new(&v1(), Scheduler::Pndm);
     let check = |timestep, expected: f64| {
         let alpha = schedule.alpha(timestep).unwrap();
@@ -203,7 +203,7 @@ fn the_noise_schedule_has_its_known_answers() {
 }
 
 #[test]
-fn pndm_does_its_first_step_twice_from_the_same_latents() {
+fn pndm_repeats_its_first_step_from_the_same_latents() {
     let steps = trajectory(&v1(), &sampling(Scheduler::Pndm, 50, None)).unwrap().steps;
     assert_eq!(steps.len(), 51);
     assert!(steps[0].remember.is_some() && steps[0].estimate.is_some() && steps[1].estimate.is_none());
@@ -212,7 +212,7 @@ fn pndm_does_its_first_step_twice_from_the_same_latents() {
 }
 
 #[test]
-fn who_draws_noise_and_how_often() {
+fn schedulers_draw_noise_in_the_expected_steps() {
     let check = |scheduler, eta, expected| {
         let sampling = Sampling { eta, ..sampling(scheduler, 8, None) };
         let steps = trajectory(&v1(), &sampling).unwrap().steps;
@@ -231,7 +231,7 @@ fn who_draws_noise_and_how_often() {
 }
 
 #[test]
-fn clipping_is_the_classs_default_where_the_file_is_silent() {
+fn clipping_defaults_to_that_of_the_class() {
     let check = |scheduler, expected| {
         let config = SchedulerConfig { clip_sample: None, ..v1() };
         let steps = trajectory(&config, &sampling(scheduler, 4, None)).unwrap().steps;
@@ -254,27 +254,27 @@ fn impossible_schedules_are_errors() {
         Scheduler::Ddim,
         20,
         Some(0.04),
-        "`ddim` has no step to do: int(steps 20 x strength 0.04) is 0; allowed: a strength of at least 1/20",
+        "`ddim` has no steps to run: int(steps 20 x strength 0.04) is 0; allowed: a strength of at least 1/20",
     );
     check(
         Scheduler::Pndm,
         1000,
         None,
-        "`pndm` cannot make 1000 steps where the model's `num_train_timesteps` is 1000; allowed: fewer steps",
+        "`pndm` cannot run 1000 steps: the model's `num_train_timesteps` is 1000; allowed: fewer steps",
     );
     check(
         Scheduler::Lcm,
         51,
         None,
-        "`lcm` cannot make 51 steps where the model's `original_inference_steps` is 50; allowed: fewer steps",
+        "`lcm` cannot run 51 steps: the model's `original_inference_steps` is 50; allowed: fewer steps",
     );
-    let twice = "has no weights for 1000 steps of this model: two of them fall on one timestep, or its noise schedule \
+    let twice = "cannot run 1000 steps with this model: two steps have the same timestep, or its noise schedule \
                  ends in pure noise; allowed: fewer steps, or another scheduler or spacing";
     check(Scheduler::Dpmpp2m, 1000, None, &format!("`dpmpp_2m` {twice}"));
     check(Scheduler::Unipc, 1000, None, &format!("`unipc` {twice}"));
 }
 
-/// A file that says what no scheduler here can do, or what divides by zero, is refused by the name of the key.
+/// A configuration that is not supported, or divides by zero, is refused with the name of the key.
 #[test]
 fn configurations_that_are_not_supported_are_refused_by_name() {
     let check = |scheduler, key: &str, value: &str, expected: &str| {
@@ -330,13 +330,13 @@ fn configurations_that_are_not_supported_are_refused_by_name() {
         Lcm,
         "original_inference_steps",
         "0",
-        "`0` in scheduler_config.json; supported: 1 to 1000, the training's",
+        "`0` in scheduler_config.json; supported: 1 to 1000, the number of training timesteps",
     );
     check(Lcm, "num_train_timesteps", "1", "`1` in scheduler_config.json; supported: at least 2");
 }
 
 #[test]
-fn noise_cannot_be_read_off_pure_noise() {
+fn predicting_noise_from_pure_noise_is_an_error() {
     let config = SchedulerConfig { rescale_betas_zero_snr: Some(true), timestep_spacing: None, ..v1() };
     let trailing = |scheduler| Sampling { spacing: Spacing::Trailing, ..sampling(scheduler, 8, None) };
     assert!(matches!(trajectory(&config, &trailing(Scheduler::Ddim)), Err(ScheduleError::NotFinite { .. })));
@@ -345,13 +345,13 @@ fn noise_cannot_be_read_off_pure_noise() {
     assert!(trajectory(&config, &trailing(Scheduler::Ddim)).is_ok());
 }
 
-/// A plan counts calls before there is a model: a trajectory must have exactly so many.
+/// A plan counts calls before a model is loaded: a trajectory must have the same number.
 #[test]
 fn a_trajectory_has_as_many_steps_as_a_plan_counts() {
     let config = v1();
     let strengths = [0.0, 0.01, 0.05, 0.1, 0.15, 0.3, 1.0 / 3.0, 0.5, 0.58, 0.75, 0.8, 0.99, 0.999, 1.0];
     for &scheduler in Scheduler::ALL {
-        // LCM has as many steps as the model was distilled with.
+        // LCM has at most as many steps as the model was distilled with.
         for steps in 1..=if scheduler == Scheduler::Lcm { 50 } else { 60 } {
             for strength in strengths.map(Some).into_iter().chain([None]) {
                 let counted = unet_calls(scheduler, steps, strength);

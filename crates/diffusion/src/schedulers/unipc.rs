@@ -1,8 +1,8 @@
-//! UniPC of second order (Zhao et al., arXiv 2302.04867, algorithms 5 and 6 with `B(h) = e^h - 1`); diffusers'
+//! Second-order UniPC (Zhao et al., arXiv 2302.04867, algorithms 5 and 6 with `B(h) = e^h - 1`); diffusers'
 //! `UniPCMultistepScheduler` with its defaults (`bh2`, predicting clean latents).
 //!
-//! Each call first corrects the latents that the step before predicted, now that the UNet has seen them, and then
-//! predicts the next ones from the corrected. Both are sums of the same few tensors.
+//! Each call first corrects the latents predicted by the previous step, using the UNet's new prediction, and then
+//! predicts the next ones from the corrected latents. Both are sums of the same few tensors.
 
 use super::dpmpp_2m::{lambda, preserving};
 use super::schedule::PURE_NOISE;
@@ -12,7 +12,7 @@ use super::{Estimate, Level, Step, Sum, Trajectory, spacing};
 pub(super) fn trajectory(setup: &Setup) -> Trajectory {
     let noised = spacing::multistep(setup);
     let level = |index: usize| preserving(noised.sigmas[index]);
-    // The first step that is done and the last of all are of first order.
+    // The first step that is run and the last step of the schedule are of first order.
     let second = |index: usize| index > setup.skipped && index + 1 < setup.steps;
     let step = |index: usize| {
         let corrected = if index == setup.skipped {

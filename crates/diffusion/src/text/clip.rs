@@ -1,6 +1,6 @@
-//! The transformer layers of CLIP, alike in its text encoder and its vision tower.
+//! The transformer layers of CLIP, the same in its text encoder and its vision tower.
 //!
-//! Formulas and tensor names are those of transformers' `CLIPEncoder`. Not here: what goes in and what is taken out.
+//! Formulas and tensor names are those of transformers' `CLIPEncoder`. Not here: the layers before and after them.
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
@@ -17,7 +17,7 @@ pub(crate) struct ClipLayers {
     kernels: &'static dyn Kernels,
     /// Channels of a token.
     pub width: usize,
-    /// `layer_norm_eps`, of the norms around the stack too.
+    /// `layer_norm_eps`, also of the norms around the stack.
     pub eps: f64,
 }
 
@@ -38,7 +38,7 @@ enum Activation {
     Gelu,
 }
 
-/// What a configuration that leaves a size out means: transformers' defaults of its class.
+/// Sizes for absent keys of a configuration: the defaults of transformers' class.
 #[derive(Clone, Copy)]
 pub(crate) struct Defaults {
     pub width: usize,
@@ -85,17 +85,17 @@ impl ClipLayers {
         Ok(ClipLayers { layers, heads, activation, kernels: weights.kernels(), width, eps })
     }
 
-    /// How many there are.
+    /// The number of layers.
     pub fn len(&self) -> usize {
         self.layers.len()
     }
 
-    /// Tokens `[B, count, width]` after the first `layers` of them.
+    /// Tokens `[B, count, width]` after the first `layers` layers.
     pub fn forward(&self, tokens: Tensor, layers: usize, mask: Mask) -> Result<Tensor> {
         self.forward_through(tokens, 0..layers, mask)
     }
 
-    /// Tokens after these layers, given what they were before them.
+    /// Tokens after these layers, given the tokens before them.
     pub fn forward_through(&self, tokens: Tensor, layers: Range<usize>, mask: Mask) -> Result<Tensor> {
         let mut x = tokens;
         for layer in &self.layers[layers] {

@@ -1,6 +1,6 @@
-//! What the prompts of a picture become: the embeddings of each UNet call, and one prediction from its rows.
+//! The conditioning of a picture: the embeddings of each UNet call, and one prediction from its rows.
 //!
-//! Not here: how a prompt is read (`dialect/`) and how its texts become embeddings (`embed.rs`).
+//! Not here: parsing prompts (`dialect/`) and embedding their texts (`embed.rs`).
 
 use crate::text::dialect::compose;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -11,7 +11,7 @@ use maquette_core::{Dialect, Scheduler, Settings};
 pub(crate) struct Conditioning {
     /// The negative prompt; `None` without guidance.
     negative: Option<Timeline>,
-    /// The prompts that `AND` joins, and their weights; only one otherwise, with the weight 1.
+    /// The prompts joined by `AND`, and their weights; otherwise a single one with the weight 1.
     positive: Vec<(Timeline, f64)>,
 }
 
@@ -22,16 +22,16 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// The embedding of a step, the first being 0.
+    /// The embedding of a step, counted from 0.
     ///
-    /// The steps of a prompt count from 1, and those of A1111's samplers from 0, so that there a text is shown for one
-    /// step more than is written, and one less at the end. Its pictures are like that, so ours are too.
+    /// The steps of a prompt count from 1, but those of A1111's samplers from 0, so there a text is used for one step
+    /// more than is written, and the last one for one step less. The same is done here, to give the same pictures.
     fn at(&self, step: usize) -> &EncodedPrompt {
         let stage = self.stages.iter().find(|(until, _)| step <= *until);
         &stage.unwrap_or(&self.stages[self.stages.len() - 1]).1
     }
 
-    /// The same with zeros in place of every number.
+    /// The same with all values zero.
     pub fn zeroed(&self) -> Result<Timeline> {
         let zeroed = |(until, embedding): &(usize, EncodedPrompt)| Ok((*until, embedding.zeroed()?));
         Ok(Timeline { stages: self.stages.iter().map(zeroed).collect::<Result<_>>()? })
@@ -41,7 +41,7 @@ impl Timeline {
         self.stages[0].1.sequence.dim(1)
     }
 
-    /// Makes every embedding so long, by what `more` makes of it, repeated.
+    /// Extends every embedding to `tokens` by repeating the result of `more`.
     fn lengthen(&mut self, tokens: usize, more: impl Fn(&Tensor) -> Result<Tensor>) -> Result<()> {
         for (_, EncodedPrompt { sequence, .. }) in &mut self.stages {
             let more = more(sequence)?;
@@ -57,8 +57,8 @@ impl Timeline {
 impl Conditioning {
     /// Makes all embeddings as long as the longest.
     ///
-    /// As in A1111, prompts joined by `AND` repeat their last vector; then the negative prompt or the others get chunks
-    /// of the `empty` text, `[1, tokens, width]` (its option to pad prompt and negative prompt).
+    /// As in A1111, prompts joined by `AND` repeat their last vector; then the negative prompt or the others are padded
+    /// with chunks of the `empty` text, `[1, tokens, width]` (its option to pad prompt and negative prompt).
     pub fn new(
         mut positive: Vec<(Timeline, f64)>,
         mut negative: Option<Timeline>,
@@ -86,12 +86,12 @@ impl Conditioning {
         self.positive.len() + usize::from(self.negative.is_some())
     }
 
-    /// How long its embeddings are: rows of one UNet call must agree.
+    /// The length of its embeddings, which must be the same for all rows of a UNet call.
     pub fn tokens(&self) -> Result<usize> {
         self.positive[0].0.tokens()
     }
 
-    /// The embeddings of a UNet call, the first being 0; the negative prompt's first.
+    /// The embeddings of a UNet call, counted from 0; the negative prompt's first.
     pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &EncodedPrompt> {
         let step = step(scheduler, call);
         self.negative
@@ -100,11 +100,11 @@ impl Conditioning {
             .map(move |t| t.at(step))
     }
 
-    /// One prediction, `[1, channels, height, width]`, from those of all rows.
+    /// One prediction, `[1, channels, height, width]`, from the predictions of all rows.
     ///
     /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), each prompt with its weight (Liu et al.,
     /// arXiv 2206.01714): `negative + sum of guidance_scale * weight * (positive - negative)`. A `guidance_rescale` above
-    /// 0 then brings its standard deviation so far back towards that of the same sum at a scale of 1.
+    /// 0 then moves its standard deviation by that fraction towards that of the same sum at a scale of 1.
     pub fn combine(&self, rows: &Tensor, guidance_scale: f64, guidance_rescale: f64) -> Result<Tensor> {
         if self.negative.is_none() {
             return Ok(rows.clone());
@@ -131,8 +131,8 @@ impl Conditioning {
     }
 }
 
-/// `rescale * guided * std(positive) / std(guided) + (1 - rescale) * guided`, which keeps pictures under strong guidance
-/// from being overexposed.
+/// `rescale * guided * std(positive) / std(guided) + (1 - rescale) * guided`, which prevents overexposed pictures under
+/// strong guidance.
 ///
 /// Lin et al., arXiv 2305.08891, section 3.4; `rescale_noise_cfg` of diffusers' `pipeline_stable_diffusion.py`.
 fn rescaled(guided: &Tensor, positive: &Tensor, rescale: f64) -> Result<Tensor> {
@@ -140,7 +140,7 @@ fn rescaled(guided: &Tensor, positive: &Tensor, rescale: f64) -> Result<Tensor> 
     (guided.broadcast_mul(&ratio)? * rescale)? + (guided * (1.0 - rescale))?
 }
 
-/// The standard deviation of all numbers of a prediction of one row, with Bessel's correction as torch computes it.
+/// The standard deviation of all values of a one-row prediction, with Bessel's correction as in torch.
 fn deviation(prediction: &Tensor) -> Result<Tensor> {
     prediction.flatten_all()?.var_keepdim(0)?.sqrt()?.reshape((1, 1, 1, 1))
 }
@@ -154,8 +154,8 @@ pub(crate) fn rows(settings: &Settings) -> usize {
     prompts + usize::from(settings.guided())
 }
 
-/// How many steps a prompt's changes count on: those of the whole schedule, for image-to-image too. Of Heun's, each half
-/// counts, as in A1111.
+/// The number of steps for a prompt's changes: those of the whole schedule, also for image-to-image. Heun's steps count
+/// twice, as in A1111.
 pub(crate) fn steps(settings: &Settings) -> usize {
     match settings.scheduler {
         Scheduler::Heun => 2 * settings.steps as usize,
@@ -163,8 +163,8 @@ pub(crate) fn steps(settings: &Settings) -> usize {
     }
 }
 
-/// The step of a UNet call, as A1111's samplers count: from 0, wherever image-to-image begins. PNDM's second call does
-/// the first step again.
+/// The step of a UNet call, as A1111's samplers count: from 0, also for image-to-image. PNDM's second call repeats the
+/// first step.
 fn step(scheduler: Scheduler, call: usize) -> usize {
     match scheduler {
         Scheduler::Pndm => call.saturating_sub(1),

@@ -1,6 +1,6 @@
-//! From texts to embeddings in A1111's dialect: chunks through the text encoder, then weights.
+//! Embeds texts of A1111's dialect: encodes their chunks, then applies weights.
 //!
-//! Not here: how a prompt is read (`dialect/`), and which embedding belongs to which step (`conditioning.rs`).
+//! Not here: parsing prompts (`dialect/`), and the embedding of each step (`conditioning.rs`).
 
 use crate::error::ModelError;
 use crate::text::dialect::{Chunk, Item, Piece, Token, chunks, pieces};
@@ -9,7 +9,7 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use candle_core::{DType, Tensor};
 
-/// The chunks of a text, and the text without the signs of its dialect, which the chunks' spans refer to.
+/// The chunks of a text, and the text without the dialect's syntax, to which the chunks' spans refer.
 pub(crate) fn text_chunks(
     tokenizer: &Tokenizer,
     inversions: &Inversions,
@@ -35,18 +35,17 @@ pub(crate) fn text_chunks(
     Ok((chunks(items, tokenizer.room(), tokenizer.comma()), bare))
 }
 
-/// Embeddings of texts that follow each other in one prompt, `[1, tokens, width]` each, all as long as the longest.
+/// Embeddings of consecutive texts of one prompt, `[1, tokens, width]` each, all padded to the longest.
 ///
-/// `encode` gives the embeddings of a whole chunk of ids, `[1, ids, width]`. Each is multiplied by its token's weight;
-/// then the mean over a chunk is made what it was, over all texts together: A1111's emphasis "Original", which encodes
-/// them as one batch.
+/// `encode` gives the embeddings of a chunk's ids, `[1, ids, width]`. Each is multiplied by its token's weight; then the
+/// mean over the chunk, of all texts together, is restored: A1111's emphasis "Original", which encodes them as one batch.
 pub(crate) fn embed(
     tokenizer: &Tokenizer,
     inversions: &Inversions,
     texts: &[impl AsRef<str>],
     mut encode: impl FnMut(&[u32]) -> candle_core::Result<Tensor>,
 ) -> Result<Vec<Tensor>, TextError> {
-    // A text that comes back, as in `[a|b]`, is encoded once and counts as often as it comes.
+    // A repeated text, as in `[a|b]`, is encoded once and counted as often as it occurs.
     let mut distinct: Vec<(&str, Vec<Chunk>, f64)> = Vec::new();
     for text in texts {
         let text = text.as_ref();
@@ -80,7 +79,7 @@ pub(crate) fn embed(
             encoded.push((heavy, dtype));
         }
         for (embedding, (heavy, dtype)) in embeddings.iter_mut().zip(encoded) {
-            // Without weights nothing is to be restored.
+            // Without weights the mean has not changed.
             let restored = if weighted { (heavy * (before / after))? } else { heavy };
             embedding.push(restored.to_dtype(dtype)?);
         }
@@ -91,7 +90,7 @@ pub(crate) fn embed(
     Ok(texts.iter().filter_map(|text| of(text.as_ref())).map(|at| embeddings[at].clone()).collect())
 }
 
-/// The sum of all numbers, on the host: they nearly cancel, and the result must not depend on the device.
+/// The sum of all values, on the host: they nearly cancel, and the result must not depend on the device.
 fn total(tensor: &Tensor) -> candle_core::Result<f64> {
     Ok(tensor.flatten_all()?.to_vec1::<f32>()?.into_iter().map(f64::from).sum())
 }

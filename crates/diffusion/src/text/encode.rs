@@ -1,7 +1,7 @@
-//! A picture's prompts as embeddings, each computed once.
+//! Encodes a picture's prompts, with a cache.
 //!
-//! Not here: which text encoders a family has (`families/`), how a prompt is read (`dialect/`), how a text of A1111's
-//! dialect is embedded (`embed.rs`), and which row of which UNet call gets what (`conditioning.rs`).
+//! Not here: which text encoders a family has (`families/`), parsing prompts (`dialect/`), embedding texts of A1111's
+//! dialect (`embed.rs`), and the embeddings of each row of a UNet call (`conditioning.rs`).
 
 use crate::cache::Cache;
 use crate::text::conditioning;
@@ -18,23 +18,23 @@ use crate::weights::lora;
 use candle_core::Tensor;
 use maquette_core::{Dialect, Settings};
 
-/// How many prompts are remembered.
+/// How many prompts are cached.
 const PROMPTS: usize = 256;
 
 /// The text encoders of a family.
 pub(crate) trait PromptEncoder {
-    /// A whole prompt as diffusers reads it. `cut` is called with a sentence when the prompt loses words.
+    /// Encodes a whole prompt as diffusers does. `warn` is called with a sentence if the prompt is truncated.
     fn prompt(
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError>;
 
-    /// Texts of A1111's dialect that follow each other in one prompt, all as long as the longest.
+    /// Encodes consecutive texts of a prompt in A1111's dialect, all padded to the longest.
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError>;
 
-    /// Whether an empty negative prompt stands for zeros.
+    /// Whether an empty negative prompt is encoded as zeros.
     fn zeros_for_empty_prompt(&self) -> bool {
         false
     }
@@ -50,23 +50,23 @@ pub(crate) struct ClipText<'a> {
 }
 
 impl ClipText<'_> {
-    /// The embeddings of a prompt; what does not fit is left out.
+    /// The embeddings of a prompt, truncated if it is too long.
     pub fn whole(
         &self,
         prompt: &str,
         clip_skip: usize,
-        cut: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode_with(prompt, self.inversions)?;
         if let Some(words) = tokens.cut {
             let room = tokens.ids.len();
-            cut(format!("is longer than {room} tokens; this part has no effect: `{words}`"));
+            warn(format!("is longer than {room} tokens; this part has no effect: `{words}`"));
         }
         let vectors = self.inversions.vectors(self.number);
         Ok(self.text_encoder.embed_with(&tokens.ids, vectors, clip_skip)?)
     }
 
-    /// The embeddings of texts of A1111's dialect, `[1, tokens, width]` each, all as long as the longest.
+    /// The embeddings of texts of A1111's dialect, `[1, tokens, width]` each, all padded to the longest.
     pub fn sequences(&self, texts: &[String], clip_skip: usize) -> Result<Vec<Tensor>, TextError> {
         let vectors = self.inversions.vectors(self.number);
         embed(self.tokenizer, self.inversions, texts, |ids| {
@@ -74,7 +74,7 @@ impl ClipText<'_> {
         })
     }
 
-    /// The embedding of a whole text: that of its first chunk, without weights and with every layer.
+    /// The pooled embedding of a text: that of its first chunk, without weights and with all layers.
     pub fn pooled(&self, text: &str) -> Result<Option<Tensor>, TextError> {
         let (chunks, _) = text_chunks(self.tokenizer, self.inversions, text)?;
         let ids: Vec<u32> = chunks[0].ids().map(|(id, _)| id).collect();
@@ -83,10 +83,10 @@ impl ClipText<'_> {
     }
 }
 
-/// What the embeddings of a prompt depend on, besides the model and the prompt.
+/// The adapters on which the embeddings of a prompt depend.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Adapted {
-    /// What of the LoRAs concerns the text encoders.
+    /// The LoRAs that change the text encoders.
     pub loras: lora::Key,
     pub inversions: inversions::Key,
 }
@@ -95,13 +95,13 @@ pub(crate) struct Adapted {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     dialect: Dialect,
-    /// The texts that follow each other over the steps.
+    /// The consecutive texts over the steps.
     texts: Vec<String>,
     clip_skip: u32,
     adapted: Adapted,
 }
 
-/// The embeddings of prompts by one model.
+/// A cache of one model's prompt embeddings.
 pub(crate) struct PromptCache {
     known: Cache<Key, Vec<EncodedPrompt>>,
 }
@@ -111,16 +111,16 @@ impl PromptCache {
         PromptCache { known: Cache::new(PROMPTS) }
     }
 
-    /// What the prompts of a picture become. A sentence for each prompt that loses words is added to `cut`.
+    /// Encodes the prompts of a picture. A sentence for each truncated prompt is added to `warnings`.
     pub fn conditioning(
         &mut self,
         encoder: &dyn PromptEncoder,
         adapted: &Adapted,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, TextError> {
         match settings.dialect {
-            Dialect::Plain => self.plain(encoder, adapted, settings, cut),
+            Dialect::Plain => self.plain(encoder, adapted, settings, warnings),
             Dialect::A1111 => self.a1111(encoder, adapted, settings),
         }
     }
@@ -130,14 +130,14 @@ impl PromptCache {
         encoder: &dyn PromptEncoder,
         adapted: &Adapted,
         settings: &Settings,
-        cut: &mut Vec<String>,
+        warnings: &mut Vec<String>,
     ) -> Result<Conditioning, TextError> {
         let mut whole = |name: &str, prompt: &str, clip_skip: u32| {
             let texts = vec![prompt.to_owned()];
             let key = Key { dialect: Dialect::Plain, texts, clip_skip, adapted: adapted.clone() };
             let embeddings = self.known.get_or_try(&key, || {
-                let mut loses = |words: String| cut.push(format!("the {name} {words}"));
-                Ok::<_, TextError>(vec![encoder.prompt(prompt, clip_skip as usize, &mut loses)?])
+                let mut warn = |problem: String| warnings.push(format!("the {name} {problem}"));
+                Ok::<_, TextError>(vec![encoder.prompt(prompt, clip_skip as usize, &mut warn)?])
             })?;
             Ok::<_, TextError>(Timeline {
                 stages: embeddings.into_iter().map(|embedding| (usize::MAX, embedding)).collect(),

@@ -11,7 +11,7 @@ use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{LayerNorm, Linear, Mask};
 
-/// Those of transformers' `CLIPTextConfig`.
+/// The defaults of transformers' `CLIPTextConfig`.
 const DEFAULTS: Defaults = Defaults { width: 512, inner: 2048, heads: 8 };
 
 /// The text encoder of a model.
@@ -20,34 +20,34 @@ pub struct TextEncoder {
     position_embedding: Tensor,
     layers: ClipLayers,
     final_norm: LayerNorm,
-    taken: Taken,
+    output: Output,
 }
 
-/// What is taken out of it.
-enum Taken {
+/// Which layer's output is used.
+enum Output {
     /// The last layer's output after the final norm: Stable Diffusion 1 and 2.
     Last,
-    /// The last layer but one's, without the norm: SDXL.
-    LastButOne(Option<Pooled>),
+    /// The penultimate layer's output, without the norm: SDXL.
+    Penultimate(Option<Pooled>),
 }
 
-/// The prompt as a whole: the output at its end, after the final norm, projected.
+/// The pooled embedding: the output at the end token, after the final norm, projected.
 struct Pooled {
     projection: Linear,
     width: usize,
     end: End,
 }
 
-/// Which token is the end.
+/// Which token is the end token.
 enum End {
-    /// The largest id: what transformers does where a configuration has the wrong id, 2, as published ones do.
+    /// The largest id, as in transformers for configurations with the wrong id 2, which published ones have.
     LargestId,
     /// The first of this id.
     Id(u32),
 }
 
 impl TextEncoder {
-    /// One of SDXL's two; the second has a projection.
+    /// Loads one of SDXL's two text encoders; the second one has a projection.
     pub(crate) fn load_for_xl(
         config: &ConfigFile,
         weights: &Weights,
@@ -63,7 +63,7 @@ impl TextEncoder {
             let projection = weights.at("text_projection").linear(encoder.width(), width, false)?;
             Ok::<_, ModelError>(Pooled { projection, width, end })
         };
-        encoder.taken = Taken::LastButOne(if has_projection { Some(pooled()?) } else { None });
+        encoder.output = Output::Penultimate(if has_projection { Some(pooled()?) } else { None });
         Ok(encoder)
     }
 
@@ -71,8 +71,8 @@ impl TextEncoder {
         config: &ConfigFile,
         weights: &Weights,
     ) -> std::result::Result<TextEncoder, ModelError> {
-        let (positions, words) = (positions(config)?, words(config)?);
-        // Files from before transformers 5 hold everything below one more name.
+        let (positions, words) = (positions(config)?, vocabulary_size(config)?);
+        // Files from before transformers 5 have an additional prefix.
         let weights = if weights.has("text_model.final_layer_norm.weight") {
             weights.at("text_model")
         } else {
@@ -86,22 +86,22 @@ impl TextEncoder {
                 .tensor("embeddings.position_embedding.weight", &[positions, width])?,
             final_norm: weights.at("final_layer_norm").layer_norm(width, layers.eps)?,
             layers,
-            taken: Taken::Last,
+            output: Output::Last,
         })
     }
 
-    /// How many layers `clip_skip` may leave out.
+    /// How many layers `clip_skip` may skip.
     pub fn layers(&self) -> usize {
-        match self.taken {
-            Taken::Last => self.layers.len(),
-            Taken::LastButOne(_) => self.layers.len().saturating_sub(1),
+        match self.output {
+            Output::Last => self.layers.len(),
+            Output::Penultimate(_) => self.layers.len().saturating_sub(1),
         }
     }
 
-    /// The size of the whole prompt's embedding, where there is one.
+    /// The size of the pooled embedding, if there is one.
     pub fn pooled_width(&self) -> Option<usize> {
-        match &self.taken {
-            Taken::LastButOne(Some(pooled)) => Some(pooled.width),
+        match &self.output {
+            Output::Penultimate(Some(pooled)) => Some(pooled.width),
             _ => None,
         }
     }
@@ -111,36 +111,36 @@ impl TextEncoder {
         self.token_embedding.dims()[1]
     }
 
-    /// How many token ids it takes at most.
+    /// The maximum number of token ids.
     pub fn positions(&self) -> usize {
         self.position_embedding.dims()[0]
     }
 
-    /// How many different token ids it knows.
-    pub fn words(&self) -> usize {
+    /// The size of the vocabulary.
+    pub fn vocabulary_size(&self) -> usize {
         self.token_embedding.dims()[0]
     }
 
-    /// Vectors `[count, width]` as [`TextEncoder::encode`] takes them: on its device, in its dtype.
+    /// Vectors `[count, width]` on the device and in the dtype of the encoder.
     pub(crate) fn as_words(&self, vectors: &Tensor) -> Result<Tensor> {
         vectors.to_device(self.token_embedding.device())?.to_dtype(self.token_embedding.dtype())
     }
 
     /// Embeddings `[1, input_ids.len(), width]` of one prompt.
     ///
-    /// The last `clip_skip` layers are left out, in SDXL counted from the last but one; outside SDXL the final layer
-    /// norm always comes last, as in diffusers. Fails when there are fewer layers than that, more ids than positions, or
-    /// an id outside the vocabulary.
+    /// The last `clip_skip` layers are skipped, in SDXL counted from the penultimate one; outside SDXL the final layer
+    /// norm is always applied, as in diffusers. Fails if there are fewer layers, more ids than positions, or an id
+    /// outside the vocabulary.
     pub fn encode(&self, input_ids: &[u32], clip_skip: usize) -> Result<Tensor> {
         self.encode_with(input_ids, None, clip_skip)
     }
 
-    /// The same, where `more` are the vectors of ids beyond the vocabulary: those of textual inversions.
+    /// The same, where `more` are the vectors of ids beyond the vocabulary, of textual inversions.
     pub fn encode_with(&self, input_ids: &[u32], more: Option<&Tensor>, clip_skip: usize) -> Result<Tensor> {
         Ok(self.embed_with(input_ids, more, clip_skip)?.sequence)
     }
 
-    /// The same with the whole prompt's embedding `[1, pooled_width]`, where there is one; `clip_skip` is not for that.
+    /// The same with the pooled embedding `[1, pooled_width]`, if there is one, which `clip_skip` does not affect.
     pub fn embed_with(
         &self,
         input_ids: &[u32],
@@ -148,16 +148,16 @@ impl TextEncoder {
         clip_skip: usize,
     ) -> Result<EncodedPrompt> {
         let Some(layers) = self.layers().checked_sub(clip_skip) else {
-            candle_core::bail!("clip_skip is {clip_skip}, and this text encoder has {} layers", self.layers())
+            candle_core::bail!("clip_skip is {clip_skip}, but this text encoder has {} layers", self.layers())
         };
         let words = self.look_up(input_ids, more)?;
         let x = (words + self.position_embedding.narrow(0, 0, input_ids.len())?)?.unsqueeze(0)?;
         let x = self.layers.forward(x, layers, Mask::Causal)?;
-        let pooled = match &self.taken {
-            Taken::Last => {
+        let pooled = match &self.output {
+            Output::Last => {
                 return Ok(EncodedPrompt { sequence: self.final_norm.forward(&x)?, pooled: None });
             }
-            Taken::LastButOne(pooled) => pooled,
+            Output::Penultimate(pooled) => pooled,
         };
         let Some(pooled) = pooled else { return Ok(EncodedPrompt { sequence: x, pooled: None }) };
         let last = self.layers.forward_through(x.clone(), layers..self.layers.len(), Mask::Causal)?;
@@ -168,9 +168,9 @@ impl TextEncoder {
 
     /// The token embeddings of ids, `[input_ids.len(), width]`.
     fn look_up(&self, input_ids: &[u32], more: Option<&Tensor>) -> Result<Tensor> {
-        let words = self.words();
+        let words = self.vocabulary_size();
         let known = words + more.map_or(0, |more| more.dims()[0]);
-        // Candle would take the largest id there is for a row of zeros.
+        // candle would treat the largest possible id as a row of zeros.
         if let Some(id) = input_ids.iter().find(|&&id| id as usize >= known) {
             candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {known}")
         }
@@ -190,7 +190,7 @@ impl TextEncoder {
 impl End {
     fn position(&self, input_ids: &[u32]) -> usize {
         let id = match self {
-            // The first of the largest, as torch's argmax on the CPU.
+            // The first one if there are several, like torch's argmax on the CPU.
             End::LargestId => input_ids.iter().copied().max(),
             End::Id(id) => Some(*id),
         };
@@ -198,7 +198,7 @@ impl End {
     }
 }
 
-/// How many token ids the text encoder of a configuration takes at most.
+/// The maximum number of token ids of a configuration's text encoder.
 pub(crate) fn positions(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
     config.count("max_position_embeddings", Some(77))
 }
@@ -208,7 +208,7 @@ pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelErro
     config.count("hidden_size", Some(DEFAULTS.width))
 }
 
-/// How many different token ids it knows.
-pub(crate) fn words(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+/// The size of its vocabulary.
+pub(crate) fn vocabulary_size(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
     config.count("vocab_size", Some(49408))
 }

@@ -1,11 +1,11 @@
-//! Why a prompt has no embeddings.
+//! Errors of encoding a prompt.
 
 use crate::error::ModelError;
 
-/// Why a prompt has no embeddings.
+/// An error of encoding a prompt.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TextError {
-    /// The tokenizer refuses it.
+    /// The tokenizer failed.
     #[error(transparent)]
     Tokenizer(#[from] ModelError),
     /// A tensor operation failed.

@@ -1,27 +1,27 @@
 //! The words that textual inversions add to a vocabulary, and their vectors.
 //!
-//! A word stands for all its vectors, which have the ids after the text encoder's own vocabulary; prompts without the
-//! word are what they were. Not here: reading files (`weights/textual_inversion`), finding words in a prompt
-//! (`tokenizer.rs`) and looking ids up (`encoder.rs`).
+//! A word stands for all its vectors, whose ids follow the text encoder's own vocabulary; prompts without the word do not
+//! change. Not here: reading files (`weights/textual_inversion`), finding words in a prompt (`tokenizer.rs`) and looking
+//! ids up (`encoder.rs`).
 
 use crate::weights::textual_inversion::{Inversion, InversionError};
 use candle_core::{Result, Tensor};
 use maquette_core::Digest;
 use std::sync::Arc;
 
-/// What tells one list of words from another.
+/// Identifies a list of words.
 pub(crate) type Key = Vec<(String, Digest)>;
 
 /// The words that a prompt may use, in the order in which their vectors are numbered.
 #[derive(Default)]
 pub struct Inversions {
     list: Vec<Arc<Inversion>>,
-    /// For each text encoder those of all words, `[count, width]`.
+    /// The vectors of all words for each text encoder, `[count, width]`.
     vectors: Vec<Tensor>,
 }
 
 impl Inversions {
-    /// Words that all differ and that the vocabulary does not have. They have no vectors yet.
+    /// Checks that the words are distinct and not in the vocabulary. They have no vectors yet.
     pub(crate) fn new(
         list: Vec<Arc<Inversion>>,
         in_vocabulary: impl Fn(&str) -> bool,
@@ -41,7 +41,7 @@ impl Inversions {
         Ok(Inversions { list, vectors: Vec::new() })
     }
 
-    /// Adds the vectors for the next text encoder; `place` brings `[count, width]` to its device and dtype.
+    /// Adds the vectors for the next text encoder; `place` moves `[count, width]` to its device and dtype.
     pub(crate) fn add_vectors(&mut self, place: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
         let number = self.vectors.len();
         let of_encoder: Vec<&Tensor> = self.list.iter().filter_map(|it| it.vectors.get(number)).collect();
@@ -51,12 +51,12 @@ impl Inversions {
         Ok(())
     }
 
-    /// What tells these words from others.
+    /// Identifies these words.
     pub(crate) fn key(&self) -> Key {
         self.list.iter().map(|inversion| (inversion.word.clone(), inversion.digest)).collect()
     }
 
-    /// Each word with the place of its first vector among all, and how many it has.
+    /// Each word with the index of its first vector among all, and the number of its vectors.
     pub(crate) fn words(&self) -> impl Iterator<Item = (&str, usize, usize)> {
         self.list.iter().scan(0, |first, inversion| {
             let this = *first;
@@ -65,7 +65,7 @@ impl Inversions {
         })
     }
 
-    /// The vectors for the text encoder with that number; `None` where there are none.
+    /// The vectors for the text encoder with this number; `None` if there are none.
     pub fn vectors(&self, encoder: usize) -> Option<&Tensor> {
         self.vectors.get(encoder)
     }

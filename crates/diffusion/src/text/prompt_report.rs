@@ -1,7 +1,7 @@
-//! What a model makes of a prompt, for a person to look at before anything is rendered: chunks, words that are cut,
-//! signs that may not mean what they should.
+//! How a model reads a prompt, to be shown before anything is rendered: chunks, truncated words, and syntax that may be
+//! a mistake.
 //!
-//! Needs the tokenizer and none of the weights.
+//! Needs the tokenizer, but no weights.
 
 use crate::error::ModelError;
 use crate::text::dialect::{compose, is_refused, oddities, schedule};
@@ -10,14 +10,14 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use maquette_core::Dialect;
 
-/// What a person may want to know about a prompt.
+/// How a prompt is read.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PromptReport {
-    /// The chunks of each text that has several; of a prompt that changes over the steps, its longest text.
+    /// The chunks of each text that has several; for a prompt that changes over the steps, those of its longest text.
     pub long: Vec<Vec<ReadChunk>>,
     /// The words that have no effect.
     pub cut: Option<Cut>,
-    /// What a person may not have meant, a sentence each.
+    /// What may be a mistake, a sentence each.
     pub oddities: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct Cut {
     pub tokens: usize,
     /// How many fit.
     pub room: usize,
-    /// From the first word that does not fit.
+    /// The text from the first word that does not fit.
     pub text: String,
 }
 
@@ -48,8 +48,8 @@ impl PromptReport {
     }
 }
 
-/// Reads a prompt as the engine would over so many steps, with the words of textual inversions; `negative` says that it
-/// is a negative one.
+/// Reads a prompt as the engine would over `steps` steps, with the words of textual inversions; `negative`: it is a
+/// negative prompt.
 pub fn read_prompt(
     tokenizer: &Tokenizer,
     inversions: &Inversions,
@@ -69,21 +69,21 @@ pub fn read_prompt(
     let mut texts = vec![prompt.to_owned()];
     if negative {
         if parts.len() > 1 {
-            report.oddities.push("`AND` joins nothing in a negative prompt: it is a word there".to_owned());
+            report.oddities.push("`AND` is an ordinary word in a negative prompt".to_owned());
         }
     } else {
         if let [part] = parts.as_slice()
             && part.weight != 1.0
         {
             let weight = part.weight;
-            report.oddities.push(format!("it ends in a number: the whole prompt has the weight {weight}"));
+            report.oddities.push(format!("it ends with a number: the whole prompt has the weight {weight}"));
         }
         texts = parts.into_iter().map(|part| part.text).collect();
     }
     for text in texts {
         if is_refused(&text) {
             report.oddities.push(
-                "a `|` outside brackets, or a `\\` at the end: nothing in it changes over the steps"
+                "it has a `|` outside brackets, or ends with `\\`: nothing in it changes over the steps"
                     .to_owned(),
             );
         }

@@ -1,7 +1,7 @@
-//! Prompts to token ids: CLIP's byte-pair encoding, cut and padded to the text encoder's length.
+//! Prompts to token ids: CLIP's byte-pair encoding, truncated and padded to the text encoder's length.
 //!
-//! Reads `tokenizer.json`, which recent transformers write, or `vocab.json` with `merges.txt`, which Stable Diffusion
-//! v1-4 has on the hub. Not here: weights of words, embeddings of other prompts' words.
+//! Reads `tokenizer.json`, which recent versions of transformers write, or `vocab.json` with `merges.txt`, as in Stable
+//! Diffusion v1-4 on the hub. Not here: weights of words, embeddings.
 
 use crate::error::ModelError;
 use crate::text::inversions::Inversions;
@@ -17,34 +17,34 @@ pub struct Tokenizer {
     eos: u32,
     pad: u32,
     length: usize,
-    /// How many ids the text encoder has; those of textual inversions follow.
+    /// The size of the text encoder's vocabulary; ids of textual inversions follow.
     vocabulary: usize,
 }
 
-/// A token, or a word of a textual inversion with the ids of all its vectors: they stay together.
+/// A token, or a word of a textual inversion with the ids of all its vectors, which stay together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
-    /// Its ids, never none.
+    /// Its ids, at least one.
     pub ids: Vec<u32>,
     /// Its bytes in the text.
     pub span: Range<usize>,
 }
 
-/// A prompt as the text encoder takes it.
+/// A prompt as input of the text encoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
-    /// Always of the same length, 77 in Stable Diffusion: the start, the words, the end, padding.
+    /// Always of the same length, 77 in Stable Diffusion: the start token, the prompt, the end token, padding.
     pub ids: Vec<u32>,
-    /// The end of the prompt, from where it did not fit any more.
+    /// The part of the prompt that was truncated.
     pub cut: Option<String>,
 }
 
 const WHOLE: &str = "tokenizer.json";
-/// The two that stand for it.
+/// The two files that replace it.
 const PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
 const SETTINGS: [&str; 2] = ["special_tokens_map.json", "tokenizer_config.json"];
 
-/// The files of a tokenizer that loading reads; what must be there is named even if it is not.
+/// The files of a tokenizer that are read; required files are included even if they are missing.
 pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
     let path = |name: &str| format!("{folder}/{name}");
     let mut files = match source.has(&path(WHOLE)) {
@@ -56,8 +56,8 @@ pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer in one of a model's folders. `positions` and `words` are how long and how large the text
-    /// encoder is.
+    /// Reads the tokenizer from one of a model's folders. `positions` and `words` are the text encoder's length and
+    /// vocabulary size.
     pub(crate) fn load(
         source: &ModelSource,
         folder: &str,
@@ -94,7 +94,7 @@ impl Tokenizer {
             && id as usize >= words
         {
             return Err(fail(format!(
-                "its token `{token}` has the id {id}, and the text encoder's vocabulary has {words} words"
+                "its token `{token}` has the id {id}, but the text encoder's vocabulary has {words} words"
             )));
         }
         let length = match settings.get("model_max_length").and_then(Value::as_u64) {
@@ -102,12 +102,12 @@ impl Tokenizer {
             _ => positions,
         };
         if length < 2 {
-            return Err(fail("its model_max_length has no room for the start and the end".to_owned()));
+            return Err(fail("its model_max_length is too small for the start and end tokens".to_owned()));
         }
         Ok(Tokenizer { inner, file, bos, eos, pad, length, vocabulary: words })
     }
 
-    /// The ids of a prompt. What does not fit is left out before the end, and given back as text.
+    /// The ids of a prompt. What does not fit is truncated and returned as text.
     pub fn encode(&self, prompt: &str) -> Result<Tokens, ModelError> {
         self.encode_with(prompt, &Inversions::default())
     }
@@ -122,12 +122,12 @@ impl Tokenizer {
         Ok(Tokens { ids: self.framed(&ids), cut })
     }
 
-    /// How many ids fit between the start and the end.
+    /// How many ids fit between the start and end tokens.
     pub fn room(&self) -> usize {
         self.length - 2
     }
 
-    /// At most [`Tokenizer::room`] ids between the start and the end, and the padding.
+    /// At most [`Tokenizer::room`] ids between the start and end tokens, with padding.
     pub fn framed(&self, ids: &[u32]) -> Vec<u32> {
         let mut framed = vec![self.bos];
         framed.extend(ids);
@@ -141,13 +141,13 @@ impl Tokenizer {
         self.inner.token_to_id(",</w>")
     }
 
-    /// The words of a text, without start, end and padding.
+    /// The words of a text, without start and end tokens and padding.
     ///
-    /// A word of a textual inversion counts in any case of its letters, but not as a part of another word.
+    /// The word of a textual inversion is matched regardless of case, but not as a part of another word.
     pub fn words(&self, text: &str, inversions: &Inversions) -> Result<Vec<Word>, ModelError> {
         let mut words = Vec::new();
         let mut from = 0;
-        for (span, first, count) in found(text, inversions) {
+        for (span, first, count) in find_inversions(text, inversions) {
             self.plain(text, from..span.start, &mut words)?;
             from = span.end;
             let ids = (0..count).map(|i| (self.vocabulary + first + i) as u32).collect();
@@ -158,7 +158,7 @@ impl Tokenizer {
     }
 
     /// Whether a text is a token, at the end of a word or within one.
-    pub(crate) fn knows(&self, text: &str) -> bool {
+    pub(crate) fn has_token(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         self.inner.token_to_id(&text).is_some() || self.inner.token_to_id(&format!("{text}</w>")).is_some()
     }
@@ -179,14 +179,14 @@ impl Tokenizer {
     }
 }
 
-/// Where textual inversions' words are in a text: the bytes, the first vector, how many there are.
-fn found(text: &str, inversions: &Inversions) -> Vec<(Range<usize>, usize, usize)> {
+/// Where textual inversions' words are in a text: the bytes, the first vector, and the number of vectors.
+fn find_inversions(text: &str, inversions: &Inversions) -> Vec<(Range<usize>, usize, usize)> {
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut known: Vec<(Vec<char>, usize, usize)> = inversions
         .words()
         .map(|(word, first, count)| (word.to_lowercase().chars().collect(), first, count))
         .collect();
-    // Of two that begin at one place, the longer is meant.
+    // Of two words that begin at the same place, the longer one is used.
     known.sort_by_key(|(word, ..)| std::cmp::Reverse(word.len()));
     let mut found = Vec::new();
     let mut end = 0;
@@ -210,7 +210,7 @@ fn found(text: &str, inversions: &Inversions) -> Vec<(Range<usize>, usize, usize
     found
 }
 
-/// How many bytes of a text's beginning are `word`, which is in small letters.
+/// The length in bytes of the lower-case `word` at the start of a text, if it is there.
 fn length_of(text: &str, word: &[char]) -> Option<usize> {
     let mut expected = word.iter();
     for (at, c) in text.char_indices() {
@@ -224,7 +224,7 @@ fn length_of(text: &str, word: &[char]) -> Option<usize> {
     (expected.len() == 0).then_some(text.len())
 }
 
-/// The prompt from a byte on, or from the character that holds that byte.
+/// The prompt from the character that contains a byte.
 fn text_from(prompt: &str, mut start: usize) -> String {
     while !prompt.is_char_boundary(start) {
         start -= 1;
@@ -232,11 +232,11 @@ fn text_from(prompt: &str, mut start: usize) -> String {
     prompt[start..].trim().to_owned()
 }
 
-/// What the tokenizer's settings say.
+/// The tokenizer's settings.
 ///
-/// Where both files speak, the map of special tokens is right: Stable Diffusion 2 pads with "!", and its
-/// `tokenizer_config.json` says otherwise. A configuration that lists its added tokens is newer than the map and stands
-/// alone (transformers, `tokenization_utils_base.py`).
+/// The map of special tokens takes precedence over `tokenizer_config.json`: Stable Diffusion 2 pads with "!", but its
+/// configuration has another token. A configuration that lists its added tokens is newer than the map, which is then
+/// ignored (transformers, `tokenization_utils_base.py`).
 fn settings(source: &ModelSource, folder: &str) -> Result<Map<String, Value>, ModelError> {
     let [map, config] = SETTINGS.map(|name| format!("{folder}/{name}"));
     let read = |file: &str| match source.has(file) {
@@ -257,7 +257,7 @@ fn parse<T: serde::de::DeserializeOwned>(source: &ModelSource, file: &str) -> Re
         .map_err(|error| ModelError::Json { file: source.file_name(file), source: error })
 }
 
-/// A `tokenizer.json` made of `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
+/// A `tokenizer.json` from `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
 fn assemble(
     source: &ModelSource,
     [vocab_file, merges_file]: &[String; 2],

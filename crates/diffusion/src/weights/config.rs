@@ -1,12 +1,12 @@
 //! A model's `config.json` files, read with diffusers' own defaults for absent keys.
 //!
-//! Not here: what the values are used for.
+//! Not here: interpreting the values.
 
 use crate::error::ModelError;
 use crate::weights::source::ModelSource;
 use serde_json::{Map, Value};
 
-/// One configuration file; every question it cannot answer well is an error that names file, key and value.
+/// One configuration file; errors name the file, the key and the value.
 pub(crate) struct ConfigFile {
     file: String,
     values: Map<String, Value>,
@@ -22,7 +22,7 @@ impl ConfigFile {
         }
     }
 
-    /// All of it in a form of its own.
+    /// Deserialises the whole file.
     pub(crate) fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, ModelError> {
         T::deserialize(&Value::Object(self.values.clone()))
             .map_err(|source| ModelError::Json { file: self.file.clone(), source })
@@ -38,7 +38,7 @@ impl ConfigFile {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
-    /// A table within, as a configuration of its own.
+    /// A table in the file, as a separate configuration.
     pub(crate) fn part(&self, key: &str) -> Result<Option<ConfigFile>, ModelError> {
         match self.get(key) {
             None => Ok(None),
@@ -50,7 +50,7 @@ impl ConfigFile {
         }
     }
 
-    /// That `key` is not supported with the value it has.
+    /// The error that the value of `key` is not supported.
     pub(crate) fn refuse(&self, key: &str, supported: impl Into<String>) -> ModelError {
         let value = self.values.get(key).map_or("absent".to_owned(), Value::to_string);
         ModelError::Config {
@@ -61,7 +61,7 @@ impl ConfigFile {
         }
     }
 
-    /// A positive whole number.
+    /// A positive integer.
     pub(crate) fn count(&self, key: &str, default: Option<usize>) -> Result<usize, ModelError> {
         match (self.get(key).map(as_count), default) {
             (None, Some(default)) => Ok(default),
@@ -100,7 +100,7 @@ impl ConfigFile {
         }
     }
 
-    /// A list of counts that must be there: the widths of the blocks.
+    /// A required list of counts: the widths of the blocks.
     pub(crate) fn widths(&self, key: &str) -> Result<Vec<usize>, ModelError> {
         let widths =
             self.get(key).and_then(Value::as_array).and_then(|list| list.iter().map(as_count).collect());
@@ -109,7 +109,7 @@ impl ConfigFile {
             .ok_or_else(|| self.refuse(key, "a list of whole numbers"))
     }
 
-    /// A list of words out of `words`, `len` of them; gives their positions in `words`.
+    /// A list of `len` of the `words`; returns their positions in `words`.
     pub(crate) fn kinds(&self, key: &str, words: &[&str], len: usize) -> Result<Vec<usize>, ModelError> {
         let position = |value: &Value| words.iter().position(|word| value.as_str() == Some(word));
         let kinds =
@@ -119,9 +119,9 @@ impl ConfigFile {
             .ok_or_else(|| self.refuse(key, format!("a list of {len}, each one of {}", words.join(", "))))
     }
 
-    /// Refuses any value of `key` but these; absent and null are always fine.
+    /// Refuses any value of `key` other than these; absent and null are always accepted.
     pub(crate) fn only(&self, key: &str, allowed: &[Value]) -> Result<(), ModelError> {
-        // A list stands for one value a block.
+        // A list has one value per block.
         let fine = |value: &Value| match value {
             Value::Array(values) => values.iter().all(|value| is_one_of(value, allowed)),
             value => is_one_of(value, allowed),
@@ -143,9 +143,9 @@ fn is_one_of(value: &Value, allowed: &[Value]) -> bool {
     allowed.iter().any(|one| one == value || one.as_f64().is_some() && one.as_f64() == value.as_f64())
 }
 
-/// JSON as it should be, of what Python writes: bare `Infinity`, `-Infinity` and `NaN` become null.
+/// Makes Python's JSON valid: bare `Infinity`, `-Infinity` and `NaN` become null.
 ///
-/// Diffusers' DPM-Solver saves `"lambda_min_clipped": -Infinity`, its default, which is also what null stands for.
+/// Diffusers' DPM-Solver saves `"lambda_min_clipped": -Infinity`, its default, which null also means.
 fn strict(content: &[u8]) -> Vec<u8> {
     let (mut strict, mut rest) = (Vec::with_capacity(content.len()), content);
     let (mut quoted, mut escaped) = (false, false);

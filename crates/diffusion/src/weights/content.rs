@@ -1,12 +1,12 @@
-//! The bytes of one file: mapped where it lies on disk, or part of the program.
+//! The bytes of one file: mapped from disk, or embedded in the program.
 //!
-//! Not here: which file it is.
+//! Not here: finding the file.
 
 use crate::error::ModelError;
 use std::ops::Deref;
 use std::path::Path;
 
-/// The content of one file, mapped rather than read where it lies on disk.
+/// The content of one file; files on disk are mapped rather than read.
 pub(crate) enum Content {
     Mapped(memmap2::Mmap),
     Owned(Vec<u8>),
@@ -25,7 +25,7 @@ impl Deref for Content {
     }
 }
 
-/// Refuses what only Python can read.
+/// Refuses Python pickles, by extension.
 pub(crate) fn refuse_pickle(path: &Path) -> Result<(), ModelError> {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     match ending.as_deref() {
@@ -43,7 +43,7 @@ pub(crate) fn map_file(path: &Path) -> Result<Content, ModelError> {
 
 #[allow(unsafe_code)]
 fn map(file: &std::fs::File) -> std::io::Result<memmap2::Mmap> {
-    // SAFETY: the map is read-only and private. Were another program to cut the file short while it is mapped, reading
-    // would fault; weight files are written once and then left alone, as every loader of safetensors assumes.
+    // SAFETY: the map is read-only and private. If another program truncated the file while it is mapped, reading would
+    // fault; weight files are written once and then not changed, as every loader of safetensors assumes.
     unsafe { memmap2::Mmap::map(file) }
 }

@@ -1,4 +1,4 @@
-//! The header of a safetensors file: which tensors it holds, of which type and shape, and where.
+//! The header of a safetensors file: its tensors with their types, shapes and positions.
 //!
 //! Not here: their values.
 
@@ -7,14 +7,14 @@ use safetensors::{Dtype, SafeTensors};
 use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 
-/// The tensors of a file by name, those that can be weights.
+/// The tensors of a file that can be weights, by name.
 pub(crate) struct Header(BTreeMap<String, Entry>);
 
 /// One tensor of a file.
 pub(crate) struct Entry {
     pub dtype: DType,
     pub shape: Vec<usize>,
-    /// Where its values lie in the file.
+    /// The position of its values in the file.
     pub bytes: Range<usize>,
 }
 
@@ -27,27 +27,27 @@ impl Deref for Header {
 }
 
 impl Header {
-    /// Reads it, and checks the extent of every tensor against the file's length. Fails with what is wrong.
+    /// Reads the header, and checks the extent of every tensor against the file's length. The error says what is wrong.
     pub(crate) fn read(content: &[u8]) -> Result<Header, String> {
         let length = content.len() as u64;
         let (size, body) = content
             .split_first_chunk::<8>()
-            .ok_or_else(|| format!("it has {length} bytes, and the header alone has more"))?;
+            .ok_or_else(|| format!("it has {length} bytes, fewer than a header"))?;
         let size = u64::from_le_bytes(*size);
         if size > body.len() as u64 {
-            return Err(format!("its header announces {size} bytes, and the file has {length}"));
+            return Err(format!("its header declares {size} bytes, but the file has {length}"));
         }
         let (_, metadata) =
-            SafeTensors::read_metadata(content).map_err(|error| match promised(content, size as usize) {
-                Some(promised) if promised != length => {
-                    format!("its header announces {promised} bytes, the file has {length}")
+            SafeTensors::read_metadata(content).map_err(|error| match declared(content, size as usize) {
+                Some(declared) if declared != length => {
+                    format!("its header declares {declared} bytes, but the file has {length}")
                 }
                 _ => error.to_string(),
             })?;
         let start = 8 + size as usize;
         let mut header = BTreeMap::new();
         for (name, info) in metadata.tensors() {
-            // Tensors of other types, such as old text encoders' position_ids, are no weights.
+            // Tensors of other types, such as old text encoders' position_ids, are not weights.
             let Some(dtype) = weight_dtype(info.dtype) else { continue };
             let (from, to) = info.data_offsets;
             header.insert(name, Entry { dtype, shape: info.shape.clone(), bytes: start + from..start + to });
@@ -55,7 +55,7 @@ impl Header {
         Ok(Header(header))
     }
 
-    /// A header that no file has.
+    /// A header without a file.
     #[cfg(test)]
     pub(crate) fn from_entries(entries: impl Iterator<Item = (String, Entry)>) -> Header {
         Header(entries.collect())
@@ -82,8 +82,8 @@ fn weight_dtype(dtype: Dtype) -> Option<DType> {
     }
 }
 
-/// How long the file should be by its header.
-fn promised(content: &[u8], size: usize) -> Option<u64> {
+/// The file's length by its header.
+fn declared(content: &[u8], size: usize) -> Option<u64> {
     let header: serde_json::Value = serde_json::from_slice(content.get(8..8 + size)?).ok()?;
     let ends = header.as_object()?.values().filter_map(|info| info.get("data_offsets")?.get(1)?.as_u64());
     Some(ends.max().unwrap_or(0).saturating_add(8 + size as u64))

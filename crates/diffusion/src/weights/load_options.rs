@@ -1,4 +1,4 @@
-//! How a model is loaded: onto which device, in which dtype, for which kernels, and what of it can be trained.
+//! How a model is loaded: onto which device, in which dtype, with which kernels, and which tensors can be trained.
 //!
 //! Not here: reading the files.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// How a model is loaded.
 ///
-/// For a LoRA to be trained, differentiable kernels are enough; its branches bring their own variables:
+/// To train a LoRA, differentiable kernels are enough; its branches have their own variables:
 ///
 /// ```no_run
 /// use candle_core::{DType, Device, Var};
@@ -40,7 +40,7 @@ pub struct LoadOptions<'a> {
 ///
 /// Their names are the part, then diffusers' name: `unet.conv_in.weight`,
 /// `text_encoder.encoder.layers.0.self_attn.q_proj.weight`, `vae.decoder.conv_out.bias`. A variable has the layout in
-/// which its layer computes: linear layers have theirs as `[inputs, outputs]`, the transpose of what files hold.
+/// which its layer computes: linear layers have `[inputs, outputs]`, the transpose of the weight in files.
 pub struct Variables {
     wanted: Box<dyn Fn(&str) -> bool>,
     found: RefCell<BTreeMap<String, Var>>,
@@ -57,7 +57,7 @@ impl<'a> LoadOptions<'a> {
         LoadOptions { kernels: Some(kernels), ..self }
     }
 
-    /// For training: the tensors that `variables` asks for become variables and are collected there.
+    /// For training: the tensors that `variables` matches become variables and are collected there.
     ///
     /// Layers get the reference kernels unless [`LoadOptions::with_kernels`] chose a differentiable set.
     ///
@@ -81,7 +81,7 @@ impl<'a> LoadOptions<'a> {
         LoadOptions { dtype, ..self }
     }
 
-    /// The kernels that layers are given.
+    /// The kernels of the layers.
     pub(crate) fn kernels(&self) -> &'static dyn Kernels {
         let kernels = self.kernels.unwrap_or_else(|| select(self.device, self.dtype));
         if self.variables.is_some() && !kernels.is_differentiable() { reference() } else { kernels }
@@ -89,17 +89,17 @@ impl<'a> LoadOptions<'a> {
 }
 
 impl Variables {
-    /// Those whose name `wanted` accepts.
+    /// The tensors whose name `wanted` accepts.
     pub fn matching(wanted: impl Fn(&str) -> bool + 'static) -> Variables {
         Variables { wanted: Box::new(wanted), found: RefCell::default() }
     }
 
-    /// What a model that was loaded with them has: variables by name.
+    /// The variables of the loaded model, by name.
     pub fn into_inner(self) -> BTreeMap<String, Var> {
         self.found.into_inner()
     }
 
-    /// The tensor itself, or the variable that is made of it.
+    /// The tensor itself, or a variable made from it.
     pub(crate) fn take(&self, name: String, tensor: Tensor) -> Result<Tensor> {
         if !(self.wanted)(&name) {
             return Ok(tensor);

@@ -1,6 +1,6 @@
 //! From files to named tensors: folders in diffusers' layout, single files, LoRAs, textual inversions.
 //!
-//! Not here: what the tensors compute.
+//! Not here: computing with the tensors.
 
 pub(crate) mod config;
 pub(crate) mod content;

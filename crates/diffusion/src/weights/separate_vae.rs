@@ -1,7 +1,7 @@
-//! An autoencoder from elsewhere: a file in diffusers' or LDM naming, or a folder.
+//! A separate autoencoder: a file with diffusers' or LDM's names, or a folder.
 //!
-//! A file alone has no configuration: unless one lies beside it, it must fit the model's own, and its latents are taken
-//! to be of the model's scale. Not here: loading it.
+//! A single file has no configuration: unless there is one next to it, it must match the model's own, and its latents
+//! are assumed to have the model's scale. Not here: loading it.
 
 use crate::error::ModelError;
 use crate::weights::content::{map_file, refuse_pickle};
@@ -14,7 +14,7 @@ const CONFIG: &str = "config.json";
 const WEIGHTS: [&str; 2] =
     ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"];
 
-/// Where a separate autoencoder's two files lie.
+/// The two files of a separate autoencoder.
 #[derive(Debug)]
 pub struct SeparateVae {
     config: Option<PathBuf>,
@@ -51,13 +51,13 @@ impl SeparateVae {
                 config: "an autoencoder".to_owned(),
             });
         }
-        // Beside a whole model's file there are other configurations.
+        // A config.json next to a file with LDM's names may belong to something else.
         let beside = path.with_file_name(CONFIG);
         let config = Some(beside).filter(|config| part.is_none() && config.is_file());
         Ok(SeparateVae { config, weights: path.to_owned(), part })
     }
 
-    /// The digest of what it is: of the file, or of a folder's configuration and weights.
+    /// The digest of the file, or of a folder's configuration and weights.
     pub fn digest(path: &Path) -> Result<Digest, ModelError> {
         let vae = SeparateVae::open(path)?;
         let mut hasher = blake3::Hasher::new();
@@ -68,17 +68,17 @@ impl SeparateVae {
         Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
     }
 
-    /// The path of one of the model's files, if it is of the autoencoder and comes from here.
+    /// The path of one of the model's files, if it is one of the autoencoder's that is replaced.
     pub(crate) fn path(&self, file: &str) -> Option<&Path> {
         match file.strip_prefix("vae/")? {
             CONFIG => self.config.as_deref(),
-            // Whatever the file is called, it is the first that is looked for.
+            // Regardless of its name, the file is returned for the first name that is looked up.
             name if name == WEIGHTS[0] => Some(&self.weights),
             _ => None,
         }
     }
 
-    /// How its tensors are called, where that is not diffusers' way.
+    /// The naming of its tensors, if it is not diffusers'.
     pub(crate) fn part(&self) -> Option<&Part> {
         self.part.as_ref()
     }

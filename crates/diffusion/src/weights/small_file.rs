@@ -1,6 +1,6 @@
-//! Small files of tensors that people add to a model: read whole, checked, and refused by name where they are pickles.
+//! Small files of tensors that are added to a model: read whole, checked, and refused with an error if they are pickles.
 //!
-//! Not here: what the tensors mean. Weights of models are mapped instead (`weights.rs`).
+//! Not here: interpreting the tensors. Weights of models are mapped instead (`tensors.rs`).
 
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
@@ -8,13 +8,13 @@ use safetensors::tensor::Metadata;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// The tensors of a safetensors file by name, on the CPU, and what its header says besides.
+/// The tensors of a safetensors file by name, on the CPU, and the metadata of its header.
 pub(crate) struct SmallFile {
     pub tensors: BTreeMap<String, Tensor>,
     pub metadata: HashMap<String, String>,
 }
 
-/// Why a file's tensors cannot be had.
+/// A file whose tensors cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SmallFileError {
     /// It cannot be read.
@@ -26,8 +26,8 @@ pub enum SmallFileError {
         #[source]
         source: std::io::Error,
     },
-    /// It is cut short, or something else.
-    #[error("{file} is not a whole {kind} file: {reason}.")]
+    /// It is truncated, or not of the expected kind.
+    #[error("{file} is not a valid {kind} file: {reason}.")]
     Broken {
         /// The file.
         file: String,
@@ -58,7 +58,7 @@ pub(crate) fn keys(file: &str, bytes: &[u8]) -> Result<Vec<String>, SmallFileErr
     Ok(keys)
 }
 
-/// The tensors in the bytes of a safetensors file, all of them finite. `file` is what messages call it.
+/// The tensors in the bytes of a safetensors file, all of them finite. `file` is its name in messages.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<SmallFile, SmallFileError> {
     let metadata = header(file, bytes)?.metadata().clone().unwrap_or_default();
     let broken = |error: candle_core::Error| not_whole(file, error.to_string());
@@ -78,7 +78,7 @@ fn header(file: &str, bytes: &[u8]) -> Result<Metadata, SmallFileError> {
         // A zip archive, as torch writes, or a bare pickle of protocol 2 and later.
         Err(_) if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(&[0x80]) => {
             let reason =
-                "it is a Python pickle, which can run code and is not read; take its safetensors version";
+                "it is a Python pickle, which can run code and is not supported; use its safetensors version";
             Err(not_whole(file, reason.to_owned()))
         }
         Err(error) => Err(not_whole(file, error.to_string())),
@@ -89,7 +89,7 @@ fn not_whole(file: &str, reason: String) -> SmallFileError {
     SmallFileError::Broken { file: file.to_owned(), kind: "safetensors", reason }
 }
 
-/// Whether every number in a tensor is one; those of whole-number types are.
+/// Whether all values of a tensor are finite; those of integer types are.
 pub(crate) fn is_finite(tensor: &Tensor) -> candle_core::Result<bool> {
     if !tensor.dtype().is_float() {
         return Ok(true);

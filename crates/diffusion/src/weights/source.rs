@@ -1,6 +1,6 @@
-//! Where a model's files come from: a folder on disk, one checkpoint file, or bytes inside the program.
+//! Where a model's files come from: a folder on disk, one checkpoint file, or bytes embedded in the program.
 //!
-//! Not here: what the files mean.
+//! Not here: interpreting the files.
 
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
@@ -9,23 +9,23 @@ use crate::weights::single_file::{Checkpoint, Part};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A model in diffusers' folder layout, or seen as such.
+/// A model in diffusers' folder layout, or presented as such.
 #[derive(Debug, Clone)]
 pub enum ModelSource {
-    /// A folder that holds `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
+    /// A folder that contains `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
     Folder(PathBuf),
-    /// One file in LDM naming, as on model sites.
+    /// One file with LDM's tensor names, as on model sites.
     Checkpoint(Arc<Checkpoint>),
     /// The same files embedded in the program: relative path with forward slashes, content.
     Bytes(&'static [(&'static str, &'static [u8])]),
-    /// A model whose autoencoder lies elsewhere.
+    /// A model with a separate autoencoder.
     WithVae(Box<ModelSource>, Arc<SeparateVae>),
 }
 
 impl ModelSource {
     /// The model at a path: a folder, or a `.safetensors` file. Pickles are refused.
     ///
-    /// Of a file the header is read here, of a folder nothing.
+    /// Of a file only the header is read, of a folder nothing.
     pub fn at(path: &Path) -> Result<ModelSource, ModelError> {
         refuse_pickle(path)?;
         if path.is_file() {
@@ -34,8 +34,8 @@ impl ModelSource {
         Ok(ModelSource::Folder(path.to_owned()))
     }
 
-    /// The same model with another autoencoder: a `.safetensors` file in diffusers' or LDM naming, its folder, or
-    /// another model's.
+    /// The same model with another autoencoder: a `.safetensors` file with diffusers' or LDM's names, its folder, or
+    /// the folder of another model.
     pub fn with_vae(self, path: &Path) -> Result<ModelSource, ModelError> {
         let vae = Arc::new(SeparateVae::open(path)?);
         Ok(match self {
@@ -44,7 +44,7 @@ impl ModelSource {
         })
     }
 
-    /// What to call it in messages.
+    /// The model's name in messages.
     pub(crate) fn name(&self) -> String {
         match self {
             ModelSource::Folder(folder) => folder.display().to_string(),
@@ -54,7 +54,7 @@ impl ModelSource {
         }
     }
 
-    /// What to call one of its files in messages.
+    /// The name of one of its files in messages.
     pub(crate) fn file_name(&self, file: &str) -> String {
         match self {
             ModelSource::Folder(folder) => folder.join(file).display().to_string(),
@@ -76,7 +76,7 @@ impl ModelSource {
         }
     }
 
-    /// Opens the first of `files` that is there, and says which it was.
+    /// Opens the first of `files` that exists, and returns its name and content.
     pub(crate) fn open_first<'a>(&self, files: &[&'a str]) -> Result<(&'a str, Content), ModelError> {
         let file = files.iter().find(|file| self.has(file)).ok_or_else(|| self.missing(files))?;
         Ok((file, self.open(file)?))
@@ -84,7 +84,7 @@ impl ModelSource {
 
     pub(crate) fn open(&self, file: &str) -> Result<Content, ModelError> {
         match self {
-            // What is not there at all is said with what else is.
+            // For a missing file the error has a hint.
             ModelSource::Folder(folder) => match map_file(&folder.join(file)) {
                 Err(ModelError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                     Err(self.missing(&[file]))
@@ -106,7 +106,7 @@ impl ModelSource {
         }
     }
 
-    /// How the tensors of a weight file are called, where that is not diffusers' way.
+    /// The naming of a weight file's tensors, if it is not diffusers'.
     pub(crate) fn part(&self, file: &str) -> Option<Part> {
         match self {
             ModelSource::Checkpoint(checkpoint) => checkpoint.weights(file).cloned(),
@@ -124,19 +124,19 @@ impl ModelSource {
             .find(|name| files[0].ends_with(".safetensors") && self.has(name));
         let hint = match pickled {
             Some(pickled) => format!(
-                " Its {pickled} is a Python pickle, which can run code and is not read. Take the model's safetensors \
-                 files, or write them with diffusers: \
+                " Its {pickled} is a Python pickle, which can run code and is not supported. Use the model's \
+                 safetensors files, or write them with diffusers: \
                  `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`."
             ),
             None if matches!(self, ModelSource::Folder(folder) if !folder.is_dir()) => {
                 " There is no such folder.".to_owned()
             }
             None if matches!(self, ModelSource::Checkpoint(_)) && part == "vae" => {
-                " It comes without an autoencoder; give it one under `vae`.".to_owned()
+                " It has no autoencoder; set one with `vae`.".to_owned()
             }
             None if !matches!(self, ModelSource::Folder(_)) => String::new(),
             None if !self.has("model_index.json") => {
-                " A model is a folder in diffusers' layout, with model_index.json at its top.".to_owned()
+                " A model is a folder in diffusers' layout, with a model_index.json.".to_owned()
             }
             None => String::new(),
         };

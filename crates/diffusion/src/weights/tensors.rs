@@ -1,6 +1,6 @@
 //! Weight files: safetensors, mapped, checked and converted tensor by tensor.
 //!
-//! Not here: which tensors a model has; each part of a model asks for its own by name and shape.
+//! Not here: which tensors a model has; each part of a model requests its own by name and shape.
 
 use crate::error::ModelError;
 use crate::weights::content::Content;
@@ -18,9 +18,9 @@ use std::collections::BTreeSet;
 pub(crate) struct WeightFile<'a> {
     content: Content,
     header: Header,
-    /// How its tensors are called, where that is not diffusers' way.
+    /// The naming of its tensors, if it is not diffusers'.
     part: Option<Part>,
-    /// The tensors that were asked for.
+    /// The tensors that were read.
     used: RefCell<BTreeSet<String>>,
     file: String,
     config: String,
@@ -33,11 +33,11 @@ pub(crate) struct WeightFile<'a> {
     variables: Option<&'a Variables>,
 }
 
-/// A tensor that was found under the name that this file gives it.
+/// A tensor that was found, with its name in this file.
 struct Found<'a> {
     key: String,
     entry: &'a Entry,
-    /// Its own part of the bytes, and its shape.
+    /// Its part of the bytes, and its shape.
     bytes: &'a [u8],
     shape: Vec<usize>,
     transposed: bool,
@@ -48,12 +48,12 @@ struct Found<'a> {
 pub(crate) struct Weights<'a> {
     file: &'a WeightFile<'a>,
     prefix: String,
-    /// Where layers are noted, and the part of the model that they belong to.
+    /// Where layers are recorded, and the part of the model that they belong to.
     record: Option<(&'a Record, &'static str)>,
 }
 
 impl<'a> WeightFile<'a> {
-    /// Opens `files`, the first that is there, and reads its header. `config` is named when a tensor does not fit.
+    /// Opens the first of `files` that exists and reads its header. `config` is named in errors about tensors.
     pub(crate) fn open(
         source: &ModelSource,
         files: &[&str],
@@ -81,14 +81,14 @@ impl<'a> WeightFile<'a> {
         })
     }
 
-    /// Everything in the file.
+    /// All weights of the file.
     pub(crate) fn root(&self) -> Weights<'_> {
         Weights { file: self, prefix: String::new(), record: None }
     }
 
-    /// That every tensor was asked for, apart from those that `is_spare` takes for something else.
+    /// Fails unless every tensor was used, except those that `is_spare` accepts.
     ///
-    /// A model that is larger than its configuration would otherwise make pictures, and wrong ones.
+    /// Otherwise a model that is larger than its configuration would render wrong pictures.
     pub(crate) fn all_used(&self, is_spare: impl Fn(&str) -> bool) -> Result<(), ModelError> {
         let used = self.used.borrow();
         let spare = |key: &str| match &self.part {
@@ -105,7 +105,7 @@ impl<'a> WeightFile<'a> {
         Err(ModelError::Extra { file, key: key.clone(), more, config })
     }
 
-    /// Looks a tensor up by diffusers' name for it; gives the file's own name where it is not there.
+    /// Looks up a tensor by diffusers' name; the error is its name in this file.
     fn find(&self, name: &str) -> Result<Found<'_>, String> {
         let Some(part) = &self.part else {
             let Some(entry) = self.header.get(name) else { return Err(name.to_owned()) };
@@ -137,17 +137,17 @@ impl<'a> WeightFile<'a> {
             if *transposed { shape.iter().rev().copied().collect() } else { shape.clone() };
         let tensor = Tensor::from_raw_buffer(bytes, entry.dtype, &stored, &self.device)?;
         let tensor = if *transposed { tensor.t()?.contiguous()? } else { tensor };
-        // Where the kernels store more than the model's dtype, the values are rounded to it all the same.
+        // Even if the kernels store a wider dtype than the model's, the values are rounded to the model's.
         tensor.to_dtype(self.dtype)?.to_dtype(self.kernels.storage_dtype(self.dtype))
     }
 }
 
-/// Where the first value that is no finite number lies.
+/// The index of the first value that is not finite.
 ///
-/// Looks at the exponent's bits alone: all of them set means infinite or NaN in every one of these types.
+/// Checks the exponent's bits: all of them set means infinity or NaN in each of these types.
 fn not_finite(bytes: &[u8], dtype: DType) -> Option<usize> {
     fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool) -> Option<usize> {
-        // Whole stretches at once are several times faster than asking where.
+        // Testing whole stretches first is several times faster than testing for the index.
         let (values, _) = bytes.as_chunks::<N>();
         let stretch = values
             .chunks(4096)
@@ -166,7 +166,7 @@ fn not_finite(bytes: &[u8], dtype: DType) -> Option<usize> {
 }
 
 impl<'a> Weights<'a> {
-    /// The same weights; every layer made of them is noted in `record`, as the model's `part`.
+    /// The same weights; every layer made from them is recorded in `record`, as the model's `part`.
     pub(crate) fn recorded(self, record: &'a Record, part: &'static str) -> Weights<'a> {
         Weights { record: Some((record, part)), ..self }
     }
@@ -181,7 +181,7 @@ impl<'a> Weights<'a> {
         self.file.find(&self.key(name)).is_ok()
     }
 
-    /// The kernels that its layers compute with.
+    /// The kernels of its layers.
     pub(crate) fn kernels(&self) -> &'static dyn Kernels {
         self.file.kernels
     }
@@ -191,7 +191,7 @@ impl<'a> Weights<'a> {
         self.trainable(name, Ok(self.read(name, &[shape])?))
     }
 
-    /// A tensor as a variable, if its name is among those that are wanted as such.
+    /// A tensor, as a variable if that is wanted for its name.
     fn trainable(&self, name: &str, tensor: candle_core::Result<Tensor>) -> Result<Tensor, ModelError> {
         let variable = tensor.and_then(|tensor| match self.file.variables {
             Some(variables) => {
@@ -203,7 +203,7 @@ impl<'a> Weights<'a> {
         variable.map_err(|error| self.device_error(error))
     }
 
-    /// A tensor that may have any of these shapes, all of the same number of elements; it comes in the first.
+    /// A tensor that may have any of these shapes, all with the same number of elements; the result has the first.
     fn read(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
         let file = self.file;
         let found = file.find(&self.key(name)).map_err(|key| ModelError::Tensor {
@@ -231,7 +231,7 @@ impl<'a> Weights<'a> {
 
     /// A linear layer of `inputs` to `outputs` channels: `weight` and, if `bias`, `bias`.
     ///
-    /// A 1x1 convolution's weight will do as well: older files hold the attention's layers as such.
+    /// A 1x1 convolution's weight is accepted, too: older files have the attention's layers in that form.
     pub(crate) fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear, ModelError> {
         let weight =
             self.read("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
@@ -241,7 +241,7 @@ impl<'a> Weights<'a> {
         Ok(Linear::new(weight, bias))
     }
 
-    /// A square convolution without bias whose stride is its kernel, as a linear layer on the pixels of each patch.
+    /// A square convolution without bias whose stride is its kernel size, as a linear layer on the pixels of each patch.
     pub(crate) fn patch_embedding(
         &self,
         inputs: usize,
@@ -253,7 +253,7 @@ impl<'a> Weights<'a> {
         Ok(Linear::new(self.linear_weight(&weight)?, None))
     }
 
-    /// The weight of a linear layer from one as files have it, `[outputs, inputs]`.
+    /// The weight of a linear layer from the one in a file, `[outputs, inputs]`.
     fn linear_weight(&self, weight: &Tensor) -> Result<Weight, ModelError> {
         let transposed = weight.t().and_then(|weight| weight.contiguous());
         Ok(Weight::new(self.kernels(), self.trainable("weight", transposed)?, self.file.dtype))
@@ -310,7 +310,7 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Text encoders have this in front of their names in files from before transformers 5, and not since.
+/// Removes the prefix of text encoders' names in files from before transformers 5.
 fn without_old_prefix(name: &str) -> &str {
     name.strip_prefix("text_model.").unwrap_or(name)
 }

@@ -1,4 +1,4 @@
-//! Copies of the fixtures' models, for tests that change something in them.
+//! Copies of the fixtures' models, for tests that change them.
 
 mod folder;
 

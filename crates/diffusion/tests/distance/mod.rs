@@ -1,13 +1,13 @@
-//! How far tensors are from their reference.
+//! The distance of tensors from their reference.
 
 use candle_core::{DType, Tensor};
 
-/// The numbers of a tensor, as f32.
+/// The values of a tensor, as f32.
 pub fn values(x: &Tensor) -> Vec<f32> {
     x.to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// The largest difference, as a part of the reference's largest value.
+/// The largest difference, relative to the reference's largest value.
 pub fn distance(found: &Tensor, expected: &Tensor) -> f32 {
     assert_eq!(found.shape(), expected.shape());
     let (found, expected) = (values(found), values(expected));

@@ -1,4 +1,4 @@
-//! LoRAs and textual inversions through the engine: diffusers' pictures, and no cell disturbed by another's.
+//! LoRAs and textual inversions in the engine: pictures match diffusers, and cells do not affect each other.
 
 use crate::cases::{Case, Difference, difference, engine, fixtures, render};
 use maquette_core::{Backend, Cell, Digest, Embedding, Event, Lora, NamedFile, Settings};
@@ -48,7 +48,7 @@ impl Added {
 }
 
 #[test]
-fn pictures_are_those_of_diffusers() {
+fn pictures_match_diffusers() {
     let mut wrong = Vec::new();
     let all: Vec<Added> = ["lora", "embeddings"].into_iter().flat_map(added).collect();
     let mut engine = engine(DeviceName::Cpu, None);
@@ -70,11 +70,11 @@ fn pictures_are_those_of_diffusers() {
 }
 
 #[test]
-fn cells_with_other_loras_do_not_disturb_each_other_and_load_nothing_again() {
+fn cells_with_different_loras_do_not_affect_each_other_or_reload_the_model() {
     let all = added("lora");
     let with = |k: usize, seed: u64| crate::cases::cell(Settings { seed, ..all[k].settings() });
     let without = |seed: u64| crate::cases::cell(Settings { seed, lora: Vec::new(), ..all[0].settings() });
-    // Mixed as no executor would mix them, and as one would.
+    // In a mixed order, and sorted as the executor does it.
     let mixed = [with(0, 1), without(1), with(1, 1), with(1, 2), without(2), with(4, 1), with(0, 2)];
     let mut sorted = mixed.to_vec();
     sorted.sort_by_key(|cell| cell.settings.get("lora").map(|lora| lora.to_string()));
@@ -97,7 +97,7 @@ fn cells_with_other_loras_do_not_disturb_each_other_and_load_nothing_again() {
 }
 
 #[test]
-fn what_cannot_be_added_fails_its_cell_alone() {
+fn a_broken_adapter_fails_only_its_cell() {
     let good = added("lora")[0].cell();
     let check = |bad: Settings, expected: &str| {
         let bad = crate::cases::cell(bad);

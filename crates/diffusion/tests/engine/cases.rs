@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-/// One run of diffusers' pipeline, and the picture that it made.
+/// One run of diffusers' pipeline, and its picture.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Case {
     pub name: String,
@@ -48,7 +48,7 @@ struct KnownVariation {
     strength: f64,
 }
 
-/// What became of a cell.
+/// The result of a cell.
 pub type Rendered = Result<Image, String>;
 
 /// The safety checker's verdicts, by cell.
@@ -58,7 +58,7 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
 }
 
-/// The runs of Stable Diffusion 1's kind.
+/// The runs of Stable Diffusion 1.
 pub fn cases() -> Vec<Case> {
     [cases_in("cases.json"), cases_in("dialect.json")].concat()
 }
@@ -106,7 +106,7 @@ impl Case {
         cell(settings)
     }
 
-    /// The picture that diffusers made.
+    /// Diffusers' picture.
     pub fn expected(&self) -> Image {
         let picture = image::open(fixtures().join(&self.picture)).unwrap().into_rgb8();
         Image::new(picture.width(), picture.height(), picture.into_raw()).unwrap()
@@ -125,7 +125,7 @@ pub fn cell(settings: Settings) -> Cell {
     Cell { id: CellId::of(&settings, &card), coordinates: Vec::new(), settings, vars: Vec::new() }
 }
 
-/// What a model's file says of timesteps, which every scheduler with a choice follows.
+/// The timestep spacing in a model's configuration, which is the default of every scheduler with a choice.
 fn spacing_in(model: &str) -> Option<Spacing> {
     let file = fixtures().join(model).join("scheduler/scheduler_config.json");
     let config: serde_json::Value = serde_json::from_slice(&std::fs::read(file).ok()?).unwrap();
@@ -138,12 +138,12 @@ pub fn engine(device: DeviceName, rows: Option<usize>) -> Engine {
     Engine::new(device, Box::new(find), rows).unwrap()
 }
 
-/// Renders cells in one call; what became of each, by its name.
+/// Renders cells in one call; returns the results by cell.
 pub fn render(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, Rendered> {
     render_checked(engine, cells).0
 }
 
-/// The same, with what the safety checker said of each picture.
+/// The same, with the safety checker's verdicts.
 pub fn render_checked(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, Rendered>, Verdicts) {
     let (mut rendered, mut verdicts) = (HashMap::new(), Verdicts::new());
     let mut ended = |cell, outcome| assert!(rendered.insert(cell, outcome).is_none(), "a cell ended twice");
@@ -164,7 +164,7 @@ pub fn render_checked(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, R
     (rendered, verdicts)
 }
 
-/// How two pictures of one size differ.
+/// The difference of two pictures of the same size.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
     /// Largest difference of a level.

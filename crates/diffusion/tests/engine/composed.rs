@@ -1,10 +1,10 @@
-//! Models put together of parts that lie apart among the fixtures.
+//! Models composed of parts from several folders of the fixtures.
 
 use crate::copies::copy_folder;
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use std::path::Path;
 
-/// A folder of a model whose parts come from other folders; the last one that has a part counts.
+/// A folder of a model whose parts come from other folders; the last folder with a part takes precedence.
 pub fn composed(folders: &[&Path]) -> tempfile::TempDir {
     let model = tempfile::tempdir().unwrap();
     folders.iter().for_each(|folder| copy_folder(folder, model.path()));

@@ -1,6 +1,6 @@
-//! A cell is named by its effect: cells with one name are one picture to the byte, and cells with two names are two.
+//! A cell is named by its effect: cells have the same name exactly if they have the same picture, to the byte.
 //!
-//! Random cells of the tiny models, each beside a neighbour that differs in one setting.
+//! Random cells of the tiny models, each with a neighbour that differs in one setting.
 
 use crate::cases::{engine, fixtures, named, render};
 use maquette_core::{
@@ -33,8 +33,8 @@ fn whole(numbers: &'static [i64]) -> BoxedStrategy<Value> {
     prop::sample::select(numbers).prop_map(Value::from).boxed()
 }
 
-/// Values of each setting: some of them do the same to some pictures, the others leave their mark on every picture that
-/// they apply to.
+/// Values of each setting: some of them have the same effect on some pictures, the others change every picture that they
+/// apply to.
 fn values(name: &str) -> BoxedStrategy<Value> {
     match name {
         "model" => text(&["tiny-a", "tiny-b", "tiny-sdxl"]),
@@ -82,7 +82,7 @@ const VARIED: [&str; 18] = [
     "lora",
 ];
 
-/// Those that differ between neighbours, the ones with something to merge more often.
+/// The settings that differ between neighbours; those that may be merged occur more often.
 const CHANGED: [&str; 15] = [
     "strength",
     "strength",
@@ -140,7 +140,7 @@ fn picture(engine: &mut Engine, cell: &Cell) -> Image {
 }
 
 #[test]
-fn cells_with_one_name_are_one_picture_and_others_are_not() {
+fn cells_have_the_same_name_exactly_if_they_have_the_same_picture() {
     let mut engine = engine(DeviceName::Cpu, None);
     let mut runner = TestRunner::deterministic();
     let (mut merged, mut apart) = (0, 0);

@@ -1,4 +1,4 @@
-//! What cannot be rendered fails alone, with a reason, and the others go on.
+//! A cell that cannot be rendered fails with a reason, without affecting others.
 
 use crate::cases::{Case, cases, cell, engine, render};
 use maquette_core::{Backend, Cell, Event, Settings};
@@ -6,7 +6,7 @@ use maquette_diffusion::DeviceName;
 use std::ops::ControlFlow;
 
 #[test]
-fn a_cell_that_fails_takes_nobody_with_it() {
+fn a_failing_cell_does_not_affect_others() {
     let good: Vec<Cell> = cases().iter().take(3).map(Case::cell).collect();
     let settings = &good[0].settings;
     let check = |bad: Settings, expected: &str| {
@@ -29,7 +29,7 @@ fn a_cell_that_fails_takes_nobody_with_it() {
 }
 
 #[test]
-fn a_caller_that_has_enough_is_left_alone() {
+fn rendering_stops_when_the_caller_stops_it() {
     let cells: Vec<Cell> = cases().iter().map(Case::cell).collect();
     let (mut pulled, mut events) = (0, 0);
     let mut counted = cells.iter().cloned().inspect(|_| pulled += 1);
@@ -46,7 +46,7 @@ fn a_caller_that_has_enough_is_left_alone() {
 }
 
 #[test]
-fn words_that_a_long_prompt_loses_are_named() {
+fn truncated_words_of_a_long_prompt_are_reported() {
     let settings = Settings { prompt: "portrait ".repeat(100).into(), ..cases()[0].cell().settings };
     let mut warnings = Vec::new();
     engine(DeviceName::Cpu, None)

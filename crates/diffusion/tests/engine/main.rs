@@ -1,5 +1,5 @@
-//! The engine as its callers see it: whole pictures against diffusers' own, rows that do not disturb each other, cells
-//! that fail alone. The fixtures lie in `tests/fixtures`, with the script that made them.
+//! The engine's public interface: whole pictures against diffusers, rows that do not affect each other, cells that fail
+//! alone. The fixtures are in `tests/fixtures`, with the script that generated them.
 
 mod added;
 mod cases;

@@ -1,4 +1,4 @@
-//! Masked pictures against those that diffusers made, and what a mask promises.
+//! Masked pictures against diffusers, and the guarantees of masks.
 
 use crate::cases::{Case, Difference, cases, cases_in, cell, difference, engine};
 use crate::cases::{fixtures, named, render};
@@ -9,15 +9,15 @@ use maquette_diffusion::{DeviceName, Engine};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// As for pictures without a mask.
+/// The same as for pictures without a mask.
 const HANDFUL: usize = 10;
 
 fn masked() -> Vec<Case> {
     cases_in("masks/cases.json")
 }
 
-/// The model made for inpainting: tiny-a with another UNet. Its folder must outlive the engine.
-fn seeing() -> (TempDir, Engine) {
+/// The inpainting model: tiny-a with another UNet. Its folder must outlive the engine.
+fn inpainting_engine() -> (TempDir, Engine) {
     let folder = composed(&[&fixtures().join("tiny-a"), &fixtures().join("masks")]);
     let engine = engine_of(folder.path());
     (folder, engine)
@@ -36,13 +36,13 @@ fn flat(folder: &Path, level: u8) -> Option<NamedFile> {
 }
 
 #[test]
-fn masked_pictures_are_those_of_diffusers() {
-    let (_folder, mut seeing) = seeing();
-    let mut blind = engine(DeviceName::Cpu, None);
+fn masked_pictures_match_diffusers() {
+    let (_folder, mut inpainting) = inpainting_engine();
+    let mut ordinary = engine(DeviceName::Cpu, None);
     let mut wrong = Vec::new();
     for case in masked() {
         let cell = case.cell();
-        let engine = if case.name.starts_with("seeing") { &mut seeing } else { &mut blind };
+        let engine = if case.name.starts_with("seeing") { &mut inpainting } else { &mut ordinary };
         match &render(engine, std::slice::from_ref(&cell))[&cell.id] {
             Err(error) => wrong.push(format!("{}: {error}", case.name)),
             Ok(image) => {
@@ -58,7 +58,7 @@ fn masked_pictures_are_those_of_diffusers() {
 }
 
 #[test]
-fn under_black_nothing_changes_whatever_is_asked() {
+fn a_black_mask_keeps_the_picture_for_all_settings() {
     let folder = tempfile::tempdir().unwrap();
     let mut engine = engine(DeviceName::Cpu, None);
     let kept = Settings { mask: flat(folder.path(), 0), ..masked()[0].cell().settings };
@@ -78,7 +78,7 @@ fn under_black_nothing_changes_whatever_is_asked() {
 }
 
 #[test]
-fn an_even_grey_is_image_to_image_with_its_share_of_the_strength() {
+fn an_even_grey_scales_the_strength_of_image_to_image() {
     let folder = tempfile::tempdir().unwrap();
     let mut engine = engine(DeviceName::Cpu, None);
     let plain = Settings { mask: None, steps: 10, ..masked()[0].cell().settings };
@@ -92,18 +92,18 @@ fn an_even_grey_is_image_to_image_with_its_share_of_the_strength() {
 #[test]
 fn without_a_mask_an_inpainting_model_repaints_everything() {
     let folder = tempfile::tempdir().unwrap();
-    let (_model, mut seeing) = seeing();
+    let (_model, mut inpainting) = inpainting_engine();
     let case = masked().into_iter().find(|case| case.name == "seeing-ddim").unwrap();
     let settings = case.cell().settings;
     let white = Settings { mask: flat(folder.path(), 255), ..settings.clone() };
     let nothing = Settings { mask: None, ..settings.clone() };
-    let picture = one(&mut seeing, nothing);
-    assert_eq!(picture, one(&mut seeing, white));
-    assert_ne!(picture, one(&mut seeing, settings));
+    let picture = one(&mut inpainting, nothing);
+    assert_eq!(picture, one(&mut inpainting, white));
+    assert_ne!(picture, one(&mut inpainting, settings));
 }
 
 #[test]
-fn masked_and_other_rows_share_calls_and_do_not_disturb_each_other() {
+fn masked_and_other_rows_share_calls_without_affecting_each_other() {
     let all = masked().into_iter().chain(cases());
     let cells: Vec<Cell> = all
         .map(|case| case.cell())
@@ -113,7 +113,7 @@ fn masked_and_other_rows_share_calls_and_do_not_disturb_each_other() {
         })
         .collect();
     let with_mask = cells.iter().filter(|cell| cell.settings.mask.is_some()).count();
-    assert!(with_mask >= 4 && cells.len() - with_mask >= 4, "the fixtures no longer hold a crowd");
+    assert!(with_mask >= 4 && cells.len() - with_mask >= 4, "the fixtures no longer have enough cells");
     let alone = render(&mut engine(DeviceName::Cpu, Some(2)), &cells);
     assert_eq!(render(&mut engine(DeviceName::Cpu, Some(64)), &cells), alone);
 }
@@ -127,14 +127,14 @@ fn masks_that_cannot_be_used_fail_with_a_reason() {
         let error = render(engine, std::slice::from_ref(&cell)).remove(&cell.id).unwrap().unwrap_err();
         assert!(error.contains(expected), "{error}");
     };
-    let mut blind = engine(DeviceName::Cpu, None);
+    let mut ordinary = engine(DeviceName::Cpu, None);
     let square = folder.path().join("square.png");
     GrayImage::new(40, 40).save(&square).unwrap();
-    check(&mut blind, Settings { mask: Some(named(&square)), ..settings.clone() }, "has 40x40 pixels");
+    check(&mut ordinary, Settings { mask: Some(named(&square)), ..settings.clone() }, "has 40x40 pixels");
     let mut gone = named(&square);
     gone.file = Path::new("nowhere/mask.png").into();
-    check(&mut blind, Settings { mask: Some(gone), ..settings.clone() }, "nowhere/mask.png");
-    let (_model, mut seeing) = seeing();
+    check(&mut ordinary, Settings { mask: Some(gone), ..settings.clone() }, "nowhere/mask.png");
+    let (_model, mut inpainting) = inpainting_engine();
     let from_nothing = Settings { init_image: None, fit: None, strength: None, mask: None, ..settings };
-    check(&mut seeing, from_nothing, "repaints pictures; allowed: with `init_image`");
+    check(&mut inpainting, from_nothing, "repaints pictures; allowed: with `init_image`");
 }

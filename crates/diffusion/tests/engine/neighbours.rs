@@ -1,23 +1,23 @@
-//! A cell's picture does not depend on its neighbours, on their order, on the width of a call or on threads.
+//! A cell's picture does not depend on other cells, their order, the number of rows per call or threads.
 
 use crate::cases::{Case, cases, cell, engine, fixtures, named, render};
 use maquette_core::{Cell, Digest, NamedFile, Settings};
 use maquette_diffusion::DeviceName;
 use std::path::Path;
 
-/// Every fixture of one model and size, so that they may share UNet calls: four schedulers, with and without guidance
+/// All fixtures of one model and size, so that they may share UNet calls: four schedulers, with and without guidance
 /// and reference picture, different prompts and step counts.
 fn crowd() -> Vec<Cell> {
     let mut cells: Vec<Cell> = cases().iter().map(Case::cell).collect();
     let key = |cell: &Cell| (cell.settings.model.clone(), cell.settings.width, cell.settings.height);
     cells.sort_by_key(key);
     let largest = cells.chunk_by(|a, b| key(a) == key(b)).max_by_key(|group| group.len()).unwrap();
-    assert!(largest.len() >= 6, "the fixtures no longer hold a crowd");
+    assert!(largest.len() >= 6, "the fixtures no longer have enough cells");
     largest.to_vec()
 }
 
 #[test]
-fn alone_and_in_company_a_cell_is_the_same_picture() {
+fn a_cell_is_the_same_picture_alone_and_with_others() {
     let cells = crowd();
     let mut alone = engine(DeviceName::Cpu, Some(2));
     let expected = render(&mut alone, &cells);
@@ -30,7 +30,7 @@ fn alone_and_in_company_a_cell_is_the_same_picture() {
 
 #[test]
 fn a_later_call_gives_the_same_pictures_as_the_first() {
-    // As after a resume: only some of the cells are left, and the caches are warm or cold.
+    // As after resuming: only some of the cells are left, and the caches are warm or cold.
     let cells = crowd();
     let mut engine = engine(DeviceName::Cpu, None);
     let all = render(&mut engine, &cells);
@@ -41,7 +41,7 @@ fn a_later_call_gives_the_same_pictures_as_the_first() {
 }
 
 #[test]
-fn threads_change_nothing() {
+fn the_number_of_threads_has_no_effect() {
     let cells = crowd();
     let with_threads = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -52,9 +52,9 @@ fn threads_change_nothing() {
     assert_eq!(with_threads(3), expected);
 }
 
-/// As on an axis: the model stays and its autoencoder changes, there and back.
+/// As on an axis: the model stays, and its autoencoder changes back and forth.
 #[test]
-fn an_autoencoder_is_a_cells_own() {
+fn each_cell_has_its_own_autoencoder() {
     let mut tensors = candle_core::safetensors::load(
         fixtures().join("tiny-a/vae/diffusion_pytorch_model.safetensors"),
         &candle_core::Device::Cpu,

@@ -1,29 +1,29 @@
-//! Whole pictures against those that diffusers made with the same settings and seeds.
+//! Whole pictures against diffusers with the same settings and seeds.
 
 use crate::cases::{Case, Difference, cases, cases_in, difference, engine, fixtures, render};
 use crate::composed::{composed, engine_of};
 use maquette_diffusion::{DeviceName, Engine};
 
-/// Moving every weight by a relative 3e-7 changes three levels of a picture at most, each by one
+/// Changing every weight by a relative 3e-7 changes at most three levels of a picture, each by one
 /// (`tests/fixtures/README.md`).
 const HANDFUL: usize = 10;
 
-/// The bundled model's pictures are ten times as large, 49,152 levels and more: up to 37 of them were off by one.
+/// The bundled model's pictures are ten times as large, with 49,152 levels or more: up to 37 of them were off by one.
 const HUNDRED: usize = 100;
 
 #[test]
-fn pictures_are_those_of_diffusers() {
+fn pictures_match_diffusers() {
     check(&cases(), HANDFUL);
 }
 
 #[test]
-fn every_scheduler_goes_the_way_of_its_class() {
+fn every_scheduler_matches_its_class() {
     check(&cases_in("scheduled.json"), HANDFUL);
 }
 
-/// A failure after the weights have changed: `tests/fixtures/make.py --only sketchbook` has not been run.
+/// If this fails after the weights have changed, run `tests/fixtures/make.py --only sketchbook`.
 #[test]
-fn the_bundled_model_draws_what_diffusers_draws_with_it() {
+fn the_bundled_model_matches_diffusers() {
     check(&cases_in("sketchbook/cases.json"), HUNDRED);
 }
 
@@ -42,9 +42,9 @@ fn guidance_is_rescaled() {
     check(&cases_in("rescale/cases.json"), HANDFUL);
 }
 
-/// Velocity from pure noise on: tiny-sd2 with the schedule of a model that needs rescaled guidance.
+/// Velocity prediction from pure noise: tiny-sd2 with the schedule of a model that needs rescaled guidance.
 #[test]
-fn guidance_is_rescaled_from_pure_noise_on() {
+fn guidance_is_rescaled_from_pure_noise() {
     let zero_snr = composed(&[&fixtures().join("tiny-sd2"), &fixtures().join("rescale")]);
     check_with(&mut engine_of(zero_snr.path()), &cases_in("rescale/zero-snr.json"), HANDFUL);
 }

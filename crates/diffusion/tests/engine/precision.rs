@@ -1,4 +1,4 @@
-//! Precisions: what overflows is rendered again in a wider one, and says so.
+//! Precision: pictures that overflow are rendered again in f32, with a note.
 
 use crate::cases::{cases, cell, fixtures};
 use crate::copies::{change_tensors, copy_folder};
@@ -7,7 +7,7 @@ use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-/// What became of each cell, and which models were loaded in which order.
+/// The result of each cell, and the loaded models in order.
 fn render(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, (Image, Remarks)>, Vec<String>) {
     let (mut rendered, mut loaded) = (HashMap::new(), Vec::new());
     let mut take = |event| {
@@ -29,7 +29,7 @@ fn render(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, (Image, Remar
 fn a_picture_that_overflows_in_f16_is_rendered_again_in_f32() {
     let folder = tempfile::tempdir().unwrap();
     copy_folder(&fixtures().join("tiny-a"), folder.path());
-    // Beyond 65504 there is nothing in f16; the norms that follow make the size of these weights meaningless in f32.
+    // f16 overflows beyond 65504; in f32 the scale of these weights has no effect, because norms follow.
     change_tensors(&folder.path().join("vae/diffusion_pytorch_model.safetensors"), |tensors| {
         let weight = tensors.get_mut("decoder.conv_in.weight").unwrap();
         *weight = (&*weight * 1e7).unwrap();
@@ -62,7 +62,7 @@ fn a_picture_that_overflows_in_f16_is_rendered_again_in_f32() {
 }
 
 #[test]
-fn a_model_that_cannot_be_loaded_is_tried_once() {
+fn a_model_that_cannot_be_loaded_is_tried_only_once() {
     let tried = std::rc::Rc::new(std::cell::Cell::new(0));
     let count = std::rc::Rc::clone(&tried);
     let find = move |_: &str| {

@@ -1,4 +1,4 @@
-//! The safety checker: diffusers' verdicts on whole runs, black pictures, and models that have none.
+//! The safety checker: diffusers' verdicts on whole runs, black pictures, and models without a checker.
 
 use crate::cases::{cases, cell, engine, fixtures, render, render_checked};
 use crate::composed::{composed, engine_of};
@@ -14,7 +14,7 @@ struct Run {
     nsfw_content_detected: bool,
 }
 
-/// The runs of the fixture as cells, and whether diffusers let each pass.
+/// The runs of the fixture as cells, and whether diffusers flagged each one.
 fn runs() -> Vec<(Cell, bool)> {
     #[derive(Deserialize)]
     struct File {
@@ -43,7 +43,7 @@ fn is_black(image: &Image) -> bool {
 }
 
 #[test]
-fn verdicts_are_those_of_diffusers_and_flagged_pictures_are_black() {
+fn verdicts_match_diffusers_and_flagged_pictures_are_black() {
     let model = composed(&[&fixtures().join("tiny-a"), &fixtures().join("safety")]);
     let mut engine = engine_of(model.path());
     let (cells, expected): (Vec<Cell>, Vec<bool>) = runs().into_iter().unzip();
@@ -55,7 +55,7 @@ fn verdicts_are_those_of_diffusers_and_flagged_pictures_are_black() {
 }
 
 #[test]
-fn nobody_is_checked_who_does_not_ask() {
+fn pictures_are_checked_only_if_the_setting_is_on() {
     let model = composed(&[&fixtures().join("tiny-a"), &fixtures().join("safety")]);
     let mut engine = engine_of(model.path());
     let free = |cell: &Cell| crate::cases::cell(Settings { safety_checker: false, ..cell.settings.clone() });
@@ -63,32 +63,32 @@ fn nobody_is_checked_who_does_not_ask() {
     let passed = runs().into_iter().find(|(_, flagged)| !flagged).unwrap().0;
     let cells = [free(&flagged), flagged, free(&passed), passed];
     let (rendered, verdicts) = render_checked(&mut engine, &cells);
-    let said: Vec<Option<bool>> = cells.iter().map(|cell| verdicts[&cell.id]).collect();
-    assert_eq!(said, [None, Some(true), None, Some(false)]);
+    let found: Vec<Option<bool>> = cells.iter().map(|cell| verdicts[&cell.id]).collect();
+    assert_eq!(found, [None, Some(true), None, Some(false)]);
     let picture = |at: usize| rendered[&cells[at].id].as_ref().unwrap();
     assert!(!is_black(picture(0)) && is_black(picture(1)));
     assert_eq!(picture(2), picture(3));
 }
 
 #[test]
-fn a_flagged_picture_is_told() {
+fn a_flagged_picture_has_a_warning() {
     let model = composed(&[&fixtures().join("tiny-a"), &fixtures().join("safety")]);
     let flagged = runs().into_iter().find(|(_, flagged)| *flagged).unwrap().0;
-    let mut told = Vec::new();
-    let mut look = |event| {
+    let mut warnings = Vec::new();
+    let mut collect = |event| {
         if let Event::Warned { cell, warning } = event {
-            told.push((cell, warning));
+            warnings.push((cell, warning));
         }
         ControlFlow::Continue(())
     };
-    engine_of(model.path()).render(&mut [flagged.clone()].into_iter(), &mut look).unwrap();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].0, flagged.id);
-    assert!(told[0].1.contains("safety checker"), "{told:?}");
+    engine_of(model.path()).render(&mut [flagged.clone()].into_iter(), &mut collect).unwrap();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].0, flagged.id);
+    assert!(warnings[0].1.contains("safety checker"), "{warnings:?}");
 }
 
 #[test]
-fn a_model_without_one_is_named() {
+fn a_model_without_a_checker_is_an_error() {
     let (cell, _) = runs().remove(0);
     let rendered = render(&mut engine(DeviceName::Cpu, None), std::slice::from_ref(&cell));
     let error = rendered[&cell.id].as_ref().unwrap_err();

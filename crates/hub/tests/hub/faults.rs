@@ -1,4 +1,4 @@
-//! What goes wrong on the way: nothing half is ever taken for a file, and what has arrived is not asked for again.
+//! Failing downloads: an incomplete file is never used, and what was received is not requested again.
 
 use crate::hub_server::{Fault, REPOSITORY};
 use crate::{Scene, UNET};
@@ -6,7 +6,7 @@ use maquette_hub::HubError;
 use std::fs;
 
 #[test]
-fn a_cut_connection_goes_on_where_it_broke() {
+fn a_broken_connection_is_resumed() {
     let scene = Scene::new();
     scene
         .server
@@ -19,7 +19,7 @@ fn a_cut_connection_goes_on_where_it_broke() {
 }
 
 #[test]
-fn what_has_arrived_is_kept_for_another_day() {
+fn a_partial_download_is_kept_for_a_later_run() {
     let scene = Scene::new();
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Cut(100_000), Fault::Status(403, "")]);
     scene.fails(&[UNET, "403"]);
@@ -33,15 +33,15 @@ fn what_has_arrived_is_kept_for_another_day() {
 }
 
 #[test]
-fn a_connection_that_never_lasts_is_given_up() {
+fn a_connection_that_always_breaks_is_given_up() {
     let scene = Scene::new();
     scene.server.break_next(&format!("/cdn/{UNET}"), vec![Fault::Cut(0); 20]);
-    let error = scene.fails(&[UNET, "after 0 of", "go on from there"]);
+    let error = scene.fails(&[UNET, "after 0 of", "try again to resume"]);
     assert!(matches!(error, HubError::Cut { .. }));
 }
 
 #[test]
-fn a_server_that_starts_anew_is_believed() {
+fn a_server_without_range_requests_works() {
     let scene = Scene::new();
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Cut(1000), Fault::NoRange]);
     let folder = scene.fetch().unwrap();
@@ -49,19 +49,19 @@ fn a_server_that_starts_anew_is_believed() {
 }
 
 #[test]
-fn another_beginning_is_thrown_away() {
+fn a_wrong_partial_download_is_discarded() {
     let scene = Scene::new();
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Cut(1000), Fault::Status(403, "")]);
     scene.fails(&[UNET]);
     fs::write(&scene.parts()[0], vec![7; 1000]).unwrap();
     let folder = scene.fetch().unwrap();
     assert_eq!(fs::read(folder.join(UNET)).unwrap(), scene.server.file(UNET));
-    // Longer than the whole.
+    // Longer than the file.
     let scene = Scene::new();
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Cut(1000), Fault::Status(403, "")]);
     scene.fails(&[UNET]);
     fs::write(&scene.parts()[0], vec![7; 1_000_000]).unwrap();
-    scene.fails(&["sends 1000000"]);
+    scene.fails(&["sent 1000000"]);
     assert!(scene.parts().is_empty());
     scene.fetch().unwrap();
 }
@@ -70,7 +70,7 @@ fn another_beginning_is_thrown_away() {
 fn a_wrong_size_or_content_is_not_kept() {
     let scene = Scene::new();
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Longer(3)]);
-    let error = scene.fails(&[UNET, "nothing of it was kept"]);
+    let error = scene.fails(&[UNET, "the file was discarded"]);
     assert!(matches!(error, HubError::WrongSize { .. }));
     assert!(scene.parts().is_empty());
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Flipped]);
@@ -78,13 +78,13 @@ fn a_wrong_size_or_content_is_not_kept() {
     assert!(matches!(error, HubError::WrongContent { .. }));
     assert!(scene.parts().is_empty());
     scene.server.break_next("vae/config.json", [Fault::Page]);
-    scene.fails(&["vae/config.json", "announces", "sends 26"]);
+    scene.fails(&["vae/config.json", "announced", "sent 26"]);
     assert!(!scene.files().iter().any(|name| name.ends_with("vae/config.json")));
     scene.fetch().unwrap();
 }
 
 #[test]
-fn a_hub_in_trouble_is_asked_again() {
+fn requests_are_retried_after_server_errors() {
     let scene = Scene::new();
     scene.server.break_next("/revision/main", [Fault::Status(503, ""), Fault::Status(500, "")]);
     scene.server.break_next(&format!("/cdn/{UNET}"), [Fault::Status(502, ""), Fault::Status(429, "")]);
@@ -96,11 +96,11 @@ fn a_hub_in_trouble_is_asked_again() {
 }
 
 #[test]
-fn answers_that_make_no_sense() {
-    let check = |path: &str, fault: Fault, says: &[&str]| {
+fn unexpected_answers_are_errors() {
+    let check = |path: &str, fault: Fault, expected: &[&str]| {
         let scene = Scene::new();
         scene.server.break_next(path, vec![fault; 9]);
-        scene.fails(says);
+        scene.fails(expected);
         assert!(scene.parts().is_empty());
     };
     check("/revision/main", Fault::Page, &["/api/models/tester/tiny", "a web page, not JSON", "HF_ENDPOINT"]);
@@ -111,7 +111,7 @@ fn answers_that_make_no_sense() {
 }
 
 #[test]
-fn what_is_not_there_is_named() {
+fn missing_repositories_and_revisions_are_named() {
     let scene = Scene::new();
     let error = |repository: &str| scene.fetch_of(repository).unwrap_err();
     let missing = error("tester/other");
@@ -126,7 +126,7 @@ fn what_is_not_there_is_named() {
 fn private_and_gated_repositories_are_explained() {
     let mut scene = Scene::new();
     scene.server.want_token("hf_right", false);
-    scene.fails(&["no repository `tester/tiny`, or not for everybody", "set HF_TOKEN"]);
+    scene.fails(&["no repository `tester/tiny`, or it is private", "set HF_TOKEN"]);
     scene.server.want_token("hf_right", true);
     scene.fails(&["gated", "accept the terms at", "/tester/tiny", "set HF_TOKEN"]);
     scene.token = Some("hf_wrong".to_owned());
@@ -152,10 +152,10 @@ fn pickles_are_refused_before_anything_is_downloaded() {
 }
 
 #[test]
-fn nobody_at_home() {
+fn an_unreachable_hub_is_an_error() {
     let scene = Scene::new();
     let environment = maquette_hub::Environment {
-        // The discard port: nobody listens.
+        // The discard port: no server listens there.
         endpoint: "http://127.0.0.1:9".to_owned(),
         token: None,
         cache: scene.folder.path().to_owned(),
@@ -171,7 +171,7 @@ fn nobody_at_home() {
 }
 
 #[test]
-fn two_at_once_do_not_collide() {
+fn concurrent_downloads_do_not_collide() {
     let scene = Scene::new();
     std::thread::scope(|scope| {
         let fetching: Vec<_> =

@@ -1,4 +1,4 @@
-//! Fetching that works: which files, where they lie, who sees the token, and what is not asked for twice.
+//! Successful downloads: which files, where they are stored, where the token is sent, and what is not requested twice.
 
 use crate::hub_server::{COMMIT, REPOSITORY};
 use crate::{MODEL, Scene, UNET};
@@ -52,7 +52,7 @@ fn only_the_needed_files_in_the_standard_layout() {
 }
 
 #[test]
-fn what_is_here_is_not_asked_for_again() {
+fn cached_files_are_not_requested_again() {
     let scene = Scene::new();
     scene.fetch().unwrap();
     let before = scene.server.asked().len();
@@ -60,10 +60,10 @@ fn what_is_here_is_not_asked_for_again() {
     let offer = hub.offer(&REPOSITORY.parse().unwrap(), &MODEL).unwrap();
     assert!(offer.is_here() && offer.bytes_to_come() == 0);
     hub.fetch(&offer, &mut |_| {}).unwrap();
-    // The list and the index; no file.
+    // Only the list and the index are requested.
     assert_eq!(scene.server.asked().len(), before + 2);
 
-    // A file that was damaged since is.
+    // A file that was damaged since is downloaded again.
     let folder = hub.cache().snapshot(&REPOSITORY.parse().unwrap()).unwrap();
     let blob = fs::canonicalize(folder.join(UNET)).unwrap();
     fs::write(&blob, "short").unwrap();
@@ -74,7 +74,7 @@ fn what_is_here_is_not_asked_for_again() {
 }
 
 #[test]
-fn weights_of_the_other_precision_will_do_once_they_are_here() {
+fn cached_weights_of_the_other_precision_are_used() {
     let scene = Scene::new();
     let halves = UNET.replace(".safetensors", ".fp16.safetensors");
     scene.server.put(&halves, b"half the bytes");
@@ -90,7 +90,7 @@ fn weights_of_the_other_precision_will_do_once_they_are_here() {
 }
 
 #[test]
-fn without_links_files_lie_in_the_snapshot() {
+fn without_links_files_are_in_the_snapshot() {
     let scene = Scene { no_links: true, ..Scene::new() };
     let folder = scene.fetch().unwrap();
     assert!(folder.join(UNET).symlink_metadata().unwrap().is_file());
@@ -102,7 +102,7 @@ fn without_links_files_lie_in_the_snapshot() {
 }
 
 #[test]
-fn the_token_goes_to_the_hub_and_to_nobody_else() {
+fn the_token_is_sent_to_the_hub_only() {
     let scene = Scene { token: Some("hf_secret".to_owned()), ..Scene::new() };
     scene.server.want_token("hf_secret", false);
     scene.fetch().unwrap();
@@ -115,7 +115,7 @@ fn the_token_goes_to_the_hub_and_to_nobody_else() {
 }
 
 #[test]
-fn revisions_have_snapshots_and_names_of_their_own() {
+fn revisions_have_their_own_snapshots_and_refs() {
     let scene = Scene::new();
     let folder = scene.fetch_of(&format!("{REPOSITORY}@refs/pr/1")).unwrap();
     assert!(folder.ends_with(COMMIT));
@@ -123,14 +123,14 @@ fn revisions_have_snapshots_and_names_of_their_own() {
     assert_eq!(
         scene.hub().cache().find(&REPOSITORY.parse().unwrap(), &MODEL),
         None,
-        "main was not asked for"
+        "main was not requested"
     );
     let commit = format!("{REPOSITORY}@{COMMIT}").parse().unwrap();
     assert_eq!(scene.hub().cache().find(&commit, &MODEL), Some(folder));
 }
 
 #[test]
-fn offline_nothing_is_asked_and_what_is_here_is_found() {
+fn offline_nothing_is_requested_and_cached_models_are_found() {
     let mut scene = Scene::new();
     scene.offline = true;
     let error = scene.fails(&[REPOSITORY, "HF_HUB_OFFLINE"]);
@@ -142,7 +142,7 @@ fn offline_nothing_is_asked_and_what_is_here_is_found() {
 }
 
 #[test]
-fn half_a_model_in_the_cache_is_not_the_model() {
+fn an_incomplete_model_in_the_cache_is_not_found() {
     let scene = Scene::new();
     let folder = scene.fetch().unwrap();
     let find = || scene.hub().cache().find(&REPOSITORY.parse().unwrap(), &MODEL);
@@ -150,7 +150,7 @@ fn half_a_model_in_the_cache_is_not_the_model() {
     for name in ["tokenizer/vocab.json", "unet/config.json", UNET, "model_index.json"] {
         fs::remove_file(folder.join(name)).unwrap();
         assert_eq!(find(), None, "without {name}");
-        // Its content is still there, so that it only needs its name again.
+        // Its content is still there, so only the link is created again.
         let before = scene.server.asked_for("GET", name).len();
         scene.fetch().unwrap();
         assert_eq!(find(), Some(folder.clone()));

@@ -1,4 +1,4 @@
-//! The hub against a small server of the test's own: what is fetched, resumed, refused, and what the cache then holds.
+//! The hub client against a small test server: what is downloaded, resumed, refused, and what the cache then contains.
 
 #[path = "../../../../tests/hub_server.rs"]
 mod hub_server;
@@ -28,7 +28,7 @@ impl Scene {
     fn new() -> Scene {
         let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/tiny-a");
         let server = HubServer::of(&model);
-        // What nobody reads must not be fetched.
+        // Files that are not read must not be downloaded.
         for name in ["README.md", "unet/diffusion_pytorch_model.bin", "safety_checker/model.safetensors"] {
             server.put(name, b"nothing");
         }
@@ -56,13 +56,13 @@ impl Scene {
         hub.fetch(&hub.offer(&repository.parse().unwrap(), &MODEL)?, &mut |_| {})
     }
 
-    /// That it fails so, and that nothing of the model counts as being there.
+    /// Asserts that fetching fails with these texts, and that the model is not found in the cache.
     #[track_caller]
-    fn fails(&self, says: &[&str]) -> HubError {
+    fn fails(&self, expected: &[&str]) -> HubError {
         let error = self.fetch().unwrap_err();
-        let said = format!("{error}: {}", error.hint().unwrap_or_default());
-        for part in says {
-            assert!(said.contains(part), "`{part}` is not in: {said}");
+        let message = format!("{error}: {}", error.hint().unwrap_or_default());
+        for part in expected {
+            assert!(message.contains(part), "`{part}` is not in: {message}");
         }
         assert_eq!(self.hub().cache().find(&REPOSITORY.parse().unwrap(), &MODEL), None);
         error
@@ -86,7 +86,7 @@ impl Scene {
         found
     }
 
-    /// The file that is being filled.
+    /// The incomplete downloads.
     fn parts(&self) -> Vec<PathBuf> {
         let names = self.files().into_iter().filter(|name| name.ends_with(".incomplete"));
         names.map(|name| self.folder.path().join(name)).collect()

@@ -1,13 +1,13 @@
 //! Sums and activations over slices, in forms that compilers turn into vector instructions.
 //!
-//! They are compiled for several instruction sets and the best is chosen at run time. None of them contracts a product
-//! and a sum into one rounding, so the choice does not change a bit of the result.
+//! They are compiled for several instruction sets and the best one is chosen at run time. None of them uses fused
+//! multiply-add, so the choice does not change a bit of the result.
 
 use multiversion::multiversion;
 
-/// How many sums run side by side; each vector width there is divides it.
+/// The number of parallel sums; a multiple of every vector width.
 const LANES: usize = 16;
-/// How many values a lane adds up in f32 before its sum goes on in f64.
+/// How many values a lane sums in f32 before the sum continues in f64.
 const DEPTH: usize = 64;
 
 /// The sum of all values.
@@ -27,7 +27,7 @@ pub(super) fn sum(x: &[f32]) -> f64 {
     total
 }
 
-/// The sum of the squared distances from `mean`.
+/// The sum of the squared differences from `mean`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 pub(super) fn sum_of_squares(x: &[f32], mean: f32) -> f64 {
     let mut total = 0.0;
@@ -105,7 +105,7 @@ fn gelu_of(x: f32) -> f32 {
 pub(super) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
-    // Adding this leaves a whole number in the lowest bits of the sum.
+    // Adding this leaves the nearest integer in the lowest bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     let x = if x < -87.33 { -87.33 } else { x };
     let x = if x > 88.37 { 88.37 } else { x };

@@ -1,4 +1,4 @@
-//! Attention in tiles of queries: the scores of a tile are all that is ever held, not those of a whole image.
+//! Attention in tiles of queries: only the scores of a tile are in memory, not those of a whole image.
 
 use super::matrix::{Matrix, multiply, with_scratch};
 use super::softmax::softmax_down;
@@ -18,7 +18,7 @@ pub(super) fn attention(shape: &Shape, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f
     let &Shape { queries, keys, channels, heads, causal } = shape;
     let width = channels / heads;
     let scale = 1.0 / (width as f32).sqrt();
-    // Few enough scores for a core's own cache.
+    // The scores of a tile should fit in a core's own cache.
     let tile = if keys > 1024 { 32 } else { 64 }.min(queries);
     let mut out = vec![0.0; q.len()];
     tiles(shape, tile, &mut out).into_par_iter().for_each(|(row, first, head, lines)| {
@@ -33,12 +33,12 @@ pub(super) fn attention(shape: &Shape, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f
             let (scores, rest) = scratch.split_at_mut(keys * count);
             let (result, rest) = rest.split_at_mut(count * width);
             let (most, total) = rest.split_at_mut(count);
-            // One line for each key, so that the softmax runs across queries without adding up inside a register.
+            // One line per key, so that the softmax is vectorised across queries without sums inside a register.
             multiply(scores, k, q.transposed());
             if causal {
                 for (key, line) in scores.chunks_mut(count).enumerate() {
-                    let blind = key.saturating_sub(first).min(count);
-                    line[..blind].fill(f32::NEG_INFINITY);
+                    let masked = key.saturating_sub(first).min(count);
+                    line[..masked].fill(f32::NEG_INFINITY);
                 }
             }
             softmax_down(scores, scale, most, total);
@@ -51,7 +51,7 @@ pub(super) fn attention(shape: &Shape, q: &[f32], k: &[f32], v: &[f32]) -> Vec<f
     out
 }
 
-/// Row of the batch, first query, head, and where the result of each query goes.
+/// Row of the batch, first query, head, and the result slice of each query.
 fn tiles<'a>(
     shape: &Shape,
     tile: usize,

@@ -1,4 +1,4 @@
-//! Convolution as a matrix product: tiles of the image are unrolled into columns, one column for each result pixel.
+//! Convolution as a matrix product: tiles of the image are unrolled into columns, one per result pixel.
 
 use super::matrix::{Matrix, multiply, with_scratch};
 use rayon::prelude::*;
@@ -70,9 +70,9 @@ pub(super) fn conv2d(
     out
 }
 
-/// Cuts the result into tiles, by the shape of one row alone.
+/// Splits the result into tiles, only by the shape of one row.
 fn tiles<'a>(shape: &Shape, out: &'a mut [f32]) -> Vec<Tile<'a>> {
-    // The unrolled columns of a tile should stay in a core's own cache; a row should make some eight tiles.
+    // The unrolled columns of a tile should fit in a core's own cache; a row should have about eight tiles.
     const COLUMNS: usize = 256 * 1024;
     const TILES: usize = 8;
     let positions = shape.out_height * shape.out_width;
@@ -98,7 +98,7 @@ fn tiles<'a>(shape: &Shape, out: &'a mut [f32]) -> Vec<Tile<'a>> {
     tiles
 }
 
-/// Fills `columns`, `[inputs * kernel * kernel, pixels]`, with what each result pixel looks at.
+/// Fills `columns`, `[inputs * kernel * kernel, pixels]`, with the input values of each result pixel.
 fn unroll(shape: &Shape, x: &[f32], pixels: Range<usize>, columns: &mut [f32]) {
     let Shape { height, width, kernel, stride, out_width, out_height, .. } = *shape;
     let same_size = stride == 1 && (out_height, out_width) == (height, width);
@@ -106,15 +106,15 @@ fn unroll(shape: &Shape, x: &[f32], pixels: Range<usize>, columns: &mut [f32]) {
         let (channel, ky, kx) = (i / (kernel * kernel), i / kernel % kernel, i % kernel);
         let plane = &x[channel * height * width..][..height * width];
         if same_size {
-            shifted(shape, plane, pixels.start, ky, kx, line);
+            unroll_same_size(shape, plane, pixels.start, ky, kx, line);
         } else {
-            picked(shape, plane, pixels.start, ky, kx, line);
+            unroll_general(shape, plane, pixels.start, ky, kx, line);
         }
     }
 }
 
-/// One line of columns where the result is as large as the image: the image itself, moved, with zeros at its edges.
-fn shifted(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, line: &mut [f32]) {
+/// One line of columns where the result is as large as the image: the shifted image, with zeros at its edges.
+fn unroll_same_size(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, line: &mut [f32]) {
     let &Shape { width, before, .. } = shape;
     let (back, ahead) = (before * width + before, first + ky * width + kx);
     let lead = back.saturating_sub(ahead).min(line.len());
@@ -123,7 +123,7 @@ fn shifted(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, lin
     line[..lead].fill(0.0);
     line[lead..lead + count].copy_from_slice(&plane[from..from + count]);
     line[lead + count..].fill(0.0);
-    // What came from the end of the line above or the start of the line below lies beside the image.
+    // Values from the end of the line above or the start of the line below are outside the image.
     let beside =
         if kx < before { 0..(before - kx).min(width) } else { width.saturating_sub(kx - before)..width };
     let len = line.len();
@@ -138,10 +138,10 @@ fn shifted(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, lin
     }
 }
 
-/// One line of columns of any convolution, run by run.
-fn picked(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, line: &mut [f32]) {
+/// One line of columns of any convolution, one run of pixels at a time.
+fn unroll_general(shape: &Shape, plane: &[f32], first: usize, ky: usize, kx: usize, line: &mut [f32]) {
     let &Shape { height, width, stride, before, out_width, .. } = shape;
-    // The result's columns from..to look inside the image, the others at the zeros beside it.
+    // The result's columns from..to read inside the image, the others read the zeros around it.
     let from = before.saturating_sub(kx).div_ceil(stride).min(out_width);
     let to = (width + before).saturating_sub(kx).div_ceil(stride).clamp(from, out_width);
     let mut rest = line;

@@ -11,13 +11,13 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// How many tokens a task takes: some eight tasks a row, by the shape of one row alone.
+    /// How many tokens a task computes: about eight tasks per row, depending only on the shape of one row.
     fn tile(&self) -> usize {
         self.tokens.div_ceil(8).next_multiple_of(16).clamp(16, 128).min(self.tokens)
     }
 }
 
-/// `x` is `[batch, tokens, inputs]`; so is the result, with `outputs`, and `residual`.
+/// `x` is `[batch, tokens, inputs]`, the result and `residual` `[batch, tokens, outputs]`.
 pub(super) fn linear(
     shape: &Shape,
     x: &[f32],
@@ -94,7 +94,7 @@ pub(super) fn to_image(
     out
 }
 
-/// Row of the batch, first token and values of each task.
+/// Row of the batch, first token and result slice of each task.
 fn tiles<'a>(shape: &Shape, out: &'a mut [f32]) -> Vec<(usize, usize, &'a mut [f32])> {
     let tile = shape.tile();
     let rows = out.chunks_mut(shape.tokens * shape.outputs).enumerate();

@@ -1,8 +1,8 @@
-//! Matrix products of one task: never parallel inside, so that the result depends on the shapes alone.
+//! Matrix products of one task: never parallel inside, so that the result depends only on the shapes.
 
 use std::cell::RefCell;
 
-/// A matrix in a slice, whichever way it lies.
+/// A matrix in a slice, in any layout.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a> {
     pub values: &'a [f32],
@@ -13,7 +13,7 @@ pub(super) struct Matrix<'a> {
 }
 
 impl<'a> Matrix<'a> {
-    /// Rows one after the other, `stride` values apart.
+    /// A row-major matrix whose rows are `stride` values apart.
     pub(super) fn new(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Matrix<'a> {
         Matrix { values, rows, columns, row_stride: stride, column_stride: 1 }
     }
@@ -35,16 +35,16 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// Writes `lhs` times `rhs` to `out`, rows one after the other without gaps.
+/// Writes `lhs` times `rhs` to `out`, row-major without gaps.
 #[allow(unsafe_code)]
 pub(super) fn multiply(out: &mut [f32], lhs: Matrix, rhs: Matrix) {
     let (m, k, n) = (lhs.rows, lhs.columns, rhs.columns);
     if m * n * k == 0 {
         return out.fill(0.0);
     }
-    assert!(rhs.rows == k && out.len() == m * n && lhs.fits() && rhs.fits(), "matrices that do not fit");
-    // SAFETY: all three are distinct slices, `out` by its exclusive borrow, and the assertion above says that the last
-    // element of each lies inside. Strides fit in isize because slices do.
+    assert!(rhs.rows == k && out.len() == m * n && lhs.fits() && rhs.fits(), "mismatched matrices");
+    // SAFETY: all three are distinct slices, `out` by its exclusive borrow, and the assertion above ensures that the
+    // last element of each is in bounds. Strides fit in isize because slices do.
     unsafe {
         gemm::gemm(
             m,
@@ -74,9 +74,9 @@ thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends a buffer of this thread, so that tasks do not ask the system for memory again and again.
+/// Lends a buffer of this thread, so that tasks do not allocate memory repeatedly.
 ///
-/// What it holds at first is left from another task. Not to be nested.
+/// Its initial content is arbitrary. Calls must not be nested.
 pub(super) fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [f32]) -> R) -> R {
     SCRATCH.with(|scratch| {
         let mut scratch = scratch.borrow_mut();

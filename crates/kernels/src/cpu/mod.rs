@@ -1,8 +1,8 @@
-//! The kernels of the CPU in f32: tensors in, slices to the kernels, tensors out.
+//! The CPU kernels in f32: from tensors to slices for the kernels, and back.
 //!
-//! Half-precision tensors are computed in f32 and rounded afterwards. The kernels split work into tiles by the shapes
-//! alone, never by the batch or the number of threads, and sum in a fixed order; that is what keeps rows apart. Not here:
-//! gradients.
+//! Half-precision tensors are computed in f32 and rounded afterwards. The kernels split work into tiles only by the
+//! shapes, never by the batch or the number of threads, and sum in a fixed order, so rows do not depend on each other.
+//! Not here: gradients.
 
 mod activations;
 mod attention;
@@ -17,7 +17,7 @@ use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Ten
 use rayon::prelude::*;
 use std::ops::Deref;
 
-/// Binds the values of a tensor as a slice of its own name.
+/// Shadows a tensor with the slice of its values.
 macro_rules! values {
     ($name:ident) => {
         let tensor = $name.to_dtype(DType::F32)?.contiguous()?;
@@ -43,7 +43,7 @@ fn tensor(values: Vec<f32>, shape: impl Into<Shape>, like: &Tensor) -> Result<Te
     Tensor::from_vec(values, shape.into(), &Device::Cpu)?.to_dtype(like.dtype())
 }
 
-/// Our own kernels for the CPU: f32 inside, whatever the dtype.
+/// The custom CPU kernels: computed in f32 for every dtype.
 #[derive(Debug)]
 pub(crate) struct CpuF32;
 
@@ -73,7 +73,11 @@ impl Kernels for CpuF32 {
         let size = |size: usize| (size + before + after).checked_sub(kernel).map(|rest| rest / stride + 1);
         let (Some(out_height), Some(out_width), true) = (size(height), size(width), inputs == expected)
         else {
-            bail!("a convolution of {:?} cannot take an image of {:?}", weight.shape(), x.shape())
+            bail!(
+                "a convolution with weight {:?} cannot be applied to an image of {:?}",
+                weight.shape(),
+                x.shape()
+            )
         };
         let shape =
             conv::Shape { inputs, outputs, height, width, kernel, stride, before, out_height, out_width };
@@ -127,7 +131,7 @@ impl Kernels for CpuF32 {
         let outputs = outputs(linear, inputs, x)?;
         let (rows, channels, height, width) = residual.dims4()?;
         if (batch, outputs, tokens) != (rows, channels, height * width) {
-            bail!("tokens of {:?} do not make an image of {:?}", x.shape(), residual.shape())
+            bail!("tokens of {:?} cannot be reshaped to an image of {:?}", x.shape(), residual.shape())
         }
         let shape = linear::Shape { tokens, inputs, outputs };
         let out = with_layer(x, linear, |x, weight, bias| {
@@ -222,11 +226,11 @@ impl Kernels for CpuF32 {
     }
 }
 
-/// How many channels a linear layer gives; it must take `inputs` of them, those of `x`.
+/// The number of output channels of a linear layer, which must have the `inputs` channels of `x`.
 fn outputs(linear: LinearOperands, inputs: usize, x: &Tensor) -> Result<usize> {
     let (expected, outputs) = linear.weight.dims2()?;
     if inputs != expected {
-        bail!("a linear layer of {:?} cannot take {:?}", linear.weight.shape(), x.shape())
+        bail!("a linear layer with weight {:?} cannot be applied to {:?}", linear.weight.shape(), x.shape())
     }
     Ok(outputs)
 }

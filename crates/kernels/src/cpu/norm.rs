@@ -3,10 +3,10 @@
 use super::activations::{self, Line, normalise, sum, sum_of_squares};
 use rayon::prelude::*;
 
-/// How many tokens at least are worth a task of their own.
+/// The minimum number of tokens per task.
 pub(super) const TOKENS: usize = 16;
 
-/// Over `span` channels of `positions` values each; `x` is `[batch, channels, positions]`.
+/// Normalises over `span` channels of `positions` values each; `x` is `[batch, channels, positions]`.
 pub(super) fn group_norm(
     x: &[f32],
     weight: &[f32],
@@ -34,7 +34,7 @@ pub(super) fn group_norm(
     out
 }
 
-/// Over the channels of each token.
+/// Normalises over the channels of each token.
 pub(super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f32> {
     let channels = weight.len();
     let mut out = vec![0.0; x.len()];
@@ -46,7 +46,7 @@ pub(super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> V
     out
 }
 
-/// The mean, and one over the standard deviation.
+/// The mean and the reciprocal of the standard deviation.
 fn moments(x: &[f32], eps: f64) -> (f32, f32) {
     let mean = sum(x) / x.len() as f64;
     let variance = sum_of_squares(x, mean as f32) / x.len() as f64;

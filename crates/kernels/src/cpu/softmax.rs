@@ -1,13 +1,13 @@
 //! Softmax down the columns of a tile of scores.
 //!
-//! Compiled for several instruction sets like the activations, and as they are without contracting products and sums.
+//! Compiled for several instruction sets and without fused multiply-add, like the activations.
 
 use super::activations::exp;
 use multiversion::multiversion;
 
-/// e to (scale * (x - the column's largest)) in each column of `scores`, not yet divided by `total`, the columns' sums.
+/// Replaces `scores` by e^(scale * (x - the column's maximum)), not yet divided by `total`, the sums of the columns.
 ///
-/// `scores` has lines as long as `most` and `total`, which are written.
+/// The lines of `scores` are as long as `most`, the columns' maxima, and `total`; both are written.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 pub(super) fn softmax_down(scores: &mut [f32], scale: f32, most: &mut [f32], total: &mut [f32]) {
     most.fill(f32::NEG_INFINITY);

@@ -1,11 +1,11 @@
-//! Branches of low rank: merged into a weight and beside it, they compute the same; apart, they can be trained.
+//! Low-rank branches: merged or separate, they give the same result; separate ones can be trained.
 
 use super::*;
 use candle_core::Var;
 
 const RANK: usize = 3;
 
-/// Two branches of a linear layer, or of a convolution with that kernel.
+/// Two branches of a linear layer, or of a convolution with this kernel size.
 fn branches(inputs: usize, outputs: usize, kernel: Option<usize>) -> Vec<Branch> {
     let branch = |seed: u32, scale: f64| {
         let down = match kernel {
@@ -17,7 +17,7 @@ fn branches(inputs: usize, outputs: usize, kernel: Option<usize>) -> Vec<Branch>
     vec![branch(20, 0.7), branch(30, -0.25)]
 }
 
-/// A layer computes the same with branches merged, and with branches beside it; without, what it did before.
+/// A layer's result is the same with merged and with separate branches; without them, it is the same as before.
 fn check(weight: &Weight, branches: &[Branch], run: impl Fn() -> Result<Tensor>) {
     let none = run().unwrap();
     weight.merge(branches).unwrap();
@@ -36,7 +36,7 @@ fn check(weight: &Weight, branches: &[Branch], run: impl Fn() -> Result<Tensor>)
 }
 
 #[test]
-fn merged_and_apart_they_compute_the_same() {
+fn merged_and_separate_branches_give_the_same_result() {
     for kernels in [cpu(), reference()] {
         let weight = Weight::new(kernels, linear_weight(6, 9), DType::F32);
         let layer = Linear::new(weight.clone(), Some(numbers(&[9], 2)));
@@ -94,7 +94,7 @@ fn a_merged_weight_is_rounded_to_the_dtype_of_its_model() {
 }
 
 #[test]
-fn factors_that_do_not_fit_are_errors_and_change_nothing() {
+fn factors_of_the_wrong_shape_are_errors_and_change_nothing() {
     let layer = Linear::new(Weight::new(cpu(), linear_weight(6, 9), DType::F32), None);
     let x = numbers(&[1, 2, 6], 3);
     layer.weight.merge(&branches(6, 9, None)).unwrap();
@@ -105,7 +105,7 @@ fn factors_that_do_not_fit_are_errors_and_change_nothing() {
     }
 }
 
-/// A few steps down the gradient of the factors alone bring the layer nearer to another one.
+/// A few gradient steps on the factors alone bring the layer's result closer to that of another one.
 #[test]
 fn gradients_reach_the_factors_and_train_them() {
     let (tokens, image) = (numbers(&[2, 15, 6], 3), numbers(&[2, 6, 3, 5], 4));
@@ -115,7 +115,7 @@ fn gradients_reach_the_factors_and_train_them() {
     let train = |weight: &Weight, kernel: Option<usize>, run: &dyn Fn() -> Result<Tensor>| {
         weight.merge(&branches(6, 9, kernel)).unwrap();
         let target = run().unwrap();
-        // As LoRA begins: A is anything, B is zero.
+        // LoRA's initial values: A is arbitrary, B is zero.
         let Branch { down, up, .. } = branches(6, 9, kernel).swap_remove(1);
         let down = Var::from_tensor(&down).unwrap();
         let up = Var::from_tensor(&up.zeros_like().unwrap()).unwrap();

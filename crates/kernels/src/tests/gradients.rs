@@ -1,9 +1,9 @@
-//! The reference's gradients, against differences of its values in f64.
+//! The reference's gradients against numerical ones in f64.
 
 use super::*;
 use candle_core::Var;
 
-/// The gradients of a weighted sum of the result, of each operand, are its slopes.
+/// Compares each operand's gradient of a weighted sum of the result with central differences.
 fn check(operands: &[Tensor], run: impl Fn(&[Tensor]) -> Result<Tensor>) {
     let wide = |x: &Tensor| x.to_dtype(DType::F64).unwrap();
     let variables: Vec<Var> = operands.iter().map(|x| Var::from_tensor(&wide(x)).unwrap()).collect();
@@ -16,7 +16,7 @@ fn check(operands: &[Tensor], run: impl Fn(&[Tensor]) -> Result<Tensor>) {
     for (place, operand) in tensors.iter().enumerate() {
         let found = values(gradients.get(operand).unwrap_or_else(|| panic!("operand {place} has none")));
         let scale = found.iter().fold(0f64, |most, x| most.max(x.abs()));
-        // Every number of small operands, a selection of large ones.
+        // All values of small operands, a sample of large ones.
         for i in (0..found.len()).step_by(found.len().div_ceil(40)) {
             let moved = |step: f64| {
                 let mut moved = values(operand);
@@ -111,7 +111,7 @@ fn of_activations_and_upsampling() {
 }
 
 #[test]
-fn far_from_zero_they_are_numbers() {
+fn gradients_are_finite_far_from_zero() {
     let x = Var::new(&[[[-300f32, -90., -60., 60., 90., 300.]]], &Device::Cpu).unwrap();
     for run in [Kernels::silu, Kernels::gelu, Kernels::quick_gelu, Kernels::geglu] {
         let gradients = run(reference(), &x).unwrap().sum_all().unwrap().backward().unwrap();

@@ -1,6 +1,6 @@
-//! The kernels of the CPU against the reference, over shapes that do not divide evenly.
+//! The CPU kernels against the reference, with shapes that do not divide evenly.
 //!
-//! The reference's own gradients and the branches of weights have files of their own.
+//! The reference's gradients and the branches of weights are tested in their own files.
 
 mod branches;
 mod gradients;
@@ -14,7 +14,7 @@ fn cpu() -> &'static dyn Kernels {
     select(&Device::Cpu, DType::F32)
 }
 
-/// Numbers without a pattern, about -1..1, the same every time.
+/// Reproducible pseudo-random numbers in about -1..1.
 fn numbers(shape: &[usize], seed: u32) -> Tensor {
     let mut state = seed.wrapping_mul(747_796_405).wrapping_add(1);
     let values: Vec<f32> = (0..shape.iter().product())
@@ -32,7 +32,7 @@ fn values(x: &Tensor) -> Vec<f64> {
     x.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
 }
 
-/// Two results agree to `tolerance` of the second one's largest value.
+/// Asserts that two results agree to `tolerance` times the second one's largest value.
 fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64) {
     assert_eq!(found.shape(), expected.shape());
     let (found, expected) = (values(found), values(expected));
@@ -43,7 +43,7 @@ fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f64) {
     }
 }
 
-/// Both sets compute the same to `tolerance`.
+/// Asserts that both sets give the same result to `tolerance`.
 fn compare(tolerance: f64, run: impl Fn(&dyn Kernels) -> Result<Tensor>) {
     assert_close(&run(cpu()).unwrap(), &run(reference()).unwrap(), tolerance);
 }
@@ -78,7 +78,7 @@ fn compare_convolutions(
 }
 
 #[test]
-fn convolutions_are_those_of_the_reference() {
+fn convolutions_match_the_reference() {
     for (channels, size, kernel, stride, padding) in [
         ([4, 10], [7, 9], 3, 1, Padding::Around(1)),
         ([3, 70], [33, 17], 3, 1, Padding::Around(1)),
@@ -118,7 +118,7 @@ fn compare_linear_layers_on_images(height: usize, width: usize, inputs: usize, o
 }
 
 #[test]
-fn linear_layers_are_those_of_the_reference() {
+fn linear_layers_match_the_reference() {
     for (tokens, inputs, outputs) in [(1, 5, 7), (77, 40, 96), (150, 33, 20), (16, 16, 130)] {
         compare_linear_layers(tokens, inputs, outputs);
     }
@@ -130,7 +130,7 @@ fn linear_layers_are_those_of_the_reference() {
 }
 
 #[test]
-fn norms_are_those_of_the_reference() {
+fn norms_match_the_reference() {
     for (channels, groups, height, width) in [(12, 3, 5, 7), (10, 2, 33, 41), (8, 8, 1, 1)] {
         let (weight, bias) = (numbers(&[channels], 1), numbers(&[channels], 2));
         let norm = NormOperands { weight: &weight, bias: &bias, eps: 1e-5 };
@@ -155,7 +155,7 @@ fn compare_attention(queries: usize, keys: usize, width: usize, heads: usize, ma
 }
 
 #[test]
-fn attention_is_that_of_the_reference() {
+fn attention_matches_the_reference() {
     for (queries, keys, width, heads, mask) in [
         (77, 77, 8, 5, Mask::Causal),
         (130, 130, 16, 2, Mask::Causal),
@@ -168,9 +168,9 @@ fn attention_is_that_of_the_reference() {
 }
 
 #[test]
-fn activations_are_those_of_the_reference() {
+fn activations_match_the_reference() {
     let x = Tensor::arange_step(-120f32, 120., 0.0625, &Device::Cpu).unwrap().reshape((1, 2, ())).unwrap();
-    // The small values matter for their own sake, not beside 120.
+    // Small values are tested separately, as the tolerance is relative to the largest one.
     for x in [(&x * 0.05).unwrap(), x] {
         compare(5e-7, |kernels| kernels.silu(&x));
         compare(5e-7, |kernels| kernels.gelu(&x));
@@ -180,7 +180,7 @@ fn activations_are_those_of_the_reference() {
 }
 
 #[test]
-fn upsampling_is_that_of_the_reference() {
+fn upsampling_matches_the_reference() {
     let x = numbers(&[2, 3, 5, 4], 1);
     for (height, width) in [(10, 8), (9, 7), (9, 8), (10, 7)] {
         compare(0.0, |kernels| kernels.upsample_nearest(&x, height, width));
@@ -245,7 +245,7 @@ fn a_set_is_chosen_by_device_and_dtype() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_are_errors() {
+fn mismatched_shapes_are_errors() {
     let (image, tokens, token) =
         (numbers(&[2, 4, 6, 6], 1), numbers(&[2, 9, 4], 1), numbers(&[1, 4, 1, 1], 1));
     let conv = |x: &Tensor, inputs: usize, kernel: usize, add: Add| {

@@ -1,7 +1,7 @@
-//! The safety checker that Stable Diffusion 1 comes with: whether a picture comes close to one of seventeen concepts.
+//! The safety checker of Stable Diffusion 1: whether a picture is close to one of seventeen concepts.
 //!
 //! Formulas, thresholds and tensor names are those of diffusers' `StableDiffusionSafetyChecker`: CLIP's vision tower, a
-//! projection, and cosines to embeddings that only their authors can name. What follows from a verdict is the engine's.
+//! projection, and cosines to embeddings of undisclosed concepts. The engine acts on the result.
 
 mod pixels;
 mod vision;
@@ -31,19 +31,19 @@ pub struct SafetyChecker {
     device: Device,
 }
 
-/// Embeddings of unit length, `[count, width]`, and how near each may be.
+/// Embeddings of unit length, `[count, width]`, and their thresholds.
 struct Concepts {
     embeddings: Tensor,
     thresholds: Vec<f32>,
 }
 
 impl SafetyChecker {
-    /// Whether a model comes with one.
+    /// Whether a model has a safety checker.
     pub fn is_in(source: &ModelSource) -> bool {
         source.has(CONFIG)
     }
 
-    /// The names of the files that loading one reads, sorted.
+    /// The names of the files that are read to load it, sorted.
     pub(crate) fn files(source: &ModelSource) -> Vec<String> {
         let weights = WEIGHTS.into_iter().find(|file| source.has(file)).unwrap_or(WEIGHTS[0]);
         let mut files = vec![pixels::CONFIG.to_owned(), CONFIG.to_owned(), weights.to_owned()];
@@ -59,7 +59,7 @@ impl SafetyChecker {
     ) -> std::result::Result<SafetyChecker, ModelError> {
         let config = ConfigFile::open(source, CONFIG)?;
         let width = config.count("projection_dim", Some(512))?;
-        // Files of transformers 4 repeat what differs from its defaults, and the repetition counts.
+        // Files of transformers 4 repeat values that differ from the defaults in this table, which takes precedence.
         let tower = config
             .part("vision_config_dict")?
             .map_or_else(|| config.part("vision_config"), |part| Ok(Some(part)))?;
@@ -68,7 +68,7 @@ impl SafetyChecker {
         let preprocessor = Preprocessor::open(source)?;
         let file = WeightFile::open(source, &WEIGHTS, config.file(), &LoadOptions::new(device, dtype))?;
         let weights = file.root();
-        // Files from before transformers 5 hold the tower below one more name.
+        // Files from before transformers 5 have an additional prefix for the tower.
         let inner = weights.at("vision_model.vision_model");
         let vision = if inner.has(vision::FIRST_KEY) { inner } else { weights.at("vision_model") };
         let vision = Vision::load(&tower, &vision)?;
@@ -84,7 +84,7 @@ impl SafetyChecker {
         })
     }
 
-    /// Whether the picture comes too near to a concept (`nsfw_content_detected`).
+    /// Whether the picture is too close to a concept (`nsfw_content_detected`).
     pub fn detects(&self, image: &Image) -> Result<bool> {
         let pixels = self.preprocessor.pixels(image).map_err(candle_core::Error::wrap)?;
         let (special, concepts) = self.cosines(&pixels)?;
@@ -125,7 +125,7 @@ fn unit(rows: &Tensor) -> Result<Tensor> {
 
 /// A cosine above its threshold is a hit; one special care hit lowers every later threshold by 0.01.
 ///
-/// Diffusers rounds each margin to three places, half to even in f32, before it asks whether it is above 0.
+/// Diffusers rounds each margin to three places, half to even in f32, before it compares it with 0.
 fn verdict(special: (&[f32], &[f32]), concepts: (&[f32], &[f32])) -> bool {
     let hit = |cosine: f32, threshold: f32, adjustment: f32| {
         ((cosine - threshold + adjustment) * 1000.0).round_ties_even() > 0.0

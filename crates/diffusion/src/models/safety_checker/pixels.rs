@@ -1,6 +1,6 @@
-//! From a picture to what the vision tower takes: resized, cut in the middle, shifted and scaled.
+//! From a picture to the vision tower's input: resized, centre-cropped, normalised.
 //!
-//! What `feature_extractor/preprocessor_config.json` says, as transformers' `CLIPImageProcessor` does it with Pillow.
+//! Configured by `feature_extractor/preprocessor_config.json`, like transformers' `CLIPImageProcessor` with Pillow.
 
 use crate::error::ModelError;
 use crate::image::init_image;
@@ -16,7 +16,7 @@ pub(super) const CONFIG: &str = "feature_extractor/preprocessor_config.json";
 pub(super) struct Preprocessor {
     /// The shorter edge after resizing.
     shortest_edge: usize,
-    /// The square that is cut out of the middle.
+    /// The edge of the square centre crop.
     crop: usize,
     mean: [f32; 3],
     std: [f32; 3],
@@ -29,7 +29,7 @@ impl Preprocessor {
         for flag in ["do_resize", "do_center_crop", "do_rescale", "do_normalize"] {
             config.only(flag, &[json!(true)])?;
         }
-        // Pillow's number for bicubic.
+        // 3 is Pillow's constant for bicubic.
         config.only("resample", &[json!(3)])?;
         config.only("rescale_factor", &[json!(1.0 / 255.0)])?;
         let edge = |key: &str, names: &[&str]| match config.get(key) {
@@ -64,7 +64,7 @@ impl Preprocessor {
         }
     }
 
-    /// `[3, crop, crop]`, standardised.
+    /// `[3, crop, crop]`, normalised.
     pub fn pixels(&self, image: &Image) -> Result<Vec<f32>, InitImageError> {
         let (width, height) = (image.width() as usize, image.height() as usize);
         // int(size * long / short), as transformers' `get_resize_output_image_size`.
@@ -90,7 +90,7 @@ impl Preprocessor {
     }
 }
 
-/// One number for each colour.
+/// One number per colour.
 fn colours(config: &ConfigFile, key: &str, default: [f64; 3]) -> Result<[f32; 3], ModelError> {
     let Some(value) = config.get(key) else { return Ok(default.map(|number| number as f32)) };
     let numbers: Option<Vec<f32>> = value

@@ -1,5 +1,4 @@
-//! Values against those of diffusers (`tests/fixtures/safety`, with the script that made them), and folders that lack
-//! something.
+//! Values against those of diffusers (`tests/fixtures/safety`, with the script that generated them), and broken folders.
 
 use super::*;
 use safetensors::SafeTensors;
@@ -25,7 +24,7 @@ fn largest_difference(left: &[f32], right: &[f32]) -> f32 {
 }
 
 #[test]
-fn pixels_cosines_and_verdicts_are_those_of_diffusers() {
+fn pixels_cosines_and_verdicts_match_diffusers() {
     #[derive(Deserialize)]
     struct File {
         verdicts: Vec<bool>,
@@ -41,21 +40,21 @@ fn pixels_cosines_and_verdicts_are_those_of_diffusers() {
     for (k, verdict) in verdicts.into_iter().enumerate() {
         let image = maquette_picture::decode(&fixtures().join(format!("{k}.png"))).unwrap();
         let pixels = numbers(&tensors, &format!("{k}.pixels"));
-        let ours = checker.preprocessor.pixels(&image).unwrap();
-        assert!(largest_difference(&ours, &pixels) <= level, "{k}: {}", largest_difference(&ours, &pixels));
-        let off = ours.iter().zip(&pixels).filter(|(a, b)| (**a - **b).abs() > 1e-5).count();
+        let found = checker.preprocessor.pixels(&image).unwrap();
+        assert!(largest_difference(&found, &pixels) <= level, "{k}: {}", largest_difference(&found, &pixels));
+        let off = found.iter().zip(&pixels).filter(|(a, b)| (**a - **b).abs() > 1e-5).count();
         assert!(200 * off <= pixels.len(), "{k}: {off} levels differ");
         let (special, concepts) = checker.cosines(&pixels).unwrap();
-        for (ours, name) in [(special, "special"), (concepts, "concepts")] {
+        for (found, name) in [(special, "special"), (concepts, "concepts")] {
             let expected = numbers(&tensors, &format!("{k}.{name}"));
-            assert!(largest_difference(&ours, &expected) < 1e-5, "{k} {name}: {ours:?} {expected:?}");
+            assert!(largest_difference(&found, &expected) < 1e-5, "{k} {name}: {found:?} {expected:?}");
         }
         assert_eq!(checker.detects(&image).unwrap(), verdict, "{k}");
     }
 }
 
 #[test]
-fn a_margin_counts_from_half_a_thousandth_and_special_care_lowers_every_later_threshold() {
+fn margins_are_rounded_and_special_care_lowers_later_thresholds() {
     let check = |special: &[f32], concepts: &[f32], expected: bool| {
         let (care, others) = (vec![0.2; special.len()], vec![0.25; concepts.len()]);
         assert_eq!(verdict((special, &care), (concepts, &others)), expected, "{special:?} {concepts:?}");
@@ -68,7 +67,7 @@ fn a_margin_counts_from_half_a_thousandth_and_special_care_lowers_every_later_th
     check(&[0.21, 0.195], &[0.245], true);
 }
 
-/// A copy of the fixture's folder, changed.
+/// The error of loading a changed copy of the fixture's folder.
 fn broken(change: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
     for file in [CONFIG, WEIGHTS[0], "feature_extractor/preprocessor_config.json"].map(Path::new) {
@@ -88,7 +87,7 @@ fn replace(file: &str, from: &'static str, to: &'static str) -> impl FnOnce(&Pat
 }
 
 #[test]
-fn what_a_folder_lacks_is_said_by_name() {
+fn errors_of_broken_folders_name_the_file() {
     let check = |error: String, parts: &[&str]| {
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
     };
@@ -111,12 +110,12 @@ fn what_a_folder_lacks_is_said_by_name() {
     check(broken(replace(CONFIG, "\"vision_config\"", "\"vision\"")), &["`vision_config` is absent"]);
     check(
         broken(|folder| std::fs::write(folder.join(WEIGHTS[0]), "cut short").unwrap()),
-        &["model.safetensors", "not a whole safetensors file"],
+        &["model.safetensors", "not a valid safetensors file"],
     );
 }
 
 #[test]
-fn todays_names_are_read_like_those_on_the_hub() {
+fn newer_tensor_names_are_supported() {
     let rename = |folder: &Path| {
         let file = folder.join(WEIGHTS[0]);
         let bytes = std::fs::read(&file).unwrap();

@@ -15,7 +15,7 @@ pub(super) const FIRST_KEY: &str = "embeddings.class_embedding";
 
 /// The vision tower.
 pub(super) struct Vision {
-    /// A patch's pixels to its token.
+    /// From a patch's pixels to its token.
     patch_embedding: Linear,
     class_embedding: Tensor,
     position_embedding: Tensor,
@@ -23,7 +23,7 @@ pub(super) struct Vision {
     layers: ClipLayers,
     norm_out: LayerNorm,
     patch: usize,
-    /// Width and height of the pictures it takes.
+    /// Width and height of its input.
     pub image_size: usize,
 }
 
@@ -44,7 +44,7 @@ impl Vision {
             class_embedding: embeddings.tensor("class_embedding", &[width])?,
             position_embedding: embeddings
                 .tensor("position_embedding.weight", &[1 + across * across, width])?,
-            // The name is misspelt in every file there is.
+            // The name is misspelt in all published files.
             norm_in: weights.at("pre_layrnorm").layer_norm(width, eps)?,
             norm_out: weights.at("post_layernorm").layer_norm(width, eps)?,
             layers,
@@ -58,7 +58,7 @@ impl Vision {
         self.layers.width
     }
 
-    /// The picture's embedding `[1, 1, width]`: what became of the class token. `pixels` is `[3, size, size]`.
+    /// The picture's embedding `[1, 1, width]`, the output of the class token. `pixels` is `[3, size, size]`.
     pub fn pooled(&self, pixels: &[f32], dtype: DType, device: &Device) -> Result<Tensor> {
         let (across, patch) = (self.image_size / self.patch, self.patch);
         let pixels = Tensor::from_slice(pixels, (3, across, patch, across, patch), device)?;

@@ -1,4 +1,4 @@
-//! The UNet's blocks: layers of one residual block and, where it attends, one transformer; then a change of size.
+//! The UNet's blocks: layers of one residual block and optionally one transformer, then a change of size.
 
 use super::config::{BlockShape, UnetConfig};
 use super::transformer::Transformer;
@@ -12,7 +12,7 @@ type Loaded<T> = std::result::Result<T, ModelError>;
 
 pub(super) struct Block {
     pub layers: Vec<Layer>,
-    /// The convolution that halves the size, or the one that follows doubling it.
+    /// The convolution that halves the size, or the one after upsampling.
     pub resample: Option<Conv2d>,
     width: usize,
 }
@@ -48,7 +48,7 @@ impl Block {
         Ok(Block { layers, resample: None, width: shape.width })
     }
 
-    /// The same block with a convolution after its layers, unless `padding` is none.
+    /// The same block with a convolution after its layers, unless `padding` is `None`.
     pub(super) fn with_resample(
         mut self,
         name: &str,

@@ -1,11 +1,11 @@
-//! What a UNet's `config.json` says, with diffusers' defaults; everything not supported is refused by name.
+//! A UNet's `config.json`, with diffusers' defaults; unsupported values are refused with the name of the key.
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
 use serde_json::{Value, json};
 
-/// How many numbers say a picture's sizes: the original's height and width, where it was cut at the top and the left, the
-/// target's height and width.
+/// The number of a picture's sizes: the original's height and width, the crop's top and left, the target's height and
+/// width.
 pub(crate) const SIZES: usize = 6;
 
 /// The shape of a UNet.
@@ -22,7 +22,7 @@ pub(super) struct UnetConfig {
     pub time_width: usize,
     pub flip_sin_to_cos: bool,
     pub freq_shift: f64,
-    /// What is added to the time embedding, in SDXL.
+    /// The embeddings added to the time embedding, in SDXL.
     pub added: Option<AddedShape>,
     /// From the finest to the coarsest.
     pub blocks: Vec<BlockShape>,
@@ -32,7 +32,7 @@ pub(super) struct UnetConfig {
 pub(super) struct AddedShape {
     /// The width of one embedded size.
     pub size_width: usize,
-    /// The width of all of it: text and sizes.
+    /// The total width: text and sizes.
     pub width: usize,
 }
 
@@ -114,12 +114,13 @@ impl UnetConfig {
     }
 }
 
-/// How many channels it sees: those of latents, or more for inpainting.
+/// Input channels: those of latents, or more for inpainting.
 pub(crate) fn in_channels(file: &ConfigFile) -> Result<usize, ModelError> {
     file.count("in_channels", Some(4))
 }
 
-/// The size it was trained at, in latent cells. It cannot be left out: it is what `width` and `height` default to.
+/// The size that it was trained on, in latent pixels. It is required, as the defaults of `width` and `height` follow
+/// from it.
 pub(crate) fn sample_size(file: &ConfigFile) -> Result<usize, ModelError> {
     file.count("sample_size", None)
 }

@@ -1,7 +1,7 @@
-//! The UNet that predicts noise: diffusers' `UNet2DConditionModel`, as Stable Diffusion 1, 2 and XL use it.
+//! The UNet that predicts noise: diffusers' `UNet2DConditionModel`, as used by Stable Diffusion 1, 2 and XL.
 //!
-//! Every row of a batch has its own timestep and its own text, and nothing of one row reaches another. Not here: class
-//! labels, other added embeddings than SDXL's, guidance, schedulers.
+//! Every row of a batch has its own timestep and text, and does not affect other rows. Not here: class labels, added
+//! embeddings other than SDXL's, guidance, schedulers.
 
 mod blocks;
 mod config;
@@ -29,13 +29,13 @@ pub struct Unet {
     conv_out: Conv2d,
     dtype: DType,
     kernels: &'static dyn Kernels,
-    /// How many channels it sees: those of latents, and for inpainting what lies beside them.
+    /// Input channels: those of latents, and for inpainting those of the additional input.
     pub in_channels: usize,
-    /// How many channels its prediction has.
+    /// Channels of its prediction.
     pub out_channels: usize,
     /// The width of a text embedding.
     pub text_width: usize,
-    /// The size of the latents that it was trained at, in cells.
+    /// The size of the latents that it was trained on, in latent pixels.
     pub sample_size: usize,
 }
 
@@ -49,7 +49,7 @@ impl Unet {
         let first = config.blocks[0].width;
         let last = config.blocks.len() - 1;
 
-        // The widths of what is kept for the way up, in the order of keeping.
+        // The widths of the skip connections, in order.
         let mut skips = vec![first];
         let mut width = first;
         let mut down = Vec::new();
@@ -119,21 +119,21 @@ impl Unet {
         })
     }
 
-    /// The width of the pooled text that it takes; `None` for Stable Diffusion 1 and 2, which take none.
+    /// The width of the pooled text embedding; `None` for Stable Diffusion 1 and 2, which have none.
     pub fn pooled_width(&self) -> Option<usize> {
         self.time.pooled_width()
     }
 
     /// Predicted noise (or velocity) `[B, C, h, w]` for a batch of rows.
     ///
-    /// `latents` is `[B, C, h, w]` of any size, `timesteps` one for each row, whole or not, `text` `[B, 77, text_width]`.
-    /// On the CPU a row's result is the same to the bit whatever the other rows are.
+    /// `latents` is `[B, C, h, w]` of any size, `timesteps` one per row, possibly fractional, `text`
+    /// `[B, 77, text_width]`. On the CPU a row's result does not depend on the other rows, to the bit.
     pub fn forward(&self, latents: &Tensor, timesteps: &[f32], text: &Tensor) -> Result<Tensor> {
         self.forward_with(latents, timesteps, text, None)
     }
 
-    /// The same with what SDXL adds: a pooled text `[B, pooled_width]`, and for each row the picture's sizes, which are
-    /// the original's height and width, where it was cut (top, left), and the target's height and width.
+    /// The same with SDXL's additional input: a pooled text embedding `[B, pooled_width]`, and for each row the picture's
+    /// sizes: the original's height and width, the crop's top and left, and the target's height and width.
     pub fn forward_with(
         &self,
         latents: &Tensor,
@@ -170,13 +170,13 @@ impl Unet {
 
         for block in &self.up {
             for layer in &block.layers {
-                // One is pushed for every one that is popped; `load` popped the same widths.
+                // One was pushed for each that is popped; `load` popped the same widths.
                 if let Some(skip) = skips.pop() {
                     x = layer.forward(&Tensor::cat(&[&x, &skip], 1)?, &time, &text)?;
                 }
             }
             if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {
-                // To the size of what it meets next: twice the size, or one less where halving rounded up.
+                // To the size of the next skip connection: twice the size, or one less where halving rounded up.
                 let (_, _, h, w) = skip.dims4()?;
                 x = conv.forward(&self.kernels.upsample_nearest(&x, h, w)?)?;
             }

@@ -1,8 +1,8 @@
-//! The time embedding: sines and cosines of the timestep, then two linear layers; in SDXL the same of the picture's
+//! The time embedding: sines and cosines of the timestep, then two linear layers; in SDXL an embedding of the picture's
 //! sizes and the pooled text is added.
 //!
-//! diffusers' `get_timestep_embedding`, `TimestepEmbedding` and `get_aug_embed`. The angles are computed in f32 on the host whatever
-//! the model's dtype: in f16 the fast ones would be noise.
+//! diffusers' `get_timestep_embedding`, `TimestepEmbedding` and `get_aug_embed`. The angles are computed in f32 on the
+//! host for every dtype: f16 is too coarse for the high frequencies.
 
 use super::config::{AddedShape, SIZES, UnetConfig};
 use crate::error::ModelError;
@@ -56,14 +56,14 @@ impl TimeEmbedding {
         })
     }
 
-    /// The width of the pooled text, where it takes one.
+    /// The width of the pooled text embedding, if there is one.
     pub(super) fn pooled_width(&self) -> Option<usize> {
         self.added.as_ref().map(|added| added.text_width)
     }
 
     /// SiLU of the embedding, `[B, 1, time_width]`, on the device and in the dtype of `like`.
     ///
-    /// `added` is there exactly where the UNet takes it, with a row for each timestep.
+    /// `added` must be given exactly if the UNet needs it, with one row per timestep.
     pub(super) fn forward(
         &self,
         timesteps: &[f32],
@@ -84,13 +84,13 @@ impl TimeEmbedding {
                 let added = layers.linear_2.forward(&added)?;
                 self.linear_2.forward_add(&hidden, &added)?
             }
-            (None, Some(_)) => candle_core::bail!("this UNet takes no pooled text"),
-            (Some(_), _) => candle_core::bail!("this UNet takes a pooled text and sizes with every timestep"),
+            (None, Some(_)) => candle_core::bail!("this UNet has no input for pooled text"),
+            (Some(_), _) => candle_core::bail!("this UNet needs pooled text and sizes for every timestep"),
         };
         self.kernels.silu(&time)
     }
 
-    /// The embedding of each value, one after the other.
+    /// The embeddings of the values, concatenated.
     fn angles(&self, values: impl Iterator<Item = f32>, width: usize) -> Vec<f32> {
         let half = width / 2;
         let scale = (half as f64 - self.freq_shift) as f32;

@@ -1,4 +1,4 @@
-//! The UNet's transformer: attention among the positions of an image, then from them to the text.
+//! The UNet's transformer: self-attention among the positions of an image, then cross-attention to the text.
 //!
 //! diffusers' `Transformer2DModel` with `BasicTransformerBlock`. Not here: gated, masked or double attention.
 

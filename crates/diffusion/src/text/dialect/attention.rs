@@ -1,32 +1,32 @@
 //! Weights of words: `(more)`, `(exactly:1.3)`, `[less]`, `\(literally\)`, and `BREAK`.
 //!
-//! The rules are those of A1111's attention syntax; its own examples are among the tests. Nothing here fails: a bracket
-//! without its other half counts to the end, or is text. Not here: tokens, and what a weight does to an embedding.
+//! The rules are those of A1111's attention syntax; its own examples are among the tests. Nothing here fails: an
+//! unmatched bracket applies to the end, or is text. Not here: tokens, and applying weights to embeddings.
 
 use maquette_core::composition::{is_word, plain_number};
 
 /// A piece of a prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Piece {
-    /// Text whose words have one weight, 1 where nothing was said. May be empty.
+    /// Text whose words have one weight, by default 1. May be empty.
     Text {
-        /// The text, without the signs that gave it its weight.
+        /// The text, without the syntax that gave it its weight.
         text: String,
         /// The product of all brackets around it.
         weight: f64,
     },
-    /// `BREAK`: what follows begins a chunk of its own.
+    /// `BREAK`: what follows starts a new chunk.
     Break,
 }
 
-/// What a round bracket multiplies a weight with, and a square one divides it by.
+/// The factor by which a round bracket multiplies a weight and a square one divides it.
 const BRACKET: f64 = 1.1;
 
-/// The word that ends a chunk. It has a weight like any other until all brackets are closed; only with this one, which
-/// no word starts with, it is a break. So within brackets it is a word, in A1111 and here.
+/// The word that ends a chunk, and the weight that it starts with, which no other word has. Brackets change that weight,
+/// and then it is an ordinary word, in A1111 and here.
 const BREAK: (&str, f64) = ("BREAK", -1.0);
 
-/// The pieces of a prompt: at least one, neighbours of the same weight joined.
+/// The pieces of a prompt: at least one; adjacent pieces of the same weight are joined.
 pub fn pieces(prompt: &str) -> Vec<Piece> {
     let mut reader = Reader::default();
     reader.read(prompt);
@@ -47,28 +47,32 @@ pub fn pieces(prompt: &str) -> Vec<Piece> {
     joined.into_iter().map(piece).collect()
 }
 
-/// What a person may not have meant: a sentence for each bracket without its other half and each `BREAK` in brackets.
+/// What may be a mistake: a sentence each for unmatched brackets of either kind and for `BREAK`s in brackets.
 pub fn oddities(prompt: &str) -> Vec<String> {
     let mut reader = Reader::default();
     reader.read(prompt);
     let mut oddities: Vec<String> = Vec::new();
-    let mut say = |count: usize, one: &str, several: &str| match count {
+    let mut report = |count: usize, one: &str, several: &str| match count {
         0 => {}
         1 => oddities.push(one.to_owned()),
         _ => oddities.push(several.replace("{}", &count.to_string())),
     };
     let open = reader.round.len() + reader.square.len();
-    say(
+    report(
         open,
-        "a bracket is never closed: it counts to the end",
-        "{} brackets are never closed: they count to the end",
+        "a bracket is never closed: it applies to the end of the prompt",
+        "{} brackets are never closed: they apply to the end of the prompt",
     );
-    say(reader.strays, "a bracket closes nothing: it is text", "{} brackets close nothing: they are text");
+    report(
+        reader.strays,
+        "a closing bracket has no opening bracket: it is text",
+        "{} closing brackets have no opening brackets: they are text",
+    );
     let words = reader.pieces.iter().filter(|(text, weight)| text == BREAK.0 && *weight != BREAK.1).count();
-    say(
+    report(
         words,
-        "a `BREAK` is inside brackets: it is a word there",
-        "{} `BREAK`s are inside brackets: they are words there",
+        "a `BREAK` is inside brackets, where it is an ordinary word",
+        "{} `BREAK`s are inside brackets, where they are ordinary words",
     );
     oddities
 }
@@ -76,10 +80,10 @@ pub fn oddities(prompt: &str) -> Vec<String> {
 #[derive(Default)]
 struct Reader {
     pieces: Vec<(String, f64)>,
-    /// The number of pieces before each bracket that is still open.
+    /// The number of pieces before each open bracket.
     round: Vec<usize>,
     square: Vec<usize>,
-    /// Closing brackets that close nothing.
+    /// Closing brackets without an opening one.
     strays: usize,
 }
 
@@ -147,7 +151,7 @@ impl Reader {
         }
     }
 
-    /// Text without signs; each `BREAK` in it swallows the spaces around it.
+    /// Text without syntax; spaces around each `BREAK` in it are removed.
     fn words(&mut self, text: &str) {
         let mut begin = 0;
         for (at, word) in text.match_indices(BREAK.0) {
@@ -162,7 +166,7 @@ impl Reader {
     }
 }
 
-/// The weight that this colon begins, and how long it is with its bracket.
+/// The weight after this colon, and its length up to and including the closing bracket.
 fn weight(text: &str) -> Option<(f64, usize)> {
     let end = text.find(')')?;
     Some((plain_number(text[1..end].trim())?, end + 1))

@@ -1,34 +1,34 @@
-//! Chunks: a prompt of any length as several texts that the text encoder can take.
+//! Chunks: splits a prompt of any length into texts that fit the text encoder.
 //!
-//! The rules are A1111's: a chunk ends when it is full, or at the last comma if one is near, or at a `BREAK`. Not here:
-//! what turns words into ids, and the start, end and padding around a chunk (`tokenizer.rs`).
+//! The rules are A1111's: a chunk ends when it is full, or at the last comma if it is near the end, or at a `BREAK`. Not
+//! here: turning words into ids, and the start, end and padding around a chunk (`tokenizer.rs`).
 
 use std::ops::Range;
 
 /// How far before the end of a full chunk a comma may be, in ids, for the words after it to move to the next one.
 const NEAR: usize = 20;
 
-/// One token of a text, or all vectors of an embedding's word: they stay together.
+/// One token of a text, or all vectors of an embedding's word, which stay together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
-    /// Its ids, never none.
+    /// Its ids, at least one.
     pub ids: Vec<u32>,
-    /// How much its words weigh.
+    /// Its weight.
     pub weight: f64,
     /// Its bytes in the text.
     pub span: Range<usize>,
 }
 
-/// What chunks are made of.
+/// An element of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Item {
     /// A token.
     Token(Token),
-    /// The end of a chunk, wherever it is.
+    /// The end of a chunk.
     Break,
 }
 
-/// What fits between the start and the end of one text.
+/// The tokens between the start and end tokens of one text.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Chunk {
     /// Its tokens in order.
@@ -56,7 +56,7 @@ impl Chunk {
 pub fn chunks(items: impl IntoIterator<Item = Item>, room: usize, comma: Option<u32>) -> Vec<Chunk> {
     let mut done = Vec::new();
     let mut open = Chunk::default();
-    // The last comma of the open chunk: its place among the tokens, and among the ids.
+    // The last comma of the open chunk: its index among the tokens and among the ids.
     let mut last_comma: Option<(usize, usize)> = None;
     for item in items {
         let Item::Token(token) = item else {
@@ -80,7 +80,7 @@ pub fn chunks(items: impl IntoIterator<Item = Item>, room: usize, comma: Option<
             done.push(std::mem::take(&mut open));
             last_comma = None;
         }
-        // An embedding with more vectors than fit anywhere is parted after all.
+        // An embedding with more vectors than fit in a chunk is split.
         let mut parts = token.ids.chunks(room.max(1)).map(|ids| Token { ids: ids.to_vec(), ..token.clone() });
         open.tokens.extend(parts.next());
         for part in parts {

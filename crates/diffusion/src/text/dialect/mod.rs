@@ -1,8 +1,8 @@
-//! What a prompt says, before any token or tensor: A1111's dialect.
+//! A1111's dialect of prompts, before any token or tensor.
 //!
-//! A prompt is read from the outside in: `AND` first, then what changes from step to step, then the weights of words and
-//! `BREAK`, and at last chunks. Each is a file of its own, and none can fail: what is no sign is text. A plain prompt
-//! goes through none of them. Source of the rules: A1111's stable-diffusion-webui 1.10.
+//! A prompt is parsed from the outside in: `AND` first, then changes from step to step, then the weights of words and
+//! `BREAK`, and finally chunks. Each is in its own file, and none can fail: what is not syntax is text. A plain prompt
+//! is not parsed at all. Source of the rules: A1111's stable-diffusion-webui 1.10.
 
 mod attention;
 mod chunks;

@@ -1,25 +1,25 @@
 //! `[a:b:0.5]` and `[a|b]`: a prompt that changes from step to step.
 //!
 //! The rules are those of A1111's prompt editing; its own list of examples is among the tests. Brackets that mean
-//! something else, such as `(a:1.2)` or `[a]`, stay in the text for `attention.rs`.
+//! something else, such as `(a:1.2)` or `[a]`, are left in the text for `attention.rs`.
 
-/// A text, and the last step that shows it.
+/// A text, and the last step that uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
-    /// The last step of this text, the first one being 1.
+    /// The last step of this text, counted from 1.
     pub until: usize,
-    /// The prompt with its changes made.
+    /// The prompt with its changes applied.
     pub text: String,
 }
 
-/// Deeper brackets are taken for text: nobody writes them, and each level costs stack.
+/// Deeper brackets are treated as text: they do not occur in practice, and each level uses stack.
 const DEEPEST: usize = 100;
 
-/// The texts of a prompt over so many steps: at least one, ascending, the last until the last step.
+/// The texts of a prompt over `steps` steps: at least one, ascending, the last one until the last step.
 ///
-/// In `[before:after:when]`, `when` is a part of all steps if it is written with a dot, otherwise a step; `before` is
-/// shown up to that step, rounded down. `[a|b]` begins with `a` and changes after each step. A vertical bar that belongs
-/// to no bracket, or a backslash at the end, makes all of the prompt text, as in A1111.
+/// In `[before:after:when]`, `when` is a fraction of all steps if it has a dot, otherwise a step; `before` is used up to
+/// that step, rounded down. `[a|b]` begins with `a` and changes after each step. A vertical bar outside brackets, or a
+/// backslash at the end, makes the whole prompt plain text, as in A1111.
 pub fn schedule(prompt: &str, steps: usize) -> Vec<Stage> {
     let Some(nodes) = parse(prompt) else {
         return vec![Stage { until: steps, text: prompt.to_owned() }];
@@ -36,7 +36,7 @@ pub fn schedule(prompt: &str, steps: usize) -> Vec<Stage> {
     ends.into_iter().map(|until| Stage { until, text: text(until) }).collect()
 }
 
-/// Whether a prompt has the signs of a change but cannot be read, so that all of it is text.
+/// Whether a prompt has the syntax of a change but cannot be parsed, so that all of it is text.
 pub fn is_refused(prompt: &str) -> bool {
     prompt.contains('[') && parse(prompt).is_none()
 }
@@ -48,7 +48,7 @@ enum Node<'a> {
     Alternate(Vec<Vec<Node<'a>>>),
 }
 
-/// The last step of a switch's first text: from 0, never more than all steps.
+/// The last step of a switch's first text, from 0 to `steps`.
 fn last_step(when: &str, steps: usize) -> usize {
     let value: f64 = when.parse().unwrap_or(0.0);
     let value = if when.contains('.') { value * steps as f64 } else { value };
@@ -78,8 +78,8 @@ fn at_step(nodes: &[Node], step: usize, steps: usize, text: &mut String) {
         match node {
             Node::Text(part) => text.push_str(part),
             Node::Switch { before, after, when } => {
-                let shown = if step <= last_step(when, steps) { before } else { after };
-                at_step(shown, step, steps, text);
+                let active = if step <= last_step(when, steps) { before } else { after };
+                at_step(active, step, steps, text);
             }
             Node::Alternate(options) => {
                 at_step(&options[step.saturating_sub(1) % options.len()], step, steps, text);
@@ -88,7 +88,7 @@ fn at_step(nodes: &[Node], step: usize, steps: usize, text: &mut String) {
     }
 }
 
-/// `None` where A1111's grammar has no reading.
+/// `None` if A1111's grammar does not accept the prompt.
 fn parse(prompt: &str) -> Option<Vec<Node<'_>>> {
     let mut nodes = Vec::new();
     let mut at = 0;
@@ -112,7 +112,7 @@ fn parse(prompt: &str) -> Option<Vec<Node<'_>>> {
     Some(nodes)
 }
 
-/// The end of the text without special signs that begins here.
+/// The end of the text without special characters that begins here.
 fn plain(prompt: &str, begin: usize) -> Option<usize> {
     let mut characters = prompt[begin..].char_indices();
     let mut end = begin;
@@ -129,13 +129,14 @@ fn plain(prompt: &str, begin: usize) -> Option<usize> {
     (end > begin).then_some(end)
 }
 
-/// What the bracket at `open` means, and where it ends.
+/// The nodes of the bracket at `open`, and where it ends.
 fn group(prompt: &str, open: usize, depth: usize) -> Option<(Vec<Node<'_>>, usize)> {
     if depth == DEEPEST {
         return None;
     }
     let round = prompt.as_bytes()[open] == b'(';
-    // The parts between the signs of this level, and the signs with their places: `:` or `|`, at last the bracket.
+    // The parts between the separators of this level, and the separators with their positions: `:` or `|`, and finally
+    // the closing bracket.
     let mut parts = Vec::new();
     let mut signs: Vec<(u8, usize)> = Vec::new();
     let mut at = open + 1;
@@ -156,7 +157,7 @@ fn group(prompt: &str, open: usize, depth: usize) -> Option<(Vec<Node<'_>>, usiz
         (colons + usize::from(*sign == b':'), bars + usize::from(*sign == b'|'))
     });
     let nodes = match (round, colons, bars) {
-        // Attention, which is not ours: the text stays as it is, with the changes inside it made.
+        // Attention is not handled here: the brackets stay in the text, with the changes inside them applied.
         (true, 0 | 1, 0) | (false, 0, 0) => {
             let mut nodes = vec![Node::Text(&prompt[open..open + 1])];
             for (part, (_, end)) in parts.into_iter().zip(signs) {
@@ -180,7 +181,7 @@ fn group(prompt: &str, open: usize, depth: usize) -> Option<(Vec<Node<'_>>, usiz
     Some((nodes, at))
 }
 
-/// Text and whole brackets up to a sign of the level above.
+/// Text and complete brackets up to a separator of the level above.
 fn sequence(prompt: &str, begin: usize, depth: usize) -> Option<(Vec<Node<'_>>, usize)> {
     let mut nodes = Vec::new();
     let mut at = begin;

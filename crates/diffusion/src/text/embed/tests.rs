@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Of the largest number. Most are within 1e-5; where the mean that is restored is nearly 0, rounding weighs more.
+/// Relative to the largest value. Most are within 1e-5; where the restored mean is nearly 0, rounding matters more.
 const BOUND: f32 = 1e-4;
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ fn largest(tensor: &Tensor) -> f32 {
 }
 
 #[test]
-fn embeddings_are_those_of_the_reference() {
+fn embeddings_match_the_reference() {
     #[derive(Deserialize)]
     struct File {
         texts: Vec<Case>,
@@ -52,7 +52,7 @@ fn embeddings_are_those_of_the_reference() {
     for Case { name, model: of, clip_skip, texts } in &cases {
         let model = models.entry(of).or_insert_with(|| model(of));
         let found = Tensor::cat(&embedded(model, texts, *clip_skip), 0).unwrap();
-        // Every fourth channel is kept.
+        // The fixture has every fourth channel.
         let channels: Vec<u32> = (0..found.dims()[2] as u32).step_by(4).collect();
         let found = found.index_select(&Tensor::new(channels, &Device::Cpu).unwrap(), 2).unwrap();
         let expected = &expected[name];
@@ -69,7 +69,7 @@ fn embeddings_are_those_of_the_reference() {
 }
 
 #[test]
-fn a_short_text_without_signs_is_the_plain_one() {
+fn a_short_text_without_syntax_matches_the_plain_dialect() {
     for name in ["tiny-a", "tiny-b"] {
         let model = model(name);
         let text = "a portrait of a bearded man, by Vincent van Gogh";

@@ -1,4 +1,4 @@
-//! What can be wrong with a LoRA, and whose it seems to be.
+//! Errors of LoRAs, and hints at the model that a LoRA seems to be made for.
 
 use crate::weights::lora::targets::Layers;
 use crate::weights::small_file::{SmallFile, SmallFileError};
@@ -6,63 +6,63 @@ use crate::weights::small_file::{SmallFile, SmallFileError};
 /// A LoRA that cannot be used with the model.
 #[derive(Debug, thiserror::Error)]
 pub enum LoraError {
-    /// The file cannot be read, or is no whole safetensors file.
+    /// The file cannot be read, or is not a valid safetensors file.
     #[error(transparent)]
     File(#[from] SmallFileError),
-    /// There is nothing in it.
-    #[error("{file} changes nothing: there are no LoRA tensors in it.")]
+    /// It contains no LoRA tensors.
+    #[error("{file} contains no LoRA tensors.")]
     Empty {
         /// The file.
         file: String,
     },
-    /// A key that leads to no layer of the model.
+    /// A key for which the model has no layer.
     #[error("{file}: the model has no layer for the key `{key}`.{hint}")]
     Key {
         /// The file.
         file: String,
         /// The key.
         key: String,
-        /// What the file seems to be made for, or nothing.
+        /// The model that the file seems to be made for, or empty.
         hint: String,
     },
-    /// Another kind of change.
+    /// An unsupported kind of adapter.
     #[error(
-        "{file} is {kind} (it has `{key}`), which is not supported. Supported: LoRA, also of convolutions (LoCon)."
+        "{file} is {kind} (it has `{key}`), which is not supported. Supported: LoRA, including convolutions (LoCon)."
     )]
     Kind {
         /// The file.
         file: String,
-        /// What shows it.
+        /// The key that shows it.
         key: String,
         /// Its kind.
         kind: &'static str,
     },
-    /// A factor without the other.
-    #[error("{file}: `{key}` is there, but no {missing} for the layer {layer}.")]
+    /// A factor without its counterpart.
+    #[error("{file} has `{key}`, but no {missing} for the layer {layer}.")]
     Half {
         /// The file.
         file: String,
-        /// The key that is there.
+        /// The key that was found.
         key: String,
         /// The layer.
         layer: String,
-        /// What is not there.
+        /// What is missing.
         missing: &'static str,
     },
-    /// Two keys for the same.
-    #[error("{file}: `{key}` and `{other}` are the same of the layer {layer}.")]
+    /// Two keys for the same factor.
+    #[error("{file}: `{key}` and `{other}` are the same factor of the layer {layer}.")]
     Twice {
         /// The file.
         file: String,
-        /// One of them.
+        /// One key.
         key: String,
-        /// The other.
+        /// The other key.
         other: String,
         /// The layer.
         layer: String,
     },
     /// A factor that does not fit the layer.
-    #[error("{file}: `{key}` has the shape {found:?}, and the layer {layer} asks for {expected:?}.{hint}")]
+    #[error("{file}: `{key}` has the shape {found:?}, but the layer {layer} requires {expected:?}.{hint}")]
     Shape {
         /// The file.
         file: String,
@@ -74,21 +74,21 @@ pub enum LoraError {
         layer: String,
         /// The shape that fits.
         expected: Box<[usize]>,
-        /// What the file seems to be made for, or nothing.
+        /// The model that the file seems to be made for, or empty.
         hint: Box<str>,
     },
-    /// The header holds something else than was promised.
-    #[error("{file}: `{key}` in its header cannot be understood")]
+    /// The header's metadata cannot be parsed.
+    #[error("{file}: `{key}` in its header cannot be parsed")]
     Metadata {
         /// The file.
         file: String,
         /// The key in the header.
         key: &'static str,
-        /// Where it broke.
+        /// The parser's reason.
         #[source]
         source: serde_json::Error,
     },
-    /// The device refused a tensor: most often it has no room.
+    /// A tensor could not be moved to the device, most often for lack of memory.
     #[error("the LoRA's weights do not fit on the device")]
     Device {
         /// Candle's reason.
@@ -97,12 +97,12 @@ pub enum LoraError {
     },
 }
 
-/// What attends to the text in every model, and how wide the text is in those that people have LoRAs for.
+/// The layers that attend to the text in every model, and the width of the text in the models of common LoRAs.
 const TO_K: &str = "attn2.to_k";
 const WIDTHS: [(usize, &str); 3] =
     [(768, "Stable Diffusion 1"), (1024, "Stable Diffusion 2"), (2048, "SDXL")];
 
-/// A sentence about the model that a LoRA seems to be made for, with a space in front, if that is another one.
+/// A sentence about the model that a LoRA seems to be made for, with a leading space, if it is another model.
 pub(super) fn other_base(content: &SmallFile, layers: &Layers) -> String {
     let width = layers.iter().find(|(name, _)| name.ends_with(TO_K)).map(|(_, layer)| layer.inputs);
     let ending =
@@ -115,11 +115,11 @@ pub(super) fn other_base(content: &SmallFile, layers: &Layers) -> String {
     {
         let of = |width: usize| {
             let known = WIDTHS.iter().find(|(known, _)| *known == width);
-            known.map_or(String::new(), |(_, name)| format!(", as {name}'s"))
+            known.map_or(String::new(), |(_, name)| format!(" ({name})"))
         };
         return format!(
-            " It seems to be a LoRA for another model: it expects texts {found} wide{}, and this model's are {width} \
-             wide{}.",
+            " It seems to be a LoRA for another model: it expects text embeddings of width {found}{}, but this \
+             model's have width {width}{}.",
             of(found),
             of(width)
         );

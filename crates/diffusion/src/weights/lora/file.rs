@@ -1,6 +1,6 @@
-//! A LoRA file, resolved: for each layer of our model that it changes, the factors of the change.
+//! A LoRA file, matched to a model: for each layer that it changes, the factors of the change.
 //!
-//! All or nothing: a key that leads nowhere or a factor of the wrong shape refuses the file.
+//! A file with an unknown key or a factor of the wrong shape is refused as a whole.
 
 use super::error::{LoraError, other_base};
 use super::keys::{self, Factor};
@@ -15,7 +15,7 @@ use std::path::Path;
 
 /// A LoRA that fits a model.
 pub(super) struct LoraFile {
-    /// By the layers' names.
+    /// The changes by layer name.
     changes: BTreeMap<String, Change>,
 }
 
@@ -41,7 +41,7 @@ struct Factors {
 }
 
 impl LoraFile {
-    /// Reads a file and fits it to a model's layers.
+    /// Reads a file and matches it to a model's layers.
     pub(super) fn open(path: &Path, layers: &Layers) -> Result<LoraFile, LoraError> {
         let name = path.display().to_string();
         let bytes = small_file::read(path)?;
@@ -100,7 +100,7 @@ impl LoraFile {
     }
 }
 
-/// One layer and what is fitted to it.
+/// One layer that tensors are checked against.
 struct Fitting<'a> {
     file: &'a str,
     name: &'a str,
@@ -130,7 +130,7 @@ impl Fitting<'_> {
         let kernel = kernel.unwrap_or(1);
         let rank = up.1.dims().get(1).copied().unwrap_or(0);
         let inner = down.1.dims().first().copied().unwrap_or(0);
-        // Without a middle, down has the kernel; with one, the middle has it.
+        // The kernel belongs to `mid` if there is one, otherwise to `down`.
         let below = if mid.is_some() { 1 } else { kernel };
         let up = self.fitted(up, &[outputs, rank], &[outputs, rank, 1, 1])?;
         let down = match (&mid, inner == rank) {
@@ -156,7 +156,7 @@ impl Fitting<'_> {
         Ok(Change { down, mid, up, scale: alpha / rank as f64 })
     }
 
-    /// A tensor of shape `full`, or of `flat` with as many numbers; it comes as `flat`.
+    /// A tensor of shape `full`, or of `flat` with as many values; the result has shape `flat`.
     fn fitted(
         &self,
         (key, tensor): (String, Tensor),
@@ -189,7 +189,7 @@ impl Fitting<'_> {
     }
 }
 
-/// Alphas in the header, where diffusers keeps peft's configuration; without any, alpha is the rank.
+/// Alphas in the header, where diffusers stores peft's configuration; without one, alpha is the rank.
 struct Alphas(Map<String, Value>);
 
 impl Alphas {
@@ -208,12 +208,12 @@ impl Alphas {
         }
     }
 
-    /// The alpha of a layer of that rank.
+    /// The alpha of a layer of this rank.
     fn of(&self, layer: &str, rank: usize) -> f64 {
         let rank = rank as f64;
         let (part, module) = layer.split_once('.').unwrap_or(("", layer));
         let get = |key: &str| self.0.get(&format!("{part}.{key}"));
-        // The pattern's keys are ends of names.
+        // The pattern's keys are suffixes of names.
         let of_module = |(key, value): (&String, &Value)| {
             let fits =
                 module.strip_suffix(key.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));

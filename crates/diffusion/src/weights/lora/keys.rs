@@ -1,14 +1,14 @@
-//! What the keys of a LoRA file say: which module, and which of its factors.
+//! Parses the keys of a LoRA file: which module, and which of its factors.
 //!
-//! The endings are those of kohya's trainer, of peft and of diffusers since its first LoRAs. Not here: which layer of a
-//! model the module is (`names.rs`).
+//! The suffixes are those of kohya's trainer, of peft and of all versions of diffusers. Not here: which layer of a model
+//! the module is (`names.rs`).
 
 /// One of a module's tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Factor {
     /// From the layer's inputs to the rank.
     Down,
-    /// Between the two, in convolutions that were parted once more (Tucker, or "CP", decomposition).
+    /// Between the two, in convolutions with three factors (Tucker, or "CP", decomposition).
     Mid,
     /// From the rank to the layer's outputs.
     Up,
@@ -33,7 +33,7 @@ const ENDINGS: [(&str, Factor); 14] = [
     (".alpha", Factor::Alpha),
 ];
 
-/// What marks the kinds that are not LoRA, with their names (LyCORIS, `lycoris/modules`; peft, `tuners`).
+/// Parts of keys that identify other kinds than LoRA, with their names (LyCORIS, `lycoris/modules`; peft, `tuners`).
 const OTHER_KINDS: [(&str, &str); 10] = [
     (".hada_", "a LoHa"),
     (".lokr_", "a LoKr"),
@@ -47,12 +47,12 @@ const OTHER_KINDS: [(&str, &str); 10] = [
     (".b_norm", "a LyCORIS norm"),
 ];
 
-/// Module and factor of a key; `None` where it has no ending that any LoRA has.
+/// Module and factor of a key; `None` if it has no suffix of a LoRA.
 pub(super) fn parse(key: &str) -> Option<(&str, Factor)> {
     ENDINGS.iter().find_map(|(ending, factor)| Some((key.strip_suffix(ending)?, *factor)))
 }
 
-/// The kind of file that has such a key, if it is one of those that are not supported.
+/// The unsupported kind of file that has such a key, if any.
 pub(super) fn other_kind(key: &str) -> Option<&'static str> {
     OTHER_KINDS.iter().find(|(mark, _)| key.contains(mark)).map(|(_, kind)| *kind)
 }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_parted() {
+    fn keys_are_parsed() {
         let check = |key: &str, expected: Option<(&str, Factor)>| assert_eq!(parse(key), expected, "{key}");
         check("lora_unet_conv_in.lora_down.weight", Some(("lora_unet_conv_in", Factor::Down)));
         check("lora_unet_conv_in.alpha", Some(("lora_unet_conv_in", Factor::Alpha)));

@@ -1,17 +1,17 @@
-//! The UNet's modules by the names of the first Stable Diffusion's code (LDM, and Stability's `sgm`), which LoRAs for
+//! The names of the UNet's modules in Stable Diffusion's original code (LDM, and Stability's `sgm`), which LoRAs for
 //! SDXL use.
 //!
-//! Not here: text encoders and autoencoders, whose names LoRAs take from transformers or do not have.
+//! Not here: text encoders, whose names LoRAs take from transformers, and autoencoders, which LoRAs do not change.
 
 use crate::weights::lora::targets::Layers;
 
-/// How many layers and resamplers each block has: LDM counts through all blocks.
+/// The numbers of layers and resamplers of each block: LDM numbers them across all blocks.
 pub(super) struct Blocks {
-    /// First number of each block on the way down, the last one's end included.
+    /// The first number of each down block, and the end of the last one.
     down: Vec<usize>,
-    /// The same on the way up.
+    /// The same for the up blocks.
     up: Vec<usize>,
-    /// Which blocks on the way up attend.
+    /// Which up blocks have attention.
     attends: Vec<bool>,
 }
 
@@ -41,7 +41,7 @@ impl Blocks {
         Blocks { down, up, attends }
     }
 
-    /// LDM's name of a module; `None` where there is none.
+    /// LDM's name of a module; `None` if there is none.
     pub(super) fn name(&self, module: &str) -> Option<String> {
         const OUTSIDE: [(&str, &str); 6] = [
             ("conv_in", "input_blocks.0.0"),
@@ -51,7 +51,7 @@ impl Blocks {
             ("add_embedding.linear_1", "label_emb.0.0"),
             ("add_embedding.linear_2", "label_emb.0.2"),
         ];
-        if let Some((_, name)) = OUTSIDE.iter().find(|(ours, _)| *ours == module) {
+        if let Some((_, name)) = OUTSIDE.iter().find(|(own, _)| *own == module) {
             return Some((*name).to_owned());
         }
         let (place, rest) = module.split_once('.')?;
@@ -85,14 +85,14 @@ impl Blocks {
     }
 }
 
-/// Kind, number and inner name of `resnets.0.conv1` and its like.
+/// Kind, number and inner name of a module such as `resnets.0.conv1`.
 fn layer(name: &str) -> Option<(&str, usize, &str)> {
     let (kind, rest) = name.split_once('.')?;
     let (number, inner) = rest.split_once('.')?;
     Some((kind, number.parse().ok()?, inner))
 }
 
-/// The name within one layer: only residual blocks have others.
+/// The name within one layer, which differs only in residual blocks.
 fn within<'a>(kind: &str, inner: &'a str) -> &'a str {
     match (kind, inner) {
         ("resnets", "conv1") => "in_layers.2",
@@ -110,7 +110,7 @@ mod tests {
     use candle_core::{DType, Device, Tensor};
     use maquette_kernels::Weight;
 
-    /// SDXL's blocks: three of two layers on the way down, of three on the way up.
+    /// SDXL's blocks: three down blocks of two layers, three up blocks of three.
     #[test]
     fn modules_of_sdxl_have_the_names_of_its_checkpoint() {
         let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
@@ -133,8 +133,7 @@ mod tests {
             }
         }
         let blocks = Blocks::of(&layers);
-        let check =
-            |ours: &str, theirs: Option<&str>| assert_eq!(blocks.name(ours).as_deref(), theirs, "{ours}");
+        let check = |name: &str, ldm: Option<&str>| assert_eq!(blocks.name(name).as_deref(), ldm, "{name}");
         check("conv_in", Some("input_blocks.0.0"));
         check("conv_out", Some("out.2"));
         check("time_embedding.linear_2", Some("time_embed.2"));

@@ -1,10 +1,10 @@
-//! LoRA (Hu et al., arXiv 2106.09685): changes of low rank that a file adds to the weights of a model's layers.
+//! LoRA (Hu et al., arXiv 2106.09685): low-rank changes that a file adds to the weights of a model's layers.
 //!
 //! A LoRA is a low-rank branch of each layer that it changes, and rendering merges the branches into the weights: a
-//! layer's weight becomes `W + sum of weight * alpha / rank * up * down`. Nothing is loaded again when only the LoRAs or
-//! their weights change.
+//! layer's weight becomes `W + sum of weight * alpha / rank * up * down`. The model is not reloaded when only the LoRAs
+//! or their weights change.
 //!
-//! Not here: LoHa, LoKr, DoRA and other kinds, which are refused by name; `<lora:…>` in prompts, which `core` reads.
+//! Not here: LoHa, LoKr, DoRA and other kinds, which are refused by name; `<lora:…>` in prompts, which `core` parses.
 
 mod error;
 mod file;
@@ -25,35 +25,37 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Files that are remembered: a sweep that goes back and forth among a few reads each once.
+/// The number of cached files: a sweep that alternates among a few of them reads each once.
 const FILES: usize = 4;
 
 /// The LoRAs of a loaded model.
 ///
-/// What it costs: layers keep the weights that they were loaded with, so that any other weight of a LoRA, and none, starts
-/// from them and not from what rounding left; that is at most the text encoder and the UNet once more. Of the files their factors are kept, a hundredth of that. Their products are not: computing them again takes less than a
-/// second, and keeping them would cost the whole model for each LoRA.
+/// Memory: layers keep the weights that they were loaded with, so that every change of the LoRAs starts from them and
+/// rounding does not accumulate; that is at most a second copy of the text encoder and the UNet. The files' factors are
+/// kept, a hundredth of that. Their products are not: computing them takes less than a second, and keeping them would
+/// take the memory of the whole model for each LoRA.
 pub(crate) struct Loras {
     files: Cache<Digest, Arc<LoraFile>>,
-    /// The layers that are changed now.
+    /// The layers that are currently changed.
     changed: BTreeSet<String>,
     applied: Key,
     of_text: Key,
 }
 
-/// Which LoRAs act, and the bits of their weights, in their order; those of weight 0 do not count.
+/// The active LoRAs and the bits of their weights, in order; those of weight 0 are left out.
 pub(crate) type Key = Vec<(Digest, u64)>;
 
-/// What tells one set of LoRAs from another.
+/// Identifies a set of LoRAs.
 pub(crate) fn key(loras: &[Lora]) -> Key {
-    acting(loras).map(|lora| (lora.file.digest, lora.weight.to_bits())).collect()
+    active(loras).map(|lora| (lora.file.digest, lora.weight.to_bits())).collect()
 }
 
-fn acting(loras: &[Lora]) -> impl Iterator<Item = &Lora> {
+fn active(loras: &[Lora]) -> impl Iterator<Item = &Lora> {
     loras.iter().filter(|lora| lora.weight != 0.0)
 }
 
-/// Refuses a file that is no LoRA of a supported kind, by its header alone: whether it fits is seen with the model.
+/// Refuses a file that is not a LoRA of a supported kind, by its header. Whether it fits a model is checked with the
+/// model.
 pub fn check(path: &Path, bytes: &[u8]) -> std::result::Result<(), LoraError> {
     let file = path.display().to_string();
     let keys = small_file::keys(&file, bytes)?;
@@ -68,18 +70,18 @@ impl Loras {
         Loras { files: Cache::new(FILES), changed: BTreeSet::new(), applied: Key::new(), of_text: Key::new() }
     }
 
-    /// Makes a model's layers compute with these LoRAs and no others. After an error they compute without any.
+    /// Makes a model's layers compute with these LoRAs and no others. After an error they compute without LoRAs.
     pub(crate) fn apply(&mut self, layers: &Layers, loras: &[Lora]) -> std::result::Result<(), LoraError> {
         let wanted = key(loras);
         if wanted == self.applied {
             return Ok(());
         }
         let mut files = Vec::new();
-        for lora in acting(loras) {
+        for lora in active(loras) {
             let file = self
                 .files
                 .get_or_try(&lora.file.digest, || LoraFile::open(&lora.file.file, layers).map(Arc::new));
-            files.push((lora.weight, file.inspect_err(|_| self.take_off(layers))?));
+            files.push((lora.weight, file.inspect_err(|_| self.remove(layers))?));
         }
         let changed = files.iter().flat_map(|(_, file)| file.layers().map(str::to_owned)).collect();
         let before = std::mem::replace(&mut self.changed, changed);
@@ -90,7 +92,7 @@ impl Loras {
         });
         if let Err(source) = merged {
             self.changed.extend(before);
-            self.take_off(layers);
+            self.remove(layers);
             return Err(LoraError::Device { source });
         }
         let of_text = wanted.iter().zip(&files).filter(|(_, (_, file))| file.changes_text());
@@ -99,12 +101,12 @@ impl Loras {
         Ok(())
     }
 
-    /// What of the LoRAs acting now concerns the text encoders: embeddings made under another key are of no use.
+    /// The active LoRAs that change the text encoders: embeddings computed under another key are invalid.
     pub(crate) fn of_text(&self) -> &Key {
         &self.of_text
     }
 
-    fn take_off(&mut self, layers: &Layers) {
+    fn remove(&mut self, layers: &Layers) {
         for name in std::mem::take(&mut self.changed) {
             if let Some(layer) = layers.get(&name) {
                 layer.weight.set_branches(Vec::new());

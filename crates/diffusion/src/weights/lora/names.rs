@@ -1,13 +1,13 @@
-//! From the module that a LoRA names to the layer of our model.
+//! Finds the layer of a model for a module name in a LoRA.
 //!
-//! Rather than parse names whose dots have become underscores, every layer's name is written in all the ways that
-//! LoRAs write it, and theirs is looked up.
+//! Names whose dots have become underscores are hard to parse. Instead, every layer's name is listed in all the forms
+//! that LoRAs use, and the LoRA's name is looked up.
 
 use super::ldm;
 use crate::weights::lora::targets::Layers;
 use std::collections::HashMap;
 
-/// The names of a model's layers, by everything that LoRAs call them.
+/// The names of a model's layers, by their names in LoRAs.
 pub(super) struct Names<'a>(HashMap<String, &'a str>);
 
 impl<'a> Names<'a> {
@@ -16,40 +16,41 @@ impl<'a> Names<'a> {
         let blocks = ldm::Blocks::of(layers);
         for name in layers.keys() {
             let Some((part, module)) = name.split_once('.') else { continue };
-            for called in called(part, module, &blocks) {
-                names.insert(flat(&called), name.as_str());
+            for alias in aliases(part, module, &blocks) {
+                names.insert(flat(&alias), name.as_str());
             }
         }
         Names(names)
     }
 
-    /// The layer that a LoRA calls `module`.
+    /// The layer that is named `module` in a LoRA.
     pub(super) fn find(&self, module: &str) -> Option<&'a str> {
         self.0.get(&flat(&module.replace(".processor.", "."))).copied()
     }
 }
 
-/// Dots and underscores are the same to us.
+/// Dots and underscores are equivalent.
 fn flat(name: &str) -> String {
     name.replace('.', "_")
 }
 
-fn called(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
-    let mut called = Vec::new();
+/// A layer's names in LoRAs.
+fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
+    let mut aliases = Vec::new();
     if part == "unet" {
         let mut modules = vec![module.to_owned()];
-        // Attention processors had no number there.
+        // Attention processors had no number here.
         modules.extend(module.strip_suffix(".0").filter(|name| name.ends_with("to_out")).map(str::to_owned));
-        // The oldest files have no part in front.
-        called.extend(modules.iter().cloned());
+        // The oldest files have no prefix for the part.
+        aliases.extend(modules.iter().cloned());
         modules.extend(blocks.name(module));
         for module in modules {
-            called.push(format!("unet.{module}"));
-            called.push(format!("lora_unet_{module}"));
+            aliases.push(format!("unet.{module}"));
+            aliases.push(format!("lora_unet_{module}"));
         }
     } else {
         let mut modules = vec![module.to_owned()];
-        // diffusers' first LoRAs named the projections as in the UNet.
+        // The first versions of diffusers named the projections as in the UNet.
         for (now, then) in
             [("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("out_proj", "to_out")]
         {
@@ -59,12 +60,12 @@ fn called(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
             if part == "text_encoder" { &["lora_te_", "lora_te1_"] } else { &["lora_te2_"] };
         for module in modules {
             for module in [format!("text_model.{module}"), module] {
-                called.push(format!("{part}.{module}"));
-                called.extend(prefixes.iter().map(|prefix| format!("{prefix}{module}")));
+                aliases.push(format!("{part}.{module}"));
+                aliases.extend(prefixes.iter().map(|prefix| format!("{prefix}{module}")));
             }
         }
     }
-    called
+    aliases
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Every layer of a model by its name, with a handle to its weight: what LoRA's keys are looked up in.
+//! Every layer of a model by name, with a handle to its weight; a LoRA's keys are looked up here.
 //!
 //! Names are diffusers': the part, then the module, such as `unet.mid_block.attentions.0.proj_in`. Not here: norms,
 //! embeddings, the autoencoder.
@@ -15,25 +15,25 @@ pub type Layers = BTreeMap<String, Layer>;
 pub struct Layer {
     /// `[inputs, outputs]` of a linear layer, `[outputs, inputs, kernel, kernel]` of a convolution.
     pub weight: Weight,
-    /// Channels that it takes.
+    /// Input channels.
     pub inputs: usize,
-    /// Channels that it gives.
+    /// Output channels.
     pub outputs: usize,
-    /// The size of a convolution's kernel; `None` is a linear layer.
+    /// The size of a convolution's kernel; `None` for a linear layer.
     pub kernel: Option<usize>,
 }
 
-/// Notes the layers of a model's parts while they are loaded.
+/// Records the layers of a model's parts while they are loaded.
 #[derive(Default)]
 pub(crate) struct Record(RefCell<Layers>);
 
 impl Record {
-    /// Notes a layer of `part` by the name under which it was asked for.
+    /// Records a layer of `part` under its name.
     pub(crate) fn add(&self, part: &str, name: &str, layer: Layer) {
         self.0.borrow_mut().insert(format!("{part}.{name}"), layer);
     }
 
-    /// All of them.
+    /// The recorded layers.
     pub(crate) fn finish(self) -> Layers {
         self.0.into_inner()
     }

@@ -1,19 +1,19 @@
-//! What a checkpoint's shapes say of the model, as the configurations that a folder in diffusers' layout would hold.
+//! Infers a model's configurations in diffusers' layout from the shapes in a checkpoint.
 //!
-//! What shapes do not say is what the published models of each kind have, as diffusers' `from_single_file` assumes:
-//! heads, groups, the size of pictures, the schedule. Whoever knows better puts a folder of configurations beside it.
+//! What the shapes do not determine (heads, groups, the size of pictures, the schedule) is taken from the published
+//! models of each kind, as in diffusers' `from_single_file`. A folder of configurations next to the file overrides it.
 
 use super::names::Part;
 use crate::weights::header::Header;
 use serde_json::{Map, Value, json};
 
-/// The kinds of Stable Diffusion that a checkpoint can hold.
+/// The supported kinds of Stable Diffusion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// 1.x: CLIP's text encoder.
-    One,
-    /// 2.x: OpenCLIP's. That some of them predict velocity is nowhere in the file; diffusers takes it that all do.
-    Two,
+    Sd1,
+    /// 2.x: OpenCLIP's. The file does not say whether the model predicts velocity; like diffusers, this assumes it does.
+    Sd2,
     /// XL base: both.
     Xl,
 }
@@ -24,25 +24,25 @@ pub(super) const OPEN_CLIP: &str = "cond_stage_model.model.";
 pub(super) const XL_CLIP: &str = "conditioner.embedders.0.transformer.";
 pub(super) const XL_OPEN_CLIP: &str = "conditioner.embedders.1.model.";
 
-/// The width of the text that Stable Diffusion 2's UNet attends to; diffusers tells 2 from 1 by it.
-const WIDTH_OF_TWO: usize = 1024;
+/// The width of the text that Stable Diffusion 2's UNet attends to; diffusers distinguishes 2 from 1 by it.
+const SD2_TEXT_WIDTH: usize = 1024;
 
 /// How many of OpenCLIP's layers Stable Diffusion 2 uses: all but the last.
-const LAYERS_OF_TWO: usize = 23;
+const SD2_TEXT_LAYERS: usize = 23;
 
-/// Which kind it is, or why it is none of them.
+/// The kind of a checkpoint, or why it is not supported.
 pub(super) fn kind(header: &Header) -> Result<Kind, String> {
     let any = |prefix: &str| header.keys().any(|key| key.starts_with(prefix));
     if header.shape(&format!("{UNET}input_blocks.0.0.weight")).is_none() {
         let looks_like = [
-            ("lora_", "a LoRA; those go under `lora`"),
-            ("lycoris_", "a LoRA; those go under `lora`"),
+            ("lora_", "a LoRA; use it with `lora`"),
+            ("lycoris_", "a LoRA; use it with `lora`"),
             ("control_model.", "a ControlNet"),
-            ("first_stage_model.", "an autoencoder; those go under `vae`"),
-            ("encoder.down", "an autoencoder; those go under `vae`"),
-            ("down_blocks.", "one part of a model in diffusers' layout; give the whole folder"),
-            ("text_model.", "one part of a model in diffusers' layout; give the whole folder"),
-            ("emb_params", "a textual inversion; those go under `embeddings`"),
+            ("first_stage_model.", "an autoencoder; use it with `vae`"),
+            ("encoder.down", "an autoencoder; use it with `vae`"),
+            ("down_blocks.", "one part of a model in diffusers' layout; use the whole folder"),
+            ("text_model.", "one part of a model in diffusers' layout; use the whole folder"),
+            ("emb_params", "a textual inversion; use it with `embeddings`"),
             ("model.diffusion_model.joint_blocks.", "Stable Diffusion 3"),
             ("model.diffusion_model.double_blocks.", "Flux"),
             ("double_blocks.", "Flux"),
@@ -53,10 +53,10 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
         });
     }
     if any("conditioner.embedders.0.model.") {
-        return Err("it looks like the refiner of SDXL, which makes no pictures of its own".to_owned());
+        return Err("it looks like the SDXL refiner, which cannot render pictures by itself".to_owned());
     }
     if any("edm_mean") {
-        return Err("it looks like Playground 2.5, whose schedule is not known here".to_owned());
+        return Err("it looks like Playground 2.5, whose schedule is not supported".to_owned());
     }
     if any(XL_OPEN_CLIP) {
         return Ok(Kind::Xl);
@@ -65,9 +65,9 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
         .iter()
         .find(|(key, _)| key.starts_with(UNET) && key.ends_with(".attn2.to_k.weight"))
         .and_then(|(_, tensor)| tensor.shape.get(1));
-    match any(OPEN_CLIP) || text_width == Some(&WIDTH_OF_TWO) {
-        true => Ok(Kind::Two),
-        false => Ok(Kind::One),
+    match any(OPEN_CLIP) || text_width == Some(&SD2_TEXT_WIDTH) {
+        true => Ok(Kind::Sd2),
+        false => Ok(Kind::Sd1),
     }
 }
 
@@ -75,12 +75,12 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
 pub(super) fn unet_part(header: &Header) -> Part {
     let key = |i: usize| format!("{UNET}input_blocks.{i}.0.op.weight");
     let blocks = count(header, &format!("{UNET}input_blocks."));
-    // Halving follows a level's last layer; a UNet with one level never halves.
+    // The downsampler follows a level's last layer; a UNet with one level has none.
     let layers = (1..blocks).find(|&i| header.shape(&key(i)).is_some()).unwrap_or(blocks).saturating_sub(1);
     Part::Unet { prefix: UNET.to_owned(), layers }
 }
 
-/// The autoencoder in a checkpoint, or in a file of its own, which may go without the prefix.
+/// The autoencoder in a checkpoint, or in its own file, which may lack the prefix.
 pub(super) fn vae_part(header: &Header) -> Part {
     let prefix = ["first_stage_model.", "vae."]
         .into_iter()
@@ -100,10 +100,10 @@ pub(super) fn text_parts(header: &Header, kind: Kind) -> Vec<Part> {
     let clip = |prefix: &str| Part::Clip { prefix: prefix.to_owned() };
     match kind {
         Kind::Xl => vec![clip(XL_CLIP), open_clip(XL_OPEN_CLIP, usize::MAX)],
-        Kind::Two if header.keys().any(|key| key.starts_with(OPEN_CLIP)) => {
-            vec![open_clip(OPEN_CLIP, LAYERS_OF_TWO)]
+        Kind::Sd2 if header.keys().any(|key| key.starts_with(OPEN_CLIP)) => {
+            vec![open_clip(OPEN_CLIP, SD2_TEXT_LAYERS)]
         }
-        Kind::One | Kind::Two => vec![clip(CLIP)],
+        Kind::Sd1 | Kind::Sd2 => vec![clip(CLIP)],
     }
 }
 
@@ -123,13 +123,13 @@ pub(super) fn unet(header: &Header, kind: Kind, part: &Part) -> Value {
     let kinds = |depths: &[usize], attends: &str, plain: &str| -> Vec<String> {
         depths.iter().map(|&depth| if depth > 0 { attends } else { plain }.to_owned()).collect()
     };
-    // Levels that do not attend are given the depth that their way up has, or 1: it means nothing there.
+    // Levels without attention get the depth of their up block, or 1; it is not used.
     let depths: Vec<usize> =
         (0..levels).map(|level| down[level].max(up[levels - 1 - level]).max(1)).collect();
     let attention = format!("{UNET}middle_block.1.");
     let heads = match kind {
-        Kind::One => json!(8),
-        Kind::Two | Kind::Xl => json!(widths.iter().map(|width| (width / 64).max(1)).collect::<Vec<_>>()),
+        Kind::Sd1 => json!(8),
+        Kind::Sd2 | Kind::Xl => json!(widths.iter().map(|width| (width / 64).max(1)).collect::<Vec<_>>()),
     };
     let mut config = json!({
         "_class_name": "UNet2DConditionModel",
@@ -143,7 +143,7 @@ pub(super) fn unet(header: &Header, kind: Kind, part: &Part) -> Value {
         "cross_attention_dim": header.length(&format!("{attention}transformer_blocks.0.attn2.to_k.weight"), 1),
         "use_linear_projection": header.shape(&format!("{attention}proj_in.weight")).map(|shape| shape.len() == 2),
         "attention_head_dim": heads,
-        "sample_size": match kind { Kind::One => 64, Kind::Two => 96, Kind::Xl => 128 },
+        "sample_size": match kind { Kind::Sd1 => 64, Kind::Sd2 => 96, Kind::Xl => 128 },
     });
     if kind == Kind::Xl {
         config["addition_embed_type"] = json!("text_time");
@@ -160,7 +160,7 @@ pub(super) fn vae(header: &Header, kind: Kind, part: &Part) -> Value {
         if let Part::Vae { prefix, levels } = part { (prefix.as_str(), *levels) } else { ("", 1) };
     let scaling_factor = if kind == Kind::Xl { 0.13025 } else { 0.18215 };
     if levels == 0 {
-        // The published ones' shape, for one that comes from elsewhere.
+        // The published models' shape, for a separate autoencoder.
         return json!({
             "_class_name": "AutoencoderKL",
             "block_out_channels": [128, 256, 512, 512],
@@ -185,7 +185,7 @@ pub(super) fn vae(header: &Header, kind: Kind, part: &Part) -> Value {
     })
 }
 
-/// The name of a tensor that a text encoder has, if the file lacks it and so the text encoder.
+/// The name of a tensor of every text encoder, if the file lacks it and therefore the text encoder.
 pub(super) fn missing_text_encoder(header: &Header, part: &Part) -> Option<String> {
     let names = ["text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight"];
     let mut keys = names.into_iter().flat_map(|name| part.place(name).keys);
@@ -197,7 +197,7 @@ pub(super) fn missing_text_encoder(header: &Header, part: &Part) -> Option<Strin
 pub(super) fn text_encoder(header: &Header, part: &Part) -> Value {
     let shape = |name: &str, axis: usize| {
         part.place(name).keys.iter().find_map(|key| header.length(key, axis)).or_else(|| {
-            // Some files leave out the first word of transformers' names.
+            // Some files omit the first part of transformers' names.
             let name = name.strip_prefix("text_model.")?;
             part.place(name).keys.iter().find_map(|key| header.length(key, axis))
         })
@@ -218,16 +218,16 @@ pub(super) fn text_encoder(header: &Header, part: &Part) -> Value {
         "max_position_embeddings": shape("text_model.embeddings.position_embedding.weight", 0),
         "intermediate_size": shape("text_model.encoder.layers.0.mlp.fc1.weight", 0),
         "num_hidden_layers": layers,
-        // Both of CLIP's families have heads of 64.
+        // The heads of CLIP and OpenCLIP have 64 channels.
         "num_attention_heads": (width / 64).max(1),
         "hidden_act": activation,
-        // Stored the other way round in the one family that has it: outputs last.
+        // Only OpenCLIP has it, transposed: outputs last.
         "projection_dim": shape("text_projection.weight", 1),
     })
 }
 
 /// `scheduler/scheduler_config.json`: those of `stable-diffusion-v1-5`, `stable-diffusion-2-1` and
-/// `stable-diffusion-xl-base-1.0`, which diffusers takes for every checkpoint of these kinds.
+/// `stable-diffusion-xl-base-1.0`, which diffusers uses for every checkpoint of these kinds.
 pub(super) fn scheduler(kind: Kind) -> Value {
     let mut config = json!({
         "_class_name": "PNDMScheduler",
@@ -241,8 +241,8 @@ pub(super) fn scheduler(kind: Kind) -> Value {
         "steps_offset": 1,
     });
     match kind {
-        Kind::One => {}
-        Kind::Two => {
+        Kind::Sd1 => {}
+        Kind::Sd2 => {
             config["_class_name"] = json!("DDIMScheduler");
             config["prediction_type"] = json!("v_prediction");
         }
@@ -256,7 +256,7 @@ pub(super) fn scheduler(kind: Kind) -> Value {
     config
 }
 
-/// `special_tokens_map.json` of a tokenizer: what CLIP has, and the padding.
+/// `special_tokens_map.json` of a tokenizer: CLIP's tokens, and the padding.
 pub(super) fn special_tokens(padding: &str) -> Value {
     let mut map = Map::new();
     let tokens =
@@ -267,7 +267,7 @@ pub(super) fn special_tokens(padding: &str) -> Value {
     Value::Object(map)
 }
 
-/// One more than the largest number (of a size that makes sense) that follows `prefix` in any name; 0 if none does.
+/// One more than the largest number (up to 255) that follows `prefix` in any name; 0 if there is none.
 fn count(header: &Header, prefix: &str) -> usize {
     let number = |key: &String| key.strip_prefix(prefix)?.split('.').next()?.parse::<u8>().ok();
     header.keys().filter_map(number).max().map_or(0, |largest| usize::from(largest) + 1)

@@ -1,8 +1,8 @@
-//! One checkpoint file in LDM naming, seen as a folder in diffusers' layout.
+//! One checkpoint file with LDM's names, presented as a folder in diffusers' layout.
 //!
-//! The weights stay where they are and are looked up by rule (`names.rs`); the configurations are read off the shapes
-//! (`infer.rs`); the tokenizer is CLIP's own. A folder beside the checkpoint with its name, `model/` beside
-//! `model.safetensors`, may hold parts of diffusers' layout without weights, which are then right. Not here: pickles.
+//! The weights are looked up in the file by rule (`names.rs`); the configurations are inferred from the shapes
+//! (`infer.rs`); the tokenizer is CLIP's own. A folder next to the checkpoint with its name, `model/` next to
+//! `model.safetensors`, may contain parts of diffusers' layout without weights, which take precedence. Not here: pickles.
 
 mod infer;
 mod names;
@@ -18,20 +18,20 @@ pub(crate) use names::{Part, is_spare_in_text_encoder, is_spare_in_vae};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A checkpoint file whose header was read and understood.
+/// A checkpoint file whose header was read and recognised.
 #[derive(Debug)]
 pub struct Checkpoint {
     file: PathBuf,
-    /// The parts of the model by the folder that diffusers keeps them in.
+    /// The parts of the model by their folder in diffusers' layout.
     parts: BTreeMap<&'static str, Part>,
-    /// The files that such a folder would hold besides weights.
+    /// The other files of diffusers' layout, inferred.
     files: BTreeMap<&'static str, Vec<u8>>,
-    /// Folder of what is right in its place.
-    beside: PathBuf,
+    /// The folder of files that replace the inferred ones.
+    overrides: PathBuf,
 }
 
 impl Checkpoint {
-    /// Reads a checkpoint's header. Fails when it is no safetensors file or no kind of Stable Diffusion.
+    /// Reads a checkpoint's header. Fails if it is not a safetensors file or not a kind of Stable Diffusion.
     pub(crate) fn open(file: &Path) -> Result<Checkpoint, ModelError> {
         let name = file.display().to_string();
         let content = map_file(file)?;
@@ -56,11 +56,11 @@ impl Checkpoint {
             parts.insert("vae", vae);
         }
         for ((folder, config, special_tokens), part) in places.into_iter().zip(texts) {
-            // OpenCLIP's models were trained with zeros after the end, which is the id of "!".
             if let Some(key) = infer::missing_text_encoder(&header, &part) {
-                let reason = format!("it has no tensor `{key}`, and so no {folder}");
+                let reason = format!("it has no tensor `{key}`, so it has no {folder}");
                 return Err(ModelError::Checkpoint { file: file.display().to_string(), reason });
             }
+            // OpenCLIP's models were trained with zeros after the end token, and 0 is the id of "!".
             let padding = if matches!(part, Part::OpenClip { .. }) { "!" } else { vocabulary::END };
             add(config, infer::text_encoder(&header, &part));
             add(special_tokens, infer::special_tokens(padding));
@@ -75,7 +75,7 @@ impl Checkpoint {
                 files.insert(merges, vocabulary::MERGES.as_bytes().to_vec());
             }
         }
-        Ok(Checkpoint { file: file.to_owned(), parts, files, beside: file.with_extension("") })
+        Ok(Checkpoint { file: file.to_owned(), parts, files, overrides: file.with_extension("") })
     }
 
     /// The checkpoint itself.
@@ -83,12 +83,12 @@ impl Checkpoint {
         &self.file
     }
 
-    /// The part of the model whose weights diffusers keeps under that name, and where its tensors lie in here.
+    /// The part of the model whose weights diffusers keeps in a file of that name, if there is one.
     pub(crate) fn weights(&self, file: &str) -> Option<&Part> {
         if file.ends_with(".safetensors") { self.parts.get(folder(file)) } else { None }
     }
 
-    /// Whether there is a file of that name, here or beside.
+    /// Whether there is a file of that name, in the checkpoint or in the folder next to it.
     pub(crate) fn has(&self, file: &str) -> bool {
         match self.replacement(file) {
             Some(path) => path.is_file(),
@@ -96,7 +96,7 @@ impl Checkpoint {
         }
     }
 
-    /// What to call a file in messages.
+    /// The name of a file in messages.
     pub(crate) fn file_name(&self, file: &str) -> String {
         match self.replacement(file) {
             Some(path) => path.display().to_string(),
@@ -116,10 +116,10 @@ impl Checkpoint {
         Ok(self.files.get(file).map(|bytes| Content::Owned(bytes.clone())))
     }
 
-    /// Where a file lies if its part is beside the checkpoint. Weights never are.
+    /// The path of a file if the folder next to the checkpoint has its part. Weights are never replaced.
     fn replacement(&self, file: &str) -> Option<PathBuf> {
-        let there = self.weights(file).is_none() && self.beside.join(folder(file)).is_dir();
-        there.then(|| self.beside.join(file))
+        let replaced = self.weights(file).is_none() && self.overrides.join(folder(file)).is_dir();
+        replaced.then(|| self.overrides.join(file))
     }
 }
 
@@ -128,7 +128,7 @@ fn folder(file: &str) -> &str {
     file.split('/').next().unwrap_or_default()
 }
 
-/// Where the tensors of an autoencoder's own file lie, if they have LDM's names.
+/// The tensors of an autoencoder's own file, if they have LDM's names.
 pub(crate) fn vae_in(header: &Header) -> Option<Part> {
     let part = infer::vae_part(header);
     let probe = format!("{}decoder.up.0.block.0.conv1.weight", part.prefix());

@@ -1,13 +1,13 @@
-//! From the name of a tensor in diffusers' layout to its place in a checkpoint in LDM naming.
+//! From the name of a tensor in diffusers' layout to its place in a checkpoint with LDM's names.
 //!
-//! LDM is the code that Stable Diffusion was trained with (CompVis' `ldm`, Stability's `sgm`); its names are those of
-//! the single files on model sites. The rules are the inverse of diffusers' `single_file_utils.py`. Pure functions of
-//! names: what a file holds is not known here.
+//! LDM is the code that Stable Diffusion was trained with (CompVis' `ldm`, Stability's `sgm`); single files on model
+//! sites use its names. The rules are the inverse of diffusers' `single_file_utils.py`. They are pure functions of names,
+//! independent of a file's content.
 
-/// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and rules of its own.
+/// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// The UNet. A level has `layers` layers on the way down and one more on the way up.
+    /// The UNet. A down block has `layers` layers, an up block one more.
     Unet { prefix: String, layers: usize },
     /// The autoencoder with `levels` levels; LDM counts the decoder's from the finest.
     Vae { prefix: String, levels: usize },
@@ -17,19 +17,19 @@ pub(crate) enum Part {
     OpenClip { prefix: String, layers: usize },
 }
 
-/// Where a tensor lies.
+/// Where a tensor is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The possible names, of which a file has one.
     pub keys: Vec<String>,
-    /// Which third of the tensor's rows it is: OpenCLIP keeps queries, keys and values in one.
+    /// Which third of the stored tensor's rows it is: OpenCLIP keeps queries, keys and values in one tensor.
     pub third: Option<usize>,
-    /// Whether the tensor is stored the other way round.
+    /// Whether the tensor is stored transposed.
     pub transposed: bool,
 }
 
 impl Part {
-    /// Everything below this prefix is this part's.
+    /// The prefix of this part's tensors.
     pub(crate) fn prefix(&self) -> &str {
         match self {
             Part::Unet { prefix, .. }
@@ -39,7 +39,7 @@ impl Part {
         }
     }
 
-    /// Where the tensor of that name lies. A name that no rule knows stays as it is.
+    /// Where the tensor of that name is stored. A name without a rule is not changed.
     pub(crate) fn place(&self, name: &str) -> Place {
         let words: Vec<&str> = name.split('.').collect();
         let (mut third, mut transposed) = (None, false);
@@ -61,7 +61,7 @@ impl Part {
         Place { keys, third, transposed }
     }
 
-    /// Whether a tensor may be there that nothing asks for.
+    /// Whether a tensor may be in the file without being used.
     pub(crate) fn is_spare(&self, key: &str) -> bool {
         let Some(name) = key.strip_prefix(self.prefix()) else { return true };
         match self {
@@ -71,20 +71,20 @@ impl Part {
             Part::OpenClip { layers, .. } => {
                 let layer =
                     name.strip_prefix("transformer.resblocks.").and_then(|rest| rest.split('.').next());
-                // Stable Diffusion 2 was trained on the last layer but one, and keeps the last.
+                // Stable Diffusion 2 was trained on the penultimate layer, but its files have the last one, too.
                 layer.is_none_or(|layer| layer.parse() == Ok(*layers))
             }
         }
     }
 }
 
-/// Whether an autoencoder's file may have a tensor of that name that nothing asks for: what it was trained against.
+/// Whether an autoencoder's file may have an unused tensor of that name: part of the training loss.
 pub(crate) fn is_spare_in_vae(name: &str) -> bool {
     !["encoder.", "decoder.", "quant_conv.", "post_quant_conv."].iter().any(|part| name.starts_with(part))
 }
 
-/// Whether a text encoder's file may have a tensor of that (transformers) name that nothing asks for: what CLIP needs
-/// to look at pictures, a projection, and numbers that are no weights.
+/// Whether a text encoder's file may have an unused tensor of that (transformers) name: CLIP's vision tower, a
+/// projection, and values that are not weights.
 pub(crate) fn is_spare_in_text_encoder(name: &str) -> bool {
     let name = name.strip_prefix("text_model.").unwrap_or(name);
     !["encoder.", "final_layer_norm.", "embeddings.token_embedding.", "embeddings.position_embedding."]
@@ -95,8 +95,8 @@ pub(crate) fn is_spare_in_text_encoder(name: &str) -> bool {
 type Name = Option<String>;
 
 fn unet(words: &[&str], layers: usize) -> Vec<Name> {
-    // The convolution after the last layer of a level has a place of its own on the way down, and shares the last
-    // layer's on the way up, after its attention if there is any.
+    // The convolution after the last layer of a level has its own number in the down blocks, and shares the last
+    // layer's number in the up blocks, after its attention if there is one.
     let level = |level: &str, layer: usize| Some(level.parse::<usize>().ok()? * (layers + 1) + layer);
     let layer = |word: &str| word.parse::<usize>().ok();
     let one = |name: Name| vec![name];

@@ -1,4 +1,4 @@
-//! What is inferred of the published models, from headers built by the rules by which LDM builds its modules
+//! Tests of inferring the published models from headers, which are built by LDM's rules for its modules
 //! (`openaimodel.py`, `model.py` of CompVis' latent-diffusion).
 
 use super::infer::{self, Kind};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The parameters of LDM's `UNetModel` that differ, and of the text encoder.
 struct Ldm {
     channel_mult: &'static [usize],
-    /// Transformer layers by level; 0 is no attention.
+    /// Transformer layers by level; 0 for no attention.
     depth: &'static [usize],
     context: usize,
     linear: bool,
@@ -136,7 +136,7 @@ fn stable_diffusion_1() {
         clip(&mut tensors, infer::CLIP);
         let header = tensors.header();
         let kind = infer::kind(&header).unwrap();
-        assert_eq!(kind, Kind::One);
+        assert_eq!(kind, Kind::Sd1);
         check(
             &infer::unet(&header, kind, &infer::unet_part(&header)),
             &json!({
@@ -175,7 +175,7 @@ fn stable_diffusion_2() {
     open_clip(&mut tensors, infer::OPEN_CLIP, 1024, 24);
     let header = tensors.header();
     let kind = infer::kind(&header).unwrap();
-    assert_eq!(kind, Kind::Two);
+    assert_eq!(kind, Kind::Sd2);
     check(
         &infer::unet(&header, kind, &infer::unet_part(&header)),
         &json!({
@@ -191,7 +191,7 @@ fn stable_diffusion_2() {
             "hidden_act": "gelu",
         }),
     );
-    // The last layer is in the file, and unused; there is no further one.
+    // The last layer is in the file and unused; there are no further ones.
     assert!(texts[0].is_spare("cond_stage_model.model.transformer.resblocks.23.ln_1.weight"));
     assert!(texts[0].is_spare("cond_stage_model.model.logit_scale"));
     assert!(!texts[0].is_spare("cond_stage_model.model.transformer.resblocks.24.ln_1.weight"));
@@ -241,7 +241,7 @@ fn stable_diffusion_xl() {
 }
 
 #[test]
-fn what_is_no_model() {
+fn other_files_are_refused() {
     let reason = |keys: &[&str]| {
         let mut tensors = Tensors::default();
         for key in keys {
@@ -263,7 +263,7 @@ fn what_is_no_model() {
     assert!(reason(&refiner).contains("refiner"));
 }
 
-/// The tokenizer that a checkpoint is given, against transformers with the same vocabulary.
+/// The tokenizer of a checkpoint, against transformers with the same vocabulary.
 #[test]
 fn clips_own_tokenizer() {
     let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");

@@ -1,7 +1,7 @@
-//! CLIP's vocabulary, which every text encoder of Stable Diffusion shares and no single file holds.
+//! CLIP's vocabulary, which all text encoders of Stable Diffusion share and single files do not include.
 //!
-//! `vocabulary/merges.txt` is the list of merges that OpenAI published with CLIP (MIT licence, beside it), cut to the ones
-//! CLIP uses; the words follow from it. Not here: tokenizing.
+//! `vocabulary/merges.txt` is the list of merges that OpenAI published with CLIP (MIT licence, next to it), cut to those
+//! that CLIP uses; the words follow from it. Not here: tokenizing.
 
 /// The merges, in order of rank, as a `merges.txt`.
 pub(crate) const MERGES: &str = include_str!("../../../vocabulary/merges.txt");
@@ -9,7 +9,7 @@ pub(crate) const MERGES: &str = include_str!("../../../vocabulary/merges.txt");
 pub(crate) const START: &str = "<|startoftext|>";
 pub(crate) const END: &str = "<|endoftext|>";
 
-/// The vocabulary as a `vocab.json`: each byte, each byte at a word's end, each merge, start and end (OpenAI's
+/// The vocabulary as a `vocab.json`: each byte, each byte at the end of a word, each merge, start and end (OpenAI's
 /// `simple_tokenizer.py`).
 pub(crate) fn words() -> Vec<u8> {
     let bytes = byte_letters();
@@ -23,8 +23,8 @@ pub(crate) fn words() -> Vec<u8> {
     serde_json::Value::Object(ids).to_string().into_bytes()
 }
 
-/// The letter that stands for each byte, in the vocabulary's order: printable bytes stand for themselves and come
-/// first; the others get letters from U+0100 on.
+/// The character for each byte, in the vocabulary's order: printable bytes come first and are themselves; the others are
+/// characters from U+0100 on.
 fn byte_letters() -> Vec<char> {
     let printable = |byte: &u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let others = (0..=u8::MAX).filter(|byte| !printable(byte)).count() as u32;
@@ -36,7 +36,7 @@ fn byte_letters() -> Vec<char> {
 mod tests {
     use super::*;
 
-    /// Ids that CLIP's own tokenizer gives, from the first to the last of its vocabulary.
+    /// Ids of CLIP's own tokenizer, from the first to the last of its vocabulary.
     #[test]
     fn the_words_have_clips_ids() {
         let ids: serde_json::Value = serde_json::from_slice(&words()).unwrap();

@@ -1,27 +1,27 @@
-//! What can be wrong with a textual inversion.
+//! Errors of textual inversions.
 
 use crate::weights::small_file::SmallFileError;
 
 /// A textual inversion that cannot be used with the model.
 #[derive(Debug, thiserror::Error)]
 pub enum InversionError {
-    /// The file cannot be read, or is not whole.
+    /// The file cannot be read, or is damaged.
     #[error(transparent)]
     File(#[from] SmallFileError),
-    /// It holds something else.
+    /// It contains something else.
     #[error(
-        "{file} is not a textual inversion: it has {found}. Known: one tensor under its word (diffusers), `emb_params` or \
-         `string_to_param` (A1111), `clip_l` and `clip_g` (SDXL)."
+        "{file} is not a textual inversion: it has {found}. Supported: one tensor named by its word (diffusers), \
+         `emb_params` or `string_to_param` (A1111), `clip_l` and `clip_g` (SDXL)."
     )]
     Content {
         /// The file.
         file: String,
-        /// What is in it.
+        /// What it contains.
         found: String,
     },
-    /// A tensor that is not a list of vectors, or of vectors of another width.
+    /// A tensor that is not a list of vectors, or whose vectors have another width.
     #[error(
-        "{file}: `{key}` has the shape {found:?}, and the text encoder's vectors are {width} wide.{hint}"
+        "{file}: `{key}` has the shape {found:?}, but the text encoder's vectors have width {width}.{hint}"
     )]
     Width {
         /// The file.
@@ -32,23 +32,23 @@ pub enum InversionError {
         found: Box<[usize]>,
         /// The text encoder's width.
         width: usize,
-        /// What model it seems to be made for, or nothing.
+        /// The model that it seems to be made for, or empty.
         hint: String,
     },
     /// A file for another number of text encoders.
-    #[error("{file} has {found}, and the model's text encoders are {encoders}: allowed: {allowed}.")]
+    #[error("{file} has {found}, but the model's number of text encoders is {encoders}; allowed: {allowed}.")]
     Encoders {
         /// The file.
         file: String,
-        /// What is in it.
+        /// What it contains.
         found: String,
         /// How many the model has.
         encoders: usize,
-        /// What would fit.
+        /// What is allowed.
         allowed: &'static str,
     },
-    /// Vectors for two text encoders that are not as many.
-    #[error("{file}: `{key}` has {found} vectors, and `clip_l` has {expected}.")]
+    /// Different numbers of vectors for two text encoders.
+    #[error("{file}: the number of vectors in `{key}` is {found}, but in `clip_l` it is {expected}.")]
     Count {
         /// The file.
         file: String,
@@ -59,9 +59,9 @@ pub enum InversionError {
         /// How many the first has.
         expected: usize,
     },
-    /// The word is in the vocabulary already.
+    /// The word is already in the vocabulary.
     #[error(
-        "{file}: its word `{word}` is in the model's vocabulary already. Give it another: `embeddings = \
+        "{file}: its word `{word}` is already in the model's vocabulary. Give it another: `embeddings = \
          \"<{word}>={file}\"`."
     )]
     Taken {
@@ -79,10 +79,10 @@ pub enum InversionError {
         word: String,
         /// One file.
         file: String,
-        /// The other.
+        /// The other file.
         other: String,
     },
-    /// The device refused a tensor.
+    /// A tensor could not be moved to the device.
     #[error("the embeddings do not fit on the device")]
     Device(#[from] candle_core::Error),
 }

@@ -1,9 +1,9 @@
-//! The forms in which textual inversions come.
+//! The formats of textual inversions.
 //!
-//! - diffusers' `learned_embeds.safetensors` or `.bin`: one tensor under the word itself.
+//! - diffusers' `learned_embeds.safetensors` or `.bin`: one tensor named by the word.
 //! - A1111's `.pt`: `string_to_param` with one tensor under `*`, and a `name`.
 //! - A1111's `.safetensors`: `emb_params`.
-//! - For SDXL, in either: `clip_l` and `clip_g`.
+//! - For SDXL, in either format: `clip_l` and `clip_g`.
 //!
 //! A tensor is one vector or a list of them.
 
@@ -14,15 +14,15 @@ use crate::weights::small_file::SmallFileError;
 use candle_core::{DType, Tensor};
 use std::path::Path;
 
-/// What is in a file.
+/// The content of a file.
 pub(super) struct Content {
     /// Its own word, if it has one.
     pub word: Option<String>,
-    /// For each text encoder `[count, width]`.
+    /// The vectors for each text encoder, `[count, width]`.
     pub vectors: Vec<Tensor>,
 }
 
-/// The tensors of a file by name, and the name that a file from A1111 gives itself.
+/// The tensors of a file by name, and the name in files from A1111.
 struct Tensors {
     file: String,
     named: Vec<(String, Tensor)>,
@@ -30,14 +30,15 @@ struct Tensors {
 }
 
 const BOTH: [&str; 2] = ["clip_l", "clip_g"];
-/// A1111's names of its one tensor.
+/// A1111's names of its only tensor.
 const ONE: [&str; 2] = ["emb_params", "*"];
 
 /// Reads a file for text encoders of these widths.
 pub(super) fn read(path: &Path, widths: &[usize]) -> Result<Content, InversionError> {
     let file = path.display().to_string();
     let bytes = small_file::read(path)?;
-    // Zip archives begin so; a safetensors file begins with the length of its header, which is never that long.
+    // The magic number of zip archives; a safetensors file begins with the length of its header, which is never that
+    // large.
     let tensors = match bytes.starts_with(b"PK\x03\x04")
         || path.extension().is_some_and(|it| it == "pt" || it == "bin")
     {
@@ -99,7 +100,7 @@ impl Tensors {
                 file: self.file,
                 found: "vectors for one text encoder".to_owned(),
                 encoders: widths.len(),
-                allowed: "a file with `clip_l` and `clip_g`, as they are made for SDXL",
+                allowed: "a file with `clip_l` and `clip_g`, made for SDXL",
             });
         };
         let (key, tensor) = self.named.swap_remove(one);
@@ -112,9 +113,9 @@ impl Tensors {
         if widths.len() != BOTH.len() {
             return Err(InversionError::Encoders {
                 file: self.file,
-                found: "`clip_l` and `clip_g`, as they are made for SDXL".to_owned(),
+                found: "`clip_l` and `clip_g`, made for SDXL".to_owned(),
                 encoders: widths.len(),
-                allowed: "a file with vectors for one",
+                allowed: "a file with vectors for one text encoder",
             });
         }
         let mut vectors: Vec<Tensor> = Vec::new();
@@ -138,7 +139,7 @@ impl Tensors {
         Ok(Content { word: self.name, vectors })
     }
 
-    /// `[count, width]` in f32 of a tensor of that shape, or of one vector.
+    /// A tensor `[count, width]`, or a single vector, as `[count, width]` in f32.
     fn fitted(&self, key: &str, tensor: &Tensor, width: usize) -> Result<Tensor, InversionError> {
         let count = match *tensor.dims() {
             [found] if found == width => 1,

@@ -1,6 +1,6 @@
 //! Files of textual inversions (Gal et al., arXiv 2208.01618): a word and its vectors.
 //!
-//! Not here: what the words are to a prompt (`text/inversions.rs`).
+//! Not here: using the words in prompts (`text/inversions.rs`).
 
 mod error;
 mod file;
@@ -12,19 +12,19 @@ use maquette_core::{Digest, Embedding, NamedFile};
 
 /// One word and its vectors.
 pub(crate) struct Inversion {
-    /// As a prompt has it, in whatever case.
+    /// The word in prompts, regardless of case.
     pub word: String,
     /// The file, for messages.
     pub file: String,
-    /// Of the file's content.
+    /// The digest of the file's content.
     pub digest: Digest,
-    /// For each text encoder `[count, width]`, on the CPU; the same count for all.
+    /// The vectors for each text encoder, `[count, width]`, on the CPU; the same count for all.
     pub vectors: Vec<Tensor>,
 }
 
 impl Inversion {
-    /// Reads a file for text encoders of these widths. Where the experiment gives no word, it is the file's own, or its
-    /// stem.
+    /// Reads a file for text encoders of these widths. If the experiment gives no word, it is the word in the file, or
+    /// the file's stem.
     pub(crate) fn open(embedding: &Embedding, widths: &[usize]) -> Result<Inversion, InversionError> {
         let Embedding { word, file: NamedFile { file: path, digest, .. } } = embedding;
         let file::Content { word: own, vectors } = file::read(path, widths)?;
@@ -34,7 +34,7 @@ impl Inversion {
         Ok(Inversion { word, file: path.display().to_string(), digest: *digest, vectors })
     }
 
-    /// How many vectors it has, so how many tokens it takes.
+    /// The number of its vectors, which is the number of tokens it takes.
     pub(crate) fn len(&self) -> usize {
         self.vectors.first().map_or(0, |vectors| vectors.dims()[0])
     }

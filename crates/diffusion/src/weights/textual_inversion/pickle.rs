@@ -1,24 +1,24 @@
-//! torch's pickles, read without running anything: enough of the format for a dictionary of tensors.
+//! Reads torch's pickles without running any code: enough of the format for a dictionary of tensors.
 //!
-//! A pickle is a program that builds values; here its steps are only written down, and what it would call is a name.
-//! Not here: models, which are not read from pickles at all, and files from before torch 1.6, which are no zip archives.
+//! A pickle is a program that builds values; here its calls are only recorded, by name. Not here: models, which are not
+//! read from pickles at all, and files from before torch 1.6, which are not zip archives.
 
 use candle_core::{DType, Device, Tensor};
 use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use zip::ZipArchive;
 
-/// Longer programs than this belong to no embedding.
+/// The longest program that is read, in bytes; those of embeddings are shorter.
 const LONGEST: u64 = 1 << 20;
 
-/// A value by its place among all values: a value may be part of several.
+/// A value by its index among all values: a value may be part of several others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place(usize);
 
 enum Value {
     Text(String),
     Int(i64),
-    /// What no embedding needs: numbers, flags, nothing.
+    /// A value that embeddings do not need: a number, a flag, None.
     Plain,
     /// Tuples and lists.
     List(Vec<Place>),
@@ -32,7 +32,7 @@ enum Value {
     Storage(Place),
 }
 
-/// A pickle and the archive that it lies in.
+/// A pickle and its archive.
 pub(super) struct Pickle<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
     folder: String,
@@ -41,17 +41,17 @@ pub(super) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    /// Reads the program in a file; the error is what is wrong with the file.
+    /// Reads the program in a file; the error says what is wrong with the file.
     pub(super) fn read(bytes: &'a [u8]) -> Result<Pickle<'a>, String> {
         let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
-            let hint = "files from before torch 1.6 are not; load and save it with a newer one";
-            format!("it is no zip archive ({error}); {hint}")
+            let hint = "if it was saved by torch before 1.6, load and save it with a newer version";
+            format!("it is not a zip archive ({error}); {hint}")
         })?;
         let name = archive.file_names().find_map(|name| {
             let name = name.ok()?;
             (name == "data.pkl" || name.ends_with("/data.pkl")).then(|| name.into_owned())
         });
-        let name = name.ok_or("there is no data.pkl in it")?;
+        let name = name.ok_or("it has no data.pkl")?;
         let mut program = Vec::new();
         let file = archive.by_name(&name).map_err(|error| error.to_string())?;
         file.take(LONGEST).read_to_end(&mut program).map_err(|error| error.to_string())?;
@@ -71,8 +71,7 @@ impl<'a> Pickle<'a> {
             marks: Vec::new(),
             memo: HashMap::new(),
         };
-        let root =
-            machine.run().ok_or_else(|| format!("its data.pkl stops making sense at byte {}", machine.at))?;
+        let root = machine.run().ok_or_else(|| format!("its data.pkl is invalid at byte {}", machine.at))?;
         Ok(Pickle { archive, folder: folder.to_owned(), values: machine.values, root })
     }
 
@@ -84,7 +83,7 @@ impl<'a> Pickle<'a> {
     pub(super) fn entries(&self, place: Place) -> Vec<(&str, Place)> {
         let Value::Call { state: Some(state), .. } = &self.values[place.0] else { return self.dict(place) };
         let state = self.dict(*state);
-        // Older ones keep their tensors one dictionary further down.
+        // Older versions keep their tensors in an inner dictionary.
         let inner = state.iter().find(|(key, _)| *key == "_parameters").map(|(_, inner)| self.dict(*inner));
         inner.filter(|inner| !inner.is_empty()).unwrap_or(state)
     }
@@ -106,7 +105,7 @@ impl<'a> Pickle<'a> {
         self.rebuilt(place).is_some()
     }
 
-    /// A tensor; `None` where there is none, or none that an embedding could be.
+    /// A tensor; `None` if the value is not a tensor, or not one that an embedding could be.
     pub(super) fn tensor(&mut self, place: Place) -> Option<Tensor> {
         // storage, offset, size, stride (torch._utils._rebuild_tensor_v2)
         let &[storage, offset, size, stride, ..] = self.rebuilt(place)? else { return None };
@@ -137,7 +136,7 @@ impl<'a> Pickle<'a> {
         Tensor::from_raw_buffer(bytes.get(start..end)?, dtype, &size, &Device::Cpu).ok()
     }
 
-    /// The arguments of the call that rebuilds a tensor, also of one that is a parameter.
+    /// The arguments of the call that rebuilds a tensor or a parameter.
     fn rebuilt(&self, place: Place) -> Option<&[Place]> {
         let (class, arguments) = self.call(place)?;
         let (class, arguments) = match class {
@@ -184,7 +183,7 @@ struct Machine<'p> {
 }
 
 impl Machine<'_> {
-    /// The value that the program ends with; `None` where it makes no sense.
+    /// The program's result; `None` if the program is invalid.
     fn run(&mut self) -> Option<Place> {
         loop {
             match self.byte()? {
@@ -270,7 +269,7 @@ impl Machine<'_> {
                 }
                 b'b' => {
                     let built = self.stack.pop()?;
-                    // Other values keep what they have: attributes of a dictionary are nothing to us.
+                    // The state of other values, such as a dictionary's attributes, is ignored.
                     if let Value::Call { state, .. } = &mut self.values[self.stack.last()?.0] {
                         *state = Some(built);
                     }
@@ -314,12 +313,12 @@ impl Machine<'_> {
         Some(bytes)
     }
 
-    /// A whole number of four bytes.
+    /// An unsigned integer of four bytes.
     fn number(&mut self) -> Option<u32> {
         Some(u32::from_le_bytes(self.bytes(4)?.try_into().ok()?))
     }
 
-    /// A whole number of so many bytes; only that of four has a sign.
+    /// An integer of `N` bytes; only those of four bytes are signed.
     fn int<const N: usize>(&mut self) -> Option<()> {
         let mut bytes = [0; 4];
         bytes[..N].copy_from_slice(self.bytes(N)?);
@@ -339,9 +338,9 @@ impl Machine<'_> {
 mod tests {
     use super::*;
 
-    /// Whatever a program says, running it ends, and its values can be looked at.
+    /// Every program terminates, and its values can be read.
     #[test]
-    fn damaged_programs_are_no_harm() {
+    fn damaged_programs_are_harmless() {
         let bytes =
             std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/embeddings/module.pt"))
                 .unwrap();

@@ -1,4 +1,4 @@
-//! Weights of words.
+//! Tests of weights of words.
 
 use crate::text::dialect::{Piece, oddities, pieces};
 
@@ -18,7 +18,7 @@ const BREAK: (&str, f64) = ("BREAK", 0.0);
 const LESS: f64 = 1.0 / 1.1;
 
 #[test]
-fn brackets_weigh() {
+fn brackets_set_weights() {
     check("", &[("", 1.0)]);
     check("a castle", &[("a castle", 1.0)]);
     check("a (tall) castle", &[("a ", 1.0), ("tall", 1.1), (" castle", 1.0)]);
@@ -45,18 +45,18 @@ fn brackets_weigh() {
 }
 
 #[test]
-fn a_bracket_without_its_half_is_text_or_counts_to_the_end() {
+fn an_unmatched_bracket_is_text_or_applies_to_the_end() {
     check("(open", &[("open", 1.1)]);
     check("a [open ((end", &[("a ", 1.0), ("open ", LESS), ("end", LESS * 1.1 * 1.1)]);
     check("closed) or]", &[("closed) or]", 1.0)]);
     check("closed:1.2) end", &[("closed:1.2) end", 1.0)]);
     check("(a]b)", &[("a]b", 1.1)]);
-    // Round and square brackets do not see each other.
+    // Round and square brackets are matched independently.
     check("(a[b)c]", &[("a", 1.1), ("b", 1.1 * LESS), ("c", LESS)]);
 }
 
 #[test]
-fn what_is_no_weight_is_text() {
+fn an_invalid_weight_is_text() {
     check("at 12:30", &[("at 12:30", 1.0)]);
     check("(a:b)", &[("a:b", 1.1)]);
     check("(a:1.2.3)", &[("a:1.2.3", 1.1)]);
@@ -76,23 +76,23 @@ fn a_backslash_makes_a_bracket_text() {
 }
 
 #[test]
-fn break_parts() {
+fn break_splits_a_prompt() {
     check("a BREAK b", &[("a", 1.0), BREAK, ("b", 1.0)]);
     check("BREAKa BREAK_ BREAKING", &[("BREAKa BREAK_ BREAKING", 1.0)]);
     check("BREAK", &[("", 1.0), BREAK, ("", 1.0)]);
     check("a\nBREAK\tBREAK(b)", &[("a", 1.0), BREAK, ("", 1.0), BREAK, ("", 1.0), ("b", 1.1)]);
     check("x:BREAK:y", &[("x:", 1.0), BREAK, (":y", 1.0)]);
-    // Within brackets its weight is another one.
+    // Inside brackets it has another weight.
     check("(a BREAK b)", &[("a", 1.1), ("BREAK", -1.1), ("b", 1.1)]);
 }
 
 #[test]
-fn oddities_are_named() {
+fn oddities_are_reported() {
     let check = |prompt: &str, expected: &[&str]| assert_eq!(oddities(prompt), expected, "{prompt}");
     check("(a) [b:1] \\( c:d BREAK e", &[]);
-    check("(a", &["a bracket is never closed: it counts to the end"]);
-    check("((a [", &["3 brackets are never closed: they count to the end"]);
-    check("a) ]", &["2 brackets close nothing: they are text"]);
-    check("a:1.3)", &["a bracket closes nothing: it is text"]);
-    check("(a BREAK b)", &["a `BREAK` is inside brackets: it is a word there"]);
+    check("(a", &["a bracket is never closed: it applies to the end of the prompt"]);
+    check("((a [", &["3 brackets are never closed: they apply to the end of the prompt"]);
+    check("a) ]", &["2 closing brackets have no opening brackets: they are text"]);
+    check("a:1.3)", &["a closing bracket has no opening bracket: it is text"]);
+    check("(a BREAK b)", &["a `BREAK` is inside brackets, where it is an ordinary word"]);
 }

@@ -1,4 +1,4 @@
-//! Where long prompts break. Ids stand for words; 0 is the comma.
+//! Tests of chunks. Ids stand for words; 0 is the comma.
 
 use crate::text::dialect::{Chunk, Item, Token, chunks};
 
@@ -13,7 +13,7 @@ fn words(count: usize) -> Vec<Item> {
     vec![word(1); count]
 }
 
-/// How many ids each chunk has.
+/// Asserts how many ids each chunk has.
 fn check(items: Vec<Vec<Item>>, expected: &[usize]) {
     let items: Vec<Item> = items.into_iter().flatten().collect();
     let chunks = chunks(items.clone(), ROOM, Some(COMMA));
@@ -54,15 +54,15 @@ fn break_ends_a_chunk() {
 #[test]
 fn words_after_a_near_comma_move() {
     let comma = || vec![word(COMMA)];
-    // The comma is id 55: twenty before the end.
+    // The comma is at 55: twenty before the end.
     check(vec![words(55), comma(), words(30)], &[56, 29 + 1]);
     // One further away.
     check(vec![words(54), comma(), words(30)], &[75, 10]);
     // The comma is the last of the chunk: nothing moves, but the chunk ends there.
     check(vec![words(74), comma(), words(3)], &[75, 3]);
-    // The comma itself does not fit: it begins the next chunk and is forgotten.
+    // The comma itself does not fit: it begins the next chunk and is no longer considered.
     check(vec![words(75), comma(), words(80)], &[75, 75, 6]);
-    // Full is full, but nothing follows.
+    // The chunk is full, but nothing follows.
     check(vec![words(60), comma(), words(14)], &[75]);
     // A comma counts for its own chunk only.
     check(vec![words(60), comma(), words(90)], &[61, 75, 15]);
@@ -81,7 +81,7 @@ fn the_vectors_of_an_embedding_stay_together() {
 }
 
 #[test]
-fn weights_go_with_their_words() {
+fn weights_stay_with_their_words() {
     let heavy = Item::Token(Token { ids: vec![7, 8], weight: 1.5, span: 0..1 });
     let chunks = chunks([words(74), vec![heavy]].concat(), ROOM, None);
     assert_eq!(chunks[1].ids().collect::<Vec<_>>(), [(7, 1.5), (8, 1.5)]);

@@ -1,4 +1,4 @@
-//! Prompts and what they mean, as data. The expected values are A1111's own, read off its parser.
+//! Prompts and their parsed forms, as data. The expected values are from A1111's own parser.
 
 mod attention;
 mod chunks;

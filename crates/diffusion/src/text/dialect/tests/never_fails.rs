@@ -1,9 +1,9 @@
-//! Whatever is written, there is a reading of it.
+//! Every text can be parsed.
 
 use crate::text::dialect::{Item, Piece, Token, chunks, compose, oddities, pieces, schedule};
 use proptest::prelude::*;
 
-/// Texts rich in signs.
+/// Texts with much syntax.
 fn dialect() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         "[a-zé ,]{1,4}",
@@ -18,7 +18,7 @@ fn dialect() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn every_text_has_a_reading(prompt in dialect(), steps in 1_usize..30) {
+    fn every_text_can_be_parsed(prompt in dialect(), steps in 1_usize..30) {
         oddities(&prompt);
         for part in compose(&prompt) {
             prop_assert!(part.weight.is_finite());
@@ -33,7 +33,7 @@ proptest! {
     }
 
     #[test]
-    fn text_without_signs_is_itself(prompt in "[a-zA-Zé,. 0-9\n-]{0,60}") {
+    fn text_without_syntax_is_unchanged(prompt in "[a-zA-Zé,. 0-9\n-]{0,60}") {
         prop_assume!(!prompt.contains("AND") && !prompt.contains("BREAK"));
         let (parts, stages) = (compose(&prompt), schedule(&prompt, 7));
         prop_assert_eq!(parts[0].text.as_str(), prompt.trim_end());
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn escaped_text_is_itself(prompt in r"[a-c()\[\]\\ ]{0,30}") {
+    fn escaped_text_is_unchanged(prompt in r"[a-c()\[\]\\ ]{0,30}") {
         let escaped: String = prompt.chars().flat_map(|c| "()[]\\".contains(c).then_some('\\').into_iter().chain([c])).collect();
         prop_assert_eq!(pieces(&escaped), [Piece::Text { text: prompt, weight: 1.0 }]);
     }
@@ -64,7 +64,7 @@ proptest! {
 }
 
 #[test]
-fn deep_and_long_prompts_are_read_too() {
+fn deep_and_long_prompts_can_be_parsed() {
     for sign in ["(", "[", "([", "[a:", "[a|", "\\", ")", "]"] {
         let prompt = sign.repeat(20_000);
         schedule(&prompt, 20);

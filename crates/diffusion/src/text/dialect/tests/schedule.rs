@@ -1,8 +1,8 @@
-//! Prompts over the steps.
+//! Tests of prompts that change over the steps.
 
 use crate::text::dialect::{is_refused, schedule};
 
-/// Ten steps, unless said otherwise.
+/// Checks a prompt over ten steps.
 fn check(prompt: &str, expected: &[(usize, &str)]) {
     check_steps(10, prompt, expected);
 }
@@ -27,7 +27,7 @@ fn a_text_switches() {
 }
 
 #[test]
-fn a_dot_makes_a_part_of_the_steps() {
+fn a_number_with_a_dot_is_a_fraction_of_the_steps() {
     check("a [b:.5] c", &[(5, "a  c"), (10, "a b c")]);
     check("[a:b:0.5]", &[(5, "a"), (10, "b")]);
     check("[a:b:1.0]", &[(10, "a")]);
@@ -52,7 +52,7 @@ fn a_dot_makes_a_part_of_the_steps() {
 }
 
 #[test]
-fn before_the_first_step_there_is_nothing() {
+fn a_switch_before_the_first_step_is_ignored() {
     check("[a:b:0]", &[(10, "b")]);
     check("[a:b:-3]", &[(10, "b")]);
     check("[a:b:0.05]", &[(10, "b")]);
@@ -80,7 +80,7 @@ fn other_brackets_stay_as_they_are() {
 }
 
 #[test]
-fn brackets_without_their_half_are_text() {
+fn unmatched_brackets_are_text() {
     check("a [open", &[(10, "a [open")]);
     check("((a][:b:c [d:3]", &[(3, "((a][:b:c "), (10, "((a][:b:c d")]);
     check("[a:[b:c:1]", &[(1, "[a:b"), (10, "[a:c")]);
@@ -88,7 +88,7 @@ fn brackets_without_their_half_are_text() {
 }
 
 #[test]
-fn a_bar_outside_brackets_makes_all_of_it_text() {
+fn a_bar_outside_brackets_makes_the_whole_prompt_text() {
     for refused in ["a | b [c:3]", "(a|b) [c:3]", "a [{b|d{:.5] c", "[c:3] \\"] {
         check(refused, &[(10, refused)]);
         assert!(is_refused(refused), "{refused}");
