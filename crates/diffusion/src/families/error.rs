@@ -33,7 +33,7 @@ pub enum RenderError {
     #[error(transparent)]
     Mask(#[from] MaskError),
     /// An inpainting model without a picture to repaint.
-    #[error("the model {model} repaints pictures; allowed: with `init_image`, and with `mask` to say where")]
+    #[error("the model {model} is for inpainting; allowed: with `init_image`, and with `mask` to say where")]
     NoPicture {
         /// Its name as written.
         model: String,

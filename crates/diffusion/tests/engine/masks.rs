@@ -136,5 +136,5 @@ fn masks_that_cannot_be_used_fail_with_a_reason() {
     check(&mut ordinary, Settings { mask: Some(gone), ..settings.clone() }, "nowhere/mask.png");
     let (_model, mut inpainting) = inpainting_engine();
     let from_nothing = Settings { init_image: None, fit: None, strength: None, mask: None, ..settings };
-    check(&mut inpainting, from_nothing, "repaints pictures; allowed: with `init_image`");
+    check(&mut inpainting, from_nothing, "is for inpainting; allowed: with `init_image`");
 }
