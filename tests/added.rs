@@ -106,8 +106,8 @@ fn a_plan_counts_the_tokens_of_embeddings() {
         workspace.write("long.toml", text);
         workspace.maquette(&["plan", "long.toml"]).code(0).stdout
     };
-    insta::assert_snapshot!(said(&plan("")), @"85 tokens, and 75 fit; without effect: `harturner garden`");
-    insta::assert_snapshot!(said(&plan("embeddings = \"several\"\n")), @"80 tokens, and 75 fit; without effect: `charturner garden`");
+    insta::assert_snapshot!(said(&plan("")), @"85 tokens, of which 75 fit; ignored: `harturner garden`");
+    insta::assert_snapshot!(said(&plan("embeddings = \"several\"\n")), @"80 tokens, of which 75 fit; ignored: `charturner garden`");
     // An ordinary word cannot have another meaning.
     insta::assert_snapshot!(said(&plan("embeddings = \"a=several\"\n")), @r##"embeddings/several.pt: its word `a` is in the model's vocabulary already. Give it another: `embeddings = "<a>=embeddings/several.pt"`."##);
 }

@@ -53,7 +53,7 @@ fn a_picture_is_an_experiment_of_one_cell() {
     assert!(toml.starts_with("# From alphonse-mucha"), "{toml}");
     workspace.write("elsewhere/one.toml", toml);
     let ended = workspace.maquette(&["run", "elsewhere/one.toml", "--backend", "fake"]).code(0);
-    ended.says(&["1 cell", "1 taken over"]);
+    ended.says(&["1 cell", "1 reused"]);
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
     for part in [
         format!("wrong: {}: it was edited: its pixels are not those", &pictures[0]["runs/cats/1/".len()..]),
         "note: line 7 of `runs/cats/1/log.csv` has no status".to_owned(),
-        "5 pictures checked, 1 wrong; 1 cells are not rendered yet".to_owned(),
+        "5 pictures checked, 1 wrong; 1 cell not rendered yet".to_owned(),
     ] {
         assert!(verified.contains(&part), "{part} is not in:\n{verified}");
     }
@@ -230,7 +230,7 @@ width               512
 height              640
 clip_skip           1
 
-it also says:
+other metadata:
 Model hash   0a1b2c3d4e
 VAE hash     c6a580b13a
 Lora hashes  old-masters: 5d4f3e2a1b0c
@@ -283,7 +283,7 @@ scheduler        euler
 sigmas           normal
 spacing          linspace
 
-not taken over:
+not imported:
 KSampler         1 more of the graph's samplers                   Maquette makes a picture in one pass
 LatentUpscale    upscale_method bislerp, width 1024, height 1024  Maquette has no such node
 ControlNetApply  strength 0.7                                     Maquette has no such node
@@ -297,7 +297,7 @@ note: prompt holds AND or BREAK: plain words in ComfyUI, not in A1111's dialect
     let args = ["reproduce", "a1111-sheet.png", "--backend", "fake", "--set", "model=sketchbook"];
     let ended = workspace.maquette(&args).code(0);
     assert!(ended.stdout.starts_with("different: 8x8 pixels before, 512x512 now"), "{}", ended.stdout);
-    ended.says(&["not taken over: Script = X/Y/Z plot"]);
+    ended.says(&["not imported: Script = X/Y/Z plot"]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn every_example_plans() {
     for file in experiments() {
         let ended = workspace.maquette(&["plan", file.to_str().unwrap()]).code(0);
         assert!(ended.stdout.contains("denoising steps"), "{}", ended.stdout);
-        assert!(ended.stdout.contains("unknown before the first run here"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("unknown until the first run on this machine"), "{}", ended.stdout);
     }
 }
 

@@ -46,14 +46,14 @@ fn plan_says_what_would_come_and_run_gets_it() {
     assert!(scene.workspace.files("hf").is_empty(), "plan downloads nothing");
 
     let ended = scene.maquette(&["run", "hub.toml"]).code(0);
-    let ended = ended.says(&["getting tester/tiny: 12 files", "its licence is creativeml-openrail-m"]);
+    let ended = ended.says(&["downloading tester/tiny: 12 files", "licence: creativeml-openrail-m"]);
     let ended = ended.says(&["12/12 vae/diffusion_pytorch_model.safetensors, ", "1 rendered"]);
     assert!(ended.stdout.lines().last().unwrap().ends_with(".png"));
     let asked = scene.server.asked().len();
 
     // From now on the hub is not needed: not to plan, not to run, not to list.
     scene.maquette(&["plan", "hub.toml"]).code(0);
-    scene.maquette(&["run", "hub.toml"]).code(0).says(&["1 done before"]);
+    scene.maquette(&["run", "hub.toml"]).code(0).says(&["1 already done"]);
     let listed = scene.maquette(&["models"]).code(0).stdout;
     assert!(listed.contains("a small model of drawn portraits") && listed.contains(REPOSITORY), "{listed}");
     assert_eq!(scene.server.asked().len(), asked);
@@ -98,7 +98,7 @@ fn fetch_prints_the_folder_and_goes_on_after_a_cut() {
     let folder = std::path::PathBuf::from(ended.stdout.trim());
     assert!(folder.ends_with(COMMIT) && folder.join("unet/config.json").is_file());
     assert!(ended.stderr.contains(r#"{"event":"downloaded","model":"tester/tiny"}"#), "{}", ended.stderr);
-    scene.maquette(&["models", "fetch", REPOSITORY]).code(0).says(&["is here already"]);
+    scene.maquette(&["models", "fetch", REPOSITORY]).code(0).says(&["is up to date"]);
 }
 
 #[test]

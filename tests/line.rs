@@ -74,7 +74,7 @@ fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
     workspace.maquette(&["run", "small.toml"]).code(0);
     let before = pictures(&workspace, "small/1");
 
-    workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 done before, nothing to render"]);
+    workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 already done, nothing to render"]);
     assert_eq!(log(&workspace, "small/1").len(), 4);
 
     workspace.write(
@@ -82,7 +82,7 @@ fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
         SMALL.replace("[0.4, 0.9]", "[0.4, 1.0, 0.9]").replace("\"Small\"", "\"Grown\""),
     );
     let ended = workspace.maquette(&["run", "small.toml"]).code(0);
-    ended.says(&["a new run begins", "6 cells, 4 taken over from other runs, 2 to render"]);
+    ended.says(&["new run, the experiment has changed", "6 cells, 4 reused from other runs, 2 to render"]);
     let rows = log(&workspace, "small/2");
     assert_eq!(rows.iter().filter(|row| row["reused"] == "small@1").count(), 4);
     let after = pictures(&workspace, "small/2");
@@ -112,7 +112,7 @@ fn an_interrupted_run_ends_as_if_it_had_never_been() {
     torn.extend_from_slice(b"0123abcd,done,images/x");
     fs::write(&log_file, torn).unwrap();
 
-    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["done before"]);
+    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["already done"]);
     assert_eq!(log(&broken, "many/1").len(), 32);
     assert_eq!(pictures(&broken, "many/1"), pictures(&whole, "many/1"));
 }
@@ -142,7 +142,7 @@ fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
     };
     let output = run("bomb");
     assert_eq!(output.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 kept from before, 1 failed"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 finished earlier, 1 failed"));
     let failed: Vec<_> =
         log(&workspace, "fails/1").into_iter().filter(|row| row["status"] == "failed").collect();
     assert_eq!(failed.len(), 1);
@@ -152,7 +152,7 @@ fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
     // It is tried again, and the others are not.
     let output = run("nothing-of-the-kind");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 rendered, 2 kept from before, 0 failed"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 rendered, 2 finished earlier, 0 failed"));
 }
 
 #[test]
@@ -162,5 +162,5 @@ fn shards_share_the_work_and_the_run() {
     for shard in ["1/3", "2/3", "3/3"] {
         workspace.maquette(&["run", "shards.toml", "--backend", "fake", "--shard", shard]).code(0);
     }
-    workspace.maquette(&["run", "shards.toml", "--backend", "fake"]).code(0).says(&["7 done before"]);
+    workspace.maquette(&["run", "shards.toml", "--backend", "fake"]).code(0).says(&["7 already done"]);
 }

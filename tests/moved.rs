@@ -59,7 +59,7 @@ fn a_run_goes_on_when_its_files_have_moved() {
         let folder = change(&workspace);
         let mut command = workspace.command(&["run", file, "--no-sheets", "--runs", runs]);
         let ended = crate::support::Ended::of(command.current_dir(folder)).code(0);
-        ended.says(&["unchanged, so it goes on", "1 rendered, 1 kept from before"]);
+        ended.says(&["resuming, the experiment is unchanged", "1 rendered, 1 finished earlier"]);
         let after = fs::read(workspace.path().join("runs/loras/1").join(image)).unwrap();
         assert!(before == after, "{file}");
     }
@@ -88,5 +88,5 @@ fn another_file_under_the_same_name_is_another_picture() {
         bytes
     });
     let ended = workspace.maquette(&["run", "project/loras.toml", "--no-sheets"]).code(0);
-    ended.says(&["the experiment has changed, so a new run begins", "2 rendered, 0 kept from before"]);
+    ended.says(&["new run, the experiment has changed", "2 rendered, 0 finished earlier"]);
 }

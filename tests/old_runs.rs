@@ -57,7 +57,7 @@ fn old_runs_are_verified() {
     let workspace = workspace();
     for (run, expected) in [
         ("portraits@1", "4 pictures checked, 0 wrong\n"),
-        ("portraits@2", "4 pictures checked, 0 wrong; 2 cells had failed\n"),
+        ("portraits@2", "4 pictures checked, 0 wrong; 2 cells failed\n"),
     ] {
         assert_eq!(workspace.maquette(&["verify", run, "--sample", "0"]).code(0).stdout, expected);
     }
@@ -70,6 +70,6 @@ fn an_old_run_is_left_alone_by_a_new_one() {
     let again = ["run", "portraits.toml", "--device", "cpu", "--no-sheets"];
     let ended = workspace.maquette(&again).code(0);
     // Strength 0.6 leaves one of two steps, and cells are named by that now.
-    ended.says(&["portraits@3", "4 rendered, 0 kept from before"]);
+    ended.says(&["portraits@3", "4 rendered, 0 finished earlier"]);
     assert_eq!(workspace.read("runs/portraits/2/log.csv"), log);
 }

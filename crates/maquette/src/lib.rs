@@ -58,7 +58,7 @@ mod show;
 mod verify;
 mod workspace;
 
-pub use assets::fetch::{FetchEvent, to_come};
+pub use assets::fetch::{FetchEvent, missing_text};
 pub use checks::{Checked, Problem};
 pub use diff::Comparison;
 pub use environment::Environment;

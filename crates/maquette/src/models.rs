@@ -40,7 +40,7 @@ pub struct FetchedModel {
     /// Its folder.
     pub folder: PathBuf,
     /// Whether nothing had to be downloaded.
-    pub was_here: bool,
+    pub was_complete: bool,
 }
 
 impl Workspace {
@@ -79,8 +79,8 @@ impl Workspace {
         let wanted = Wanted { dtype: dtype.unwrap_or_else(|| self.device().dtype()), safety_checker };
         let hub = fetch::hub(&self.environment.hub)?;
         let offer = hub.offer(repository, &wanted)?;
-        let was_here = offer.is_here();
-        Ok(FetchedModel { folder: fetch::fetch(&hub, &offer, report)?, was_here })
+        let was_complete = offer.is_here();
+        Ok(FetchedModel { folder: fetch::fetch(&hub, &offer, report)?, was_complete })
     }
 
     fn card(&self, source: &ModelSource) -> Result<ModelCard, String> {

@@ -38,7 +38,7 @@ pub(crate) fn fetch(
 }
 
 /// How much is still to come, such as `3 files, 2.1 GiB`.
-pub fn to_come(offer: &Offer) -> String {
+pub fn missing_text(offer: &Offer) -> String {
     let files = offer.files.iter().filter(|file| !file.here).count();
     let known = offer.files.iter().all(|file| file.here || file.size.is_some());
     let least = if known { "" } else { "at least " };

@@ -62,7 +62,7 @@ impl LocalAssets {
         if offer.is_here() {
             return hub.fetch(&offer, &mut |_| {}).map(ModelSource::Folder).map_err(told);
         }
-        let message = format!("`{repository}` is not on this machine: {} to come", fetch::to_come(&offer));
+        let message = format!("`{repository}` is not on this machine: {} to come", fetch::missing_text(&offer));
         self.absent.borrow_mut().push(offer);
         let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
         let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");

@@ -72,7 +72,7 @@ pub(crate) fn recreate_foreign(foreign: &Foreign, nearby: &NearbyFiles) -> Recre
     let mut recreated = RecreatedExperiment { lines: Vec::new(), remarks: Vec::new() };
     for left in &foreign.left {
         let value = if left.value.is_empty() { String::new() } else { format!(" = {}", left.value) };
-        recreated.remarks.push(format!("not taken over: {}{value}: {}", left.key, left.why));
+        recreated.remarks.push(format!("not imported: {}{value}: {}", left.key, left.why));
     }
     recreated.remarks.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
     if foreign.get("model").is_none() {
