@@ -126,7 +126,7 @@ fn what_cannot_be_used_is_named() {
         workspace.maquette(&["plan", "wrong.toml"])
     };
     plan("lora = \"koyha:0.5\"").code(3).says(&["no lora called `koyha`", "loras", "did you mean `kohya`?"]);
-    plan("lora = \"xyz\"").code(3).says(&["no lora called `xyz`", "put a lora's file into `loras/`"]);
+    plan("lora = \"xyz\"").code(3).says(&["no lora called `xyz`", "put a lora file into `loras/`"]);
     plan("embeddings = \"sevral\"")
         .code(3)
         .says(&["no embedding called `sevral`", "did you mean `several`?"]);

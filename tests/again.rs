@@ -131,8 +131,8 @@ fn a_damaged_run_is_told_picture_by_picture() {
     for part in [
         "the picture is missing",
         "is not a picture that can be read",
-        "it says it is the cell",
-        "its own text and the log disagree about prompt",
+        "its metadata names the cell",
+        "its metadata and the log differ in `prompt`",
         "6 pictures checked, 4 wrong",
         "6 rendered again: 3 identical, 1 different, 2 missing",
     ] {
@@ -199,8 +199,8 @@ fn a_sheet_tells_what_it_shows() {
     for picture in &pictures {
         assert!(told.contains(picture.rsplit('/').next().unwrap()), "{picture} is not in:\n{told}");
     }
-    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a sheet of", "experiment.toml"]);
-    workspace.maquette(&["reproduce", &sheet]).code(7).says(&["is a sheet"]);
+    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a contact sheet", "experiment.toml"]);
+    workspace.maquette(&["reproduce", &sheet]).code(7).says(&["is a contact sheet"]);
 }
 
 #[test]
@@ -240,9 +240,9 @@ Version      v1.9.3
 note: no RNG is named, which means the GPU's random numbers in A1111
 "#);
     insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png", "--toml"]).code(0).stdout, @r#"
-# From the text of A1111 in a1111-full.png
+# From the metadata of A1111 in a1111-full.png
 # note: no RNG is named, which means the GPU's random numbers in A1111
-model = "dream, final: 8"  # as the picture names it; a path may be needed
+model = "dream, final: 8"  # the name in the metadata; a path may be needed
 vae = "vae-ft-mse-840000-ema-pruned.safetensors"  # no such file was found
 embeddings = "bad-hands"
 prompt = """
@@ -293,7 +293,7 @@ note: prompt holds AND or BREAK: plain words in ComfyUI, not in A1111's dialect
 "#);
     fixture(&workspace, "a1111-sheet.png");
     let unnamed = workspace.maquette(&["reproduce", "a1111-sheet.png", "--backend", "fake"]).code(7);
-    unnamed.says(&["does not say which model made it", "--set model="]);
+    unnamed.says(&["does not name a model", "--set model=NAME"]);
     let args = ["reproduce", "a1111-sheet.png", "--backend", "fake", "--set", "model=sketchbook"];
     let ended = workspace.maquette(&args).code(0);
     assert!(ended.stdout.starts_with("different: 8x8 pixels before, 512x512 now"), "{}", ended.stdout);
@@ -324,7 +324,7 @@ fn nothing_that_a_picture_says_breaks_the_program() {
     workspace
         .maquette(&["show", "bomb.png"])
         .code(7)
-        .says(&["does not say what made it", "cannot be unpacked"]);
+        .says(&["has no metadata that says how it was made", "cannot be unpacked"]);
     workspace.maquette(&["show", "cut.png"]).code(0).says(&["the picture is damaged"]);
     workspace.write("huge.png", huge());
     assert!(workspace.maquette(&["show", "huge.png"]).code(0).stdout.len() > 2_000_000);

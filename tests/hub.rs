@@ -39,7 +39,7 @@ fn plan_says_what_would_come_and_run_gets_it() {
     let scene = Scene::new();
     let told = [
         "`tester/tiny` is not on this machine: 12 files, 6",
-        "KiB to come",
+        "KiB to download",
         "maquette models fetch tester/tiny",
     ];
     scene.maquette(&["plan", "hub.toml"]).code(3).says(&told).says(&["hub.toml"]);
