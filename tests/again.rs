@@ -174,8 +174,8 @@ fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
     let verified =
         workspace.maquette(&["verify", "cats", "--sample", "0", "--backend", "fake"]).code(6).stdout;
     for part in [
-        format!("wrong: {}: it was edited: its pixels are not those", &pictures[0]["runs/cats/1/".len()..]),
-        "note: line 7 of `runs/cats/1/log.csv` has no status".to_owned(),
+        format!("wrong: {}: it was edited: its pixels differ from", &pictures[0]["runs/cats/1/".len()..]),
+        "note: line 7 of `runs/cats/1/log.csv` has no valid status".to_owned(),
         "5 pictures checked, 1 wrong; 1 cell not rendered yet".to_owned(),
     ] {
         assert!(verified.contains(&part), "{part} is not in:\n{verified}");
