@@ -1,8 +1,8 @@
 //! `.checked.json` in a run: the size and modification time of each picture when its pixels were last verified.
 //!
 //! Decoding ten thousand pictures takes many seconds, and resuming a run checks all of them. A file whose size and
-//! modification time are unchanged is not decoded again. This is a cache: without the file, or after a crash, every picture
-//! is decoded. It is written when the run ends; of two shards that end at once, one wins.
+//! modification time are unchanged is not decoded again. This is a cache: without an entry, as after a crash, a picture is
+//! decoded. The file is written when the run ends; of two shards that end at once, one wins.
 
 use crate::{StoreError, write_atomic};
 use serde::{Deserialize, Serialize};
