@@ -111,13 +111,13 @@ fn dependencies_point_downwards() {
     assert_eq!(crates, known, "a crate was added or removed: update `MAY_USE`");
     for (name, allowed) in MAY_USE {
         for dependency in dependencies(name) {
-            let ours = if dependency == "maquette" {
+            let used = if dependency == "maquette" {
                 Some("maquette")
             } else {
                 dependency.strip_prefix("maquette-")
             };
-            if let Some(ours) = ours {
-                assert!(allowed.contains(&ours), "crates/{name} may not use crates/{ours}");
+            if let Some(used) = used {
+                assert!(allowed.contains(&used), "crates/{name} may not use crates/{used}");
             }
         }
     }

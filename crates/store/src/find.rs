@@ -81,10 +81,10 @@ fn at_path(path: &Path) -> Result<Option<Run>, StoreError> {
         return Ok(above.of_name(&name)?.into_iter().max());
     }
     // The path as given, unless it is a link such as `latest`.
-    let shown = if path.file_name() == dir.file_name() { path.to_owned() } else { dir.clone() };
+    let run_dir = if path.file_name() == dir.file_name() { path.to_owned() } else { dir.clone() };
     Ok(Some(match name.parse() {
-        Ok(number) => Run { name: dir.parent().map(name_of).unwrap_or_default(), number, dir: shown },
+        Ok(number) => Run { name: dir.parent().map(name_of).unwrap_or_default(), number, dir: run_dir },
         // Moved out of the runs folder and renamed.
-        Err(_) => Run { name, number: 0, dir: shown },
+        Err(_) => Run { name, number: 0, dir: run_dir },
     }))
 }

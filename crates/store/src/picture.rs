@@ -106,9 +106,9 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
                 let mut data = vec![0; length as usize];
                 file.read_exact(&mut data)?;
                 // The keyword, then five bytes of flags and empty names, as `encode` writes them.
-                let ours =
+                let info =
                     data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<GenerationInfo>);
-                cell = ours.and_then(Result::ok).map(|info| info.cell).or(cell);
+                cell = info.and_then(Result::ok).map(|info| info.cell).or(cell);
                 file.seek_relative(4)?;
             }
             b"IEND" => {
