@@ -1,8 +1,8 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
-# Arguments arrive as "$@", so that values with spaces stay whole.
+# Arguments are passed as "$@", so that values with spaces are not split.
 set positional-arguments
 
-# What this machine can build: cuda, metal or cpu.
+# The build for this machine: cuda, metal or cpu.
 build := `if command -v nvcc >/dev/null && nvidia-smi -L >/dev/null 2>&1; then echo cuda; elif [ "$(uname -s)" = Darwin ]; then echo metal; else echo cpu; fi`
 features := if build == "cpu" { "" } else { "--features " + build }
 
@@ -11,19 +11,19 @@ default:
     @just --list --unsorted
 
 # Run an experiment: just run experiments/mucha.toml [--set steps=30 ...]
-run experiment *arguments: _say
+run experiment *arguments: _print-build
     @cargo run --quiet --release -p maquette-cli {{ features }} -- run "$@"
 
 # Show what an experiment would do and what it would cost
-plan experiment *arguments: _say
+plan experiment *arguments: _print-build
     @cargo run --quiet --release -p maquette-cli {{ features }} -- plan "$@"
 
-# Everything that proves it works: format, lints, architecture, unit and end-to-end tests
+# Run every check: format, lints, architecture, unit and end-to-end tests
 test: lint
     cargo test --workspace --quiet
     @just _training-tests
 
-# The tests of the scripts that trained the bundled model, where a Python that can run them is there
+# Run the tests of the scripts that trained the bundled model, if a Python can run them
 _training-tests:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -33,19 +33,19 @@ _training-tests:
             exec "$python" -m pytest --quiet test_training.py
         fi
     done
-    echo "not run: the tests of crates/sketchbook/training, which need Python with its requirements.txt and pytest (just training-venv)"
+    echo "not run: the tests of crates/sketchbook/training, which need Python with its requirements.txt and pytest (install them with: just training-venv)"
 
-# Install what the training scripts and their tests need (some gigabytes)
+# Install what the training scripts and their tests need (several gigabytes)
 training-venv:
     python3 -m venv crates/sketchbook/training/.venv
     crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt pytest
 
-# Format and lints
+# Check format and lints
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
 
-# Accept what has changed: format, snapshots, the schema of the experiment file
+# Accept changes: format, snapshots, the manual docs/cli.md, the schema of the experiment file
 bless:
     cargo fmt --all
     cargo run --quiet -p maquette-cli -- schema > experiments/experiment.schema.json
@@ -59,11 +59,11 @@ check-cuda:
 test-gpu:
     cargo test --release -p maquette-diffusion {{ features }} --test gpu -- --nocapture
 
-# Draw the pictures and train the bundled model from nothing; resumes from its checkpoints (needs Python)
+# Draw the pictures and train the bundled model from scratch; resumes from its checkpoints (needs Python)
 train-sketchbook *arguments: training-venv
     cd crates/sketchbook/training && OMP_NUM_THREADS=1 .venv/bin/python train.py --out .work --to ../weights --workers "$(nproc 2>/dev/null || echo 2)" "$@"
 
-# Make the reference fixtures again with diffusers (needs Python)
+# Regenerate the reference fixtures with diffusers (needs Python)
 fixtures:
     python3 -m venv tests/fixtures/.venv
     tests/fixtures/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt
@@ -76,5 +76,5 @@ parity-full *arguments:
     target/parity/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt
     target/parity/.venv/bin/python tests/parity/full.py --out target/parity --maquette "${CARGO_TARGET_DIR:-target}/release/maquette" "$@"
 
-_say:
+_print-build:
     @echo "building for: {{ build }}" >&2

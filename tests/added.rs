@@ -1,10 +1,10 @@
-//! LoRAs and textual inversions with the real binary: found by name, swept, taken out of prompts, refused by name.
+//! LoRAs and textual inversions with the real binary: found by name, swept, used from prompts, refused.
 
 use crate::support::{Workspace, repository};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-/// A folder with a tiny model, and the fixtures' files where people keep theirs.
+/// A folder with a tiny model, and the fixtures' files in the usual folders.
 fn workspace() -> Workspace {
     let workspace = Workspace::new();
     let fixtures = repository().join("tests/fixtures");
@@ -59,14 +59,14 @@ fn loras_are_an_axis_and_the_model_is_loaded_once() {
     let loadings = ended.stderr.lines().filter(|line| line.contains("\"loading\"")).count();
     assert_eq!(loadings, 1, "{}", ended.stderr);
 
-    // Twice with and without a tag: none, two weights, two at once; what differs only in an unused `w` is one cell.
+    // None, two weights, and two LoRAs at once, each with and without a tag; cells that differ only in an unused `w` are one.
     let rows = log(&workspace, "style/1");
     assert_eq!(rows.len(), 8, "{rows:?}");
     assert!(rows.iter().all(|row| row["status"] == "done" && row["prompt"].trim() == "a man"), "{rows:?}");
     let pictures: BTreeMap<String, Vec<u8>> =
         rows.iter().map(|row| (row["lora"].clone(), pixels(&workspace, "style/1", &row["image"]))).collect();
     let distinct: BTreeSet<&Vec<u8>> = pictures.values().collect();
-    // From the tag or from the setting, the same LoRAs make the same picture; every other set makes one of its own.
+    // The same LoRAs make the same picture from the tag and from the setting; every other set makes a different one.
     let [setting, tag] = ["loras/kohya.safetensors:0.5 + locon:0.5", "kohya:0.5 + locon:0.5"];
     assert!(pictures[setting] == pictures[tag]);
     assert_eq!(distinct.len(), 7);
@@ -106,27 +106,27 @@ fn a_plan_counts_the_tokens_of_embeddings() {
         workspace.write("long.toml", text);
         workspace.maquette(&["plan", "long.toml"]).code(0).stdout
     };
-    insta::assert_snapshot!(said(&plan("")), @"85 tokens, and 75 fit; without effect: `harturner garden`");
-    insta::assert_snapshot!(said(&plan("embeddings = \"several\"\n")), @"80 tokens, and 75 fit; without effect: `charturner garden`");
-    // An ordinary word cannot have another meaning.
-    insta::assert_snapshot!(said(&plan("embeddings = \"a=several\"\n")), @r##"embeddings/several.pt: its word `a` is already in the model's vocabulary. Give it another: `embeddings = "<a>=embeddings/several.pt"`."##);
+    insta::assert_snapshot!(first_note(&plan("")), @"85 tokens, of which 75 fit; ignored: `harturner garden`");
+    insta::assert_snapshot!(first_note(&plan("embeddings = \"several\"\n")), @"80 tokens, of which 75 fit; ignored: `charturner garden`");
+    // A word of the model's vocabulary cannot name an embedding.
+    insta::assert_snapshot!(first_note(&plan("embeddings = \"a=several\"\n")), @r##"embeddings/several.pt: its word `a` is already in the model's vocabulary. Give it another: `embeddings = "<a>=embeddings/several.pt"`."##);
 }
 
-/// What a plan says of its first prompt.
-fn said(plan: &str) -> &str {
+/// The note of a plan on its first prompt.
+fn first_note(plan: &str) -> &str {
     let line = plan.lines().skip_while(|line| !line.starts_with("prompt `")).nth(1);
     line.unwrap_or_default().trim()
 }
 
 #[test]
-fn what_cannot_be_used_is_named() {
+fn unusable_files_are_reported() {
     let workspace = workspace();
     let plan = |line: &str| {
         workspace.write("wrong.toml", format!("model = \"tiny-a\"\nprompt = \"a boat\"\n{line}\n"));
         workspace.maquette(&["plan", "wrong.toml"])
     };
     plan("lora = \"koyha:0.5\"").code(3).says(&["no lora called `koyha`", "loras", "did you mean `kohya`?"]);
-    plan("lora = \"xyz\"").code(3).says(&["no lora called `xyz`", "put a lora's file into `loras/`"]);
+    plan("lora = \"xyz\"").code(3).says(&["no lora called `xyz`", "put a lora file into `loras/`"]);
     plan("embeddings = \"sevral\"")
         .code(3)
         .says(&["no embedding called `sevral`", "did you mean `several`?"]);
@@ -136,7 +136,7 @@ fn what_cannot_be_used_is_named() {
     workspace.write("loras/old.safetensors", b"\x80\x02}q\x00.");
     plan("lora = \"old\"").code(3).says(&["is a Python pickle", "use its safetensors version"]);
 
-    // Whether it fits the model is seen with the model: that cell fails, the other is there.
+    // Whether a LoRA fits the model is only known when the model is loaded: its cell fails, the other does not.
     workspace.write(
         "other.toml",
         "model = \"tiny-a\"\nprompt = \"a boat\"\nsteps = 2\nwidth = 32\nheight = 32\n[sweep]\n\

@@ -1,4 +1,4 @@
-//! From a picture back to its settings: shown, written as an experiment, rendered again, and whole runs verified.
+//! From a picture back to its settings: `show`, `reproduce` and `verify`.
 
 use crate::support::{Workspace, repository};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ fn pictures(workspace: &Workspace, run: &str) -> Vec<String> {
 }
 
 /// Every file of the workspace with its bytes.
-fn everything(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
+fn all_files(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
     let files = workspace.files("").into_iter();
     // (`latest` is a link to a folder.)
     let files = files.filter(|name| workspace.path().join(name).is_file());
@@ -46,14 +46,14 @@ fn a_picture_is_an_experiment_of_one_cell() {
     let workspace = Workspace::new().with_selfie();
     workspace.write("portraits.toml", PORTRAITS);
     workspace.maquette(&["run", "portraits.toml", "--backend", "fake", "--no-sheets"]).code(0);
-    // The reference picture is gone, and the run's own copy is found by its content.
+    // Without the reference picture, the run's own copy is found by its content.
     fs::remove_dir_all(workspace.path().join("references")).unwrap();
     let picture = &pictures(&workspace, "portraits/1")[0];
     let toml = workspace.maquette(&["show", picture, "--toml"]).code(0).stdout;
     assert!(toml.starts_with("# From alphonse-mucha"), "{toml}");
     workspace.write("elsewhere/one.toml", toml);
     let ended = workspace.maquette(&["run", "elsewhere/one.toml", "--backend", "fake"]).code(0);
-    ended.says(&["1 cell", "1 taken over"]);
+    ended.says(&["1 cell", "1 reused"]);
 }
 
 #[test]
@@ -62,13 +62,13 @@ fn a_picture_is_rendered_again_and_compared() {
     workspace.write("portraits.toml", PORTRAITS);
     workspace.maquette(&["run", "portraits.toml", "--no-sheets", "--only", "artist=Edvard Munch"]).code(0);
     let picture = &pictures(&workspace, "portraits/1")[0];
-    let before = everything(&workspace);
+    let before = all_files(&workspace);
     let same = workspace.maquette(&["reproduce", picture, "--device", "cpu"]).code(0).stdout;
     assert_eq!(
         same,
         "identical: every pixel is the same\nunchanged: version, numerics, model, settings and files\n"
     );
-    assert_eq!(everything(&workspace), before, "nothing is written");
+    assert_eq!(all_files(&workspace), before, "nothing is written");
 
     let other = ["reproduce", picture, "--set", "steps=8", "--save", "other.png", "--device", "cpu"];
     let other = workspace.maquette(&other).code(0).stdout;
@@ -78,44 +78,44 @@ fn a_picture_is_rendered_again_and_compared() {
 }
 
 #[test]
-fn another_picture_is_a_difference_with_a_reason() {
+fn a_different_result_names_what_changed() {
     let workspace = Workspace::new();
     workspace.write("cat.toml", "prompt = \"a cat\"\nsteps = 1\n");
     workspace.maquette(&["run", "cat.toml", "--backend", "fake", "--no-sheets"]).code(0);
     let picture = &pictures(&workspace, "cat/1")[0];
-    // The fake's model is none of the engine's, and neither is its device.
+    // The fake has its own model and device.
     let args = ["reproduce", picture, "--json", "--device", "cpu", "-q"];
-    let told = workspace.maquette(&args).code(6).stdout;
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["likeness"], "different");
+    let json = workspace.maquette(&args).code(6).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["likeness"], "different");
     let names: Vec<&str> =
-        told["changes"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+        json["changes"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"model") && names.contains(&"device"), "{names:?}");
 }
 
 #[test]
-fn a_sound_run_is_verified_and_stays_as_it_is() {
+fn an_intact_run_is_verified_and_not_changed() {
     let workspace = Workspace::new();
     cats(&workspace);
-    let before = everything(&workspace);
+    let before = all_files(&workspace);
     let ended = workspace.maquette(&["verify", "cats", "--sample", "3", "--backend", "fake"]).code(0);
     assert!(
         ended.stdout.ends_with("6 pictures checked, 0 wrong\n3 rendered again: 3 identical\n"),
         "{ended:?}"
     );
-    assert_eq!(everything(&workspace), before, "nothing is written");
-    let json = ["verify", "cats", "--sample", "99", "--seed", "7", "--backend", "fake", "--json", "-q"];
-    let told = workspace.maquette(&json).code(0).stdout;
-    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((told["pictures"].as_u64(), told["again"].as_array().unwrap().len()), (Some(6), 6));
+    assert_eq!(all_files(&workspace), before, "nothing is written");
+    let args = ["verify", "cats", "--sample", "99", "--seed", "7", "--backend", "fake", "--json", "-q"];
+    let json = workspace.maquette(&args).code(0).stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((json["pictures"].as_u64(), json["again"].as_array().unwrap().len()), (Some(6), 6));
 }
 
 #[test]
-fn a_damaged_run_is_told_picture_by_picture() {
+fn damage_is_reported_for_each_picture() {
     let workspace = Workspace::new();
     let pictures = cats(&workspace);
     let path = |at: usize| workspace.path().join(&pictures[at]);
-    // A copy under the same name, so that the cells behind the links stay whole.
+    // A new file under the same name, so that the linked file in `.cells` stays intact.
     let replace = |at: usize, bytes: &[u8]| {
         fs::remove_file(path(at)).unwrap();
         fs::write(path(at), bytes).unwrap();
@@ -131,8 +131,8 @@ fn a_damaged_run_is_told_picture_by_picture() {
     for part in [
         "the picture is missing",
         "is not a readable picture",
-        "it says it is the cell",
-        "its own text and the log disagree about prompt",
+        "its metadata names the cell",
+        "its metadata and the log differ in `prompt`",
         "6 pictures checked, 4 wrong",
         "6 rendered again: 3 identical, 1 different, 2 missing",
     ] {
@@ -155,12 +155,12 @@ fn chunks(png: &[u8]) -> Vec<&[u8]> {
 }
 
 #[test]
-fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
+fn an_edited_picture_and_a_damaged_row_are_reported_and_replaced() {
     let workspace = Workspace::new();
     let pictures = cats(&workspace);
-    let before = everything(&workspace);
+    let before = all_files(&workspace);
     let (first, second) = (&before[&pictures[0]], &before[&pictures[1]]);
-    // The texts of one picture with the pixels of another of its size, written in place: so does an image editor.
+    // The metadata of one picture with the pixels of another of the same size, written in place as image editors do.
     let is_pixels = |chunk: &&[u8]| &chunk[4..8] == b"IDAT";
     let texts = chunks(first).into_iter().filter(|chunk| !is_pixels(chunk));
     let mut edited: Vec<&[u8]> = texts.collect();
@@ -174,9 +174,9 @@ fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
     let verified =
         workspace.maquette(&["verify", "cats", "--sample", "0", "--backend", "fake"]).code(6).stdout;
     for part in [
-        format!("wrong: {}: it was edited: its pixels are not those", &pictures[0]["runs/cats/1/".len()..]),
-        "note: line 7 of `runs/cats/1/log.csv` has no status".to_owned(),
-        "5 pictures checked, 1 wrong; 1 cells are not rendered yet".to_owned(),
+        format!("wrong: {}: it was edited: its pixels differ from", &pictures[0]["runs/cats/1/".len()..]),
+        "note: line 7 of `runs/cats/1/log.csv` has no valid status".to_owned(),
+        "5 pictures checked, 1 wrong; 1 cell not rendered yet".to_owned(),
     ] {
         assert!(verified.contains(&part), "{part} is not in:\n{verified}");
     }
@@ -189,22 +189,22 @@ fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
 }
 
 #[test]
-fn a_sheet_tells_what_it_shows() {
+fn the_pictures_on_a_sheet_are_listed() {
     let workspace = Workspace::new();
     let pictures = cats(&workspace);
     let sheets = workspace.files("runs/cats/1/sheets");
     let sheet = format!("runs/cats/1/sheets/{}", sheets[0]);
-    let told = workspace.maquette(&["show", &sheet]).code(0).stdout;
-    assert!(told.starts_with("cats, page "), "{told}");
+    let info = workspace.maquette(&["show", &sheet]).code(0).stdout;
+    assert!(info.starts_with("cats, page "), "{info}");
     for picture in &pictures {
-        assert!(told.contains(picture.rsplit('/').next().unwrap()), "{picture} is not in:\n{told}");
+        assert!(info.contains(picture.rsplit('/').next().unwrap()), "{picture} is not in:\n{info}");
     }
-    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a sheet of", "experiment.toml"]);
-    workspace.maquette(&["reproduce", &sheet]).code(7).says(&["is a sheet"]);
+    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a contact sheet", "experiment.toml"]);
+    workspace.maquette(&["reproduce", &sheet]).code(7).says(&["is a contact sheet"]);
 }
 
 #[test]
-fn pictures_of_others_are_told_with_what_is_left() {
+fn pictures_of_other_tools_are_shown_with_what_is_not_imported() {
     let workspace = Workspace::new();
     fixture(&workspace, "a1111-full.png");
     insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png"]).code(0).stdout, @r#"
@@ -230,7 +230,7 @@ width               512
 height              640
 clip_skip           1
 
-it also says:
+other metadata:
 Model hash   0a1b2c3d4e
 VAE hash     c6a580b13a
 Lora hashes  old-masters: 5d4f3e2a1b0c
@@ -240,9 +240,9 @@ Version      v1.9.3
 note: the text names no RNG, which in A1111 means the GPU's
 "#);
     insta::assert_snapshot!(workspace.maquette(&["show", "a1111-full.png", "--toml"]).code(0).stdout, @r#"
-# From the text of A1111 in a1111-full.png
+# From the metadata of A1111 in a1111-full.png
 # note: the text names no RNG, which in A1111 means the GPU's
-model = "dream, final: 8"  # as the picture names it; a path may be needed
+model = "dream, final: 8"  # the name in the metadata; a path may be needed
 vae = "vae-ft-mse-840000-ema-pruned.safetensors"  # no such file was found
 embeddings = "bad-hands"
 prompt = """
@@ -283,7 +283,7 @@ scheduler        euler
 sigmas           normal
 spacing          linspace
 
-not taken over:
+not imported:
 KSampler         1 other sampler in the graph                     Maquette makes a picture in one pass
 LatentUpscale    upscale_method bislerp, width 1024, height 1024  Maquette has no such node
 ControlNetApply  strength 0.7                                     Maquette has no such node
@@ -293,15 +293,15 @@ note: prompt contains AND or BREAK: plain words in ComfyUI, but not in A1111's d
 "#);
     fixture(&workspace, "a1111-sheet.png");
     let unnamed = workspace.maquette(&["reproduce", "a1111-sheet.png", "--backend", "fake"]).code(7);
-    unnamed.says(&["does not say which model made it", "--set model="]);
+    unnamed.says(&["does not name a model", "--set model=NAME"]);
     let args = ["reproduce", "a1111-sheet.png", "--backend", "fake", "--set", "model=sketchbook"];
     let ended = workspace.maquette(&args).code(0);
     assert!(ended.stdout.starts_with("different: 8x8 pixels before, 512x512 now"), "{}", ended.stdout);
-    ended.says(&["not taken over: Script = X/Y/Z plot"]);
+    ended.says(&["not imported: Script = X/Y/Z plot"]);
 }
 
 #[test]
-fn nothing_that_a_picture_says_breaks_the_program() {
+fn no_metadata_crashes_the_program() {
     let workspace = Workspace::new();
     let folder = repository().join("tests/fixtures/metadata");
     let mut checked = 0;
@@ -324,27 +324,27 @@ fn nothing_that_a_picture_says_breaks_the_program() {
     workspace
         .maquette(&["show", "bomb.png"])
         .code(7)
-        .says(&["does not say what made it", "cannot be unpacked"]);
+        .says(&["has no metadata that says how it was made", "cannot be unpacked"]);
     workspace.maquette(&["show", "cut.png"]).code(0).says(&["the picture is damaged"]);
     workspace.write("huge.png", huge());
     assert!(workspace.maquette(&["show", "huge.png"]).code(0).stdout.len() > 2_000_000);
 }
 
-/// A picture whose prompt has two million letters.
+/// A picture whose prompt has two million characters.
 fn huge() -> Vec<u8> {
-    let silent = fs::read(repository().join("tests/fixtures/metadata/silent.png")).unwrap();
+    let plain = fs::read(repository().join("tests/fixtures/metadata/silent.png")).unwrap();
     let mut chunk = b"tEXtparameters\0".to_vec();
     chunk.extend("cat, ".repeat(400_000).as_bytes());
     chunk.extend(b"\nSteps: 2, Sampler: Euler, Seed: 1");
-    let mut bytes = silent[..33].to_vec();
+    let mut bytes = plain[..33].to_vec();
     bytes.extend((chunk.len() as u32 - 4).to_be_bytes());
     bytes.extend(&chunk);
     bytes.extend(checksum(&chunk).to_be_bytes());
-    bytes.extend(&silent[33..]);
+    bytes.extend(&plain[33..]);
     bytes
 }
 
-/// CRC-32 as PNG has it.
+/// CRC-32 as in PNG.
 fn checksum(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))

@@ -1,10 +1,10 @@
-//! What a person may get wrong: each says what, where and what is allowed, and leaves nothing half-written.
+//! Invalid input: each error says what is wrong, where, and what is allowed, and leaves no partial files.
 
 use crate::support::{Ended, Workspace, repository};
 use std::fs;
 use std::path::Path;
 
-/// Runs an experiment that cannot work: what is said, and that nothing was left behind.
+/// Runs an invalid experiment; checks the error and that nothing was left behind.
 #[track_caller]
 pub fn refused(workspace: &Workspace, experiment: &str, says: &[&str]) -> Ended {
     workspace.write("bad.toml", experiment);
@@ -18,7 +18,7 @@ pub fn refused(workspace: &Workspace, experiment: &str, says: &[&str]) -> Ended 
     ended
 }
 
-/// Copies a fixture model to where a test may break it.
+/// Copies a fixture model so that a test can change it.
 fn tiny_model(workspace: &Workspace) {
     copy(&repository().join("tests/fixtures/tiny-a"), &workspace.path().join("tiny"));
 }
@@ -100,7 +100,7 @@ fn a_broken_toml() {
 }
 
 #[test]
-fn an_unknown_key_and_its_nearest_word() {
+fn an_unknown_key_and_the_nearest_one() {
     refused(&Workspace::new(), "promt = \"a cat\"\n", &["promt", "prompt"]);
 }
 
@@ -110,7 +110,7 @@ fn a_missing_picture() {
 }
 
 #[test]
-fn a_picture_that_is_no_picture() {
+fn a_file_that_is_not_a_picture() {
     let workspace = Workspace::new();
     workspace.write("me.png", "I am a text file.");
     refused(&workspace, "init_image = \"me.png\"\n", &["me.png", "its format is unknown", "PNG, JPEG, WebP"]);
@@ -132,7 +132,7 @@ fn a_strength_of_one_and_a_half() {
 }
 
 #[test]
-fn an_axis_of_nothing() {
+fn an_empty_axis() {
     refused(&Workspace::new(), "[sweep]\nseed = []\n", &["seed"]);
 }
 
@@ -149,7 +149,7 @@ fn an_unknown_model() {
 }
 
 #[test]
-fn a_size_that_the_model_cannot_make() {
+fn a_size_that_the_model_does_not_allow() {
     refused(&Workspace::new(), "width = 130\n", &["width", "130", "multiple"]);
 }
 
@@ -183,7 +183,7 @@ fn a_tensor_of_the_wrong_shape() {
     failing_model(&workspace, &["shape", "attn2"]);
 }
 
-/// A model whose weights do not fit fails every cell with the reason; no picture is made.
+/// A model whose weights do not fit fails every cell with the reason; no picture is written.
 #[track_caller]
 fn failing_model(workspace: &Workspace, says: &[&str]) {
     workspace.write("model.toml", "model = \"tiny\"\nprompt = \"a cat\"\nsteps = 2\n");
@@ -194,14 +194,14 @@ fn failing_model(workspace: &Workspace, says: &[&str]) {
 }
 
 #[test]
-fn a_prompt_that_is_too_long_says_what_is_cut() {
+fn a_prompt_that_is_too_long_is_cut_with_a_warning() {
     let workspace = Workspace::new();
     workspace.write("long.toml", format!("prompt = \"{} swansong\"\nsteps = 1\n", "portrait ".repeat(90)));
     workspace.maquette(&["run", "long.toml"]).code(0).says(&["longer than 77 tokens", "swansong"]);
 }
 
 #[test]
-fn a_label_that_wants_to_leave_the_run_folder() {
+fn a_label_with_parent_folders() {
     let workspace = Workspace::new();
     workspace.write(
         "escape.toml",
@@ -213,7 +213,7 @@ fn a_label_that_wants_to_leave_the_run_folder() {
 }
 
 #[test]
-fn a_run_that_is_not_there() {
+fn a_run_that_does_not_exist() {
     let workspace = Workspace::new();
     workspace.write("fine.toml", "prompt = \"a cat\"\n");
     workspace.maquette(&["run", "fine.toml", "--backend", "fake"]).code(0);
@@ -224,8 +224,8 @@ fn a_run_that_is_not_there() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_without_room() {
-    // A file-size limit of the shell is the nearest thing to a full disk that needs no privileges.
+fn a_full_disk() {
+    // A file-size limit of the shell is the closest to a full disk that needs no privileges.
     let workspace = Workspace::new();
     let long = "a cat, ".repeat(60);
     workspace.write("full.toml", format!("prompt = \"{long}\"\n[sweep]\nseed = {{ count = 60 }}\n"));
@@ -237,16 +237,16 @@ fn a_disk_without_room() {
         .current_dir(workspace.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("runs/full/1/log.csv"), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors.contains("runs/full/1/log.csv"), "{errors}");
     for file in workspace.files("runs").iter().filter(|file| file.ends_with(".png")) {
         let picture = image::open(workspace.path().join("runs").join(file));
         assert!(picture.is_ok(), "{file} is half-written");
     }
     let log = workspace.read("runs/full/1/log.csv");
     assert!(log.ends_with('\n'), "a row is half-written");
-    // With room again the run goes on.
-    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0).says(&["done before"]);
+    // With space again the run is resumed.
+    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0).says(&["already done"]);
 }
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! Two runs compared, from the command line.
+//! `maquette diff`: compares two runs.
 
 use crate::support::Workspace;
 

@@ -1,4 +1,4 @@
-//! The experiments that come with the program: each one parses, plans and is complete in an editor.
+//! The bundled experiments: each one can be planned and names its schema for editors.
 
 use crate::support::{Workspace, repository};
 use std::fs;
@@ -13,7 +13,7 @@ fn experiments() -> Vec<PathBuf> {
     files
 }
 
-/// A small model under the name of Stable Diffusion v1-4, where the hub's tools would put it.
+/// A small model under the name of Stable Diffusion v1-4 in the hub's cache.
 fn stand_in_for_v1_4(workspace: &Workspace) {
     let repository_folder = "hf/hub/models--CompVis--stable-diffusion-v1-4";
     workspace.write(&format!("{repository_folder}/refs/main"), "0123456789abcdef0123456789abcdef01234567\n");
@@ -39,26 +39,23 @@ fn every_example_plans() {
     for file in experiments() {
         let ended = workspace.maquette(&["plan", file.to_str().unwrap()]).code(0);
         assert!(ended.stdout.contains("denoising steps"), "{}", ended.stdout);
-        assert!(ended.stdout.contains("unknown before the first run here"), "{}", ended.stdout);
+        assert!(ended.stdout.contains("unknown until the first run on this machine"), "{}", ended.stdout);
     }
 }
 
 #[test]
-fn editors_know_every_example() {
+fn every_example_names_its_schema() {
     for file in experiments() {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("#:schema ./experiment.schema.json\n"), "{}", file.display());
     }
     let schema = fs::read_to_string(repository().join("experiments/experiment.schema.json")).unwrap();
     let fresh = Workspace::new().maquette(&["schema"]).code(0).stdout;
-    assert!(
-        schema == fresh,
-        "experiments/experiment.schema.json is out of date; `just bless` writes it again"
-    );
+    assert!(schema == fresh, "experiments/experiment.schema.json is out of date; `just bless` updates it");
 }
 
 #[test]
-fn the_main_job_is_the_one_the_readme_promises() {
+fn the_main_example_has_the_size_in_the_readme() {
     let workspace = Workspace::new();
     let mucha = repository().join("experiments/mucha.toml");
     let plan = workspace.maquette(&["plan", mucha.to_str().unwrap(), "--cells", "2"]).code(0).stdout;

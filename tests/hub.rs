@@ -1,4 +1,4 @@
-//! Models from the hub, end to end: a small server of the test's own stands for it.
+//! Models from the hub, end to end, with a small local server in its place.
 
 use crate::hub_server::{COMMIT, Fault, HubServer, REPOSITORY};
 use crate::support::{Ended, Workspace, repository};
@@ -35,35 +35,35 @@ impl Scene {
 }
 
 #[test]
-fn plan_says_what_would_come_and_run_gets_it() {
+fn plan_shows_the_download_and_run_downloads() {
     let scene = Scene::new();
-    let told = [
+    let expected = [
         "`tester/tiny` is not on this machine: 12 files, 6",
-        "KiB to come",
+        "KiB to download",
         "maquette models fetch tester/tiny",
     ];
-    scene.maquette(&["plan", "hub.toml"]).code(3).says(&told).says(&["hub.toml"]);
+    scene.maquette(&["plan", "hub.toml"]).code(3).says(&expected).says(&["hub.toml"]);
     assert!(scene.workspace.files("hf").is_empty(), "plan downloads nothing");
 
     let ended = scene.maquette(&["run", "hub.toml"]).code(0);
-    let ended = ended.says(&["getting tester/tiny: 12 files", "its licence is creativeml-openrail-m"]);
+    let ended = ended.says(&["downloading tester/tiny: 12 files", "licence: creativeml-openrail-m"]);
     let ended = ended.says(&["12/12 vae/diffusion_pytorch_model.safetensors, ", "1 rendered"]);
     assert!(ended.stdout.lines().last().unwrap().ends_with(".png"));
-    let asked = scene.server.asked().len();
+    let requests = scene.server.asked().len();
 
-    // From now on the hub is not needed: not to plan, not to run, not to list.
+    // From now on planning, running and listing do not use the hub.
     scene.maquette(&["plan", "hub.toml"]).code(0);
-    scene.maquette(&["run", "hub.toml"]).code(0).says(&["1 done before"]);
+    scene.maquette(&["run", "hub.toml"]).code(0).says(&["1 already done"]);
     let listed = scene.maquette(&["models"]).code(0).stdout;
     assert!(listed.contains("a small model of drawn portraits") && listed.contains(REPOSITORY), "{listed}");
-    assert_eq!(scene.server.asked().len(), asked);
+    assert_eq!(scene.server.asked().len(), requests);
     let same = format!("model = \"tester/tiny@{COMMIT}\"\n");
     scene.workspace.write("hub.toml", EXPERIMENT.replace("model = \"tester/tiny\"\n", &same));
     scene.maquette_with(&["plan", "hub.toml"], &[("HF_HUB_OFFLINE", "1")]).code(0);
 }
 
 #[test]
-fn nothing_is_downloaded_for_an_experiment_that_is_wrong_elsewhere() {
+fn nothing_is_downloaded_for_an_experiment_with_other_errors() {
     let scene = Scene::new();
     scene.workspace.write("hub.toml", format!("{EXPERIMENT}init_image = \"me.png\"\n"));
     scene.maquette(&["run", "hub.toml"]).code(3).says(&["me.png", "is not on this machine"]);
@@ -71,7 +71,7 @@ fn nothing_is_downloaded_for_an_experiment_that_is_wrong_elsewhere() {
 }
 
 #[test]
-fn half_precision_is_fetched_for_cells_in_half_precision() {
+fn half_precision_weights_are_fetched_for_cells_in_half_precision() {
     let scene = Scene::new();
     for part in ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"] {
         let whole = scene.server.file(&format!("{part}.safetensors"));
@@ -88,7 +88,7 @@ fn half_precision_is_fetched_for_cells_in_half_precision() {
 }
 
 #[test]
-fn fetch_prints_the_folder_and_goes_on_after_a_cut() {
+fn fetch_prints_the_folder_and_resumes_after_a_broken_connection() {
     let scene = Scene::new();
     scene.server.break_next(UNET, [Fault::Cut(100_000), Fault::Status(403, "")]);
     scene.maquette(&["models", "fetch", REPOSITORY]).code(7).says(&["unet/diffusion_pytorch_model", "403"]);
@@ -98,11 +98,11 @@ fn fetch_prints_the_folder_and_goes_on_after_a_cut() {
     let folder = std::path::PathBuf::from(ended.stdout.trim());
     assert!(folder.ends_with(COMMIT) && folder.join("unet/config.json").is_file());
     assert!(ended.stderr.contains(r#"{"event":"downloaded","model":"tester/tiny"}"#), "{}", ended.stderr);
-    scene.maquette(&["models", "fetch", REPOSITORY]).code(0).says(&["is here already"]);
+    scene.maquette(&["models", "fetch", REPOSITORY]).code(0).says(&["is up to date"]);
 }
 
 #[test]
-fn what_the_hub_refuses_is_told_where_it_was_asked_for() {
+fn errors_of_the_hub_have_their_place_in_the_experiment() {
     let scene = Scene::new();
     let plan = |scene: &Scene, model: &str, says: &[&str]| {
         scene.workspace.write("hub.toml", EXPERIMENT.replace(REPOSITORY, model));
@@ -130,7 +130,7 @@ fn what_the_hub_refuses_is_told_where_it_was_asked_for() {
     assert!(scene.workspace.files("hf").is_empty() && !scene.workspace.path().join("runs/hub").exists());
 }
 
-/// A gated repository asks for its terms to be accepted; the token file will do, too.
+/// A gated repository requires that its terms are accepted; a token file works, too.
 fn plan_gated(scene: &Scene) {
     scene.maquette(&["plan", "hub.toml"]).code(3).says(&["`tester/tiny` is gated", "accept the terms"]);
     let token = scene.workspace.write("token", "hf_right\n");
@@ -149,8 +149,8 @@ fn offline_and_unreachable() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_disk_without_room_for_the_model() {
-    // A file-size limit of the shell is the nearest thing to a full disk that needs no privileges.
+fn a_disk_too_full_for_the_model() {
+    // A file-size limit of the shell is the closest to a full disk that needs no privileges.
     let scene = Scene::new();
     let mut shell = std::process::Command::new("bash");
     let maquette = env!("CARGO_BIN_EXE_maquette");
@@ -163,7 +163,7 @@ fn a_disk_without_room_for_the_model() {
 }
 
 #[test]
-fn fingerprints_are_remembered_until_a_file_changes() {
+fn fingerprints_are_cached_until_a_file_changes() {
     let scene = Scene::new();
     scene.maquette(&["run", "hub.toml"]).code(0);
     let fingerprint = |scene: &Scene| {
@@ -177,10 +177,10 @@ fn fingerprints_are_remembered_until_a_file_changes() {
     let forged = known.replace(&before, &"0".repeat(before.len()));
     assert_ne!(forged, known);
     scene.workspace.write("runs/.fingerprints.json", forged);
-    assert_ne!(fingerprint(&scene), before, "what is remembered is believed");
+    assert_ne!(fingerprint(&scene), before, "the cached fingerprint is used");
     let config = format!("hf/hub/models--tester--tiny/snapshots/{COMMIT}/vae/config.json");
     let text = scene.workspace.read(&config);
     fs::remove_file(scene.workspace.path().join(&config)).unwrap();
     scene.workspace.write(&config, text);
-    assert_eq!(fingerprint(&scene), before, "another file is looked at anew");
+    assert_eq!(fingerprint(&scene), before, "a new file is read again");
 }

@@ -1,6 +1,6 @@
-//! A hub in a thread: enough of the routes that huggingface_hub and Maquette use, over a folder, with faults on order.
+//! A hub in a thread: the routes that huggingface_hub and Maquette use, over a folder, with faults on request.
 //!
-//! Safetensors are large files, as on the real hub: HEAD names their SHA-256, and GET redirects to another host
+//! Safetensors are large files, as on the real hub: HEAD returns their SHA-256, and GET redirects to another host
 //! (`localhost` for `127.0.0.1`), which must not see the token.
 
 use sha2::{Digest, Sha256};
@@ -11,34 +11,34 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-/// The commit that the branch `main` stands for.
+/// The commit of the branch `main`.
 pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
-/// The one repository.
+/// The only repository.
 pub const REPOSITORY: &str = "tester/tiny";
 
-/// What goes wrong with the next answer about a path.
+/// A fault in the next response for a path.
 #[allow(dead_code, reason = "some are for the tests of crates/hub alone")]
 #[derive(Debug, Clone)]
 pub enum Fault {
     /// The body ends after that many bytes.
     Cut(usize),
-    /// A status, with a code and a message of the hub.
+    /// A status with an error code of the hub.
     Status(u16, &'static str),
     /// A web page instead.
     Page,
-    /// That many bytes more are announced and sent than there are.
+    /// The body is announced and sent with that many extra bytes.
     Longer(usize),
-    /// One byte is another.
+    /// One byte is changed.
     Flipped,
-    /// The beginning is sent, whatever range was asked for.
+    /// The whole body is sent, whatever range was requested.
     NoRange,
 }
 
-/// What was asked for.
+/// A request.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct Request {
     pub method: String,
-    /// With the name of the host that was asked.
+    /// The `Host` header.
     pub host: String,
     pub path: String,
     pub headers: HashMap<String, String>,
@@ -48,8 +48,8 @@ pub struct Asked {
 struct State {
     files: BTreeMap<String, Vec<u8>>,
     faults: HashMap<String, VecDeque<Fault>>,
-    asked: Vec<Asked>,
-    /// Only whoever sends this token may read.
+    requests: Vec<Request>,
+    /// The token that requests must send.
     token: Option<String>,
     gated: bool,
 }
@@ -80,12 +80,12 @@ impl HubServer {
         server
     }
 
-    /// What HF_ENDPOINT should be.
+    /// The value for `HF_ENDPOINT`.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Lets the next answers to GET whose path ends so go wrong, one fault after the other.
+    /// Adds faults to the next responses to GET requests whose path ends with `path`, one each.
     pub fn break_next(&self, path: &str, faults: impl IntoIterator<Item = Fault>) {
         self.state.lock().unwrap().faults.insert(path.to_owned(), faults.into_iter().collect());
     }
@@ -107,16 +107,16 @@ impl HubServer {
         self.state.lock().unwrap().files[name].clone()
     }
 
-    /// Everything that was asked for so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.state.lock().unwrap().asked.clone()
+    /// All requests so far.
+    pub fn asked(&self) -> Vec<Request> {
+        self.state.lock().unwrap().requests.clone()
     }
 
-    /// The requests of that method whose path ends so.
-    pub fn asked_for(&self, method: &str, path: &str) -> Vec<Asked> {
+    /// The requests with that method whose path ends with `path`.
+    pub fn asked_for(&self, method: &str, path: &str) -> Vec<Request> {
         self.asked()
             .into_iter()
-            .filter(|asked| asked.method == method && asked.path.ends_with(path))
+            .filter(|request| request.method == method && request.path.ends_with(path))
             .collect()
     }
 
@@ -130,31 +130,31 @@ impl HubServer {
             .filter_map(|line| line.split_once(": ").map(|(k, v)| (k.to_lowercase(), v.to_owned())))
             .collect();
         let host = headers.get("host").cloned().unwrap_or_default();
-        let asked = Asked { method, host, path, headers };
+        let request = Request { method, host, path, headers };
         let answer = {
             let mut state = self.state.lock().unwrap();
-            state.asked.push(asked.clone());
-            self.answer_to(&asked, &mut state)
+            state.requests.push(request.clone());
+            self.answer_to(&request, &mut state)
         };
         let mut stream = stream;
         stream.write_all(answer.head().as_bytes()).ok()?;
-        if asked.method == "GET" {
+        if request.method == "GET" {
             stream.write_all(&answer.body[..answer.sent.unwrap_or(answer.body.len())]).ok()?;
         }
         stream.flush().ok()
     }
 
-    fn answer_to(&self, asked: &Asked, state: &mut State) -> Answer {
-        let path = asked.path.split('?').next().unwrap();
+    fn answer_to(&self, request: &Request, state: &mut State) -> Answer {
+        let path = request.path.split('?').next().unwrap();
         let faults = state.faults.iter_mut().find(|(ending, faults)| {
-            asked.method == "GET" && !faults.is_empty() && path.ends_with(ending.as_str())
+            request.method == "GET" && !faults.is_empty() && path.ends_with(ending.as_str())
         });
         let fault = faults.and_then(|(_, faults)| faults.pop_front());
         let mut answer = match fault {
             Some(Fault::Status(status, code)) => return Answer::refusal(status, code),
             Some(Fault::Page) => return Answer::ok(b"<html>Please log in</html>".to_vec()),
-            Some(Fault::NoRange) => self.right_answer(asked, path, state, false),
-            _ => self.right_answer(asked, path, state, true),
+            Some(Fault::NoRange) => self.right_answer(request, path, state, false),
+            _ => self.right_answer(request, path, state, true),
         };
         match fault {
             Some(Fault::Cut(after)) => answer.sent = Some(after.min(answer.body.len())),
@@ -165,10 +165,10 @@ impl HubServer {
         answer
     }
 
-    fn right_answer(&self, asked: &Asked, path: &str, state: &State, ranges: bool) -> Answer {
-        let at_hub = asked.host.starts_with("127.0.0.1");
+    fn right_answer(&self, request: &Request, path: &str, state: &State, ranges: bool) -> Answer {
+        let at_hub = request.host.starts_with("127.0.0.1");
         let known = state.token.as_ref().is_none_or(|token| {
-            asked.headers.get("authorization").is_some_and(|sent| *sent == format!("Bearer {token}"))
+            request.headers.get("authorization").is_some_and(|sent| *sent == format!("Bearer {token}"))
         });
         if let Some(rest) = path.strip_prefix("/api/models/") {
             let Some(revision) = rest.strip_prefix(&format!("{REPOSITORY}/revision/")) else {
@@ -213,7 +213,7 @@ impl HubServer {
             return answer;
         }
         answer.header("etag", &format!("\"{}\"", if at_hub { &sha[..40] } else { "of-the-cdn" }));
-        let range = asked.headers.get("range").filter(|_| ranges);
+        let range = request.headers.get("range").filter(|_| ranges);
         if let Some(from) =
             range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok())
         {
@@ -255,7 +255,7 @@ impl Answer {
     }
 }
 
-/// What `/api/models/…?blobs=true` says.
+/// The response to `/api/models/…?blobs=true`.
 fn listing(files: &BTreeMap<String, Vec<u8>>) -> String {
     let siblings: Vec<String> = files
         .iter()

@@ -1,4 +1,5 @@
-//! The whole line with the bundled model: from a file to pictures, log and sheets; again, grown, interrupted.
+//! The whole pipeline with the bundled model, from a file to pictures, log and sheets: first runs, resumed, extended and
+//! interrupted ones.
 
 use crate::support::Workspace;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
     reader.records().map(|record| row(record.unwrap())).collect()
 }
 
-/// The bytes of a run's pictures by cell.
+/// The bytes of a run's pictures, by cell.
 fn pictures(workspace: &Workspace, run: &str) -> BTreeMap<String, Vec<u8>> {
     let picture = |row: &BTreeMap<String, String>| {
         let path = workspace.path().join("runs").join(run).join(&row["image"]);
@@ -36,7 +37,7 @@ fn pictures(workspace: &Workspace, run: &str) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn a_run_leaves_pictures_a_log_and_a_sheet() {
+fn a_run_writes_pictures_a_log_and_a_sheet() {
     let workspace = Workspace::new().with_selfie();
     workspace.write("small.toml", SMALL);
     let ended = workspace.maquette(&["run", "small.toml"]).code(0);
@@ -58,23 +59,23 @@ fn a_run_leaves_pictures_a_log_and_a_sheet() {
         assert_eq!((picture.width(), picture.height()), (128, 128));
     }
     let different: std::collections::BTreeSet<_> = pictures(&workspace, "small/1").into_values().collect();
-    assert_eq!(different.len(), 4, "four cells, four pictures");
+    assert_eq!(different.len(), 4, "the pictures of different cells differ");
 
-    let shown = workspace.maquette(&["show", &format!("runs/small/1/{}", rows[0]["image"])]).code(0).stdout;
+    let info = workspace.maquette(&["show", &format!("runs/small/1/{}", rows[0]["image"])]).code(0).stdout;
     assert!(
-        shown.contains(&rows[0]["cell"]) && shown.contains("strength") && shown.contains("artist"),
-        "{shown}"
+        info.contains(&rows[0]["cell"]) && info.contains("strength") && info.contains("artist"),
+        "{info}"
     );
 }
 
 #[test]
-fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
+fn an_unchanged_experiment_is_resumed_and_an_extended_one_reuses_cells() {
     let workspace = Workspace::new().with_selfie();
     workspace.write("small.toml", SMALL);
     workspace.maquette(&["run", "small.toml"]).code(0);
     let before = pictures(&workspace, "small/1");
 
-    workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 done before, nothing to render"]);
+    workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 already done, nothing to render"]);
     assert_eq!(log(&workspace, "small/1").len(), 4);
 
     workspace.write(
@@ -82,7 +83,7 @@ fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
         SMALL.replace("[0.4, 0.9]", "[0.4, 1.0, 0.9]").replace("\"Small\"", "\"Grown\""),
     );
     let ended = workspace.maquette(&["run", "small.toml"]).code(0);
-    ended.says(&["a new run begins", "6 cells, 4 taken over from other runs, 2 to render"]);
+    ended.says(&["new run, the experiment has changed", "6 cells, 4 reused from other runs, 2 to render"]);
     let rows = log(&workspace, "small/2");
     assert_eq!(rows.iter().filter(|row| row["reused"] == "small@1").count(), 4);
     let after = pictures(&workspace, "small/2");
@@ -90,7 +91,7 @@ fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
 }
 
 #[test]
-fn an_interrupted_run_ends_as_if_it_had_never_been() {
+fn an_interrupted_and_resumed_run_has_the_same_results() {
     let whole = Workspace::new().with_selfie();
     let broken = Workspace::new().with_selfie();
     let many = SMALL.replace("[0.4, 0.9]", "[0.4, 0.9]\nseed = { count = 8 }");
@@ -99,20 +100,20 @@ fn an_interrupted_run_ends_as_if_it_had_never_been() {
     }
     whole.maquette(&["run", "many.toml", "--no-sheets"]).code(0);
 
-    // Killed without warning as soon as something is finished.
+    // Killed as soon as three cells are finished.
     let mut running = broken.start_run(&["many.toml", "--no-sheets", "--rows", "2"]);
     running.wait_for("finished", 3);
     running.kill();
     let finished = log(&broken, "many/1").len();
     assert!((3..32).contains(&finished), "{finished} cells were finished");
 
-    // A row that was torn by the kill is cut.
+    // A row torn by the kill is cut off.
     let log_file = broken.path().join("runs/many/1/log.csv");
     let mut torn = fs::read(&log_file).unwrap();
     torn.extend_from_slice(b"0123abcd,done,images/x");
     fs::write(&log_file, torn).unwrap();
 
-    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["done before"]);
+    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["already done"]);
     assert_eq!(log(&broken, "many/1").len(), 32);
     assert_eq!(pictures(&broken, "many/1"), pictures(&whole, "many/1"));
 }
@@ -133,7 +134,7 @@ fn ctrl_c_finishes_the_cells_in_flight_and_keeps_them() {
 }
 
 #[test]
-fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
+fn a_failed_cell_is_a_row_and_the_run_continues() {
     let workspace = Workspace::new();
     workspace.write("fails.toml", "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"bomb\", \"dog\"]\n");
     let run = |fail_on: &str| {
@@ -142,17 +143,17 @@ fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
     };
     let output = run("bomb");
     assert_eq!(output.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 kept from before, 1 failed"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 finished earlier, 1 failed"));
     let failed: Vec<_> =
         log(&workspace, "fails/1").into_iter().filter(|row| row["status"] == "failed").collect();
     assert_eq!(failed.len(), 1);
     assert!(
         failed[0]["prompt"] == "a bomb" && !failed[0]["error"].is_empty() && failed[0]["image"].is_empty()
     );
-    // It is tried again, and the others are not.
-    let output = run("nothing-of-the-kind");
+    // Only the failed cell is tried again.
+    let output = run("no-such-text");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 rendered, 2 kept from before, 0 failed"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 rendered, 2 finished earlier, 0 failed"));
 }
 
 #[test]
@@ -162,5 +163,5 @@ fn shards_share_the_work_and_the_run() {
     for shard in ["1/3", "2/3", "3/3"] {
         workspace.maquette(&["run", "shards.toml", "--backend", "fake", "--shard", shard]).code(0);
     }
-    workspace.maquette(&["run", "shards.toml", "--backend", "fake"]).code(0).says(&["7 done before"]);
+    workspace.maquette(&["run", "shards.toml", "--backend", "fake"]).code(0).says(&["7 already done"]);
 }

@@ -1,4 +1,4 @@
-//! End-to-end tests: the real binary, the real experiments, the real files; and the checks of the architecture.
+//! End-to-end tests with the real binary, experiments and files, and checks of the architecture.
 
 mod added;
 mod again;

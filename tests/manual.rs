@@ -1,4 +1,4 @@
-//! `docs/cli.md` is the whole `--help`, command by command.
+//! `docs/cli.md` is the output of `--help` for every command.
 
 use crate::support::{Workspace, repository};
 
@@ -20,7 +20,7 @@ const COMMANDS: &[&[&str]] = &[
 ];
 
 #[test]
-fn the_manual_is_the_help_of_all_commands() {
+fn the_manual_is_the_help_of_every_command() {
     let workspace = Workspace::new();
     let mut manual =
         "# The command line\n\nWritten by `just bless` from `--help`; a test compares them.\n".to_owned();
@@ -42,5 +42,5 @@ fn the_manual_is_the_help_of_all_commands() {
         std::fs::write(&path, &manual).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == manual, "docs/cli.md is not what --help says; `just bless` writes it");
+    assert!(written == manual, "docs/cli.md differs from `--help`; `just bless` updates it");
 }

@@ -1,4 +1,4 @@
-//! Masks and the safety checker through the whole line, with a tiny model: sheets, log, reuse, refusals.
+//! Masks and the safety checker through the whole pipeline, with a tiny model: sheets, log, reuse, errors.
 
 use crate::bad_input::{copy, refused};
 use crate::line::log;
@@ -37,7 +37,7 @@ fn a_masked_run_is_logged_and_a_new_mask_renders_only_its_own_cells() {
 }
 
 #[test]
-fn a_verdict_is_a_column_and_goes_with_a_reused_picture() {
+fn a_verdict_is_logged_and_kept_for_a_reused_picture() {
     let workspace = workspace();
     let model = workspace.path().join("tiny");
     copy(&repository().join("tests/fixtures/safety"), &model);
@@ -58,7 +58,7 @@ fn a_verdict_is_a_column_and_goes_with_a_reused_picture() {
 }
 
 #[test]
-fn masks_and_checkers_that_cannot_be_are_refused_before_anything_is_rendered() {
+fn invalid_masks_and_checkers_are_refused_before_anything_is_rendered() {
     let workspace = workspace();
     let check = |text: &str, says: &[&str]| {
         refused(&workspace, &format!("model = \"tiny\"\nprompt = \"boats\"\n{text}"), says);

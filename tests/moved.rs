@@ -1,4 +1,4 @@
-//! Files are known by their content: what moved between two runs is found again, what changed is another picture.
+//! Files are identified by content: moved files are found again, changed files make other pictures.
 
 use crate::line::log;
 use crate::support::{Workspace, repository};
@@ -23,8 +23,8 @@ fn project() -> Workspace {
     workspace
 }
 
-/// Takes one finished picture away, so that its cell has to be rendered again.
-fn forget_one(workspace: &Workspace) -> (String, Vec<u8>) {
+/// Removes one finished picture, so that its cell has to be rendered again.
+fn remove_picture(workspace: &Workspace) -> (String, Vec<u8>) {
     let rows = log(workspace, "loras/1");
     let image = workspace.path().join("runs/loras/1").join(&rows[0]["image"]);
     let bytes = fs::read(&image).unwrap();
@@ -35,7 +35,7 @@ fn forget_one(workspace: &Workspace) -> (String, Vec<u8>) {
 }
 
 #[test]
-fn a_run_goes_on_when_its_files_have_moved() {
+fn a_run_is_resumed_when_its_files_have_moved() {
     let move_lora = |workspace: &Workspace| {
         let project = workspace.path().join("project");
         fs::rename(project.join("loras/small.safetensors"), project.join("small.safetensors")).unwrap();
@@ -46,27 +46,27 @@ fn a_run_goes_on_when_its_files_have_moved() {
         fs::rename(workspace.path().join("project"), workspace.path().join("elsewhere/project")).unwrap();
         workspace.path().join("elsewhere")
     };
-    let move_person = |workspace: &Workspace| workspace.path().join("project");
+    let change_folder = |workspace: &Workspace| workspace.path().join("project");
     type Move<'a> = (&'a dyn Fn(&Workspace) -> std::path::PathBuf, &'a str, &'a str);
     let moves: [Move; 3] = [
         (&move_lora, "project/loras.toml", "runs"),
         (&move_project, "project/loras.toml", "../runs"),
-        (&move_person, "loras.toml", "../runs"),
+        (&change_folder, "loras.toml", "../runs"),
     ];
     for (change, file, runs) in moves {
         let workspace = project();
-        let (image, before) = forget_one(&workspace);
+        let (image, before) = remove_picture(&workspace);
         let folder = change(&workspace);
         let mut command = workspace.command(&["run", file, "--no-sheets", "--runs", runs]);
         let ended = crate::support::Ended::of(command.current_dir(folder)).code(0);
-        ended.says(&["unchanged, so it goes on", "1 rendered, 1 kept from before"]);
+        ended.says(&["resuming, the experiment is unchanged", "1 rendered, 1 finished earlier"]);
         let after = fs::read(workspace.path().join("runs/loras/1").join(image)).unwrap();
         assert!(before == after, "{file}");
     }
 }
 
 #[test]
-fn verify_finds_a_moved_lora_and_says_when_it_is_gone() {
+fn verify_finds_a_moved_lora_and_reports_a_missing_one() {
     let workspace = project();
     let lora = workspace.path().join("project/loras/small.safetensors");
     fs::rename(&lora, workspace.path().join("project/small.safetensors")).unwrap();
@@ -78,15 +78,15 @@ fn verify_finds_a_moved_lora_and_says_when_it_is_gone() {
 }
 
 #[test]
-fn another_file_under_the_same_name_is_another_picture() {
+fn another_file_under_the_same_name_makes_another_picture() {
     let workspace = project();
     workspace.write("project/loras/small.safetensors", {
-        let kept = repository().join("tests/fixtures/runs-before/loras/small.safetensors");
-        let mut bytes = fs::read(kept).unwrap();
+        let original = repository().join("tests/fixtures/runs-before/loras/small.safetensors");
+        let mut bytes = fs::read(original).unwrap();
         // The last byte is part of a weight.
         *bytes.last_mut().unwrap() ^= 1;
         bytes
     });
     let ended = workspace.maquette(&["run", "project/loras.toml", "--no-sheets"]).code(0);
-    ended.says(&["the experiment has changed, so a new run begins", "2 rendered, 0 kept from before"]);
+    ended.says(&["new run, the experiment has changed", "2 rendered, 0 finished earlier"]);
 }

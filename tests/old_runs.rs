@@ -1,4 +1,4 @@
-//! Runs that an earlier version made: read, drawn, compared, verified and used again.
+//! Runs made by an earlier version: read, drawn, compared, verified and reused.
 
 use crate::support::{Workspace, repository};
 use std::fs;
@@ -18,7 +18,7 @@ fn copy(from: &Path, to: &Path) {
         match fs::symlink_metadata(&from).unwrap() {
             found if found.is_dir() => copy(&from, &to),
             found if found.is_file() => drop(fs::copy(&from, &to).unwrap()),
-            // `latest` is a link for people; Maquette takes the highest number.
+            // `latest` is a link for users; Maquette takes the highest number.
             _ => {}
         }
     }
@@ -33,9 +33,9 @@ fn image(workspace: &Workspace, run: &str, part: &str) -> String {
 #[test]
 fn old_pictures_are_shown() {
     let workspace = workspace();
-    let shown = workspace.maquette(&["show", &image(&workspace, "2", "mucha_everywhere_small")]).code(0);
+    let info = workspace.maquette(&["show", &image(&workspace, "2", "mucha_everywhere_small")]).code(0);
     for part in ["portrait of a man, by Alphonse Mucha", "loras/small.safetensors", "sketchbook", "0.6"] {
-        assert!(shown.stdout.contains(part), "{part}: {}", shown.stdout);
+        assert!(info.stdout.contains(part), "{part}: {}", info.stdout);
     }
     let toml = workspace.maquette(&["show", "--toml", &image(&workspace, "1", "munch_a-part")]).code(0);
     assert!(toml.stdout.contains("mask = "), "{}", toml.stdout);
@@ -57,19 +57,19 @@ fn old_runs_are_verified() {
     let workspace = workspace();
     for (run, expected) in [
         ("portraits@1", "4 pictures checked, 0 wrong\n"),
-        ("portraits@2", "4 pictures checked, 0 wrong; 2 cells had failed\n"),
+        ("portraits@2", "4 pictures checked, 0 wrong; 2 cells failed\n"),
     ] {
         assert_eq!(workspace.maquette(&["verify", run, "--sample", "0"]).code(0).stdout, expected);
     }
 }
 
 #[test]
-fn an_old_run_is_left_alone_by_a_new_one() {
+fn an_old_run_is_not_changed_by_a_new_one() {
     let workspace = workspace();
     let log = workspace.read("runs/portraits/2/log.csv");
     let again = ["run", "portraits.toml", "--device", "cpu", "--no-sheets"];
     let ended = workspace.maquette(&again).code(0);
-    // Strength 0.6 leaves one of two steps, and cells are named by that now.
-    ended.says(&["portraits@3", "4 rendered, 0 kept from before"]);
+    // Strength 0.6 leaves one of two steps, and cells are now named by that.
+    ended.says(&["portraits@3", "4 rendered, 0 finished earlier"]);
     assert_eq!(workspace.read("runs/portraits/2/log.csv"), log);
 }

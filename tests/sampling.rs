@@ -1,10 +1,10 @@
-//! Schedulers, their options, kinds of noise and variations, from a file to the log.
+//! Schedulers, their options, kinds of noise and variations, from the file to the log.
 
 use crate::support::{Workspace, repository};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Runs an experiment of a tiny model; gives a row of its log for each picture, and how many pictures are different.
+/// Runs an experiment with a tiny model; returns the rows of its log and the number of distinct pictures.
 fn run(rest: &str) -> (Vec<String>, usize) {
     let workspace = Workspace::new();
     let model = repository().join("tests/fixtures/tiny-a").canonicalize().unwrap();
@@ -27,7 +27,7 @@ fn run(rest: &str) -> (Vec<String>, usize) {
 }
 
 #[test]
-fn every_scheduler_makes_a_picture_of_its_own() {
+fn every_scheduler_makes_a_different_picture() {
     let (rows, different) = run(r#"[sweep]
 scheduler = ["pndm", "ddim", "ddpm", "euler", "euler_a", "heun", "dpmpp_2m", "unipc", "lcm"]"#);
     assert!(rows.iter().all(|row| row.contains("done")), "{rows:?}");

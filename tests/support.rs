@@ -1,4 +1,4 @@
-//! A folder of its own for each test, and the real binary run in it.
+//! A separate folder for each test, and the real binary run in it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Lines};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use tempfile::TempDir;
 
-/// A temporary folder with the experiments' reference pictures in it.
+/// A temporary folder in which a test runs the binary.
 pub struct Workspace {
     folder: TempDir,
 }
 
-/// A run that goes on.
+/// A run in progress.
 pub struct Running {
     child: Child,
     events: Lines<BufReader<ChildStderr>>,
@@ -25,7 +25,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// The top of the repository.
+/// The root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
@@ -39,7 +39,7 @@ impl Workspace {
         self.folder.path()
     }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -65,7 +65,7 @@ impl Workspace {
             .current_dir(self.path())
             .env("NO_COLOR", "1")
             .env("HF_HOME", self.path().join("hf"))
-            // No test may reach the real hub.
+            // Tests must not use the real hub.
             .env("HF_HUB_OFFLINE", "1")
             .env("NO_PROXY", "127.0.0.1,localhost");
         for variable in ["MAQUETTE_RUNS", "MAQUETTE_DEVICE", "HF_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH"] {
@@ -98,25 +98,25 @@ impl Workspace {
 }
 
 impl Running {
-    /// Waits until that event has happened so many times more.
+    /// Waits until the event has happened `times` more times.
     pub fn wait_for(&mut self, event: &str, times: usize) {
         let event = format!("{{\"event\":\"{event}\"");
         let seen = self.events.by_ref().map(Result::unwrap).filter(|line| line.starts_with(&event));
         assert_eq!(seen.take(times).count(), times, "it ended before {event} happened {times} times");
     }
 
-    /// The number of its process.
+    /// The id of its process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Kills it without warning.
+    /// Kills the process.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Waits until it ends; its exit code.
+    /// Waits until it ends and returns its exit code.
     pub fn code(mut self) -> Option<i32> {
         self.events.by_ref().for_each(drop);
         self.child.wait().unwrap().code()
@@ -134,19 +134,19 @@ impl Ended {
         }
     }
 
-    /// Asserts the exit code, and shows what was said when it is another.
+    /// Asserts the exit code, and shows the output if it is another.
     #[track_caller]
     pub fn code(self, expected: i32) -> Ended {
         assert_eq!(self.code, expected, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Asserts that everything in `parts` was said on standard error, whatever the wrapping.
+    /// Asserts that standard error contains every part, whatever the line wrapping.
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Ended {
-        let said = unwrapped(&self.stderr);
+        let stderr = unwrapped(&self.stderr);
         for part in parts {
-            assert!(said.contains(&unwrapped(part)), "`{part}` is not in:\n{}", self.stderr);
+            assert!(stderr.contains(&unwrapped(part)), "`{part}` is not in:\n{}", self.stderr);
         }
         self
     }
@@ -155,7 +155,7 @@ impl Ended {
 /// Text without line breaks, the frame of an error report and doubled spaces.
 fn unwrapped(text: &str) -> String {
     let plain = text.replace(['│', '╰', '─', '▶', '×', '├', '·'], " ");
-    // Where a terminal has no such signs, a line that goes on begins with a bar.
+    // Without these characters, continued lines begin with a bar.
     let lines = plain.lines().map(|line| line.trim_start().trim_start_matches("| "));
     let plain = lines.collect::<Vec<_>>().join(" ");
     plain.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -1,7 +1,7 @@
 //! No files of a crate import each other in a circle.
 //!
-//! A file imports the file that defines what it names: re-exports are followed. That a module declares its parts is no
-//! import, and unit tests do not count.
+//! A file imports the file that defines what it names; re-exports are followed. Declaring a submodule is not an import,
+//! and unit tests do not count.
 
 use super::{root, sources};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
-/// The circles of one crate, each as a line.
+/// The modules of one crate that are in circles, as a line; empty if there are none.
 fn circles_in(source: &Path) -> Vec<String> {
     let mut files = Vec::new();
     sources(source, ".rs", &mut files);
@@ -104,7 +104,7 @@ fn imports(module: &Module, names: &Names, all: &BTreeMap<Module, Names>) -> BTr
     found.filter(|found| found != module).collect()
 }
 
-/// The module that defines what a path leads to.
+/// The module that defines the item of a path.
 fn definition(mut module: Module, path: &[String], all: &BTreeMap<Module, Names>) -> Module {
     let mut rest = path.to_vec();
     while let Some(next) = rest.first().filter(|next| all.contains_key(&child(&module, next))) {
@@ -139,7 +139,7 @@ impl<'ast> Visit<'ast> for Names {
             if public {
                 self.exports.insert(path[path.len() - 1].clone(), path.clone());
             }
-            // What a module re-exports from its own parts is no import.
+            // A re-export from a submodule is not an import.
             if !public || path[0] == "super" {
                 self.paths.push(path);
             }

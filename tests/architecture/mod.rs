@@ -1,4 +1,4 @@
-//! The shape of the house, checked: who may depend on whom, how files begin, how long they may grow.
+//! Checks of the architecture: which crate may depend on which, how files begin, how long they may be.
 //! ARCHITECTURE.md gives the reasons.
 
 mod circles;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which of our crates each crate may use. Tests may use more.
+/// The workspace crates that each crate may use. Tests may use more.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("kernels", &[]),
@@ -39,8 +39,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["maquette"]),
 ];
 
-/// Outside crates, and the crates of ours that may use them.
-const BELONGS_TO: &[(&str, &[&str])] = &[
+/// External crates, and the workspace crates that may use them.
+const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
     ("candle-core", &["diffusion", "kernels"]),
     ("candle-nn", &["diffusion", "kernels"]),
     ("gemm", &["kernels"]),
@@ -60,7 +60,7 @@ const BELONGS_TO: &[(&str, &[&str])] = &[
     ("ctrlc", &["cli"]),
 ];
 
-/// The longest a source file may grow before it must be cut by subject.
+/// The most lines of a source file; longer ones must be split by subject.
 const LONGEST: usize = 450;
 
 fn root() -> PathBuf {
@@ -103,42 +103,42 @@ fn rust_files() -> Vec<PathBuf> {
 }
 
 #[test]
-fn no_arrow_points_up() {
+fn dependencies_point_downwards() {
     let mut crates: Vec<_> =
         fs::read_dir(root().join("crates")).unwrap().map(|e| e.unwrap().file_name()).collect();
     crates.sort();
     let mut known: Vec<_> = MAY_USE.iter().map(|(name, _)| std::ffi::OsString::from(name)).collect();
     known.sort();
-    assert_eq!(crates, known, "a crate came or went: say here what it may use");
+    assert_eq!(crates, known, "a crate was added or removed: update `MAY_USE`");
     for (name, allowed) in MAY_USE {
         for dependency in dependencies(name) {
-            let ours = if dependency == "maquette" {
+            let used = if dependency == "maquette" {
                 Some("maquette")
             } else {
                 dependency.strip_prefix("maquette-")
             };
-            if let Some(ours) = ours {
-                assert!(allowed.contains(&ours), "crates/{name} may not use crates/{ours}");
+            if let Some(used) = used {
+                assert!(allowed.contains(&used), "crates/{name} may not use crates/{used}");
             }
         }
     }
 }
 
 #[test]
-fn outside_crates_stay_where_they_belong() {
+fn external_crates_are_used_only_where_allowed() {
     for (name, _) in MAY_USE {
         let used = dependencies(name);
-        for (outside, owners) in BELONGS_TO {
+        for (external, owners) in MAY_BE_USED_BY {
             assert!(
-                owners.contains(name) || !used.contains(*outside),
-                "`{outside}` belongs to {owners:?}, not crates/{name}"
+                owners.contains(name) || !used.contains(*external),
+                "`{external}` may be used by {owners:?}, not by crates/{name}"
             );
         }
     }
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_begins_with_a_description() {
     for file in rust_files() {
         let text = fs::read_to_string(&file).unwrap();
         assert!(text.starts_with("//! "), "{} does not begin with a `//!` line", file.display());
@@ -149,12 +149,12 @@ fn every_file_says_what_it_is() {
 fn files_stay_small() {
     for file in rust_files() {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines <= LONGEST, "{} has {lines} lines; cut it by subject", file.display());
+        assert!(lines <= LONGEST, "{} has {lines} lines; split it by subject", file.display());
     }
 }
 
 #[test]
-fn no_file_is_named_after_nothing() {
+fn no_file_has_a_vague_name() {
     for file in rust_files() {
         let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
         let vague = ["util", "utils", "helper", "helpers", "common", "misc", "imp"];
@@ -163,7 +163,7 @@ fn no_file_is_named_after_nothing() {
 }
 
 #[test]
-fn every_dependency_says_why() {
+fn every_dependency_has_a_reason() {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let section = manifest.split("[workspace.dependencies]").nth(1).unwrap();
     let section = section.split("\n[").next().unwrap();
@@ -172,7 +172,7 @@ fn every_dependency_says_why() {
         match line.trim_start() {
             "" => reason = false,
             comment if comment.starts_with('#') => reason = true,
-            dependency => assert!(reason, "no comment says why: {dependency}"),
+            dependency => assert!(reason, "no comment gives the reason for: {dependency}"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: what may be typed. What it means is the commands' business.
+//! The command line: commands, options and their help texts. The commands interpret them.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use maquette::Dtype;
@@ -11,18 +11,18 @@ pub struct CommandLine {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
-    /// What every command understands.
+    /// The options of every command.
     #[command(flatten)]
     pub common: Common,
 }
 
-/// What every command understands.
+/// The options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// The folder of the results
+    /// Folder for runs and their results
     #[arg(long, global = true, value_name = "DIR", default_value = "runs", env = "MAQUETTE_RUNS")]
     pub runs: PathBuf,
-    /// Say nothing but results and errors
+    /// Suppress notes and progress
     #[arg(short, long, global = true)]
     pub quiet: bool,
 }
@@ -30,64 +30,64 @@ pub struct Common {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show what an experiment would do, and what it would cost
-    #[command(after_help = about_values("maquette plan experiments/mucha.toml --sweep seed=1,2"))]
+    /// Show what an experiment would do and what it would cost
+    #[command(after_help = values_help("maquette plan experiments/mucha.toml --sweep seed=1,2"))]
     Plan(PlanArgs),
-    /// Run an experiment: resumes, reuses, and prints the paths of its sheets last
-    #[command(after_help = about_values(
+    /// Run an experiment: render missing cells, reuse finished ones, print the paths of the log and sheets
+    #[command(after_help = values_help(
         "maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
     ))]
     Run(RunArgs),
-    /// Draw the sheets of a run again
+    /// Redraw the sheets of a run
     #[command(after_help = "Example: maquette report mucha@latest")]
     Report(ReportArgs),
-    /// Compare two runs: settings, cells and pixels; ends with 6 when they differ
+    /// Compare two runs: settings, cells and pixels; exits with 6 if they differ
     #[command(after_help = "Example: maquette diff mucha@1 mucha@latest")]
     Diff(DiffArgs),
-    /// Show what made a picture, ours or another tool's
+    /// Show how a picture was made, by Maquette or another tool
     #[command(
         after_help = "Example: maquette show runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png --toml"
     )]
     Show(ShowArgs),
-    /// Render a picture again and compare; ends with 6 when it is different
+    /// Render a picture again and compare; exits with 6 if the result is different
     #[command(
         after_help = "Identical: every pixel is the same. Close: the peak signal-to-noise ratio is 40 dB or more and no \
-                      colour is off by more than 32 of 255 levels. Different: anything else.\n\nExample: maquette \
+                      channel differs by more than 32 of 255 levels. Different: anything else.\n\nExample: maquette \
                       reproduce runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png"
     )]
     Reproduce(ReproduceArgs),
-    /// Check a run: its pictures, its log, and some cells rendered again; ends with 6 when something is wrong
+    /// Check a run's pictures and log, and render some cells again; exits with 6 if anything is wrong
     #[command(after_help = "Example: maquette verify mucha@latest --sample 8")]
     Verify(VerifyArgs),
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
     Runs,
-    /// List the models that are bundled or in the hub's cache, or fetch one
+    /// List the models that are bundled or in the hub's cache, or download one
     #[command(after_help = "Example: maquette models fetch CompVis/stable-diffusion-v1-4 --dtype f16")]
     Models {
-        /// Nothing lists them.
+        /// Without a subcommand, the models are listed.
         #[command(subcommand)]
         command: Option<ModelsCommand>,
     },
     /// Print the JSON Schema of the experiment file, for editors
     #[command(after_help = "Example: maquette schema > experiments/experiment.schema.json")]
     Schema,
-    /// Print the completions of a shell
+    /// Print a completion script for a shell
     #[command(
         after_help = "Example: maquette completions bash > ~/.local/share/bash-completion/completions/maquette"
     )]
     Completions {
-        /// Which shell
+        /// The shell
         shell: clap_complete::Shell,
     },
 }
 
-/// An experiment, and what the command line changes in it.
+/// An experiment, and the overrides of the command line.
 #[derive(Debug, Args)]
 pub struct ExperimentArgs {
     /// The experiment file
     pub file: PathBuf,
-    /// Give a setting or placeholder one value, whatever the file says
+    /// Set a setting or placeholder to one value, overriding the file
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
     /// Sweep a setting or placeholder over these values
@@ -96,7 +96,7 @@ pub struct ExperimentArgs {
     /// Keep only the cells with this value
     #[arg(long, value_name = "NAME=VALUE")]
     pub only: Vec<String>,
-    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+    /// Device to render on: auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
     pub device: String,
     /// Precision of the weights: f32, f16 or bf16
@@ -110,7 +110,7 @@ pub struct PlanArgs {
     /// The experiment.
     #[command(flatten)]
     pub experiment: ExperimentArgs,
-    /// How many cells to list
+    /// Number of cells to list
     #[arg(long, default_value_t = 8)]
     pub cells: usize,
 }
@@ -121,16 +121,16 @@ pub struct RunArgs {
     /// The experiment.
     #[command(flatten)]
     pub experiment: ExperimentArgs,
-    /// Render only this part of the cells, such as 2/4
+    /// Render only one share of the cells: 2/4 is the second of four
     #[arg(long, value_name = "I/N")]
     pub shard: Option<String>,
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
-    /// Most rows of one UNet call, two for each guided picture; chosen by size when absent
+    /// Maximum rows per UNet call, two for each guided picture; chosen by picture size by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=256))]
     pub rows: Option<u32>,
-    /// Draw no sheets
+    /// Do not draw sheets
     #[arg(long)]
     pub no_sheets: bool,
     /// What renders: the engine, or a fake for tests
@@ -141,7 +141,7 @@ pub struct RunArgs {
 /// What to do about models.
 #[derive(Debug, Subcommand)]
 pub enum ModelsCommand {
-    /// Download a model from the hub into the cache, or what is new of it, and print its folder
+    /// Download what is missing of a model from the hub into the cache, and print its folder
     Fetch(FetchArgs),
 }
 
@@ -150,10 +150,10 @@ pub enum ModelsCommand {
 pub struct FetchArgs {
     /// The repository: OWNER/NAME or OWNER/NAME@REVISION
     pub model: String,
-    /// Weights in half precision are preferred for f16; the default is what this machine would render in
+    /// Precision to render in; f16 prefers half-precision weights; the default is the device's precision
     #[arg(long, value_parser = parse_dtype)]
     pub dtype: Option<Dtype>,
-    /// With the model's safety checker, if it has one
+    /// Also download the model's safety checker, if it has one
     #[arg(long)]
     pub safety_checker: bool,
     /// How to show progress
@@ -171,9 +171,9 @@ pub struct ReportArgs {
 /// `maquette diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// The one run
+    /// The first run
     pub left: String,
-    /// The other
+    /// The second run
     pub right: String,
     /// Write the side-by-side sheets into this folder
     #[arg(long, value_name = "DIR")]
@@ -186,12 +186,12 @@ pub struct DiffArgs {
 /// `maquette show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// A picture or sheet that maquette made, or a picture of A1111, ComfyUI, SwarmUI or InvokeAI
+    /// A picture or sheet made by Maquette, or a picture made by A1111, ComfyUI, SwarmUI or InvokeAI
     pub image: PathBuf,
     /// Print JSON
     #[arg(long, conflicts_with = "toml")]
     pub json: bool,
-    /// Print an experiment file that makes it again
+    /// Print an experiment file that makes the picture again
     #[arg(long)]
     pub toml: bool,
 }
@@ -199,17 +199,17 @@ pub struct ShowArgs {
 /// `maquette reproduce`.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
-    /// A picture that maquette made, or one of A1111, ComfyUI, SwarmUI or InvokeAI
+    /// A picture made by Maquette, A1111, ComfyUI, SwarmUI or InvokeAI
     pub image: PathBuf,
-    /// Give a setting another value than the picture's; being different is then no failure
+    /// Override a setting of the picture; a different result is then not a failure
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Write the new picture into this file
+    /// Write the new picture to this file
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
     /// Where and how to render.
     #[command(flatten)]
-    pub again: AgainArgs,
+    pub render: RenderArgs,
 }
 
 /// `maquette verify`.
@@ -217,21 +217,21 @@ pub struct ReproduceArgs {
 pub struct VerifyArgs {
     /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
     pub run: String,
-    /// How many cells to render again, spread evenly over the run; 0 for none
+    /// Number of cells to render again, spread evenly over the run; 0 for none
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub sample: usize,
-    /// Pick other cells: the same number picks the same ones
+    /// Seed for a random choice of cells; the same seed picks the same cells
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Where and how to render.
     #[command(flatten)]
-    pub again: AgainArgs,
+    pub render: RenderArgs,
 }
 
 /// Where and how to render something again.
 #[derive(Debug, Args)]
-pub struct AgainArgs {
-    /// Where to compute: auto, cpu, cuda, cuda:N or metal
+pub struct RenderArgs {
+    /// Device to render on: auto, cpu, cuda, cuda:N or metal
     #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
     pub device: String,
     /// Print JSON
@@ -260,21 +260,21 @@ pub enum Progress {
 pub enum BackendName {
     /// The real engine
     Engine,
-    /// A fake that paints from a cell's name, for tests
+    /// A fake for tests, which draws stripes from a cell's name
     Fake,
 }
 
-/// How the options that change an experiment read values, and an example.
-fn about_values(example: &str) -> String {
+/// How the options that change an experiment parse values, and an example.
+fn values_help(example: &str) -> String {
     let rule = "\
-Values: what parses as a TOML value is that value, anything else is text as it is. Commas separate
-values except within quotes and brackets: --sweep \"artist='Mucha, Alphonse',Klimt\". An empty value
-is empty text. --only takes several values as a list in brackets, or is given again.";
+Values: text that parses as a TOML value is that value; anything else is plain text. Commas separate
+values except inside quotes and brackets: --sweep \"artist='Mucha, Alphonse',Klimt\". An empty value
+is empty text. To give --only several values, repeat it or use a list in brackets.";
     format!("{rule}\n\nExample: {example}")
 }
 
-fn parse_dtype(word: &str) -> Result<Dtype, String> {
-    word.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
+fn parse_dtype(text: &str) -> Result<Dtype, String> {
+    text.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 /// How the program ends. Scripts may rely on these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Everything that was asked for is done.
+    /// Everything requested is done.
     Done = 0,
-    /// Something unexpected broke.
+    /// An unexpected error.
     Unexpected = 1,
     /// The command line is wrong (clap's own number).
     #[allow(dead_code, reason = "clap ends the program itself; the number is listed for the documentation")]
@@ -42,7 +42,7 @@ impl From<ErrorKind> for Exit {
     }
 }
 
-/// An error on its way out, with the exit code that goes with it.
+/// An error to print, with its exit code.
 #[derive(Debug)]
 pub struct Failure {
     /// How the program will end.
@@ -73,5 +73,5 @@ impl Failure {
     }
 }
 
-/// What a command ends in.
+/// The result of a command.
 pub type Outcome = Result<Exit, Failure>;

@@ -1,4 +1,4 @@
-//! The `maquette` binary: arguments, text and JSON, progress bars, signals, exit codes. Everything else is the library's.
+//! The `maquette` binary: arguments, text and JSON, progress bars, signals, exit codes. Everything else is in the library.
 
 mod args;
 mod commands;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let CommandLine { command, common } = CommandLine::parse();
-    // Paths and addresses stay whole, so that they can be copied.
+    // Paths and URLs are not broken across lines, so that they can be copied.
     let whole_words = |_: &_| Box::new(miette::MietteHandlerOpts::new().break_words(false).build()) as _;
     let _ = miette::set_hook(Box::new(whole_words));
     let outcome = match command {

@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use std::io::Write;
 
-/// Prints a result. A reader that went away is no error.
+/// Prints a result. A closed pipe is not an error.
 pub fn print(text: &str) -> Outcome {
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -20,7 +20,7 @@ pub fn message(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// The callback for notes of the library: messages, or nothing with `--quiet`.
+/// The callback for notes from the library: messages, or nothing with `--quiet`.
 pub fn notes(quiet: bool) -> impl FnMut(&str) {
     move |note| {
         if !quiet {
@@ -29,7 +29,7 @@ pub fn notes(quiet: bool) -> impl FnMut(&str) {
     }
 }
 
-/// The callback for warnings of the library, which `--quiet` does not silence.
+/// The callback for warnings from the library, which `--quiet` does not silence.
 pub fn warning(text: &str) {
     message(format_args!("warning: {text}"));
 }
@@ -39,7 +39,7 @@ pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
 }
 
-/// Paths, one a line.
+/// Paths, one per line.
 pub fn paths(paths: impl IntoIterator<Item = std::path::PathBuf>) -> String {
     paths.into_iter().map(|path| format!("{}\n", path.display())).collect()
 }

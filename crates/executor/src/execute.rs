@@ -1,4 +1,4 @@
-//! The loop itself.
+//! The loop: renders what is left of a run and records it.
 
 use crate::recorder::{Ended, RunRecorder};
 use crate::todo::{Todo, todo};
@@ -8,19 +8,19 @@ use maquette_core::{Backend, CellId};
 use maquette_store::RunWriter;
 use std::cell::RefCell;
 
-/// Renders what is still to do of a run and records each cell as it ends.
+/// Renders what is left of a run and records each cell as it ends.
 ///
-/// `cells` are the distinct cells of [`RunWriter::plan`]: the number of each and its name, in the plan's order. Of
-/// these the run's shard takes its share. Cells that the run's log says are done are skipped, pictures that other runs
-/// have finished are taken over, cells that failed before are tried again.
+/// `cells` are the distinct cells of [`RunWriter::plan`]: the number of each and its name, in the plan's order. If the
+/// run has a shard, only its share of them is rendered. Cells that are done by the run's log are skipped, pictures that
+/// other runs have finished are reused, cells that failed before are tried again.
 ///
-/// Pictures are encoded and written on another thread while the backend goes on; a cell is reported as finished when its
-/// row is in the log. The warnings are pictures that are not what was rendered and damaged rows of the log, whose cells are
-/// rendered again.
+/// Pictures are encoded and written on another thread while the backend renders; a cell is reported as finished when its
+/// row is in the log. Warnings name pictures that differ from the rendered ones and damaged rows of the log; their cells
+/// are rendered again.
 ///
-/// Ends early, without an error, when `stop` is requested: the first time when the cells in flight have ended, the
-/// second time at the backend's next event. Whatever ended before is recorded, also when an
-/// error is returned; after a record that could not be written nothing more is.
+/// Ends early, without an error, when `stop` is requested: after the first request when the cells in flight have ended,
+/// after the second at the backend's next event. Cells that ended before are recorded, even if an error is returned; after
+/// a record that could not be written, no more are written.
 pub fn execute(
     cells: &[(usize, CellId)],
     backend: &mut dyn Backend,
@@ -49,12 +49,9 @@ pub fn execute(
             });
         recorder.into_inner().close(rendered.map_err(Into::into))
     });
-    // An estimate that cannot be kept is no reason to fail.
+    // A run does not fail because measurements cannot be saved.
     if let Err(error) = run.remember(&measured) {
-        report(RunProgress::Warned {
-            cell: None,
-            warning: format!("{error}, so estimates stay as they were"),
-        });
+        report(RunProgress::Warned { cell: None, warning: format!("{error}, so estimates are not updated") });
     }
     outcome?;
     summary.interrupted = summary.left() > 0;

@@ -47,7 +47,7 @@ pub(crate) fn plan(artists: &[&str], seeds: usize) -> Plan {
     }
 }
 
-/// A runs folder that goes away with the test.
+/// A runs folder that is removed after the test.
 pub(crate) struct Folder {
     _dir: TempDir,
     pub(crate) runs: Runs,
@@ -65,7 +65,7 @@ impl Folder {
         self.runs.start(&plan.name, "", plan, &Digest::of(b"asked"), shard).unwrap()
     }
 
-    /// Runs a plan, stopping as told when so many events have been reported.
+    /// Runs a plan; requests a stop at each of these numbers of reported events.
     pub(crate) fn execute(
         &self,
         plan: &Plan,
@@ -101,7 +101,7 @@ pub(crate) fn distinct(plan: &Plan) -> Vec<(usize, CellId)> {
     cells.filter(|(_, id)| seen.insert(*id)).collect()
 }
 
-/// A summary without the kinds of work, to be compared.
+/// A summary without the kinds of work, for comparison.
 pub(crate) fn counts(summary: Result<Summary, ExecuteError>) -> Summary {
     Summary { kinds: vec![], ..summary.unwrap() }
 }
@@ -111,7 +111,7 @@ pub(crate) fn fake() -> FakeBackend {
 }
 
 #[test]
-fn what_is_done_is_not_done_again() {
+fn finished_cells_are_not_rendered_again() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha", "Munch"], 3));
     let mut backend = fake();
     let (summary, _) = folder.execute(&plan, None, &mut backend, &[]);
@@ -123,7 +123,7 @@ fn what_is_done_is_not_done_again() {
 }
 
 #[test]
-fn other_runs_are_not_done_again_either() {
+fn cells_of_other_runs_are_reused() {
     let folder = Folder::new();
     let mut backend = fake();
     folder.execute(&plan(&["Mucha"], 2), None, &mut backend, &[]).0.unwrap();
@@ -144,7 +144,7 @@ fn a_failed_cell_is_a_row_and_is_tried_again() {
     assert_eq!((summary.rendered, summary.left(), summary.interrupted), (2, 0, false));
     let failures: Vec<_> = summary.failures.iter().map(|failure| failure.label.as_str()).collect();
     assert_eq!(failures, ["Munch, seed 0", "Munch, seed 1"]);
-    assert_eq!(summary.failures[0].error, "the fake engine was told to fail on `Munch`");
+    assert_eq!(summary.failures[0].error, "the fake engine fails on `Munch`");
     assert_eq!(seen.iter().filter(|seen| matches!(seen, RunProgress::Failed { .. })).count(), 2);
     let (summary, _) = folder.execute(&plan, None, &mut fake(), &[]);
     assert_eq!(counts(summary), Summary { total: 4, done: 2, rendered: 2, ..Summary::default() });
@@ -196,7 +196,7 @@ fn a_model_is_loaded_once_even_when_the_plan_alternates() {
 }
 
 #[test]
-fn the_first_wish_to_stop_lets_cells_in_flight_end_and_the_second_does_not() {
+fn the_first_stop_finishes_cells_in_flight_and_the_second_does_not() {
     let stopped = |stops: &[usize]| {
         let (folder, plan) = (Folder::new(), plan(&["Mucha"], 9));
         let mut backend = fake();
@@ -206,14 +206,14 @@ fn the_first_wish_to_stop_lets_cells_in_flight_end_and_the_second_does_not() {
         assert_eq!(summary.left() + summary.rendered, 9);
         (backend.pulled, summary.rendered)
     };
-    // Planned, Loading, Loaded, three times Started: then three cells are in flight.
+    // After Planned, Loading, Loaded and three times Started, three cells are in flight.
     assert_eq!(stopped(&[6]), (3, 3));
     assert_eq!(stopped(&[6, 7]), (3, 0));
     assert_eq!(stopped(&[1]), (0, 0));
 }
 
 #[test]
-fn what_was_measured_is_remembered() {
+fn measurements_are_saved() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha"], 2));
     folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
     let cell = plan.cell(0).unwrap();
@@ -224,21 +224,21 @@ fn what_was_measured_is_remembered() {
 #[test]
 fn a_record_that_cannot_be_written_ends_the_run() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha"], 50));
-    // A file where the pictures should go.
+    // A file in place of the folder for pictures.
     std::fs::write(folder.runs.root().join(".cells"), "").unwrap();
     let mut backend = fake();
     let (outcome, _) = folder.execute(&plan, None, &mut backend, &[]);
     let error = outcome.unwrap_err();
     assert!(matches!(&error, ExecuteError::Store(_)) && error.to_string().contains(".cells"), "{error}");
-    // Three rows; one at the writer, those that wait, one more that is refused.
-    assert!(backend.pulled <= 3 + 1 + WAITING + 1, "the backend was told to stop: {}", backend.pulled);
+    // Three rows, one being written, those that wait, one more that is not accepted.
+    assert!(backend.pulled <= 3 + 1 + WAITING + 1, "{} cells were pulled", backend.pulled);
     assert!(folder.results().is_empty());
 }
 
 #[test]
-fn what_ended_before_an_error_is_recorded_in_order() {
+fn cells_that_ended_before_an_error_are_recorded_in_order() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha"], 30));
-    // A file where the pictures of the eighth cell should go, unless another cell needs that folder before.
+    // A file in place of the folder of the eighth cell, or the next one whose folder no earlier cell needs.
     let cells = distinct(&plan);
     let prefix = |id: &CellId| id.to_string()[..2].to_owned();
     let (bad, _) = cells
@@ -261,10 +261,10 @@ fn what_ended_before_an_error_is_recorded_in_order() {
         RunProgress::Finished { record } => Some(record.cell.id),
         _ => None,
     });
-    assert_eq!(finished.collect::<Vec<_>>(), expected, "what is reported is in the log");
+    assert_eq!(finished.collect::<Vec<_>>(), expected, "reported cells are in the log");
 }
 
-/// Breaks its promise: begins a cell and forgets it.
+/// Breaks the contract: starts a cell and forgets it.
 struct Forgetful;
 
 impl Backend for Forgetful {
@@ -283,13 +283,13 @@ impl Backend for Forgetful {
 }
 
 #[test]
-fn a_cell_that_the_backend_forgets_is_not_passed_over() {
+fn a_cell_that_the_backend_forgets_is_an_error() {
     let (outcome, _) = Folder::new().execute(&plan(&["Mucha"], 1), None, &mut Forgetful, &[]);
     let Err(ExecuteError::Backend(error)) = outcome else { panic!("{outcome:?}") };
-    assert!(error.to_string().ends_with("was begun and never ended"), "{error}");
+    assert!(error.to_string().ends_with("was started but never ended"), "{error}");
 }
 
-/// Renders one cell, begins another, and loses its device.
+/// Renders one cell, starts another, and loses its device.
 struct Lost;
 
 impl Backend for Lost {
@@ -315,7 +315,7 @@ fn a_lost_device_leaves_the_rest_to_do() {
     let error = outcome.unwrap_err();
     assert_eq!(error.to_string(), "the engine stopped");
     assert!(error.hint().unwrap().contains("Finished cells are kept"));
-    assert_eq!(folder.results().len(), 1, "the cell that was begun is no row");
+    assert_eq!(folder.results().len(), 1, "the cell that was started has no row");
     let summary = folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
     assert_eq!((summary.total, summary.done, summary.rendered, summary.left()), (4, 1, 3, 0));
     assert!(summary.failures.is_empty());
@@ -325,15 +325,15 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_run_that_was_stopped_comes_to_the_same_in_the_end(
+    fn a_stopped_and_resumed_run_has_the_same_results(
         seeds in 1usize..6,
         rows in 1usize..5,
         first in 1usize..40,
         gap in 0usize..6,
     ) {
         let plan = plan(&["Mucha", "Munch"], seeds);
-        let undisturbed = Folder::new();
-        undisturbed.execute(&plan, None, &mut fake(), &[]).0.unwrap();
+        let uninterrupted = Folder::new();
+        uninterrupted.execute(&plan, None, &mut fake(), &[]).0.unwrap();
 
         let folder = Folder::new();
         let backend = || FakeBackend { rows, ..fake() };
@@ -348,7 +348,7 @@ proptest! {
             prop_assert_eq!(summary.interrupted, summary.left() > 0);
         }
         folder.execute(&plan, None, &mut backend(), &[]).0.unwrap();
-        prop_assert_eq!(folder.results(), undisturbed.results());
+        prop_assert_eq!(folder.results(), uninterrupted.results());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! A backend that only pretends: for tests of everything around the engine.
+//! A fake backend, for tests of everything around the engine.
 //!
-//! It draws stripes from a cell's name, says `fake` as its device, and its models have fingerprints of their own, so
-//! that none of its pictures is ever taken for a rendered one.
+//! It draws stripes from a cell's name. Its device is `fake` and its models have their own fingerprints, so that its
+//! pictures are never mistaken for rendered ones.
 
 use maquette_core::{
     Backend, BackendError, Cell, CellId, Digest, Event, Image, ModelCard, Remarks, Scheduler,
@@ -10,16 +10,16 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-/// A backend that only pretends.
+/// A fake backend.
 #[derive(Debug, Clone)]
 pub struct FakeBackend {
-    /// Cells whose prompt contains this word fail.
+    /// Cells whose prompt contains this text fail.
     pub fail_on: Option<String>,
-    /// How many cells are in flight at once.
+    /// The most cells in flight at once.
     pub rows: usize,
     /// How long each step takes; for trying out how a run is stopped.
     pub pause: Duration,
-    /// How many cells were pulled so far.
+    /// The number of cells pulled so far.
     pub pulled: usize,
 }
 
@@ -30,13 +30,13 @@ impl Default for FakeBackend {
 }
 
 impl FakeBackend {
-    /// Three rows, nothing fails, no time passes.
+    /// Three rows, no failures, no pauses.
     pub fn new() -> FakeBackend {
         FakeBackend { fail_on: None, rows: 3, pause: Duration::ZERO, pulled: 0 }
     }
 
-    /// What a pretended model says of itself. A plan for this backend must be made with it: its fingerprint is what
-    /// keeps pretended pictures apart from rendered ones.
+    /// The card of a fake model. A plan for this backend must use it: its fingerprint keeps fake pictures apart from
+    /// rendered ones.
     pub fn card(model: &str) -> ModelCard {
         let fingerprint = Digest::of(format!("fake: {model}").as_bytes());
         ModelCard {
@@ -63,7 +63,7 @@ impl Backend for FakeBackend {
         cells: &mut dyn Iterator<Item = Cell>,
         events: &mut dyn FnMut(Event) -> ControlFlow<()>,
     ) -> Result<(), BackendError> {
-        // Rows take turns, a step each, as in the engine: cells end in another order than they began.
+        // Rows take turns, a step each, as in the engine: cells end in a different order than they start.
         let mut rows: VecDeque<(Cell, usize)> = VecDeque::new();
         let mut model = None;
         loop {
@@ -78,7 +78,7 @@ impl Backend for FakeBackend {
                         return Ok(());
                     }
                 }
-                let event = match self.refuses(&cell) {
+                let event = match self.failure(&cell) {
                     Some(error) => Event::Failed { cell: cell.id, error },
                     None => {
                         let event = Event::Started { cell: cell.id, steps: steps(&cell) };
@@ -112,9 +112,9 @@ impl Backend for FakeBackend {
 }
 
 impl FakeBackend {
-    fn refuses(&self, cell: &Cell) -> Option<String> {
-        let word = self.fail_on.as_deref()?;
-        cell.settings.prompt.contains(word).then(|| format!("the fake engine was told to fail on `{word}`"))
+    fn failure(&self, cell: &Cell) -> Option<String> {
+        let text = self.fail_on.as_deref()?;
+        cell.settings.prompt.contains(text).then(|| format!("the fake engine fails on `{text}`"))
     }
 }
 
@@ -123,7 +123,7 @@ fn steps(cell: &Cell) -> usize {
     ((f64::from(cell.settings.steps) * strength) as usize).max(1)
 }
 
-/// Diagonal stripes in colours that the cell's name decides.
+/// Diagonal stripes in colours from the cell's name.
 fn stripes(id: &CellId, width: u32, height: u32) -> Option<Image> {
     let name = id.0.as_bytes();
     let mut rgb = Vec::with_capacity(3 * width as usize * height as usize);

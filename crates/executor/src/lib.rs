@@ -1,8 +1,8 @@
-//! The loop: what is still to do, run it, record it, stop cleanly.
+//! The loop: find what is left to do, render it, record it, stop cleanly.
 //!
-//! Knows the engine only as a [`maquette_core::Backend`] and the runs folder only through `maquette-store`. A failed
-//! cell is a row of the log and the run goes on; a record that cannot be written ends it. Deliberately not here:
-//! signals, progress bars, clocks. Seconds come with the backend's events.
+//! Uses the engine only as a [`maquette_core::Backend`] and the runs folder only through `maquette-store`. A failed cell
+//! is a row of the log and the run continues; a record that cannot be written ends it. Not here: signals, progress bars,
+//! clocks. Seconds come with the backend's events.
 
 mod error;
 mod execute;

@@ -1,20 +1,20 @@
-//! What the loop tells while it works, and what it comes to in the end.
+//! The progress of the loop, and its summary at the end.
 
 use maquette_core::{CellId, Record};
 use maquette_store::WorkKind;
 
-/// Something that happened, for bars, plain lines or JSON.
+/// An event of the loop, for bars, plain lines or JSON.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunProgress {
-    /// What there is to do is known. `total = done + reused + todo`.
+    /// The work is known. `total = done + reused + todo`.
     Planned {
         /// Distinct cells of this share.
         total: usize,
-        /// Those that this run had finished before.
+        /// Cells that this run had finished before.
         done: usize,
-        /// Those taken over from other runs.
+        /// Cells reused from other runs.
         reused: usize,
-        /// Those to render now.
+        /// Cells to render now.
         todo: usize,
     },
     /// A model is being loaded.
@@ -29,13 +29,13 @@ pub enum RunProgress {
         /// How long it took.
         seconds: f64,
     },
-    /// A cell's first step begins.
+    /// A cell starts.
     Started {
         /// Which cell.
         cell: CellId,
-        /// What the axes say of it, such as `Edvard Munch, strength 0.3`.
+        /// Its label on the axes, such as `Edvard Munch, strength 0.3`.
         label: String,
-        /// How many steps it takes.
+        /// Its number of steps.
         steps: usize,
     },
     /// One step of a cell is done.
@@ -57,31 +57,31 @@ pub enum RunProgress {
         /// Its record.
         record: Record,
     },
-    /// Something that a person should know and that stops nothing.
+    /// A warning.
     Warned {
-        /// The cell it was noticed in, if it was in one.
+        /// The cell that it is about, if any.
         cell: Option<CellId>,
-        /// What it is, in a sentence.
+        /// The warning, in a sentence.
         warning: String,
     },
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Summary {
     /// Distinct cells of this share.
     pub total: usize,
-    /// Those that were finished before.
+    /// Cells that were finished before.
     pub done: usize,
-    /// Those taken over from other runs.
+    /// Cells reused from other runs.
     pub reused: usize,
-    /// Those rendered now.
+    /// Cells rendered now.
     pub rendered: usize,
-    /// The kinds of work that they were, each once.
+    /// The kinds of work of the rendered cells, each once.
     pub kinds: Vec<WorkKind>,
-    /// Those that failed now.
+    /// Cells that failed now.
     pub failures: Vec<Failure>,
-    /// Whether somebody asked to stop and cells are left.
+    /// Whether the run was stopped with cells left.
     pub interrupted: bool,
 }
 
@@ -90,14 +90,14 @@ pub struct Summary {
 pub struct Failure {
     /// Which cell.
     pub cell: CellId,
-    /// What the axes say of it.
+    /// Its label on the axes.
     pub label: String,
     /// What went wrong.
     pub error: String,
 }
 
 impl Summary {
-    /// Cells that nothing has happened to: those left when a run was interrupted.
+    /// Cells without an outcome: those left when a run was interrupted.
     pub fn left(&self) -> usize {
         self.total - self.done - self.reused - self.rendered - self.failures.len()
     }

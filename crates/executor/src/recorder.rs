@@ -1,4 +1,4 @@
-//! From the backend's events to records: which cells are in flight, and what becomes of them.
+//! Turns the backend's events into records, and tracks the cells in flight.
 
 use crate::progress::{Failure, RunProgress, Summary};
 use crate::write_queue::WriteQueue;
@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// A cell that has ended and is not yet in the log.
+/// A cell that has ended but is not in the log yet.
 pub(crate) struct Ended {
     cell: Cell,
     how: How,
@@ -20,10 +20,10 @@ enum How {
     Failed { error: String },
 }
 
-/// What the writer's thread answers.
+/// The result of the writer thread.
 pub(crate) type Written = Result<Record, StoreError>;
 
-/// Everything that the backend's two callbacks share.
+/// The state shared by the backend's two callbacks.
 pub(crate) struct RunRecorder<'a> {
     plan: Arc<Plan>,
     queue: WriteQueue<Ended, Written>,
@@ -36,7 +36,7 @@ pub(crate) struct RunRecorder<'a> {
     writing: VecDeque<usize>,
     summary: Summary,
     measured: Timings,
-    /// What ended the run before its time.
+    /// The error that ended the run early.
     fatal: Option<ExecuteError>,
 }
 
@@ -46,7 +46,7 @@ struct InFlight {
 }
 
 impl Ended {
-    /// Encodes the picture, keeps it and writes the row.
+    /// Encodes and writes the picture, and writes the row.
     pub(crate) fn write(self, run: &mut RunWriter, device: &str) -> Written {
         match self.how {
             How::Finished { image, seconds, remarks } => {
@@ -82,7 +82,7 @@ impl<'a> RunRecorder<'a> {
         }
     }
 
-    /// The next cell for the backend; none once a stop was requested or something broke.
+    /// The next cell for the backend; none after a stop was requested or an error occurred.
     pub(crate) fn pull(&mut self) -> Option<Cell> {
         if self.stop.is_requested() || self.fatal.is_some() {
             return None;
@@ -99,10 +99,10 @@ impl<'a> RunRecorder<'a> {
         }
     }
 
-    /// Takes one event: hands what ended to the writer, reports the rest and what was written meanwhile.
+    /// Handles one event: sends cells that ended to the writer, reports other events and what was written meanwhile.
     pub(crate) fn event(&mut self, event: Event) -> ControlFlow<()> {
         match event {
-            // What is rendered is kept even after the second request to stop.
+            // A rendered picture is kept even after the second request to stop.
             Event::Finished { cell, image, seconds, remarks } => {
                 self.end(&cell, How::Finished { image, seconds, remarks });
             }
@@ -132,7 +132,7 @@ impl<'a> RunRecorder<'a> {
         }
     }
 
-    /// Waits until everything that ended is written: what it all came to, and how long things took.
+    /// Waits until every ended cell is written. Returns the outcome, the summary and the measurements.
     pub(crate) fn close(
         mut self,
         rendered: Result<(), ExecuteError>,
@@ -147,16 +147,19 @@ impl<'a> RunRecorder<'a> {
         (outcome, self.summary, self.measured)
     }
 
-    /// Checks that the backend has kept its promise: every cell pulled has ended, and none was left behind.
+    /// Checks that the backend kept its contract: every pulled cell has ended, and no cell was left.
     fn check_finished(&self) -> Result<(), ExecuteError> {
         if self.stop.is_urgent() {
             return Ok(());
         }
         if let Some(cell) = self.in_flight.keys().min() {
-            return Err(ExecuteError::contract(format!("cell {cell:?} was begun and never ended")));
+            return Err(ExecuteError::contract(format!("cell {cell:?} was started but never ended")));
         }
         if !self.stop.is_requested() && self.todo.len() > 0 {
-            return Err(ExecuteError::contract(format!("{} cells were never begun", self.todo.len())));
+            return Err(ExecuteError::contract(format!(
+                "cells that were never started: {}",
+                self.todo.len()
+            )));
         }
         Ok(())
     }
@@ -168,20 +171,20 @@ impl<'a> RunRecorder<'a> {
         (self.report)(RunProgress::Started { cell, label, steps });
     }
 
-    /// Hands a cell to the writer.
+    /// Sends a cell to the writer.
     fn end(&mut self, cell: &CellId, how: How) {
         let Some(InFlight { cell, steps }) = self.in_flight.remove(cell) else {
-            let message = format!("cell {cell:?} ended and was not in flight");
+            let message = format!("cell {cell:?} ended but was not in flight");
             self.fatal.get_or_insert(ExecuteError::contract(message));
             return;
         };
-        // A writer that has ended takes nothing more, and its last answer is the error that ended it.
+        // A writer that has ended accepts nothing more; its last result is the error that ended it.
         if self.queue.push(Ended { cell, how }).is_ok() {
             self.writing.push_back(steps);
         }
     }
 
-    /// A cell's row is in the log, or could not be written.
+    /// Handles the result of the writer: a cell's row is in the log or could not be written.
     fn written(&mut self, written: Written) {
         let steps = self.writing.pop_front().unwrap_or_default();
         let record = match written {

@@ -1,4 +1,4 @@
-//! Runs that go on: pictures that were edited, rows that were damaged, and what counts as rendered now.
+//! Resumed runs: edited pictures, damaged rows, and which cells count as rendered.
 
 use crate::execute_tests::{Folder, counts, fake, plan};
 use crate::{ExecuteError, RunProgress, Summary};
@@ -14,13 +14,13 @@ fn warnings<'a>(seen: &'a [RunProgress]) -> Vec<&'a str> {
 }
 
 #[test]
-fn an_edited_picture_is_named_and_rendered_again() {
+fn an_edited_picture_is_reported_and_rendered_again() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha"], 2));
     folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
     let before = folder.results();
     let run = folder.runs.find("test").unwrap();
     let image = run.dir().join(run.log().unwrap()[1].image().unwrap());
-    // The picture of the other cell's pixels, under this one's text.
+    // The other cell's pixels with this cell's metadata.
     let other = run.dir().join(run.log().unwrap()[0].image().unwrap());
     let texts = maquette_picture::read_png_texts(&std::fs::read(&image).unwrap()).unwrap();
     let texts: Vec<(&str, &str)> = texts.found.iter().map(|(key, text)| (&**key, &**text)).collect();
@@ -30,7 +30,7 @@ fn an_edited_picture_is_named_and_rendered_again() {
     let (summary, seen) = folder.execute(&plan, None, &mut backend, &[]);
     assert_eq!((summary.unwrap().done, backend.pulled), (1, 1));
     let expected = format!(
-        "`{}` was edited: its pixels are not those that were rendered, so it is replaced",
+        "`{}` was edited: its pixels differ from the rendered ones, so it is replaced",
         image.display()
     );
     assert_eq!(warnings(&seen), [expected], "once, although `.cells` has the same file");
@@ -38,7 +38,7 @@ fn an_edited_picture_is_named_and_rendered_again() {
 }
 
 #[test]
-fn a_damaged_row_is_named_and_its_cell_gets_another() {
+fn a_damaged_row_is_reported_and_its_cell_gets_a_new_one() {
     let (folder, plan) = (Folder::new(), plan(&["Mucha"], 3));
     folder.execute(&plan, None, &mut fake(), &[]).0.unwrap();
     let before = folder.results();
@@ -47,11 +47,11 @@ fn a_damaged_row_is_named_and_its_cell_gets_another() {
     std::fs::write(&log, text.replacen(",done,", ",dome,", 1)).unwrap();
     let (summary, seen) = folder.execute(&plan, None, &mut fake(), &[]);
     let expected = Summary { total: 3, done: 2, reused: 1, ..Summary::default() };
-    assert_eq!(counts(summary), expected, "its picture is sound and taken over");
+    assert_eq!(counts(summary), expected, "its picture is intact and reused");
     let [warning] = warnings(&seen)[..] else { panic!("{seen:?}") };
     assert!(warning.starts_with("line 2 of `") && warning.ends_with("so it counts as missing"), "{warning}");
     assert_eq!(folder.results(), before);
-    // Many are counted.
+    // Of many damaged rows the rest is counted.
     std::fs::write(&log, text.replace(",done,", ",dome,").repeat(4)).unwrap();
     let (_, seen) = folder.execute(&plan, None, &mut fake(), &[]);
     assert_eq!(warnings(&seen).len(), 6, "{seen:?}");

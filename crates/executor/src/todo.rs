@@ -1,4 +1,4 @@
-//! What is still to do, and in which order.
+//! What is left to do, and in which order.
 
 use crate::{ExecuteError, Stop};
 use maquette_core::{CellId, Digest, Dtype, Plan, Settings};
@@ -6,21 +6,21 @@ use maquette_store::{PictureProblem, Reuse, RunWriter};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// The distinct cells of one share, sorted by what has to happen to them.
+/// The distinct cells of one share, by what is left to do.
 pub(crate) struct Todo {
     pub total: usize,
     pub done: usize,
     pub reused: usize,
     /// Numbers of the cells to render, in the order of rendering.
     pub render: Vec<usize>,
-    /// What a person should know: damaged rows of the log, pictures that are not what was rendered.
+    /// Warnings about damaged rows of the log and pictures that differ from the rendered ones.
     pub warnings: Vec<(Option<CellId>, String)>,
 }
 
-/// The most damaged rows that are named one by one.
+/// The most damaged rows that get a warning each.
 const NAMED: usize = 5;
 
-/// Sorts out what is done, takes over what other runs have finished, and orders the rest.
+/// Finds the cells that are done, reuses those that other runs have finished, and orders the rest.
 pub(crate) fn todo(
     cells: &[(usize, CellId)],
     run: &mut RunWriter,
@@ -47,7 +47,7 @@ pub(crate) fn todo(
                     continue;
                 }
                 Reuse::Absent => {}
-                // Mostly the same file under its other name.
+                // Often the same file under its other name, which has a warning already.
                 Reuse::Unusable(problem) if warned.insert(id) => todo.warnings.push(replaced(&problem)),
                 Reuse::Unusable(_) => {}
             }
@@ -67,21 +67,23 @@ fn damage(run: &RunWriter) -> Vec<(Option<CellId>, String)> {
     let rows = run.damaged_rows();
     let mut warnings: Vec<_> =
         rows.iter().take(NAMED).map(|row| (row.cell, format!("{row}, so it counts as missing"))).collect();
-    if rows.len() > NAMED {
-        warnings.push((None, format!("{} more rows of the log are damaged", rows.len() - NAMED)));
+    match rows.len().saturating_sub(NAMED) {
+        0 => {}
+        1 => warnings.push((None, "1 more row of the log is damaged".to_owned())),
+        more => warnings.push((None, format!("{more} more rows of the log are damaged"))),
     }
     warnings
 }
 
-/// Groups cells by model, then size, then precision, then LoRAs, so that a model is loaded once and its weights change
-/// seldom; groups and the cells within them keep the plan's order.
+/// Groups cells by model, then size, then precision, then LoRAs, so that a model is loaded once and its weights rarely
+/// change; groups and the cells inside them keep the plan's order.
 fn order(plan: &Plan, cells: &mut Vec<usize>) -> Result<(), ExecuteError> {
     let mut ranks = Ranks::default();
     let mut ranked = Vec::with_capacity(cells.len());
     for &index in cells.iter() {
         ranked.push((ranks.of(&plan.cell(index)?.settings), index));
     }
-    // Stable: equal ranks keep their order.
+    // The sort is stable: equal ranks keep their order.
     ranked.sort_by_key(|(rank, _)| *rank);
     *cells = ranked.into_iter().map(|(_, index)| index).collect();
     Ok(())

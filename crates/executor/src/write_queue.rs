@@ -1,25 +1,25 @@
-//! Encoding pictures and writing them happens on a thread of its own, so that the backend does not wait for a disk.
+//! A thread that encodes and writes pictures, so that the backend does not wait for the disk.
 //!
-//! Cells are written in the order in which they ended. The queue is short: a disk that is slower than the backend holds
-//! it up, and no pictures pile up in memory.
+//! Cells are written in the order in which they ended. The queue is short: if the disk is slower than the backend, the
+//! backend waits, and no pictures pile up in memory.
 
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 
-/// How many ended cells wait at most, besides the one that is being written.
+/// The most ended cells that wait, besides the one being written.
 pub(crate) const WAITING: usize = 4;
 
-/// The sending side of the queue, and what has come out at the other end.
+/// The sending side of the queue, and the results of the writer.
 pub(crate) struct WriteQueue<J, R> {
     jobs: Option<SyncSender<J>>,
     results: Receiver<R>,
 }
 
-/// Why a job was not taken: the writer has ended, so its last result says why.
+/// A job was not accepted because the writer has ended; its last result says why.
 #[derive(Debug, PartialEq)]
 pub(crate) struct WriterEnded;
 
-/// Runs `body` with a queue whose jobs `write` takes on another thread, until it answers `Err`. Returns when every job
-/// that was taken has been written and `body` has ended.
+/// Runs `body` with a queue whose jobs `write` handles on another thread, until it returns `Err`. Returns when every
+/// accepted job has been written and `body` has ended.
 pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
     mut write: impl FnMut(J) -> Result<T, E> + Send,
     body: impl FnOnce(WriteQueue<J, Result<T, E>>) -> R,
@@ -31,7 +31,7 @@ pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
             for job in queue {
                 let result = write(job);
                 let failed = result.is_err();
-                // Without a listener the body has ended in a panic, and what waits is written all the same.
+                // If the receiver is gone, the body has panicked; the waiting jobs are still written.
                 let _ = done.send(result);
                 if failed {
                     break;
@@ -43,19 +43,19 @@ pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
 }
 
 impl<J, R> WriteQueue<J, R> {
-    /// Hands a job over; waits while the queue is full.
+    /// Adds a job; waits while the queue is full.
     pub(crate) fn push(&self, job: J) -> Result<(), WriterEnded> {
         self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or(WriterEnded)
     }
 
-    /// A job that has been written since the last question; does not wait.
+    /// The next result, if there is one; does not wait.
     pub(crate) fn written(&self) -> Option<R> {
         self.results.try_recv().ok()
     }
 
-    /// The next job that is written; waits for it. `None` when everything has been written or the writer has ended.
+    /// The next result; waits for it. `None` if everything has been written or the writer has ended.
     pub(crate) fn next_written(&mut self) -> Option<R> {
-        // Without a sender the writer ends behind the last job.
+        // Without a sender the writer ends after the last job.
         self.jobs = None;
         self.results.recv().ok()
     }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_ends_the_writer_and_what_came_before_is_written() {
+    fn an_error_ends_the_writer_after_earlier_jobs_are_written() {
         let mut saved = Vec::new();
         let write = |job: usize| {
             if job == 3 {
@@ -99,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_disk_holds_the_backend_up() {
+    fn the_backend_waits_for_a_slow_disk() {
         let (begun, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        // One with the writer, those that wait, one that is held up.
+        // One being written, those that wait, one that blocks.
         let most = 1 + WAITING + 1;
         let write = |_: usize| {
             // The disk is slow until the queue is full.

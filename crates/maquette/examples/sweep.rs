@@ -1,4 +1,4 @@
-//! Plans an experiment, runs what is missing of it and lists its pictures, with the library and nothing else:
+//! Plans an experiment, renders its missing cells and lists its pictures, using the library alone:
 //! `cargo run --release -p maquette --example sweep experiments/strength.toml`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example is for a terminal")]
 

@@ -1,6 +1,6 @@
-//! A run checked against itself: pictures, their own texts, the log and the names that its plan gives.
+//! Checks a run against itself: pictures, their metadata, the log and the cells of its plan.
 //!
-//! Nothing is rendered here and nothing written.
+//! Renders nothing and writes nothing.
 
 use maquette_core::{CellId, Digest, Kind, NUMERICS, Setting};
 use maquette_interop::{GenerationInfo, Origin, read_metadata};
@@ -9,23 +9,23 @@ use maquette_store::{LogRow, Run, Status, check_pixels};
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
-/// What checking a run came to.
+/// The result of checking a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Checked {
-    /// Pictures that the log says are there.
+    /// Pictures that the log lists as done.
     pub pictures: usize,
     /// What is wrong with them.
     pub problems: Vec<Problem>,
     /// Cells that could not be rendered when the run was made.
     pub failed: usize,
-    /// Cells of the plan that have not ended.
+    /// Cells of the plan without a row in the log.
     pub unrendered: usize,
 }
 
-/// Something wrong with one picture.
+/// A problem with one picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// The cell that the log names.
+    /// The picture's cell, by the log.
     pub cell: CellId,
     /// The picture, relative to the run.
     pub image: String,
@@ -33,7 +33,7 @@ pub struct Problem {
     pub problem: String,
 }
 
-/// Checks every picture of a run's log; `places` are the names that its plan gives.
+/// Checks every picture of a run's log; `places` are the cells of its plan and their numbers.
 pub(crate) fn check(run: &Run, log: &[LogRow], places: &HashMap<CellId, usize>) -> Checked {
     let done = log.iter().filter(|row| row.status() == Status::Done);
     let problems = done.clone().filter_map(|row| {
@@ -50,7 +50,7 @@ pub(crate) fn check(run: &Run, log: &[LogRow], places: &HashMap<CellId, usize>) 
     }
 }
 
-/// The first thing that is wrong with a picture.
+/// The first problem with a picture.
 fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>) -> Option<String> {
     let path = run.dir().join(image);
     if !path.is_file() {
@@ -64,19 +64,21 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
         Ok(metadata) => metadata.origin,
         Err(error) => return Some(error.to_string()),
     };
-    let Some(Origin::Cell(info)) = origin else { return Some("it does not say which cell it is".to_owned()) };
+    let Some(Origin::Cell(info)) = origin else {
+        return Some("its metadata does not name a cell".to_owned());
+    };
     if info.cell != row.cell() {
         return Some(format!(
-            "it says it is the cell {}, the log says {}",
+            "its metadata names the cell {}, the log names {}",
             info.cell.short(),
             row.cell().short()
         ));
     }
     if !image.contains(&row.cell().short()) {
-        return Some(format!("its name does not end with {}", row.cell().short()));
+        return Some(format!("its file name does not contain {}", row.cell().short()));
     }
-    if let Some(name) = disagreement(&info, row) {
-        return Some(format!("its own text and the log disagree about {name}"));
+    if let Some(name) = first_difference(&info, row) {
+        return Some(format!("its metadata and the log differ in `{name}`"));
     }
     if let Some(problem) = check_pixels(&pixels, &info, row) {
         return Some(format!("it {problem}"));
@@ -87,34 +89,34 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
     Some(match info.numerics {
         Some(numerics) if numerics != NUMERICS => {
             format!(
-                "it was rendered with numerics {numerics}, and this is {NUMERICS}: its name cannot be found again"
+                "it was rendered with numerics {numerics}; this version has {NUMERICS} and cannot check its name"
             )
         }
-        _ => "plan.json gives no cell this name".to_owned(),
+        _ => "plan.json has no such cell".to_owned(),
     })
 }
 
-/// What a picture's own text and its row say differently. Names of files may differ: a picture that another run has
-/// made goes by the names of that run, and the content is part of the cell's name.
-fn disagreement(info: &GenerationInfo, row: &LogRow) -> Option<String> {
+/// The first setting that differs between a picture's metadata and its row. Names of files may differ: a picture that
+/// another run rendered has the names of that run, and the content is part of the cell's name.
+fn first_difference(info: &GenerationInfo, row: &LogRow) -> Option<String> {
     if row.fingerprint() != Some(info.fingerprint.to_string().as_str()) {
         return Some("fingerprint".to_owned());
     }
-    let named = |name: &str| {
+    let is_file_name = |name: &str| {
         let setting = Setting::named(name);
         name == "model" || setting.is_some_and(|it| matches!(it.kind, Kind::Path | Kind::Weights))
     };
     let values = info.values();
-    let told =
+    let recorded =
         |name: &str| values.iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string());
-    let names = maquette_core::SETTINGS.iter().map(|setting| setting.name).filter(|name| !named(name));
-    // An empty column stands for the empty text and for what does not apply.
-    let differs = |name: &str| told(name).unwrap_or_default() != row.get(name).unwrap_or_default();
+    let names = maquette_core::SETTINGS.iter().map(|setting| setting.name).filter(|name| !is_file_name(name));
+    // An empty column is an empty text or a setting that does not apply.
+    let differs = |name: &str| recorded(name).unwrap_or_default() != row.get(name).unwrap_or_default();
     names.into_iter().find(|name| differs(name)).map(str::to_owned)
 }
 
-/// A sample of cells in the order of their names: evenly spread over the names, which are digests and so in no order of
-/// meaning; with a seed, those whose digest with it comes first.
+/// A sample of cells, sorted by name. Without a seed it is evenly spread over the names, which are digests and so in
+/// arbitrary order; with a seed it is the cells whose digests with the seed come first.
 pub(crate) fn spread(cells: &[CellId], count: usize, seed: Option<u64>) -> Vec<CellId> {
     let count = count.min(cells.len());
     let mut sorted = cells.to_vec();
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_is_spread_and_the_same_each_time() {
+    fn a_sample_is_evenly_spread_and_reproducible() {
         let cells: Vec<CellId> = (0..100u8).map(|n| CellId(Digest::of(&[n]))).collect();
         let mut sorted = cells.clone();
         sorted.sort_unstable();

@@ -1,4 +1,4 @@
-//! Two runs compared: settings, cells and pixels.
+//! Compares two runs: settings, cells and pixels.
 
 use crate::Workspace;
 use crate::error::Error;
@@ -9,15 +9,15 @@ use maquette_reporter::{Diff, Side, Tile, diff, diff_pages, render_diff};
 use maquette_store::{Run, write_atomic};
 use std::path::{Path, PathBuf};
 
-/// Two runs and what differs between them.
+/// Two runs and their differences.
 pub struct Comparison {
     left: LoadedRun,
     right: LoadedRun,
-    /// What differs.
+    /// The differences.
     pub diff: Diff,
 }
 
-/// A run with everything that comparing it needs.
+/// A run with everything that a comparison needs.
 struct LoadedRun {
     name: String,
     run: Run,
@@ -30,7 +30,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where a run is not found or cannot be read.
+    /// [`Error::Store`] if a run is not found or cannot be read.
     pub fn diff(&self, left: &str, right: &str) -> Result<Comparison, Error> {
         let (left, right) = (self.load(left)?, self.load(right)?);
         let diff = {
@@ -49,7 +49,8 @@ impl Workspace {
 }
 
 impl Comparison {
-    /// Writes sheets with the two runs side by side into a folder; their paths. `warn` gets what is wrong with the sheets.
+    /// Writes sheets with the two runs side by side into a folder and returns their paths. `warn` gets problems with the
+    /// sheets.
     pub fn write_sheets(&self, folder: &Path, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
         let Comparison { left, right, diff } = self;
         let (load_left, load_right) = (|index| left.tile(index), |index| right.tile(index));

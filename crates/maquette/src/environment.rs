@@ -1,16 +1,15 @@
-//! What the library takes from its process: the only place that reads environment variables or the current folder.
+//! The process environment: the only file that reads environment variables or the current folder.
 
 use std::path::PathBuf;
 
-/// What the library takes from its process.
+/// What the library reads from its process.
 #[derive(Clone)]
 pub struct Environment {
-    /// Where the hub and its cache are, and as whom to ask.
+    /// The addresses of the hub and its cache, and the token.
     pub hub: maquette_hub::Environment,
-    /// Where the person is: one of the places where files named by a picture are looked for. `None` where the system
-    /// does not say.
+    /// The current folder, one of the places where files named by a picture are looked for. `None` if it is unknown.
     pub folder: Option<PathBuf>,
-    /// `MAQUETTE_FAKE_FAIL_ON`: prompts with this text in them fail on the fake backend; for tests.
+    /// `MAQUETTE_FAKE_FAIL_ON`: prompts that contain this text fail on the fake backend; for tests.
     pub fake_fail_on: Option<String>,
 }
 

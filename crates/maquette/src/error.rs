@@ -1,4 +1,4 @@
-//! Every error of the library, and what kind of failure it is.
+//! The errors of the library and their kinds.
 
 use maquette_core::SettingError;
 use maquette_diffusion::DeviceError;
@@ -18,7 +18,7 @@ pub enum Error {
     /// The experiment, or something it names, is invalid. Holds every problem with its place in the file.
     #[error("the experiment is invalid")]
     Plan(#[from] PlanError),
-    /// The device is not there, or this build cannot use it.
+    /// The device does not exist, or this build cannot use it.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The runs folder, or a file in it, cannot be read or written.
@@ -27,23 +27,23 @@ pub enum Error {
     /// A picture cannot be read or written.
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// A model cannot be had from the hub.
+    /// A model cannot be fetched from the hub.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// Text that names no repository of the hub.
+    /// Text that is not the name of a repository on the hub.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// The run ended early.
     #[error(transparent)]
     Execute(#[from] ExecuteError),
-    /// A plan holds a value that its setting cannot take; the planner would not have written it.
+    /// A plan has a value that its setting does not allow; the planner never writes one.
     #[error(transparent)]
     Setting(#[from] SettingError),
     /// The sheets of a plan cannot be laid out.
     #[error(transparent)]
     Sheet(#[from] SheetError),
-    /// A picture holds no text that says what made it.
-    #[error("`{}` does not say what made it{}", image.display(), list(unreadable))]
+    /// A picture without metadata that says how it was made.
+    #[error("`{}` has no metadata that says how it was made{}", image.display(), list(unreadable))]
     NoOrigin {
         /// The picture.
         image: PathBuf,
@@ -51,27 +51,27 @@ pub enum Error {
         unreadable: Vec<String>,
     },
     /// A contact sheet, where a single picture is needed.
-    #[error("`{}` is a sheet of {} pictures, not one", image.display(), sheet.cells.len())]
+    #[error("`{}` is a contact sheet, not a single picture", image.display())]
     IsASheet {
         /// The sheet.
         image: PathBuf,
-        /// What it shows.
+        /// The cells on it.
         sheet: Box<SheetMap>,
         /// The experiment file of its run, where the run was found.
         experiment: Option<PathBuf>,
     },
-    /// A picture of another tool that names no model, where one is needed.
-    #[error("`{}` does not say which model made it", image.display())]
+    /// A picture made by another tool whose metadata does not name a model, where one is needed.
+    #[error("the metadata of `{}` does not name a model", image.display())]
     NoModel {
         /// The picture.
         image: PathBuf,
     },
-    /// The one cell that was to be rendered failed.
+    /// The only cell to render failed.
     #[error("{0}")]
     CellFailed(String),
 }
 
-/// What kind of failure an error is: the binary has an exit code for each.
+/// The kind of an error: the binary has an exit code for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     /// The experiment, or something it names, is invalid.
@@ -85,7 +85,7 @@ pub enum ErrorKind {
 }
 
 impl Error {
-    /// What kind of failure this is.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Plan(_) | Error::Device(_) => ErrorKind::Experiment,
@@ -105,23 +105,23 @@ impl Error {
             Error::Hub(error) => error.hint(),
             Error::Execute(error) => error.hint(),
             Error::NoOrigin { .. } => Some(
-                "allowed: a picture made by maquette, or one with the text of A1111 (also in a JPEG or WebP file), \
-                 ComfyUI, SwarmUI or InvokeAI. Chats and image editors often remove the text."
+                "allowed: a picture made by Maquette, or one with metadata of A1111 (also in a JPEG or WebP file), \
+                 ComfyUI, SwarmUI or InvokeAI. Chat apps and image editors often remove metadata."
                     .to_owned(),
             ),
             Error::IsASheet { experiment: Some(experiment), .. } => {
-                Some(format!("Its experiment: {}", experiment.display()))
+                Some(format!("Its experiment is {}.", experiment.display()))
             }
             Error::IsASheet { sheet, .. } => {
                 Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
             }
-            Error::NoModel { .. } => Some("Name it: --set model=...".to_owned()),
+            Error::NoModel { .. } => Some("Name the model with `--set model=NAME`.".to_owned()),
             _ => None,
         }
     }
 }
 
-/// An error and what caused it, in one sentence.
+/// An error and its causes, in one sentence.
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,21 +1,21 @@
-//! How long a plan would take here, from what this machine measured before. Nothing measured, nothing claimed.
+//! How long a plan would take on this machine, from earlier measurements. Without measurements there is no estimate.
 
 use maquette_core::{CellId, Plan, SettingError};
 use maquette_store::{Timings, WorkKind};
 use std::collections::BTreeSet;
 
-/// What is known of the cost.
+/// The cost as far as it is known.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Estimate {
-    /// Seconds for the cells of a kind that was measured.
+    /// Seconds for the cells of kinds that were measured.
     pub seconds: f64,
-    /// Cells of a kind that was never rendered here.
+    /// Cells of kinds that were never rendered here.
     pub unknown: usize,
     /// The most memory that runs of these kinds took, in bytes.
     pub memory: Option<u64>,
 }
 
-/// Adds up what the cells that are not `done` would take on a device.
+/// Adds up the time of the cells that are not `done`, on a device.
 pub(crate) fn estimate(
     plan: &Plan,
     distinct: &[(usize, CellId)],

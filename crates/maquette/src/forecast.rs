@@ -1,4 +1,4 @@
-//! What running a plan would take: the work that is left, the time and memory it needs here, what prompts lose.
+//! What running a plan would take: the work left, its time and memory on this machine, and notes on prompts.
 
 use crate::Workspace;
 use crate::error::Error;
@@ -13,16 +13,16 @@ use std::collections::HashSet;
 /// What running a plan would take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Forecast {
-    /// What is still to compute.
+    /// The work left.
     pub work: Work,
-    /// How long it takes and how much memory, from what this machine measured before.
+    /// Its time and memory, from earlier measurements on this machine.
     pub estimate: Estimate,
-    /// Prompts that are cut, split into chunks, or hold signs that may not mean what they should.
+    /// Prompts that are cut, split into chunks, or contain syntax that may not mean what it should.
     pub prompts: PromptNotes,
 }
 
 impl Workspace {
-    /// What running the plan would take from now on: cells that are finished count as done.
+    /// What running the plan would take now; finished cells count as done.
     ///
     /// # Errors
     ///

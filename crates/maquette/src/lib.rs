@@ -1,7 +1,7 @@
-//! Prompt experiments with diffusion models, as a library: the whole program but its command line.
+//! Prompt experiments with diffusion models, as a library: the whole program except its command line.
 //!
-//! A [`Workspace`] is a runs folder and a device. It plans an experiment file, runs it, and works with what came out. Nothing
-//! here prints, ends the process or catches signals: operations return data and report progress through a callback.
+//! A [`Workspace`] is a runs folder and a device. It plans an experiment file, runs it, and reads the results. Nothing here
+//! prints, ends the process or catches signals: operations return data and report progress through a callback.
 //!
 //! ```
 //! use maquette::{Experiment, RunEvent, RunOptions, Stop, Workspace};
@@ -58,7 +58,7 @@ mod show;
 mod verify;
 mod workspace;
 
-pub use assets::fetch::{FetchEvent, to_come};
+pub use assets::fetch::{FetchEvent, missing_text};
 pub use checks::{Checked, Problem};
 pub use diff::Comparison;
 pub use environment::Environment;
@@ -71,11 +71,11 @@ pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
 pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
-pub use show::{SheetCell, Shown};
+pub use show::{PictureInfo, SheetCell};
 pub use verify::{RenderedAgain, Verification, VerifyOptions};
 pub use workspace::{Renderer, Workspace};
 
-// The types of the crates below that appear in the functions above.
+// Types of other crates that appear in the API above.
 pub use maquette_core::{Cell, CellId, Dtype, Outcome, Plan, Record, SettingError, Value};
 pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
 pub use maquette_executor::{RunProgress, Stop, Summary};

@@ -1,6 +1,6 @@
-//! Where the weight files of a run lie now.
+//! Where the weight files of a run are now.
 //!
-//! A run keeps them by name and digest. They are looked for where the experiment would look, then around the run.
+//! A run keeps their names and digests. They are looked for where the experiment would look, then around the run.
 
 use crate::assets::weights;
 use crate::recreate::NearbyFiles;
@@ -9,8 +9,8 @@ use maquette_diffusion::SeparateVae;
 use maquette_store::Run;
 use std::path::{Path, PathBuf};
 
-/// Finds every weight file of a run's plan by its content; what is not found or has changed, each a sentence without its
-/// full stop.
+/// Finds every weight file of a run's plan by its content. Returns the files that were not found or have changed, each as a
+/// sentence without its full stop.
 pub(crate) fn locate(run: &Run, plan: &mut Plan, current: Option<&Path>) -> Vec<String> {
     let nearby = NearbyFiles::around(&run.dir().join("plan.json"), current);
     let mut missing = Vec::new();
@@ -19,7 +19,7 @@ pub(crate) fn locate(run: &Run, plan: &mut Plan, current: Option<&Path>) -> Vec<
         match place(kind, name, &found.digest, &nearby) {
             Some(file) => *found = FoundFile { file, digest: found.digest },
             None => missing.push(format!(
-                "the {} `{name}` with the digest {}… was not found: it was moved, removed or changed",
+                "the {} `{name}` with the digest {}… was not found; it was moved, removed or changed",
                 kind.as_str(),
                 found.digest.short()
             )),
@@ -28,7 +28,7 @@ pub(crate) fn locate(run: &Run, plan: &mut Plan, current: Option<&Path>) -> Vec<
     missing
 }
 
-/// A file of that name and content.
+/// The file with that name and content.
 fn place(kind: WeightsKind, name: &str, digest: &Digest, nearby: &NearbyFiles) -> Option<PathBuf> {
     let is_it = |file: &PathBuf| match kind {
         WeightsKind::Vae => SeparateVae::digest(file).is_ok_and(|found| found == *digest),

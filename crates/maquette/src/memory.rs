@@ -1,8 +1,8 @@
-//! How much memory this process took at most.
+//! The peak memory of this process.
 
-/// Bytes; `None` where the system does not say.
+/// Peak memory in bytes; `None` where the system does not report it.
 pub(crate) fn peak() -> Option<u64> {
-    // Linux alone says it in a file; elsewhere estimates go without.
+    // Only Linux has this file; elsewhere there is no estimate of memory.
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;

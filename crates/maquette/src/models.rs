@@ -1,4 +1,4 @@
-//! The models on this machine, and getting more of them.
+//! The models on this machine, and fetching models from the hub.
 
 use crate::Workspace;
 use crate::assets::fetch::{self, FetchEvent};
@@ -9,38 +9,38 @@ use maquette_diffusion::ModelSource;
 use maquette_hub::{Repository, Wanted};
 use std::path::{Path, PathBuf};
 
-/// What the bundled model is, in a few words.
+/// A short description of the bundled model.
 pub const BUNDLED_MODEL_ABOUT: &str = maquette_sketchbook::ABOUT;
 
 /// A model that an experiment can name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelEntry {
-    /// What an experiment calls it.
+    /// Its name in an experiment.
     pub name: String,
-    /// Bytes that it takes.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Where it is.
     pub place: ModelPlace,
-    /// What it says of itself, or why it cannot be used; `None` for one that is not complete.
+    /// Its card, or why it cannot be used; `None` for an incomplete model.
     pub card: Option<Result<ModelCard, String>>,
 }
 
 /// Where a model is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelPlace {
-    /// Inside the program.
+    /// In the program itself.
     Bundled,
     /// In the hub's cache.
     Cache(PathBuf),
 }
 
-/// A model that was asked for from the hub.
+/// A model that was fetched from the hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedModel {
     /// Its folder.
     pub folder: PathBuf,
-    /// Whether nothing had to be downloaded.
-    pub was_here: bool,
+    /// Whether it was complete before, so that nothing was downloaded.
+    pub was_complete: bool,
 }
 
 impl Workspace {
@@ -63,8 +63,8 @@ impl Workspace {
         std::iter::once(bundled).chain(cached).collect()
     }
 
-    /// Asks the hub for a repository and gets what is not here yet. Weights in half precision are preferred for
-    /// [`Dtype::F16`]; the default is what the device renders in.
+    /// Downloads what is missing of a repository from the hub. Weights in half precision are preferred for
+    /// [`Dtype::F16`]; the default is the precision of the device.
     ///
     /// # Errors
     ///
@@ -79,8 +79,8 @@ impl Workspace {
         let wanted = Wanted { dtype: dtype.unwrap_or_else(|| self.device().dtype()), safety_checker };
         let hub = fetch::hub(&self.environment.hub)?;
         let offer = hub.offer(repository, &wanted)?;
-        let was_here = offer.is_here();
-        Ok(FetchedModel { folder: fetch::fetch(&hub, &offer, report)?, was_here })
+        let was_complete = offer.is_here();
+        Ok(FetchedModel { folder: fetch::fetch(&hub, &offer, report)?, was_complete })
     }
 
     fn card(&self, source: &ModelSource) -> Result<ModelCard, String> {
@@ -88,7 +88,7 @@ impl Workspace {
     }
 }
 
-/// The bytes of all files below a folder; links are followed, as the hub's cache is made of them.
+/// The bytes of all files below a folder. Links are followed, because the hub's cache consists of them.
 fn bytes_in(folder: &Path) -> u64 {
     let Ok(entries) = folder.read_dir() else { return 0 };
     entries

@@ -10,29 +10,29 @@ use maquette_planner::{AssetResolver, Overrides, Planned, Request};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// An experiment to plan: a file, and what is changed in it.
+/// An experiment to plan: a file and its overrides.
 #[derive(Debug, Clone, Default)]
 pub struct Experiment {
-    /// The file. Its relative paths start at its folder, also when `text` is given.
+    /// The file. Relative paths start at its folder, even if `text` is given.
     pub file: PathBuf,
-    /// The experiment's text where it is not in the file.
+    /// The experiment's text, to be used in place of the file's.
     pub text: Option<String>,
-    /// What is changed in it, as `--set`, `--sweep`, `--only` and `--dtype` do.
+    /// The overrides, as by `--set`, `--sweep`, `--only` and `--dtype`.
     pub overrides: Overrides,
 }
 
-/// A planned experiment: the grid, checked, and what belongs to it.
+/// A planned experiment: the checked grid and related data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedExperiment {
-    /// The grid. It stands alone: every cell follows from it.
+    /// The grid. It is self-contained: every cell can be computed from it.
     pub plan: Plan,
-    /// The cells that are pictures of their own, in the grid's order: number in the plan, and name.
+    /// The distinct cells in the grid's order: number in the plan, and name.
     pub distinct: Vec<(usize, CellId)>,
-    /// The experiment as run: one TOML text with all overrides and drawn seeds in it.
+    /// The resolved experiment: one TOML text with all overrides and drawn seeds.
     pub resolved: String,
-    /// The digest of what was asked for, before seeds were drawn; the same for an unchanged experiment.
+    /// The digest of the experiment before seeds were drawn; the same for an unchanged experiment.
     pub source: Digest,
-    /// What a person should know that stops nothing, each a sentence without its full stop.
+    /// Notes for the user, each a sentence without its full stop.
     pub notes: Vec<String>,
     /// The experiment file's folder: where relative paths and the names of models and weight files start.
     pub base: PathBuf,
@@ -51,13 +51,13 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// [`Error::Plan`] with every problem and its place. A model that is on the hub and not on this machine is one: nothing
-    /// is downloaded here.
+    /// [`Error::Plan`] with every problem and its place. A model that is on the hub but not on this machine is a problem:
+    /// this function downloads nothing.
     pub fn plan(&self, experiment: &Experiment) -> Result<PlannedExperiment, Error> {
         self.plan_with(experiment, None)
     }
 
-    /// The same, but models that are missing are downloaded, if nothing else is wrong with the experiment.
+    /// The same, but downloads missing models if the experiment has no other problem.
     pub(crate) fn plan_and_fetch(
         &self,
         experiment: &Experiment,
@@ -79,7 +79,7 @@ impl Workspace {
             Renderer::Engine => &local,
             Renderer::Fake => &FakeAssets,
         };
-        // Should there be no randomness to be had, seed 0 is drawn; it is written down like any other.
+        // If the system has no source of randomness, seed 0 is drawn; it is recorded like any other.
         let mut draw = || i64::from(getrandom::u32().unwrap_or(0));
         let mut plan = || {
             let request = Request {
@@ -107,7 +107,7 @@ impl Workspace {
         Ok(PlannedExperiment { plan, distinct, resolved, source, notes, base })
     }
 
-    /// The seeds that the newest run of an experiment of that name drew.
+    /// The seeds that the newest run of an experiment with that name drew.
     fn drawn_before(&self, file: &Path) -> Option<BTreeMap<String, Vec<i64>>> {
         let latest = self.runs.latest(&file.file_stem()?.to_string_lossy()).ok()??;
         Some(latest.plan().ok()?.drawn)

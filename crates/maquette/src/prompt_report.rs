@@ -1,4 +1,4 @@
-//! What the models of a plan make of its prompts: only where there is something to say.
+//! How the models of a plan read its prompts, for those prompts that need a note.
 
 use crate::assets::models;
 use crate::error::with_causes;
@@ -13,31 +13,31 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How many different prompts are read, at most.
+/// The most distinct prompts that are read.
 pub const MOST_PROMPTS: usize = 10_000;
 
-/// What there is to say about the prompts of a plan.
+/// Notes on the prompts of a plan.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PromptNotes {
-    /// The prompts with something to say, in the plan's order.
+    /// The prompts with notes, in the plan's order.
     pub notes: Vec<PromptNote>,
-    /// Whether there are more than [`MOST_PROMPTS`] different prompts, so that some were not read.
+    /// Whether there are more than [`MOST_PROMPTS`] distinct prompts, so that some were not read.
     pub more: bool,
 }
 
-/// What there is to say about one prompt.
+/// Notes on one prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PromptNote {
     /// `prompt` or `negative_prompt`.
     pub setting: &'static str,
     /// The prompt.
     pub text: String,
-    /// What the model makes of it, or why its textual inversions cannot be used.
+    /// How the model reads it, or why its textual inversions cannot be used.
     pub reading: Result<PromptReport, String>,
 }
 
-/// Reads the prompts of the distinct cells: those that are cut, have several chunks, or hold signs that may not mean what
-/// they should. The names of models start at the folder `base`.
+/// Reads the prompts of the distinct cells and returns those that are cut, have several chunks, or contain syntax that may
+/// not mean what it should. The names of models are relative to the folder `base`.
 pub(crate) fn prompt_notes(
     plan: &Plan,
     distinct: &[(usize, CellId)],
@@ -58,7 +58,7 @@ pub(crate) fn prompt_notes(
                 _ => continue,
             },
             Some(Err(error @ RenderError::Inversion(_))) => Err(with_causes(error)),
-            // A model that cannot be read has been refused before; should it be gone now, rendering will say so.
+            // The planner refuses models that cannot be read; if one is gone by now, rendering reports it.
             _ => continue,
         };
         notes.push(PromptNote { setting: prompt.setting, text: prompt.text().to_owned(), reading });
@@ -69,7 +69,7 @@ pub(crate) fn prompt_notes(
 /// Readers by model and textual inversions; `None` for a model that was not found.
 type Readers = HashMap<(Arc<str>, Vec<Embedding>), Option<Result<Reader, RenderError>>>;
 
-/// What reads prompts for a model, with the words of textual inversions.
+/// Reads prompts for a model with its textual inversions.
 struct Reader {
     tokenizer: Tokenizer,
     inversions: Inversions,

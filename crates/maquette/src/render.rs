@@ -1,4 +1,4 @@
-//! The backend that a workspace renders with, and images that are rendered to be looked at and not kept.
+//! The backend of a workspace, and rendering into memory.
 
 use crate::Workspace;
 use crate::assets::models;
@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 impl Workspace {
-    /// The engine on the workspace's device, or the fake. The names of models start at the folder `base`; `rows` is the
-    /// most rows of one UNet call.
+    /// The engine on the workspace's device, or the fake. The names of models are relative to the folder `base`; `rows` is
+    /// the maximum of rows per UNet call.
     pub(crate) fn backend(&self, base: &Path, rows: Option<usize>) -> Result<Box<dyn Backend>, Error> {
         match self.renderer {
             Renderer::Engine => {
@@ -28,8 +28,7 @@ impl Workspace {
     }
 }
 
-/// Renders cells into memory. `ended` gets each image, or why there is none, when it ends; `note` what a person should
-/// know that stops nothing.
+/// Renders cells into memory. When a cell ends, `ended` gets its image, or why there is none; `note` gets warnings.
 pub(crate) fn render(
     backend: &mut dyn Backend,
     cells: Vec<Cell>,

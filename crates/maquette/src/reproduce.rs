@@ -1,4 +1,4 @@
-//! A picture rendered again from what it says, and compared with what it is.
+//! Renders a picture again from its metadata and compares the two.
 
 use crate::Workspace;
 use crate::error::Error;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 /// How to render a picture again.
 #[derive(Debug, Clone, Default)]
 pub struct ReproduceOptions {
-    /// Settings that get another value than the picture's, each as `name=value`.
+    /// Settings to override, each as `name=value`.
     pub set: Vec<String>,
     /// Where to write the new picture.
     pub save: Option<PathBuf>,
@@ -27,13 +27,13 @@ pub struct ReproduceOptions {
 /// A picture rendered again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Reproduction {
-    /// How alike the two pictures are.
+    /// How similar the two pictures are.
     pub likeness: Likeness,
     /// How they differ.
     pub pixels: Pixels,
-    /// Which cell each of them is.
+    /// The cells of the two pictures.
     pub cell: CellBeforeAndNow,
-    /// What changed since the picture was made; empty for a picture of another tool.
+    /// What changed since the picture was made; empty for a picture made by another tool.
     pub changes: Vec<Change>,
     /// What could not be carried over from the picture, each a sentence without its full stop.
     pub remarks: Vec<String>,
@@ -42,30 +42,30 @@ pub struct Reproduction {
 /// The cell of a picture, and of the one rendered now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CellBeforeAndNow {
-    /// The cell that the picture says it is; `None` for a picture of another tool.
+    /// The cell that the picture's metadata names; `None` for a picture made by another tool.
     pub before: Option<CellId>,
     /// The cell that was rendered now.
     pub now: CellId,
 }
 
-/// Something that changed since a picture was made.
+/// A change since a picture was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// What: a setting, `version`, `numerics`, `model`, `device`.
+    /// What changed: a setting, `version`, `numerics`, `model`, `device`.
     pub name: String,
-    /// Its value then.
+    /// Its value when the picture was made.
     pub before: String,
     /// Its value now.
     pub now: String,
 }
 
 impl Workspace {
-    /// Renders a picture again from what it says, and compares. `note` gets what a person should know meanwhile: what could
-    /// not be carried over, then what the engine notices.
+    /// Renders a picture again from its metadata, and compares. `note` gets what could not be carried over, then the
+    /// engine's warnings.
     ///
     /// # Errors
     ///
-    /// Those of [`Workspace::show`] and [`Workspace::plan`]; [`Error::NoModel`] where neither the picture nor `set` names a
+    /// Those of [`Workspace::show`] and [`Workspace::plan`]; [`Error::NoModel`] if neither the metadata nor `set` names a
     /// model; [`Error::CellFailed`].
     pub fn reproduce(
         &self,
@@ -86,7 +86,7 @@ impl Workspace {
 
         let PlannedExperiment { plan, base, .. } = self.plan(&Experiment {
             file: image.to_owned(),
-            text: Some(recreated.text("What the picture says")),
+            text: Some(recreated.text("The picture's metadata")),
             overrides: Overrides { set: options.set.clone(), ..Overrides::default() },
         })?;
         let cell = plan.cell(0)?;
@@ -126,16 +126,16 @@ fn render_one(
     image.map_err(Error::CellFailed)
 }
 
-/// What changed since the picture was made. Files count by their content, whatever their names.
+/// What changed since the picture was made. Files are compared by content, not by name.
 fn changes(before: &GenerationInfo, now: &GenerationInfo) -> Vec<Change> {
     let mut changes = Vec::new();
     let mut check = |name: &str, before: Option<String>, now: Option<String>| {
         if before != now {
-            let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-            changes.push(Change { name: name.to_owned(), before: shown(before), now: shown(now) });
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            changes.push(Change { name: name.to_owned(), before: or_dash(before), now: or_dash(now) });
         }
     };
-    // Pictures of the first versions do not name theirs.
+    // Pictures made by the first versions do not name the version.
     if before.version.is_some() {
         check("version", before.version.clone(), now.version.clone());
         let numerics = |info: &GenerationInfo| info.numerics.map(|numerics| numerics.to_string());
@@ -162,7 +162,7 @@ fn changes(before: &GenerationInfo, now: &GenerationInfo) -> Vec<Change> {
     changes
 }
 
-/// Whether a setting names files, or the model, which has its fingerprint.
+/// Whether a setting names files, or the model, which is compared by its fingerprint.
 fn is_file(setting: &Setting) -> bool {
     matches!(setting.kind, Kind::Path | Kind::Weights) || setting.name == "model"
 }
@@ -177,7 +177,7 @@ fn weights_of(info: &GenerationInfo, setting: &Setting) -> Option<String> {
     Some(entries.iter().map(entry).collect::<Vec<_>>().join(" + "))
 }
 
-/// Where the picture was rendered, when it lies in a run whose log says so and it was elsewhere.
+/// The change of device, if the picture is in a run whose log names another device.
 fn other_device(nearby: &NearbyFiles, info: &GenerationInfo, now: &str) -> Option<Change> {
     let log = nearby.run.as_ref()?.log().ok()?;
     let before = log.iter().find(|row| row.cell() == info.cell)?.device()?;

@@ -1,4 +1,4 @@
-//! Running an experiment: plan it, render what is missing, draw the sheets.
+//! Running an experiment: plan it, render the missing cells, draw the sheets.
 
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
@@ -16,11 +16,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 pub struct RunOptions {
     /// Render only this share of the cells.
     pub shard: Option<Shard>,
-    /// Most rows of one UNet call, two for each guided picture; chosen by size when `None`.
+    /// Maximum rows per UNet call, two for each guided picture; `None` chooses it by picture size.
     pub rows: Option<usize>,
-    /// Draw the contact sheets, at the end and now and then while the run goes on.
+    /// Draw the contact sheets, at the end and from time to time during the run.
     pub sheets: bool,
-    /// Get models that are on the hub and not on this machine.
+    /// Download models that are on the hub but not on this machine.
     pub download: bool,
 }
 
@@ -31,32 +31,32 @@ impl Default for RunOptions {
     }
 }
 
-/// What happens while an experiment runs, in order.
+/// The events of a run, in order.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RunEvent<'a> {
     /// A model is being downloaded.
     Fetch(FetchEvent<'a>),
-    /// What a person should know about the experiment, a sentence without its full stop.
+    /// A note on the experiment, a sentence without its full stop.
     Note(&'a str),
-    /// The run's folder is there and rendering begins. From here on `stop` is obeyed.
+    /// The run's folder exists and rendering begins. From here on `stop` has an effect.
     Started {
         /// The run.
         run: &'a Run,
-        /// What renders, such as `cpu`.
+        /// The device, such as `cpu`.
         device: String,
-        /// Why the run has the number it has.
+        /// Why the run was resumed or a new one started.
         reason: StartReason,
     },
-    /// Something happened to a cell.
+    /// The progress of a cell.
     Progress(&'a RunProgress),
     /// Every cell has ended, or the run was stopped; only sheets are still to be drawn.
     Rendered,
-    /// Something went wrong that costs no cell, a sentence without its full stop.
+    /// A problem that does not affect any cell, a sentence without its full stop.
     Warning(String),
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub struct RunResult {
     /// The run.
@@ -75,15 +75,15 @@ impl RunResult {
 }
 
 impl Workspace {
-    /// Runs an experiment: renders what is missing, takes over what other runs have finished, records each cell as it ends,
-    /// draws the sheets. The same experiment again goes on where it was; a changed one begins a new run.
+    /// Runs an experiment: reuses the cells that other runs have finished, renders the missing ones, records each cell as it
+    /// ends, draws the sheets. An unchanged experiment resumes its newest run; a changed one starts a new run.
     ///
     /// A requested `stop` ends the run early without an error; see [`Summary::interrupted`].
     ///
     /// # Errors
     ///
-    /// Those of [`Workspace::plan`]; [`Error::Store`] where the run is in use or its folder cannot be written;
-    /// [`Error::Execute`] when the engine stops. A cell that fails is no error: it is in the summary and in the log.
+    /// Those of [`Workspace::plan`]; [`Error::Store`] if the run is in use or its folder cannot be written;
+    /// [`Error::Execute`] if the engine stops. A failed cell is not an error: it is in the summary and in the log.
     pub fn run(
         &self,
         experiment: &Experiment,
@@ -98,7 +98,7 @@ impl Workspace {
         let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
         let mut backend = self.backend(&base, options.rows)?;
         let mut writer = self.runs.start(&plan.name, &resolved, &plan, &source, options.shard)?;
-        // A run that goes on may hold other draws than this plan; otherwise the cells are those just planned.
+        // A resumed run may have other drawn seeds than this plan; otherwise the cells are those just planned.
         let plan_drawn = plan.drawn;
         let plan = writer.plan();
         let cells = if plan.drawn == plan_drawn { distinct } else { maquette_planner::distinct(&plan)? };
@@ -116,7 +116,7 @@ impl Workspace {
             true => {
                 let drawn = sheets::draw(&run, &plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
                 drawn.unwrap_or_else(|error| {
-                    // The pictures are there: `report` can draw them again.
+                    // The pictures exist, so `report` can draw the sheets later.
                     report(RunEvent::Warning(format!(
                         "the sheets could not be drawn: {}",
                         with_causes(&error)
@@ -130,7 +130,7 @@ impl Workspace {
     }
 }
 
-/// Renders what is missing of a run, with the sheets drawn meanwhile.
+/// Renders the missing cells of a run and draws the sheets meanwhile.
 fn render(
     cells: &[(usize, CellId)],
     backend: &mut dyn Backend,
@@ -165,11 +165,11 @@ fn render(
     Ok(summary?)
 }
 
-/// Notes the most memory that this process took, for the kinds of cells it rendered: estimates come from it.
+/// Records the peak memory of this process for the kinds of cells it rendered; estimates are based on it.
 fn remember_memory(writer: &RunWriter, summary: &Summary) {
     let Some(peak) = memory::peak() else { return };
     let mut measured = Timings::default();
     summary.kinds.iter().for_each(|kind| measured.add_memory(kind.clone(), peak));
-    // An estimate that cannot be kept is no reason to fail.
+    // A run does not fail because measurements cannot be saved.
     let _ = writer.remember(&measured);
 }

@@ -4,21 +4,21 @@ use crate::Workspace;
 use crate::error::Error;
 use maquette_store::{Run, Status};
 
-/// One run, as a list shows it.
+/// One run in the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunEntry {
     /// The run.
     pub run: Run,
-    /// What is in it; `None` for one that cannot be read.
+    /// What is in it; `None` for a run that cannot be read.
     pub content: Option<RunContent>,
 }
 
 /// What is in a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunContent {
-    /// The experiment's title; empty for none.
+    /// The experiment's title, or empty.
     pub title: String,
-    /// Cells of its plan.
+    /// Cells in its plan.
     pub cells: usize,
     /// Cells that are done.
     pub done: usize,
@@ -27,7 +27,7 @@ pub struct RunContent {
 }
 
 impl Workspace {
-    /// Every run, by name and number; damaged ones are listed all the same.
+    /// Every run, by name and number, including damaged ones.
     pub fn list_runs(&self) -> Result<Vec<RunEntry>, Error> {
         let entry = |run: Run| RunEntry { content: content(&run), run };
         Ok(self.runs.list()?.into_iter().map(entry).collect())

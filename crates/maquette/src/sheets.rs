@@ -1,4 +1,4 @@
-//! The contact sheets of a run: drawn at the end, and now and then while it goes on.
+//! The contact sheets of a run: drawn at the end and from time to time during the run.
 
 use crate::Workspace;
 use crate::error::{Error, with_causes};
@@ -12,22 +12,22 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-/// How often the sheets are drawn while a run goes on, at most.
+/// The shortest time between two drawings during a run.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// How many pages are drawn at such a moment, at most: drawing must not hold up rendering.
+/// The most pages that are drawn at once during a run: drawing must not hold up rendering.
 const PAGES_AT_ONCE: usize = 4;
 
 impl Workspace {
-    /// Draws the contact sheets of a run again; their paths. `run` is a name such as `mucha@2` or `mucha@latest`, a unique
-    /// prefix, or a path. `warn` gets what is wrong with the sheets, such as characters that cannot be drawn.
+    /// Redraws the contact sheets of a run and returns their paths. `run` is a name such as `mucha@2` or `mucha@latest`, a
+    /// unique prefix, or a path. `warn` gets problems with the sheets, such as characters that cannot be drawn.
     pub fn report(&self, run: &str, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
         let run = self.runs.find(run)?;
         draw(&run, &run.plan()?, warn)
     }
 }
 
-/// Draws every page of a run; their paths.
+/// Draws every page of a run and returns their paths.
 pub(crate) fn draw(run: &Run, plan: &Plan, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
     let pages = pages(plan)?;
     if let Some(page) = pages.first() {
@@ -37,7 +37,7 @@ pub(crate) fn draw(run: &Run, plan: &Plan, warn: &mut dyn FnMut(&str)) -> Result
     pages.iter().map(|page| draw_page(run, plan, page, &log, reference.as_ref())).collect()
 }
 
-/// How many missing characters a warning names, at most.
+/// The most missing characters that a warning names.
 const MOST_NAMED: usize = 8;
 
 /// Warns of characters on a sheet that no font has.
@@ -46,7 +46,7 @@ pub(crate) fn warn_of_boxes(missing: &[char], warn: &mut dyn FnMut(&str)) {
         return;
     }
     let named = missing.iter().take(MOST_NAMED);
-    // A terminal's fonts may lack them as well, so the code point is given; control characters are given by it alone.
+    // A terminal's fonts may lack them as well, so the code point is given; for control characters it is all there is.
     let named: Vec<String> = named
         .map(|&letter| match letter.is_control() {
             true => format!("U+{:04X}", u32::from(letter)),
@@ -60,11 +60,10 @@ pub(crate) fn warn_of_boxes(missing: &[char], warn: &mut dyn FnMut(&str)) {
     warn(&format!("the sheet shows boxes for characters that its fonts lack: {}{more}", named.join(", ")));
 }
 
-/// Draws the pages that change while a run goes on: `ended` gives the numbers of cells as they end, until its sender is
-/// gone.
+/// Draws the pages that change during a run. `ended` gives the numbers of cells as they end, until its sender is dropped.
 ///
 /// A page that cannot be drawn is a warning: the pictures are safe, and [`Workspace::report`] can try again.
-#[expect(clippy::needless_pass_by_value, reason = "a receiver belongs to the thread that listens")]
+#[expect(clippy::needless_pass_by_value, reason = "the receiving thread owns the receiver")]
 pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warnings: &Sender<String>) {
     let Ok(pages) = pages(plan) else { return };
     let page_of: HashMap<usize, usize> = pages
@@ -91,7 +90,7 @@ pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warni
             })
         });
         if let Err(failure) = drawn {
-            // The run may have ended meanwhile.
+            // The receiver is gone if the run has ended meanwhile.
             let _ = warnings.send(format!("the sheet could not be refreshed: {}", with_causes(&failure)));
         }
         changed.retain(|number| !now.contains(number));
@@ -127,7 +126,7 @@ fn draw_page(
     Ok(run.write_sheet(&format!("{}.png", page.name), &bytes)?)
 }
 
-/// What there is to show of a cell, by its number in the plan.
+/// The tile of a cell, by its number in the plan.
 pub(crate) fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
     let row = match plan.id(index) {
         Ok(id) => log.get(&id),
@@ -143,12 +142,12 @@ pub(crate) fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
     }
 }
 
-/// The reference picture, when all cells share one: it has the corner of the sheet.
+/// The reference picture if all cells share one; it goes into the corner of the sheet.
 fn reference(plan: &Plan) -> Option<Image> {
     let swept = plan.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
     let given = plan.base.iter().chain(swept).filter(|(name, _)| name == "init_image");
     let texts: BTreeSet<&str> = given.filter_map(|(_, value)| value.as_text()).collect();
-    // A mask is a picture of the plan as well.
+    // A mask is among the plan's pictures as well.
     let only = texts.first().filter(|_| texts.len() == 1).and_then(|path| plan.pictures.get(*path));
     let picture = only.or_else(|| plan.pictures.values().next().filter(|_| plan.pictures.len() == 1));
     decode(&picture?.file).ok()

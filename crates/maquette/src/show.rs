@@ -1,4 +1,4 @@
-//! What made a picture, Maquette's or another tool's.
+//! How a picture was made, by Maquette or another tool.
 
 use crate::Workspace;
 use crate::error::Error;
@@ -9,12 +9,12 @@ use maquette_interop::{Metadata, Origin, Place, SheetMap, read_metadata};
 use maquette_store::Run;
 use std::path::Path;
 
-/// What made a picture.
+/// How a picture was made.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
-    /// What its texts say.
+pub struct PictureInfo {
+    /// Its metadata.
     pub metadata: Metadata,
-    /// The pictures on it, where it is a contact sheet.
+    /// The pictures on it if it is a contact sheet.
     pub sheet: Vec<SheetCell>,
 }
 
@@ -23,27 +23,27 @@ pub struct Shown {
 pub struct SheetCell {
     /// Its cell.
     pub cell: CellId,
-    /// Where it lies.
+    /// Where it is on the sheet.
     pub place: Place,
-    /// What the axes say of it; empty where the sheet's run was not found.
+    /// Its label on the axes; empty if the sheet's run was not found.
     pub label: String,
-    /// The picture, relative to the run's folder, where there is one.
+    /// The picture file, relative to the run's folder, if there is one.
     pub image: Option<String>,
 }
 
 impl Workspace {
-    /// What made a picture.
+    /// How a picture was made.
     ///
     /// # Errors
     ///
-    /// [`Error::Picture`] for a file that is no picture, [`Error::NoOrigin`] for a picture that does not say.
-    pub fn show(&self, image: &Path) -> Result<Shown, Error> {
+    /// [`Error::Picture`] for a file that is not a picture, [`Error::NoOrigin`] for a picture without such metadata.
+    pub fn show(&self, image: &Path) -> Result<PictureInfo, Error> {
         let metadata = read_metadata(image)?;
         let sheet = match origin_of(image, &metadata)? {
             Origin::Sheet(sheet) => cells(sheet, Run::around(image).as_ref()),
             Origin::Cell(_) | Origin::Foreign(_) => Vec::new(),
         };
-        Ok(Shown { metadata, sheet })
+        Ok(PictureInfo { metadata, sheet })
     }
 
     /// The experiment file that makes a picture again, with remarks on what could not be carried over as comments.
@@ -57,13 +57,13 @@ impl Workspace {
         let name = image.file_name().unwrap_or_default().to_string_lossy();
         let from = match origin {
             Origin::Cell(info) => format!("From {name}, which is the cell {}", info.cell.short()),
-            Origin::Foreign(foreign) => format!("From the text of {} in {name}", foreign.tool.name()),
+            Origin::Foreign(foreign) => format!("From the metadata of {} in {name}", foreign.tool.name()),
             Origin::Sheet(_) => String::new(),
         };
         Ok(self.recreated(image, origin, &self.nearby(image))?.text(&from))
     }
 
-    /// The experiment behind a picture; files are found near it.
+    /// The experiment behind a picture. Files are looked for near it.
     pub(crate) fn recreated(
         &self,
         image: &Path,
@@ -81,13 +81,13 @@ impl Workspace {
         }
     }
 
-    /// The places around a picture where the files that it names may lie.
+    /// The places around a picture where the files that it names may be.
     pub(crate) fn nearby(&self, image: &Path) -> NearbyFiles {
         NearbyFiles::around(image, self.environment.folder.as_deref())
     }
 }
 
-/// What made a picture, or the error that it does not say.
+/// The origin of a picture, or the error that its metadata has none.
 pub(crate) fn origin_of<'a>(image: &Path, metadata: &'a Metadata) -> Result<&'a Origin, Error> {
     metadata
         .origin
@@ -95,7 +95,7 @@ pub(crate) fn origin_of<'a>(image: &Path, metadata: &'a Metadata) -> Result<&'a 
         .ok_or_else(|| Error::NoOrigin { image: image.to_owned(), unreadable: metadata.unreadable.clone() })
 }
 
-/// The pictures on a sheet, with what its run knows of them.
+/// The pictures on a sheet, with their labels and files from its run.
 fn cells(sheet: &SheetMap, run: Option<&Run>) -> Vec<SheetCell> {
     let plan = run.and_then(|run| run.plan().ok());
     let log = run.and_then(|run| sheets::log(run).ok());

@@ -1,6 +1,6 @@
-//! Whether a run is what it says: every picture against its log row and its name, and some cells rendered again.
+//! Verifies a run: checks every picture against its log row and its name, and renders some cells again.
 //!
-//! Nothing is written.
+//! Writes nothing.
 
 use crate::Workspace;
 use crate::checks::{Checked, check, spread};
@@ -23,19 +23,19 @@ use std::path::PathBuf;
 pub struct VerifyOptions {
     /// How many cells to render again, spread evenly over the run; 0 for none.
     pub sample: usize,
-    /// Picks other cells; the same number picks the same ones.
+    /// The seed of a random choice of cells; the same seed picks the same cells.
     pub seed: Option<u64>,
 }
 
-/// What verifying a run came to.
+/// The result of verifying a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verification {
     /// The run, such as `mucha@1`.
     pub run: String,
-    /// Its pictures against its log and plan.
+    /// Its pictures, checked against its log and plan.
     #[serde(flatten)]
     pub checked: Checked,
-    /// The cells that were rendered again, in the order of their names.
+    /// The cells that were rendered again, sorted by name.
     pub again: Vec<RenderedAgain>,
     /// What changed since the run was made, and damaged rows of its log.
     pub remarks: Vec<String>,
@@ -48,34 +48,34 @@ pub struct RenderedAgain {
     pub cell: CellId,
     /// Its picture, relative to the run.
     pub image: String,
-    /// What the axes say of it.
+    /// Its label on the axes.
     pub label: String,
-    /// How it compares: `identical`, `close` or `different`; `missing` where there is no picture to compare with, `failed`
-    /// where none was made now.
+    /// How it compares: `identical`, `close` or `different`; `missing` if there is no picture to compare with, `failed` if
+    /// it could not be rendered now.
     pub outcome: &'static str,
     /// Why there is nothing to compare.
     pub error: Option<String>,
-    /// The difference, where there are two pictures.
+    /// The difference, if there are two pictures.
     pub pixels: Option<Pixels>,
 }
 
 impl Verification {
-    /// Whether every check and every comparison held.
+    /// Whether every check and every comparison passed.
     pub fn is_sound(&self) -> bool {
-        let held = |again: &RenderedAgain| {
+        let passed = |again: &RenderedAgain| {
             [Likeness::Identical.as_str(), Likeness::Close.as_str()].contains(&again.outcome)
         };
-        self.checked.problems.is_empty() && self.again.iter().all(held)
+        self.checked.problems.is_empty() && self.again.iter().all(passed)
     }
 }
 
 impl Workspace {
-    /// Verifies a run, named as in [`Workspace::report`]. `note` gets what a person should know meanwhile.
+    /// Verifies a run, named as in [`Workspace::report`]. `note` gets warnings and progress.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where the run is not found or cannot be read; [`Error::Execute`] when the engine stops. What is wrong
-    /// with the run is no error: see [`Verification::is_sound`].
+    /// [`Error::Store`] if the run is not found or cannot be read; [`Error::Execute`] if the engine stops. Problems of the
+    /// run are not errors: see [`Verification::is_sound`].
     pub fn verify(
         &self,
         run: &str,
@@ -92,7 +92,7 @@ impl Workspace {
         }
         let checked = check(&run, &log, &places);
 
-        // Pictures that are missing are worth rendering too: the answer is that they cannot be compared.
+        // Missing pictures are rendered, too, and reported as `missing`.
         let done = log.iter().filter(|row| places.contains_key(&row.cell()));
         let images: BTreeMap<CellId, String> =
             done.filter_map(|row| Some((row.cell(), row.image()?.to_owned()))).collect();
@@ -121,7 +121,7 @@ impl Workspace {
         let mut remarks = other_models(plan, &cells, self.assets(&base).as_ref());
         let mut backend = self.backend(&base, None)?;
         remarks.extend(other_devices(run, &cells, &backend.device()));
-        // A model is loaded once; the answer is in the order of the names all the same.
+        // Sorted, so that each model is loaded once; the result is sorted by name.
         let found: HashMap<CellId, Cell> = cells.iter().map(|cell| (cell.id, cell.clone())).collect();
         cells.sort_by(|a, b| a.settings.model.cmp(&b.settings.model));
         let count = cells.len();
@@ -148,7 +148,7 @@ impl Workspace {
     }
 }
 
-/// The models of these cells that are not what they were.
+/// The models of these cells that have changed or cannot be found.
 fn other_models(plan: &Plan, cells: &[Cell], assets: &dyn AssetResolver) -> Vec<String> {
     let mut names: Vec<(&str, Dtype)> =
         cells.iter().map(|cell| (&*cell.settings.model, cell.settings.dtype)).collect();
@@ -159,7 +159,7 @@ fn other_models(plan: &Plan, cells: &[Cell], assets: &dyn AssetResolver) -> Vec<
         match assets.model(name, dtype) {
             Ok(card) if card.fingerprint == before => None,
             Ok(card) => Some(format!(
-                "the model `{name}` is not what it was: its fingerprint was {}… and is {}…",
+                "the model `{name}` has changed: its fingerprint was {}… and is now {}…",
                 before.short(),
                 card.fingerprint.short()
             )),

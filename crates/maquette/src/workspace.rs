@@ -1,4 +1,4 @@
-//! The runs folder, the assets and the device that everything works with.
+//! A workspace: the runs folder, the assets and the device.
 
 use crate::Environment;
 use crate::assets::{FakeAssets, LocalAssets};
@@ -8,32 +8,32 @@ use maquette_planner::AssetResolver;
 use maquette_store::Runs;
 use std::path::Path;
 
-/// A runs folder and a device: what every operation of the library starts from.
+/// A runs folder and a device. Every operation of the library is a method of it.
 #[derive(Clone)]
 pub struct Workspace {
     pub(crate) runs: Runs,
-    /// `None` is the best one that this build can use.
+    /// `None` is the best device that this build can use.
     device: Option<DeviceName>,
     pub(crate) renderer: Renderer,
     pub(crate) environment: Environment,
 }
 
-/// What renders.
+/// The rendering backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Renderer {
     /// The engine.
     Engine,
-    /// A fake for tests, which paints from a cell's name and knows every model.
+    /// A fake for tests, which draws stripes from a cell's name and accepts every model.
     Fake,
 }
 
 impl Workspace {
-    /// The workspace whose results are in the folder `runs`, on the best device that this build can use. The folder need
+    /// The workspace with its results in the folder `runs`, on the best device that this build can use. The folder need
     /// not exist: the first run creates it.
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] where there is something else than a folder, or one that cannot be opened.
+    /// [`Error::Store`] if `runs` is not a folder or cannot be opened.
     pub fn open(runs: impl AsRef<Path>) -> Result<Workspace, Error> {
         Ok(Workspace {
             runs: Runs::open(runs.as_ref())?,
@@ -43,12 +43,12 @@ impl Workspace {
         })
     }
 
-    /// The same on that device.
+    /// The same workspace on that device.
     pub fn with_device(self, device: DeviceName) -> Workspace {
         Workspace { device: Some(device), ..self }
     }
 
-    /// The same with another renderer. The fake one runs on the CPU.
+    /// The same workspace with another renderer. The fake runs on the CPU.
     pub fn with_renderer(self, renderer: Renderer) -> Workspace {
         Workspace { renderer, ..self }
     }
@@ -74,7 +74,7 @@ impl Workspace {
         }
     }
 
-    /// The same of this machine.
+    /// The same on this machine, whatever the renderer.
     pub(crate) fn local_assets(&self, base: &Path) -> LocalAssets {
         LocalAssets::new(base, &self.runs, &self.environment.hub)
     }

@@ -1,18 +1,18 @@
-//! Files that are whole or absent.
+//! Writes files atomically: a file is complete or absent.
 
 use crate::StoreError;
 use std::io::Write;
 use std::path::Path;
 
-/// Writes a file so that no reader ever sees half of it: under another name beside its place, then renamed.
+/// Writes a file atomically: under a temporary name in the same folder, then renamed. No reader sees a partial file.
 ///
-/// Creates the folders above it, replaces a file that is already there, and leaves nothing behind when it fails.
+/// Creates the folders above it, replaces an existing file, and leaves nothing behind if it fails.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
-    // Results are for others to read too; temporary files are private unless told otherwise.
+    // Temporary files are private by default, but other users may read results.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(StoreError::io("write", path))?;
@@ -22,19 +22,18 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 
 /// Gives a file a second name, as a hard link where the file system has them and as a copy elsewhere.
 ///
-/// Like [`write_atomic`], under another name beside its place first: a reader finds what was there or the new file, never
-/// none.
+/// Like [`write_atomic`], under a temporary name first: a reader finds the old file or the new one, never none.
 pub(crate) fn link_atomic(from: &Path, to: &Path) -> Result<(), StoreError> {
     let folder = folder_of(to);
     std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
     let linked =
         tempfile::Builder::new().prefix(".writing-").make_in(folder, |path| std::fs::hard_link(from, path));
-    // Not every file system has links, and none reaches into another one.
+    // Not every file system has hard links, and they cannot cross file systems.
     let Ok(linked) = linked else {
         let bytes = std::fs::read(from).map_err(StoreError::io("read", from))?;
         return write_atomic(to, &bytes);
     };
-    // Renaming between two names of one file does nothing (POSIX): what is left under the first goes when it is dropped.
+    // Renaming between two names of one file does nothing (POSIX); the first name is removed when it is dropped.
     std::fs::rename(linked.path(), to).map_err(StoreError::io("write", to))
 }
 
@@ -52,7 +51,7 @@ mod tests {
     use std::io::ErrorKind;
 
     #[test]
-    fn a_file_is_replaced_whole_and_nothing_else_is_left() {
+    fn a_file_is_replaced_and_no_temporary_file_remains() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b.txt");
         write_atomic(&path, b"one").unwrap();
@@ -62,13 +61,13 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_can_be_written_the_error_names_the_file() {
+    fn an_error_names_the_file_that_cannot_be_written() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         let error = write_atomic(&file.join("sheet.png"), b"").unwrap_err();
         assert!(error.to_string().contains("file"), "{error}");
-        // A name that is taken by a folder fails at the last moment, after the bytes were written.
+        // A folder under the name makes the rename fail, after the bytes were written.
         let taken = folder.path().join("taken");
         std::fs::create_dir_all(taken.join("inside")).unwrap();
         assert!(write_atomic(&taken, b"bytes").is_err());
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_replaces_what_is_there() {
+    fn a_link_replaces_an_existing_file() {
         let folder = tempfile::tempdir().unwrap();
         let (from, to) = (folder.path().join("from"), folder.path().join("deep/to"));
         std::fs::write(&from, "new").unwrap();
@@ -94,14 +93,14 @@ mod tests {
         std::fs::write(&to, "old").unwrap();
         link_atomic(&from, &to).unwrap();
         assert_eq!(std::fs::read(&to).unwrap(), b"new");
-        // Once more, when both are names of one file already.
+        // Once more, with both being names of one file.
         link_atomic(&from, &to).unwrap();
         assert_eq!(std::fs::read(&to).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(to.parent().unwrap()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[test]
-    fn a_link_that_fails_leaves_what_was_there() {
+    fn a_failed_link_keeps_the_existing_file() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("to");
         std::fs::write(&to, "old").unwrap();
@@ -111,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_never_finds_the_name_without_a_file() {
+    fn a_reader_always_finds_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("to");
         let sources = ["a", "b"].map(|name| folder.path().join(name));

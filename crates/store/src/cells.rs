@@ -1,16 +1,16 @@
-//! `.cells`: every finished picture once, named by what it is.
+//! `.cells`: every finished picture once, named by its cell.
 
 use crate::{StoreError, write_atomic};
 use maquette_core::CellId;
 use std::path::{Path, PathBuf};
 
-/// Where a cell's picture lies, whether it is there or not.
+/// The path of a cell's picture, whether it exists or not.
 pub(crate) fn path(root: &Path, id: &CellId) -> PathBuf {
     let name = id.to_string();
     root.join(".cells").join(&name[..2]).join(format!("{name}.png"))
 }
 
-/// Keeps a finished picture; where it lies.
+/// Writes a finished picture and returns its path.
 pub(crate) fn keep(root: &Path, id: &CellId, png: &[u8]) -> Result<PathBuf, StoreError> {
     let path = path(root, id);
     write_atomic(&path, png)?;

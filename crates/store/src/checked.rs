@@ -1,8 +1,8 @@
-//! `.checked.json` in a run: what the files of pictures looked like when their pixels were last known to be right.
+//! `.checked.json` in a run: the size and modification time of each picture when its pixels were last verified.
 //!
-//! Decoding ten thousand pictures takes many seconds, and a run that goes on asks for all of them. A file that has the
-//! size and the time of change that it had then is not decoded again. A convenience, not a record: without the file, or
-//! after a crash, every picture is decoded. It is written when the run ends; of two shards that end at once one wins.
+//! Decoding ten thousand pictures takes many seconds, and resuming a run checks all of them. A file whose size and
+//! modification time are unchanged is not decoded again. This is a cache: without an entry, as after a crash, a picture is
+//! decoded. The file is written when the run ends; of two shards that end at once, one wins.
 
 use crate::{StoreError, write_atomic};
 use serde::{Deserialize, Serialize};
@@ -10,16 +10,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Pictures that were checked, by their paths in the run.
+/// Pictures that were verified, by their paths in the run.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CheckedPictures {
     files: BTreeMap<String, FileState>,
-    /// Whether the file on disk says less.
+    /// Whether there are entries that are not on disk.
     #[serde(skip)]
     changed: bool,
 }
 
-/// What a file looks like from outside.
+/// The size and modification time of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FileState {
     bytes: u64,
@@ -28,7 +28,7 @@ pub(crate) struct FileState {
 }
 
 impl FileState {
-    /// `None` where there is no file, or none whose time can be told.
+    /// `None` if there is no such file or its time is unknown.
     pub(crate) fn of(path: &Path) -> Option<FileState> {
         let found = path.metadata().ok()?;
         let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -37,23 +37,23 @@ impl FileState {
 }
 
 impl CheckedPictures {
-    /// What the run's file says; nothing when there is none that can be read.
+    /// Reads the run's file; empty if there is none or it cannot be read.
     pub(crate) fn read(run: &Path) -> CheckedPictures {
         let text = std::fs::read(path(run)).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// Whether a picture looks as it did when it was checked.
+    /// Whether a picture's file is unchanged since it was verified.
     pub(crate) fn holds(&self, image: &str, state: Option<FileState>) -> bool {
         state.is_some() && self.files.get(image).copied() == state
     }
 
-    /// Remembers a picture that is right.
+    /// Adds a verified picture.
     pub(crate) fn add(&mut self, image: String, state: FileState) {
         self.changed |= self.files.insert(image, state) != Some(state);
     }
 
-    /// Writes what is new, keeping what another shard has written in the meantime.
+    /// Writes new entries, keeping those that another shard has written meanwhile.
     pub(crate) fn save(&mut self, run: &Path) -> Result<(), StoreError> {
         if !self.changed {
             return Ok(());
@@ -94,7 +94,7 @@ mod tests {
         std::fs::File::options().write(true).open(&picture).unwrap().set_modified(later).unwrap();
         assert!(!read.holds("a.png", FileState::of(&picture)), "another time");
 
-        // What another shard has written meanwhile stays.
+        // Entries that another shard has written meanwhile are kept.
         let mut other = CheckedPictures::default();
         other.add("b.png".to_owned(), state);
         other.save(run).unwrap();

@@ -1,48 +1,47 @@
-//! What can go wrong with the runs folder. Every message names the file or folder it is about; what the system said
-//! is the error's source.
+//! The errors of the runs folder. Every message names its file or folder; the system's error is the source.
 
 use maquette_picture::PictureError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What can go wrong with the runs folder.
+/// The errors of the runs folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The system refused: no room, no permission, no such file.
+    /// The system reported an error: no space, no permission, no such file.
     #[error("cannot {doing} `{}`", path.display())]
     Io {
-        /// What was tried: `read`, `write`, `create`.
+        /// The failed operation: `read`, `write`, `create`.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// Somebody else renders into this run.
-    #[error("`{}` is in use: another maquette is rendering into this run", folder.display())]
+    /// Another process is rendering into this run.
+    #[error("`{}` is in use: another maquette process is rendering into this run", folder.display())]
     Locked {
         /// The run's folder.
         folder: PathBuf,
     },
-    /// No run goes by that name.
-    #[error("there is no run `{asked}` in `{}`", root.display())]
+    /// No run has that name.
+    #[error("there is no run `{query}` in `{}`", root.display())]
     NoRun {
-        /// What was looked for.
-        asked: String,
+        /// The requested name.
+        query: String,
         /// The runs folder.
         root: PathBuf,
-        /// The names that come closest, nearest first; all of them when nothing comes close.
+        /// The most similar names, nearest first; any names if none is similar.
         nearest: Vec<String>,
     },
-    /// Several runs go by that prefix.
-    #[error("`{asked}` could be any of {}", .candidates.join(", "))]
+    /// Several experiments have that prefix.
+    #[error("`{query}` is ambiguous: it could be {}", .candidates.join(", "))]
     Ambiguous {
-        /// What was looked for.
-        asked: String,
-        /// What it could mean.
+        /// The requested name.
+        query: String,
+        /// The matching names.
         candidates: Vec<String>,
     },
-    /// A file that should be ours does not read as such.
+    /// A file of the runs folder is damaged or not of the expected kind.
     #[error("`{}` {problem}", path.display())]
     Damaged {
         /// The file.
@@ -53,24 +52,24 @@ pub enum StoreError {
     /// A picture that cannot be read or written.
     #[error(transparent)]
     Picture(#[from] PictureError),
-    /// A reference picture is not what it was when the plan was made.
-    #[error("`{}` changed since the plan was made", path.display())]
+    /// A reference picture has changed since the plan was made.
+    #[error("`{}` has changed since the plan was made", path.display())]
     Changed {
         /// The picture.
         path: PathBuf,
     },
-    /// A file name that would leave its folder.
+    /// A file name that would be outside its folder.
     #[error("`{name}` cannot be written into `{}`; allowed: a plain file name", folder.display())]
     Name {
         /// The name.
         name: String,
-        /// Where it was to go.
+        /// The folder for the file.
         folder: PathBuf,
     },
 }
 
 impl StoreError {
-    /// Whether something could not be written, rather than found or read.
+    /// Whether the error is about writing, not about finding or reading.
     pub fn is_write(&self) -> bool {
         matches!(
             self,
@@ -78,7 +77,7 @@ impl StoreError {
         )
     }
 
-    /// What a person could do about it, in a sentence.
+    /// What to do about it, in a sentence.
     pub fn hint(&self) -> Option<String> {
         match self {
             StoreError::Io { source, .. } => match source.kind() {
@@ -86,25 +85,25 @@ impl StoreError {
                     Some("The disk is full. Make room and run again: finished cells are kept.".to_owned())
                 }
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                    Some("`--runs DIR` puts the runs into another folder.".to_owned())
+                    Some("Use `--runs DIR` to write to another folder.".to_owned())
                 }
                 _ => None,
             },
-            StoreError::Locked { .. } => {
-                Some("Wait for it to end. To share the work, start every part with `--shard i/N`.".to_owned())
-            }
+            StoreError::Locked { .. } => Some(
+                "Wait for it to end. To share the work, start each process with `--shard I/N`.".to_owned(),
+            ),
             StoreError::NoRun { nearest, .. } if nearest.is_empty() => {
-                Some("It holds no runs yet.".to_owned())
+                Some("The folder has no runs yet.".to_owned())
             }
-            StoreError::NoRun { nearest, .. } => Some(format!("There is {}.", nearest.join(", "))),
-            StoreError::Ambiguous { .. } => Some("Write a few letters more.".to_owned()),
+            StoreError::NoRun { nearest, .. } => Some(format!("Existing runs: {}.", nearest.join(", "))),
+            StoreError::Ambiguous { .. } => Some("Use a longer prefix.".to_owned()),
             StoreError::Picture(error) => error.hint(),
             StoreError::Damaged { .. } | StoreError::Name { .. } => None,
-            StoreError::Changed { .. } => Some("Run again: a new plan takes it as it is now.".to_owned()),
+            StoreError::Changed { .. } => Some("Run again to plan with the changed file.".to_owned()),
         }
     }
 
-    /// For `map_err`: what was tried, and with which file.
+    /// For `map_err`: the failed operation and its file.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
         let path = path.to_owned();
         move |source| StoreError::Io { doing, path, source }

@@ -1,54 +1,54 @@
-//! Finding a run by what a person calls it.
+//! Finds a run by name, prefix or path.
 
 use crate::{Run, Runs, StoreError, plan_file};
 use std::path::Path;
 
-/// How many near names an error offers.
+/// The most names that an error suggests.
 const OFFERED: usize = 5;
 
 impl Runs {
-    /// The run that a person means: `mucha@1`, `mucha@latest`, `mucha` (the latest), a prefix of a name that no other
-    /// name shares (`muc@2`), or the path of a run's folder or of the folder above it.
-    pub fn find(&self, asked: &str) -> Result<Run, StoreError> {
-        match self.by_name(asked) {
-            Err(error @ StoreError::NoRun { .. }) => at_path(Path::new(asked))?.ok_or(error),
+    /// Finds a run: by name, as `mucha@1`, `mucha@latest` or `mucha` (the latest), by a unique prefix of a name (`muc@2`),
+    /// or by the path of its folder or of the folder above it (the latest).
+    pub fn find(&self, query: &str) -> Result<Run, StoreError> {
+        match self.by_name(query) {
+            Err(error @ StoreError::NoRun { .. }) => at_path(Path::new(query))?.ok_or(error),
             found => found,
         }
     }
 
-    fn by_name(&self, asked: &str) -> Result<Run, StoreError> {
-        let (name, number) = asked.split_once('@').unwrap_or((asked, "latest"));
+    fn by_name(&self, query: &str) -> Result<Run, StoreError> {
+        let (name, number) = query.split_once('@').unwrap_or((query, "latest"));
         let all = self.list()?;
         let name = match full_name(&all, name) {
             Ok(name) => name,
-            Err(candidates) if candidates.is_empty() => return Err(self.no_run(asked, &all)),
-            Err(candidates) => return Err(StoreError::Ambiguous { asked: asked.to_owned(), candidates }),
+            Err(candidates) if candidates.is_empty() => return Err(self.no_run(query, &all)),
+            Err(candidates) => return Err(StoreError::Ambiguous { query: query.to_owned(), candidates }),
         };
         let mut named = all.iter().filter(|run| run.name() == name);
         let found = match number {
             "latest" => named.max_by_key(|run| run.number()),
             number => named.find(|run| run.number().to_string() == number),
         };
-        found.cloned().ok_or_else(|| self.no_run(asked, &all))
+        found.cloned().ok_or_else(|| self.no_run(query, &all))
     }
 
-    fn no_run(&self, asked: &str, all: &[Run]) -> StoreError {
-        let name = asked.split('@').next().unwrap_or_default();
+    fn no_run(&self, query: &str, all: &[Run]) -> StoreError {
+        let name = query.split('@').next().unwrap_or_default();
         let likeness = |run: &Run| strsim::jaro_winkler(name, run.name());
         let mut near: Vec<(f64, String)> = all.iter().map(|run| (likeness(run), run.to_string())).collect();
         // The latest first among the runs of one name.
         near.reverse();
         near.sort_by(|(one, _), (other, _)| other.total_cmp(one));
         let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
-        // When nothing comes close, the list is what helps.
+        // If no name is similar, the error lists the others.
         let close = near.iter().filter(|(likeness, _)| best < 0.7 || *likeness >= 0.7);
         let nearest = close.take(OFFERED).map(|(_, name)| name.clone()).collect();
-        StoreError::NoRun { asked: asked.to_owned(), root: self.root().to_owned(), nearest }
+        StoreError::NoRun { query: query.to_owned(), root: self.root().to_owned(), nearest }
     }
 }
 
 impl Run {
-    /// The run whose folder a file lies in, however deep; `None` outside of runs.
+    /// The run that contains a file at any depth; `None` if the file is not in a run.
     pub fn around(file: &Path) -> Option<Run> {
         let file = std::path::absolute(file).ok()?;
         let folder = file.ancestors().skip(1).find(|folder| plan_file::is_run(folder))?;
@@ -56,7 +56,7 @@ impl Run {
     }
 }
 
-/// The name that a prefix stands for, or every name that it could be.
+/// The name with that prefix, or all names that match if not exactly one does.
 fn full_name<'a>(all: &'a [Run], prefix: &str) -> Result<&'a str, Vec<String>> {
     let mut names: Vec<&str> = all.iter().map(Run::name).collect();
     names.dedup();
@@ -80,11 +80,11 @@ fn at_path(path: &Path) -> Result<Option<Run>, StoreError> {
         let above = Runs::open(dir.parent().unwrap_or(&dir))?;
         return Ok(above.of_name(&name)?.into_iter().max());
     }
-    // The path as the person wrote it, unless it goes through a link such as `latest`.
-    let shown = if path.file_name() == dir.file_name() { path.to_owned() } else { dir.clone() };
+    // The path as given, unless it is a link such as `latest`.
+    let run_dir = if path.file_name() == dir.file_name() { path.to_owned() } else { dir.clone() };
     Ok(Some(match name.parse() {
-        Ok(number) => Run { name: dir.parent().map(name_of).unwrap_or_default(), number, dir: shown },
+        Ok(number) => Run { name: dir.parent().map(name_of).unwrap_or_default(), number, dir: run_dir },
         // Moved out of the runs folder and renamed.
-        Err(_) => Run { name, number: 0, dir: shown },
+        Err(_) => Run { name, number: 0, dir: run_dir },
     }))
 }

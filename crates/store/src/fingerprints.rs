@@ -1,7 +1,7 @@
-//! What models were found to be, by the files that they lay in: `.fingerprints.json` in the runs folder.
+//! `.fingerprints.json` in the runs folder: a cache of the fingerprints of models, by their files.
 //!
-//! A fingerprint is made from every byte of a model; for gigabytes that takes a while, and nobody wants to wait for it
-//! at every plan. Files that have the same path, size and time of change are taken to be the same.
+//! A fingerprint is computed from every byte of a model, which takes too long to repeat for every plan when a model has
+//! gigabytes. Files with the same path, size and modification time count as unchanged.
 
 use crate::{StoreError, write_atomic};
 use maquette_core::Digest;
@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// What some files look like from outside.
+/// The paths, sizes and modification times of some files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
-    /// The first of the files: under it the rest is remembered.
+    /// The first of the files, the key of the cache.
     first: String,
-    /// A line per file: its size, when it was changed, where it really lies.
+    /// The digest of a line per file: its size, modification time and canonical path.
     lines: Digest,
 }
 
@@ -26,15 +26,15 @@ struct Known {
 }
 
 impl Stamp {
-    /// Looks at the files. `None` where there are none, or one of them cannot be looked at.
+    /// The stamp of the files. `None` if there are none, or the metadata of one of them cannot be read.
     pub fn of(files: &[PathBuf]) -> Option<Stamp> {
-        // What a fingerprint is made of may change with the version.
+        // The way fingerprints are computed may change with the version.
         let mut lines = env!("CARGO_PKG_VERSION").to_owned();
         for file in files {
             let path = std::fs::canonicalize(file).ok()?;
             let found = path.metadata().ok()?;
             let changed = found.modified().ok()?;
-            // Before 1970 a file is as unknown as one that cannot be looked at.
+            // A time before 1970 counts as unknown.
             let changed = changed.duration_since(UNIX_EPOCH).ok()?.as_nanos();
             lines += &format!("\n{} {changed} {}", found.len(), path.display());
         }
@@ -43,20 +43,20 @@ impl Stamp {
     }
 }
 
-/// The fingerprint of files that look like that, if it is known.
+/// The fingerprint of files with that stamp, if it is in the cache.
 pub(crate) fn read(root: &Path, stamp: &Stamp) -> Option<Digest> {
     let known = all(root).remove(&stamp.first)?;
     (known.stamp == stamp.lines).then_some(known.fingerprint)
 }
 
-/// Remembers a fingerprint.
+/// Adds a fingerprint to the cache.
 pub(crate) fn add(root: &Path, stamp: &Stamp, fingerprint: Digest) -> Result<(), StoreError> {
     let mut all = all(root);
     all.insert(stamp.first.clone(), Known { stamp: stamp.lines, fingerprint });
     write_atomic(&path(root), &serde_json::to_vec_pretty(&all).unwrap_or_default())
 }
 
-/// What the file says; nothing when there is none that can be read.
+/// Reads the file; empty if there is none or it cannot be read.
 fn all(root: &Path) -> BTreeMap<String, Known> {
     let text = std::fs::read(path(root)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()

@@ -1,30 +1,30 @@
-//! The runs folder: everything Maquette keeps, and the only crate that writes under it.
+//! The runs folder, which holds everything that Maquette keeps. Only this crate writes there.
 //!
 //! ```text
 //! runs/
-//!   .cells/ab/abcd….png               every finished cell once, named by what it is
-//!   .timings.json                     how long things took here, for estimates
-//!   .fingerprints.json                what models were found to be, so that gigabytes are read once
+//!   .cells/ab/abcd….png               every finished cell once, named by its cell
+//!   .timings.json                     durations and memory measured on this machine, for estimates
+//!   .fingerprints.json                the fingerprints of models, so that gigabytes are read once
 //!   mucha/
 //!     .lock                           held while a run is being started
-//!     latest -> 2                     the newest run (a plain file with its number where links cannot be)
+//!     latest -> 2                     the newest run (a plain file with its number where links do not work)
 //!     1/  2/                          a run: one plan, numbered
-//!       .lock                         held by whoever renders into it
-//!       experiment.toml               as run: resolved, overrides included
+//!       .lock                         held by the process that renders into it
+//!       experiment.toml               the resolved experiment, overrides included
 //!       plan.json                     axes, labels, order, drawn seeds, fingerprints
-//!       references/<stem>-<digest8>.<ext>    the pictures it starts from, so that the folder stands alone
+//!       references/<stem>-<digest8>.<ext>    the reference pictures, so that the folder is self-contained
 //!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work)
 //!       log.csv                       a row per ended cell; the journal (`log.<i>-of-<n>.csv` for a shard)
-//!       sheets/*.png                  what the reporter made of it
-//!       .checked.json                 pictures whose pixels are known to be right, so that they are not decoded again
+//!       sheets/*.png                  the contact sheets
+//!       .checked.json                 pictures whose pixels were verified, so that they are not decoded again
 //! ```
 //!
-//! A file here is whole or absent: it is written under another name beside its place and then renamed. The one file
-//! that grows is the log, a row per write, and a torn last row is cut when the run goes on. Nothing is synced to the
-//! disk by force: what a power cut can damage is recognised when it is read again, and rendered again. So is a picture
-//! that was edited: its own text and the log keep the digest of the pixels that were rendered.
+//! A file is complete or absent: it is written under a temporary name in the same folder and then renamed. Only the log
+//! grows, by a row per write; a torn last row is cut off when the run is resumed. Nothing is synced to the disk by force:
+//! files that a power cut damages are recognised when they are read, and rendered again. So are edited pictures: their
+//! metadata and the log keep the digest of the rendered pixels.
 //!
-//! Deliberately not here: rendering, drawing sheets, printing, clocks. What a run is made of comes from `maquette-core`.
+//! Not here: rendering, drawing sheets, printing, clocks. The types of plans and records come from `maquette-core`.
 
 mod atomic;
 mod cells;

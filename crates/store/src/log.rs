@@ -1,7 +1,7 @@
-//! Reading the log: `log.csv` and the logs of shards, as one list.
+//! Reads the log: `log.csv` and the logs of shards, as one list.
 //!
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
-//! read. Writing is `log_writer.rs`.
+//! read. Writing is in `log_writer.rs`.
 
 use crate::log_columns::{Columns, Status, columns, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One row: what happened to a cell, every column as it stands in the file.
+/// One row: what happened to a cell, with every column as in the file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
     columns: Arc<[String]>,
@@ -27,22 +27,22 @@ pub struct LogRow {
 pub struct Log {
     /// Every cell that ended, once, in the order of the log.
     pub rows: Vec<LogRow>,
-    /// What could not be read. The cells of these rows count as not ended.
+    /// Rows that could not be read. Their cells count as not ended.
     pub damaged: Vec<DamagedRow>,
 }
 
-/// A stretch of a log that is no row.
+/// A part of a log that is not a valid row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamagedRow {
     /// The log.
     pub file: PathBuf,
-    /// The line at which it begins, from 1.
+    /// The line on which it begins, from 1.
     pub line: usize,
     /// What is wrong, as the rest of a sentence about the line.
     pub problem: String,
-    /// How it begins.
+    /// Its first characters.
     pub beginning: String,
-    /// The cell that it names, if that much can be read.
+    /// Its cell, if that can be read.
     pub cell: Option<CellId>,
 }
 
@@ -67,17 +67,17 @@ impl LogRow {
         self.last("fingerprint")
     }
 
-    /// Seconds of the engine's time that it took; none for a reused picture.
+    /// Its share of the engine's time in seconds; none for a reused picture.
     pub fn seconds(&self) -> Option<f64> {
         self.last("seconds")?.parse().ok()
     }
 
-    /// What rendered it; none for a reused picture.
+    /// The device that rendered it; none for a reused picture.
     pub fn device(&self) -> Option<&str> {
         self.last("device")
     }
 
-    /// The run that rendered it, when this one did not.
+    /// The run that rendered it, if it was another one.
     pub fn reused(&self) -> Option<&str> {
         self.last("reused")
     }
@@ -87,17 +87,17 @@ impl LogRow {
         self.last("error")
     }
 
-    /// The safety checker's verdict; none where it did not look.
+    /// The safety checker's verdict; none if it was off.
     pub fn nsfw_content_detected(&self) -> Option<bool> {
         self.last("nsfw_content_detected")?.parse().ok()
     }
 
-    /// What went otherwise than the settings say.
+    /// Deviations from the requested settings.
     pub fn note(&self) -> Option<&str> {
         self.last("note")
     }
 
-    /// The digest of its picture's pixels; none in logs that do not keep it, or for a failed cell.
+    /// The digest of its picture's pixels; none in older logs or for a failed cell.
     pub fn pixels(&self) -> Option<Digest> {
         self.last("pixels")?.parse().ok()
     }
@@ -112,7 +112,7 @@ impl LogRow {
         self.columns.iter().map(String::as_str).zip(self.fields.iter().map(String::as_str))
     }
 
-    /// A column of the log's own that stands behind the placeholders, which may carry any name.
+    /// One of the log's own columns after the placeholders, which may have any name.
     fn last(&self, column: &str) -> Option<&str> {
         self.field(self.columns.iter().rposition(|name| name == column)?)
     }
@@ -122,8 +122,8 @@ impl LogRow {
     }
 }
 
-/// Every cell of a run that ended, once: in one file the last row of a cell counts, and between files a picture
-/// counts more than a failure. Only a file that the system does not hand out is an error.
+/// Every cell of a run that ended, once: within one file the last row of a cell counts, and between files a finished cell
+/// takes precedence over a failed one. Only a file that cannot be read at all is an error.
 pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
     let mut log = Log::default();
     let mut places: HashMap<CellId, usize> = HashMap::new();
@@ -161,12 +161,12 @@ fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(files)
 }
 
-/// The columns that this version would write for the run.
+/// The columns that this version writes for the run.
 fn planned_columns(run: &Path) -> Option<Vec<String>> {
     plan_file::read(run).ok().map(|(_, plan)| columns(&placeholders(&plan)))
 }
 
-/// The rows of one log, and what is none. `planned` are the columns where the header is lost.
+/// The valid and the damaged rows of one log. `planned` gives the columns if the header is damaged.
 fn parse(
     path: &Path,
     bytes: &[u8],
@@ -180,7 +180,7 @@ fn parse(
     };
     let read = |columns: &Columns, from: usize| {
         let (pieces, _) = scan(bytes, from, &|fields| columns.check(fields).map(drop));
-        sorted(path, bytes, columns, pieces)
+        separate(path, bytes, columns, pieces)
     };
     let has_header = header.is_some();
     let (rows, damaged) = header.map(|(columns, from)| read(&columns, from)).unwrap_or_default();
@@ -203,8 +203,8 @@ fn parse(
     (rows, damaged)
 }
 
-/// Rows here, damaged ones there.
-fn sorted(
+/// Separates valid from damaged rows.
+fn separate(
     path: &Path,
     bytes: &[u8],
     columns: &Columns,

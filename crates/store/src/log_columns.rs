@@ -1,9 +1,9 @@
-//! The columns of a log: those that this version writes, and those that make a row one.
+//! The columns of a log: those that this version writes, and those that every row must have.
 
 use maquette_core::{CellId, Plan, SETTINGS};
 use std::sync::Arc;
 
-/// The columns of a log, and where those stand without which a row is none.
+/// The columns of a log, with the positions of those that every row must have.
 pub(crate) struct Columns {
     names: Arc<[String]>,
     cell: usize,
@@ -11,7 +11,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// `None` where they are not the columns of a log.
+    /// `None` if they are not the columns of a log.
     pub(crate) fn of(names: Vec<String>) -> Option<Columns> {
         let place = |name: &str| names.iter().position(|column| column == name);
         Some(Columns { cell: place("cell")?, status: place("status")?, names: names.into() })
@@ -22,16 +22,16 @@ impl Columns {
         Arc::clone(&self.names)
     }
 
-    /// The cell of a row and how it ended, or what is wrong, as the rest of a sentence about its line.
+    /// The cell of a row and how it ended, or the problem, as the rest of a sentence about its line.
     pub(crate) fn check(&self, fields: &[String]) -> Result<(CellId, Status), String> {
         if fields.len() != self.names.len() {
             return Err(format!("has {} fields; allowed: {}", fields.len(), self.names.len()));
         }
-        let cell = fields[self.cell].parse().map_err(|_| "names no cell".to_owned())?;
+        let cell = fields[self.cell].parse().map_err(|_| "has no valid cell name".to_owned())?;
         let status = match &*fields[self.status] {
             "done" => Status::Done,
             "failed" => Status::Failed,
-            _ => return Err("has no status; allowed: `done`, `failed`".to_owned()),
+            _ => return Err("has no valid status; allowed: `done`, `failed`".to_owned()),
         };
         Ok((CellId(cell), status))
     }
@@ -42,7 +42,7 @@ impl Columns {
 pub enum Status {
     /// Its picture is in the run folder.
     Done,
-    /// There is none; the `error` column says why.
+    /// It has no picture; the `error` column says why.
     Failed,
 }
 

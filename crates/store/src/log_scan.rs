@@ -1,37 +1,37 @@
-//! The bytes of a log as records: whole ones, and stretches that are damaged.
+//! Splits the bytes of a log into complete records and damaged parts.
 //!
-//! A log is CSV as the writer writes it: fields with commas, quotes or line breaks stand in quotes, and quotes within them
-//! are doubled. A crash tears the last record; a disk or an editor may damage any other. Whatever happened to one record,
-//! the ones behind it are found again: a row begins at the start of a line with the 64 digits of its cell.
+//! A log is CSV as the writer writes it: fields with commas, quotes or line breaks are quoted, and quotes inside them are
+//! doubled. A crash tears the last record; a disk or an editor may damage any other. After a damaged record the next one is
+//! found again: a row begins at the start of a line with the 64 digits of its cell.
 
 use std::ops::Range;
 
-/// Digits of a cell's name, with which every row begins.
+/// The digits of a cell's name, with which every row begins.
 const DIGITS: usize = 64;
 
-/// A record, or a stretch of bytes that is none.
+/// A record, or a damaged part.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Piece {
-    /// Where it stands in the file.
+    /// Its position in the file.
     pub bytes: Range<usize>,
-    /// Its fields, or what is wrong, as the rest of a sentence about it.
+    /// Its fields, or the problem, as the rest of a sentence about it.
     pub fields: Result<Vec<String>, String>,
 }
 
-/// What stands at the beginning of some bytes.
+/// What some bytes begin with.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Record {
-    /// A record and its length in bytes, with its line break.
+    /// A complete record and its length in bytes, including the line break.
     Whole(Vec<String>, usize),
     /// The bytes end before the record does.
     Torn,
-    /// Something that the writer does not write, as the rest of a sentence about it.
+    /// Invalid syntax: the problem, as the rest of a sentence about it.
     Broken(&'static str),
 }
 
-/// Every record from a place on, and where the last of them ends: what follows was torn by a crash.
+/// Every record from a position on, and where the last of them ends: anything after that was torn by a crash.
 ///
-/// `check` says what is wrong with the fields of a record that is well-formed CSV.
+/// `check` returns the problem with the fields of a record that is well-formed CSV.
 pub(crate) fn scan(
     bytes: &[u8],
     from: usize,
@@ -40,7 +40,7 @@ pub(crate) fn scan(
     let (mut pieces, mut at) = (Vec::new(), from);
     while at < bytes.len() {
         let (problem, torn) = match record(&bytes[at..]) {
-            // A line without anything, as editors leave them.
+            // An empty line, as editors leave behind.
             Record::Whole(fields, length) if fields == [""] => {
                 at += length;
                 continue;
@@ -54,13 +54,13 @@ pub(crate) fn scan(
                 Ok(()) => ("has a quote that is closed in a later row".to_owned(), false),
                 Err(problem) => (problem, false),
             },
-            Record::Torn => ("has a quote that is not closed".to_owned(), true),
+            Record::Torn => ("has an unclosed quote".to_owned(), true),
             Record::Broken(problem) => (problem.to_owned(), false),
         };
         let end = match row_starts(bytes, at + 1).next() {
             Some(next) => next,
             None if torn => break,
-            // Up to the last line break; behind it is what a crash has torn.
+            // Up to the last line break; the rest was torn by a crash.
             None => match bytes[at..].iter().rposition(|byte| *byte == b'\n') {
                 Some(last) => at + last + 1,
                 None => break,
@@ -72,8 +72,8 @@ pub(crate) fn scan(
     (pieces, at)
 }
 
-/// Where rows seem to begin, from a place on: 64 hexadecimal digits and a comma at the start of a line. Zeros in front
-/// of them stand where a file system has lost what was there.
+/// Where rows seem to begin, from a position on: 64 hexadecimal digits and a comma at the start of a line, or after zero
+/// bytes, which some file systems leave in place of lost data.
 pub(crate) fn row_starts(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
     let begins = |at: &usize| {
         let line = *at == 0 || matches!(bytes[at - 1], b'\n' | 0);
@@ -83,7 +83,7 @@ pub(crate) fn row_starts(bytes: &[u8], from: usize) -> impl Iterator<Item = usiz
     (from..bytes.len()).filter(begins)
 }
 
-/// Whether a record has another one within its quotes: then a quote was lost or added.
+/// Whether a record contains another one inside its quotes, which means that a quote was lost or added.
 fn swallows(bytes: &[u8], check: &dyn Fn(&[String]) -> Result<(), String>) -> bool {
     let is_row =
         |at: usize| matches!(record(&bytes[at..]), Record::Whole(fields, _) if check(&fields).is_ok());
@@ -116,7 +116,7 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
                 field.push(*byte);
                 at += 1;
             }
-            // A spreadsheet ends lines in two characters.
+            // Spreadsheets end lines with CR LF.
             if bytes.get(at) == Some(&b'\n') && field.last() == Some(&b'\r') {
                 field.pop();
             }
@@ -130,7 +130,7 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
             (Some(b','), _) => at += 1,
             (Some(b'\n'), _) => return Record::Whole(fields, at + 1),
             (Some(b'\r'), Some(b'\n')) => return Record::Whole(fields, at + 2),
-            _ => return Record::Broken("has a quote where none belongs"),
+            _ => return Record::Broken("has a misplaced quote"),
         }
     }
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_crash_has_torn_is_behind_the_end() {
+    fn a_torn_record_is_after_the_end() {
         let ends_at = |text: &str| {
             let check = |fields: &[String]| if fields.len() == 2 { Ok(()) } else { Err("fields".to_owned()) };
             scan(text.as_bytes(), 0, &check).1

@@ -1,4 +1,4 @@
-//! Logs that were damaged: what is left is read, the rest is reported, and the run goes on.
+//! Damaged logs: intact rows are read, damaged ones are reported, and the run can be resumed.
 
 use crate::{DamagedRow, LogRow, RunWriter, Runs, Status};
 use maquette_core::test_plans::{image, plan};
@@ -46,7 +46,7 @@ impl Folder {
         self.runs.root().join("test/1/log.csv")
     }
 
-    /// The cells that are read from a log of these bytes, and what is reported.
+    /// The cells that are read from a log of these bytes, and the damaged rows.
     fn read(&self, bytes: &[u8]) -> (Vec<CellId>, Vec<DamagedRow>) {
         std::fs::write(self.path(), bytes).unwrap();
         let log = self.runs.find("test@1").unwrap().read_log().unwrap();
@@ -74,45 +74,45 @@ fn a_damaged_row_is_named_and_the_others_are_read() {
     let fields = |count: usize| format!("has {count} fields; allowed: {columns}");
     let check = |bytes: Vec<u8>, expected: &str| {
         let (cells, damaged) = folder.read(&bytes);
-        let left: Vec<_> = folder.cells.iter().copied().filter(|cell| *cell != folder.cells[1]).collect();
-        assert_eq!(cells, left, "{expected}");
+        let others: Vec<_> = folder.cells.iter().copied().filter(|cell| *cell != folder.cells[1]).collect();
+        assert_eq!(cells, others, "{expected}");
         let [row] = &damaged[..] else { panic!("{damaged:?}") };
         assert_eq!((row.line, row.problem.as_str()), (4, expected));
     };
     let status = second + 65;
-    check(folder.damaged(status, status + 4, b"maybe"), "has no status; allowed: `done`, `failed`");
-    check(folder.damaged(second, second + 1, b"x"), "names no cell");
+    check(folder.damaged(status, status + 4, b"maybe"), "has no valid status; allowed: `done`, `failed`");
+    check(folder.damaged(second, second + 1, b"x"), "has no valid cell name");
     check(folder.damaged(third - 1, third - 1, b","), &fields(columns + 1));
-    check(folder.damaged(third - 1, third - 1, b"\""), "has a quote where none belongs");
+    check(folder.damaged(third - 1, third - 1, b"\""), "has a misplaced quote");
     check(folder.damaged(status + 20, status + 24, b"\xff\xfe\xfd\xfc"), "is not UTF-8");
     check(folder.damaged(second, third - 1, &vec![0; third - 1 - second]), &fields(1));
-    check(folder.damaged(status + 5, status + 5, b"\""), "has a quote where none belongs");
+    check(folder.damaged(status + 5, status + 5, b"\""), "has a misplaced quote");
     let (_, damaged) = folder.read(&folder.damaged(status, status + 4, b"maybe"));
     let cell = folder.cells[1];
     assert_eq!(damaged[0].cell, Some(cell));
     let beginning = &cell.to_string()[..24];
     let expected = format!(
-        "line 4 of `{}` has no status; allowed: `done`, `failed` (`{beginning}…`)",
+        "line 4 of `{}` has no valid status; allowed: `done`, `failed` (`{beginning}…`)",
         folder.path().display()
     );
     assert_eq!(damaged[0].to_string(), expected);
 }
 
 #[test]
-fn a_quote_that_is_never_closed_costs_one_row() {
+fn an_unclosed_quote_damages_one_row() {
     let folder = Folder::new();
     let starts = folder.starts();
     // In an empty field at the end of a row.
     let bytes = folder.damaged(starts[3] - 1, starts[3] - 1, b",\"");
     let (cells, damaged) = folder.read(&bytes);
     assert_eq!((cells.len(), damaged.len()), (5, 1), "{damaged:?}");
-    // In the last row nothing tells it from a crash: it is cut when the run goes on.
+    // In the last row it looks like a crash: the row is cut off when the run is resumed.
     let bytes = folder.damaged(folder.whole.len() - 1, folder.whole.len() - 1, b",\"");
     assert_eq!(folder.read(&bytes), (folder.cells[..5].to_vec(), vec![]));
 }
 
 #[test]
-fn a_lost_header_is_the_plans() {
+fn a_lost_header_is_taken_from_the_plan() {
     let folder = Folder::new();
     let header = folder.starts()[0];
     for bytes in [
@@ -124,7 +124,7 @@ fn a_lost_header_is_the_plans() {
         assert_eq!((cells, damaged.len()), (folder.cells.clone(), 1), "{damaged:?}");
         assert_eq!((damaged[0].line, damaged[0].problem.as_str()), (1, "is not the header of a log"));
     }
-    // A spreadsheet's mark and its ends of lines.
+    // The byte order mark and line ends of spreadsheets.
     let text = String::from_utf8(folder.whole.clone()).unwrap();
     let saved = format!("\u{feff}{}", text.replace(",\n", ",\r\n"));
     let (cells, damaged) = folder.read(saved.as_bytes());
@@ -134,7 +134,7 @@ fn a_lost_header_is_the_plans() {
 }
 
 #[test]
-fn the_run_goes_on_behind_a_damaged_row() {
+fn a_run_is_resumed_after_a_damaged_row() {
     let folder = Folder::new();
     let second = folder.starts()[1];
     let bytes = folder.damaged(second + 65, second + 69, b"do\"e");
@@ -170,7 +170,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn whatever_is_damaged_every_other_row_survives(
+    fn damage_leaves_every_other_row_readable(
         from in 0.0..1.0f64,
         length in 0usize..600,
         with in prop_oneof![
@@ -188,12 +188,12 @@ proptest! {
             let mut ends = folder.starts().split_off(1);
             ends.push(folder.whole.len());
             for ((cell, start), end) in folder.cells.iter().zip(folder.starts()).zip(ends) {
-                // A row is whole with its own line break and the one in front of it.
+                // A row is intact if its line break and the one before it are.
                 if to < start || end <= from {
                     prop_assert!(cells.contains(cell), "{}", String::from_utf8_lossy(&bytes));
                 }
             }
-            // The writer keeps what the reader finds.
+            // The writer keeps the rows that the reader finds.
             let after = folder.start();
             if after.run().number() == 1 {
                 prop_assert_eq!(after.run().log().unwrap().len(), cells.len());

@@ -1,4 +1,4 @@
-//! Appending to the log: one row, one write, when a cell ends. Nothing written is ever changed.
+//! Appends to the log: one row in one write when a cell ends. Written rows are never changed.
 
 use crate::StoreError;
 use crate::log_columns::{Columns, columns, placeholders};
@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 pub(crate) struct LogWriter {
     path: PathBuf,
     file: File,
-    /// Length of the file in bytes: where the next row goes.
+    /// The length of the file in bytes, where the next row goes.
     end: u64,
     placeholders: Vec<String>,
 }
 
-/// What opening a log came to.
+/// The result of opening a log.
 pub(crate) enum Opened {
     Ready(LogWriter),
     /// Its columns are not the ones that this version writes.
@@ -25,7 +25,7 @@ pub(crate) enum Opened {
 }
 
 impl LogWriter {
-    /// Opens a log or begins one; a torn last row is cut off, damaged rows before it stay as they are.
+    /// Opens a log or creates it; a torn last row is cut off, damaged rows before it are left as they are.
     pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Opened, StoreError> {
         let mut options = File::options();
         let mut file = options
@@ -44,7 +44,7 @@ impl LogWriter {
             Some(columns) if bytes.starts_with(&header) => {
                 scan(&bytes, header.len(), &|fields| columns.check(fields).map(drop)).1
             }
-            // A header that a crash has torn: nothing was written behind it.
+            // A header torn by a crash: there are no rows.
             _ if !bytes.contains(&b'\n') => 0,
             _ => return Ok(Opened::OtherColumns),
         };
@@ -70,7 +70,7 @@ impl LogWriter {
                 Ok(())
             }
             Err(error) => {
-                // Half a row is worse than none; if even this fails, the next reader cuts it off.
+                // Remove the partial row; if this fails, the next writer cuts it off.
                 let _ = self.file.set_len(self.end);
                 Err(StoreError::io("write", &self.path)(error))
             }
@@ -108,7 +108,7 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
 /// One line of CSV.
 fn line(fields: Vec<String>) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-    // Writing into memory cannot fail, and there is one record of one length.
+    // Writing into memory cannot fail, and there is only one record.
     let _ = writer.write_record(fields);
     writer.into_inner().unwrap_or_default()
 }
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_without_room_is_told_as_such() {
+    fn a_full_disk_is_reported() {
         let path = Path::new("/dev/full");
         let file = File::options().write(true).open(path).unwrap();
         let mut log = LogWriter { path: path.to_owned(), file, end: 0, placeholders: vec![] };

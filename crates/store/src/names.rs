@@ -1,15 +1,15 @@
-//! Names of files and folders, made from words that a person wrote.
+//! Names of files and folders, made from arbitrary text.
 //!
-//! Whatever the words are, the name stays in its folder, is allowed on every system, and is not too long.
+//! Whatever the text is, the name does not leave its folder, is valid on every system, and is not too long.
 
 use crate::StoreError;
 use maquette_core::{CellId, Digest, Plan};
 use std::path::{Path, PathBuf};
 
-/// Longest readable part of a picture's name, in bytes; file systems allow 255 for the whole.
+/// The longest readable part of a picture's name, in bytes; file systems allow 255 for the whole name.
 const READABLE: usize = 100;
 
-/// The name of a run's folder: the experiment's name, or the nearest thing that is safe.
+/// The name of a run's folder: the experiment's name, or the nearest safe name.
 pub(crate) fn run_name(experiment: &str) -> String {
     let keep = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
     let mut name = joined(experiment.chars().map(|c| if keep(c) { c } else { '-' }));
@@ -27,12 +27,12 @@ pub(crate) fn image_name(plan: &Plan, coordinates: &[usize], id: &CellId) -> Str
     named(&readable(plan, coordinates), &id.short())
 }
 
-/// The same with all digits of the cell's name, for the rare two cells that share the first eight and all labels.
+/// The same with all digits of the cell's name, for the rare case of two cells with the same first eight digits and labels.
 pub(crate) fn long_image_name(plan: &Plan, coordinates: &[usize], id: &CellId) -> String {
     named(&readable(plan, coordinates), &id.to_string())
 }
 
-/// The name of a reference picture's copy: its own name and the digest of its content.
+/// The name of a reference picture's copy: its name and the digest of its content.
 pub(crate) fn reference_name(path_as_written: &str, digest: &Digest) -> String {
     let path = Path::new(path_as_written);
     let text = |part: Option<&std::ffi::OsStr>| slug(&part.unwrap_or_default().to_string_lossy());
@@ -46,7 +46,7 @@ pub(crate) fn reference_name(path_as_written: &str, digest: &Digest) -> String {
     }
 }
 
-/// A file name that somebody chose, put into a folder that it may not leave.
+/// The path of a given file name in a folder, which it must not leave.
 pub(crate) fn plain(folder: &Path, name: &str) -> Result<PathBuf, StoreError> {
     let leaves = name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':', '\0']);
     if leaves || is_reserved(name) {
@@ -65,7 +65,7 @@ fn readable(plan: &Plan, coordinates: &[usize]) -> String {
     if parts.is_empty() {
         parts.push(slug(&plan.name));
     }
-    // A long prompt gives way first, so that the seed behind it stays readable.
+    // The longest part is shortened first, so that the seed after a long prompt stays readable.
     while parts.iter().map(|part| part.len() + 1).sum::<usize>() > READABLE + 1 {
         let Some(longest) = parts.iter_mut().rev().max_by_key(|part| part.len()) else { break };
         let shorter = longest.len() - 1;
@@ -80,10 +80,10 @@ fn readable(plan: &Plan, coordinates: &[usize]) -> String {
 }
 
 /// Lower case; letters and digits of any script, `_`, and the dot of a number; everything else is a dash.
-fn slug(words: &str) -> String {
-    let words: Vec<char> = words.chars().flat_map(char::to_lowercase).filter(|c| !is_accent(*c)).collect();
-    let digit = |at: Option<usize>| at.and_then(|at| words.get(at)).is_some_and(char::is_ascii_digit);
-    let name = joined(words.iter().enumerate().map(|(at, &c)| match c {
+fn slug(text: &str) -> String {
+    let chars: Vec<char> = text.chars().flat_map(char::to_lowercase).filter(|c| !is_accent(*c)).collect();
+    let digit = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(char::is_ascii_digit);
+    let name = joined(chars.iter().enumerate().map(|(at, &c)| match c {
         c if c.is_alphanumeric() || c == '_' => c,
         '.' if digit(at.checked_sub(1)) && digit(Some(at + 1)) => '.',
         _ => '-',
@@ -91,7 +91,7 @@ fn slug(words: &str) -> String {
     name.trim_matches('-').to_owned()
 }
 
-/// An accent written as a character of its own: leaving it out reads better than a dash within the word.
+/// A combining accent, which is left out: that reads better than a dash inside the word.
 fn is_accent(c: char) -> bool {
     ('\u{300}'..='\u{36f}').contains(&c)
 }
@@ -114,7 +114,7 @@ fn shorten(name: &mut String, bytes: usize) {
     name.truncate(end);
 }
 
-/// Names that Windows keeps for devices, with any ending.
+/// Names that Windows reserves for devices, with any extension.
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
     let numbered =
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_keeps_its_experiments_name_where_that_is_safe() {
+    fn a_run_has_its_experiments_name_if_that_is_safe() {
         let check = |name: &str, expected: &str| assert_eq!(run_name(name), expected);
         check("mucha-sd14", "mucha-sd14");
         check("Zwei Maler (neu)", "Zwei-Maler-neu");
@@ -167,14 +167,14 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_keeps_its_name_and_says_its_content() {
+    fn a_reference_is_named_by_its_name_and_digest() {
         let digest = Digest::of(b"");
         assert_eq!(reference_name("references/Selfie 1.JPG", &digest), "selfie-1-af1349b9.jpg");
         assert_eq!(reference_name("..", &digest), "picture-af1349b9");
     }
 
     #[test]
-    fn a_chosen_name_stays_in_its_folder() {
+    fn a_given_name_cannot_leave_its_folder() {
         let folder = Path::new("run");
         assert_eq!(plain(folder, "page-1.png").unwrap(), Path::new("run/page-1.png"));
         for name in ["", "..", "../x", "a/b", "c:x", "nul.png"] {
@@ -184,10 +184,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_words_lead_out_of_the_folder(words in ".*", other in ".*") {
-            let plan = plan(&[("prompt", vec![&*words]), ("artist", vec![&*other])]);
+        fn no_text_leads_out_of_the_folder(text in ".*", other in ".*") {
+            let plan = plan(&[("prompt", vec![&*text]), ("artist", vec![&*other])]);
             let id = CellId(Digest::of(b""));
-            for name in [image_name(&plan, &[0, 0], &id), run_name(&words), reference_name(&words, &id.0)] {
+            for name in [image_name(&plan, &[0, 0], &id), run_name(&text), reference_name(&text, &id.0)] {
                 prop_assert!(name.len() <= 120, "{name}");
                 prop_assert!(!name.contains(['/', '\\', ':', '\0', '"', '*', '?', '<', '>', '|']), "{name}");
                 prop_assert!(!name.starts_with('.') && !name.ends_with('.') && !is_reserved(&name), "{name}");

@@ -1,4 +1,4 @@
-//! Whether a file is a whole picture of a cell with the pixels that were rendered, and what it says of itself.
+//! Checks that a file is a complete picture of a cell with the rendered pixels, and reads its metadata.
 
 use crate::LogRow;
 use maquette_core::{CellId, Digest, Image, Remarks};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// A picture that is not what the log or the picture itself says.
+/// A picture that does not match the log or its own metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PictureProblem {
     /// The cell whose picture it should be.
@@ -28,40 +28,40 @@ impl fmt::Display for PictureProblem {
     }
 }
 
-/// What is wrong with the pixels of a cell's picture, as the rest of a sentence about it; `None` where nothing is, or
-/// where neither its row nor its own text keeps a digest, as in older runs.
+/// The problem with the pixels of a cell's picture, as the rest of a sentence about it; `None` if there is none, or if
+/// neither its row nor its metadata has a digest, as in older runs.
 pub fn check_pixels(image: &Image, info: &GenerationInfo, row: &LogRow) -> Option<&'static str> {
     edited(&image.digest(), [row.pixels(), info.pixels])
 }
 
 fn edited(pixels: &Digest, rendered: [Option<Digest>; 2]) -> Option<&'static str> {
     let differs = rendered.iter().flatten().any(|rendered| rendered != pixels);
-    differs.then_some("was edited: its pixels are not those that were rendered")
+    differs.then_some("was edited: its pixels differ from the rendered ones")
 }
 
-/// A whole picture of a cell, decoded in full.
+/// A complete picture of a cell, fully decoded.
 #[derive(Debug)]
 pub(crate) struct Whole {
     pub remarks: Remarks,
     pub pixels: Digest,
 }
 
-/// Decodes a picture and compares it with what it says of itself and with the digest that a log keeps.
+/// Decodes a picture and compares it with its metadata and with the digest in the log.
 ///
-/// `None` when it is not there; else it is that cell's, or the error says what it is, as the rest of a sentence about it.
+/// `None` if the file does not exist. The error is the problem, as the rest of a sentence about the file.
 pub(crate) fn check(path: &Path, id: &CellId, logged: Option<Digest>) -> Result<Option<Whole>, String> {
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|error| format!("cannot be read: {error}"))?,
     };
     let image = decode_bytes(path, &bytes).map_err(|_| DAMAGED)?;
-    // The decoder forgives a missing end; the last chunk has no content, so these are always its bytes.
+    // The decoder accepts a missing end; the last chunk has no content, so these are always its bytes.
     if !bytes.ends_with(b"IEND\xae\x42\x60\x82") {
         return Err(DAMAGED.to_owned());
     }
     let info = read_generation_info(&bytes).ok_or(NAMELESS)?;
     if info.cell != *id {
-        return Err(format!("says that it is the cell {}", info.cell.short()));
+        return Err(format!("is the picture of the cell {}", info.cell.short()));
     }
     let pixels = image.digest();
     match edited(&pixels, [logged, info.pixels]) {
@@ -70,13 +70,14 @@ pub(crate) fn check(path: &Path, id: &CellId, logged: Option<Digest>) -> Result<
     }
 }
 
-/// The same without looking at the pixels: that it is there, says it is that cell and is not cut off.
+/// The same without decoding pixels: checks that the file exists, that its metadata names the cell, and that it is not cut
+/// off.
 ///
-/// Quick enough to ask of every picture of a large run; a rename that a power cut left half done shows here.
+/// Fast enough for every picture of a large run; detects files that a power cut left incomplete.
 pub(crate) fn check_quickly(path: &Path, id: &CellId) -> Result<Option<()>, String> {
     match cell_in(path) {
         Ok(Some(found)) if found == *id => Ok(Some(())),
-        Ok(Some(found)) => Err(format!("says that it is the cell {}", found.short())),
+        Ok(Some(found)) => Err(format!("is the picture of the cell {}", found.short())),
         Ok(None) => Err(NAMELESS.to_owned()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(_) => Err(DAMAGED.to_owned()),
@@ -84,9 +85,9 @@ pub(crate) fn check_quickly(path: &Path, id: &CellId) -> Result<Option<()>, Stri
 }
 
 const DAMAGED: &str = "is damaged";
-const NAMELESS: &str = "does not say which cell it is";
+const NAMELESS: &str = "has no metadata that names its cell";
 
-/// The cell that a whole PNG file says it is.
+/// The cell that the metadata of a complete PNG file names.
 pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
     let mut file = BufReader::new(File::open(path)?);
     let mut signature = [0; 8];
@@ -104,10 +105,10 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
             b"iTXt" if length < 1 << 24 => {
                 let mut data = vec![0; length as usize];
                 file.read_exact(&mut data)?;
-                // Keyword, then five bytes of flags and empty names, as `encode` writes them.
-                let ours =
+                // The keyword, then five bytes of flags and empty names, as `encode` writes them.
+                let info =
                     data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<GenerationInfo>);
-                cell = ours.and_then(Result::ok).map(|recipe| recipe.cell).or(cell);
+                cell = info.and_then(Result::ok).map(|info| info.cell).or(cell);
                 file.seek_relative(4)?;
             }
             b"IEND" => {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_or_foreign_picture_is_recognised() {
+    fn a_truncated_or_foreign_picture_is_recognised() {
         let cell = cell();
         let whole = bytes(&cell);
         let folder = tempfile::tempdir().unwrap();
@@ -157,14 +158,14 @@ mod tests {
         };
         assert_eq!(both(&whole, &cell.id), (Ok(true), Ok(Some(()))));
         let another = CellId(Digest::of(b"another"));
-        let problem = format!("says that it is the cell {}", cell.id.short());
+        let problem = format!("is the picture of the cell {}", cell.id.short());
         assert_eq!(both(&whole, &another), (Err(problem.clone()), Err(problem)));
         for cut in [0, 4, 8, 20, whole.len() / 2, whole.len() - 12, whole.len() - 1] {
             let (thorough, quick) = both(&whole[..cut], &cell.id);
             assert_eq!(thorough, Err(DAMAGED.to_owned()), "{cut} bytes");
             assert!(quick.is_err(), "{cut} bytes");
         }
-        // A flipped pixel byte: only the thorough check looks that far.
+        // Only the full check finds a flipped pixel byte.
         let mut flipped = whole.clone();
         let at = flipped.len() - 20;
         flipped[at] ^= 1;
@@ -196,10 +197,10 @@ mod tests {
         {
             assert_eq!(check(&rendered, own, logged), Ok(digest));
             let edited = check(&painted, own, logged);
-            // An older picture keeps no digest, and its log neither.
+            // Without a digest in the metadata or the log, as in older runs, an edit is not recognised.
             assert_eq!(edited.is_err(), own.or(logged).is_some(), "{edited:?}");
         }
-        // Whoever edits the digest too is found by the log.
+        // If the digest in the metadata was edited too, the log's digest differs.
         assert!(check(&painted, Some(painted.digest()), Some(digest)).unwrap_err().starts_with("was edited"));
     }
 }

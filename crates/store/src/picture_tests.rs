@@ -1,4 +1,4 @@
-//! Pictures of runs: shared, damaged, edited, and known to be right.
+//! Pictures of runs: shared, damaged, edited and verified.
 
 use crate::run_tests::{Folder, artists, finish, is_done, reuse};
 use crate::{Reuse, RunWriter};
@@ -26,7 +26,7 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
     let path = second.run().dir().join(image);
     assert!(matches!(read_metadata(&path).unwrap().origin, Some(Origin::Cell(info)) if info.cell == cell.id));
 
-    // Half a picture, under both its names: neither counts, and rendering it again mends it.
+    // Half a picture under both its names: neither counts, and rendering replaces it.
     let half = std::fs::read(&path).unwrap();
     let half = &half[..half.len() / 2];
     for run in ["test/1", "test/2"] {
@@ -47,7 +47,7 @@ fn pictures_are_shared_between_runs_unless_they_are_damaged() {
     assert!(reuse(&mut second, &cell).is_none());
 }
 
-/// Changes one byte of a PNG's pixels and leaves its texts as they are, as an image editor does.
+/// Changes one byte of a PNG's pixels and keeps its metadata, as an image editor does.
 fn paint(path: &Path) {
     let bytes = std::fs::read(path).unwrap();
     let image = maquette_picture::decode(path).unwrap();
@@ -57,12 +57,12 @@ fn paint(path: &Path) {
     let texts = maquette_picture::read_png_texts(&bytes).unwrap();
     let texts: Vec<(&str, &str)> = texts.found.iter().map(|(key, text)| (&**key, &**text)).collect();
     let painted = Image::new(width, height, painted).unwrap();
-    // In place, so that every name of the file shows it.
+    // In place, so that it changes under every name of the file.
     std::fs::write(path, maquette_picture::encode_png(&painted, &texts).unwrap()).unwrap();
 }
 
 #[test]
-fn an_edited_picture_is_named_and_not_used() {
+fn an_edited_picture_is_reported_and_not_used() {
     let folder = Folder::new();
     let mut first = folder.start(&artists());
     finish(&mut first, 0);
@@ -75,24 +75,23 @@ fn an_edited_picture_is_named_and_not_used() {
         let (done, problems) = run.check_done(&ids);
         assert_eq!(done.into_iter().collect::<Vec<_>>(), [ids[1]]);
         let [problem] = &problems[..] else { panic!("{problems:?}") };
-        let expected =
-            format!("`{}` was edited: its pixels are not those that were rendered", path.display());
+        let expected = format!("`{}` was edited: its pixels differ from the rendered ones", path.display());
         assert_eq!((problem.cell, problem.to_string()), (ids[0], expected));
     };
     check(&mut first);
     drop(first);
     check(&mut folder.start(&artists()));
-    // Another run looks at the same file under its other name.
+    // Another run checks the same file under its other name.
     let mut second = folder.start(&plan(&[("artist", vec!["Mucha"]), ("seed", vec!["1", "2"])]));
     let Reuse::Unusable(problem) = second.reuse(&cells[0]).unwrap() else { panic!("it was edited") };
     assert!(problem.path.starts_with(folder.runs.root().join(".cells")), "{problem}");
     assert!(matches!(second.reuse(&cells[1]).unwrap(), Reuse::Taken(_)));
     finish(&mut second, 0);
-    assert!(matches!(second.reuse(&cells[0]).unwrap(), Reuse::Taken(_)), "rendered again, it is right again");
+    assert!(matches!(second.reuse(&cells[0]).unwrap(), Reuse::Taken(_)), "it was rendered again");
 }
 
 #[test]
-fn rows_keep_the_digest_of_the_pixels_also_of_reused_pictures() {
+fn rows_of_rendered_and_reused_pictures_have_the_digest_of_the_pixels() {
     let folder = Folder::new();
     let mut first = folder.start(&artists());
     finish(&mut first, 0);
@@ -105,7 +104,7 @@ fn rows_keep_the_digest_of_the_pixels_also_of_reused_pictures() {
         let rows = folder.runs.find(run).unwrap().log().unwrap();
         assert_eq!(rows[0].pixels(), digest, "{run}");
         let info = read_metadata(&folder.runs.find(run).unwrap().dir().join(rows[0].image().unwrap()));
-        let Some(Origin::Cell(info)) = info.unwrap().origin else { panic!("it is ours") };
+        let Some(Origin::Cell(info)) = info.unwrap().origin else { panic!("not a cell") };
         assert_eq!(info.pixels, digest, "{run}");
         let decoded = image(&cell);
         assert_eq!(crate::check_pixels(&decoded, &info, &rows[0]), None);
@@ -115,7 +114,7 @@ fn rows_keep_the_digest_of_the_pixels_also_of_reused_pictures() {
 }
 
 #[test]
-fn pictures_that_were_checked_are_not_decoded_again_until_they_change() {
+fn verified_pictures_are_not_decoded_again_until_they_change() {
     let folder = Folder::new();
     let mut run = folder.start(&artists());
     finish(&mut run, 0);
@@ -129,21 +128,21 @@ fn pictures_that_were_checked_are_not_decoded_again_until_they_change() {
         bytes[at] ^= 1;
         std::fs::write(&path, bytes).unwrap();
     };
-    // A byte of the pixels flips, and the file looks as before: it is passed over, which shows that nothing is decoded.
+    // A byte of the pixels flips, but size and time are as before: it is not noticed, so nothing is decoded.
     flip();
     File::options().write(true).open(&path).unwrap().set_modified(rendered).unwrap();
     assert!(is_done(&mut folder.start(&artists()), &id));
-    // Without the file that remembers, it is found.
+    // Without `.checked.json` it is noticed.
     std::fs::remove_file(folder.runs.root().join("test/1/.checked.json")).unwrap();
     assert!(!is_done(&mut folder.start(&artists()), &id));
-    // Mended, it is checked once and known from then on.
+    // Repaired, it is verified once and remembered.
     flip();
     assert!(is_done(&mut folder.start(&artists()), &id));
     assert!(folder.runs.root().join("test/1/.checked.json").is_file());
 }
 
 #[test]
-fn what_is_to_be_known_of_a_picture_goes_with_it() {
+fn remarks_are_kept_when_a_picture_is_reused() {
     let folder = Folder::new();
     // Without the artist in the prompt some cells would be the same picture.
     let by_artist = |mut plan: Plan| {
@@ -160,14 +159,14 @@ fn what_is_to_be_known_of_a_picture_goes_with_it() {
         let cell = first.plan().cell(index).unwrap();
         first.finish(&cell, &image(&cell), 1.0, "cpu", remarks.clone()).unwrap();
     }
-    let said = |run: &RunWriter| -> Vec<Remarks> {
+    let logged = |run: &RunWriter| -> Vec<Remarks> {
         let remarks = |row: &crate::LogRow| Remarks {
             nsfw_content_detected: row.nsfw_content_detected(),
             note: row.note().map(str::to_owned),
         };
         run.run().log().unwrap().iter().map(remarks).collect()
     };
-    assert_eq!(said(&first), given);
+    assert_eq!(logged(&first), given);
     drop(first);
     let turned = plan(&[("seed", vec!["1", "2"]), ("artist", vec!["Mucha", "Munch"])]);
     let mut second = folder.start(&by_artist(turned));
@@ -178,7 +177,7 @@ fn what_is_to_be_known_of_a_picture_goes_with_it() {
             reused.push(record.remarks);
         }
     }
-    assert_eq!(said(&second), reused);
+    assert_eq!(logged(&second), reused);
     reused.sort_by_key(|remarks| remarks.nsfw_content_detected);
     assert_eq!(reused, given);
 }

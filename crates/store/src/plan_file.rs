@@ -1,13 +1,13 @@
-//! `plan.json`: what a run is, in a file.
+//! `plan.json`: the plan of a run.
 //!
-//! Files are named relative to the run folder, so that the folder can be moved and still stands alone.
+//! Paths are relative to the run folder, so that the folder is self-contained and can be moved.
 
 use crate::{StoreError, names, write_atomic};
 use maquette_core::{Digest, FoundFile, Plan};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Version of the file's format.
+/// The version of the file's format.
 const FORMAT: u32 = 1;
 
 const NAME: &str = "plan.json";
@@ -46,12 +46,12 @@ pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), Stor
     write_atomic(&path, &text)
 }
 
-/// The plan of a run and the digest of what was asked; its pictures are the copies in the run's folder, and where its
-/// weight files lie is not known.
+/// The plan of a run and the digest of its experiment. Its pictures are the copies in the run's folder; the paths of its
+/// weight files are empty.
 pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     let path = run.join(NAME);
     let text = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
-    let broken = |error: serde_json::Error| StoreError::damaged(&path, format!("is no plan: {error}"));
+    let broken = |error: serde_json::Error| StoreError::damaged(&path, format!("is not a plan: {error}"));
     let Format { format } = serde_json::from_slice(&text).map_err(broken)?;
     if format != FORMAT {
         let problem = format!("has format {format}; this version of maquette reads format {FORMAT}");
@@ -61,12 +61,12 @@ pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     for picture in plan.pictures.values_mut() {
         picture.file = run.join(&picture.file);
     }
-    // Earlier versions kept where the files lay then.
+    // Earlier versions wrote the paths of the files at that time.
     plan.weights.values_mut().for_each(|found| found.file = PathBuf::new());
     Ok((source, plan))
 }
 
-/// Copies every picture that the plan names, unless a whole copy is there.
+/// Copies every picture that the plan names, unless there is a complete copy.
 pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError> {
     for (path, picture) in &plan.pictures {
         let copy = run.join(reference(path, picture));
@@ -82,7 +82,7 @@ pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Whether two plans ask for the same, leaving aside where pictures lie and which seeds were drawn.
+/// Whether two plans are the same except for the paths of files and the drawn seeds.
 pub(crate) fn same_but_for_draws(one: &Plan, other: &Plan) -> bool {
     let bare = |plan: &Plan| {
         let mut plan = plan.clone();

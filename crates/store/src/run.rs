@@ -1,7 +1,7 @@
-//! One run, for reading; and what a reporter adds to it.
+//! One run, for reading and for adding contact sheets.
 //!
-//! Cells, log and plan are written by `writer.rs` alone, under a lock. Sheets need none: they can be made again at any
-//! time, and each is replaced whole.
+//! Cells, log and plan are written only by `writer.rs`, under a lock. Sheets need no lock: they can be drawn again at any
+//! time, and each is replaced atomically.
 
 use crate::log::{Log, LogRow, read_logs};
 use crate::{StoreError, names, plan_file, write_atomic};
@@ -18,12 +18,12 @@ pub struct Run {
 }
 
 impl Run {
-    /// The experiment's name, as the folder has it.
+    /// The experiment's name, as in the folder's path.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Which run of that name, from 1; 0 for a run whose folder was renamed.
+    /// The number of the run, from 1; 0 for a run whose folder was renamed.
     pub fn number(&self) -> usize {
         self.number
     }
@@ -33,34 +33,34 @@ impl Run {
         &self.dir
     }
 
-    /// The plan it renders. Its pictures are the copies in the run's folder.
+    /// Its plan. The plan's pictures are the copies in the run's folder.
     pub fn plan(&self) -> Result<Plan, StoreError> {
         plan_file::read(&self.dir).map(|(_, plan)| plan)
     }
 
-    /// The digest of what was asked for, given when the run was started.
+    /// The digest of the experiment before seeds were drawn, given when the run was started.
     pub fn source(&self) -> Result<Digest, StoreError> {
         plan_file::read(&self.dir).map(|(source, _)| source)
     }
 
-    /// The experiment as run: resolved, overrides included.
+    /// The resolved experiment, overrides included.
     pub fn experiment(&self) -> Result<String, StoreError> {
         let path = self.dir.join("experiment.toml");
         std::fs::read_to_string(&path).map_err(StoreError::io("read", &path))
     }
 
-    /// Every cell that ended, once, in the order of the log; the logs of all shards together. Damaged rows are left out:
-    /// [`Run::read_log`] names them.
+    /// Every cell that ended, once, in the order of the log; the logs of all shards together. Damaged rows are left out;
+    /// [`Run::read_log`] returns them.
     pub fn log(&self) -> Result<Vec<LogRow>, StoreError> {
         self.read_log().map(|log| log.rows)
     }
 
-    /// The logs of all shards together, and what of them is damaged.
+    /// The logs of all shards together, with their damaged rows.
     pub fn read_log(&self) -> Result<Log, StoreError> {
         read_logs(&self.dir)
     }
 
-    /// Writes a contact sheet under `sheets/`; the path it has now.
+    /// Writes a contact sheet under `sheets/` and returns its path.
     pub fn write_sheet(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let path = names::plain(&self.dir.join("sheets"), name)?;
         write_atomic(&path, bytes)?;
@@ -68,7 +68,7 @@ impl Run {
     }
 }
 
-/// As people name it: `mucha@1`; a run whose folder was renamed goes by that name alone.
+/// The run's name and number, such as `mucha@1`; for a run whose folder was renamed, the name alone.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.number {

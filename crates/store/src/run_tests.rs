@@ -1,4 +1,4 @@
-//! Runs from start to end, on a real folder.
+//! Runs from start to end in a real folder.
 
 use crate::{Reuse, RunWriter, Runs, StartReason, Status, StoreError};
 use maquette_core::test_plans::{image, plan};
@@ -6,7 +6,7 @@ use maquette_core::{Cell, CellId, Digest, FoundFile, Plan, Record, Remarks};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A runs folder that goes away with the test.
+/// A runs folder that is removed after the test.
 pub(crate) struct Folder {
     dir: TempDir,
     pub(crate) runs: Runs,
@@ -55,7 +55,7 @@ fn statuses(run: &RunWriter) -> Vec<Status> {
 }
 
 #[test]
-fn a_run_goes_on_until_something_else_is_asked() {
+fn a_run_is_resumed_until_the_experiment_changes() {
     let folder = Folder::new();
     let check = |plan: &Plan, expected: &str, reason: StartReason| {
         let run = folder.start(plan);
@@ -65,9 +65,9 @@ fn a_run_goes_on_until_something_else_is_asked() {
     check(&artists(), "test@1", StartReason::Resumed);
     let other = plan(&[("seed", vec!["1"])]);
     check(&other, "test@2", StartReason::Changed);
-    // What was asked before the last change is asked anew: only the newest run goes on.
+    // The first experiment again is a change: only the newest run is resumed.
     check(&artists(), "test@3", StartReason::Changed);
-    // The same file, but the weights behind the name are others.
+    // The same file, but with other weights under the model's name.
     let mut retrained = artists();
     retrained.models.get_mut("sketchbook").unwrap().fingerprint = Digest::of(b"retrained");
     check(&retrained, "test@4", StartReason::Changed);
@@ -77,7 +77,7 @@ fn a_run_goes_on_until_something_else_is_asked() {
 }
 
 #[test]
-fn seeds_that_were_drawn_once_stay() {
+fn drawn_seeds_are_kept() {
     let folder = Folder::new();
     let drawn = |seed: i64| {
         let label = seed.to_string();
@@ -113,7 +113,7 @@ fn one_writer_at_a_time_but_shards_share() {
     drop((one, two));
     let mut whole = folder.start(&artists());
     let (done, problems) = whole.check_done(&cells);
-    assert_eq!((done.len(), problems), (2, vec![]), "what shards have done is done");
+    assert_eq!((done.len(), problems), (2, vec![]), "cells finished by shards are done");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn the_log_has_a_row_per_cell_and_a_column_per_setting() {
 }
 
 #[test]
-fn a_torn_row_is_cut_and_nothing_else_is_touched() {
+fn a_torn_row_is_cut_off_and_nothing_else_changes() {
     let folder = Folder::new();
     let mut run = folder.start(&artists());
     finish(&mut run, 0);
@@ -167,7 +167,7 @@ fn a_torn_row_is_cut_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn a_log_with_other_columns_is_left_alone() {
+fn a_log_with_other_columns_is_not_changed() {
     let folder = Folder::new();
     let path = folder.start(&artists()).run().dir().join("log.csv");
     std::fs::write(&path, "cell,status,image,colour\n").unwrap();
@@ -177,7 +177,7 @@ fn a_log_with_other_columns_is_left_alone() {
 }
 
 #[test]
-fn two_cells_that_share_labels_and_eight_digits_keep_two_pictures() {
+fn two_cells_with_the_same_labels_and_first_digits_have_two_pictures() {
     let folder = Folder::new();
     let mut run = folder.start(&plan(&[("seed", vec!["1"])]));
     let cell = run.plan().cell(0).unwrap();
@@ -191,7 +191,7 @@ fn two_cells_that_share_labels_and_eight_digits_keep_two_pictures() {
 }
 
 #[test]
-fn the_run_folder_stands_alone() {
+fn the_run_folder_is_self_contained() {
     let folder = Folder::new();
     let selfie = folder.dir.path().join("Selfie.PNG");
     std::fs::write(&selfie, "pixels").unwrap();
@@ -205,18 +205,18 @@ fn the_run_folder_stands_alone() {
     let text = std::fs::read_to_string(run.run().dir().join("plan.json")).unwrap();
     assert!(!text.contains(&*folder.dir.path().to_string_lossy()), "{text}");
 
-    // A plan made from a picture that has changed since is refused, and no run is begun.
+    // A plan with a picture that has changed since is refused, and no run is created.
     std::fs::write(&selfie, "other pixels").unwrap();
     plan.title = "Another".to_owned();
     drop(run);
     let error = folder.try_start(&plan, None).err().unwrap();
     assert!(matches!(error, StoreError::Changed { .. }), "{error}");
-    let left: Vec<_> = std::fs::read_dir(folder.runs.root().join("test")).unwrap().collect();
-    assert_eq!(left.len(), 3, "1, latest and the lock: {left:?}");
+    let entries: Vec<_> = std::fs::read_dir(folder.runs.root().join("test")).unwrap().collect();
+    assert_eq!(entries.len(), 3, "1, latest and the lock: {entries:?}");
 }
 
 #[test]
-fn a_plan_reads_back_as_it_was() {
+fn a_plan_reads_back_unchanged() {
     let folder = Folder::new();
     let mut plan = plan(&[("strength", vec!["0.1", "0.30000000000000004", "0.7", "1e-7"])]);
     plan.base.push(("guidance_scale".to_owned(), 7.0.into()));
@@ -230,14 +230,14 @@ fn a_plan_reads_back_as_it_was() {
 }
 
 #[test]
-fn runs_are_found_by_what_people_call_them() {
+fn runs_are_found_by_name_prefix_and_path() {
     let folder = Folder::new();
     for (name, seed) in [("mucha", "1"), ("mucha", "2"), ("mucha-sd14", "1"), ("seeds", "1")] {
         folder.start(&Plan { name: name.to_owned(), ..plan(&[("seed", vec![seed])]) });
     }
     let path = |tail: &str| folder.runs.root().join(tail).to_string_lossy().into_owned();
-    let check = |asked: &str, expected: &str| {
-        assert_eq!(folder.runs.find(asked).unwrap().to_string(), expected, "{asked}");
+    let check = |query: &str, expected: &str| {
+        assert_eq!(folder.runs.find(query).unwrap().to_string(), expected, "{query}");
     };
     check("mucha", "mucha@2");
     check("mucha@latest", "mucha@2");
@@ -251,20 +251,20 @@ fn runs_are_found_by_what_people_call_them() {
     check(&path("given away"), "given away");
     std::fs::rename(path("given away"), path("seeds/1")).unwrap();
 
-    let fails = |asked: &str| {
-        let error = folder.runs.find(asked).unwrap_err();
+    let fails = |query: &str| {
+        let error = folder.runs.find(query).unwrap_err();
         let text = error.to_string().replace(path("").trim_end_matches('/'), "RUNS");
         format!("{text} / {}", error.hint().unwrap())
     };
-    insta::assert_snapshot!(fails("muc"), @"`muc` could be any of mucha, mucha-sd14 / Write a few letters more.");
-    insta::assert_snapshot!(fails("muhca"), @"there is no run `muhca` in `RUNS` / There is mucha@2, mucha@1, mucha-sd14@1.");
-    insta::assert_snapshot!(fails("mucha@7"), @"there is no run `mucha@7` in `RUNS` / There is mucha@2, mucha@1, mucha-sd14@1.");
-    insta::assert_snapshot!(fails("zzz"), @"there is no run `zzz` in `RUNS` / There is seeds@1, mucha-sd14@1, mucha@2, mucha@1.");
-    insta::assert_snapshot!(fails(""), @"there is no run `` in `RUNS` / There is seeds@1, mucha-sd14@1, mucha@2, mucha@1.");
+    insta::assert_snapshot!(fails("muc"), @"`muc` is ambiguous: it could be mucha, mucha-sd14 / Use a longer prefix.");
+    insta::assert_snapshot!(fails("muhca"), @"there is no run `muhca` in `RUNS` / Existing runs: mucha@2, mucha@1, mucha-sd14@1.");
+    insta::assert_snapshot!(fails("mucha@7"), @"there is no run `mucha@7` in `RUNS` / Existing runs: mucha@2, mucha@1, mucha-sd14@1.");
+    insta::assert_snapshot!(fails("zzz"), @"there is no run `zzz` in `RUNS` / Existing runs: seeds@1, mucha-sd14@1, mucha@2, mucha@1.");
+    insta::assert_snapshot!(fails(""), @"there is no run `` in `RUNS` / Existing runs: seeds@1, mucha-sd14@1, mucha@2, mucha@1.");
 }
 
 #[test]
-fn what_the_reporter_makes_stays_in_the_run() {
+fn sheets_cannot_leave_the_run() {
     let folder = Folder::new();
     let run = folder.start(&artists());
     let sheet = run.run().write_sheet("page-1.png", b"png").unwrap();
@@ -275,7 +275,7 @@ fn what_the_reporter_makes_stays_in_the_run() {
 }
 
 #[test]
-fn a_label_that_climbs_is_harmless() {
+fn a_label_with_parent_folders_is_harmless() {
     let folder = Folder::new();
     let mut run = folder.start(&plan(&[("artist", vec!["../../x"])]));
     finish(&mut run, 0);

@@ -12,18 +12,18 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// The runs folder at that path. It need not be there yet: the first run makes it.
+    /// The runs folder at that path. It need not exist: the first run creates it.
     pub fn open(root: &Path) -> Result<Runs, StoreError> {
         match std::fs::metadata(root) {
             Ok(found) if !found.is_dir() => {
-                Err(StoreError::damaged(root, "is no folder; allowed: a folder for runs"))
+                Err(StoreError::damaged(root, "is not a folder; allowed: a folder for runs"))
             }
             Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io("open", root)(error)),
             _ => Ok(Runs { root: root.to_owned() }),
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -45,34 +45,33 @@ impl Runs {
         Ok(self.of_name(&names::run_name(name))?.into_iter().max())
     }
 
-    /// Whether some run has finished that cell. Only looks whether the file is there: quick enough to ask of every
-    /// cell of a large plan.
+    /// Whether a run has finished that cell. Only checks that the file exists: fast enough for every cell of a large plan.
     pub fn has_cell(&self, id: &CellId) -> bool {
         cells::path(&self.root, id).is_file()
     }
 
-    /// How long things took here so far; nothing before the first run.
+    /// The timings measured on this machine; empty before the first run.
     pub fn timings(&self) -> Timings {
         timings::read(&self.root)
     }
 
-    /// The fingerprint of a model whose files look like that, if it was made before.
+    /// The cached fingerprint of a model whose files have that stamp.
     pub fn fingerprint(&self, stamp: &Stamp) -> Option<Digest> {
         fingerprints::read(&self.root, stamp)
     }
 
-    /// Remembers a fingerprint. The files must have looked the same before and after it was made.
+    /// Caches a fingerprint. The files must have had that stamp before and after it was computed.
     pub fn remember_fingerprint(&self, stamp: &Stamp, fingerprint: Digest) -> Result<(), StoreError> {
         fingerprints::add(&self.root, stamp, fingerprint)
     }
 
-    /// The runs of one name, in no order.
+    /// The runs of one name, in arbitrary order.
     pub(crate) fn of_name(&self, name: &str) -> Result<Vec<Run>, StoreError> {
         let folder = self.root.join(name);
         let mut runs = Vec::new();
         for entry in folders(&folder)? {
             let dir = folder.join(&entry);
-            // `01` and `+1` parse too, but are not names that we give.
+            // `01` and `+1` parse too, but runs are never named so.
             match entry.parse::<usize>() {
                 Ok(number) if number.to_string() == entry && plan_file::is_run(&dir) => {
                     runs.push(Run { name: name.to_owned(), number, dir });
@@ -84,7 +83,7 @@ impl Runs {
     }
 }
 
-/// The names of the folders in a folder; none if it is not there.
+/// The names of the folders in a folder; empty if it does not exist.
 fn folders(folder: &Path) -> Result<Vec<String>, StoreError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,

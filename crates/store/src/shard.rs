@@ -10,13 +10,13 @@ pub struct Shard {
     of: usize,
 }
 
-/// Text that is no share.
+/// Text that is not a share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no share of the work; allowed: `i/N` with i from 1 to N, such as `2/4`")]
+#[error("`{0}` is not a share of the work; allowed: `I/N` with I from 1 to N, such as `2/4`")]
 pub struct ShardError(pub String);
 
 impl Shard {
-    /// Whether the cell at that position of the plan's distinct cells, from 0, falls to this share.
+    /// Whether this share has the cell at that position of the plan's distinct cells, from 0.
     pub fn holds(&self, position: usize) -> bool {
         position % self.of == self.index - 1
     }
@@ -51,7 +51,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn only_shares_are_shares() {
+    fn invalid_shares_are_refused() {
         assert_eq!("2/4".parse::<Shard>().unwrap().to_string(), "2/4");
         for text in ["0/4", "5/4", "2", "a/b", "", "-1/2", "1/0"] {
             assert_eq!(text.parse::<Shard>(), Err(ShardError(text.to_owned())));

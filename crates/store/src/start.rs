@@ -1,4 +1,4 @@
-//! Starting a run: the newest one goes on when it asks for the same, otherwise the next number begins.
+//! Starts a run: resumes the newest one if the experiment is unchanged, otherwise creates the next number.
 
 use crate::log_writer::{LogWriter, Opened};
 use crate::{Run, RunWriter, Runs, Shard, StartReason, StoreError, names, plan_file, write_atomic};
@@ -8,13 +8,13 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 impl Runs {
-    /// Starts a run, or goes on with the newest of that name.
+    /// Starts a run, or resumes the newest of that name.
     ///
-    /// `source` is the digest of what was asked for, before seeds were drawn. A caller that finds it in
-    /// [`Runs::latest`] plans with that run's drawn seeds; the plan that counts is [`RunWriter::plan`], since
-    /// somebody else may have started the run in the meantime. `experiment` is kept as `experiment.toml`.
+    /// `source` is the digest of the experiment before seeds were drawn. A caller that finds it in
+    /// [`Runs::latest`] plans with that run's drawn seeds. Use [`RunWriter::plan`] afterwards, because
+    /// another process may have started the run in the meantime. `experiment` is written to `experiment.toml`.
     ///
-    /// Fails when somebody else renders into the run; a shard shares it with the other shards.
+    /// Fails if another process renders into the run; shards share it with each other.
     pub fn start(
         &self,
         name: &str,
@@ -26,12 +26,12 @@ impl Runs {
         let name = names::run_name(name);
         let folder = self.root().join(&name);
         std::fs::create_dir_all(&folder).map_err(StoreError::io("create", &folder))?;
-        // Two shards that begin at the same moment must agree on the number.
+        // Two shards that start at the same moment must get the same number.
         let _starting = wait_for_lock(&folder)?;
         let latest = self.of_name(&name)?.into_iter().max();
         let mut reason = StartReason::First;
         if let Some(run) = latest {
-            reason = goes_on(&run, plan, source);
+            reason = start_reason(&run, plan, source);
             if reason == StartReason::Resumed {
                 plan_file::keep_references(run.dir(), plan)?;
                 match open(self, run, plan, shard, reason)? {
@@ -43,11 +43,11 @@ impl Runs {
         let run = create(&folder, &name, experiment, plan, source)?;
         let dir = run.dir().to_owned();
         open(self, run, plan, shard, reason)?
-            .ok_or_else(|| StoreError::damaged(&dir, "has a log before it has begun"))
+            .ok_or_else(|| StoreError::damaged(&dir, "is a new run but has a log"))
     }
 }
 
-fn goes_on(run: &Run, plan: &Plan, source: &Digest) -> StartReason {
+fn start_reason(run: &Run, plan: &Plan, source: &Digest) -> StartReason {
     match plan_file::read(run.dir()) {
         Ok((before, stored)) if before == *source && plan_file::same_but_for_draws(&stored, plan) => {
             StartReason::Resumed
@@ -57,7 +57,7 @@ fn goes_on(run: &Run, plan: &Plan, source: &Digest) -> StartReason {
     }
 }
 
-/// Makes the folder of a new run. It appears under its number only when it is complete.
+/// Creates the folder of a new run. It gets its number only when it is complete.
 fn create(
     folder: &Path,
     name: &str,
@@ -87,7 +87,7 @@ fn create(
     Ok(run)
 }
 
-/// The highest number in use, even by a folder that is no run: it may be somebody's.
+/// The highest number in use, including folders that are not runs, which must not be overwritten.
 fn highest_number(folder: &Path) -> Result<usize, StoreError> {
     let mut highest = 0;
     for entry in std::fs::read_dir(folder).map_err(StoreError::io("read", folder))? {
@@ -97,7 +97,7 @@ fn highest_number(folder: &Path) -> Result<usize, StoreError> {
     Ok(highest)
 }
 
-/// Points `latest` at a run: for people and their tools, as Maquette itself takes the highest number.
+/// Points `latest` at a run. It is for users and their tools; Maquette itself takes the highest number.
 fn point_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
     let latest = folder.join("latest");
     #[cfg(unix)]
@@ -111,12 +111,12 @@ fn point_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
     write_atomic(&latest, format!("{number}\n").as_bytes())
 }
 
-/// Takes the locks and opens the log; `None` when its columns are another version's. `asked` knows where weight files lie
-/// now.
+/// Takes the locks and opens the log; `None` if its columns are another version's. `requested` has the current paths of
+/// weight files.
 fn open(
     runs: &Runs,
     run: Run,
-    asked: &Plan,
+    requested: &Plan,
     shard: Option<Shard>,
     reason: StartReason,
 ) -> Result<Option<RunWriter>, StoreError> {
@@ -127,7 +127,7 @@ fn open(
     }
     let (_, mut plan) = plan_file::read(run.dir())?;
     for (key, found) in &mut plan.weights {
-        if let Some(now) = asked.weights.get(key) {
+        if let Some(now) = requested.weights.get(key) {
             found.file.clone_from(&now.file);
         }
     }
@@ -164,7 +164,7 @@ fn lock_file(path: &Path) -> Result<File, StoreError> {
     options.open(path).map_err(StoreError::io("lock", path))
 }
 
-/// A file system without locks is no reason not to work on it.
+/// Ignores the error of a file system that does not support locks.
 fn unlockable(error: std::io::Error, path: &Path) -> Result<(), StoreError> {
     if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(StoreError::io("lock", path)(error)) }
 }

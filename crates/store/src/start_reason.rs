@@ -1,15 +1,15 @@
-//! Why a run has the number it has.
+//! Why a run was resumed or a new one started.
 
-/// Why a run has the number it has.
+/// Why a run was resumed or a new one started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartReason {
     /// It is the first of its name.
     First,
-    /// The newest run asks for the same and goes on.
+    /// The experiment of the newest run is unchanged, so that run is resumed.
     Resumed,
-    /// The newest run asks for something else.
+    /// The experiment has changed since the newest run.
     Changed,
-    /// The newest run asks for the same, but its plan or its log cannot be continued: another version wrote them
-    /// with other columns, or they are damaged. Finished cells are reused all the same.
+    /// The newest run cannot be resumed because its plan or log was written by another version with other columns, or is
+    /// damaged. Finished cells are still reused.
     OtherVersion,
 }

@@ -1,6 +1,6 @@
-//! `.timings.json`: how long things took on this machine, and how much memory, so that a plan can be estimated.
+//! `.timings.json`: durations and memory measured on this machine, for the estimates of a plan.
 //!
-//! A convenience, not a record: a file that is missing or damaged reads as empty, and of two writers at once one wins.
+//! This is a cache, not a record: a file that is missing or damaged reads as empty, and of two writers at once one wins.
 //! What happened to each cell is in the log.
 
 use crate::{StoreError, write_atomic};
@@ -8,7 +8,7 @@ use maquette_core::{Digest, Settings};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Sums of what was measured, for each kind of work.
+/// Sums of measurements for each kind of work.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Timings {
@@ -17,10 +17,10 @@ pub struct Timings {
     memory: Vec<(WorkKind, u64)>,
 }
 
-/// A kind of work: cells of one kind take about as long per step.
+/// A kind of work: cells of one kind take about the same time per step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkKind {
-    /// What it runs on.
+    /// The device.
     pub device: String,
     /// The model's fingerprint.
     pub fingerprint: Digest,
@@ -39,17 +39,17 @@ struct Load {
     fingerprint: Digest,
 }
 
-/// How much was done in how long.
+/// A number of units of work and their total time.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Speed {
     /// Denoising steps, or loads.
     pub count: u64,
-    /// Seconds for all of them.
+    /// Total seconds.
     pub seconds: f64,
 }
 
 impl WorkKind {
-    /// The kind of work that a cell with those settings is.
+    /// The kind of work of a cell with those settings.
     pub fn of(settings: &Settings, fingerprint: &Digest, device: &str) -> WorkKind {
         WorkKind {
             device: device.to_owned(),
@@ -62,7 +62,7 @@ impl WorkKind {
 }
 
 impl Speed {
-    /// Seconds for one; `None` before anything was measured.
+    /// Seconds per unit; `None` before the first measurement.
     pub fn seconds_each(&self) -> Option<f64> {
         (self.count > 0).then(|| self.seconds / self.count as f64)
     }
@@ -80,7 +80,7 @@ impl Timings {
         add(&mut self.loads, load, Speed { count: 1, seconds });
     }
 
-    /// Notes how many bytes of memory rendering took while a cell of that kind was rendered; the most counts.
+    /// Adds a peak of memory, in bytes, from rendering cells of that kind; the maximum is kept.
     pub fn add_memory(&mut self, work: WorkKind, bytes: u64) {
         match self.memory.iter_mut().find(|(found, _)| *found == work) {
             Some((_, most)) => *most = bytes.max(*most),
@@ -88,17 +88,17 @@ impl Timings {
         }
     }
 
-    /// The most bytes of memory that rendering cells of that kind took.
+    /// The peak of memory, in bytes, from rendering cells of that kind.
     pub fn memory(&self, work: &WorkKind) -> Option<u64> {
         self.memory.iter().find(|(key, _)| key == work).map(|(_, bytes)| *bytes)
     }
 
-    /// How fast steps of that kind were; encoding and decoding are spread over them.
+    /// The time of steps of that kind; encoding and decoding are spread over them.
     pub fn steps(&self, work: &WorkKind) -> Option<Speed> {
         self.steps.iter().find(|(key, _)| key == work).map(|(_, speed)| *speed)
     }
 
-    /// How fast the model was loaded.
+    /// The time to load the model.
     pub fn loads(&self, device: &str, fingerprint: &Digest) -> Option<Speed> {
         let found =
             self.loads.iter().find(|(key, _)| key.device == device && key.fingerprint == *fingerprint);
@@ -106,13 +106,13 @@ impl Timings {
     }
 }
 
-/// What the file says; nothing when there is none that can be read.
+/// Reads the file; empty if there is none or it cannot be read.
 pub(crate) fn read(root: &Path) -> Timings {
     let text = std::fs::read(path(root)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Adds what was measured now to what the file says.
+/// Adds new measurements to the file.
 pub(crate) fn add_to_file(root: &Path, now: &Timings) -> Result<(), StoreError> {
     let mut all = read(root);
     now.steps.iter().for_each(|(work, speed)| add(&mut all.steps, work.clone(), *speed));
@@ -142,7 +142,7 @@ mod tests {
     use maquette_core::test_plans::cell;
 
     #[test]
-    fn what_was_measured_adds_up_and_a_torn_file_is_forgotten() {
+    fn measurements_add_up_and_a_torn_file_reads_as_empty() {
         let folder = tempfile::tempdir().unwrap();
         let (cell, model) = (cell(), Digest::of(b"weights"));
         let work = WorkKind::of(&cell.settings, &model, "cpu");

@@ -1,4 +1,5 @@
-//! Rendering into a run: keeps finished pictures, writes the log. One writer at a time; the lock falls with it.
+//! Renders into a run: keeps finished pictures and writes the log. There is one writer at a time; it holds the lock until
+//! it is dropped.
 
 use crate::checked::{CheckedPictures, FileState};
 use crate::log::{DamagedRow, Log, read_logs};
@@ -23,36 +24,36 @@ pub struct RunWriter {
     reason: StartReason,
     log: LogWriter,
     damaged: Vec<DamagedRow>,
-    /// The picture of each cell that the log says is done.
+    /// The picture of each cell that is done by the log.
     done: HashMap<CellId, LoggedPicture>,
     checked: CheckedPictures,
-    /// Which run rendered a cell; read from all logs when it is first asked for.
+    /// Which run rendered a cell; read from all logs when first needed.
     renderers: Option<HashMap<CellId, Renderer>>,
     _locks: Vec<File>,
 }
 
-/// What the log says of a cell's picture.
+/// A cell's picture by the log.
 struct LoggedPicture {
     /// Relative to the run.
     image: String,
     pixels: Option<Digest>,
 }
 
-/// The run that rendered a cell, and the pixels that came out.
+/// The run that rendered a cell, and the digest of the pixels.
 #[derive(Clone)]
 struct Renderer {
     run: String,
     pixels: Option<Digest>,
 }
 
-/// What became of taking over a picture.
+/// The result of reusing a picture.
 #[derive(Debug)]
 pub enum Reuse {
-    /// It is in this run now.
+    /// The picture was linked into this run.
     Taken(Box<Record>),
     /// No run has finished that cell.
     Absent,
-    /// There is a picture, and it is not what was rendered.
+    /// There is a picture, but it is not the rendered one.
     Unusable(PictureProblem),
 }
 
@@ -82,7 +83,7 @@ impl RunWriter {
         &self.run
     }
 
-    /// The plan that counts: the one in the run's folder, with the seeds that were drawn first.
+    /// The plan in the run's folder, with the seeds that were drawn when the run was created.
     pub fn plan(&self) -> Arc<Plan> {
         Arc::clone(&self.plan)
     }
@@ -92,21 +93,21 @@ impl RunWriter {
         self.shard
     }
 
-    /// Why the run has the number it has.
+    /// Why the run was resumed or a new one started.
     pub fn start_reason(&self) -> StartReason {
         self.reason
     }
 
-    /// What could not be read of the run's logs when it was started.
+    /// The damaged rows of the run's logs when it was started.
     pub fn damaged_rows(&self) -> &[DamagedRow] {
         &self.damaged
     }
 
-    /// Which of these cells are done: the log says so, and the picture is there with the pixels that were rendered. Of
-    /// the others, pictures that are there and wrong; one that is missing may have been removed on purpose.
+    /// Which of these cells are done: the log lists them, and the picture exists with the rendered pixels. Also returns
+    /// the pictures that exist but are wrong; a missing picture may have been removed on purpose.
     ///
-    /// Every file is opened and looked at in outline, on all cores; its pixels are decoded unless it has the size and the
-    /// time of change that it had when they were last known to be right.
+    /// Every file's metadata and structure are checked, on all cores; its pixels are decoded unless its size and
+    /// modification time are the same as when they were last verified.
     pub fn check_done(&mut self, cells: &[CellId]) -> (HashSet<CellId>, Vec<PictureProblem>) {
         let (dir, checked) = (self.run.dir(), &self.checked);
         let logged = cells.iter().filter_map(|id| Some((*id, self.done.get(id)?)));
@@ -130,13 +131,13 @@ impl RunWriter {
         (done, problems)
     }
 
-    /// Whether some run seems to have finished that cell; [`RunWriter::reuse`] looks whether its picture is good.
+    /// Whether a run seems to have finished that cell; [`RunWriter::reuse`] checks the picture.
     pub fn has_picture(&self, id: &CellId) -> bool {
         self.runs.has_cell(id)
     }
 
-    /// Takes over the picture of a cell that some run has finished, if its pixels are those that were rendered: by the
-    /// log of the run that rendered it, and by its own text.
+    /// Reuses the picture of a cell that another run has finished, if its pixels are the rendered ones by the log of the
+    /// run that rendered it and by its metadata.
     pub fn reuse(&mut self, cell: &Cell) -> Result<Reuse, StoreError> {
         let kept = cells::path(self.runs.root(), &cell.id);
         let Renderer { run, pixels } = self.renderer(&cell.id);
@@ -153,7 +154,7 @@ impl RunWriter {
         self.record(record).map(Box::new).map(Reuse::Taken)
     }
 
-    /// Keeps the picture of a cell that was rendered now, and writes its row.
+    /// Keeps the picture of a newly rendered cell, and writes its row.
     pub fn finish(
         &mut self,
         cell: &Cell,
@@ -176,14 +177,14 @@ impl RunWriter {
         self.record(Record { cell, outcome, seconds: None, device, remarks: Remarks::default() })
     }
 
-    /// Adds to what is known of how long things take here.
+    /// Adds to the timings of this machine.
     pub fn remember(&self, measured: &Timings) -> Result<(), StoreError> {
         timings::add_to_file(self.runs.root(), measured)
     }
 
     /// The fingerprint of the model that a cell names.
     pub fn fingerprint(&self, cell: &Cell) -> Digest {
-        // A cell comes from the plan, which has looked up every model it names.
+        // A cell comes from the plan, which has every model it names.
         self.plan
             .models
             .get(&*cell.settings.model)
@@ -218,19 +219,19 @@ impl RunWriter {
     fn renderer(&mut self, id: &CellId) -> Renderer {
         let runs = &self.runs;
         let renderers = self.renderers.get_or_insert_with(|| renderers(runs));
-        // A run that was deleted leaves its cells behind.
+        // The cells of a deleted run remain.
         renderers.get(id).cloned().unwrap_or_else(|| Renderer { run: "?".to_owned(), pixels: None })
     }
 }
 
 impl Drop for RunWriter {
     fn drop(&mut self) {
-        // Without it the next one decodes every picture.
+        // If this fails, the next writer decodes every picture.
         let _ = self.checked.save(self.run.dir());
     }
 }
 
-/// Looks at the picture of a cell: what its file looks like if it is right, `None` if it is not there.
+/// Checks the picture of a cell: the state of its file if it is right, `None` if it does not exist.
 fn check_picture(
     run: &Path,
     checked: &CheckedPictures,
@@ -238,7 +239,7 @@ fn check_picture(
     picture: &LoggedPicture,
 ) -> Result<Option<Option<FileState>>, String> {
     let path = run.join(&picture.image);
-    // Looked at first: what is changed while it is decoded is decoded again the next time.
+    // Read before decoding: a file that changes meanwhile is decoded again next time.
     let state = FileState::of(&path);
     let found = match checked.holds(&picture.image, state) {
         true => picture::check_quickly(&path, &id)?,
@@ -247,7 +248,7 @@ fn check_picture(
     Ok(found.map(|()| state))
 }
 
-/// Which run rendered each cell. A log that cannot be read is left out: the picture is good all the same.
+/// Which run rendered each cell. A log that cannot be read is skipped; its pictures can still be reused.
 fn renderers(runs: &Runs) -> HashMap<CellId, Renderer> {
     let mut renderers = HashMap::new();
     for run in runs.list().unwrap_or_default() {

@@ -1,4 +1,4 @@
-//! `maquette completions`: what a shell needs to complete the command line.
+//! `maquette completions`: prints a completion script for a shell.
 
 use crate::args::CommandLine;
 use crate::exit::Outcome;

@@ -1,4 +1,4 @@
-//! `maquette diff`: what differs between two runs, in settings and in pixels.
+//! `maquette diff`: shows what differs between two runs, in settings and in pixels.
 
 use super::workspace;
 use crate::args::{Common, DiffArgs};

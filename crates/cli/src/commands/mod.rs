@@ -1,4 +1,4 @@
-//! One command per file: arguments to the library, its answer to text. Here is what several of them share.
+//! One command per file: arguments to library calls, results to text. This file has what several of them share.
 
 mod completions;
 mod diff;
@@ -26,12 +26,12 @@ use crate::args::{BackendName, Common, ExperimentArgs};
 use crate::exit::Failure;
 use maquette::{Error, Experiment, Overrides, Renderer, Workspace};
 
-/// The workspace of the arguments that every command has.
+/// The workspace that the options of every command name.
 fn workspace(common: &Common) -> Result<Workspace, Failure> {
     Ok(Workspace::open(&common.runs)?)
 }
 
-/// The same on the device and with the backend of a command that renders.
+/// The same, with the device and backend of a command that renders.
 fn rendering_workspace(common: &Common, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
     let workspace = workspace(common)?;
     Ok(match backend {

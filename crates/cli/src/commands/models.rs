@@ -1,4 +1,4 @@
-//! `maquette models`: what is bundled and what is in the hub's cache. `maquette models fetch`: more of it.
+//! `maquette models`: lists the models that are bundled or in the hub's cache. `maquette models fetch`: downloads one.
 
 use super::workspace;
 use crate::args::{Common, FetchArgs};
@@ -14,15 +14,15 @@ pub fn models(common: &Common) -> Outcome {
     output::print(&output::table(&["model", "size", "pixels", "fingerprint", ""], rows))
 }
 
-/// Asks the hub for a repository, gets what is not here yet, and prints the folder.
+/// Downloads what is missing of a repository from the hub, and prints the folder.
 pub fn fetch(args: &FetchArgs, common: &Common) -> Outcome {
     let repository: Repository = args.model.parse().map_err(Error::from)?;
     let mut download = Download::new(args.progress, common.quiet);
     let workspace = workspace(common)?;
     let fetched = workspace
         .fetch_model(&repository, args.dtype, args.safety_checker, &mut |event| download.show(event))?;
-    if fetched.was_here && !common.quiet {
-        message(format_args!("{repository} is here already, as the hub has it"));
+    if fetched.was_complete && !common.quiet {
+        message(format_args!("{repository} is up to date"));
     }
     output::print(&output::paths([fetched.folder]))
 }
@@ -40,7 +40,7 @@ fn row(ModelEntry { name, bytes, place, card }: ModelEntry) -> Vec<String> {
         }
         Some(Err(error)) => vec![name, size, String::new(), String::new(), error],
         None => {
-            let about = format!("incomplete; `maquette models fetch {name}` completes it");
+            let about = format!("incomplete; `maquette models fetch {name}` downloads the rest");
             vec![name, size, String::new(), String::new(), about]
         }
     }

@@ -1,4 +1,4 @@
-//! `maquette plan`: what an experiment would do, and what it would cost.
+//! `maquette plan`: shows what an experiment would do and what it would cost.
 
 use super::{experiment, rendering_workspace};
 use crate::args::{BackendName, Common, PlanArgs};

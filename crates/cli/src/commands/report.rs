@@ -1,4 +1,4 @@
-//! `maquette report`: draws the sheets of a run again.
+//! `maquette report`: redraws the sheets of a run.
 
 use super::workspace;
 use crate::args::{Common, ReportArgs};

@@ -1,4 +1,4 @@
-//! `maquette run`: renders what is missing of an experiment, and prints the paths of the log and the sheets.
+//! `maquette run`: renders the missing cells of an experiment, and prints the paths of the log and the sheets.
 
 use super::{experiment, rendering_workspace};
 use crate::args::{Common, RunArgs};
@@ -35,7 +35,7 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         _ => {}
     })?;
     note(text::summary(&result.summary));
-    // The first sheet last: it is what one wants to open.
+    // The first sheet comes last, next to the prompt, because it is usually opened first.
     let log = result.log();
     output::print(&output::paths([log].into_iter().chain(result.sheets.into_iter().rev())))?;
     Ok(exit(&result.summary))

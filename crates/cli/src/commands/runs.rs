@@ -1,4 +1,4 @@
-//! `maquette runs`: what lies in the runs folder.
+//! `maquette runs`: lists the runs folder.
 
 use super::workspace;
 use crate::args::Common;

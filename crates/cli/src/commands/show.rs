@@ -1,4 +1,4 @@
-//! `maquette show`: what made a picture, Maquette's or another tool's.
+//! `maquette show`: shows how a picture was made, by Maquette or another tool.
 
 use super::workspace;
 use crate::args::{Common, ShowArgs};
@@ -7,13 +7,13 @@ use crate::{output, text};
 
 pub fn show(args: &ShowArgs, common: &Common) -> Outcome {
     let workspace = workspace(common)?;
-    let shown = workspace.show(&args.image)?;
+    let info = workspace.show(&args.image)?;
     let text = match (args.json, args.toml) {
-        (true, _) => output::json(&shown.metadata),
+        (true, _) => output::json(&info.metadata),
         (_, true) => workspace.experiment_of(&args.image)?,
-        _ => text::shown(&shown),
+        _ => text::picture_info(&info),
     };
-    for problem in &shown.metadata.unreadable {
+    for problem in &info.metadata.unreadable {
         output::message(format_args!("note: {problem}"));
     }
     output::print(&text)

@@ -1,4 +1,4 @@
-//! `maquette verify`: whether a run is what it says.
+//! `maquette verify`: checks the pictures and log of a run, and renders some cells again.
 
 use super::rendering_workspace;
 use crate::args::{Common, VerifyArgs};
@@ -7,10 +7,10 @@ use crate::{output, text};
 use maquette::VerifyOptions;
 
 pub fn verify(args: &VerifyArgs, common: &Common) -> Outcome {
-    let workspace = rendering_workspace(common, &args.again.device, args.again.backend)?;
+    let workspace = rendering_workspace(common, &args.render.device, args.render.backend)?;
     let options = VerifyOptions { sample: args.sample, seed: args.seed };
     let verification = workspace.verify(&args.run, options, &mut output::notes(common.quiet))?;
-    output::print(&match args.again.json {
+    output::print(&match args.render.json {
         true => output::json(&verification),
         false => text::verification(&verification),
     })?;

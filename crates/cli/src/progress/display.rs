@@ -1,12 +1,12 @@
-//! What shows how a run goes on.
+//! The trait of everything that shows the progress of a run.
 
 use maquette::RunProgress;
 
-/// Shows what happens. All of it goes to standard error; standard output is for results.
+/// Shows the progress of a run. All of it goes to standard error; standard output is for results.
 pub trait Display {
-    /// Something happened.
+    /// Shows one event.
     fn show(&mut self, progress: &RunProgress);
 
-    /// Nothing more will happen.
+    /// Ends the display: no events follow.
     fn close(&mut self) {}
 }

@@ -1,29 +1,29 @@
-//! How a download looks while it goes on: a bar on a terminal, a line per file elsewhere, JSON for machines.
+//! The progress of a download: a bar on a terminal, a line per file elsewhere, JSON for machines.
 
 use crate::args;
 use crate::output::message;
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use maquette::{DownloadProgress, FetchEvent, Offer, to_come};
+use maquette::{DownloadProgress, FetchEvent, Offer, missing_text};
 use serde_json::json;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-/// From how many bytes on a line says how far a file has come, at every tenth.
+/// The size in bytes from which a file gets a line at every tenth.
 const LARGE: u64 = 100 << 20;
 
-/// Shows downloads, one after the other, on standard error.
+/// Shows downloads on standard error, one at a time.
 pub struct Download {
     style: Style,
     quiet: bool,
-    /// The repository, and how many of its files are to come.
+    /// The repository, and how many of its files are missing.
     model: String,
     files: usize,
-    /// The file that is arriving: its number among them, its name and size.
+    /// The file being downloaded: its number among the missing ones, its name and size.
     nth: usize,
     name: String,
     size: u64,
-    /// Bytes of the file, and of those before it.
+    /// Bytes downloaded of this file, and of the files before it.
     had: u64,
     before: u64,
 }
@@ -62,10 +62,10 @@ impl Download {
 
     fn start(&mut self, offer: &Offer) {
         if !offer.is_here() && !self.quiet {
-            message(format_args!("getting {}: {}", offer.repository, to_come(offer)));
+            message(format_args!("downloading {}: {}", offer.repository, missing_text(offer)));
             match &offer.licence {
-                Some(licence) => message(format_args!("its licence is {licence}; the terms: {}", offer.page)),
-                None => message(format_args!("its authors name no licence; see {}", offer.page)),
+                Some(licence) => message(format_args!("licence: {licence}; terms: {}", offer.page)),
+                None => message(format_args!("licence: not stated; see {}", offer.page)),
             }
         }
         if let Style::Bar(bar) = &mut self.style {
@@ -84,8 +84,10 @@ impl Download {
                 self.file();
             }
             DownloadProgress::Waiting { name } => match &self.style {
-                Style::Bar(bar) => bar.set_message(format!("{name}: another process is getting it")),
-                Style::Lines => message(format_args!("another process is getting {name}; waiting for it")),
+                Style::Bar(bar) => bar.set_message(format!("{name}: another process is downloading it")),
+                Style::Lines => {
+                    message(format_args!("another process is downloading {name}; waiting for it"));
+                }
                 Style::Json | Style::Nothing => {}
             },
             DownloadProgress::Bytes(bytes) => {
@@ -123,7 +125,7 @@ impl Download {
 fn progress_bar(bytes: u64) -> ProgressBar {
     let bar = ProgressBar::new(bytes);
     let style = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left  {wide_msg}";
-    // The template is ours, so it is always valid.
+    // The template is a constant, so it is valid.
     bar.set_style(ProgressStyle::with_template(style).expect("a valid template").progress_chars("━━╌"));
     bar.enable_steady_tick(Duration::from_millis(250));
     bar

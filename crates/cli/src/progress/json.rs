@@ -1,4 +1,4 @@
-//! A JSON object per line, for machines: `event`, and what belongs to it.
+//! A JSON object per line, for machines: `event` and its fields.
 
 use super::display::Display;
 use crate::output::message;

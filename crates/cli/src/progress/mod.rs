@@ -1,4 +1,4 @@
-//! How a run looks while it goes on: bars on a terminal, plain lines elsewhere, JSON for machines.
+//! The progress of a run: bars on a terminal, plain lines elsewhere, JSON for machines.
 
 mod bars;
 mod display;
@@ -13,7 +13,7 @@ use display::Display;
 use maquette::RunProgress;
 use std::io::IsTerminal;
 
-/// The display that was asked for.
+/// The requested display.
 pub fn display(how: args::Progress, quiet: bool) -> Box<dyn Display> {
     match how {
         args::Progress::Json => Box::new(json::Json),

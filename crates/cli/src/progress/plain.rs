@@ -19,10 +19,10 @@ impl Plain {
         Plain { labels: HashMap::new(), ended: 0, todo: 0 }
     }
 
-    fn ended(&mut self, cell: &CellId, what: &str) {
+    fn end(&mut self, cell: &CellId, outcome: &str) {
         self.ended += 1;
         let label = self.labels.remove(cell).unwrap_or_else(|| cell.short());
-        message(format_args!("{}/{} {label}: {what}", self.ended, self.todo));
+        message(format_args!("{}/{} {label}: {outcome}", self.ended, self.todo));
     }
 }
 
@@ -43,11 +43,11 @@ impl Display for Plain {
             RunProgress::Stepped { .. } => {}
             RunProgress::Finished { record } => {
                 let seconds = record.seconds.unwrap_or(0.0);
-                self.ended(&record.cell.id, &format!("{seconds:.1} s"));
+                self.end(&record.cell.id, &format!("{seconds:.1} s"));
             }
             RunProgress::Failed { record } => {
                 if let Outcome::Failed { error } = &record.outcome {
-                    self.ended(&record.cell.id, &format!("failed: {error}"));
+                    self.end(&record.cell.id, &format!("failed: {error}"));
                 }
             }
             RunProgress::Warned { warning, .. } => message(format_args!("warning: {warning}")),

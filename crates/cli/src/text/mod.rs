@@ -1,4 +1,4 @@
-//! What the library answers, as text for a terminal.
+//! Results of the library as text for a terminal.
 
 mod plan;
 mod prompts;
@@ -8,5 +8,5 @@ mod verify;
 
 pub use plan::plan;
 pub use run::{planned, reason, summary};
-pub use show::shown;
+pub use show::picture_info;
 pub use verify::{reproduction, verification};

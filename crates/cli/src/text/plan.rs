@@ -1,4 +1,4 @@
-//! What an experiment would do, and what it would cost.
+//! What an experiment would do and what it would cost.
 
 use super::prompts::prompts;
 use crate::output;
@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use maquette::{Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, Work, literal};
 use std::time::Duration;
 
-/// The plan: axes, counts and costs, notes, prompts with something to say, the first `count` cells.
+/// The plan: axes, counts and costs, notes, notes on prompts, the first `count` cells.
 pub fn plan(planned: &PlannedExperiment, forecast: &Forecast, count: usize) -> Result<String, SettingError> {
     let PlannedExperiment { plan, distinct, notes, .. } = planned;
     let mut text = String::new();
@@ -28,12 +28,12 @@ fn axes(plan: &Plan) -> String {
     }
     let rows = plan.axes.iter().map(|axis| {
         let labels: Vec<String> = axis.values.iter().map(|value| label(&value.label, &value.set)).collect();
-        vec![axis.name.clone(), axis.values.len().to_string(), some(&labels)]
+        vec![axis.name.clone(), axis.values.len().to_string(), shortened_list(&labels)]
     });
     output::table(&["axis", "values", ""], rows) + "\n"
 }
 
-/// A label as the option that sweeps it would take it, so that commas between labels are told from those within.
+/// A label as `--sweep` takes it, so that commas between labels differ from commas inside them.
 fn label(label: &str, set: &[(String, Value)]) -> String {
     let own = set.iter().find(|(_, value)| value.to_string() == label);
     match (own, set) {
@@ -43,25 +43,25 @@ fn label(label: &str, set: &[(String, Value)]) -> String {
     }
 }
 
-/// The first labels and the last one: enough to see what an axis is.
-fn some(labels: &[String]) -> String {
+/// The labels; of a long list the first ones and the last one.
+fn shortened_list(labels: &[String]) -> String {
     match labels {
         [first @ .., last] if labels.len() > 8 => format!("{}, … {last}", first[..6].join(", ")),
         _ => labels.join(", "),
     }
 }
 
-fn counts(plan: &Plan, distinct: usize, left: &Work, estimate: &Estimate) -> String {
+fn counts(plan: &Plan, distinct: usize, work: &Work, estimate: &Estimate) -> String {
     let mut rows = vec![vec!["cells".to_owned(), plan.len().to_string()]];
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("distinct", distinct.to_string());
-    row("done", (distinct - left.pictures).to_string());
-    row("to render", left.pictures.to_string());
-    row("model loads", left.model_loads.to_string());
-    row("text encodes", left.text_encodes.to_string());
-    row("image encodes", left.image_encodes.to_string());
-    row("denoising steps", left.steps.to_string());
-    if left.pictures > 0 {
+    row("done", (distinct - work.pictures).to_string());
+    row("to render", work.pictures.to_string());
+    row("model loads", work.model_loads.to_string());
+    row("text encodes", work.text_encodes.to_string());
+    row("image encodes", work.image_encodes.to_string());
+    row("denoising steps", work.steps.to_string());
+    if work.pictures > 0 {
         row("time", time(estimate));
         row("memory", memory(estimate));
     }
@@ -71,10 +71,11 @@ fn counts(plan: &Plan, distinct: usize, left: &Work, estimate: &Estimate) -> Str
 fn time(estimate: &Estimate) -> String {
     let duration = |seconds: f64| indicatif::HumanDuration(Duration::from_secs_f64(seconds)).to_string();
     match (estimate.seconds, estimate.unknown) {
-        (seconds, 0) => format!("about {}, from what this machine took before", duration(seconds)),
-        (0.0, _) => "unknown before the first run here".to_owned(),
+        (seconds, 0) => format!("about {}, based on earlier runs on this machine", duration(seconds)),
+        (0.0, _) => "unknown until the first run on this machine".to_owned(),
         (seconds, unknown) => {
-            format!("about {} and {unknown} cells of a kind that was never rendered here", duration(seconds))
+            let cells = if unknown == 1 { "cell" } else { "cells" };
+            format!("about {}, plus {unknown} {cells} of a kind not rendered here before", duration(seconds))
         }
     }
 }
@@ -82,9 +83,9 @@ fn time(estimate: &Estimate) -> String {
 fn memory(estimate: &Estimate) -> String {
     match estimate.memory {
         Some(bytes) => {
-            format!("about {} at most, from what earlier runs took", ByteSize::b(bytes).display().iec())
+            format!("at most about {}, based on earlier runs", ByteSize::b(bytes).display().iec())
         }
-        None => "unknown before the first run here".to_owned(),
+        None => "unknown until the first run on this machine".to_owned(),
     }
 }
 
@@ -108,7 +109,7 @@ fn cells(plan: &Plan, count: usize) -> Result<String, SettingError> {
     for cell in plan.cells().take(count) {
         let cell = cell?;
         let value = |name: &str| match cell.settings.get(name) {
-            // A prompt that no axis sets is the last column: its commas separate nothing.
+            // A prompt that no axis sets is the last column, where its commas are not ambiguous.
             Some(Value::Text(text)) if !names.contains(&name) && is_one_line(&text) => text,
             Some(value) => literal(&value),
             None => placeholder(plan, &cell.coordinates, name).map_or_else(String::new, literal),
@@ -124,7 +125,7 @@ fn cells(plan: &Plan, count: usize) -> Result<String, SettingError> {
     Ok(text)
 }
 
-/// What an axis gives a name at some coordinates.
+/// The value that an axis sets for a name at some coordinates.
 fn placeholder<'a>(plan: &'a Plan, coordinates: &[usize], name: &str) -> Option<&'a Value> {
     let mut set = plan.axes.iter().zip(coordinates).flat_map(|(axis, at)| &axis.values[*at].set);
     set.find(|(known, _)| known == name).map(|(_, value)| value)
@@ -152,7 +153,7 @@ mod tests {
         check("(empty)", &["(empty)".into()], "(empty)");
         check("none", &["".into()], "none");
         check("few, fast", &[Value::Integer(10)], "\"few, fast\"");
-        // A zip: one of its columns may be the label.
+        // In a zip, one of the columns may be the label.
         check("20, ddim", &[Value::Integer(20), "ddim".into()], "\"20, ddim\"");
         check("20", &["ddim".into(), Value::Integer(20)], "20");
     }

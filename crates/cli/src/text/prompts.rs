@@ -1,25 +1,27 @@
-//! What there is to say about prompts, as text.
+//! Notes on prompts, as text.
 
 use maquette::{Cut, MOST_PROMPTS, PromptNote, PromptNotes, PromptReport, ReadChunk};
 
-/// How many prompts are shown.
-const SHOWN: usize = 8;
+/// The most prompts that are printed.
+const MOST_PRINTED: usize = 8;
 
-/// The prompts with something to say; empty when there are none.
+/// The prompts that have notes; empty if there are none.
 pub fn prompts(PromptNotes { notes, more }: &PromptNotes) -> String {
     let mut text = String::new();
-    for PromptNote { setting, text: prompt, reading } in notes.iter().take(SHOWN) {
+    for PromptNote { setting, text: prompt, reading } in notes.iter().take(MOST_PRINTED) {
         text += &format!("{setting} `{}`\n", shortened(prompt));
         text += &match reading {
             Ok(reading) => lines(reading),
             Err(error) => format!("  {error}\n"),
         };
     }
-    if notes.len() > SHOWN {
-        text += &format!("… and {} more prompts to look at\n", notes.len() - SHOWN);
+    match notes.len().saturating_sub(MOST_PRINTED) {
+        0 => {}
+        1 => text += "… and 1 more prompt with notes\n",
+        more => text += &format!("… and {more} more prompts with notes\n"),
     }
     if *more {
-        text += &format!("only the first {MOST_PROMPTS} different prompts were read\n");
+        text += &format!("only the first {MOST_PROMPTS} distinct prompts were checked\n");
     }
     if text.is_empty() { text } else { text + "\n" }
 }
@@ -27,12 +29,12 @@ pub fn prompts(PromptNotes { notes, more }: &PromptNotes) -> String {
 fn lines(reading: &PromptReport) -> String {
     let mut text = String::new();
     if let Some(Cut { tokens, room, text: cut }) = &reading.cut {
-        text += &format!("  {tokens} tokens, and {room} fit; without effect: `{}`\n", shortened(cut));
+        text += &format!("  {tokens} tokens, of which {room} fit; ignored: `{}`\n", shortened(cut));
     }
     for chunks in &reading.long {
         text += &format!("  {} chunks:\n", chunks.len());
-        for ReadChunk { tokens, text: words } in chunks {
-            text += &format!("    {tokens:>3} tokens  `{}`\n", shortened(words));
+        for ReadChunk { tokens, text: chunk } in chunks {
+            text += &format!("    {tokens:>3} tokens  `{}`\n", shortened(chunk));
         }
     }
     for oddity in &reading.oddities {
@@ -41,7 +43,7 @@ fn lines(reading: &PromptReport) -> String {
     text
 }
 
-/// The first and the last words of a text.
+/// A text on one line; of a long one the first and the last words.
 fn shortened(text: &str) -> String {
     const ENDS: usize = 36;
     let words: Vec<&str> = text.split_whitespace().collect();
@@ -52,7 +54,7 @@ fn shortened(text: &str) -> String {
     }
     let first: String = letters[..ENDS].iter().collect();
     let last: String = letters[letters.len() - ENDS..].iter().collect();
-    // Whole words where there are any.
+    // Cut between words where possible.
     let first = first.rsplit_once(' ').map_or(first.as_str(), |(words, _)| words);
     let last = last.split_once(' ').map_or(last.as_str(), |(_, words)| words);
     format!("{first} … {last}")

@@ -1,13 +1,13 @@
-//! What made a picture.
+//! How a picture was made, as text.
 
 use crate::output;
-use maquette::{Foreign, GenerationInfo, Origin, SheetCell, SheetMap, Shown, Value};
+use maquette::{Foreign, GenerationInfo, Origin, PictureInfo, SheetCell, SheetMap, Value};
 
-/// What made a picture, as names and values; for a sheet, the pictures on it.
-pub fn shown(shown: &Shown) -> String {
-    match &shown.metadata.origin {
+/// How a picture was made, as names and values; for a sheet, the pictures on it.
+pub fn picture_info(picture: &PictureInfo) -> String {
+    match &picture.metadata.origin {
         Some(Origin::Cell(info)) => cell(info),
-        Some(Origin::Sheet(map)) => sheet(map, &shown.sheet),
+        Some(Origin::Sheet(map)) => sheet(map, &picture.sheet),
         Some(Origin::Foreign(tool)) => foreign(tool),
         None => String::new(),
     }
@@ -31,13 +31,13 @@ fn foreign(foreign: &Foreign) -> String {
     lines.extend(foreign.settings.iter().map(|(name, value)| ((*name).to_owned(), value.to_string())));
     let mut text = aligned(&lines);
     if !foreign.left.is_empty() {
-        text += "\nnot taken over:\n";
+        text += "\nnot imported:\n";
         let left =
             foreign.left.iter().map(|left| vec![left.key.clone(), left.value.clone(), left.why.clone()]);
         text += output::table(&["", "", ""], left).trim_start_matches('\n');
     }
     if !foreign.facts.is_empty() {
-        text += "\nit also says:\n";
+        text += "\nother metadata:\n";
         text += &aligned(&foreign.facts);
     }
     if !foreign.notes.is_empty() {
@@ -51,7 +51,8 @@ fn sheet(sheet: &SheetMap, cells: &[SheetCell]) -> String {
         let area = format!("{}x{} at {}, {}", place.width, place.height, place.x, place.y);
         vec![cell.short(), area, label.clone(), image.clone().unwrap_or_default()]
     });
-    let heading = format!("{}, page {}: {} pictures\n\n", sheet.run, sheet.page, cells.len());
+    let pictures = if cells.len() == 1 { "picture" } else { "pictures" };
+    let heading = format!("{}, page {}: {} {pictures}\n\n", sheet.run, sheet.page, cells.len());
     heading + &output::table(&["cell", "pixels", "", ""], rows)
 }
 

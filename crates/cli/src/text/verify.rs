@@ -1,12 +1,12 @@
-//! Pictures rendered again, compared with what they were.
+//! Comparisons of pictures with their second rendering, as text.
 
 use crate::output;
 use maquette::{Checked, Pixels, RenderedAgain, Reproduction, Verification};
 
-/// A picture rendered again.
+/// How a picture compares with its second rendering.
 pub fn reproduction(reproduction: &Reproduction) -> String {
     let Reproduction { likeness, pixels, cell, changes, .. } = reproduction;
-    let mut text = format!("{}: {}\n", likeness.as_str(), words(pixels));
+    let mut text = format!("{}: {}\n", likeness.as_str(), pixels_text(pixels));
     if !changes.is_empty() {
         let rows = changes.iter().map(|it| vec![it.name.clone(), it.before.clone(), it.now.clone()]);
         text += &output::table(&["changed", "before", "now"], rows);
@@ -16,7 +16,7 @@ pub fn reproduction(reproduction: &Reproduction) -> String {
     text
 }
 
-/// What verifying a run came to.
+/// The result of verifying a run.
 pub fn verification(verification: &Verification) -> String {
     let mut text = String::new();
     for problem in &verification.checked.problems {
@@ -33,10 +33,11 @@ pub fn verification(verification: &Verification) -> String {
         text += &format!("note: {remark}\n");
     }
     let Checked { pictures, problems, failed, unrendered } = &verification.checked;
-    text += &format!("{pictures} pictures checked, {} wrong", problems.len());
-    for (count, what) in [(failed, "cells had failed"), (unrendered, "cells are not rendered yet")] {
-        if *count > 0 {
-            text += &format!("; {count} {what}");
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    text += &format!("{pictures} picture{} checked, {} wrong", plural(*pictures), problems.len());
+    for (count, what) in [(*failed, "failed"), (*unrendered, "not rendered yet")] {
+        if count > 0 {
+            text += &format!("; {count} cell{} {what}", plural(count));
         }
     }
     let outcomes = ["identical", "close", "different", "missing", "failed"];
@@ -52,11 +53,11 @@ pub fn verification(verification: &Verification) -> String {
 
 /// How a cell compares, or why it cannot be compared.
 fn compared(again: &RenderedAgain) -> String {
-    again.pixels.as_ref().map(words).or_else(|| again.error.clone()).unwrap_or_default()
+    again.pixels.as_ref().map(pixels_text).or_else(|| again.error.clone()).unwrap_or_default()
 }
 
-/// How two pictures differ, in words.
-fn words(pixels: &Pixels) -> String {
+/// How two pictures differ.
+fn pixels_text(pixels: &Pixels) -> String {
     match pixels {
         Pixels::Identical => "every pixel is the same".to_owned(),
         Pixels::Different { psnr, max_difference, share, .. } => format!(

@@ -1,4 +1,4 @@
-//! Models from the hub: what a download would bring, and the download.
+//! Models from the hub: the size of a download, and the download.
 
 use crate::error::Error;
 use bytesize::ByteSize;
@@ -6,26 +6,26 @@ use maquette_hub::{DownloadProgress, Environment, Hub, HubError, Offer};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The wait before the second try of a request; it doubles with each further try.
+/// The wait before the first retry of a request; it doubles with each retry.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
-/// What happens while a model is fetched.
+/// The events of a download.
 #[derive(Debug, Clone, Copy)]
 pub enum FetchEvent<'a> {
     /// A download begins.
     Started(&'a Offer),
-    /// Something of it arrived.
+    /// Data arrived.
     Progress(DownloadProgress<'a>),
     /// It is complete.
     Finished,
 }
 
-/// The hub that the environment names.
+/// The hub named by the environment.
 pub(crate) fn hub(environment: &Environment) -> Result<Hub, HubError> {
     Hub::new(environment, RETRY_WAIT)
 }
 
-/// Gets what an offer lacks; the model's folder.
+/// Downloads the missing files of an offer and returns the model's folder.
 pub(crate) fn fetch(
     hub: &Hub,
     offer: &Offer,
@@ -37,8 +37,8 @@ pub(crate) fn fetch(
     Ok(folder?)
 }
 
-/// How much is still to come, such as `3 files, 2.1 GiB`.
-pub fn to_come(offer: &Offer) -> String {
+/// What is missing of a model, such as `3 files, 2.1 GiB`.
+pub fn missing_text(offer: &Offer) -> String {
     let files = offer.files.iter().filter(|file| !file.here).count();
     let known = offer.files.iter().all(|file| file.here || file.size.is_some());
     let least = if known { "" } else { "at least " };

@@ -1,4 +1,4 @@
-//! What an experiment may name, as it is on this machine: models, pictures, weight files.
+//! The files that an experiment may name on this machine: models, pictures, weight files.
 
 pub(crate) mod fetch;
 pub(crate) mod models;
@@ -20,11 +20,11 @@ use std::path::{Path, PathBuf};
 
 /// The models and files of this machine.
 pub(crate) struct LocalAssets {
-    /// Where the names of model folders begin: the experiment file's folder.
+    /// The experiment file's folder, to which the names of model folders are relative.
     base: PathBuf,
     runs: Runs,
     hub: Environment,
-    /// What the hub has of models that were asked for and are not here.
+    /// The hub's offers of models that an experiment names and that are not on this machine.
     absent: RefCell<Vec<Offer>>,
 }
 
@@ -42,41 +42,42 @@ impl LocalAssets {
         }
     }
 
-    /// The models that could be had from the hub.
+    /// The missing models that the hub has.
     pub fn absent(&self) -> Vec<Offer> {
         self.absent.borrow().clone()
     }
 
-    /// Asks the hub for a model that is not here. That it could be had is noted; only links are made, if all of its
-    /// files are here under another name.
+    /// Asks the hub for a model that is not on this machine, and notes its offer in `absent`. If all of its files are here
+    /// under another name, only links are made.
     fn offered(&self, repository: &Repository, dtype: Dtype) -> Result<ModelSource, AssetError> {
-        let told = |error: HubError| AssetError {
+        let refused = |error: HubError| AssetError {
             message: format!(
                 "no model is called `{repository}` on this machine, and {}",
                 with_causes(&error)
             ),
             help: error.hint(),
         };
-        let hub = fetch::hub(&self.hub).map_err(told)?;
-        let offer = hub.offer(repository, &models::model(dtype)).map_err(told)?;
+        let hub = fetch::hub(&self.hub).map_err(refused)?;
+        let offer = hub.offer(repository, &models::model(dtype)).map_err(refused)?;
         if offer.is_here() {
-            return hub.fetch(&offer, &mut |_| {}).map(ModelSource::Folder).map_err(told);
+            return hub.fetch(&offer, &mut |_| {}).map(ModelSource::Folder).map_err(refused);
         }
-        let message = format!("`{repository}` is not on this machine: {} to come", fetch::to_come(&offer));
+        let missing = fetch::missing_text(&offer);
+        let message = format!("`{repository}` is not on this machine: {missing} to download");
         self.absent.borrow_mut().push(offer);
         let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
-        let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");
+        let help = format!("`maquette run` downloads it, as does `maquette models fetch {repository}{half}`");
         Err(AssetError { message, help: Some(help) })
     }
 }
 
-/// The card of a model. Its fingerprint, for which every byte is read, is remembered in the runs folder.
+/// The card of a model. Its fingerprint, which takes reading every byte, is cached in the runs folder.
 pub(crate) fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelError> {
-    card_with(source, || remembered(runs, &files(source), || fingerprint(source)))
+    card_with(source, || cached_digest(runs, &files(source), || fingerprint(source)))
 }
 
-/// A digest over the content of files, remembered in the runs folder for as long as they look the same.
-fn remembered(
+/// A digest over the content of files, cached in the runs folder for as long as their paths, sizes and times are the same.
+fn cached_digest(
     runs: &Runs,
     files: &[PathBuf],
     digest: impl FnOnce() -> Result<Digest, ModelError>,
@@ -87,7 +88,7 @@ fn remembered(
     }
     let digest = digest()?;
     if let Some(stamp) = before.filter(|before| Stamp::of(files).as_ref() == Some(before)) {
-        // What cannot be remembered is made again.
+        // A digest that cannot be saved is computed again next time.
         let _ = runs.remember_fingerprint(&stamp, digest);
     }
     Ok(digest)
@@ -98,7 +99,7 @@ impl AssetResolver for LocalAssets {
         let wrong = |error: &dyn std::error::Error| AssetError { message: with_causes(error), help: None };
         let source = models::find(model, &self.base, &self.hub).map_err(|error| wrong(&error))?;
         let digest = || safety_checker_digest(&source);
-        remembered(&self.runs, &safety_checker_files(&source), digest).map_err(|error| wrong(&error))
+        cached_digest(&self.runs, &safety_checker_files(&source), digest).map_err(|error| wrong(&error))
     }
 
     fn model(&self, name: &str, dtype: Dtype) -> Result<ModelCard, AssetError> {
@@ -153,7 +154,7 @@ impl AssetResolver for FakeAssets {
     }
 }
 
-/// A picture that is there and can be read, so that nothing is rendered before a bad one is found.
+/// Checks that a picture exists and can be read, so that nothing is rendered before a bad one is found.
 fn picture(file: &Path) -> Result<FoundFile, AssetError> {
     decode(file).map_err(|error| AssetError { message: with_causes(&error), help: error.hint() })?;
     let bytes = std::fs::read(file)
@@ -161,12 +162,12 @@ fn picture(file: &Path) -> Result<FoundFile, AssetError> {
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }
 
-/// A mask that has its picture's shape.
+/// Checks that a mask has its picture's shape.
 fn mask_fits(mask: &Path, picture: &Path) -> Result<(), AssetError> {
     check_mask(mask, picture).map_err(|error| AssetError { message: with_causes(&error), help: None })
 }
 
-/// An autoencoder that is there, as a file or a folder.
+/// An autoencoder, as a file or a folder.
 fn vae(file: PathBuf) -> Result<FoundFile, AssetError> {
     match SeparateVae::digest(&file) {
         Ok(digest) => Ok(FoundFile { file, digest }),
@@ -174,7 +175,7 @@ fn vae(file: PathBuf) -> Result<FoundFile, AssetError> {
     }
 }
 
-/// A weight file that is there.
+/// A weight file.
 fn weights(file: &Path) -> Result<FoundFile, AssetError> {
     let bytes = std::fs::read(file)
         .map_err(|error| AssetError { message: format!("{}: {error}", file.display()), help: None })?;

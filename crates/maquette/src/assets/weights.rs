@@ -1,6 +1,6 @@
-//! From the name of a LoRA or a textual inversion to its file.
+//! Finds the file of a LoRA or a textual inversion by its name.
 //!
-//! Not here: what is in it, but for LoRAs of kinds that no model could use.
+//! Does not check the content, except for LoRAs of kinds that no model can use.
 
 use crate::error::with_causes;
 use maquette_core::{Digest, FoundFile, WeightsKind};
@@ -20,15 +20,15 @@ pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFi
     Ok(FoundFile { digest: Digest::of(&bytes), file })
 }
 
-/// The file of a name as written: relative to `base`, the experiment file's folder, with or without its ending, there
-/// or in the folder of its kind.
+/// The file of a name as written: in `base`, the experiment file's folder, or in the folder of its kind there, with or
+/// without its extension.
 pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, AssetError> {
     let file = candidates(kind, name, base).into_iter().find(|file| file.is_file());
     file.ok_or_else(|| missing(kind, name, base))
 }
 
-/// The folder beside the experiment, and the endings that need not be written.
-fn habits(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
+/// The folder beside the experiment, and the extensions that may be left out.
+fn conventions(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
     match kind {
         WeightsKind::Lora => ("loras", &["safetensors"]),
         WeightsKind::Embedding => ("embeddings", &["safetensors", "pt", "bin"]),
@@ -36,13 +36,13 @@ fn habits(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
     }
 }
 
-/// Where a file of that name may lie: as written, in the folder of its kind, with each ending of its kind.
+/// Where a file of that name may be: as written, in the folder of its kind, with each extension of its kind.
 pub(crate) fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<PathBuf> {
-    let (folder, endings) = habits(kind);
+    let (folder, endings) = conventions(kind);
     let mut candidates = Vec::new();
     for path in [base.join(name), base.join(folder).join(name)] {
         candidates.push(path.clone());
-        // Added, not put in place of what looks like one: `style-v1.5` has none.
+        // Appended, not replaced: `style-v1.5` has no extension.
         candidates.extend(endings.iter().map(|ending| {
             let mut path = path.clone().into_os_string();
             path.push(format!(".{ending}"));
@@ -52,9 +52,9 @@ pub(crate) fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<Path
     candidates
 }
 
-/// That there is no such file: where it was looked for, and which name is near.
+/// The error that there is no such file, with the places searched and the nearest name.
 fn missing(kind: WeightsKind, name: &str, base: &Path) -> AssetError {
-    let (folder, endings) = habits(kind);
+    let (folder, endings) = conventions(kind);
     let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
     let article = if kind == WeightsKind::Embedding { "an" } else { "a" };
     let message = format!(
@@ -75,7 +75,7 @@ fn missing(kind: WeightsKind, name: &str, base: &Path) -> AssetError {
     let near = did_you_mean(name, stems.chain(known.iter().map(String::as_str)));
     let help = near.unwrap_or_else(|| {
         format!(
-            "put {article} {}'s file into `{folder}/` beside the experiment, or write its path",
+            "put {article} {} file into `{folder}/` beside the experiment, or write its path",
             kind.as_str()
         )
     });

@@ -1,8 +1,7 @@
-//! From what a picture says to an experiment that makes it again: the settings, the files that they name, and remarks
+//! From a picture's metadata to an experiment that makes it again: the settings, the files that they name, and remarks
 //! on everything that could not be carried over.
 //!
-//! Deliberately not here: reading the picture, which is the store's, and the text of an experiment, which is the
-//! planner's.
+//! Not here: reading the metadata (`maquette-interop`) and writing the text of an experiment (`maquette-planner`).
 
 mod nearby_files;
 #[cfg(test)]
@@ -15,12 +14,12 @@ use maquette_interop::{FileRef, Foreign, GenerationInfo};
 use maquette_planner::{Line, experiment};
 use std::path::Path;
 
-/// An experiment of one cell, as a picture says it.
+/// An experiment of one cell, from a picture's metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RecreatedExperiment {
     /// Its settings, in the order of the table.
     pub lines: Vec<Line>,
-    /// What a person should know before trusting it, each a sentence without its full stop.
+    /// What could not be carried over and other caveats, each a sentence without its full stop.
     pub remarks: Vec<String>,
 }
 
@@ -31,7 +30,7 @@ impl RecreatedExperiment {
         experiment(&remarks, &self.lines)
     }
 
-    /// Whether a setting is given.
+    /// Whether it has a setting.
     pub fn gives(&self, name: &str) -> bool {
         self.lines.iter().any(|line| line.name == name)
     }
@@ -41,14 +40,14 @@ impl RecreatedExperiment {
     }
 }
 
-/// The experiment behind a picture of ours. Files are found by their content near the picture.
+/// The experiment behind a picture made by Maquette. Files are found by their content near the picture.
 pub(crate) fn recreate(info: &GenerationInfo, nearby: &NearbyFiles) -> RecreatedExperiment {
     let mut recreated = RecreatedExperiment { lines: Vec::new(), remarks: Vec::new() };
     for (name, value) in info.values() {
         let Some(setting) = Setting::named(&name) else {
             recreated
                 .remarks
-                .push(format!("`{name}` is `{value}`, which this version of maquette does not know"));
+                .push(format!("`{name}` is `{value}`, a setting unknown to this version of maquette"));
             continue;
         };
         let (value, remark) = match (setting.kind, value) {
@@ -67,23 +66,23 @@ pub(crate) fn recreate(info: &GenerationInfo, nearby: &NearbyFiles) -> Recreated
     recreated
 }
 
-/// The experiment behind a picture of another tool, as far as Maquette has words for it.
+/// The experiment behind a picture made by another tool, as far as Maquette has the settings for it.
 pub(crate) fn recreate_foreign(foreign: &Foreign, nearby: &NearbyFiles) -> RecreatedExperiment {
     let mut recreated = RecreatedExperiment { lines: Vec::new(), remarks: Vec::new() };
     for left in &foreign.left {
         let value = if left.value.is_empty() { String::new() } else { format!(" = {}", left.value) };
-        recreated.remarks.push(format!("not taken over: {}{value}: {}", left.key, left.why));
+        recreated.remarks.push(format!("not imported: {}{value}: {}", left.key, left.why));
     }
     recreated.remarks.extend(foreign.notes.iter().map(|note| format!("note: {note}")));
     if foreign.get("model").is_none() {
-        recreated.remarks.push("it names no model: give `model`".to_owned());
+        recreated.remarks.push("the metadata does not name a model: add `model`".to_owned());
     }
     for (name, value) in &foreign.settings {
         let path = Setting::named(name).is_some_and(|setting| setting.kind == Kind::Path);
         match value {
             Value::Text(model) if *name == "model" => {
                 let found = nearby.model(model);
-                recreated.line(name, Value::Text(found), "as the picture names it; a path may be needed");
+                recreated.line(name, Value::Text(found), "the name in the metadata; a path may be needed");
             }
             Value::Text(file) if path => {
                 let (found, remark) = found(nearby, file, None);
@@ -95,7 +94,7 @@ pub(crate) fn recreate_foreign(foreign: &Foreign, nearby: &NearbyFiles) -> Recre
     recreated
 }
 
-/// Where a file lies, and what there is to say when it was not found.
+/// The path of a file, and a remark if it was not found.
 fn found(nearby: &NearbyFiles, path: &str, file: Option<&FileRef>) -> (String, String) {
     let digest = file.map(|file| file.digest);
     match nearby.file(path, digest.as_ref()) {
@@ -111,8 +110,8 @@ fn missing(digest: Option<&Digest>) -> String {
     }
 }
 
-/// A list of weight files with each where it lies. One that is not found keeps its name: it may lie where such files
-/// are kept.
+/// A list of weight files with the path of each. A file that is not found keeps its name: it may be in the folder of its
+/// kind.
 fn weights(nearby: &NearbyFiles, setting: &Setting, list: &str, files: &[&FileRef]) -> (Value, String) {
     let Some(entries) = parse_weights(list) else { return (list.into(), String::new()) };
     let mut remark = String::new();
@@ -124,7 +123,7 @@ fn weights(nearby: &NearbyFiles, setting: &Setting, list: &str, files: &[&FileRe
             }
             entry.name.clone()
         });
-        // A textual inversion that names no word itself goes by its file's name.
+        // The word of a textual inversion is its file's name unless one is given.
         let renamed = setting.name == "embeddings" && stem(&found) != stem(&entry.name);
         let word = entry.word.as_deref().or_else(|| Some(stem(&entry.name)).filter(|_| renamed));
         let word = word.map_or(String::new(), |word| format!("{word}="));

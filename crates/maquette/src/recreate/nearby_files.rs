@@ -1,44 +1,44 @@
-//! The files that a picture names: looked for around the picture, around its run, and where the person is.
+//! Looks for the files that a picture names: around the picture, around its run, and in the current folder.
 
 use crate::assets::models;
 use maquette_core::Digest;
 use maquette_store::Run;
 use std::path::{Path, PathBuf};
 
-/// How many folders above a picture are looked into: `images`, the run, its name, `runs`, the project.
+/// How many folders above a picture are searched: `images`, the run, its name, `runs`, the project.
 const ABOVE: usize = 5;
 
 /// The most files of a folder that are compared by content, and the most bytes of such a file.
 const FILES: usize = 500;
 const BYTES: u64 = 64 << 20;
 
-/// Where the files that a picture names may lie.
+/// Where the files that a picture names may be.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct NearbyFiles {
-    /// Where paths may begin, the likeliest first.
+    /// The folders that paths may be relative to, most likely first.
     bases: Vec<PathBuf>,
-    /// Folders whose files are looked through, whatever their names.
-    gathered: Vec<PathBuf>,
-    /// The run that the picture lies in.
+    /// Folders in which files are compared by content, whatever their names.
+    searched: Vec<PathBuf>,
+    /// The run that the picture is in.
     pub run: Option<Run>,
 }
 
 impl NearbyFiles {
-    /// The places around a picture; `current` is the folder where the person is.
+    /// The places around a picture; `current` is the current folder.
     pub fn around(image: &Path, current: Option<&Path>) -> NearbyFiles {
         let run = Run::around(image);
         let mut bases: Vec<PathBuf> = Vec::new();
-        let mut gathered = Vec::new();
+        let mut searched = Vec::new();
         if let Some(run) = &run {
             bases.extend(base_of(run));
-            gathered.push(run.dir().join("references"));
+            searched.push(run.dir().join("references"));
         }
         bases.extend(current.map(Path::to_owned));
         let image = std::path::absolute(image).unwrap_or_else(|_| image.to_owned());
         bases.extend(image.ancestors().skip(1).take(ABOVE).map(Path::to_owned));
-        gathered.extend(image.parent().map(Path::to_owned));
-        // Where experiments keep the pictures they start from: beside the picture, and where the person is.
-        gathered.extend(
+        searched.extend(image.parent().map(Path::to_owned));
+        // Reference pictures are often in a folder of this name, beside the picture or in the current folder.
+        searched.extend(
             image
                 .parent()
                 .map(Path::to_owned)
@@ -46,16 +46,15 @@ impl NearbyFiles {
                 .chain(current.map(Path::to_owned))
                 .map(|folder| folder.join("references")),
         );
-        NearbyFiles { bases, gathered, run }
+        NearbyFiles { bases, searched, run }
     }
 
-    /// Where paths may begin, the likeliest first.
+    /// The folders that paths may be relative to, most likely first.
     pub fn bases(&self) -> &[PathBuf] {
         &self.bases
     }
 
-    /// An absolute path to the file that was written as `path` and has that digest; by its path alone where the digest
-    /// is not known.
+    /// An absolute path to the file that was written as `path` and has that digest; without a digest, by its path alone.
     pub fn file(&self, path: &str, digest: Option<&Digest>) -> Option<String> {
         let is_it = |file: &PathBuf| match digest {
             Some(digest) => std::fs::read(file).is_ok_and(|bytes| Digest::of(&bytes) == *digest),
@@ -63,11 +62,11 @@ impl NearbyFiles {
         };
         let written = self.bases.iter().map(|base| base.join(path)).find(is_it);
         written
-            .or_else(|| self.gathered(path).into_iter().find(|file| digest.is_some() && is_it(file)))
+            .or_else(|| self.similar_files(path).into_iter().find(|file| digest.is_some() && is_it(file)))
             .map(text)
     }
 
-    /// The name of a model, as an absolute path where it is a file or a folder near the picture.
+    /// The name of a model, or its absolute path if it is a file or a folder near the picture.
     pub fn model(&self, name: &str) -> String {
         let plain = name == maquette_sketchbook::NAME || name.is_empty();
         let mut places = self
@@ -78,11 +77,11 @@ impl NearbyFiles {
         places.find(|place| place.is_file() || models::is_model(place)).map_or_else(|| name.to_owned(), text)
     }
 
-    /// Files of the same kind in the folders that are looked through.
-    fn gathered(&self, path: &str) -> Vec<PathBuf> {
+    /// Files with the same extension in the searched folders.
+    fn similar_files(&self, path: &str) -> Vec<PathBuf> {
         let ending = Path::new(path).extension();
         let mut files = Vec::new();
-        for folder in &self.gathered {
+        for folder in &self.searched {
             let Ok(entries) = folder.read_dir() else { continue };
             let entries = entries.flatten().map(|entry| entry.path());
             let small =
@@ -94,7 +93,7 @@ impl NearbyFiles {
     }
 }
 
-/// The folder of the experiment file that a run was made from, where the run knows it.
+/// The folder of the experiment file that a run was made from, if the run records it.
 pub(crate) fn base_of(run: &Run) -> Option<PathBuf> {
     maquette_planner::folder(&run.experiment().ok()?).map(PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! The way round: settings to a picture, the picture to an experiment, the experiment to the same cell.
+//! The round trip: settings to a picture, the picture to an experiment, the experiment to the same cell.
 
 use super::*;
 use maquette_core::{Cell, Dtype, FoundFile, Image, ModelCard, Remarks, SETTINGS, Scheduler, WeightsKind};
@@ -7,7 +7,7 @@ use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Knows every model, and the files that are there; or every file.
+/// Finds every model, and the files in `base`; or every file.
 struct Files {
     base: PathBuf,
     all: bool,
@@ -63,7 +63,7 @@ fn planned(folder: &Path, text: &str) -> Result<Cell, String> {
     planned_in(&Files { base: folder.to_owned(), all: false }, folder, text)
 }
 
-fn planned_in(world: &Files, folder: &Path, text: &str) -> Result<Cell, String> {
+fn planned_in(files: &Files, folder: &Path, text: &str) -> Result<Cell, String> {
     let request = Request {
         file: &folder.join("x.toml"),
         text: Some(text),
@@ -72,15 +72,15 @@ fn planned_in(world: &Files, folder: &Path, text: &str) -> Result<Cell, String> 
         drawn: None,
         draw: &mut || 0,
     };
-    let planned = plan(request, world).map_err(|error| {
+    let planned = plan(request, files).map_err(|error| {
         let problems: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
         format!("{}\n{text}", problems.join("\n"))
     })?;
     planned.plan.cell(0).map_err(|error| error.to_string())
 }
 
-/// Words of a prompt, with everything that TOML, templates and dialects take for something else.
-fn words() -> impl Strategy<Value = String> {
+/// Texts of prompts, with everything that TOML, templates and dialects treat as syntax.
+fn prompt_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("a cat".to_owned()),
         "[ -~]{0,12}",
@@ -94,25 +94,25 @@ fn words() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..4).prop_map(|pieces| pieces.join(", ").replace("<lora:", "<"))
 }
 
-fn one_of(words: &'static [&'static str]) -> impl Strategy<Value = Value> {
-    prop::sample::select(words).prop_map(Value::from)
+fn one_of(texts: &'static [&'static str]) -> impl Strategy<Value = Value> {
+    prop::sample::select(texts).prop_map(Value::from)
 }
 
 fn choice(name: &str) -> impl Strategy<Value = Value> + use<> {
-    let words: &'static [&'static str] = match Setting::named(name).map(|setting| setting.kind) {
-        Some(Kind::Choice(words)) => words,
+    let options: &'static [&'static str] = match Setting::named(name).map(|setting| setting.kind) {
+        Some(Kind::Choice(options)) => options,
         _ => &[],
     };
-    let words: Vec<&str> = words.iter().copied().filter(|word| *word != "auto").collect();
-    prop::sample::select(words).prop_map(Value::from)
+    let options: Vec<&str> = options.iter().copied().filter(|option| *option != "auto").collect();
+    prop::sample::select(options).prop_map(Value::from)
 }
 
-/// Values for all settings but the model; those that do not apply to each other are there too.
+/// Values for all settings but the model, including some that have no effect together.
 fn settings() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
     let number = |range: std::ops::RangeInclusive<f64>| range.prop_map(Value::Number);
     let texts = (
-        words().prop_map(Value::Text),
-        words().prop_map(Value::Text),
+        prompt_text().prop_map(Value::Text),
+        prompt_text().prop_map(Value::Text),
         one_of(&["", "files/me.png"]),
         one_of(&["", "files/mask.png"]),
         one_of(&["", "files/vae.safetensors"]),
@@ -197,7 +197,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_picture_leads_back_to_its_own_cell(given in settings()) {
+    fn the_experiment_of_a_picture_has_the_same_cell(given in settings()) {
         let folder = folder();
         let line = |(name, value): (&str, Value)| Line { name: name.to_owned(), value, remark: String::new() };
         let text = experiment(&[], &given.into_iter().map(line).collect::<Vec<_>>());
@@ -215,7 +215,7 @@ fn files_are_recognised_by_their_content() {
     let text = "init_image = \"files/me.png\"\nlora = \"files/oil.safetensors:0.5\"\nembeddings = \"files/hat.pt\"\n";
     let (cell, again) = round_trip(folder.path(), text).unwrap();
     assert_eq!(again.id, cell.id);
-    // Moved to the picture and renamed: found all the same.
+    // Files that are moved beside the picture and renamed are found.
     for (from, to) in [("me.png", "selfie.png"), ("oil.safetensors", "o.safetensors"), ("hat.pt", "h.pt")] {
         std::fs::rename(folder.path().join("files").join(from), folder.path().join(to)).unwrap();
     }
@@ -223,7 +223,7 @@ fn files_are_recognised_by_their_content() {
     let Some(Origin::Cell(info)) = read_metadata(&path).unwrap().origin else { panic!() };
     let recreated = recreate(&info, &NearbyFiles::around(&path, None));
     assert_eq!(planned(folder.path(), &recreated.text("")).unwrap().id, cell.id);
-    // Another file under the old name is not taken for it.
+    // Another file under the old name is not used.
     std::fs::write(folder.path().join("files/me.png"), "another").unwrap();
     std::fs::remove_file(folder.path().join("selfie.png")).unwrap();
     let recreated = recreate(&info, &NearbyFiles::around(&path, None));
@@ -234,9 +234,9 @@ fn files_are_recognised_by_their_content() {
 }
 
 #[test]
-fn what_others_say_plans_to_what_was_taken_over() {
+fn plans_of_foreign_pictures_have_the_imported_settings() {
     let folder = folder();
-    let world = Files { base: folder.path().to_owned(), all: true };
+    let files = Files { base: folder.path().to_owned(), all: true };
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/metadata");
     let mut checked = 0;
     for entry in std::fs::read_dir(fixtures).unwrap() {
@@ -245,9 +245,9 @@ fn what_others_say_plans_to_what_was_taken_over() {
             continue;
         };
         let recreated = recreate_foreign(&foreign, &NearbyFiles::default());
-        let cell = planned_in(&world, folder.path(), &recreated.text("Somebody's")).unwrap();
+        let cell = planned_in(&files, folder.path(), &recreated.text("Another tool's")).unwrap();
         for (name, value) in foreign.settings.iter().filter(|(name, _)| !matches!(*name, "prompt" | "lora")) {
-            // What does not apply without a picture to start from, or with a strength of nothing.
+            // These do not apply without a reference picture or at strength 0.
             let applies = cell.settings.get(name);
             let idle = [
                 "strength",
@@ -269,5 +269,5 @@ fn what_others_say_plans_to_what_was_taken_over() {
         }
         checked += 1;
     }
-    assert!(checked > 20, "{checked} pictures of others");
+    assert!(checked > 20, "{checked} pictures of other tools");
 }
