@@ -49,13 +49,18 @@ impl Problem {
     }
 
     /// Replaces the help by a hint, if there is one.
-    pub(crate) fn hint(mut self, help: Option<String>) -> Problem {
+    pub(crate) fn help_if(mut self, help: Option<String>) -> Problem {
         self.help = help.or(self.help);
         self
     }
 
     fn origin(&self) -> Option<&Arc<Origin>> {
         self.at.as_ref().map(|at| &at.origin)
+    }
+
+    /// What to do about it, in a sentence.
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
     }
 
     /// The file or option that it is in, with line and column counted from 1.
