@@ -1,11 +1,10 @@
-//! The whole line with the bundled model: from a file to pictures, log and sheets; again, grown, interrupted.
+//! What `maquette run` prints, how it ends, and what is left when it is interrupted or killed.
 
-use crate::support::Workspace;
+use crate::support::{Ended, Workspace};
 use std::collections::BTreeMap;
 use std::fs;
 
 const SMALL: &str = r#"
-title = "Small"
 prompt = "portrait of a man with a beard, by {artist}"
 init_image = "references/selfie.png"
 steps = 3
@@ -16,7 +15,7 @@ strength = [0.4, 0.9]
 "#;
 
 /// The log as a table: for each row, its values by column.
-pub fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
+fn log(workspace: &Workspace, run: &str) -> Vec<BTreeMap<String, String>> {
     let text = workspace.read(&format!("runs/{run}/log.csv"));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let headers = reader.headers().unwrap().clone();
@@ -33,60 +32,6 @@ fn pictures(workspace: &Workspace, run: &str) -> BTreeMap<String, Vec<u8>> {
         (row["cell"].clone(), fs::read(path).unwrap())
     };
     log(workspace, run).iter().map(picture).collect()
-}
-
-#[test]
-fn a_run_leaves_pictures_a_log_and_a_sheet() {
-    let workspace = Workspace::new().with_selfie();
-    workspace.write("small.toml", SMALL);
-    let ended = workspace.maquette(&["run", "small.toml"]).code(0);
-    let sheet = ended.stdout.lines().last().unwrap();
-    assert!(workspace.path().join(sheet).is_file() && sheet.ends_with(".png"), "{}", ended.stdout);
-
-    let rows = log(&workspace, "small/1");
-    assert_eq!(rows.len(), 4);
-    for row in &rows {
-        assert_eq!(row["status"], "done");
-        assert_eq!(row["model"], "sketchbook");
-        assert_eq!(row["device"], "cpu");
-        assert_eq!(row["dtype"], "f32");
-        assert_eq!(row["fingerprint"].len(), 64);
-        assert_eq!((row["width"].as_str(), row["steps"].as_str(), row["seed"].as_str()), ("128", "3", "0"));
-        assert!(row["prompt"].contains(&row["artist"]));
-        assert!(row["seconds"].parse::<f64>().unwrap() > 0.0);
-        let picture = image::open(workspace.path().join("runs/small/1").join(&row["image"])).unwrap();
-        assert_eq!((picture.width(), picture.height()), (128, 128));
-    }
-    let different: std::collections::BTreeSet<_> = pictures(&workspace, "small/1").into_values().collect();
-    assert_eq!(different.len(), 4, "four cells, four pictures");
-
-    let shown = workspace.maquette(&["show", &format!("runs/small/1/{}", rows[0]["image"])]).code(0).stdout;
-    assert!(
-        shown.contains(&rows[0]["cell"]) && shown.contains("strength") && shown.contains("artist"),
-        "{shown}"
-    );
-}
-
-#[test]
-fn an_unchanged_experiment_goes_on_and_a_grown_one_reuses() {
-    let workspace = Workspace::new().with_selfie();
-    workspace.write("small.toml", SMALL);
-    workspace.maquette(&["run", "small.toml"]).code(0);
-    let before = pictures(&workspace, "small/1");
-
-    workspace.maquette(&["run", "small.toml"]).code(0).says(&["4 done before, nothing to render"]);
-    assert_eq!(log(&workspace, "small/1").len(), 4);
-
-    workspace.write(
-        "small.toml",
-        SMALL.replace("[0.4, 0.9]", "[0.4, 1.0, 0.9]").replace("\"Small\"", "\"Grown\""),
-    );
-    let ended = workspace.maquette(&["run", "small.toml"]).code(0);
-    ended.says(&["a new run begins", "6 cells, 4 taken over from other runs, 2 to render"]);
-    let rows = log(&workspace, "small/2");
-    assert_eq!(rows.iter().filter(|row| row["reused"] == "small@1").count(), 4);
-    let after = pictures(&workspace, "small/2");
-    assert!(before.iter().all(|(cell, bytes)| after[cell] == *bytes));
 }
 
 #[test]
@@ -133,34 +78,43 @@ fn ctrl_c_finishes_the_cells_in_flight_and_keeps_them() {
 }
 
 #[test]
-fn a_cell_that_fails_is_a_row_and_the_run_goes_on() {
+fn a_run_prints_its_log_and_sheets_and_says_what_it_did() {
     let workspace = Workspace::new();
-    workspace.write("fails.toml", "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"bomb\", \"dog\"]\n");
-    let run = |fail_on: &str| {
-        let mut command = workspace.command(&["run", "fails.toml", "--backend", "fake"]);
-        command.env("MAQUETTE_FAKE_FAIL_ON", fail_on).output().unwrap()
-    };
-    let output = run("bomb");
-    assert_eq!(output.status.code(), Some(5));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("2 rendered, 0 kept from before, 1 failed"));
-    let failed: Vec<_> =
-        log(&workspace, "fails/1").into_iter().filter(|row| row["status"] == "failed").collect();
-    assert_eq!(failed.len(), 1);
-    assert!(
-        failed[0]["prompt"] == "a bomb" && !failed[0]["error"].is_empty() && failed[0]["image"].is_empty()
-    );
-    // It is tried again, and the others are not.
-    let output = run("nothing-of-the-kind");
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("1 rendered, 2 kept from before, 0 failed"));
+    let cats = "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"dog\"]\n";
+    workspace.write("cats.toml", cats);
+    let run = ["run", "cats.toml", "--backend", "fake"];
+    let ended = workspace.maquette(&run).code(0);
+    let printed: Vec<&str> = ended.stdout.lines().collect();
+    assert_eq!(printed[0], "runs/cats/1/log.csv");
+    let sheet = printed.last().unwrap();
+    assert!(workspace.path().join(sheet).is_file() && sheet.ends_with(".png"), "{printed:?}");
+    let row = log(&workspace, "cats/1").remove(0);
+    let picture = image::open(workspace.path().join("runs/cats/1").join(&row["image"])).unwrap();
+    assert_eq!(picture.width().to_string(), row["width"]);
+    let shown = workspace.maquette(&["show", &format!("runs/cats/1/{}", row["image"])]).code(0).stdout;
+    assert!([&row["cell"], "steps", "thing"].iter().all(|part| shown.contains(*part)), "{shown}");
+
+    workspace.maquette(&run).code(0).says(&["unchanged, so it goes on", "2 done before, nothing to render"]);
+    workspace.write("cats.toml", cats.replace("[\"cat\"", "[\"owl\", \"cat\""));
+    let says = ["so a new run begins", "3 cells, 2 taken over from other runs, 1 to render"];
+    workspace.maquette(&run).code(0).says(&says).says(&["1 rendered, 2 kept from before, 0 failed"]);
 }
 
 #[test]
-fn shards_share_the_work_and_the_run() {
+fn a_cell_that_fails_is_named_and_has_an_exit_code() {
+    let workspace = Workspace::new();
+    workspace.write("fails.toml", "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"bomb\", \"dog\"]\n");
+    let mut command = workspace.command(&["run", "fails.toml", "--backend", "fake"]);
+    let ended = Ended::of(command.env("MAQUETTE_FAKE_FAIL_ON", "bomb")).code(5);
+    ended.says(&["2 rendered, 0 kept from before, 1 failed", "bomb: "]);
+}
+
+#[test]
+fn shards_are_an_option() {
     let workspace = Workspace::new();
     workspace.write("shards.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 7 }\n");
-    for shard in ["1/3", "2/3", "3/3"] {
-        workspace.maquette(&["run", "shards.toml", "--backend", "fake", "--shard", shard]).code(0);
-    }
-    workspace.maquette(&["run", "shards.toml", "--backend", "fake"]).code(0).says(&["7 done before"]);
+    let run =
+        |shard: &str| workspace.maquette(&["run", "shards.toml", "--backend", "fake", "--shard", shard]);
+    run("2/3").code(0).says(&["2 rendered"]);
+    run("4/3").code(3).says(&["4/3"]);
 }

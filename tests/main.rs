@@ -1,18 +1,18 @@
-//! End-to-end tests: the real binary, the real experiments, the real files; and the checks of the architecture.
+//! End-to-end tests of the binary: arguments, text, exit codes, signals, environment; and the checks of the architecture.
+//!
+//! What needs no terminal is tested in `crates/maquette/tests`.
 
-mod added;
 mod again;
 mod architecture;
 mod bad_input;
 mod diff;
 mod examples;
 mod hub;
+#[allow(dead_code, reason = "some of it is for the tests of the hub and the library alone")]
 mod hub_server;
 mod line;
 mod manual;
-mod masks;
 mod moved;
 mod old_runs;
 mod prompts;
-mod sampling;
 mod support;

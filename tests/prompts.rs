@@ -1,4 +1,4 @@
-//! What `maquette plan` says of prompts that are long, cut or odd.
+//! How `maquette plan` prints prompts that are long, cut or odd.
 
 use crate::support::{Workspace, repository};
 
@@ -11,12 +11,6 @@ fn planned(text: &str) -> String {
     let (_, after) = stdout.split_once("denoising steps").unwrap();
     let (_, after) = after.split_once("\n\n").unwrap();
     after.to_owned()
-}
-
-#[test]
-fn a_prompt_without_surprises_is_not_mentioned() {
-    let text = "prompt = \"a (red:1.2) portrait\"\nnegative_prompt = \"blurry\"\n[sweep]\ndialect = [\"plain\", \"a1111\"]\n";
-    assert_eq!(planned(text), "");
 }
 
 #[test]

@@ -106,10 +106,10 @@ fn an_unknown_device() {
 fn a_pickled_checkpoint_and_a_missing_autoencoder() {
     let project = Project::new();
     project.write("painter.ckpt", "PK");
-    let pickle = ["painter.ckpt", "Python pickle", "Take the model's .safetensors file"];
+    let pickle = ["painter.ckpt", "Python pickle", "Use the model's .safetensors file"];
     refused(&project, "model = \"painter.ckpt\"\nprompt = \"a cat\"\n", &pickle, "");
     project.write("painter.safetensors", "PK");
-    let not_whole = ["painter.safetensors is not a whole safetensors file"];
+    let not_whole = ["painter.safetensors is not a valid safetensors file"];
     refused(&project, "model = \"painter.safetensors\"\nprompt = \"a cat\"\n", &not_whole, "");
     let vae = "vae = \"soft.safetensors\"\nprompt = \"a cat\"\n";
     refused(&project, vae, &["`soft.safetensors`", "looked in"], "");

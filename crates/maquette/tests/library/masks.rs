@@ -43,7 +43,7 @@ fn a_verdict_is_a_column_and_goes_with_a_reused_picture() {
     project.write("again.toml", text);
     let first = run(&project.engine(), &project.experiment("safe.toml"));
     let warnings = &first.warnings;
-    assert!(warnings.iter().any(|it| it.contains("safety checker made the picture black")), "{warnings:?}");
+    assert!(warnings.iter().any(|it| it.contains("safety checker blacked out the picture")), "{warnings:?}");
     let again = run(&project.engine(), &project.experiment("again.toml"));
     for run in [&first.result.run, &again.result.run] {
         let rows = log(run);
@@ -64,9 +64,9 @@ fn masks_and_checkers_that_cannot_be_are_refused_before_anything_is_rendered() {
     };
     check("mask = \"masks/grey.png\"\n", &["`mask` has no effect without `init_image`"]);
     let other_shape = "init_image = \"init/40x24.png\"\nmask = \"masks/grey.png\"\n";
-    check(other_shape, &["48x32", "40x24", "any size of the picture's shape"]);
+    check(other_shape, &["48x32", "40x24", "any size with the same aspect ratio"]);
     let no_picture = "init_image = \"init/48x32.png\"\nmask = \"masks/cases.json\"\n";
-    check(no_picture, &["cases.json", "not a picture"]);
+    check(no_picture, &["cases.json", "not a readable picture"]);
     check("safety_checker = true\n", &["tiny has no safety checker"]);
     assert!(!project.path().join("runs/bad").exists());
 }

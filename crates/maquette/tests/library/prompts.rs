@@ -55,7 +55,7 @@ fn chunks_and_odd_signs_are_named() {
         first.long[0][0].text.ends_with(" a x,") && first.long[0][1].text.ends_with(" b end"),
         "{first:?}"
     );
-    assert_eq!(first.oddities, ["a bracket is never closed: it counts to the end"]);
+    assert_eq!(first.oddities, ["a bracket is never closed: it applies to the end of the prompt"]);
     // Of the alternating words one is taken.
     assert!(notes[2].reading.as_ref().unwrap().long[0][0].text.ends_with(" a b,"), "{notes:?}");
 }

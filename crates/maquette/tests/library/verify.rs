@@ -68,7 +68,7 @@ fn a_damaged_run_is_reported_picture_by_picture() {
     let image = |at: usize| rows[at].image().unwrap();
     let expected = [
         (image(0), "the picture is missing"),
-        (image(1), "is not a picture that can be read"),
+        (image(1), "is not a readable picture"),
         (image(2), "it says it is the cell"),
         (image(owl), "its own text and the log disagree about prompt"),
     ];

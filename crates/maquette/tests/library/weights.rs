@@ -90,7 +90,7 @@ fn a_plan_counts_the_tokens_of_embeddings() {
     let error = error.replace(&*format!("{}/", project.path().display()), "");
     assert_eq!(
         error,
-        "embeddings/several.pt: its word `a` is in the model's vocabulary already. Give it another: \
+        "embeddings/several.pt: its word `a` is already in the model's vocabulary. Give it another: \
          `embeddings = \"<a>=embeddings/several.pt\"`."
     );
 }
@@ -113,7 +113,7 @@ fn what_cannot_be_used_is_named() {
     check(&workspace, "prompt = \"a <lora:nobody:1>\"", &["no lora called `nobody`"], "");
 
     project.write("loras/old.safetensors", b"\x80\x02}q\x00.");
-    refused("lora = \"old\"", &["is a Python pickle", "take its safetensors version"], "");
+    refused("lora = \"old\"", &["is a Python pickle", "use its safetensors version"], "");
 
     // Whether it fits the model is seen with the model: that cell fails, the other is there.
     project.write(
@@ -124,7 +124,7 @@ fn what_cannot_be_used_is_named() {
     let ran = run(&workspace, &project.experiment("other.toml"));
     assert_eq!(ran.counts(), [0, 0, 1, 1]);
     let error = &ran.result.summary.failures[0].error;
-    assert!(error.contains("for another model") && error.contains("texts 40 wide"), "{error}");
+    assert!(error.contains("for another model") && error.contains("text embeddings of width 40"), "{error}");
     let rows = log(&ran.result.run);
     let failed = rows.iter().find(|row| row.status() == Status::Failed).unwrap();
     assert!(["peft", "peft:1"].contains(&column(failed, "lora")), "{failed:?}");
