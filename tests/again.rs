@@ -1,5 +1,6 @@
 //! What `show`, `reproduce` and `verify` print of pictures and runs, and how they end.
 
+use crate::huge_picture::huge_picture;
 use crate::support::{Workspace, repository};
 use std::fs;
 
@@ -181,4 +182,7 @@ fn whatever_a_picture_says_is_printed_or_refused() {
     let bomb = workspace.maquette(&["show", "bomb.png"]).code(7);
     bomb.says(&["does not say what made it", "cannot be unpacked"]);
     workspace.maquette(&["show", "cut.png"]).code(0).says(&["the picture is damaged"]);
+    let silent = fs::read(repository().join("tests/fixtures/metadata/silent.png")).unwrap();
+    workspace.write("huge.png", huge_picture(&silent));
+    assert!(workspace.maquette(&["show", "huge.png"]).code(0).stdout.len() > 2_000_000);
 }

@@ -10,6 +10,7 @@ mod examples;
 mod hub;
 #[allow(dead_code, reason = "some of it is for the tests of the hub and the library alone")]
 mod hub_server;
+mod huge_picture;
 mod line;
 mod manual;
 mod moved;

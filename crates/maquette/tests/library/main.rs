@@ -9,6 +9,8 @@ mod examples;
 mod hub;
 #[path = "../../../../tests/hub_server.rs"]
 mod hub_server;
+#[path = "../../../../tests/huge_picture.rs"]
+mod huge_picture;
 mod masks;
 mod moved;
 mod old_runs;

@@ -1,5 +1,6 @@
 //! What pictures say, Maquette's, those of other tools and damaged ones, and the experiments behind them.
 
+use crate::huge_picture::huge_picture;
 use crate::support::{Project, fixture, log, picture, run, try_run};
 use maquette::{Error, ErrorKind, Origin, RunOptions, Tool, Value};
 use std::fs;
@@ -119,7 +120,7 @@ fn nothing_that_a_picture_says_breaks_the_library() {
     assert!(unreadable.iter().any(|it| it.contains("cannot be unpacked")), "{unreadable:?}");
     let cut = workspace.show(&project.path().join("cut.png")).unwrap();
     assert!(cut.metadata.unreadable.iter().any(|it| it.contains("the picture is damaged")), "{cut:?}");
-    project.write("huge.png", huge());
+    project.write("huge.png", huge_picture(&fs::read(fixture("metadata/silent.png")).unwrap()));
     let huge = workspace.show(&project.path().join("huge.png")).unwrap();
     let Some(Origin::Foreign(foreign)) = huge.metadata.origin else { panic!("of no other tool") };
     assert!(foreign.get("prompt").unwrap().to_string().len() > 1_999_990);
@@ -131,25 +132,4 @@ fn a_picture_that_is_not_there_is_not_found() {
     let error = project.engine().show(&project.path().join("nothing.png")).unwrap_err();
     assert!(matches!(error, Error::Picture(_)) && error.to_string().contains("nothing.png"), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::NotFound);
-}
-
-/// A picture whose prompt has two million letters.
-fn huge() -> Vec<u8> {
-    let silent = fs::read(fixture("metadata/silent.png")).unwrap();
-    let mut chunk = b"tEXtparameters\0".to_vec();
-    chunk.extend("cat, ".repeat(400_000).as_bytes());
-    chunk.extend(b"\nSteps: 2, Sampler: Euler, Seed: 1");
-    let mut bytes = silent[..33].to_vec();
-    bytes.extend((chunk.len() as u32 - 4).to_be_bytes());
-    bytes.extend(&chunk);
-    bytes.extend(checksum(&chunk).to_be_bytes());
-    bytes.extend(&silent[33..]);
-    bytes
-}
-
-/// CRC-32 as PNG has it.
-fn checksum(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
-    })
 }
