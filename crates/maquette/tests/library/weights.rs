@@ -33,8 +33,8 @@ fn loras_are_an_axis_and_the_model_is_loaded_once() {
     // Twice with and without a tag: none, two weights, two at once; what differs only in an unused `w` is one cell.
     let rows = log(&ran.result.run);
     assert_eq!(rows.len(), 8, "{rows:?}");
-    let as_it_should = |row| Status::Done == row && ran.counts() == [0, 0, 8, 0];
-    assert!(rows.iter().all(|row| as_it_should(row.status()) && column(row, "prompt").trim() == "a man"));
+    assert_eq!(ran.counts(), [0, 0, 8, 0]);
+    assert!(rows.iter().all(|row| row.status() == Status::Done && column(row, "prompt").trim() == "a man"));
     let picture = |row| (column(row, "lora"), pixels(&ran.result.run, row).into_rgb());
     let pictures: BTreeMap<&str, Vec<u8>> = rows.iter().map(picture).collect();
     let distinct: BTreeSet<&Vec<u8>> = pictures.values().collect();
