@@ -1,18 +1,19 @@
-//! End-to-end tests with the real binary, experiments and files, and checks of the architecture.
+//! End-to-end tests of the binary: arguments, text, exit codes, signals, environment; and the checks of the architecture.
+//!
+//! What needs no terminal is tested in `crates/maquette/tests`.
 
-mod added;
 mod again;
 mod architecture;
 mod bad_input;
 mod diff;
 mod examples;
 mod hub;
+#[allow(dead_code, reason = "some of it is for the tests of the hub and the library alone")]
 mod hub_server;
+mod huge_picture;
 mod line;
 mod manual;
-mod masks;
 mod moved;
 mod old_runs;
 mod prompts;
-mod sampling;
 mod support;

@@ -1,4 +1,4 @@
-//! Runs made by an earlier version: read, drawn, compared, verified and reused.
+//! Runs that an earlier version made, in the text of the commands that read them.
 
 use crate::support::{Workspace, repository};
 use std::fs;
@@ -18,58 +18,26 @@ fn copy(from: &Path, to: &Path) {
         match fs::symlink_metadata(&from).unwrap() {
             found if found.is_dir() => copy(&from, &to),
             found if found.is_file() => drop(fs::copy(&from, &to).unwrap()),
-            // `latest` is a link for users; Maquette takes the highest number.
+            // `latest` is a link for people; Maquette takes the highest number.
             _ => {}
         }
     }
 }
 
-fn image(workspace: &Workspace, run: &str, part: &str) -> String {
-    let folder = format!("runs/portraits/{run}/images");
-    let name = workspace.files(&folder).into_iter().find(|name| name.contains(part)).unwrap();
-    format!("{folder}/{name}")
-}
-
 #[test]
-fn old_pictures_are_shown() {
-    let workspace = workspace();
-    let info = workspace.maquette(&["show", &image(&workspace, "2", "mucha_everywhere_small")]).code(0);
-    for part in ["portrait of a man, by Alphonse Mucha", "loras/small.safetensors", "sketchbook", "0.6"] {
-        assert!(info.stdout.contains(part), "{part}: {}", info.stdout);
-    }
-    let toml = workspace.maquette(&["show", "--toml", &image(&workspace, "1", "munch_a-part")]).code(0);
-    assert!(toml.stdout.contains("mask = "), "{}", toml.stdout);
-}
-
-#[test]
-fn old_runs_are_listed_drawn_and_compared() {
+fn old_runs_are_listed_shown_compared_and_verified() {
     let workspace = workspace();
     let listed = workspace.maquette(&["runs"]).code(0).stdout;
     assert!(listed.contains("4 of 4") && listed.contains("4 of 6, 2 failed"), "{listed}");
-    let sheets = workspace.maquette(&["report", "portraits@2"]).code(0).stdout;
-    assert!(sheets.lines().any(|sheet| sheet.ends_with("lora-small.png")), "{sheets}");
-    let compared = workspace.maquette(&["diff", "portraits@1", "portraits@2"]);
-    assert!(compared.stdout.contains("Edvard Munch"), "{compared:?}");
-}
-
-#[test]
-fn old_runs_are_verified() {
-    let workspace = workspace();
-    for (run, expected) in [
-        ("portraits@1", "4 pictures checked, 0 wrong\n"),
-        ("portraits@2", "4 pictures checked, 0 wrong; 2 cells failed\n"),
-    ] {
-        assert_eq!(workspace.maquette(&["verify", run, "--sample", "0"]).code(0).stdout, expected);
+    let compared = workspace.maquette(&["diff", "portraits@1", "portraits@2"]).code(6).stdout;
+    assert!(compared.contains("Edvard Munch"), "{compared}");
+    let verified = workspace.maquette(&["verify", "portraits@2", "--sample", "0"]).code(0).stdout;
+    assert_eq!(verified, "4 pictures checked, 0 wrong; 2 cells had failed\n");
+    let images = "runs/portraits/2/images";
+    let small =
+        workspace.files(images).into_iter().find(|name| name.contains("mucha_everywhere_small")).unwrap();
+    let shown = workspace.maquette(&["show", &format!("{images}/{small}")]).code(0).stdout;
+    for part in ["portrait of a man, by Alphonse Mucha", "loras/small.safetensors", "sketchbook", "0.6"] {
+        assert!(shown.contains(part), "{part}: {shown}");
     }
-}
-
-#[test]
-fn an_old_run_is_not_changed_by_a_new_one() {
-    let workspace = workspace();
-    let log = workspace.read("runs/portraits/2/log.csv");
-    let again = ["run", "portraits.toml", "--device", "cpu", "--no-sheets"];
-    let ended = workspace.maquette(&again).code(0);
-    // Strength 0.6 leaves one of two steps, and cells are now named by that.
-    ended.says(&["portraits@3", "4 rendered, 0 finished earlier"]);
-    assert_eq!(workspace.read("runs/portraits/2/log.csv"), log);
 }

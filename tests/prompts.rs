@@ -1,8 +1,8 @@
-//! The notes of `maquette plan` on prompts that are long, cut or have doubtful syntax.
+//! How `maquette plan` prints prompts that are long, cut or odd.
 
 use crate::support::{Workspace, repository};
 
-/// Plans an experiment with a fixture's model and returns the part of the output that is about prompts.
+/// Plans an experiment with a fixture's model; the part of the answer that is about prompts.
 fn planned(text: &str) -> String {
     let workspace = Workspace::new();
     let model = repository().join("tests/fixtures/tiny-a");
@@ -14,22 +14,16 @@ fn planned(text: &str) -> String {
 }
 
 #[test]
-fn an_ordinary_prompt_has_no_note() {
-    let text = "prompt = \"a (red:1.2) portrait\"\nnegative_prompt = \"blurry\"\n[sweep]\ndialect = [\"plain\", \"a1111\"]\n";
-    assert_eq!(planned(text), "");
-}
-
-#[test]
-fn cut_words_are_shown() {
+fn words_that_are_cut_are_named() {
     let text = format!("prompt = \"{}the garden\"\nguidance_scale = 1\n", "a ".repeat(74));
     insta::assert_snapshot!(planned(&text), @r"
 prompt `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a the garden`
-  78 tokens, of which 75 fit; ignored: `garden`
+  78 tokens, and 75 fit; without effect: `garden`
 ");
 }
 
 #[test]
-fn chunks_and_doubtful_syntax_are_shown() {
+fn chunks_and_odd_signs_are_named() {
     let text = format!(
         "dialect = \"a1111\"\nprompt = \"{}{{hat}}, {}end AND (night at 9:30\"\nnegative_prompt = \"a BREAK b\"\n\
          [sweep]\nhat = [\"x\", \"[b|c]\"]\nseed = [1, 2, 3]\n",
@@ -55,12 +49,12 @@ prompt `a a a a a a a a a a a a a a a a a a … b b b b b b end AND (night at 9:
 }
 
 #[test]
-fn notes_on_many_prompts_are_counted() {
+fn many_prompts_are_counted() {
     let text = format!(
         "prompt = \"{}{{n}} x\"\nguidance_scale = 1\n[sweep]\nn = {{ from = 1, to = 30, step = 1 }}\n",
         "a ".repeat(75)
     );
-    let notes = planned(&text);
-    assert_eq!(notes.matches("ignored:").count(), 8, "{notes}");
-    assert!(notes.ends_with("… and 22 more prompts with notes\n\n"), "{notes}");
+    let said = planned(&text);
+    assert_eq!(said.matches("without effect").count(), 8, "{said}");
+    assert!(said.ends_with("… and 22 more prompts to look at\n\n"), "{said}");
 }

@@ -291,7 +291,11 @@ impl<'a> Graph<'a> {
         match self.value(encoder, "text") {
             Some(Json::String(text)) => out.set(setting, &encoder.key("text"), text.as_str()),
             _ => {
-                out.left(encoder.key("text"), "", "the text comes from a node that Maquette does not support")
+                out.left(
+                    encoder.key("text"),
+                    "",
+                    "the text comes from a node that Maquette does not support",
+                );
             }
         }
         if setting == "prompt"

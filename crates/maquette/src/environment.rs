@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// What the library reads from its process.
+/// What the library reads from its process. [`Workspace::open`](crate::Workspace::open) reads it;
+/// [`Workspace::with_environment`](crate::Workspace::with_environment) takes another.
 #[derive(Clone)]
 pub struct Environment {
     /// The addresses of the hub and its cache, and the token.

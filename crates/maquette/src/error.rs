@@ -97,9 +97,13 @@ impl Error {
         }
     }
 
-    /// What to do about it, in a sentence.
+    /// What to do about it, in a sentence. Of several problems with an experiment, each has its own.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Error::Plan(error) => match &error.problems[..] {
+                [problem] if error.more == 0 => problem.hint().map(str::to_owned),
+                _ => None,
+            },
             Error::Store(error) => error.hint(),
             Error::Picture(error) => error.hint(),
             Error::Hub(error) => error.hint(),

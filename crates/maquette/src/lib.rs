@@ -72,15 +72,26 @@ pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
 pub use show::{PictureInfo, SheetCell};
-pub use verify::{RenderedAgain, Verification, VerifyOptions};
+pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use workspace::{Renderer, Workspace};
 
-// Types of other crates that appear in the API above.
-pub use maquette_core::{Cell, CellId, Dtype, Outcome, Plan, Record, SettingError, Value};
+// The types of the crates below that appear in the functions above, in their data or in their errors.
+pub use maquette_core::{
+    Axis, AxisValue, Cell, CellId, Digest, Dtype, FoundFile, ModelCard, Outcome, Plan, Record, Remarks,
+    SettingError, Value,
+};
 pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
-pub use maquette_executor::{RunProgress, Stop, Summary};
-pub use maquette_hub::{DownloadProgress, Offer, Repository};
-pub use maquette_interop::{FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap};
-pub use maquette_planner::{Overrides, PlanError, Work, literal, schema};
-pub use maquette_reporter::{Diff, Likeness, Pixels};
-pub use maquette_store::{LogRow, Run, Runs, Shard, ShardError, StartReason, Status};
+pub use maquette_executor::{ExecuteError, Failure, RunProgress, Stop, Summary};
+pub use maquette_hub::{
+    DownloadProgress, Environment as HubEnvironment, HubError, Offer, OfferedFile, Repository,
+    RepositoryError,
+};
+pub use maquette_interop::{
+    FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap, Tool,
+};
+pub use maquette_picture::PictureError;
+pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
+pub use maquette_reporter::{CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError};
+pub use maquette_store::{
+    DamagedRow, Log, LogRow, Run, Runs, Shard, ShardError, StartReason, Status, StoreError, WorkKind,
+};

@@ -50,21 +50,67 @@ pub struct RenderedAgain {
     pub image: String,
     /// Its label on the axes.
     pub label: String,
-    /// How it compares: `identical`, `close` or `different`; `missing` if there is no picture to compare with, `failed` if
-    /// it could not be rendered now.
-    pub outcome: &'static str,
+    /// How it compares.
+    pub outcome: SampleOutcome,
     /// Why there is nothing to compare.
     pub error: Option<String>,
     /// The difference, if there are two pictures.
     pub pixels: Option<Pixels>,
 }
 
+/// How a cell that was rendered again compares with its picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SampleOutcome {
+    /// Every pixel is the same.
+    Identical,
+    /// As [`Likeness::Close`] has it.
+    Close,
+    /// As [`Likeness::Different`] has it.
+    Different,
+    /// There is no picture to compare with.
+    Missing,
+    /// None could be made now.
+    Failed,
+}
+
+impl SampleOutcome {
+    /// Every outcome, the best first.
+    pub const ALL: [SampleOutcome; 5] = [
+        SampleOutcome::Identical,
+        SampleOutcome::Close,
+        SampleOutcome::Different,
+        SampleOutcome::Missing,
+        SampleOutcome::Failed,
+    ];
+
+    /// Its name in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SampleOutcome::Identical => Likeness::Identical.as_str(),
+            SampleOutcome::Close => Likeness::Close.as_str(),
+            SampleOutcome::Different => Likeness::Different.as_str(),
+            SampleOutcome::Missing => "missing",
+            SampleOutcome::Failed => "failed",
+        }
+    }
+}
+
+impl From<Likeness> for SampleOutcome {
+    fn from(likeness: Likeness) -> SampleOutcome {
+        match likeness {
+            Likeness::Identical => SampleOutcome::Identical,
+            Likeness::Close => SampleOutcome::Close,
+            Likeness::Different => SampleOutcome::Different,
+        }
+    }
+}
+
 impl Verification {
     /// Whether every check and every comparison passed.
     pub fn is_sound(&self) -> bool {
-        let passed = |again: &RenderedAgain| {
-            [Likeness::Identical.as_str(), Likeness::Close.as_str()].contains(&again.outcome)
-        };
+        let passed =
+            |again: &RenderedAgain| matches!(again.outcome, SampleOutcome::Identical | SampleOutcome::Close);
         self.checked.problems.is_empty() && self.again.iter().all(passed)
     }
 }
@@ -135,10 +181,10 @@ impl Workspace {
             let (outcome, error, pixels) = match (before, ended) {
                 (Ok(before), Ok((now, _))) => {
                     let pixels = Pixels::of(&before, &now);
-                    (pixels.likeness().as_str(), None, Some(pixels))
+                    (pixels.likeness().into(), None, Some(pixels))
                 }
-                (Err(error), _) => ("missing", Some(error), None),
-                (_, Err(error)) => ("failed", Some(error), None),
+                (Err(error), _) => (SampleOutcome::Missing, Some(error), None),
+                (_, Err(error)) => (SampleOutcome::Failed, Some(error), None),
             };
             let label = plan.label(&cell.coordinates);
             again.insert(id, RenderedAgain { cell: id, image, label, outcome, error, pixels });

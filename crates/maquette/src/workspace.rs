@@ -29,7 +29,7 @@ pub enum Renderer {
 
 impl Workspace {
     /// The workspace with its results in the folder `runs`, on the best device that this build can use. The folder need
-    /// not exist: the first run creates it.
+    /// not exist: the first run creates it. The environment is that of this process.
     ///
     /// # Errors
     ///
@@ -51,6 +51,11 @@ impl Workspace {
     /// The same workspace with another renderer. The fake runs on the CPU.
     pub fn with_renderer(self, renderer: Renderer) -> Workspace {
         Workspace { renderer, ..self }
+    }
+
+    /// The same in another environment than that of this process: another hub and cache, another current folder.
+    pub fn with_environment(self, environment: Environment) -> Workspace {
+        Workspace { environment, ..self }
     }
 
     /// The runs folder.

@@ -96,7 +96,7 @@ pub(crate) fn label(node: &Node) -> Result<String, Problem> {
 fn table(name: &str, node: &Node, form: &[Entry]) -> Result<Points, Problem> {
     if let Some(entry) = form.iter().find(|entry| !FORM_KEYS.contains(&entry.key.as_str())) {
         let problem = Problem::at(&entry.at, format!("`{}` is not a key of an axis", entry.key));
-        return Err(problem.help(FORMS).hint(did_you_mean(&entry.key, FORM_KEYS.iter().copied())));
+        return Err(problem.help(FORMS).help_if(did_you_mean(&entry.key, FORM_KEYS.iter().copied())));
     }
     let keys: Vec<&str> = form.iter().map(|entry| entry.key.as_str()).collect();
     let has = |key: &str| keys.contains(&key);

@@ -233,5 +233,5 @@ pub(crate) fn place(at: Option<&At>, message: String) -> Problem {
 }
 
 pub(crate) fn unknown(error: AssetError, at: Option<&At>) -> Problem {
-    place(at, error.message).hint(error.help)
+    place(at, error.message).help_if(error.help)
 }

@@ -62,7 +62,7 @@ fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem>
             format!("cannot read the experiment file {name}: {}", unreadable.reason),
         )
         .help(if unreadable.picture { picture } else { "allowed: a TOML file in UTF-8" })
-        .hint(unreadable.help)
+        .help_if(unreadable.help)
     })
 }
 

@@ -95,7 +95,7 @@ fn unknown(entry: &Entry) -> Problem {
         list(SETTINGS.iter().map(|setting| setting.name)),
         list(KEYS.iter().copied())
     ));
-    problem.hint(did_you_mean(&entry.key, words))
+    problem.help_if(did_you_mean(&entry.key, words))
 }
 
 /// The entry's node, which must be text.
@@ -162,7 +162,7 @@ fn sheet_key(entry: &Entry) -> Result<(), Problem> {
     }
     Err(Problem::at(&entry.at, format!("`{}` is not a key of [sheet]", entry.key))
         .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
-        .hint(did_you_mean(&entry.key, SHEET_KEYS.iter().copied())))
+        .help_if(did_you_mean(&entry.key, SHEET_KEYS.iter().copied())))
 }
 
 fn sweep(entry: &Entry) -> Result<(), Problem> {

@@ -13,7 +13,7 @@ pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<(Value, At
     let text = text_file::read(&path, written).map_err(|unreadable| {
         Problem::at(at, format!("cannot read {}: {}", path.display(), unreadable.reason))
             .help("allowed: a text file in UTF-8 with one value per line, relative to the file that names it")
-            .hint(unreadable.help)
+            .help_if(unreadable.help)
     })?;
     let rebased = at.origin.rebase(written);
     let folder = path.parent().unwrap_or(Path::new(""));

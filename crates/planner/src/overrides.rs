@@ -109,7 +109,7 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
         (Some("sheet"), name) => {
             return Err(Problem::at(&entry.at, format!("`{name}` is not a key of [sheet]"))
                 .help(format!("allowed: {}", list(SHEET_KEYS.iter().copied())))
-                .hint(did_you_mean(name, SHEET_KEYS.iter().copied())));
+                .help_if(did_you_mean(name, SHEET_KEYS.iter().copied())));
         }
         (None, "title") => layer.title = Some(entry.node),
         (None, name) if Setting::named(name).is_some() => layer.settings.push(entry),

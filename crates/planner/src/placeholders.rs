@@ -118,7 +118,7 @@ fn unfilled(at: &At, text: &str, name: &str, filled: &[&str]) -> Problem {
     Problem::at(&place, format!("`{braced}` has no value{allowed}"))
         .label("unknown placeholder")
         .help(format!("give `{name}` a value in [vars], or several in [sweep]"))
-        .hint(did_you_mean(name, filled.iter().copied()))
+        .help_if(did_you_mean(name, filled.iter().copied()))
 }
 
 /// The error for a var or axis that no placeholder uses; `in_vars` if it is in the file's `[vars]`, where no settings are
@@ -140,5 +140,5 @@ fn unused(at: &At, name: &str, used: &BTreeSet<String>, in_vars: bool) -> Proble
         true => format!("did you mean the setting `{near}`? It belongs above the first [table]"),
         false => format!("did you mean `{near}`?"),
     });
-    problem.help(format!("add {braced} to the prompt; {placeholders}")).hint(hint)
+    problem.help(format!("add {braced} to the prompt; {placeholders}")).help_if(hint)
 }

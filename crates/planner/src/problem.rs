@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// How many problems are reported in full.
 const MAX_PROBLEMS: usize = 20;
 
+/// The label of a place about which there is nothing more to say.
+const HERE: &str = "here";
+
 /// All problems of an experiment. No plan was made.
 #[derive(Debug)]
 pub struct PlanError {
@@ -35,7 +38,7 @@ impl Problem {
 
     /// A problem without a place in a file, such as a missing file.
     pub(crate) fn without_place(message: impl Into<String>) -> Problem {
-        Problem { message: message.into(), label: "here".to_owned(), help: None, at: None }
+        Problem { message: message.into(), label: HERE.to_owned(), help: None, at: None }
     }
 
     pub(crate) fn label(mut self, label: impl Into<String>) -> Problem {
@@ -49,13 +52,23 @@ impl Problem {
     }
 
     /// Replaces the help by a hint, if there is one.
-    pub(crate) fn hint(mut self, help: Option<String>) -> Problem {
+    pub(crate) fn help_if(mut self, help: Option<String>) -> Problem {
         self.help = help.or(self.help);
         self
     }
 
     fn origin(&self) -> Option<&Arc<Origin>> {
         self.at.as_ref().map(|at| &at.origin)
+    }
+
+    /// What to do about it, in a sentence.
+    pub fn hint(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// What there is to say about the place itself, such as `allowed: from 0 to 1`.
+    pub fn remark(&self) -> Option<&str> {
+        self.at.as_ref().map(|_| self.label.as_str()).filter(|label| *label != HERE)
     }
 
     /// The file or option that it is in, with line and column counted from 1.

@@ -116,7 +116,7 @@ fn test(name: &str, entry: &Entry) -> Result<Test, Problem> {
         key => {
             return Err(Problem::at(&entry.at, format!("`{key}` is not a test"))
                 .help(format!("allowed: a value, a list of values, or {}", list(TESTS.iter().copied())))
-                .hint(did_you_mean(key, TESTS.iter().copied())));
+                .help_if(did_you_mean(key, TESTS.iter().copied())));
         }
     })
 }
@@ -312,7 +312,7 @@ impl Rows<'_> {
         Err(Problem::at(at, format!("the axis `{}` has no value `{wanted}`", condition.name))
             .label("matches nothing")
             .help(format!("allowed: {listed}{more}"))
-            .hint(did_you_mean(&wanted.to_string(), texts.iter().map(String::as_str))))
+            .help_if(did_you_mean(&wanted.to_string(), texts.iter().map(String::as_str))))
     }
 }
 
@@ -353,6 +353,6 @@ fn subject<'a>(condition: &Condition, grid: &'a Grid, dropped: &[String]) -> Res
             "{allowed}; if `{name}` was meant for the whole experiment, move this line above the first [table]"
         )),
         true => problem.help(allowed),
-        false => problem.help(allowed).hint(near),
+        false => problem.help(allowed).help_if(near),
     })
 }

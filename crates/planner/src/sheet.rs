@@ -71,6 +71,6 @@ fn axis_name(entry: &Entry, grid: &Grid, dropped: &[String]) -> Result<Option<St
             let zip = &grid.axes[axis].name;
             problem.help(format!("`{name}` is a column of [zip.{zip}]: write `{zip}`"))
         }
-        None => problem.help(allowed).hint(did_you_mean(name, names.iter().copied())),
+        None => problem.help(allowed).help_if(did_you_mean(name, names.iter().copied())),
     })
 }

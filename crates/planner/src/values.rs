@@ -39,7 +39,7 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
     if let Err(error) = setting.check(&value) {
         let problem = Problem::at(at, error.to_string()).label(format!("allowed: {}", setting.allowed()));
         return Err(match (setting.kind, value.as_text()) {
-            (Kind::Choice(words), Some(word)) => problem.hint(did_you_mean(word, words.iter().copied())),
+            (Kind::Choice(words), Some(word)) => problem.help_if(did_you_mean(word, words.iter().copied())),
             (Kind::Text | Kind::Model | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes"),
             (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => {
                 problem.help(format!("for a random seed, write `{name} = {{ random = 1 }}` in [sweep]"))

@@ -1,7 +1,7 @@
 //! Comparisons of pictures with their second rendering, as text.
 
 use crate::output;
-use maquette::{Checked, Pixels, RenderedAgain, Reproduction, Verification};
+use maquette::{Checked, Pixels, RenderedAgain, Reproduction, SampleOutcome, Verification};
 
 /// How a picture compares with its second rendering.
 pub fn reproduction(reproduction: &Reproduction) -> String {
@@ -25,7 +25,7 @@ pub fn verification(verification: &Verification) -> String {
     let rows = verification
         .again
         .iter()
-        .map(|it| vec![it.outcome.to_owned(), it.cell.short(), it.label.clone(), compared(it)]);
+        .map(|it| vec![it.outcome.as_str().to_owned(), it.cell.short(), it.label.clone(), compared(it)]);
     if !verification.again.is_empty() {
         text += output::table(&["", "", "", ""], rows).trim_start_matches('\n');
     }
@@ -40,9 +40,8 @@ pub fn verification(verification: &Verification) -> String {
             text += &format!("; {count} cell{} {what}", plural(count));
         }
     }
-    let outcomes = ["identical", "close", "different", "missing", "failed"];
-    let counts = outcomes
-        .map(|outcome| (verification.again.iter().filter(|it| it.outcome == outcome).count(), outcome));
+    let count = |outcome| verification.again.iter().filter(|it| it.outcome == outcome).count();
+    let counts = SampleOutcome::ALL.map(|outcome| (count(outcome), outcome.as_str()));
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, outcome)| format!("{count} {outcome}")).collect();
     if !counts.is_empty() {

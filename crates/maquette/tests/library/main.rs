@@ -1,0 +1,24 @@
+//! End-to-end tests of the library: real experiments and files through a [`maquette::Workspace`], and the data that
+//! comes back.
+//!
+//! What belongs to the binary (arguments, text, exit codes, signals) is tested in `tests/` at the top of the repository.
+
+mod bad_input;
+mod diff;
+mod examples;
+mod hub;
+#[path = "../../../../tests/hub_server.rs"]
+mod hub_server;
+#[path = "../../../../tests/huge_picture.rs"]
+mod huge_picture;
+mod masks;
+mod moved;
+mod old_runs;
+mod pictures;
+mod prompts;
+mod reproduce;
+mod runs;
+mod sampling;
+mod support;
+mod verify;
+mod weights;

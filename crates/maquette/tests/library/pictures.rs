@@ -1,0 +1,135 @@
+//! What pictures say, Maquette's, those of other tools and damaged ones, and the experiments behind them.
+
+use crate::huge_picture::huge_picture;
+use crate::support::{Project, fixture, log, picture, run, try_run};
+use maquette::{Error, ErrorKind, Origin, RunOptions, Tool, Value};
+use std::fs;
+
+const PORTRAITS: &str = r#"
+prompt = "portrait of a man, by {artist}"
+init_image = "references/selfie.png"
+steps = 3
+scheduler = "euler"
+[sweep]
+artist = ["Alphonse Mucha", "Edvard Munch"]
+strength = [0.4, 0.9]
+"#;
+
+#[test]
+fn a_picture_is_an_experiment_of_one_cell() {
+    let project = Project::new().with_selfie();
+    project.write("portraits.toml", PORTRAITS);
+    let workspace = project.fake();
+    let ran = run(&workspace, &project.experiment("portraits.toml"));
+    // The reference picture is gone, and the run's own copy is found by its content.
+    fs::remove_dir_all(project.path().join("references")).unwrap();
+    let rows = log(&ran.result.run);
+    let toml = workspace.experiment_of(&picture(&ran.result.run, &rows[0])).unwrap();
+    assert!(toml.starts_with("# From alphonse-mucha"), "{toml}");
+    project.write("elsewhere/one.toml", toml);
+    let one = run(&workspace, &project.experiment("elsewhere/one.toml"));
+    assert_eq!(one.counts(), [0, 1, 0, 0]);
+    assert_eq!(log(&one.result.run)[0].cell(), rows[0].cell());
+}
+
+#[test]
+fn a_sheet_says_what_it_shows() {
+    let project = Project::new();
+    project
+        .write("cats.toml", "prompt = \"a {animal}\"\n[sweep]\nanimal = [\"cat\", \"dog\"]\nseed = [1, 2]\n");
+    let workspace = project.fake();
+    let ran = try_run(&workspace, &project.experiment("cats.toml"), &RunOptions::default()).unwrap();
+    let sheet = &ran.result.sheets[0];
+    let shown = workspace.show(sheet).unwrap();
+    let Some(Origin::Sheet(map)) = &shown.metadata.origin else { panic!("{shown:?}") };
+    assert_eq!((map.run.as_str(), map.cells.len()), ("cats", 4));
+    let rows = log(&ran.result.run);
+    for row in &rows {
+        let cell = shown.sheet.iter().find(|cell| cell.cell == row.cell()).unwrap();
+        assert_eq!(cell.image.as_deref(), row.image());
+        assert!(!cell.label.is_empty() && cell.place.width > 0, "{cell:?}");
+    }
+    let is_a_sheet = workspace.experiment_of(sheet).unwrap_err();
+    assert!(matches!(&is_a_sheet, Error::IsASheet { sheet, .. } if sheet.cells.len() == 4), "{is_a_sheet:?}");
+    assert_eq!(is_a_sheet.kind(), ErrorKind::NotFound);
+    assert!(is_a_sheet.hint().unwrap().ends_with("experiment.toml"));
+    let reproduced = workspace.reproduce(sheet, &Default::default(), &mut |_| ());
+    assert!(matches!(reproduced, Err(Error::IsASheet { .. })), "{reproduced:?}");
+}
+
+#[test]
+fn pictures_of_other_tools_become_experiments() {
+    let project = Project::new();
+    project.copy("metadata/a1111-full.png", "a1111-full.png");
+    let image = project.path().join("a1111-full.png");
+    let shown = project.engine().show(&image).unwrap();
+    let Some(Origin::Foreign(foreign)) = &shown.metadata.origin else { panic!("{shown:?}") };
+    assert_eq!((foreign.tool, foreign.get("steps")), (Tool::A1111, Some(&Value::Integer(28))));
+    insta::assert_snapshot!(project.engine().experiment_of(&image).unwrap(), @r#"
+# From the text of A1111 in a1111-full.png
+# note: the text names no RNG, which in A1111 means the GPU's
+model = "dream, final: 8"  # as the picture names it; a path may be needed
+vae = "vae-ft-mse-840000-ema-pruned.safetensors"  # no such file was found
+embeddings = "bad-hands"
+prompt = """
+portrait of a sailor, (oil paint:1.2), [sketch:oil:0.3]
+<lora:old-masters:0.7> BREAK evening light, 絵画"""
+negative_prompt = """
+bad-hands, lowres,
+text"""
+dialect = "a1111"
+seed = 3141592653
+noise = "torch-cuda"
+variation_seed = 7
+variation_strength = 0.15
+steps = 28
+guidance_scale = 6.5
+scheduler = "dpmpp_2m"
+sigmas = "karras"
+spacing = "linspace"
+width = 512
+height = 640
+clip_skip = 1
+"#);
+}
+
+#[test]
+fn nothing_that_a_picture_says_breaks_the_library() {
+    let project = Project::new();
+    let workspace = project.engine();
+    let mut checked = 0;
+    for entry in fs::read_dir(fixture("metadata")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if !name.contains('.') {
+            continue;
+        }
+        project.copy(&format!("metadata/{name}"), &name);
+        let image = project.path().join(&name);
+        let shown = workspace.show(&image).map(|shown| serde_json::to_string(&shown.metadata).unwrap());
+        let experiment = workspace.experiment_of(&image);
+        for error in [shown.err(), experiment.err()].into_iter().flatten() {
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{name}: {error:?}");
+        }
+        checked += 1;
+    }
+    assert!(checked > 30, "{checked} fixtures");
+
+    let Err(Error::NoOrigin { unreadable, .. }) = workspace.show(&project.path().join("bomb.png")) else {
+        panic!("bomb.png says what made it")
+    };
+    assert!(unreadable.iter().any(|it| it.contains("cannot be unpacked")), "{unreadable:?}");
+    let cut = workspace.show(&project.path().join("cut.png")).unwrap();
+    assert!(cut.metadata.unreadable.iter().any(|it| it.contains("the picture is damaged")), "{cut:?}");
+    project.write("huge.png", huge_picture(&fs::read(fixture("metadata/silent.png")).unwrap()));
+    let huge = workspace.show(&project.path().join("huge.png")).unwrap();
+    let Some(Origin::Foreign(foreign)) = huge.metadata.origin else { panic!("of no other tool") };
+    assert!(foreign.get("prompt").unwrap().to_string().len() > 1_999_990);
+}
+
+#[test]
+fn a_picture_that_is_not_there_is_not_found() {
+    let project = Project::new();
+    let error = project.engine().show(&project.path().join("nothing.png")).unwrap_err();
+    assert!(matches!(error, Error::Picture(_)) && error.to_string().contains("nothing.png"), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
