@@ -50,7 +50,7 @@ width               512
 height              640
 clip_skip           1
 
-it also says:
+other metadata:
 Model hash   0a1b2c3d4e
 VAE hash     c6a580b13a
 Lora hashes  old-masters: 5d4f3e2a1b0c
@@ -77,7 +77,7 @@ scheduler        euler
 sigmas           normal
 spacing          linspace
 
-not taken over:
+not imported:
 KSampler         1 other sampler in the graph                     Maquette makes a picture in one pass
 LatentUpscale    upscale_method bislerp, width 1024, height 1024  Maquette has no such node
 ControlNetApply  strength 0.7                                     Maquette has no such node
@@ -113,10 +113,10 @@ fn a_picture_rendered_again_is_compared_in_words() {
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     assert_eq!(told["likeness"], "different");
     fixture(&workspace, "a1111-sheet.png");
-    reproduce("a1111-sheet.png", &[]).code(7).says(&["does not say which model made it", "--set model="]);
+    reproduce("a1111-sheet.png", &[]).code(7).says(&["does not name a model", "--set model="]);
     let ended = reproduce("a1111-sheet.png", &["--set", "model=sketchbook"]).code(0);
     assert!(ended.stdout.starts_with("different: 8x8 pixels before, 512x512 now"), "{}", ended.stdout);
-    ended.says(&["not taken over: Script = X/Y/Z plot"]);
+    ended.says(&["not imported: Script = X/Y/Z plot"]);
 }
 
 #[test]
@@ -141,9 +141,9 @@ fn a_run_is_verified_in_words_and_numbers() {
     let image = |at: usize| &pictures[at]["runs/cats/1/".len()..];
     for part in [
         format!("wrong: {}: the picture is missing\n", image(0)),
-        format!("wrong: {}: it says it is the cell", image(2)),
-        "note: line 7 of `runs/cats/1/log.csv` has no status".to_owned(),
-        "5 pictures checked, 2 wrong; 1 cells are not rendered yet\n".to_owned(),
+        format!("wrong: {}: its metadata names the cell", image(2)),
+        "note: line 7 of `runs/cats/1/log.csv` has no valid status".to_owned(),
+        "5 pictures checked, 2 wrong; 1 cell not rendered yet\n".to_owned(),
         "5 rendered again: ".to_owned(),
         "1 different, 1 missing\n".to_owned(),
     ] {
@@ -163,7 +163,7 @@ fn a_sheet_is_shown_picture_by_picture() {
     for picture in &pictures {
         assert!(told.contains(picture.rsplit('/').next().unwrap()), "{picture} is not in:\n{told}");
     }
-    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a sheet of", "experiment.toml"]);
+    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a contact sheet", "experiment.toml"]);
 }
 
 #[test]
@@ -180,7 +180,7 @@ fn whatever_a_picture_says_is_printed_or_refused() {
         assert!(ended.code == 0 || !ended.stderr.is_empty(), "{name}: {ended:?}");
     }
     let bomb = workspace.maquette(&["show", "bomb.png"]).code(7);
-    bomb.says(&["does not say what made it", "cannot be unpacked"]);
+    bomb.says(&["has no metadata that says how it was made", "cannot be unpacked"]);
     workspace.maquette(&["show", "cut.png"]).code(0).says(&["the picture is damaged"]);
     let silent = fs::read(repository().join("tests/fixtures/metadata/silent.png")).unwrap();
     workspace.write("huge.png", huge_picture(&silent));

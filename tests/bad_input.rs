@@ -53,7 +53,7 @@ fn a_disk_without_room() {
     let log = workspace.read("runs/full/1/log.csv");
     assert!(log.ends_with('\n'), "a row is half-written");
     // With room again the run goes on.
-    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0).says(&["done before"]);
+    workspace.maquette(&["run", "full.toml", "--backend", "fake"]).code(0).says(&["already done"]);
 }
 
 #[cfg(unix)]

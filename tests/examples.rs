@@ -15,7 +15,7 @@ fn the_main_job_is_planned_as_the_readme_promises() {
     let counts =
         ["cells", "distinct", "done", "model loads", "text encodes", "image encodes", "denoising steps"];
     assert_eq!(counts.map(row), ["48", "48", "0", "1", "5", "1", "624"]);
-    assert_eq!(["time", "memory"].map(row), ["unknown before the first run here"; 2]);
+    assert_eq!(["time", "memory"].map(row), ["unknown until the first run on this machine"; 2]);
     assert!(plan.contains("… and 46 more"), "{plan}");
 }
 

@@ -44,7 +44,7 @@ fn fetch_prints_the_folder_and_goes_on_after_a_cut() {
     let folder = std::path::PathBuf::from(ended.stdout.trim());
     assert!(folder.ends_with(COMMIT) && folder.join("unet/config.json").is_file());
     assert!(ended.stderr.contains(r#"{"event":"downloaded","model":"tester/tiny"}"#), "{}", ended.stderr);
-    scene.maquette(&["models", "fetch", REPOSITORY]).code(0).says(&["is here already"]);
+    scene.maquette(&["models", "fetch", REPOSITORY]).code(0).says(&["is up to date"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -68,7 +68,7 @@ fn plan_says_what_would_come_and_run_says_what_comes() {
     let told = ["`tester/tiny` is not on this machine: 12 files, 6", "maquette models fetch tester/tiny"];
     scene.maquette(&["plan", "hub.toml"]).code(3).says(&told).says(&["hub.toml:1:9"]);
     let ended = scene.maquette(&["run", "hub.toml"]).code(0);
-    let ended = ended.says(&["getting tester/tiny: 12 files", "its licence is creativeml-openrail-m"]);
+    let ended = ended.says(&["downloading tester/tiny: 12 files", "licence: creativeml-openrail-m"]);
     let ended = ended.says(&["12/12 vae/diffusion_pytorch_model.safetensors, ", "1 rendered"]);
     assert!(ended.stdout.lines().last().unwrap().ends_with(".png"));
     let listed = scene.maquette(&["models"]).code(0).stdout;

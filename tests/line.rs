@@ -57,7 +57,7 @@ fn an_interrupted_run_ends_as_if_it_had_never_been() {
     torn.extend_from_slice(b"0123abcd,done,images/x");
     fs::write(&log_file, torn).unwrap();
 
-    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["done before"]);
+    broken.maquette(&["run", "many.toml", "--no-sheets"]).code(0).says(&["already done"]);
     assert_eq!(log(&broken, "many/1").len(), 32);
     assert_eq!(pictures(&broken, "many/1"), pictures(&whole, "many/1"));
 }
@@ -94,10 +94,13 @@ fn a_run_prints_its_log_and_sheets_and_says_what_it_did() {
     let shown = workspace.maquette(&["show", &format!("runs/cats/1/{}", row["image"])]).code(0).stdout;
     assert!([&row["cell"], "steps", "thing"].iter().all(|part| shown.contains(*part)), "{shown}");
 
-    workspace.maquette(&run).code(0).says(&["unchanged, so it goes on", "2 done before, nothing to render"]);
+    workspace
+        .maquette(&run)
+        .code(0)
+        .says(&["resuming, the experiment is unchanged", "2 already done, nothing to render"]);
     workspace.write("cats.toml", cats.replace("[\"cat\"", "[\"owl\", \"cat\""));
-    let says = ["so a new run begins", "3 cells, 2 taken over from other runs, 1 to render"];
-    workspace.maquette(&run).code(0).says(&says).says(&["1 rendered, 2 kept from before, 0 failed"]);
+    let says = ["new run, the experiment has changed", "3 cells, 2 reused from other runs, 1 to render"];
+    workspace.maquette(&run).code(0).says(&says).says(&["1 rendered, 2 finished earlier, 0 failed"]);
 }
 
 #[test]
@@ -106,7 +109,7 @@ fn a_cell_that_fails_is_named_and_has_an_exit_code() {
     workspace.write("fails.toml", "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"bomb\", \"dog\"]\n");
     let mut command = workspace.command(&["run", "fails.toml", "--backend", "fake"]);
     let ended = Ended::of(command.env("MAQUETTE_FAKE_FAIL_ON", "bomb")).code(5);
-    ended.says(&["2 rendered, 0 kept from before, 1 failed", "bomb: "]);
+    ended.says(&["2 rendered, 0 finished earlier, 1 failed", "bomb: "]);
 }
 
 #[test]

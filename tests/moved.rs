@@ -21,7 +21,7 @@ fn a_run_goes_on_from_another_folder() {
     let mut command =
         workspace.command(&["run", "loras.toml", "--no-sheets", "--only", "seed=1", "--runs", "../runs"]);
     let ended = Ended::of(command.current_dir(workspace.path().join("project"))).code(0);
-    ended.says(&["unchanged, so it goes on", "1 rendered, 0 kept from before"]);
+    ended.says(&["resuming, the experiment is unchanged", "1 rendered, 0 finished earlier"]);
     assert_eq!(workspace.files("runs/loras/1/images"), before);
     assert!(fs::read(workspace.path().join("runs/loras/1/images").join(&before[0])).unwrap() == picture);
 }

@@ -32,7 +32,7 @@ fn old_runs_are_listed_shown_compared_and_verified() {
     let compared = workspace.maquette(&["diff", "portraits@1", "portraits@2"]).code(6).stdout;
     assert!(compared.contains("Edvard Munch"), "{compared}");
     let verified = workspace.maquette(&["verify", "portraits@2", "--sample", "0"]).code(0).stdout;
-    assert_eq!(verified, "4 pictures checked, 0 wrong; 2 cells had failed\n");
+    assert_eq!(verified, "4 pictures checked, 0 wrong; 2 cells failed\n");
     let images = "runs/portraits/2/images";
     let small =
         workspace.files(images).into_iter().find(|name| name.contains("mucha_everywhere_small")).unwrap();

@@ -18,7 +18,7 @@ fn words_that_are_cut_are_named() {
     let text = format!("prompt = \"{}the garden\"\nguidance_scale = 1\n", "a ".repeat(74));
     insta::assert_snapshot!(planned(&text), @r"
 prompt `a a a a a a a a a a a a a a a a a a … a a a a a a a a a a a a the garden`
-  78 tokens, and 75 fit; without effect: `garden`
+  78 tokens, of which 75 fit; ignored: `garden`
 ");
 }
 
@@ -55,6 +55,6 @@ fn many_prompts_are_counted() {
         "a ".repeat(75)
     );
     let said = planned(&text);
-    assert_eq!(said.matches("without effect").count(), 8, "{said}");
-    assert!(said.ends_with("… and 22 more prompts to look at\n\n"), "{said}");
+    assert_eq!(said.matches("ignored").count(), 8, "{said}");
+    assert!(said.ends_with("… and 22 more prompts with notes\n\n"), "{said}");
 }

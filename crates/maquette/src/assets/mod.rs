@@ -66,7 +66,7 @@ impl LocalAssets {
         let message = format!("`{repository}` is not on this machine: {missing} to download");
         self.absent.borrow_mut().push(offer);
         let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
-        let help = format!("`maquette run` downloads it, as does `maquette models fetch {repository}{half}`");
+        let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");
         Err(AssetError { message, help: Some(help) })
     }
 }

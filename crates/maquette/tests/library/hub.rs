@@ -56,7 +56,7 @@ fn a_plan_says_what_would_come_and_a_run_gets_it() {
     let scene = Scene::new();
     let problem = check_problem(
         scene.plan(&[]),
-        &["`tester/tiny` is not on this machine: 12 files, 6", "KiB to come"],
+        &["`tester/tiny` is not on this machine: 12 files, 6", "KiB to download"],
         "maquette models fetch tester/tiny",
     );
     assert!(
@@ -66,7 +66,7 @@ fn a_plan_says_what_would_come_and_a_run_gets_it() {
     );
     let without = RunOptions { download: false, ..RunOptions::default() };
     let experiment = scene.project.experiment("hub.toml");
-    check_problem(try_run(&scene.workspace(&[]), &experiment, &without).map(drop), &["to come"], "");
+    check_problem(try_run(&scene.workspace(&[]), &experiment, &without).map(drop), &["to download"], "");
     assert!(scene.nothing_is_cached(), "a plan downloads nothing");
 
     let ran = scene.run();

@@ -52,7 +52,7 @@ fn a_sheet_says_what_it_shows() {
     let is_a_sheet = workspace.experiment_of(sheet).unwrap_err();
     assert!(matches!(&is_a_sheet, Error::IsASheet { sheet, .. } if sheet.cells.len() == 4), "{is_a_sheet:?}");
     assert_eq!(is_a_sheet.kind(), ErrorKind::NotFound);
-    assert!(is_a_sheet.hint().unwrap().ends_with("experiment.toml"));
+    assert!(is_a_sheet.hint().unwrap().ends_with("experiment.toml."));
     let reproduced = workspace.reproduce(sheet, &Default::default(), &mut |_| ());
     assert!(matches!(reproduced, Err(Error::IsASheet { .. })), "{reproduced:?}");
 }
@@ -66,9 +66,9 @@ fn pictures_of_other_tools_become_experiments() {
     let Some(Origin::Foreign(foreign)) = &shown.metadata.origin else { panic!("{shown:?}") };
     assert_eq!((foreign.tool, foreign.get("steps")), (Tool::A1111, Some(&Value::Integer(28))));
     insta::assert_snapshot!(project.engine().experiment_of(&image).unwrap(), @r#"
-# From the text of A1111 in a1111-full.png
+# From the metadata of A1111 in a1111-full.png
 # note: the text names no RNG, which in A1111 means the GPU's
-model = "dream, final: 8"  # as the picture names it; a path may be needed
+model = "dream, final: 8"  # the name in the metadata; a path may be needed
 vae = "vae-ft-mse-840000-ema-pruned.safetensors"  # no such file was found
 embeddings = "bad-hands"
 prompt = """

@@ -65,9 +65,9 @@ fn a_picture_that_names_no_model_needs_one() {
     let unnamed = reproduce(&workspace, &image, &[]).unwrap_err();
     assert!(matches!(unnamed, Error::NoModel { .. }), "{unnamed:?}");
     assert_eq!(unnamed.kind(), ErrorKind::NotFound);
-    assert_eq!(unnamed.hint().as_deref(), Some("Name it: --set model=..."));
+    assert_eq!(unnamed.hint().as_deref(), Some("Name the model with `--set model=NAME`."));
     let named = reproduce(&workspace, &image, &["model=sketchbook"]).unwrap();
     assert_eq!(named.pixels, Pixels::Sizes { left: (8, 8), right: (512, 512) });
     assert_eq!((named.likeness, named.cell.before), (Likeness::Different, None));
-    assert!(named.remarks.iter().any(|it| it.starts_with("not taken over: Script = X/Y/Z plot")));
+    assert!(named.remarks.iter().any(|it| it.starts_with("not imported: Script = X/Y/Z plot")));
 }

@@ -69,8 +69,8 @@ fn a_damaged_run_is_reported_picture_by_picture() {
     let expected = [
         (image(0), "the picture is missing"),
         (image(1), "is not a readable picture"),
-        (image(2), "it says it is the cell"),
-        (image(owl), "its own text and the log disagree about prompt"),
+        (image(2), "its metadata names the cell"),
+        (image(owl), "its metadata and the log differ in `prompt`"),
     ];
     assert_eq!(problems.len(), expected.len(), "{problems:?}");
     for ((image, problem), (expected_image, part)) in problems.iter().zip(expected) {
@@ -124,9 +124,9 @@ fn an_edited_picture_and_a_damaged_row_are_named_and_replaced() {
     let problems = problems(&verified);
     let [(image, problem)] = problems[..] else { panic!("{problems:?}") };
     assert_eq!(image, rows[0].image().unwrap());
-    assert!(problem.starts_with("it was edited: its pixels are not those"), "{problem}");
+    assert!(problem.starts_with("it was edited: its pixels differ from"), "{problem}");
     let [remark] = &verified.remarks[..] else { panic!("{:?}", verified.remarks) };
-    assert!(remark.starts_with("line 7 of `") && remark.contains("has no status"), "{remark}");
+    assert!(remark.starts_with("line 7 of `") && remark.contains("has no valid status"), "{remark}");
     assert_eq!((verified.checked.pictures, verified.checked.unrendered), (5, 1));
 
     let again = run(&project.fake(), &project.experiment("cats.toml"));

@@ -108,7 +108,7 @@ fn what_cannot_be_used_is_named() {
         check(&workspace, &format!("{boat}{line}"), message, hint);
     };
     refused("lora = \"koyha:0.5\"", &["no lora called `koyha`", "loras"], "did you mean `kohya`?");
-    refused("lora = \"xyz\"", &["no lora called `xyz`"], "put a lora's file into `loras/`");
+    refused("lora = \"xyz\"", &["no lora called `xyz`"], "put a lora file into `loras/`");
     refused("embeddings = \"sevral\"", &["no embedding called `sevral`"], "did you mean `several`?");
     check(&workspace, "prompt = \"a <lora:nobody:1>\"", &["no lora called `nobody`"], "");
 
