@@ -22,12 +22,12 @@ pub(crate) trait Field: Sized {
 
 impl Field for Arc<str> {
     fn read(lookup: &Lookup, row: usize) -> Result<Arc<str>, SettingError> {
-        let text = lookup.text(row)?;
-        // The LoRAs of a prompt are read by the field `lora`.
-        if SETTINGS[row].name == "prompt" && text.contains("<lora:") {
-            return Ok(take_loras(&text).0.into());
+        if SETTINGS[row].name != "prompt" {
+            return Ok(lookup.text(row)?.into());
         }
-        Ok(text.into())
+        // The LoRAs of a prompt are read by the field `lora`.
+        let prompt = lookup.prompt()?;
+        Ok(if prompt.contains("<lora:") { take_loras(prompt).0.into() } else { Arc::clone(prompt) })
     }
 
     fn value(&self) -> Option<Value> {
@@ -179,9 +179,9 @@ impl Field for Vec<Lora> {
             let file = lookup.weight_file("lora", WeightsKind::Lora, name)?;
             loras.push(Lora { file, weight: weight.unwrap_or(1.0) });
         }
-        let prompt = lookup.text(crate::lookup::row("prompt"))?;
+        let prompt = lookup.prompt()?;
         if prompt.contains("<lora:") {
-            for (name, weight) in take_loras(&prompt).1 {
+            for (name, weight) in take_loras(prompt).1 {
                 let file = lookup.weight_file("prompt", WeightsKind::Lora, name)?;
                 loras.push(Lora { file, weight });
             }

@@ -8,11 +8,19 @@ use crate::table::Setting;
 use crate::weights::{WeightRef, WeightsKind, parse_weights};
 use crate::{Dialect, FoundFile, ModelCard, Plan, SETTINGS, Scheduler, SettingError, Template, Value};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The index of a setting in [`SETTINGS`]; `SETTINGS.len()` if there is no such setting.
 pub(crate) fn row(name: &str) -> usize {
     SETTINGS.iter().position(|setting| setting.name == name).unwrap_or(SETTINGS.len())
+}
+
+/// The same, searched from `start` on: a plan has its settings in the table's order.
+fn row_from(start: usize, name: &str) -> usize {
+    let mut rows = (start..SETTINGS.len()).chain(0..start.min(SETTINGS.len()));
+    rows.find(|&at| SETTINGS[at].name == name).unwrap_or(SETTINGS.len())
 }
 
 /// A value written in the plan, or a default.
@@ -66,6 +74,10 @@ pub(crate) struct Lookup<'a> {
     plan: &'a Plan,
     /// The written value of each setting.
     values: [Option<&'a Value>; SETTINGS.len()],
+    /// The card of this cell's model, once it was asked for.
+    card: OnceCell<Option<&'a ModelCard>>,
+    /// The prompt with its placeholders filled, once it was asked for: two settings read it.
+    prompt: OnceCell<Arc<str>>,
     /// The value of each placeholder.
     pub vars: Vec<(&'a str, Cow<'a, str>)>,
 }
@@ -76,16 +88,28 @@ impl<'a> Lookup<'a> {
         let mut vars: Vec<(&str, &Value)> =
             plan.vars.iter().map(|(name, value)| (name.as_str(), value)).collect();
         let chosen = coordinates.iter().zip(&plan.axes).flat_map(|(&at, axis)| &axis.values[at].set);
+        let mut next = 0;
         for (name, value) in plan.base.iter().chain(chosen) {
-            match values.get_mut(row(name)) {
-                Some(slot) => *slot = Some(value),
+            let at = row_from(next, name);
+            match values.get_mut(at) {
+                Some(slot) => {
+                    *slot = Some(value);
+                    next = at + 1;
+                }
                 None => match vars.iter_mut().find(|(var, _)| var == name) {
                     Some(var) => var.1 = value,
                     None => vars.push((name, value)),
                 },
             }
         }
-        Lookup { plan, values, vars: vars.into_iter().map(|(name, value)| (name, text_of(value))).collect() }
+        let (card, prompt) = (OnceCell::new(), OnceCell::new());
+        Lookup {
+            plan,
+            values,
+            card,
+            prompt,
+            vars: vars.into_iter().map(|(name, value)| (name, text_of(value))).collect(),
+        }
     }
 
     /// Whether a setting has a value here, written or a default.
@@ -129,6 +153,15 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// The prompt with its placeholders filled and its `<lora:…>` still in it.
+    pub fn prompt(&self) -> Result<&Arc<str>, SettingError> {
+        if self.prompt.get().is_none() {
+            let filled = self.text(row("prompt"))?;
+            _ = self.prompt.set(filled.into());
+        }
+        self.prompt.get().ok_or_else(|| self.wrong(row("prompt")))
+    }
+
     /// A text with its placeholders filled; `None` if one has no value.
     pub fn fill(&self, text: &str) -> Option<String> {
         Template::parse(text).ok()?.fill(|name| self.var(name)).ok()
@@ -152,7 +185,7 @@ impl<'a> Lookup<'a> {
 
     /// The card of this cell's model; `None` if it is not in the plan.
     pub fn card(&self) -> Option<&'a ModelCard> {
-        self.plan.models.get(self.value(row("model"))?.as_text()?)
+        *self.card.get_or_init(|| self.plan.models.get(self.value(row("model"))?.as_text()?))
     }
 
     fn scheduler(&self) -> Option<Scheduler> {
@@ -168,8 +201,12 @@ impl<'a> Lookup<'a> {
             Applies::Schedulers(which) => self.scheduler().is_some_and(which),
             Applies::Guided => {
                 let scale = self.required(row("guidance_scale"))?.as_number();
+                // Millions of cells are named: the prompt is only filled if the scale leaves the question open.
+                if scale.is_some_and(|scale| scale > 1.0) {
+                    return Ok(true);
+                }
                 let dialect = self.required(row("dialect"))?.as_text().and_then(|word| word.parse().ok());
-                guided(scale.unwrap_or(0.0), dialect.unwrap_or(Dialect::Plain), &self.text(row("prompt"))?)
+                guided(scale.unwrap_or(0.0), dialect.unwrap_or(Dialect::Plain), self.prompt()?)
             }
         })
     }
