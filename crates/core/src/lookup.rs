@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// The index of a setting in [`SETTINGS`]; `SETTINGS.len()` if there is no such setting.
 pub(crate) fn row(name: &str) -> usize {
-    SETTINGS.iter().position(|setting| setting.name == name).unwrap_or(SETTINGS.len())
+    row_from(0, name)
 }
 
 /// The same, searched from `start` on: a plan has its settings in the table's order.

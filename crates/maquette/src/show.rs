@@ -7,6 +7,7 @@ use crate::sheets;
 use maquette_core::CellId;
 use maquette_interop::{Metadata, Origin, Place, SheetMap, read_metadata};
 use maquette_store::Run;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// How a picture was made.
@@ -99,11 +100,12 @@ pub(crate) fn origin_of<'a>(image: &Path, metadata: &'a Metadata) -> Result<&'a 
 fn cells(sheet: &SheetMap, run: Option<&Run>) -> Vec<SheetCell> {
     let plan = run.and_then(|run| run.plan().ok());
     let log = run.and_then(|run| sheets::log(run).ok());
-    let label = |id: &CellId| {
-        let plan = plan.as_ref()?;
-        let index = (0..plan.len()).find(|index| plan.id(*index).is_ok_and(|known| known == *id))?;
-        Some(plan.label(&plan.coordinates(index)))
-    };
+    let mut places: HashMap<CellId, usize> = HashMap::new();
+    if let Some(plan) = &plan {
+        // Backwards, so that the first of several identical cells gives the label.
+        places.extend((0..plan.len()).rev().filter_map(|index| Some((plan.id(index).ok()?, index))));
+    }
+    let label = |id: &CellId| Some(plan.as_ref()?.label(&plan.as_ref()?.coordinates(*places.get(id)?)));
     let cell = |(id, place): &(CellId, Place)| SheetCell {
         cell: *id,
         place: *place,

@@ -56,10 +56,7 @@ pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
 
 /// The files on disk that a [`fingerprint`] is computed from; none for a model embedded in the program.
 pub fn files(source: &ModelSource) -> Vec<PathBuf> {
-    // A checkpoint is the weight file of every part.
-    let paths: BTreeSet<PathBuf> =
-        read_files(source).iter().map(|file| PathBuf::from(source.file_name(file))).collect();
-    paths.into_iter().filter(|path| path.is_file()).collect()
+    on_disk(source, &read_files(source))
 }
 
 /// BLAKE3 over name, length and content of each file that is read to load the model, sorted by name.
@@ -69,13 +66,18 @@ pub fn fingerprint(source: &ModelSource) -> Result<Digest, ModelError> {
 
 /// The files on disk that a [`safety_checker_digest`] is computed from.
 pub fn safety_checker_files(source: &ModelSource) -> Vec<PathBuf> {
-    let paths = SafetyChecker::files(source).into_iter().map(|file| PathBuf::from(source.file_name(&file)));
-    paths.filter(|path| path.is_file()).collect()
+    on_disk(source, &SafetyChecker::files(source))
 }
 
 /// The same as [`fingerprint`] for the files of a model's safety checker, which are not read to load the model.
 pub fn safety_checker_digest(source: &ModelSource) -> Result<Digest, ModelError> {
     digest(source, SafetyChecker::files(source))
+}
+
+fn on_disk(source: &ModelSource, files: &[String]) -> Vec<PathBuf> {
+    // A checkpoint is the weight file of every part.
+    let paths: BTreeSet<PathBuf> = files.iter().map(|file| PathBuf::from(source.file_name(file))).collect();
+    paths.into_iter().filter(|path| path.is_file()).collect()
 }
 
 fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError> {

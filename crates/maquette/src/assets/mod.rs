@@ -12,7 +12,7 @@ use maquette_diffusion::{
 };
 use maquette_executor::FakeBackend;
 use maquette_hub::{Environment, HubError, Offer, Repository};
-use maquette_picture::decode;
+use maquette_picture::{PictureError, decode_bytes};
 use maquette_planner::{AssetError, AssetResolver};
 use maquette_store::{Runs, Stamp};
 use std::cell::RefCell;
@@ -156,9 +156,10 @@ impl AssetResolver for FakeAssets {
 
 /// Checks that a picture exists and can be read, so that nothing is rendered before a bad one is found.
 fn picture(file: &Path) -> Result<FoundFile, AssetError> {
-    decode(file).map_err(|error| AssetError { message: with_causes(&error), help: error.hint() })?;
-    let bytes = std::fs::read(file)
-        .map_err(|error| AssetError { message: format!("{}: {error}", file.display()), help: None })?;
+    let unusable = |error: PictureError| AssetError { message: with_causes(&error), help: error.hint() };
+    let read = |source| PictureError::Read { path: file.to_owned(), source };
+    let bytes = std::fs::read(file).map_err(read).map_err(unusable)?;
+    decode_bytes(file, &bytes).map_err(unusable)?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }
 
