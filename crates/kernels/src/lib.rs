@@ -1,12 +1,13 @@
 //! Kernels: the arithmetic of the models' layers, in interchangeable sets, and the layers themselves.
 //!
 //! A set implements [`Kernels`]. [`select`] chooses one by device and dtype when a model is loaded, and every layer
-//! keeps it: there is no other switch at run time. There are two sets:
+//! keeps it: there is no other switch at run time. The sets:
 //!
 //! - `reference`: candle's operations. It runs on every device, is differentiable end to end, and the other sets are
-//!   tested against it. GPUs use it.
+//!   tested against it. Metal uses it.
 //! - `cpu-f32`: custom kernels for the CPU, fused and tiled so that a row of a batch is the same to the bit regardless
 //!   of the other rows and of the number of threads. It does not track gradients.
+//! - `cuda`: cuBLAS and custom kernels for NVIDIA GPUs, in builds with the feature `cuda`. It does not track gradients.
 //!
 //! Adding a set takes one new file and one arm in [`select`].
 //!
@@ -14,6 +15,8 @@
 
 mod branch;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod layers;
 mod reference;
 mod set;
@@ -29,6 +32,8 @@ pub use weight::Weight;
 pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
     match (device, dtype) {
         (Device::Cpu, DType::F32 | DType::F16 | DType::BF16) => &cpu::CpuF32,
+        #[cfg(feature = "cuda")]
+        (Device::Cuda(_), DType::F32 | DType::F16 | DType::BF16) => &cuda::Cuda,
         _ => &reference::Reference,
     }
 }

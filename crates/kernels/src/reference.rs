@@ -94,23 +94,7 @@ impl Kernels for Reference {
     }
 
     fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
-        let (batch, queries, channels) = q.dims3()?;
-        let keys = k.dims3()?.1;
-        let wide = accumulation(q.dtype());
-        let of_heads = |t: &Tensor| {
-            let split = t.to_dtype(wide)?.reshape((batch, (), heads, channels / heads))?;
-            split.transpose(1, 2)?.contiguous()
-        };
-        let scale = 1.0 / ((channels / heads) as f64).sqrt();
-        let mut scores = (of_heads(q)? * scale)?.matmul(&of_heads(k)?.t()?)?;
-        if mask == Mask::Causal {
-            let hidden = |i: usize| (0..keys).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 });
-            let hidden: Vec<f32> = (0..queries).flat_map(hidden).collect();
-            let hidden = Tensor::from_vec(hidden, (queries, keys), q.device())?.to_dtype(wide)?;
-            scores = scores.broadcast_add(&hidden)?;
-        }
-        let h = softmax(&scores)?.matmul(&of_heads(v)?)?;
-        h.transpose(1, 2)?.reshape((batch, queries, channels))?.to_dtype(q.dtype())
+        attention_in_parts(q, k, v, heads, mask, softmax)
     }
 
     fn geglu(&self, x: &Tensor) -> Result<Tensor> {
@@ -141,6 +125,46 @@ impl Kernels for Reference {
         let rows = x.index_select(&nearest(from_height, height)?, 2)?;
         rows.index_select(&nearest(from_width, width)?, 3)
     }
+}
+
+/// The most scores that attention computes at once.
+///
+/// candle's CUDA kernels corrupt or refuse tensors from 2^31 values on, depending on the operation.
+const SCORES: usize = 1 << 28;
+
+/// Attention with all scores of some queries at a time.
+pub(crate) fn attention_in_parts(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    heads: usize,
+    mask: Mask,
+    softmax: impl Fn(&Tensor) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let (batch, queries, channels) = q.dims3()?;
+    let keys = k.dims3()?.1;
+    let wide = accumulation(q.dtype());
+    let of_heads = |t: &Tensor| {
+        let split = t.to_dtype(wide)?.reshape((batch, (), heads, channels / heads))?;
+        split.transpose(1, 2)?.contiguous()
+    };
+    let scale = 1.0 / ((channels / heads) as f64).sqrt();
+    let (q_heads, k_heads, v_heads) = ((of_heads(q)? * scale)?, of_heads(k)?.t()?, of_heads(v)?);
+    let part = (SCORES / (batch * heads * keys).max(1)).max(1);
+    let attend = |first: usize| {
+        let count = part.min(queries - first);
+        let mut scores = q_heads.narrow(2, first, count)?.contiguous()?.matmul(&k_heads)?;
+        if mask == Mask::Causal {
+            let hidden = |i: usize| (0..keys).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 });
+            let hidden: Vec<f32> = (first..first + count).flat_map(hidden).collect();
+            let hidden = Tensor::from_vec(hidden, (count, keys), q.device())?.to_dtype(wide)?;
+            scores = scores.broadcast_add(&hidden)?;
+        }
+        softmax(&scores)?.matmul(&v_heads)
+    };
+    let parts = (0..queries).step_by(part).map(attend).collect::<Result<Vec<_>>>()?;
+    let h = if let [all] = &parts[..] { all.clone() } else { Tensor::cat(&parts, 2)? };
+    h.transpose(1, 2)?.reshape((batch, queries, channels))?.to_dtype(q.dtype())
 }
 
 /// Norms and softmax are computed in f32, or in f64 where that is the model's dtype.

@@ -23,6 +23,11 @@ pub trait Kernels: Debug + Send + Sync {
     /// The dtype in which norms, softmax and merged weights of a model in `dtype` are summed.
     fn accumulation_dtype(&self, dtype: DType) -> DType;
 
+    /// A weight in the memory layout that the kernels read without a copy; shape and values stay.
+    fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
+        Ok(weight)
+    }
+
     /// Convolves an image `[B, inputs, h, w]` and adds bias and `add`.
     fn conv2d(&self, x: &Tensor, conv: ConvOperands, add: Add) -> Result<Tensor>;
 
@@ -58,6 +63,11 @@ pub trait Kernels: Debug + Send + Sync {
 
     /// Resizes an image, taking the nearest pixel (torch's `nearest`).
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor>;
+
+    /// The channels of two images of one size, one after the other.
+    fn concat(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+        Tensor::cat(&[left, right], 1)
+    }
 
     /// The product of two matrices, `[m, k]` by `[k, n]`.
     fn product(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {

@@ -34,7 +34,8 @@ pub(crate) struct State {
 
 impl Weight {
     /// A weight, `[inputs, outputs]` of a linear layer or `[outputs, inputs, kernel, kernel]` of a convolution, of a
-    /// model in `dtype`, which may be narrower than the tensor's (see [`Kernels::storage_dtype`]).
+    /// model in `dtype`, which may be narrower than the tensor's (see [`Kernels::storage_dtype`]). A weight in the
+    /// layout of [`Kernels::storage_layout`] needs no copy in each call.
     pub fn new(kernels: &'static dyn Kernels, base: Tensor, dtype: DType) -> Weight {
         let state = RwLock::new(State { weight: base.clone(), branches: Arc::from([]) });
         Weight(Arc::new(Shared { kernels, dtype, base, state }))
@@ -62,7 +63,7 @@ impl Weight {
             for branch in branches {
                 sum = (&sum + branch.product(*kernels, &sum)?)?;
             }
-            weight = sum.to_dtype(*dtype)?.to_dtype(base.dtype())?;
+            weight = kernels.storage_layout(sum.to_dtype(*dtype)?.to_dtype(base.dtype())?)?;
         }
         self.set(State { weight, branches: Arc::from([]) });
         Ok(())

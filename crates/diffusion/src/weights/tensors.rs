@@ -269,6 +269,7 @@ impl<'a> Weights<'a> {
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
         let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
+        let weight = self.kernels().storage_layout(weight).map_err(|error| self.device_error(error))?;
         let weight = Weight::new(self.kernels(), weight, self.file.dtype);
         self.note(&weight, inputs, outputs, Some(kernel));
         Ok(Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding))

@@ -172,7 +172,7 @@ impl Unet {
             for layer in &block.layers {
                 // One was pushed for each that is popped; `load` popped the same widths.
                 if let Some(skip) = skips.pop() {
-                    x = layer.forward(&Tensor::cat(&[&x, &skip], 1)?, &time, &text)?;
+                    x = layer.forward(&self.kernels.concat(&x, &skip)?, &time, &text)?;
                 }
             }
             if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {

@@ -1,0 +1,84 @@
+// Sums, GEGLU, and nearest-neighbour upsampling. Images are channels-last, [rows, height, width, channels].
+#include "common.cuh"
+
+// In all kernels, each thread computes vectors of N elements, N divides the channels, and `count` is the number of
+// vectors of `out`, below 2^31.
+
+// out = x + bias + shift + image, each of them optional (null). `bias` is [channels], `image` has the shape of x, and
+// `shift` is [rows, channels], where a row of the batch has `positions` positions.
+template <typename T, int N>
+__device__ void add(T* out, const T* x, const T* bias, const T* shift, const T* image, unsigned channels,
+                    unsigned positions, unsigned count) {
+    using V = Vec<T, N>;
+    const unsigned vectors = channels / N, step = gridDim.x * blockDim.x;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const uint64_t at = (uint64_t)i * N;
+        const unsigned position = i / vectors, channel = (i - position * vectors) * N;
+        const V of_x = *reinterpret_cast<const V*>(x + at);
+        float sum[N];
+#pragma unroll
+        for (int j = 0; j < N; j++) sum[j] = widen(of_x.at[j]);
+        const auto more = [&](const T* from) {
+            const V of = *reinterpret_cast<const V*>(from);
+#pragma unroll
+            for (int j = 0; j < N; j++) sum[j] += widen(of.at[j]);
+        };
+        if (bias) more(bias + channel);
+        if (shift) more(shift + (uint64_t)(position / positions) * channels + channel);
+        if (image) more(image + at);
+        V result;
+#pragma unroll
+        for (int j = 0; j < N; j++) result.at[j] = narrow<T>(sum[j]);
+        *reinterpret_cast<V*>(out + at) = result;
+    }
+}
+
+// out[token, i] = x[token, i] * gelu(x[token, half + i])
+template <typename T, int N> __device__ void geglu(T* out, const T* x, unsigned half, unsigned count) {
+    using V = Vec<T, N>;
+    const unsigned vectors = half / N, step = gridDim.x * blockDim.x;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const unsigned token = i / vectors;
+        const T* from = x + (uint64_t)token * 2 * half + (i - token * vectors) * N;
+        const V value = *reinterpret_cast<const V*>(from);
+        const V gate = *reinterpret_cast<const V*>(from + half);
+        V result;
+#pragma unroll
+        for (int j = 0; j < N; j++) result.at[j] = narrow<T>(widen(value.at[j]) * gelu(widen(gate.at[j])));
+        *reinterpret_cast<V*>(out + (uint64_t)i * N) = result;
+    }
+}
+
+// The nearest pixel, as torch's `nearest`.
+template <typename T, int N>
+__device__ void upsample(T* out, const T* x, unsigned channels, unsigned height, unsigned width, unsigned to_height,
+                         unsigned to_width, unsigned count) {
+    using V = Vec<T, N>;
+    const unsigned vectors = channels / N, step = gridDim.x * blockDim.x;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const unsigned pixel = i / vectors, vector = i - pixel * vectors;
+        const unsigned line = pixel / to_width, to_x = pixel - line * to_width;
+        const unsigned row = line / to_height, to_y = line - row * to_height;
+        const unsigned from_y = to_y * height / to_height, from_x = to_x * width / to_width;
+        const T* from = x + (((uint64_t)row * height + from_y) * width + from_x) * channels + vector * N;
+        *reinterpret_cast<V*>(out + (uint64_t)i * N) = *reinterpret_cast<const V*>(from);
+    }
+}
+
+#define ELEMENTWISE(NAME, T, SUFFIX, N)                                                                              \
+    extern "C" __global__ void add_##NAME##SUFFIX(T* out, const T* x, const T* bias, const T* shift, const T* image, \
+                                                  unsigned channels, unsigned positions, unsigned count) {           \
+        add<T, N>(out, x, bias, shift, image, channels, positions, count);                                           \
+    }                                                                                                                \
+    extern "C" __global__ void geglu_##NAME##SUFFIX(T* out, const T* x, unsigned half, unsigned count) {             \
+        geglu<T, N>(out, x, half, count);                                                                            \
+    }                                                                                                                \
+    extern "C" __global__ void upsample_##NAME##SUFFIX(T* out, const T* x, unsigned channels, unsigned height,       \
+                                                       unsigned width, unsigned to_height, unsigned to_width,        \
+                                                       unsigned count) {                                             \
+        upsample<T, N>(out, x, channels, height, width, to_height, to_width, count);                                 \
+    }
+#define INSTANTIATE(NAME, T)             \
+    ELEMENTWISE(NAME, T, _wide, WIDE<T>) \
+    ELEMENTWISE(NAME, T, _one, 1)
+FOR_EACH_DTYPE(INSTANTIATE)

@@ -1,0 +1,193 @@
+// Group norm with its activation, and layer norm. Sums are in f32, in a fixed order that does not depend on the batch.
+#include "common.cuh"
+
+// Group norm of a channels-last image [rows, pixels, channels] has two kernels. Both run with blocks of `lanes` lanes of
+// channels / N threads, rounded up to whole warps: each lane takes every lanes-th pixel of the block's slab, each thread
+// N channels of it.
+//
+// `sums` writes, for each row, slab and group, the sum and the sum of squares of the values minus a pivot, the group's
+// first value of the row: without it, the variance of values far from 0 would be lost to rounding.
+// `partial` is [rows, slabs, groups, 2]; shared memory holds 2 * (lanes + 1) * channels floats.
+template <typename T, int N>
+__device__ void group_sums(float* partial, const T* x, unsigned pixels, unsigned channels, unsigned groups,
+                           unsigned slab, unsigned lanes) {
+    using V = Vec<T, N>;
+    extern __shared__ float shared[];
+    const unsigned vectors = channels / N, of_group = channels / groups;
+    const unsigned lane = threadIdx.x / vectors, channel = (threadIdx.x - lane * vectors) * N;
+    const T* row = x + (uint64_t)blockIdx.y * pixels * channels;
+    const unsigned first = blockIdx.x * slab, end = min(first + slab, pixels);
+    float* sums = shared;
+    float* squares = shared + (lanes + 1) * channels;
+    if (lane < lanes) {
+        float pivot[N], sum[N], square[N];
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            pivot[j] = widen(row[(channel + j) / of_group * of_group]);
+            sum[j] = square[j] = 0.0f;
+        }
+        for (unsigned pixel = first + lane; pixel < end; pixel += lanes) {
+            const V value = *reinterpret_cast<const V*>(row + (uint64_t)pixel * channels + channel);
+#pragma unroll
+            for (int j = 0; j < N; j++) {
+                const float centred = widen(value.at[j]) - pivot[j];
+                sum[j] += centred;
+                square[j] += centred * centred;
+            }
+        }
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            sums[(lane + 1) * channels + channel + j] = sum[j];
+            squares[(lane + 1) * channels + channel + j] = square[j];
+        }
+    }
+    __syncthreads();
+    for (unsigned c = threadIdx.x; c < channels; c += blockDim.x) {
+        float sum = 0.0f, square = 0.0f;
+        for (unsigned l = 1; l <= lanes; l++) {
+            sum += sums[l * channels + c];
+            square += squares[l * channels + c];
+        }
+        sums[c] = sum;
+        squares[c] = square;
+    }
+    __syncthreads();
+    for (unsigned group = threadIdx.x; group < groups; group += blockDim.x) {
+        float sum = 0.0f, square = 0.0f;
+        for (unsigned c = group * of_group; c < (group + 1) * of_group; c++) {
+            sum += sums[c];
+            square += squares[c];
+        }
+        float* to = partial + (((uint64_t)blockIdx.y * gridDim.x + blockIdx.x) * groups + group) * 2;
+        to[0] = sum;
+        to[1] = square;
+    }
+}
+
+// The normalised values times `weight` plus `bias`, then SiLU if `with_silu`. `slabs` is the number of slabs of
+// `group_sums`, `slab` this kernel's own; shared memory holds 2 * groups floats.
+template <typename T, int N>
+__device__ void group_norm(T* out, const T* x, const float* partial, const T* weight, const T* bias, float eps,
+                           unsigned pixels, unsigned channels, unsigned groups, unsigned slabs, unsigned slab,
+                           unsigned lanes, int with_silu) {
+    using V = Vec<T, N>;
+    extern __shared__ float shared[];
+    const unsigned vectors = channels / N, of_group = channels / groups;
+    const uint64_t offset = (uint64_t)blockIdx.y * pixels * channels;
+    float* means = shared;
+    float* scales = shared + groups;
+    // Eight threads of a warp for each group; whole warps take part, so that they can exchange values.
+    const unsigned part = threadIdx.x % 8, teams = blockDim.x / 8;
+    for (unsigned base = 0; base < groups; base += teams) {
+        const unsigned group = base + threadIdx.x / 8;
+        float sum = 0.0f, square = 0.0f;
+        if (group < groups) {
+            for (unsigned s = part; s < slabs; s += 8) {
+                const float* from = partial + (((uint64_t)blockIdx.y * slabs + s) * groups + group) * 2;
+                sum += from[0];
+                square += from[1];
+            }
+        }
+#pragma unroll
+        for (int apart = 4; apart > 0; apart /= 2) {
+            sum += __shfl_xor_sync(0xffffffff, sum, apart);
+            square += __shfl_xor_sync(0xffffffff, square, apart);
+        }
+        if (group < groups && part == 0) {
+            const float count = (float)pixels * of_group;
+            const float mean = sum / count;
+            means[group] = widen(x[offset + group * of_group]) + mean;
+            scales[group] = 1.0f / sqrtf(fmaxf(square / count - mean * mean, 0.0f) + eps);
+        }
+    }
+    __syncthreads();
+    const unsigned lane = threadIdx.x / vectors, channel = (threadIdx.x - lane * vectors) * N;
+    if (lane >= lanes) return;
+    float mean[N], scale[N], shift[N];
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+        const unsigned group = (channel + j) / of_group;
+        mean[j] = means[group];
+        scale[j] = scales[group] * widen(weight[channel + j]);
+        shift[j] = widen(bias[channel + j]);
+    }
+    const unsigned first = blockIdx.x * slab, end = min(first + slab, pixels);
+    for (unsigned pixel = first + lane; pixel < end; pixel += lanes) {
+        const uint64_t at = offset + (uint64_t)pixel * channels + channel;
+        const V value = *reinterpret_cast<const V*>(x + at);
+        V result;
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const float normal = (widen(value.at[j]) - mean[j]) * scale[j] + shift[j];
+            result.at[j] = narrow<T>(with_silu ? silu(normal) : normal);
+        }
+        *reinterpret_cast<V*>(out + at) = result;
+    }
+}
+
+__device__ __forceinline__ float sum_of_warp(float x) {
+#pragma unroll
+    for (int apart = 16; apart > 0; apart /= 2) x += __shfl_xor_sync(0xffffffff, x, apart);
+    return x;
+}
+
+// Layer norm of [tokens, channels], one warp for each token.
+template <typename T, int N>
+__device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, float eps, unsigned channels,
+                           uint64_t tokens) {
+    using V = Vec<T, N>;
+    const uint64_t token = (uint64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    if (token >= tokens) return;
+    const T* from = x + token * channels;
+    const unsigned first = threadIdx.x % 32 * N;
+    float sum = 0.0f;
+    for (unsigned c = first; c < channels; c += 32 * N) {
+        const V value = *reinterpret_cast<const V*>(from + c);
+#pragma unroll
+        for (int j = 0; j < N; j++) sum += widen(value.at[j]);
+    }
+    const float mean = sum_of_warp(sum) / channels;
+    float square = 0.0f;
+    for (unsigned c = first; c < channels; c += 32 * N) {
+        const V value = *reinterpret_cast<const V*>(from + c);
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const float centred = widen(value.at[j]) - mean;
+            square += centred * centred;
+        }
+    }
+    const float scale = 1.0f / sqrtf(sum_of_warp(square) / channels + eps);
+    for (unsigned c = first; c < channels; c += 32 * N) {
+        const V value = *reinterpret_cast<const V*>(from + c);
+        const V weights = *reinterpret_cast<const V*>(weight + c);
+        const V biases = *reinterpret_cast<const V*>(bias + c);
+        V result;
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const float normal = (widen(value.at[j]) - mean) * scale;
+            result.at[j] = narrow<T>(normal * widen(weights.at[j]) + widen(biases.at[j]));
+        }
+        *reinterpret_cast<V*>(out + token * channels + c) = result;
+    }
+}
+
+#define NORM(NAME, T, SUFFIX, N)                                                                                      \
+    extern "C" __global__ void group_sums_##NAME##SUFFIX(float* partial, const T* x, unsigned pixels,                 \
+                                                         unsigned channels, unsigned groups, unsigned slab,           \
+                                                         unsigned lanes) {                                            \
+        group_sums<T, N>(partial, x, pixels, channels, groups, slab, lanes);                                          \
+    }                                                                                                                 \
+    extern "C" __global__ void group_norm_##NAME##SUFFIX(                                                             \
+        T* out, const T* x, const float* partial, const T* weight, const T* bias, float eps, unsigned pixels,         \
+        unsigned channels, unsigned groups, unsigned slabs, unsigned slab, unsigned lanes, int with_silu) {           \
+        group_norm<T, N>(out, x, partial, weight, bias, eps, pixels, channels, groups, slabs, slab, lanes,            \
+                         with_silu);                                                                                  \
+    }                                                                                                                 \
+    extern "C" __global__ void layer_norm_##NAME##SUFFIX(T* out, const T* x, const T* weight, const T* bias,          \
+                                                         float eps, unsigned channels, uint64_t tokens) {             \
+        layer_norm<T, N>(out, x, weight, bias, eps, channels, tokens);                                                \
+    }
+#define INSTANTIATE(NAME, T)      \
+    NORM(NAME, T, _wide, WIDE<T>) \
+    NORM(NAME, T, _one, 1)
+FOR_EACH_DTYPE(INSTANTIATE)
