@@ -63,7 +63,7 @@ pub fn in_each_precision(operation: &str, bounds: [f64; 3], compare: impl Fn(&mu
         };
         compare(&mut comparison);
         let (error, case) = comparison.worst;
-        println!("{operation:<18} {:<5} {error:>9.2e} of {bound:.1e}  {case}", dtype.as_str());
+        println!("{operation:<22} {:<5} {error:>9.2e} of {bound:.1e}  {case}", dtype.as_str());
         let named = |wrong: String| format!("{operation}, {}: {wrong}", dtype.as_str());
         wrong.extend(comparison.wrong.into_iter().map(named));
     }
@@ -138,12 +138,12 @@ impl Comparison {
         let tested: Vec<Tensor> = operands.iter().map(|x| x.tested.clone()).collect();
         self.poison(expected.elem_count());
         match run(self.kernels(), &tested) {
-            Err(error) => self.wrong.push(format!("{case}: {error}")),
+            Err(error) => self.fail(case, &error),
             Ok(found) if found.shape() != expected.shape() || found.dtype() != self.dtype => {
                 self.wrong.push(format!("{case}: {found:?} instead of {expected:?}"));
             }
             Ok(found) => match values(&found) {
-                Err(error) => self.wrong.push(format!("{case}: {error}")),
+                Err(error) => self.fail(case, &error),
                 Ok(found) => self.record(case, relative_error(&found, &values(&expected).unwrap())),
             },
         }
@@ -152,17 +152,20 @@ impl Comparison {
     /// Takes the relative error of a case.
     pub fn record(&mut self, case: &str, error: f64) {
         // NaN is worse than any number, and passes no bound.
-        if !(error <= self.worst.0) || self.worst.0 == 0.0 {
+        let is_worst = error.is_nan() || error >= self.worst.0;
+        if is_worst && !self.worst.0.is_nan() {
             self.worst = (error, case.to_owned());
         }
-        if !(error <= self.bound) {
+        if error.is_nan() || error > self.bound {
             self.wrong.push(format!("{case}: {error:.2e}"));
         }
     }
 
     /// Takes a case without a result.
     pub fn fail(&mut self, case: &str, error: &candle_core::Error) {
-        self.wrong.push(format!("{case}: {error}"));
+        // Without the backtrace that may follow.
+        let error = error.to_string();
+        self.wrong.push(format!("{case}: {}", error.lines().next().unwrap_or_default()));
     }
 
     /// Fills memory that the next result may get with NaN, so that a value that is not written is noticed.

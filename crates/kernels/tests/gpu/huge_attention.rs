@@ -60,7 +60,7 @@ fn exact(q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
 /// In f16 only, as in the pictures that have so many scores.
 fn in_f16(operation: &str, shape: [usize; 5]) {
     if device().is_cpu() {
-        println!("{operation:<18} skipped: the CPU would take minutes");
+        println!("{operation:<22} skipped: the CPU would take minutes");
         return;
     }
     in_each_precision(operation, BOUNDS, |comparison| {
