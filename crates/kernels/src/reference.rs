@@ -109,7 +109,9 @@ impl Kernels for Reference {
 
     fn quick_gelu(&self, x: &Tensor) -> Result<Tensor> {
         // Not x / (1 + e^(-1.702 x)): its gradient is NaN where the power overflows.
-        (x * 1.702)?.silu()? / 1.702
+        // Not in f16, where the product overflows beyond 38488.
+        let wide = x.to_dtype(accumulation(x.dtype()))?;
+        ((wide * 1.702)?.silu()? / 1.702)?.to_dtype(x.dtype())
     }
 
     fn silu(&self, x: &Tensor) -> Result<Tensor> {
@@ -122,7 +124,7 @@ impl Kernels for Reference {
             let places: Vec<u32> = (0..to).map(|i| (i * from / to) as u32).collect();
             Tensor::from_vec(places, to, x.device())
         };
-        let rows = x.index_select(&nearest(from_height, height)?, 2)?;
+        let rows = x.contiguous()?.index_select(&nearest(from_height, height)?, 2)?;
         rows.index_select(&nearest(from_width, width)?, 3)
     }
 }

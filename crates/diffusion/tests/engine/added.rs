@@ -1,58 +1,17 @@
 //! LoRAs and textual inversions in the engine: pictures match diffusers, and cells do not affect each other.
 
-use crate::cases::{Case, Difference, difference, engine, fixtures, render};
-use maquette_core::{Backend, Cell, Digest, Embedding, Event, Lora, NamedFile, Settings};
+use crate::added_cases::{Added, added, named};
+use crate::cases::{Difference, cell, difference, engine, render};
+use maquette_core::{Backend, Cell, Embedding, Event, Lora, Settings};
 use maquette_diffusion::DeviceName;
-use serde::Deserialize;
 use std::ops::ControlFlow;
-
-#[derive(Deserialize)]
-struct Added {
-    #[serde(flatten)]
-    case: Case,
-    #[serde(default)]
-    loras: Vec<(String, f64)>,
-    #[serde(default)]
-    files: Vec<(String, Option<String>)>,
-}
-
-fn named(folder: &str, file: &str) -> NamedFile {
-    let path = fixtures().join(folder).join(file);
-    let digest = Digest::of(&std::fs::read(&path).unwrap_or_default());
-    NamedFile { path: file.into(), file: path.into(), digest }
-}
-
-fn added(folder: &str) -> Vec<Added> {
-    #[derive(Deserialize)]
-    struct File {
-        cases: Vec<Added>,
-    }
-    let text = std::fs::read_to_string(fixtures().join(folder).join("cases.json")).unwrap();
-    serde_json::from_str::<File>(&text).unwrap().cases
-}
-
-impl Added {
-    fn settings(&self) -> Settings {
-        let lora =
-            self.loras.iter().map(|(file, weight)| Lora { file: named("lora", file), weight: *weight });
-        let embeddings = self.files.iter().map(|(file, word)| Embedding {
-            word: word.as_deref().map(Into::into),
-            file: named("embeddings", file),
-        });
-        Settings { lora: lora.collect(), embeddings: embeddings.collect(), ..self.case.cell().settings }
-    }
-
-    fn cell(&self) -> Cell {
-        crate::cases::cell(self.settings())
-    }
-}
 
 #[test]
 fn pictures_match_diffusers() {
     let mut wrong = Vec::new();
     let all: Vec<Added> = ["lora", "embeddings"].into_iter().flat_map(added).collect();
     let mut engine = engine(DeviceName::Cpu, None);
-    let cells: Vec<Cell> = all.iter().map(Added::cell).collect();
+    let cells: Vec<Cell> = all.iter().map(|added| cell(added.settings())).collect();
     let rendered = render(&mut engine, &cells);
     for (added, cell) in all.iter().zip(&cells) {
         match &rendered[&cell.id] {
@@ -72,8 +31,8 @@ fn pictures_match_diffusers() {
 #[test]
 fn cells_with_different_loras_do_not_affect_each_other_or_reload_the_model() {
     let all = added("lora");
-    let with = |k: usize, seed: u64| crate::cases::cell(Settings { seed, ..all[k].settings() });
-    let without = |seed: u64| crate::cases::cell(Settings { seed, lora: Vec::new(), ..all[0].settings() });
+    let with = |k: usize, seed: u64| cell(Settings { seed, ..all[k].settings() });
+    let without = |seed: u64| cell(Settings { seed, lora: Vec::new(), ..all[0].settings() });
     // In a mixed order, and sorted as the executor does it.
     let mixed = [with(0, 1), without(1), with(1, 1), with(1, 2), without(2), with(4, 1), with(0, 2)];
     let mut sorted = mixed.to_vec();
@@ -98,9 +57,9 @@ fn cells_with_different_loras_do_not_affect_each_other_or_reload_the_model() {
 
 #[test]
 fn a_broken_adapter_fails_only_its_cell() {
-    let good = added("lora")[0].cell();
+    let good = cell(added("lora")[0].settings());
     let check = |bad: Settings, expected: &str| {
-        let bad = crate::cases::cell(bad);
+        let bad = cell(bad);
         let rendered = render(&mut engine(DeviceName::Cpu, None), &[good.clone(), bad.clone()]);
         let error = rendered[&bad.id].as_ref().unwrap_err();
         assert!(error.contains(expected), "{error}");

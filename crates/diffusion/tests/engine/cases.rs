@@ -1,8 +1,8 @@
 //! The fixtures' whole runs, as cells.
 
 use maquette_core::{
-    Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, ModelCard, NamedFile, Scheduler, Settings,
-    Sigmas, Spacing, test_plans,
+    Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, ModelCard, NamedFile, Remarks, Scheduler,
+    Settings, Sigmas, Spacing, test_plans,
 };
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use serde::Deserialize;
@@ -51,16 +51,29 @@ struct KnownVariation {
 /// The result of a cell.
 pub type Rendered = Result<Image, String>;
 
-/// The safety checker's verdicts, by cell.
-pub type Verdicts = HashMap<CellId, Option<bool>>;
-
+/// The folder of the fixtures, which lies in a copy of the source tree.
+///
+/// `MAQUETTE_FIXTURES`, or that of the tree where the tests were built: the test program may run on another machine, such
+/// as one with a GPU but without a compiler.
 pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures")
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+    std::env::var_os("MAQUETTE_FIXTURES").map_or_else(built, PathBuf::from)
 }
 
 /// The runs of Stable Diffusion 1.
 pub fn cases() -> Vec<Case> {
     [cases_in("cases.json"), cases_in("dialect.json")].concat()
+}
+
+/// All fixtures of one model and size, so that they may share UNet calls: four schedulers, with and without guidance
+/// and reference picture, different prompts and step counts.
+pub fn crowd() -> Vec<Cell> {
+    let mut cells: Vec<Cell> = cases().iter().map(Case::cell).collect();
+    let key = |cell: &Cell| (cell.settings.model.clone(), cell.settings.width, cell.settings.height);
+    cells.sort_by_key(key);
+    let largest = cells.chunk_by(|a, b| key(a) == key(b)).max_by_key(|group| group.len()).unwrap();
+    assert!(largest.len() >= 6, "the fixtures no longer have enough cells");
+    largest.to_vec()
 }
 
 /// The cases of a file among the fixtures.
@@ -140,28 +153,27 @@ pub fn engine(device: DeviceName, rows: Option<usize>) -> Engine {
 
 /// Renders cells in one call; returns the results by cell.
 pub fn render(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, Rendered> {
-    render_checked(engine, cells).0
+    render_with_remarks(engine, cells).into_iter().map(|(cell, (rendered, _))| (cell, rendered)).collect()
 }
 
-/// The same, with the safety checker's verdicts.
-pub fn render_checked(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, Rendered>, Verdicts) {
-    let (mut rendered, mut verdicts) = (HashMap::new(), Verdicts::new());
+/// The same with the remarks of finished cells.
+pub fn render_with_remarks(engine: &mut Engine, cells: &[Cell]) -> HashMap<CellId, (Rendered, Remarks)> {
+    let mut rendered = HashMap::new();
     let mut ended = |cell, outcome| assert!(rendered.insert(cell, outcome).is_none(), "a cell ended twice");
     engine
         .render(&mut cells.iter().cloned(), &mut |event| {
             match event {
                 Event::Finished { cell, image, remarks, seconds } => {
-                    verdicts.insert(cell, remarks.nsfw_content_detected);
                     assert!(seconds >= 0.0);
-                    ended(cell, Ok(image));
+                    ended(cell, (Ok(image), remarks));
                 }
-                Event::Failed { cell, error } => ended(cell, Err(error)),
+                Event::Failed { cell, error } => ended(cell, (Err(error), Remarks::default())),
                 _ => {}
             }
             ControlFlow::Continue(())
         })
         .unwrap();
-    (rendered, verdicts)
+    rendered
 }
 
 /// The difference of two pictures of the same size.

@@ -2,7 +2,9 @@
 //! alone. The fixtures are in `tests/fixtures`, with the script that generated them.
 
 mod added;
+mod added_cases;
 mod cases;
+mod checked_cases;
 mod composed;
 #[path = "../copies/mod.rs"]
 mod copies;

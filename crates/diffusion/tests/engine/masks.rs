@@ -1,8 +1,8 @@
 //! Masked pictures against diffusers, and the guarantees of masks.
 
 use crate::cases::{Case, Difference, cases, cases_in, cell, difference, engine};
-use crate::cases::{fixtures, named, render};
-use crate::composed::{composed, engine_of};
+use crate::cases::{named, render};
+use crate::composed::{engine_of, inpainting_model};
 use image::{GrayImage, Luma};
 use maquette_core::{Cell, Image, NamedFile, Scheduler, Settings};
 use maquette_diffusion::{DeviceName, Engine};
@@ -16,10 +16,10 @@ fn masked() -> Vec<Case> {
     cases_in("masks/cases.json")
 }
 
-/// The inpainting model: tiny-a with another UNet. Its folder must outlive the engine.
+/// The inpainting model, whose folder must outlive the engine.
 fn inpainting_engine() -> (TempDir, Engine) {
-    let folder = composed(&[&fixtures().join("tiny-a"), &fixtures().join("masks")]);
-    let engine = engine_of(folder.path());
+    let folder = inpainting_model();
+    let engine = engine_of(DeviceName::Cpu, folder.path());
     (folder, engine)
 }
 

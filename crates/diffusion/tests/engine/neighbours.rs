@@ -1,20 +1,9 @@
 //! A cell's picture does not depend on other cells, their order, the number of rows per call or threads.
 
-use crate::cases::{Case, cases, cell, engine, fixtures, named, render};
+use crate::cases::{cases, cell, crowd, engine, fixtures, named, render};
 use maquette_core::{Cell, Digest, NamedFile, Settings};
 use maquette_diffusion::DeviceName;
 use std::path::Path;
-
-/// All fixtures of one model and size, so that they may share UNet calls: four schedulers, with and without guidance
-/// and reference picture, different prompts and step counts.
-fn crowd() -> Vec<Cell> {
-    let mut cells: Vec<Cell> = cases().iter().map(Case::cell).collect();
-    let key = |cell: &Cell| (cell.settings.model.clone(), cell.settings.width, cell.settings.height);
-    cells.sort_by_key(key);
-    let largest = cells.chunk_by(|a, b| key(a) == key(b)).max_by_key(|group| group.len()).unwrap();
-    assert!(largest.len() >= 6, "the fixtures no longer have enough cells");
-    largest.to_vec()
-}
 
 #[test]
 fn a_cell_is_the_same_picture_alone_and_with_others() {

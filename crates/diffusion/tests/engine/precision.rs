@@ -1,7 +1,7 @@
 //! Precision: pictures that overflow are rendered again in f32, with a note.
 
 use crate::cases::{cases, cell, fixtures};
-use crate::copies::{change_tensors, copy_folder};
+use crate::composed::overflowing_model;
 use maquette_core::{Backend, Cell, CellId, Dtype, Event, Image, Remarks, Settings};
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
 use std::collections::HashMap;
@@ -27,13 +27,7 @@ fn render(engine: &mut Engine, cells: &[Cell]) -> (HashMap<CellId, (Image, Remar
 
 #[test]
 fn a_picture_that_overflows_in_f16_is_rendered_again_in_f32() {
-    let folder = tempfile::tempdir().unwrap();
-    copy_folder(&fixtures().join("tiny-a"), folder.path());
-    // f16 overflows beyond 65504; in f32 the scale of these weights has no effect, because norms follow.
-    change_tensors(&folder.path().join("vae/diffusion_pytorch_model.safetensors"), |tensors| {
-        let weight = tensors.get_mut("decoder.conv_in.weight").unwrap();
-        *weight = (&*weight * 1e7).unwrap();
-    });
+    let folder = overflowing_model();
     let copy = folder.path().to_owned();
     let find = move |name: &str| match name {
         "large" => Ok(ModelSource::Folder(copy.clone())),
