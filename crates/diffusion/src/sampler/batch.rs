@@ -17,6 +17,13 @@ use std::sync::Arc;
 /// Latent pixels per call by default: two guided pictures of 512 pixels, or decoding four pictures.
 const LATENTS_AT_ONCE: usize = 4 * 64 * 64;
 
+/// Latent pixels in a call of the denoiser where memory allows: 16 rows at 512 pixels, with which a GPU is busy.
+const LATENTS_AT_MOST: usize = 16 * 64 * 64;
+
+/// Bytes that a latent pixel of a row takes in a call of the denoiser in half precision: about 0.25 GB for the 64 x 64 of
+/// 512 pixels, with attention in chunks. An estimate, which running out of memory corrects.
+const BYTES_PER_LATENT: u64 = 64 << 10;
+
 /// Whether cells with these settings may share calls if there is room.
 pub(super) fn can_share_calls(one: &Settings, other: &Settings) -> bool {
     other.model == one.model
@@ -72,6 +79,8 @@ pub(super) struct Limits {
     rows: Option<usize>,
     /// The most pictures that are decoded in one call; `None` chooses by device and size.
     pub pictures: Option<usize>,
+    /// Free bytes on the device besides the loaded model, if known.
+    pub free_memory: Option<u64>,
     /// Smaller bounds, found by running out of memory.
     fitting_rows: HashMap<Size, usize>,
     fitting_pictures: HashMap<Size, usize>,
@@ -83,6 +92,7 @@ impl Limits {
             device,
             rows,
             pictures: None,
+            free_memory: None,
             fitting_rows: HashMap::new(),
             fitting_pictures: HashMap::new(),
         }
@@ -96,10 +106,14 @@ impl Limits {
 
     /// How many rows one call of the denoiser may have.
     ///
-    /// Most of a row's memory is attention's, which grows with the square of the size; a 512-pixel picture of Stable
-    /// Diffusion has 64 x 64 latent pixels.
+    /// By default, as many as fit in the free memory, if that is known, up to those that keep a GPU busy. A 512-pixel
+    /// picture of Stable Diffusion has 64 x 64 latent pixels.
     pub fn rows(&self, settings: &Settings, family: &dyn Family) -> usize {
-        let own = self.rows.unwrap_or_else(|| (LATENTS_AT_ONCE / latents(settings, family)).clamp(2, 16));
+        let latents = latents(settings, family);
+        let own = self.rows.unwrap_or_else(|| match self.free_memory {
+            Some(free) => rows_in(free, latents, settings.dtype),
+            None => (LATENTS_AT_ONCE / latents).clamp(2, 16),
+        });
         self.fitting_rows.get(&size(settings)).map_or(own, |&fitting| fitting.min(own))
     }
 
@@ -133,8 +147,45 @@ impl Limits {
     }
 }
 
+/// How many rows of pictures with that many latent pixels a call may have with that many free bytes.
+fn rows_in(free: u64, latents: usize, dtype: Dtype) -> usize {
+    let bytes = match dtype {
+        Dtype::F32 => 2 * BYTES_PER_LATENT,
+        Dtype::F16 | Dtype::Bf16 => BYTES_PER_LATENT,
+    };
+    // A quarter stays free: for decoding, for the other states, and because memory is fragmented.
+    let fitting = free / 4 * 3 / bytes / latents as u64;
+    (fitting as usize).min(LATENTS_AT_MOST / latents).clamp(2, 32)
+}
+
 /// Latent pixels of a picture, at least 1.
 fn latents(settings: &Settings, family: &dyn Family) -> usize {
     let factor = family.factor();
     ((settings.width as usize / factor) * (settings.height as usize / factor)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_depend_on_free_memory_size_and_precision() {
+        let check = |gib: u64, edge: usize, dtype: Dtype, expected: usize| {
+            let rows = rows_in(gib << 30, (edge / 8) * (edge / 8), dtype);
+            assert_eq!(rows, expected, "{gib} GiB, {edge} pixels, {dtype}");
+        };
+        for gib in [6, 24, 80] {
+            check(gib, 512, Dtype::F16, 16);
+        }
+        check(3, 512, Dtype::F16, 9);
+        check(3, 512, Dtype::F32, 4);
+        check(1, 512, Dtype::Bf16, 3);
+        check(80, 768, Dtype::F16, 7);
+        check(80, 1024, Dtype::F16, 4);
+        check(3, 1024, Dtype::F16, 2);
+        check(80, 256, Dtype::F16, 32);
+        // A guided picture always has a call.
+        check(0, 512, Dtype::F16, 2);
+        check(80, 2048, Dtype::F32, 2);
+    }
 }

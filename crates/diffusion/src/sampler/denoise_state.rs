@@ -21,8 +21,10 @@ pub(super) struct DenoiseState {
     pub cell: Cell,
     conditioning: Conditioning,
     tokens: usize,
-    /// Seconds that the engine has spent on it so far.
+    /// Seconds that the engine has spent on it so far, except on the steps of `unshared_rows`.
     pub seconds: f64,
+    /// Its rows in calls whose time was not yet shared.
+    pub unshared_rows: usize,
     trajectory: Trajectory,
     done: usize,
     /// `[1, channels, height, width]`, always f32.
@@ -77,7 +79,7 @@ impl DenoiseState {
             match inpainting {
                 Inpainting::Blend(levels) => {
                     let steps = trajectory.steps.len();
-                    blend = image.map(|image| LatentBlend::new(&levels, steps, image, drawn));
+                    blend = image.map(|image| LatentBlend::new(&levels, steps, image, drawn)).transpose()?;
                 }
                 Inpainting::Condition(mask) => {
                     mask_input = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
@@ -89,6 +91,7 @@ impl DenoiseState {
             tokens: conditioning.tokens()?,
             conditioning,
             seconds: 0.0,
+            unshared_rows: 0,
             trajectory,
             done: 0,
             latents,

@@ -3,14 +3,16 @@
 //! Starts and finishes cells; the loop in between is in `sample.rs`. Saving, resuming and showing progress are up to
 //! the caller.
 
-use crate::device::{DeviceError, DeviceName, Failure};
+use crate::device::{DeviceError, DeviceName, Driver, Failure, cache_uploads};
+use crate::error::ModelError;
 use crate::families;
 use crate::families::error::RenderError;
 use crate::sampler::batch::{self, Limits};
 use crate::sampler::denoise_state::DenoiseState;
 use crate::sampler::loaded_model::{FindModel, LoadFamily, LoadedModel, digest_of_vae};
-use crate::sampler::out_of_memory::{self, in_batches};
+use crate::sampler::out_of_memory::{self, in_batches, once_more};
 use crate::sampler::queue::Queue;
+use crate::sampler::step_time::StepTime;
 use crate::text::conditioning;
 use candle_core::{Device, Tensor};
 use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Image, Settings};
@@ -22,10 +24,12 @@ use std::time::Instant;
 pub struct Engine {
     name: DeviceName,
     device: Device,
+    pub(super) driver: Box<dyn Driver>,
     find: FindModel,
     load: LoadFamily,
     loaded: Option<LoadedModel>,
     pub(super) limits: Limits,
+    pub(super) step_time: StepTime,
     /// Models that could not be loaded in this call, and why; they are not tried again.
     unloadable: HashMap<(String, Dtype, Option<Digest>), String>,
 }
@@ -66,8 +70,18 @@ impl Engine {
         rows: Option<usize>,
         load: LoadFamily,
     ) -> Result<Engine, DeviceError> {
-        let (device, limits) = (name.open()?, Limits::new(name, rows));
-        Ok(Engine { name, device, find, load, loaded: None, limits, unloadable: HashMap::new() })
+        let device = name.open()?;
+        Ok(Engine {
+            name,
+            driver: Box::new(device.clone()),
+            device,
+            find,
+            load,
+            loaded: None,
+            limits: Limits::new(name, rows),
+            step_time: StepTime::default(),
+            unloadable: HashMap::new(),
+        })
     }
 }
 
@@ -84,6 +98,7 @@ impl Backend for Engine {
     ) -> Result<(), BackendError> {
         self.unloadable.clear();
         self.limits.reset();
+        self.step_time = StepTime::default();
         match self.sample(cells, &mut EventSink(events)) {
             Ok(()) | Err(Ended::Stopped) => Ok(()),
             Err(Ended::DeviceLost(error)) => {
@@ -136,10 +151,12 @@ impl Engine {
         }
         let Some(loaded) = &mut self.loaded else { return Ok(Err(no_model())) };
         let mut warnings = Vec::new();
-        let state = loaded
-            .load_checker(&cell.settings, &self.find, &self.device)
-            .and_then(|()| loaded.inputs(cell.clone(), &self.device, &mut warnings))
-            .and_then(|inputs| Ok(DenoiseState::start(inputs, &self.device)?));
+        let state = once_more(&*self.driver, || {
+            warnings.clear();
+            loaded.load_checker(&cell.settings, &self.find, &self.device)?;
+            let inputs = loaded.inputs(cell.clone(), &self.device, &mut warnings)?;
+            Ok(DenoiseState::start(inputs, &self.device)?)
+        });
         for warning in warnings {
             events.send(Event::Warned { cell: cell.id, warning })?;
         }
@@ -148,7 +165,7 @@ impl Engine {
                 state.seconds = clock.elapsed().as_secs_f64();
                 Ok(Ok(state))
             }
-            Err(error) => self.failure(cell, error).map(Err),
+            Err(error) => self.failure(&cell.settings, error).map(Err),
         }
     }
 
@@ -159,15 +176,17 @@ impl Engine {
             return Ok(Err(error.clone()));
         }
         let ready = match self.loaded.as_mut().filter(|loaded| loaded.is(settings)) {
-            Some(loaded) => loaded.set_vae(settings, &self.find, &self.device),
+            Some(loaded) => once_more(&*self.driver, || loaded.set_vae(settings, &self.find, &self.device)),
             None => {
                 // The old model is dropped first: two may not fit.
                 self.loaded = None;
                 let clock = Instant::now();
                 let model = settings.model.to_string();
                 events.send(Event::Loading { model: model.clone() })?;
-                match LoadedModel::load(settings, &self.find, &self.load, &self.device) {
+                let load = || LoadedModel::load(settings, &self.find, &self.load, &self.device);
+                match once_more(&*self.driver, load) {
                     Ok(loaded) => {
+                        self.limits.free_memory = self.driver.free_memory();
                         self.loaded = Some(loaded);
                         events.send(Event::Loaded { model, seconds: clock.elapsed().as_secs_f64() })?;
                         Ok(())
@@ -177,10 +196,7 @@ impl Engine {
             }
         };
         let Err(error) = ready else { return Ok(Ok(())) };
-        if Failure::of(&error) == Failure::DeviceLost {
-            return Err(self.lost(error));
-        }
-        let error = error.chain();
+        let error = self.failure(settings, error)?;
         self.unloadable.insert(key, error.clone());
         Ok(Err(error))
     }
@@ -198,8 +214,11 @@ impl Engine {
             let Cell { id, settings, .. } = &cells[0].cell;
             let allowed = self.limits.rows(settings, &*loaded.family);
             let mut bound = allowed;
-            let call = |cells: &[&DenoiseState]| batch::predict(&*loaded.family, cells);
-            let outcomes = in_batches(&cells, |state| state.rows(), &mut bound, &self.device, call);
+            let call = |cells: &[&DenoiseState]| {
+                let _cached = cache_uploads(&self.device);
+                batch::predict(&*loaded.family, cells)
+            };
+            let outcomes = in_batches(&cells, |state| state.rows(), &mut bound, &*self.driver, call);
             for (at, outcome) in group.into_iter().zip(outcomes.map_err(|error| self.lost(error))?) {
                 let settings = &states[at].cell.settings;
                 predicted[at] =
@@ -231,7 +250,7 @@ impl Engine {
             let clock = Instant::now();
             let mut bound = allowed;
             let decode = |states: &[DenoiseState]| loaded.decode(states.iter().map(DenoiseState::latents));
-            let images = in_batches(&states, |_| 1, &mut bound, &self.device, decode);
+            let images = in_batches(&states, |_| 1, &mut bound, &*self.driver, decode);
             let images = images.map_err(|error| self.lost(error))?;
             let seconds = clock.elapsed().as_secs_f64() / states.len() as f64;
             if bound < allowed {
@@ -268,7 +287,7 @@ impl Engine {
         let id = cell.id;
         let Some(image) = image else {
             if cell.settings.dtype == Dtype::F32 {
-                let error = self.failure(&cell, RenderError::NotFinite)?;
+                let error = self.failure(&cell.settings, RenderError::NotFinite)?;
                 return events.send(Event::Failed { cell: id, error });
             }
             let warning = queue.retry.take(cell, seconds);
@@ -280,7 +299,7 @@ impl Engine {
         let (image, remarks) = match loaded.checked(image, &cell.settings) {
             Ok(checked) => checked,
             Err(error) => {
-                let error = self.failure(&cell, error)?;
+                let error = self.failure(&cell.settings, error)?;
                 return events.send(Event::Failed { cell: id, error });
             }
         };
@@ -294,19 +313,25 @@ impl Engine {
         events.send(Event::Finished { cell: id, image, seconds, remarks })
     }
 
-    /// A cell's error message, with a hint if memory ran out. A lost device is not an error of the cell.
-    pub(super) fn failure(&self, cell: &Cell, error: RenderError) -> Result<String, Ended> {
-        match Failure::of(&error) {
+    /// The error message of a cell with these settings, with a hint if memory ran out. A lost device is not an error of
+    /// the cell.
+    pub(super) fn failure(&self, settings: &Settings, error: RenderError) -> Result<String, Ended> {
+        match self.driver.failure(&error) {
             Failure::DeviceLost => Err(self.lost(error)),
             Failure::OutOfMemory => {
-                let hint = out_of_memory::hint(&cell.settings, &self.limits);
+                let hint = match error {
+                    RenderError::Model(ModelError::Device { .. }) => {
+                        out_of_memory::model_hint(settings).into()
+                    }
+                    _ => out_of_memory::hint(settings, &self.limits),
+                };
                 Ok(format!("out of memory; {hint} ({})", error.chain()))
             }
             Failure::Other => Ok(error.chain()),
         }
     }
 
-    fn lost(&self, error: impl std::error::Error + Send + Sync + 'static) -> Ended {
+    pub(super) fn lost(&self, error: impl std::error::Error + Send + Sync + 'static) -> Ended {
         let message = format!("the device `{}` stopped working", self.name);
         Ended::DeviceLost(BackendError { message, source: Some(Box::new(error)) })
     }

@@ -84,8 +84,8 @@ pub(super) fn prepare(
 
 /// Resets parts of the latents to a reference.
 pub(super) struct LatentBlend {
-    /// The first step that may change each latent pixel; the number of steps for never.
-    starts: Vec<usize>,
+    /// The first step that may change each latent pixel, `[1, 1, height, width]`; the number of steps for never.
+    starts: Tensor,
     /// The reference's latents, `[1, channels, height, width]`, and the noise that is added to them.
     image: Tensor,
     noise: Tensor,
@@ -98,8 +98,12 @@ fn start(level: u8, steps: usize) -> usize {
 }
 
 impl LatentBlend {
-    pub fn new(levels: &[u8], steps: usize, image: Tensor, noise: Tensor) -> LatentBlend {
-        LatentBlend { starts: levels.iter().map(|&level| start(level, steps)).collect(), image, noise }
+    /// `levels` has one level per latent pixel of `image` and `noise`, `[1, channels, height, width]`.
+    pub fn new(levels: &[u8], steps: usize, image: Tensor, noise: Tensor) -> Result<LatentBlend> {
+        let starts: Vec<u32> = levels.iter().map(|&level| start(level, steps) as u32).collect();
+        let (_, _, height, width) = image.dims4()?;
+        let starts = Tensor::from_vec(starts, (1, 1, height, width), image.device())?;
+        Ok(LatentBlend { starts, image, noise })
     }
 
     /// The latents after a step; latent pixels that it may not change are reset to the reference.
@@ -110,9 +114,7 @@ impl LatentBlend {
             Some(Level { image, noise }) => ((&self.image * image)? + (&self.noise * noise)?)?,
             None => self.image.clone(),
         };
-        let kept: Vec<u8> = self.starts.iter().map(|&start| u8::from(start > step)).collect();
-        let (_, _, height, width) = latents.dims4()?;
-        let kept = Tensor::from_vec(kept, (1, 1, height, width), latents.device())?;
+        let kept = self.starts.gt(step as u32)?;
         kept.broadcast_as(latents.shape())?.where_cond(&reference, latents)
     }
 }
@@ -140,7 +142,7 @@ mod tests {
             let values: Vec<f32> = (0..2 * levels.len()).map(|i| from + i as f32 / 7.0).collect();
             Tensor::from_vec(values, (1, 2, 1, levels.len()), &Device::Cpu).unwrap()
         };
-        LatentBlend::new(levels, steps, tensor(0.1), tensor(-3.0))
+        LatentBlend::new(levels, steps, tensor(0.1), tensor(-3.0)).unwrap()
     }
 
     fn values(tensor: &Tensor) -> Vec<f32> {

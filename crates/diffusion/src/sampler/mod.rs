@@ -9,5 +9,6 @@ mod out_of_memory;
 mod queue;
 mod retry_f32;
 mod sample;
+mod step_time;
 #[cfg(test)]
 mod tests;

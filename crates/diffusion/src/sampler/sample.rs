@@ -3,6 +3,7 @@
 //! A step is predict, guide, step, blend. Several cells share each denoiser call; when one is done, the next cell takes
 //! its place. Not here: which cells share a call (`batch.rs`), starting and finishing cells (`engine.rs`).
 
+use crate::device::Failure;
 use crate::families::error::RenderError;
 use crate::sampler::denoise_state::DenoiseState;
 use crate::sampler::engine::{Ended, Engine, Events};
@@ -26,6 +27,9 @@ impl Engine {
                 return Ok(());
             }
             self.step(&mut states, events)?;
+            if states.iter().any(DenoiseState::is_done) {
+                self.share_time(&mut states)?;
+            }
             let done = states.extract_if(.., |state| state.is_done()).collect();
             self.finish_cells(done, &mut queue, events)?;
         }
@@ -39,13 +43,14 @@ impl Engine {
             match predicted {
                 Ok(predicted) => {
                     if let Err(error) = denoise(&mut states[at], &predicted) {
-                        failed.push((at, self.failure(&states[at].cell, RenderError::Tensor(error))?));
+                        let error = self.failure(&states[at].cell.settings, RenderError::Tensor(error))?;
+                        failed.push((at, error));
                     }
                 }
                 Err(error) => failed.push((at, error)),
             }
         }
-        share(clock.elapsed().as_secs_f64(), states);
+        self.step_time.add(clock.elapsed().as_secs_f64(), states);
         for (at, error) in failed.into_iter().rev() {
             events.send(Event::Failed { cell: states.remove(at).cell.id, error })?;
         }
@@ -53,6 +58,18 @@ impl Engine {
             let (cell, step, steps) = (state.cell.id, state.done(), state.steps());
             events.send(Event::Stepped { cell, step, steps })?;
         }
+        Ok(())
+    }
+
+    /// Waits for the device and shares the time of the steps since the last wait among their cells.
+    fn share_time(&mut self, states: &mut [DenoiseState]) -> std::result::Result<(), Ended> {
+        let clock = Instant::now();
+        if let Err(error) = self.driver.synchronize()
+            && self.driver.failure(&error) == Failure::DeviceLost
+        {
+            return Err(self.lost(error));
+        }
+        self.step_time.share(clock.elapsed().as_secs_f64(), states);
         Ok(())
     }
 }
@@ -64,12 +81,4 @@ fn denoise(state: &mut DenoiseState, predicted: &Tensor) -> Result<()> {
     let latents = state.blend(latents)?;
     state.advance(latents);
     Ok(())
-}
-
-/// Distributes seconds among states by their rows.
-fn share(seconds: f64, states: &mut [DenoiseState]) {
-    let rows: usize = states.iter().map(DenoiseState::rows).sum();
-    for state in states {
-        state.seconds += seconds * state.rows() as f64 / rows as f64;
-    }
 }
