@@ -55,9 +55,14 @@ bless:
 check-cuda:
     cargo build --release -p maquette-cli --features cuda
 
-# Render the fixtures on the GPU and compare them with the CPU
+# Compare the GPU with the CPU: every kernel, the networks, the fixtures' pictures
 test-gpu:
-    cargo test --release -p maquette-diffusion {{ features }} --test gpu -- --nocapture
+    cargo test --release -p maquette-kernels {{ features }} --test gpu -- --nocapture --test-threads=1
+    cargo test --release -p maquette-diffusion {{ features }} --test gpu -- --nocapture --test-threads=1
+
+# Measure the parts of a model: just bench FOLDER --device cuda --dtype f16 --rows 2,4,8,16
+bench *arguments:
+    cargo bench -p maquette-diffusion {{ features }} --bench speed -- "$@"
 
 # Draw the pictures and train the bundled model from scratch; resumes from its checkpoints (needs Python)
 train-sketchbook *arguments: training-venv

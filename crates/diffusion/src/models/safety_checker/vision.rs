@@ -65,8 +65,10 @@ impl Vision {
         let patches = pixels.permute((1, 3, 0, 2, 4))?.contiguous()?.to_dtype(dtype)?;
         let patches = patches.reshape((1, across * across, 3 * patch * patch))?;
         let patches = self.patch_embedding.forward(&patches)?;
-        let class = self.class_embedding.reshape((1, 1, ()))?;
-        let tokens = Tensor::cat(&[class, patches], 1)?.broadcast_add(&self.position_embedding)?;
+        // Kernels may store parameters in a wider dtype than that of the activations.
+        let class = self.class_embedding.to_dtype(dtype)?.reshape((1, 1, ()))?;
+        let tokens = Tensor::cat(&[class, patches], 1)?;
+        let tokens = tokens.broadcast_add(&self.position_embedding.to_dtype(dtype)?)?;
         let tokens = self.norm_in.forward(&tokens)?;
         let tokens = self.layers.forward(tokens, self.layers.len(), Mask::None)?;
         self.norm_out.forward(&tokens.narrow(1, 0, 1)?.contiguous()?)
