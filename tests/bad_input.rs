@@ -26,6 +26,14 @@ fn an_unknown_device_or_precision() {
     let workspace = Workspace::new();
     workspace.write("fine.toml", "prompt = \"a cat\"\n");
     workspace.maquette(&["run", "fine.toml", "--device", "gpu"]).code(3).says(&["`gpu`", "cuda:N"]);
+    #[cfg(not(any(feature = "cuda", feature = "metal")))]
+    for (device, feature) in [("cuda", "--features cuda"), ("metal", "--features metal")] {
+        workspace.maquette(&["run", "fine.toml", "--device", device]).code(3).says(&[
+            "no support",
+            feature,
+            "docs/gpu.md",
+        ]);
+    }
     workspace.maquette(&["run", "fine.toml", "--dtype", "f64"]).code(2).says(&["f64", "f32, f16, bf16"]);
 }
 

@@ -24,7 +24,8 @@ pub use verify::verify;
 
 use crate::args::{BackendName, Common, ExperimentArgs};
 use crate::exit::Failure;
-use maquette::{Error, Experiment, Overrides, Renderer, Workspace};
+use crate::output;
+use maquette::{DeviceName, Error, Experiment, Overrides, Renderer, Workspace, with_causes};
 
 /// The workspace that the options of every command name.
 fn workspace(common: &Common) -> Result<Workspace, Failure> {
@@ -35,9 +36,21 @@ fn workspace(common: &Common) -> Result<Workspace, Failure> {
 fn rendering_workspace(common: &Common, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
     let workspace = workspace(common)?;
     Ok(match backend {
-        BackendName::Engine => workspace.with_device(device.parse().map_err(Error::from)?),
+        BackendName::Engine => workspace.with_device(self::device(device)?),
         BackendName::Fake => workspace.with_renderer(Renderer::Fake),
     })
+}
+
+/// The device of that name. Warns if `auto` is the CPU in a build for GPUs, where that is not expected.
+fn device(name: &str) -> Result<DeviceName, Failure> {
+    if name != "auto" {
+        return Ok(name.parse().map_err(Error::from)?);
+    }
+    let (device, unavailable) = DeviceName::detect();
+    if let Some(error) = unavailable {
+        output::warning(&format!("{}; using `{device}`", with_causes(&error)));
+    }
+    Ok(device)
 }
 
 fn experiment(args: &ExperimentArgs) -> Experiment {
