@@ -50,8 +50,8 @@ executable kernel-tests test --release -p maquette-kernels --test gpu --no-run
 executable speed bench -p maquette-diffusion --bench speed --no-run
 
 # What the tests read and the scripts; not what made the fixtures.
-git ls-files tests/fixtures tests/parity tests/gpu experiments/mucha.toml experiments/references |
-    grep -vE '^tests/fixtures/(.*\.(py|md)|requirements\.txt|runs-before/.*|metadata/.*)$' |
+git ls-files tests/fixtures tests/parity tests/gpu experiments/mucha.toml experiments/references/selfie.png |
+    grep -vE '^tests/fixtures/(.*\.(py|md)|requirements\.txt|runs-before/.*|metadata/.*|resize/.*)$' |
     tar -cf - -T - | tar -xf - -C "$kit"
 
 # Both are plain Python: unpacked they need no pip, and pack better.
@@ -61,7 +61,7 @@ python3 -m zipfile --extract "$parts"/diffusers-0.42.1-*.whl "$kit/python"
 python3 -m zipfile --extract "$parts"/importlib_metadata-8.7.0-*.whl "$kit/python"
 python3 tests/parity/clip.py "$parts"/open_clip_torch-3.3.0-*.whl "$kit/clip"
 
-# A dictionary as large as the kit: the programs have much in common.
+# One block with a dictionary that spans the programs: they have much in common.
 tar -C "$target" --sort=name --owner=0 --group=0 --numeric-owner -cf - gpu-kit |
-    xz --threads=1 --lzma2=preset=6,dict=512MiB >"$target/gpu-kit.tar.xz"
-du -h --apparent-size "$kit"/* "$target/gpu-kit.tar.xz"
+    xz --threads=1 --lzma2=preset=6,dict=192MiB >"$target/gpu-kit.tar.xz"
+du -sh --apparent-size "$kit"/* "$target/gpu-kit.tar.xz"

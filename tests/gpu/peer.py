@@ -49,7 +49,7 @@ class Peer:
     def __init__(self, args):
         self.args = args
         self.dtype = torch.float32 if args.device == "cpu" else torch.float16
-        self.pipeline = StableDiffusionPipeline.from_pretrained(args.model, torch_dtype=self.dtype, safety_checker=None)
+        self.pipeline = StableDiffusionPipeline.from_pretrained(args.model, dtype=self.dtype, safety_checker=None)
         self.pipeline.set_progress_bar_config(disable=True)
         self.pipeline.to(args.device)
         self.pipeline.unet.to(memory_format=torch.channels_last)

@@ -17,8 +17,8 @@
 # A part that fails or takes too long does not stop the others. OUT gets results.jsonl, table.txt (also the end of stdout), parts.log,
 # diffusers.log, mucha.png and parity.png. The exit code is 1 if any part failed.
 #
-# KIT_SECONDS, KIT_WORK (needs 3 GB), KIT_PYTHON, KIT_DEVICE, KIT_MODEL and KIT_MAQUETTE replace what is chosen below, e.g. to try the
-# scripts on a machine without a GPU.
+# KIT_KEEP=1 keeps the model and the compilers' caches for the next call. KIT_SECONDS, KIT_WORK (needs 4 GB), KIT_PYTHON, KIT_DEVICE,
+# KIT_MODEL and KIT_MAQUETTE replace what is chosen below, e.g. to try the scripts on a machine without a GPU.
 set -uo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,/^set /{/^set /!p}' "$0" | cut -c3- >&2; exit 2; }
@@ -43,20 +43,22 @@ log=$out/parts.log
 peer=
 mkdir -p "$work"
 rm -f "$out/results.jsonl" "$out/parts.log" "$out/diffusers.log" "$work/go" "$work/go.ready"
+# Pictures of an earlier call would be reused.
+rm -rf "$work/runs"
 
 packages=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 export LD_LIBRARY_PATH=$packages/nvidia/cu13/lib:$packages/nvidia/cudnn/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export PYTHONPATH=$root/python${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 export TORCHINDUCTOR_CACHE_DIR=$work/inductor TRITON_CACHE_DIR=$work/triton CUDA_CACHE_PATH=$work/cuda-cache
-export MAQUETTE_FIXTURES=$root/tests/fixtures
+export MAQUETTE_FIXTURES=${MAQUETTE_FIXTURES:-$root/tests/fixtures}
 unset MAQUETTE_RUNS MAQUETTE_DEVICE
 
 # ended PART STATUS SECONDS: notes how a part ended, and shows its results.
 ended() {
     printf '{"part": "%s", "status": "%s", "seconds": %s}\n' "$1" "$2" "$3" >>"$out/results.jsonl"
     printf '[%3d s] %s: %s, %s s\n' "$SECONDS" "$1" "$2" "$3"
-    "$python" "$here/table.py" "$out" "$1" | cut -c1-200
+    "$python" "$here/table.py" "$out" "$1"
 }
 
 # status CODE SECONDS: an exit code in words.
@@ -69,7 +71,8 @@ status() {
     esac
 }
 
-# part NAME SECONDS COMMAND ...: runs a part in a process group of its own, if it is wanted and there is time.
+# part NAME SECONDS COMMAND ...: runs a part, if it is wanted and there is time. `timeout` makes a process group and kills all of it, so that
+# no process of one part disturbs the next.
 part() {
     local name=$1 limit=$2 begin=$SECONDS code lines
     shift 2
@@ -81,8 +84,8 @@ part() {
     fi
     echo "==== $name: $*" >>"$log"
     lines=$(wc -l <"$log")
-    timeout -k 5 "$limit" "$@" >>"$log" 2>&1 &
-    wait $!
+    timeout -s KILL "$limit" "$@" >>"$log" 2>&1 &
+    { wait $!; } 2>/dev/null # without the shell's own message on a killed job
     code=$?
     ended "$name" "$(status $code $((SECONDS - begin)))" $((SECONDS - begin))
     # The end of what it wrote, beside the results, shows why.
@@ -115,7 +118,7 @@ tests() {
 # The comparison with diffusers, in its own process from the start to the end: it compiles while other parts run, then waits for $work/go.
 start_peer() {
     [[ $wanted == *" diffusers "* ]] || return 0
-    timeout -k 5 $((budget - SECONDS)) nice "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
+    timeout -s KILL $((budget - SECONDS)) nice "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
         >>"$out/diffusers.log" 2>&1 &
     peer=$!
 }
@@ -135,7 +138,7 @@ settle() {
 
 stop_peer() {
     [ -n "$peer" ] || return 0
-    kill "$peer" 2>/dev/null
+    kill -KILL -- "-$peer" 2>/dev/null
     wait "$peer" 2>/dev/null
     peer=
 }
@@ -150,8 +153,8 @@ measure_peer() {
     local begin=$SECONDS until=$((SECONDS + 110)) code
     touch "$work/go"
     while kill -0 "$peer" 2>/dev/null && ((SECONDS < until)); do sleep 0.2; done
-    kill -0 "$peer" 2>/dev/null && kill "$peer"
-    wait "$peer"
+    kill -0 "$peer" 2>/dev/null && kill -KILL -- "-$peer"
+    wait "$peer" 2>/dev/null
     code=$?
     peer=
     ended diffusers "$(status $code $((SECONDS - begin)))" $((SECONDS - begin))
@@ -160,18 +163,20 @@ measure_peer() {
 
 # Ends what still runs and prints the table, also when this script is stopped.
 finish() {
+    local code=$?
     trap - EXIT INT TERM
-    stop_peer
-    [ -z "$(jobs -p)" ] || kill $(jobs -p) 2>/dev/null
-    "$python" "$here/table.py" "$out" | cut -c1-240 | tee "$out/table.txt"
-    [[ -z ${KIT_MODEL:-} ]] && rm -rf "$work/model"
-    ! grep -qE '"ok": false|"status": "[^o]' "$out/results.jsonl"
-    exit
+    for group in $(jobs -p); do kill -KILL -- "-$group" 2>/dev/null; done
+    wait 2>/dev/null
+    "$python" "$here/table.py" "$out" | tee "$out/table.txt"
+    [ -n "${KIT_KEEP:-}" ] || rm -rf "$work"
+    # Whatever does not say ok is a failure.
+    if grep -qE '"ok": false|"status": "([^o]|o[^k])' "$out/results.jsonl"; then exit 1; fi
+    exit "$code"
 }
 trap finish EXIT
 trap 'exit 1' INT TERM
 
-common=(--device "$device" --out "$out" --work "$work" --model "$model" --maquette "$maquette")
+common=(--device "$device" --out "$out" --work "$work/runs" --model "$model" --maquette "$maquette")
 
 for program in "$maquette" "$root/gpu-tests" "$root/kernel-tests" "$root/speed"; do
     [ -x "$program" ] || { echo "missing: $program"; continue; }

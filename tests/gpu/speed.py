@@ -39,6 +39,9 @@ def one(results, dtype, line):
     if line.startswith("{"):
         fields = json.loads(line)
         name, rows = fields["name"], fields.get("rows")
+        if "error" in fields:
+            results.add(f"{name}, {rows} rows, {dtype}", ok=False, note=fields["error"])
+            return 1
         median, least = fields["median_ms"], fields["least_ms"]
     elif text := LINE.match(line):
         name, rows = text["name"], text["rows"]

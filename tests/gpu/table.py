@@ -20,6 +20,9 @@ RATIOS = [
 ]
 """Above 1: Maquette is faster."""
 
+ROWS, WIDTH = 24, 170
+"""Of a part in the table; of a note."""
+
 STEP_FLOPS = 1.607e12
 """Of the UNet of Stable Diffusion v1 for two rows of 64x64 latents."""
 
@@ -29,14 +32,12 @@ def main():
     file = folder / "results.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
     if part:
-        return print("\n".join(row(line) for line in lines if line["part"] == part and "status" not in line))
+        return print("\n".join(rows(lines, part)))
     parts = list(dict.fromkeys(line["part"] for line in lines))
     for name in parts:
         ends = [f"{line['status']}, {line['seconds']} s" for line in lines if line["part"] == name and "status" in line]
         print(f"\n== {name}: {'; '.join(ends) or 'did not end'}")
-        for line in lines:
-            if line["part"] == name and "status" not in line:
-                print(row(line))
+        print("\n".join(rows(lines, name)))
     values = {line["key"]: line["value"] for line in lines if line.get("value") and "key" in line}
     print("\n== ratios (above 1: Maquette is faster)")
     for name, theirs, ours in RATIOS:
@@ -44,17 +45,24 @@ def main():
             print(f"{name:66} {values[theirs] / values[ours]:.2f}")
     for key, value in values.items():
         if key.startswith("maquette unet") and "product float16" in values and key.split()[2].isdigit():
-            rows = int(key.split()[2])
-            share = rows / 2 * STEP_FLOPS / (value / 1e3) / 1e12 / values["product float16"]
-            print(f"{key}: {rows / 2 * 1e3 / value:.1f} guided steps/s, {100 * share:.0f} % of the matrix product")
+            batch = int(key.split()[2])
+            share = batch / 2 * STEP_FLOPS / (value / 1e3) / 1e12 / values["product float16"]
+            print(f"{key}: {batch / 2 * 1e3 / value:.1f} guided steps/s, {100 * share:.0f} % of the matrix product")
     failed = [line for line in lines if line.get("ok") is False or line.get("status", "ok") != "ok"]
     print(f"\n{len(failed)} of {len(lines)} lines are failures" + "".join(f"\n  {line['part']}: {line.get('name', line.get('status'))}" for line in failed))
+
+
+def rows(lines, part):
+    """A part's results; of very many, failures and the first others."""
+    lines = [line for line in lines if line["part"] == part and "status" not in line]
+    shown = [line for number, line in enumerate(lines) if number < ROWS or line.get("ok") is not None]
+    return [*map(row, shown), *([f"... and {len(lines) - len(shown)} more in results.jsonl"] if len(shown) < len(lines) else [])]
 
 
 def row(line):
     value = "" if "value" not in line else f"{line['value']} {line.get('unit', '')}"
     state = {True: "ok", False: "FAILS", None: ""}[line.get("ok")]
-    return f"{line['name'][:100]:44} {value:22} {state:5} {line.get('note', '')[:240]}".rstrip()
+    return f"{line['name'][:120]:44} {value:22} {state:5} {line.get('note', '')[:WIDTH]}".rstrip()
 
 
 if __name__ == "__main__":

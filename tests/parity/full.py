@@ -108,7 +108,7 @@ def make(folder, device="cpu", dtype=torch.float32, tokenizer=None):
 
 def by_diffusers(model, steps, device="cpu", dtype=torch.float32):
     """The picture of diffusers' pipeline. The noise is drawn on the CPU in f32, whatever the device and precision."""
-    pipeline = StableDiffusionPipeline.from_pretrained(model, torch_dtype=dtype, safety_checker=None).to(device)
+    pipeline = StableDiffusionPipeline.from_pretrained(model, dtype=dtype, safety_checker=None).to(device)
     size = pipeline.unet.config.sample_size
     noise = torch.randn((1, 4, size, size), generator=torch.Generator().manual_seed(SEED))
     started = time.time()
