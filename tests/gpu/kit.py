@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ class Results:
         try:
             return call()
         except Exception as error:
+            traceback.print_exc()
             self.add(name, ok=False, note=f"{type(error).__name__}: {error}"[:400])
             return None
 

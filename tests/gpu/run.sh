@@ -51,7 +51,7 @@ export LD_LIBRARY_PATH=$packages/nvidia/cu13/lib:$packages/nvidia/cudnn/lib${LD_
 export PYTHONPATH=$root/python${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 export TORCHINDUCTOR_CACHE_DIR=$work/inductor TRITON_CACHE_DIR=$work/triton CUDA_CACHE_PATH=$work/cuda-cache
-export MAQUETTE_FIXTURES=${MAQUETTE_FIXTURES:-$root/tests/fixtures}
+export MAQUETTE_TEST_DEVICE=$device MAQUETTE_FIXTURES=${MAQUETTE_FIXTURES:-$root/tests/fixtures}
 unset MAQUETTE_RUNS MAQUETTE_DEVICE
 
 # ended PART STATUS SECONDS: notes how a part ended, and shows its results.
@@ -118,7 +118,7 @@ tests() {
 # The comparison with diffusers, in its own process from the start to the end: it compiles while other parts run, then waits for $work/go.
 start_peer() {
     [[ $wanted == *" diffusers "* ]] || return 0
-    timeout -s KILL $((budget - SECONDS)) nice "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
+    TORCH_LOGS=recompiles timeout -s KILL $((budget - SECONDS)) nice "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
         >>"$out/diffusers.log" 2>&1 &
     peer=$!
 }

@@ -9,7 +9,7 @@ RATIOS = [
     ("UNet, 16 rows: diffusers compiled / maquette", "diffusers compiled unet 16 rows", "maquette unet 16 f16"),
     ("UNet, 2 rows: diffusers eager / maquette", "diffusers eager unet 2 rows", "maquette unet 2 f16"),
     ("UNet, 16 rows: diffusers eager / maquette", "diffusers eager unet 16 rows", "maquette unet 16 f16"),
-    ("VAE decode: diffusers compiled / maquette", "diffusers compiled vae decode", "maquette vae decode 1 f16"),
+    ("VAE decode: diffusers compiled / maquette", "diffusers compiled vae decode 1 rows", "maquette vae decode 1 f16"),
     ("picture: diffusers compiled, one at a time / 64-cell sweep", "diffusers compiled pictures 1", "maquette wall 64"),
     ("picture: diffusers compiled, batch 8 / 64-cell sweep", "diffusers compiled pictures 8", "maquette wall 64"),
     ("picture: diffusers eager, one at a time / 64-cell sweep", "diffusers eager pictures 1", "maquette wall 64"),
