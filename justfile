@@ -81,5 +81,9 @@ parity-full *arguments:
     target/parity/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt
     target/parity/.venv/bin/python tests/parity/full.py --out target/parity --maquette "${CARGO_TARGET_DIR:-target}/release/maquette" "$@"
 
+# Build what checks and measures the CUDA build on another machine (docs/gpu.md); needs no GPU
+gpu-kit:
+    tests/gpu/kit.sh
+
 _print-build:
     @echo "building for: {{ build }}" >&2

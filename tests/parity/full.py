@@ -9,20 +9,16 @@ a level of the picture differs by more than --tolerance.
 """
 
 import argparse
-import csv
-import gzip
-import json
-import subprocess
 import sys
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
+import clip
 import diffusers
 import numpy
+import runs
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 PROMPT = "portrait of a bearded man among monstera leaves, by Alphonse Mucha"
@@ -41,14 +37,23 @@ def main():
     model = args.out / "stable-diffusion-v1-4"
     if not (model / "model_index.json").exists():
         make(model)
-    theirs = by_diffusers(model, args.out, args.steps)
+    theirs = by_diffusers(model, args.steps)
+    theirs.save(args.out / "diffusers.png")
     ours = by_maquette(model, args.out, args.steps, args.maquette)
     sys.exit(compare(theirs, ours, args.tolerance))
 
 
-def make(folder):
-    """Saves the model; model_index.json comes last, so that a folder that has it is whole."""
+def make(folder, device="cpu", dtype=torch.float32, tokenizer=None):
+    """Saves the model; model_index.json comes last, so that a folder that has it is whole.
+
+    The weights are drawn on `device` in `dtype`. `tokenizer` is a folder that clip.py wrote; without it one is made.
+    """
     print(f"making {folder}", flush=True)
+    if tokenizer is None:
+        tokenizer = folder / "clip"
+        clip.write(tokenizer, clip.installed())
+    torch.set_default_device(device)
+    torch.set_default_dtype(dtype)
     torch.manual_seed(0)
     unet = UNet2DConditionModel(
         sample_size=64,
@@ -78,6 +83,9 @@ def make(folder):
             projection_dim=768,
         )
     )
+    # The scheduler's tables are computed on the CPU in f32.
+    torch.set_default_device(None)
+    torch.set_default_dtype(torch.float32)
     scheduler = PNDMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -88,7 +96,7 @@ def make(folder):
     pipeline = StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
-        tokenizer=tokenizer(folder),
+        tokenizer=CLIPTokenizer.from_pretrained(tokenizer, pad_token="<|endoftext|>", model_max_length=77),
         unet=unet,
         scheduler=scheduler,
         safety_checker=None,
@@ -98,62 +106,42 @@ def make(folder):
     pipeline.save_pretrained(folder)
 
 
-def tokenizer(folder):
-    """CLIP's: its 48,894 merges from the file that open_clip_torch carries."""
-    package = Path(find_spec("open_clip").submodule_search_locations[0])
-    lines = gzip.open(package / "bpe_simple_vocab_16e6.txt.gz", "rt", encoding="utf-8").read().split("\n")
-    merges = lines[1 : 49152 - 256 - 2 + 1]
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in printable]
-    letters = [chr(byte) for byte in printable] + [chr(256 + i) for i in range(len(others))]
-    words = [*letters, *(letter + "</w>" for letter in letters), *(merge.replace(" ", "") for merge in merges)]
-    words += ["<|startoftext|>", "<|endoftext|>"]
-    source = folder / "clip"
-    source.mkdir(parents=True, exist_ok=True)
-    (source / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}, ensure_ascii=False))
-    (source / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
-    return CLIPTokenizer.from_pretrained(source, pad_token="<|endoftext|>", model_max_length=77)
-
-
-def by_diffusers(model, out, steps):
-    pipeline = StableDiffusionPipeline.from_pretrained(model, safety_checker=None)
+def by_diffusers(model, steps, device="cpu", dtype=torch.float32):
+    """The picture of diffusers' pipeline. The noise is drawn on the CPU in f32, whatever the device and precision."""
+    pipeline = StableDiffusionPipeline.from_pretrained(model, dtype=dtype, safety_checker=None).to(device)
+    size = pipeline.unet.config.sample_size
+    noise = torch.randn((1, 4, size, size), generator=torch.Generator().manual_seed(SEED))
     started = time.time()
-    generator = torch.Generator().manual_seed(SEED)
     image = pipeline(
         PROMPT,
         negative_prompt=NEGATIVE_PROMPT,
         num_inference_steps=steps,
         guidance_scale=GUIDANCE_SCALE,
-        generator=generator,
+        latents=noise.to(dtype),
     ).images[0]
     print(f"diffusers {diffusers.__version__}, torch {torch.__version__}: {time.time() - started:.1f} s", flush=True)
-    image.save(out / "diffusers.png")
     return image
 
 
-def by_maquette(model, out, steps, maquette):
+def by_maquette(model, out, steps, maquette, device="cpu", dtype="f32"):
     experiment = out / "full.toml"
     experiment.write_text(
-        f'model = "{model.name}"\nprompt = "{PROMPT}"\nnegative_prompt = "{NEGATIVE_PROMPT}"\n'
-        f"seed = {SEED}\nsteps = {steps}\nguidance_scale = {GUIDANCE_SCALE}\ndtype = \"f32\"\n"
+        f'model = "{model.resolve()}"\nprompt = "{PROMPT}"\nnegative_prompt = "{NEGATIVE_PROMPT}"\n'
+        f"seed = {SEED}\nsteps = {steps}\nguidance_scale = {GUIDANCE_SCALE}\n"
     )
-    runs = out / "runs"
-    command = [maquette, "run", experiment, "--runs", runs, "--device", "cpu", "--no-sheets", "--progress", "plain"]
-    log = Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
-    row = list(csv.DictReader(log.open()))[-1]
-    print(f"maquette: {row['seconds'] or 'reused, 0'} s", flush=True)
-    return Image.open(log.parent / row["image"]).convert("RGB")
+    run = runs.run(maquette, experiment, out / "runs", "--device", device, "--dtype", dtype, "--no-sheets")
+    if run.code != 0:
+        sys.exit(run.messages)
+    print(f"maquette: {run.cells[0]['seconds'] or 'reused, 0'} s", flush=True)
+    return runs.picture(run.cells[0]["path"])
 
 
 def compare(theirs, ours, tolerance):
-    theirs, ours = (numpy.asarray(image, dtype=numpy.int32) for image in (theirs, ours))
-    difference = numpy.abs(theirs - ours)
-    largest, touched = difference.max(), (difference > 0).mean()
-    error = (difference**2).mean()
-    psnr = "infinite" if error == 0 else f"{10 * numpy.log10(255**2 / error):.1f} dB"
-    print(f"levels {theirs.min()} to {theirs.max()}, deviation {theirs.std():.1f}")
-    print(f"largest difference {largest} of 255, {100 * touched:.3f} % of levels differ, PSNR {psnr}")
-    return int(largest > tolerance)
+    levels = numpy.asarray(theirs)
+    print(f"levels {levels.min()} to {levels.max()}, deviation {levels.std():.1f}")
+    difference = runs.difference(theirs, ours)
+    print(difference)
+    return int(difference.largest > tolerance)
 
 
 if __name__ == "__main__":
