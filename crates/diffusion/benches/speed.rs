@@ -180,7 +180,7 @@ impl Bench<'_> {
             self.device.synchronize()?;
             let time = start.elapsed().as_secs_f64() * 1e3;
             drop(result);
-            Ok(time)
+            Ok::<_, candle_core::Error>(time)
         };
         let first = timed()?;
         if first < 1e3 {
