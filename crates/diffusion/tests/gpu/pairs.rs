@@ -5,9 +5,12 @@ use crate::cases::{cell, difference, render_with_remarks};
 use maquette_core::{Cell, Dtype, Image, Settings};
 use maquette_diffusion::Engine;
 
-/// The least peak signal-to-noise ratio of a picture in f16 and in bf16, in decibels. On the CPU, which rounds less often,
-/// the worst are 35 and 18: the tiny models' weights are random and amplify rounding.
-const LEAST_PSNR: [f64; 2] = [30.0, 14.0];
+/// The least peak signal-to-noise ratio in f16 and in bf16, in decibels: of each picture, and of the median of a group.
+///
+/// The CPU's kernels round less often than a GPU's. Their worst pictures have 39 and 21, of `pndm`, which amplifies rounding
+/// in its first steps; their medians are at least 52 and 35.
+const LEAST_PSNR: [f64; 2] = [32.0, 15.0];
+const LEAST_MEDIAN: [f64; 2] = [46.0, 28.0];
 
 /// The largest share of levels that differ in f32, each by one.
 const OFF_BY_ONE: f64 = 0.01;
@@ -47,7 +50,16 @@ pub fn compare(group: &str, engine: &mut Engine, pairs: &[Pair]) {
                 Err(error) => wrong.push(format!("{group}, {dtype}, {}: {error}", pair.name)),
             }
         }
-        print(group, dtype, found);
+        found.sort_by(|a, b| b.psnr.total_cmp(&a.psnr));
+        print(group, dtype, &found);
+        if let Some(middle) = found.get(found.len() / 2)
+            && middle.psnr < least(dtype, LEAST_MEDIAN)
+        {
+            wrong.push(format!(
+                "{group}, {dtype}: the median, {}, has only {:.1} dB",
+                middle.name, middle.psnr
+            ));
+        }
     }
     assert!(wrong.is_empty(), "{} pictures are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
@@ -61,12 +73,18 @@ fn check(pair: &Pair, image: &Image, dtype: Dtype) -> Result<Found, String> {
         mean: of.mean,
         psnr: psnr(image, &pair.expected),
     };
-    let is_close = match dtype {
-        Dtype::F32 => of.largest <= 1 && of.count as f64 <= OFF_BY_ONE * levels,
-        Dtype::F16 => found.psnr >= LEAST_PSNR[0],
-        Dtype::Bf16 => found.psnr >= LEAST_PSNR[1],
-    };
+    let is_off_by_one = of.largest <= 1 && of.count as f64 <= OFF_BY_ONE * levels;
+    let is_close = found.psnr >= least(dtype, LEAST_PSNR) && (dtype != Dtype::F32 || is_off_by_one);
     if is_close { Ok(found) } else { Err(format!("{of:?}, {:.1} dB", found.psnr)) }
+}
+
+/// The bound of a precision; f32 has another one.
+fn least(dtype: Dtype, [f16, bf16]: [f64; 2]) -> f64 {
+    match dtype {
+        Dtype::F32 => 0.0,
+        Dtype::F16 => f16,
+        Dtype::Bf16 => bf16,
+    }
 }
 
 /// The peak signal-to-noise ratio, in decibels.
@@ -76,8 +94,7 @@ pub fn psnr(left: &Image, right: &Image) -> f64 {
     10.0 * (255.0 * 255.0 / mean).log10()
 }
 
-fn print(group: &str, dtype: Dtype, mut found: Vec<Found>) {
-    found.sort_by(|a, b| b.psnr.total_cmp(&a.psnr));
+fn print(group: &str, dtype: Dtype, found: &[Found]) {
     let Some(worst) = found.last() else {
         println!("{group:<22} {dtype:<5} no picture is close");
         return;

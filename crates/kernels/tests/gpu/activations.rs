@@ -1,6 +1,6 @@
-//! Activations, also of large values, and resizing.
+//! Activations, also of large values, and operations that only copy.
 
-use crate::comparison::{BOUNDS, Comparison, in_each_precision};
+use crate::comparison::{BOUNDS, in_each_precision};
 use candle_core::{Device, Result, Tensor};
 use maquette_kernels::Kernels;
 
@@ -65,7 +65,19 @@ fn geglu() {
     });
 }
 
-/// Values are only copied.
+#[test]
+fn concat() {
+    in_each_precision("concat", [0.0; 3], |comparison| {
+        for [rows, left, right, height, width] in
+            [[2, 320, 640, 8, 8], [1, 1280, 1280, 4, 4], [3, 5, 8, 5, 7], [2, 1, 3, 1, 1]]
+        {
+            let images = [left, right].map(|channels| comparison.normal(&[rows, channels, height, width]));
+            let name = format!("{rows} x {left} and {right} at {height}x{width}");
+            comparison.check(&name, &[&images[0], &images[1]], |kernels, x| kernels.concat(&x[0], &x[1]));
+        }
+    });
+}
+
 #[test]
 fn upsample_nearest() {
     in_each_precision("upsample_nearest", [0.0; 3], |comparison| {

@@ -99,6 +99,12 @@ impl Comparison {
         self.parameter(shape, (inputs as f64).powf(-0.5), 0.0)
     }
 
+    /// The weight of a convolution, in the layout that the kernels store.
+    pub fn convolution(&mut self, shape: &[usize; 4]) -> Operand {
+        let operand = self.weight(shape, shape[1..].iter().product());
+        Operand { tested: self.kernels().storage_layout(operand.tested).unwrap(), ..operand }
+    }
+
     /// A bias.
     pub fn bias(&mut self, channels: usize) -> Operand {
         self.parameter(&[channels], 0.5, 0.0)

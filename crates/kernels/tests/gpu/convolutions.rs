@@ -39,7 +39,7 @@ fn check(comparison: &mut Comparison, reference: DType, shape: Shape) {
     };
     let size = |size: usize| (size + before + after - kernel) / stride + 1;
     let x = comparison.normal(&[rows, inputs, height, width]);
-    let weight = comparison.weight(&[outputs, inputs, kernel, kernel], inputs * kernel * kernel);
+    let weight = comparison.convolution(&[outputs, inputs, kernel, kernel]);
     let bias = comparison.bias(outputs);
     let channels = comparison.normal(&[rows, 1, outputs]);
     let image = comparison.normal(&[rows, outputs, size(height), size(width)]);

@@ -9,6 +9,8 @@ use maquette_kernels::{Activation, Add, ConvOperands, Kernels, LinearOperands, M
 enum View {
     /// The last two axes in the other order in memory.
     Transposed,
+    /// The second axis is the last one in memory: an image with its channels last.
+    ChannelsLast,
     /// A part of a tensor that is larger on the second axis; it begins after the tensor's first value.
     Narrowed,
     /// A row of a batch.
@@ -20,6 +22,8 @@ impl View {
         let rank = x.dims().len();
         match self {
             View::Transposed => x.transpose(rank - 2, rank - 1)?.contiguous()?.transpose(rank - 2, rank - 1),
+            View::ChannelsLast if rank == 4 => x.permute((0, 2, 3, 1))?.contiguous()?.permute((0, 3, 1, 2)),
+            View::ChannelsLast => x.transpose(1, 2)?.contiguous()?.transpose(1, 2),
             View::Narrowed => Tensor::cat(&[x, x, x], 1)?.narrow(1, x.dim(1)?, x.dim(1)?),
             View::Row => Tensor::cat(&[x, x], 0)?.narrow(0, x.dim(0)?, x.dim(0)?),
         }
@@ -39,7 +43,7 @@ fn check(
 ) {
     in_each_precision(&format!("view, {operation}"), BOUNDS, |comparison| {
         let operands = operands(comparison);
-        for view in [View::Transposed, View::Narrowed, View::Row] {
+        for view in [View::Transposed, View::ChannelsLast, View::Narrowed, View::Row] {
             let viewed = operands.iter().take(views).map(|operand| view.operand(operand));
             let all: Vec<Operand> = viewed.chain(operands.iter().skip(views).cloned()).collect();
             let all: Vec<&Operand> = all.iter().collect();
@@ -55,7 +59,8 @@ fn of_convolutions() {
         let image = comparison.normal(&[2, 12, 6, 10]);
         vec![x, image, comparison.weight(&[12, 8, 3, 3], 72), comparison.bias(12)]
     };
-    check("conv2d", 2, operands, |kernels, operands| {
+    // The weight's layout is also that of files here, not the one that the kernels store.
+    check("conv2d", 3, operands, |kernels, operands| {
         let [x, image, weight, bias] = operands else { unreachable!("four operands") };
         let conv = ConvOperands { weight, bias: Some(bias), stride: 1, padding: Padding::Around(1) };
         kernels.conv2d(x, conv, Add::Image(image))
@@ -136,7 +141,11 @@ fn of_activations() {
 }
 
 #[test]
-fn of_resizing() {
+fn of_copies() {
     let image = |comparison: &mut Comparison| vec![comparison.normal(&[2, 5, 4, 6])];
     check("upsample_nearest", 1, image, |kernels, x| kernels.upsample_nearest(&x[0], 8, 11));
+    let images = |comparison: &mut Comparison| {
+        vec![comparison.normal(&[2, 5, 4, 6]), comparison.normal(&[2, 8, 4, 6])]
+    };
+    check("concat", 2, images, |kernels, x| kernels.concat(&x[0], &x[1]));
 }
