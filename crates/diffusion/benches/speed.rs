@@ -173,7 +173,7 @@ impl Bench<'_> {
     /// The times of 3 to 30 calls, for about 3 seconds, after one that compiles and loads kernels and chooses algorithms,
     /// and one with all of that done.
     fn times(&self, call: impl Fn() -> Result<Tensor>) -> Result<Times> {
-        let timed = || {
+        let timed = || -> Result<f64> {
             self.device.synchronize()?;
             let start = Instant::now();
             let result = call()?;
