@@ -30,6 +30,16 @@ impl Linear {
         self.on_tokens(x, Some(residual))
     }
 
+    /// The layer, then GEGLU, which halves the channels.
+    pub fn forward_geglu(&self, x: &Tensor) -> Result<Tensor> {
+        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        if state.branches.is_empty() {
+            kernels.linear_geglu(x, self.operands(&state.weight))
+        } else {
+            kernels.geglu(&self.forward(x)?)
+        }
+    }
+
     /// The pixels of an image as tokens: `[B, inputs, h, w]` to `[B, h * w, outputs]`.
     pub fn image_to_tokens(&self, x: &Tensor) -> Result<Tensor> {
         let (kernels, state) = (self.weight.kernels(), self.weight.state());

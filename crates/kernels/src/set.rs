@@ -52,6 +52,11 @@ pub trait Kernels: Debug + Send + Sync {
     /// The first half of the channels times GELU of the second half.
     fn geglu(&self, x: &Tensor) -> Result<Tensor>;
 
+    /// A linear layer, then [`Kernels::geglu`].
+    fn linear_geglu(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
+        self.geglu(&self.linear(x, linear, None)?)
+    }
+
     /// GELU, by the error function.
     fn gelu(&self, x: &Tensor) -> Result<Tensor>;
 

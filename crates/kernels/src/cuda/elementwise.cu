@@ -33,18 +33,30 @@ __device__ void add(T* out, const T* x, const T* bias, const T* shift, const T* 
     }
 }
 
-// out[token, i] = x[token, i] * gelu(x[token, half + i])
-template <typename T, int N> __device__ void geglu(T* out, const T* x, unsigned half, unsigned count) {
+// out[token, i] = h[token, i] * gelu(h[token, half + i]) with h = x + bias; `bias` is [2 * half], or null.
+template <typename T, int N>
+__device__ void geglu(T* out, const T* x, const T* bias, unsigned half, unsigned count) {
     using V = Vec<T, N>;
     const unsigned vectors = half / N, step = gridDim.x * blockDim.x;
     for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
-        const unsigned token = i / vectors;
-        const T* from = x + (uint64_t)token * 2 * half + (i - token * vectors) * N;
-        const V value = *reinterpret_cast<const V*>(from);
-        const V gate = *reinterpret_cast<const V*>(from + half);
+        const unsigned token = i / vectors, channel = (i - token * vectors) * N;
+        const T* from = x + (uint64_t)token * 2 * half + channel;
+        float value[N], gate[N];
+        const auto load = [](float(&to)[N], const T* from, const T* bias) {
+            const V of_x = *reinterpret_cast<const V*>(from);
+#pragma unroll
+            for (int j = 0; j < N; j++) to[j] = widen(of_x.at[j]);
+            if (bias) {
+                const V of_bias = *reinterpret_cast<const V*>(bias);
+#pragma unroll
+                for (int j = 0; j < N; j++) to[j] += widen(of_bias.at[j]);
+            }
+        };
+        load(value, from, bias ? bias + channel : nullptr);
+        load(gate, from + half, bias ? bias + half + channel : nullptr);
         V result;
 #pragma unroll
-        for (int j = 0; j < N; j++) result.at[j] = narrow<T>(widen(value.at[j]) * gelu(widen(gate.at[j])));
+        for (int j = 0; j < N; j++) result.at[j] = narrow<T>(value[j] * gelu(gate[j]));
         *reinterpret_cast<V*>(out + (uint64_t)i * N) = result;
     }
 }
@@ -70,8 +82,8 @@ __device__ void upsample(T* out, const T* x, unsigned channels, unsigned height,
                                                   unsigned channels, unsigned positions, unsigned count) {           \
         add<T, N>(out, x, bias, shift, image, channels, positions, count);                                           \
     }                                                                                                                \
-    extern "C" __global__ void geglu_##NAME##SUFFIX(T* out, const T* x, unsigned half, unsigned count) {             \
-        geglu<T, N>(out, x, half, count);                                                                            \
+    extern "C" __global__ void geglu_##NAME##SUFFIX(T* out, const T* x, const T* bias, unsigned half, unsigned count) { \
+        geglu<T, N>(out, x, bias, half, count);                                                                            \
     }                                                                                                                \
     extern "C" __global__ void upsample_##NAME##SUFFIX(T* out, const T* x, unsigned channels, unsigned height,       \
                                                        unsigned width, unsigned to_height, unsigned to_width,        \

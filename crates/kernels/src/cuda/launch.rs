@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use candle_core::cuda_backend::cudarc::cublas::{result::gemm_ex, sys};
+use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute;
 use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice};
 use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
@@ -23,7 +24,7 @@ pub(super) enum Arg<'a> {
     Tensor(&'a Tensor),
     /// A null pointer for an operand that is optional.
     Absent,
-    /// An `unsigned` or a non-negative `int`.
+    /// An `unsigned` or a non-negative `int`; kernels have no wider ones, see the tests.
     Count(usize),
     /// A `float`.
     Float(f32),
@@ -53,6 +54,9 @@ impl Grid {
         Grid { blocks: (count.div_ceil(THREADS).clamp(1, 1 << 20), 1), threads: THREADS, shared: 0 }
     }
 }
+
+/// Shared memory that a block may have without asking, in bytes.
+const STATIC_SHARED: usize = 48 << 10;
 
 /// A tensor whose values a kernel will write, all of them.
 pub(super) fn output(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -86,6 +90,10 @@ pub(super) fn launch(
         })
         .collect::<Result<_>>()?;
     let function = cuda(device)?.get_or_load_custom_func(name, module.0, module.1)?;
+    if grid.shared > STATIC_SHARED {
+        let most = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+        function.set_attribute(most, int(grid.shared)?).map_err(candle_core::Error::wrap)?;
+    }
     let mut builder = function.builder();
     for value in &values {
         match value {

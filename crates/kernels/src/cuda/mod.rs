@@ -1,6 +1,7 @@
 //! The kernels for CUDA: matrix products by cuBLAS, the rest by our own kernels in the `.cu` files of this folder.
 //!
-//! Images are kept channels-last: a result has the shape `[B, channels, height, width]` of every other set and the memory
+//! Convolutions in half precision read the patches while multiplying where that fills the GPU (`conv.cu`). Images are kept
+//! channels-last: a result has the shape `[B, channels, height, width]` of every other set and the memory
 //! layout `[B, height, width, channels]`, which the next operation reads without a copy; the pixels of an image are
 //! then tokens. Operands in the usual layout are copied into it. Kernels split work by shapes alone, so that a row of a
 //! batch does not depend on the others; cuBLAS's products may differ in their last bits with the number of rows. Not
@@ -48,20 +49,11 @@ impl Kernels for Cuda {
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
-        let x = x.contiguous()?;
-        let (batch, tokens, inputs) = x.dims3()?;
-        let (expected, outputs) = linear.weight.dims2()?;
-        if inputs != expected {
-            bail!(
-                "a linear layer with weight {:?} cannot be applied to {:?}",
-                linear.weight.shape(),
-                x.shape()
-            )
-        }
-        let out = output((batch, tokens, outputs), x.dtype(), x.device())?;
-        let weight = linear.weight.contiguous()?;
-        product(&out, 0, &x, batch * tokens, Right::Plain(&weight), (inputs, outputs))?;
-        sum(&out, linear.bias, None, residual)
+        sum(&times_weight(x, linear.weight)?, linear.bias, None, residual)
+    }
+
+    fn linear_geglu(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
+        geglu(&times_weight(x, linear.weight)?, linear.bias)
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
@@ -87,15 +79,7 @@ impl Kernels for Cuda {
     }
 
     fn geglu(&self, x: &Tensor) -> Result<Tensor> {
-        let x = x.contiguous()?;
-        let (batch, tokens, channels) = x.dims3()?;
-        let half = channels / 2;
-        let out = output((batch, tokens, half), x.dtype(), x.device())?;
-        let (name, width) = variant("geglu", x.dtype(), half);
-        let count = out.elem_count() / width;
-        let args = [Arg::Tensor(&out), Arg::Tensor(&x), Arg::Count(half), Arg::Count(count)];
-        launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
-        Ok(out)
+        geglu(x, None)
     }
 
     fn gelu(&self, x: &Tensor) -> Result<Tensor> {
@@ -143,6 +127,37 @@ fn channels_last(image: &Tensor) -> Result<Tensor> {
 /// The inverse of [`channels_last`], which never copies.
 fn as_image(channels_last: &Tensor) -> Result<Tensor> {
     channels_last.permute((0, 3, 1, 2))
+}
+
+/// The product of tokens `[B, count, inputs]` and a weight `[inputs, outputs]`.
+fn times_weight(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let (batch, tokens, inputs) = x.dims3()?;
+    let (expected, outputs) = weight.dims2()?;
+    if inputs != expected {
+        bail!("a linear layer with weight {:?} cannot be applied to {:?}", weight.shape(), x.shape())
+    }
+    let out = output((batch, tokens, outputs), x.dtype(), x.device())?;
+    product(&out, 0, &x, batch * tokens, Right::Plain(&weight.contiguous()?), (inputs, outputs))?;
+    Ok(out)
+}
+
+/// The first half of the channels of `x + bias` times GELU of the second half.
+fn geglu(x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let (batch, tokens, channels) = x.dims3()?;
+    if bias.is_some_and(|bias| bias.elem_count() != channels || bias.dtype() != x.dtype()) {
+        bail!("no bias of {channels} channels in {:?}", x.dtype())
+    }
+    let half = channels / 2;
+    let bias = bias.map(Tensor::contiguous).transpose()?;
+    let out = output((batch, tokens, half), x.dtype(), x.device())?;
+    let (name, width) = variant("geglu", x.dtype(), half);
+    let count = out.elem_count() / width;
+    let args =
+        [Arg::Tensor(&out), Arg::Tensor(&x), bias.as_ref().into(), Arg::Count(half), Arg::Count(count)];
+    launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
+    Ok(out)
 }
 
 /// `x + bias + shift + residual` along the last axis, the channels; `x` itself if there is nothing to add.

@@ -134,11 +134,11 @@ __device__ __forceinline__ float sum_of_warp(float x) {
 // Layer norm of [tokens, channels], one warp for each token.
 template <typename T, int N>
 __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, float eps, unsigned channels,
-                           uint64_t tokens) {
+                           unsigned tokens) {
     using V = Vec<T, N>;
-    const uint64_t token = (uint64_t)blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    const unsigned token = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
     if (token >= tokens) return;
-    const T* from = x + token * channels;
+    const T* from = x + (uint64_t)token * channels;
     const unsigned first = threadIdx.x % 32 * N;
     float sum = 0.0f;
     for (unsigned c = first; c < channels; c += 32 * N) {
@@ -167,7 +167,7 @@ __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, f
             const float normal = (widen(value.at[j]) - mean) * scale;
             result.at[j] = narrow<T>(normal * widen(weights.at[j]) + widen(biases.at[j]));
         }
-        *reinterpret_cast<V*>(out + token * channels + c) = result;
+        *reinterpret_cast<V*>(out + (uint64_t)token * channels + c) = result;
     }
 }
 
@@ -184,7 +184,7 @@ __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, f
                          with_silu);                                                                                  \
     }                                                                                                                 \
     extern "C" __global__ void layer_norm_##NAME##SUFFIX(T* out, const T* x, const T* weight, const T* bias,          \
-                                                         float eps, unsigned channels, uint64_t tokens) {             \
+                                                         float eps, unsigned channels, unsigned tokens) {             \
         layer_norm<T, N>(out, x, weight, bias, eps, channels, tokens);                                                \
     }
 #define INSTANTIATE(NAME, T)      \

@@ -3,6 +3,7 @@
 //! The reference's gradients and the branches of weights are tested in their own files.
 
 mod branches;
+mod cuda_sources;
 mod gradients;
 
 use super::*;

@@ -19,7 +19,6 @@ pub(super) struct Transformer {
     proj_in: Linear,
     layers: Vec<Layer>,
     proj_out: Linear,
-    kernels: &'static dyn Kernels,
 }
 
 struct Layer {
@@ -62,7 +61,6 @@ impl Transformer {
             proj_in: weights.at("proj_in").linear(width, width, true)?,
             layers: (0..shape.transformer_layers).map(layer).collect::<Loaded<_>>()?,
             proj_out: weights.at("proj_out").linear(width, width, true)?,
-            kernels: weights.kernels(),
         })
     }
 
@@ -75,7 +73,7 @@ impl Transformer {
             let n = layer.norm2.forward(&h)?;
             h = layer.attn2.forward(&n, text, &h)?;
             let n = layer.norm3.forward(&h)?;
-            h = layer.ff_out.forward_add(&self.kernels.geglu(&layer.ff_in.forward(&n)?)?, &h)?;
+            h = layer.ff_out.forward_add(&layer.ff_in.forward_geglu(&n)?, &h)?;
         }
         self.proj_out.tokens_to_image(&h, x)
     }
