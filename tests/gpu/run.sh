@@ -118,7 +118,7 @@ tests() {
 # The comparison with diffusers, in its own process from the start to the end: it compiles while other parts run, then waits for $work/go.
 start_peer() {
     [[ $wanted == *" diffusers "* ]] || return 0
-    TORCH_LOGS=recompiles timeout -s KILL $((budget - SECONDS)) nice "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
+    TORCH_LOGS=recompiles timeout -s KILL $((budget - SECONDS)) "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
         >>"$out/diffusers.log" 2>&1 &
     peer=$!
 }
@@ -134,6 +134,7 @@ settle() {
         printf '[%3d s] diffusers: compiled\n' "$SECONDS"
     else
         printf '[%3d s] diffusers: did not finish compiling; it is measured without\n' "$SECONDS"
+        echo '{"part": "diffusers", "name": "did not finish compiling", "ok": false}' >>"$out/results.jsonl"
         stop_peer
     fi
 }
