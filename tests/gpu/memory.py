@@ -12,7 +12,7 @@ import runs
 
 def main():
     parser = kit.arguments(__doc__)
-    parser.add_argument("--leave", type=float, default=7, help="GB left free; the weights take 2.1 of it")
+    parser.add_argument("--leave", type=float, default=6, help="GB left free; the weights take 2.1 of it")
     parser.add_argument("--cells", type=int, default=64)
     parser.add_argument("--dtype", default="f16")
     parser.add_argument("--hold", action="store_true")

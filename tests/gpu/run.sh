@@ -118,20 +118,23 @@ tests() {
 # The comparison with diffusers, in its own process from the start to the end: it compiles while other parts run, then waits for $work/go.
 start_peer() {
     [[ $wanted == *" diffusers "* ]] || return 0
-    TORCH_LOGS=recompiles timeout -s KILL $((budget - SECONDS)) nice "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
+    TORCH_LOGS=recompiles timeout -s KILL $((budget - SECONDS)) "$python" "$here/peer.py" "${common[@]}" --wait "$work/go" ${KIT_BACKEND:+--backend "$KIT_BACKEND"} \
         >>"$out/diffusers.log" 2>&1 &
     peer=$!
 }
 
-# Waits until the compiler is at rest, so that it does not disturb what is timed; ends it after SECONDS.
+# settle SECONDS: waits until the compiler is at rest, so that it does not disturb what is timed. Ends it when no more than SECONDS are left
+# of the budget, but not within 130 s.
 settle() {
     [ -n "$peer" ] || return 0
-    local until=$((SECONDS + $1))
+    local until=$((budget - $1))
+    ((until >= SECONDS + 130)) || until=$((SECONDS + 130))
     while [ ! -e "$work/go.ready" ] && kill -0 "$peer" 2>/dev/null && ((SECONDS < until)); do sleep 0.5; done
     if [ -e "$work/go.ready" ]; then
         printf '[%3d s] diffusers: compiled\n' "$SECONDS"
     else
         printf '[%3d s] diffusers: did not finish compiling; it is measured without\n' "$SECONDS"
+        echo '{"part": "diffusers", "name": "did not finish compiling", "ok": false}' >>"$out/results.jsonl"
         stop_peer
     fi
 }
@@ -180,11 +183,11 @@ common=(--device "$device" --out "$out" --work "$work/runs" --model "$model" --m
 
 for program in "$maquette" "$root/gpu-tests" "$root/kernel-tests" "$root/speed"; do
     [ -x "$program" ] || { echo "missing: $program"; continue; }
-    ldd "$program" | grep -E 'not found' | sort -u | sed "s|^|$(basename "$program"): |"
+    ldd "$program" 2>/dev/null | grep -E 'not found' | sort -u | sed "s|^|$(basename "$program"): |"
 done
 if ldd "$maquette" 2>/dev/null | grep -q 'not found'; then
     found=$(find / -name 'libcublas.so.13' -not -path '/proc/*' 2>/dev/null | head -n 1)
-    [ -z "$found" ] || export LD_LIBRARY_PATH=$(dirname "$found"):$LD_LIBRARY_PATH
+    [ -z "$found" ] || LD_LIBRARY_PATH=$(dirname "$found"):$LD_LIBRARY_PATH
 fi
 
 for name in parity sizes memory speed diffusers sweep; do
@@ -198,7 +201,7 @@ tests fixtures 100 gpu-tests
 program mucha 90 mucha.py "$maquette"
 program parity 100 parity.py "$maquette"
 program sizes 80 sizes.py "$maquette"
-settle 90
+settle 200
 program memory 50 memory.py "$maquette"
 program speed 70 speed.py "$root/speed"
 measure_peer

@@ -44,8 +44,9 @@ def main():
         if theirs in values and ours in values:
             print(f"{name:66} {values[theirs] / values[ours]:.2f}")
     for key, value in values.items():
-        if key.startswith("maquette unet") and "product float16" in values and key.split()[2].isdigit():
-            batch = int(key.split()[2])
+        words = key.split()
+        if words[:2] == ["maquette", "unet"] and words[3:] == ["f16"] and "product float16" in values:
+            batch = int(words[2])
             share = batch / 2 * STEP_FLOPS / (value / 1e3) / 1e12 / values["product float16"]
             print(f"{key}: {batch / 2 * 1e3 / value:.1f} guided steps/s, {100 * share:.0f} % of the matrix product")
     failed = [line for line in lines if line.get("ok") is False or line.get("status", "ok") != "ok"]
