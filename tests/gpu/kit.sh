@@ -50,7 +50,7 @@ executable kernel-tests test --release -p maquette-kernels --test gpu --no-run
 executable speed bench -p maquette-diffusion --bench speed --no-run
 
 # What the tests read and the scripts; not what made the fixtures.
-git ls-files tests/fixtures tests/parity tests/gpu experiments/mucha.toml experiments/references/selfie.png |
+git ls-files tests/fixtures tests/parity tests/gpu crates/sketchbook/weights experiments/mucha.toml experiments/references/selfie.png |
     grep -vE '^tests/fixtures/(.*\.(py|md)|requirements\.txt|runs-before/.*|metadata/.*|resize/.*)$' |
     tar -cf - -T - | tar -xf - -C "$kit"
 

@@ -14,7 +14,7 @@ pub const ABOUT: &str = "a small model of drawn portraits, for trying experiment
 macro_rules! files {
     ($($path:literal),+ $(,)?) => {
         /// The files of the model folder: path within the folder, content.
-        pub const FILES: &[(&str, &[u8])] =
+        pub static FILES: &[(&str, &[u8])] =
             &[$(($path, include_bytes!(concat!("../weights/", $path)))),+];
     };
 }
