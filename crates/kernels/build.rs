@@ -9,7 +9,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         // Absent subnormals, approximate divisions and the like of `--use_fast_math` would change pictures.
         cudaforge::KernelBuilder::new()
             .source_dir("src/cuda")
-            .watch(["src/cuda/common.cuh", "src/cuda/matrix.cuh"])
+            .watch(["src/cuda/common.cuh"])
             .args(["-std=c++17", "-O3"])
             .build_ptx()?
             .write(folder.join("ptx.rs"))?;

@@ -27,27 +27,34 @@ if ! command -v nvcc >/dev/null; then
     eval "$environment"
 fi
 
-# executable NAME CARGO-ARGUMENTS ...: builds, and copies the one executable that was made to the kit under this name.
-executable() {
-    local name=$1 messages made
-    shift
-    echo "building $name" >&2
-    messages=$(cargo "$@" --features cuda --message-format=json-render-diagnostics)
-    made=$(python3 -c '
-import json, sys
-lines = [json.loads(line) for line in sys.stdin if line.startswith("{")]
-made = [line["executable"] for line in lines if line.get("executable")]
-sys.exit(f"expected one executable, found {made}") if len(made) != 1 else print(made[0])' <<<"$messages")
-    cp "$made" "$kit/$name"
-    strip "$kit/$name"
-}
-
+# One command for everything: cargo resolves features for all packages of a command together, so that several commands would build candle
+# several times. The binary is built for the tests of its package.
+echo "building" >&2
 rm -rf "$kit"
 mkdir -p "$kit/python" "$parts"
-executable maquette build --release -p maquette-cli --bin maquette
-executable gpu-tests test --release -p maquette-diffusion --test gpu --no-run
-executable kernel-tests test --release -p maquette-kernels --test gpu --no-run
-executable speed bench -p maquette-diffusion --bench speed --no-run
+cargo test --release --no-run -p maquette-cli -p maquette-diffusion -p maquette-kernels \
+    --features maquette-cli/cuda,maquette-diffusion/cuda,maquette-kernels/cuda --test main --test gpu --bench speed \
+    --message-format=json-render-diagnostics >"$parts/messages.json"
+
+# executable NAME PACKAGE TARGET: copies an executable that was built to the kit under this name.
+executable() {
+    local made
+    made=$(python3 - "$parts/messages.json" "$2" "$3" <<'END'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1]) if line.startswith("{")]
+made = [line for line in lines if line.get("executable") and line["target"]["name"] == sys.argv[3]]
+made = [line["executable"] for line in made if f"crates/{sys.argv[2]}#" in line["package_id"]]
+sys.exit(f"expected one executable, found {made}") if len(made) != 1 else print(made[0])
+END
+    )
+    cp "$made" "$kit/$1"
+    strip "$kit/$1"
+}
+
+executable maquette cli maquette
+executable gpu-tests diffusion gpu
+executable kernel-tests kernels gpu
+executable speed diffusion speed
 
 # What the tests read and the scripts; not what made the fixtures.
 git ls-files tests/fixtures tests/parity tests/gpu crates/sketchbook/weights experiments/mucha.toml experiments/references/selfie.png |

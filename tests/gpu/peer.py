@@ -1,7 +1,8 @@
 """diffusers on the same card: eager in channels_last, and compiled as its documentation advises.
 
 Compiles first, which takes minutes and may run beside other work (`--wait FILE`: it then writes FILE.ready and measures
-only when FILE exists, on a card that is idle). The most important numbers come first. Whole pictures are 20 steps of PNDM
+only when FILE exists, on a card that is idle). Once FILE.enough exists it compiles nothing more, and measures what is
+compiled. The most important numbers come first. Whole pictures are 20 steps of PNDM
 with guidance, from prompt to decoded picture, without writing a file.
 """
 
@@ -28,22 +29,20 @@ def main():
     with torch.no_grad():
         for call in peer.calls(peer.eager).values():
             call()  # Loads every kernel, and shows an error before minutes of compiling.
-        if not args.eager_only:
-            for name, call in peer.calls(peer.compiled()).items():
-                results.attempt(f"compiling {name}", lambda: compile_time(results, name, call))
-            for size in (1, args.batch):
-                # Compiles nothing if the pipeline's tensors look like those above; if they do not, it is done by now.
-                call = lambda: peer.pictures(peer.compiled(), size, steps=3)  # noqa: B023, E731
-                results.attempt(f"compiling batch {size}", lambda: compile_time(results, f"the rest of batch {size}", call))
+        compiled = {} if args.eager_only else compile_all(results, args, peer)
         if args.wait:
             wait(args.wait)
-        kinds = {"eager": peer.eager} if args.eager_only else {"eager": peer.eager, "compiled": peer.compiled()}
-        for kind, modules in kinds.items():
+        kinds = {"eager": (peer.eager, None)}
+        if compiled:
+            kinds["compiled"] = (peer.compiled(), compiled)
+        for kind, (modules, names) in kinds.items():
             for name, call in peer.calls(modules).items():
-                results.attempt(f"{kind} {name}", lambda: one(results, args, kind, name, call))
+                if names is None or name in names:
+                    results.attempt(f"{kind} {name}", lambda: one(results, args, kind, name, call))
         for size in (1, args.batch):
-            for kind, modules in kinds.items():
-                results.attempt(f"{kind} pictures", lambda: pictures(results, args, peer, kind, modules, size))
+            for kind, (modules, names) in kinds.items():
+                if names is None or f"batch {size}" in names:
+                    results.attempt(f"{kind} pictures", lambda: pictures(results, args, peer, kind, modules, size))
     results.end()
 
 
@@ -90,8 +89,8 @@ class Peer:
         batch = self.args.batch
         return {
             "UNet, 2 rows": step(2),
-            f"UNet, {2 * batch} rows": step(2 * batch),
             "VAE decode, 1 rows": decoding(1),
+            f"UNet, {2 * batch} rows": step(2 * batch),
             f"VAE decode, {batch} rows": decoding(batch),
         }
 
@@ -115,6 +114,22 @@ class Peer:
             ).images
         finally:
             self.pipeline.unet, self.pipeline.vae.decode = unet, decode
+
+
+def compile_all(results, args, peer):
+    """Compiles the modules for each size, then the pipeline with them; the names of what was compiled in time."""
+    compiled, calls = set(), peer.calls(peer.compiled())
+    for size in (1, args.batch):
+        names = [f"UNet, {2 * size} rows", f"VAE decode, {size} rows"]
+        # The pipeline compiles nothing if its tensors look like those of the modules; if they do not, it is done by now.
+        whole = {f"batch {size}": lambda: peer.pictures(peer.compiled(), size, steps=3)}  # noqa: B023
+        for name, call in ({name: calls[name] for name in names} | whole).items():
+            if args.wait and args.wait.with_suffix(".enough").exists():
+                results.add(f"compiling {name}", note="there was no time", ok=False)
+                continue
+            results.attempt(f"compiling {name}", lambda: compile_time(results, name, call))  # noqa: B023
+            compiled.add(name)
+    return compiled
 
 
 def compile_time(results, name, call):

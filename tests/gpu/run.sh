@@ -42,7 +42,7 @@ maquette=${KIT_MAQUETTE:-$root/maquette}
 log=$out/parts.log
 peer=
 mkdir -p "$work"
-rm -f "$out/results.jsonl" "$out/parts.log" "$out/diffusers.log" "$work/go" "$work/go.ready"
+rm -f "$out/results.jsonl" "$out/parts.log" "$out/diffusers.log" "$work/go" "$work/go.ready" "$work/go.enough"
 # Pictures of an earlier call would be reused.
 rm -rf "$work/runs"
 
@@ -123,13 +123,16 @@ start_peer() {
     peer=$!
 }
 
-# settle SECONDS: waits until the compiler is at rest, so that it does not disturb what is timed. Ends it when no more than SECONDS are left
-# of the budget, but not within 130 s.
+# settle SECONDS: waits until the compiler is at rest, so that it does not disturb what is timed. When no more than SECONDS are left of the
+# budget it compiles no further module, but has 130 s in any case and 60 s for the one at hand.
 settle() {
     [ -n "$peer" ] || return 0
     local until=$((budget - $1))
     ((until >= SECONDS + 130)) || until=$((SECONDS + 130))
-    while [ ! -e "$work/go.ready" ] && kill -0 "$peer" 2>/dev/null && ((SECONDS < until)); do sleep 0.5; done
+    while [ ! -e "$work/go.ready" ] && kill -0 "$peer" 2>/dev/null && ((SECONDS < until + 60)); do
+        ((SECONDS < until)) || touch "$work/go.enough"
+        sleep 0.5
+    done
     if [ -e "$work/go.ready" ]; then
         printf '[%3d s] diffusers: compiled\n' "$SECONDS"
     else

@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 
 use candle_core::cuda_backend::cudarc::cublas::{result::gemm_ex, sys};
-use candle_core::cuda_backend::cudarc::driver::sys::CUfunction_attribute;
 use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice};
 use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
@@ -43,7 +42,7 @@ pub(super) struct Grid {
     pub blocks: (usize, usize),
     /// Threads of a block.
     pub threads: usize,
-    /// Dynamic shared memory of a block, in bytes.
+    /// Dynamic shared memory of a block, in bytes; 48 KiB at most.
     pub shared: usize,
 }
 
@@ -54,9 +53,6 @@ impl Grid {
         Grid { blocks: (count.div_ceil(THREADS).clamp(1, 1 << 20), 1), threads: THREADS, shared: 0 }
     }
 }
-
-/// Shared memory that a block may have without asking, in bytes.
-const STATIC_SHARED: usize = 48 << 10;
 
 /// A tensor whose values a kernel will write, all of them.
 pub(super) fn output(shape: impl Into<Shape>, dtype: DType, device: &Device) -> Result<Tensor> {
@@ -90,10 +86,6 @@ pub(super) fn launch(
         })
         .collect::<Result<_>>()?;
     let function = cuda(device)?.get_or_load_custom_func(name, module.0, module.1)?;
-    if grid.shared > STATIC_SHARED {
-        let most = CUfunction_attribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-        function.set_attribute(most, int(grid.shared)?).map_err(candle_core::Error::wrap)?;
-    }
     let mut builder = function.builder();
     for value in &values {
         match value {

@@ -1,7 +1,6 @@
 //! The kernels for CUDA: matrix products by cuBLAS, the rest by our own kernels in the `.cu` files of this folder.
 //!
-//! Convolutions in half precision read the patches while multiplying where that fills the GPU (`conv.cu`). Images are kept
-//! channels-last: a result has the shape `[B, channels, height, width]` of every other set and the memory
+//! Images are kept channels-last: a result has the shape `[B, channels, height, width]` of every other set and the memory
 //! layout `[B, height, width, channels]`, which the next operation reads without a copy; the pixels of an image are
 //! then tokens. Operands in the usual layout are copied into it. Kernels split work by shapes alone, so that a row of a
 //! batch does not depend on the others; cuBLAS's products may differ in their last bits with the number of rows. Not

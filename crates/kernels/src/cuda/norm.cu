@@ -26,6 +26,7 @@ __device__ void group_sums(float* partial, const T* x, unsigned pixels, unsigned
             pivot[j] = widen(row[(channel + j) / of_group * of_group]);
             sum[j] = square[j] = 0.0f;
         }
+#pragma unroll 4
         for (unsigned pixel = first + lane; pixel < end; pixel += lanes) {
             const V value = *reinterpret_cast<const V*>(row + (uint64_t)pixel * channels + channel);
 #pragma unroll
@@ -112,6 +113,7 @@ __device__ void group_norm(T* out, const T* x, const float* partial, const T* we
         shift[j] = widen(bias[channel + j]);
     }
     const unsigned first = blockIdx.x * slab, end = min(first + slab, pixels);
+#pragma unroll 4
     for (unsigned pixel = first + lane; pixel < end; pixel += lanes) {
         const uint64_t at = offset + (uint64_t)pixel * channels + channel;
         const V value = *reinterpret_cast<const V*>(x + at);

@@ -1,9 +1,8 @@
 //! The parameters of the CUDA kernels, which nothing checks when they are started.
 
 /// All sources with kernels.
-const SOURCES: [(&str, &str); 5] = [
+const SOURCES: [(&str, &str); 4] = [
     ("attention.cu", include_str!("../cuda/attention.cu")),
-    ("conv.cu", include_str!("../cuda/conv.cu")),
     ("elementwise.cu", include_str!("../cuda/elementwise.cu")),
     ("im2col.cu", include_str!("../cuda/im2col.cu")),
     ("norm.cu", include_str!("../cuda/norm.cu")),
