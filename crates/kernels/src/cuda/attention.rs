@@ -1,8 +1,8 @@
 //! Attention: our kernel for half precision and the head sizes of the models, in tiles that keep no scores; otherwise in
 //! f32 with the scores of a few queries at a time.
 
-use super::dtype_name;
 use super::launch::{Arg, Grid, launch, output, ptx};
+use super::layout::dtype_name;
 use crate::reference::attention_in_parts;
 use crate::set::Mask;
 use candle_core::{DType, Result, Tensor, bail};

@@ -1,7 +1,7 @@
 //! Group norm and layer norm: the launches of the kernels in `norm.cu`.
 
 use super::launch::{Arg, Grid, launch, output, ptx};
-use super::{as_image, channels_last, variant};
+use super::layout::{as_image, channels_last, variant};
 use crate::set::{Activation, NormOperands};
 use candle_core::{DType, Result, Tensor, bail};
 

@@ -1,0 +1,87 @@
+//! Sums, GEGLU and nearest-neighbour upsampling: the launches of the kernels in `elementwise.cu`.
+
+use super::launch::{Arg, Grid, launch, output, ptx};
+use super::layout::{as_image, channels_last, variant};
+use candle_core::{Result, Tensor, bail};
+
+const ELEMENTWISE: (&str, &str) = ("maquette_elementwise", ptx::ELEMENTWISE);
+
+/// `x + bias + shift + residual` along the last axis, the channels; `x` itself if there is nothing to add.
+///
+/// `bias` is `[channels]`, `shift` `[B, channels]`, and `residual` has as many values as `x`.
+pub(super) fn sum(
+    x: &Tensor,
+    bias: Option<&Tensor>,
+    shift: Option<&Tensor>,
+    residual: Option<&Tensor>,
+) -> Result<Tensor> {
+    if bias.is_none() && shift.is_none() && residual.is_none() {
+        return Ok(x.clone());
+    }
+    let (batch, channels) = (x.dim(0)?, x.dim(candle_core::D::Minus1)?);
+    let (values, dtype) = (x.elem_count(), x.dtype());
+    let operand = |tensor: Option<&Tensor>, expected: usize| match tensor {
+        Some(tensor) if tensor.elem_count() != expected || tensor.dtype() != dtype => {
+            bail!("{:?} {:?} cannot be added to {:?}", tensor.dtype(), tensor.shape(), x.shape())
+        }
+        Some(tensor) => tensor.contiguous().map(Some),
+        None => Ok(None),
+    };
+    let bias = operand(bias, channels)?;
+    let shift = operand(shift, batch * channels)?;
+    let residual = operand(residual, values)?;
+    let out = output(x.shape(), dtype, x.device())?;
+    let (name, width) = variant("add", dtype, channels);
+    let count = values / width;
+    let args = [
+        Arg::Tensor(&out),
+        Arg::Tensor(x),
+        bias.as_ref().into(),
+        shift.as_ref().into(),
+        residual.as_ref().into(),
+        Arg::Count(channels),
+        Arg::Count(values / channels / batch),
+        Arg::Count(count),
+    ];
+    launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
+    Ok(out)
+}
+
+/// The first half of the channels of `x + bias` times GELU of the second half.
+pub(super) fn geglu(x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    let x = x.contiguous()?;
+    let (batch, tokens, channels) = x.dims3()?;
+    if bias.is_some_and(|bias| bias.elem_count() != channels || bias.dtype() != x.dtype()) {
+        bail!("no bias of {channels} channels in {:?}", x.dtype())
+    }
+    let half = channels / 2;
+    let bias = bias.map(Tensor::contiguous).transpose()?;
+    let out = output((batch, tokens, half), x.dtype(), x.device())?;
+    let (name, width) = variant("geglu", x.dtype(), half);
+    let count = out.elem_count() / width;
+    let args =
+        [Arg::Tensor(&out), Arg::Tensor(&x), bias.as_ref().into(), Arg::Count(half), Arg::Count(count)];
+    launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
+    Ok(out)
+}
+
+/// Resizes an image, taking the nearest pixel.
+pub(super) fn upsample_nearest(x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
+    let x = channels_last(x)?;
+    let (batch, from_height, from_width, channels) = x.dims4()?;
+    let out = output((batch, height, width, channels), x.dtype(), x.device())?;
+    let (name, vector) = variant("upsample", x.dtype(), channels);
+    let count = out.elem_count() / vector;
+    let args = [
+        Arg::Tensor(&out),
+        Arg::Tensor(&x),
+        Arg::Count(channels),
+        Arg::Count(from_height),
+        Arg::Count(from_width),
+        Arg::Count(height),
+        Arg::Count(width),
+        Arg::Count(count),
+    ];
+    launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
+    as_image(&out)
+}
