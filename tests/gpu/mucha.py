@@ -5,8 +5,8 @@ import shutil
 import kit
 import runs
 
-TOLERANCE = {"f32": 0.1, "f16": 3.0, "bf16": 12.0}
-"""Mean difference of a picture in levels of 255 that is agreement, as in crates/diffusion/tests/gpu.rs."""
+TOLERANCE = {"f32": 0.01, "f16": 0.5, "bf16": 5.0}
+"""Mean difference of a picture in levels of 255 that is agreement: some times what was measured on an H100."""
 
 
 def main():
