@@ -53,7 +53,6 @@ const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
     ("csv", &["store"]),
     ("png", &["picture"]),
     ("image", &["picture"]),
-    ("kamadak-exif", &["picture"]),
     ("cosmic-text", &["reporter"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

@@ -40,16 +40,27 @@ fn describe(name: &str) -> String {
     lines.join("\n")
 }
 
-#[test]
-fn every_tools_texts_are_read_and_invalid_ones_are_reported() {
+/// The fixtures of ComfyUI's graphs and the others.
+fn described(graphs: bool) -> String {
     let mut names: Vec<String> = std::fs::read_dir(fixture(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.contains('.'))
         .collect();
     names.sort();
+    names.retain(|name| (name.starts_with("graph-") || name.starts_with("workflow-")) == graphs);
     let all: Vec<String> = names.iter().map(|name| format!("=== {name}\n{}", describe(name))).collect();
-    insta::assert_snapshot!("metadata", all.join("\n\n"));
+    all.join("\n\n")
+}
+
+#[test]
+fn every_tools_texts_are_read_and_invalid_ones_are_reported() {
+    insta::assert_snapshot!("metadata", described(false));
+}
+
+#[test]
+fn graphs_are_followed_and_what_cannot_be_followed_is_said() {
+    insta::assert_snapshot!("graphs", described(true));
 }
 
 #[test]

@@ -1,0 +1,209 @@
+//! ComfyUI's `workflow`: converts the editor's graph to the form of `prompt`.
+//!
+//! Needed for pictures that contain no `prompt`. The editor writes values without their names; the table of nodes has them.
+//! Muted nodes are left out, bypassed ones pass on the input of the same type, subgraphs are replaced by their nodes. Not
+//! supported are group nodes, which subgraphs replaced: they stay, and nothing is read through them.
+
+use super::graph::linked;
+use super::nodes::{CONTROL, Kind};
+use serde_json::{Map, Value as Json, json};
+use std::collections::HashMap;
+
+/// What the editor does to a seed after a run.
+const CONTROLS: &[&str] = &["fixed", "increment", "decrement", "randomize"];
+
+/// Modes of a node.
+const MUTED: i64 = 2;
+const BYPASSED: i64 = 4;
+
+/// The nodes inside a subgraph that stand for its inputs and outputs.
+const INPUTS: i64 = -10;
+const OUTPUTS: i64 = -20;
+
+/// The deepest nesting of subgraphs that is read.
+const DEEPEST: usize = 16;
+
+/// The graph in the form of `prompt`; `None` if the JSON is not a workflow.
+pub fn as_prompt(workflow: &Json) -> Option<Json> {
+    workflow.get("nodes")?.as_array()?;
+    let subgraphs = workflow.pointer("/definitions/subgraphs").and_then(Json::as_array);
+    let id = |subgraph: &'_ Json| subgraph.get("id").and_then(Json::as_str).map(str::to_owned);
+    let subgraphs = subgraphs.into_iter().flatten().filter_map(|graph| Some((id(graph)?, graph))).collect();
+    let mut flat = Flat { subgraphs, nodes: Map::new(), passes: HashMap::new() };
+    flat.add(workflow, "", &[], &[], 0);
+    Some(Json::Object(flat.linked()))
+}
+
+/// The nodes of all subgraphs, with names such as `3:7` for the node 7 in the node 3.
+struct Flat<'a> {
+    subgraphs: HashMap<String, &'a Json>,
+    nodes: Map<String, Json>,
+    /// Outputs that are those of other nodes, or of none: bypassed nodes' and subgraphs'.
+    passes: HashMap<(String, u64), Option<Json>>,
+}
+
+impl<'a> Flat<'a> {
+    /// Adds the nodes of a graph. `inputs` is what its inputs are linked to, `values` the values that they have instead.
+    /// Gives the sources of its outputs.
+    fn add(
+        &mut self,
+        graph: &'a Json,
+        prefix: &str,
+        inputs: &[Option<Json>],
+        values: &[Option<Json>],
+        depth: usize,
+    ) -> HashMap<u64, Json> {
+        let array = |json: &'a Json, name: &str| {
+            json.get(name).and_then(Json::as_array).map_or(&[][..], Vec::as_slice)
+        };
+        let (mut sources, mut given, mut outputs) = (HashMap::new(), HashMap::new(), HashMap::new());
+        for link in array(graph, "links").iter().filter_map(Link::of) {
+            let source = match link.from {
+                INPUTS => {
+                    let at = link.output as usize;
+                    given.extend(values.get(at).cloned().flatten().map(|value| (link.id, value)));
+                    inputs.get(at).cloned().flatten()
+                }
+                from => Some(json!([format!("{prefix}{from}"), link.output])),
+            };
+            let Some(source) = source else { continue };
+            if link.to == OUTPUTS {
+                outputs.insert(link.input, source.clone());
+            }
+            sources.insert(link.id, source);
+        }
+        for node in array(graph, "nodes") {
+            let (Some(id), Some(class)) =
+                (node.get("id").and_then(Json::as_i64), node.get("type").and_then(Json::as_str))
+            else {
+                continue;
+            };
+            let id = format!("{prefix}{id}");
+            let mode = node.get("mode").and_then(Json::as_i64);
+            let links: Vec<(Option<&str>, Option<&str>, Option<Json>, Option<Json>)> = array(node, "inputs")
+                .iter()
+                .map(|input| {
+                    let text = |name: &str| input.get(name).and_then(Json::as_str);
+                    let link = input.get("link").and_then(Json::as_i64);
+                    let of = |map: &HashMap<i64, Json>| link.and_then(|link| map.get(&link).cloned());
+                    (text("name"), text("type"), of(&sources), of(&given))
+                })
+                .collect();
+            match mode {
+                Some(MUTED) => {}
+                Some(BYPASSED) => {
+                    for (number, output) in array(node, "outputs").iter().enumerate() {
+                        let wanted = output.get("type").and_then(Json::as_str);
+                        // The input at the output's own place comes first.
+                        let same = |(_, kind, _, _): &&(_, Option<&str>, Option<Json>, Option<Json>)| {
+                            *kind == wanted
+                        };
+                        let found = links.get(number).filter(same).or_else(|| links.iter().find(same));
+                        self.passes
+                            .insert((id.clone(), number as u64), found.and_then(|input| input.2.clone()));
+                    }
+                }
+                _ if self.subgraphs.contains_key(class) && depth < DEEPEST => {
+                    let inner = self.subgraphs[class];
+                    let inputs: Vec<Option<Json>> = links.iter().map(|input| input.2.clone()).collect();
+                    let outputs = self.add(inner, &format!("{id}:"), &inputs, &promoted(node), depth + 1);
+                    for number in 0..array(node, "outputs").len() as u64 {
+                        self.passes.insert((id.clone(), number), outputs.get(&number).cloned());
+                    }
+                }
+                _ => {
+                    let mut inputs = widgets(class, node.get("widgets_values"));
+                    for (name, _, link, value) in links {
+                        if let (Some(name), Some(value)) = (name, link.or(value)) {
+                            inputs.insert(name.to_owned(), value);
+                        }
+                    }
+                    self.nodes.insert(id, json!({ "class_type": class, "inputs": inputs }));
+                }
+            }
+        }
+        outputs
+    }
+
+    /// The nodes, with links past those that only pass on.
+    fn linked(mut self) -> Map<String, Json> {
+        let passes = std::mem::take(&mut self.passes);
+        for node in self.nodes.values_mut() {
+            let Some(Json::Object(inputs)) = node.get_mut("inputs") else { continue };
+            inputs.retain(|_, value| match source(&passes, value) {
+                Some(source) => {
+                    *value = source;
+                    true
+                }
+                None => false,
+            });
+        }
+        self.nodes
+    }
+}
+
+/// The value or link that an input really has; `None` if it is linked to nothing in the end.
+fn source(passes: &HashMap<(String, u64), Option<Json>>, value: &Json) -> Option<Json> {
+    let mut value = value.clone();
+    for _ in 0..=passes.len() {
+        let Some((id, output)) = linked(&value) else { return Some(value) };
+        match passes.get(&(id.to_owned(), output)) {
+            Some(next) => value = next.clone()?,
+            None => return Some(value),
+        }
+    }
+    None
+}
+
+/// A link: `[id, from, from's output, to, to's input, type]`, in subgraphs an object.
+struct Link {
+    id: i64,
+    from: i64,
+    output: u64,
+    to: i64,
+    input: u64,
+}
+
+impl Link {
+    fn of(link: &Json) -> Option<Link> {
+        let names = ["id", "origin_id", "origin_slot", "target_id", "target_slot"];
+        let part = |at: usize| link.get(at).or_else(|| link.get(names[at]));
+        Some(Link {
+            id: part(0)?.as_i64()?,
+            from: part(1)?.as_i64()?,
+            output: part(2)?.as_u64()?,
+            to: part(3)?.as_i64()?,
+            input: part(4)?.as_u64()?,
+        })
+    }
+}
+
+/// The values of a subgraph's inputs that are not linked but shown as values on its node.
+fn promoted(node: &Json) -> Vec<Option<Json>> {
+    let inputs = node.get("inputs").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    let mut values = node.get("widgets_values").and_then(Json::as_array).into_iter().flatten();
+    let value = |input: &Json| input.get("widget").and_then(|_| values.next().cloned());
+    inputs.iter().map(value).collect()
+}
+
+/// A node's values with their names.
+fn widgets(class: &str, values: Option<&Json>) -> Map<String, Json> {
+    let names = Kind::of(class).map_or(&[][..], |kind| kind.widgets);
+    match values {
+        Some(Json::Object(named)) => named.clone(),
+        Some(Json::Array(values)) => {
+            let mut named = Map::new();
+            let mut values = values.iter().peekable();
+            for name in names {
+                // Versions without control do not write it.
+                let control = |value: &&Json| value.as_str().is_some_and(|text| CONTROLS.contains(&text));
+                let value = if *name == CONTROL { values.next_if(control) } else { values.next() };
+                if let Some(value) = value.filter(|_| *name != CONTROL) {
+                    named.insert((*name).to_owned(), value.clone());
+                }
+            }
+            named
+        }
+        _ => Map::new(),
+    }
+}
