@@ -5,7 +5,9 @@
 //! Deliberately not here: looking up the files that a text names, and writing an experiment.
 
 mod a1111;
+mod a1111_line;
 mod a1111_text;
+mod civitai;
 mod comfyui;
 mod fooocus;
 mod foreign;

@@ -15,6 +15,7 @@ mod workflow;
 
 pub(super) use dialect::{Converter, convert_prompts};
 pub(super) use loaders::last_layer;
+pub(super) use steps::Schedule;
 
 use crate::foreign::{Foreign, Tool, plain};
 use graph::{Graph, Node, Output, Wire};

@@ -118,18 +118,17 @@ fn start_and_end<'a>(graph: &Graph<'a>, out: &mut Foreign, schedule: &mut Schedu
 fn set_steps(out: &mut Foreign, key: &str, schedule: Schedule, from_picture: bool) {
     let Schedule { steps, done, denoise } = schedule;
     out.set("steps", key, steps);
-    if !from_picture {
-        if done < steps {
-            let left = format!("the last {done} of {steps}");
-            out.left(key, left, "without a picture to start from, Maquette does all steps");
-        }
+    if !from_picture && done == steps {
         return;
     }
     match schedule.strength() {
         Some(strength) => out.set("strength", key, strength),
         None => out.left(key, done.to_string(), "Maquette has no strength that leaves these steps"),
     }
-    if done < steps {
+    if !from_picture {
+        let left = format!("the last {done} of {steps}");
+        out.left(key, left, "without a picture to start from, Maquette does all steps");
+    } else if done < steps {
         let denoise = denoise.map_or(String::new(), |denoise| format!(" at denoise {denoise}"));
         out.note(format!("ComfyUI does {done} steps{denoise}: the last {done} of {steps}"));
     }
