@@ -28,7 +28,7 @@ pub(super) fn resources(out: &mut Foreign, key: &str, text: &str) {
             (kind, Some(name)) if LORAS.contains(&kind) => loras.push(format!("{name}:{weight}")),
             ("embed" | "embedding" | "textualinversion", Some(name)) => embeddings.push(name),
             ("checkpoint" | "model", Some(name)) if out.get("model").is_none() => {
-                out.set("model", key, name.as_str())
+                out.set("model", key, name.as_str());
             }
             ("checkpoint" | "model", Some(_)) => {}
             ("vae", Some(name)) if out.get("vae").is_none() => out.set("vae", key, name.as_str()),

@@ -118,7 +118,7 @@ fn loras(out: &mut Foreign, given: &Map<String, Json>) {
         match text.split(" : ").collect::<Vec<_>>().as_slice() {
             ["None", _] | ["False", ..] => out.fact(key, text),
             [name, weight] | ["True", name, weight] => {
-                named.push(format!("{}:{}", name.trim(), weight.trim()))
+                named.push(format!("{}:{}", name.trim(), weight.trim()));
             }
             _ => out.left(key, text, "allowed: name : weight"),
         }

@@ -53,9 +53,6 @@ impl<'a> Flat<'a> {
         values: &[Option<Json>],
         depth: usize,
     ) -> HashMap<u64, Json> {
-        let array = |json: &'a Json, name: &str| {
-            json.get(name).and_then(Json::as_array).map_or(&[][..], Vec::as_slice)
-        };
         let (mut sources, mut given, mut outputs) = (HashMap::new(), HashMap::new(), HashMap::new());
         for link in array(graph, "links").iter().filter_map(Link::of) {
             let source = match link.from {
@@ -73,56 +70,51 @@ impl<'a> Flat<'a> {
             sources.insert(link.id, source);
         }
         for node in array(graph, "nodes") {
-            let (Some(id), Some(class)) =
-                (node.get("id").and_then(Json::as_i64), node.get("type").and_then(Json::as_str))
-            else {
-                continue;
-            };
+            let class = node.get("type").and_then(Json::as_str);
+            let (Some(id), Some(class)) = (node.get("id").and_then(Json::as_i64), class) else { continue };
             let id = format!("{prefix}{id}");
-            let mode = node.get("mode").and_then(Json::as_i64);
-            let links: Vec<(Option<&str>, Option<&str>, Option<Json>, Option<Json>)> = array(node, "inputs")
+            let of = |map: &HashMap<i64, Json>, input: &Json| map.get(&input.get("link")?.as_i64()?).cloned();
+            let inputs: Vec<Input> = array(node, "inputs")
                 .iter()
-                .map(|input| {
-                    let text = |name: &str| input.get(name).and_then(Json::as_str);
-                    let link = input.get("link").and_then(Json::as_i64);
-                    let of = |map: &HashMap<i64, Json>| link.and_then(|link| map.get(&link).cloned());
-                    (text("name"), text("type"), of(&sources), of(&given))
+                .map(|input| Input {
+                    name: input.get("name").and_then(Json::as_str),
+                    kind: input.get("type"),
+                    link: of(&sources, input),
+                    value: of(&given, input),
                 })
                 .collect();
-            match mode {
+            match node.get("mode").and_then(Json::as_i64) {
                 Some(MUTED) => {}
-                Some(BYPASSED) => {
-                    for (number, output) in array(node, "outputs").iter().enumerate() {
-                        let wanted = output.get("type").and_then(Json::as_str);
-                        // The input at the output's own place comes first.
-                        let same = |(_, kind, _, _): &&(_, Option<&str>, Option<Json>, Option<Json>)| {
-                            *kind == wanted
-                        };
-                        let found = links.get(number).filter(same).or_else(|| links.iter().find(same));
-                        self.passes
-                            .insert((id.clone(), number as u64), found.and_then(|input| input.2.clone()));
-                    }
-                }
+                Some(BYPASSED) => self.bypass(&id, node, &inputs),
                 _ if self.subgraphs.contains_key(class) && depth < DEEPEST => {
+                    let links: Vec<Option<Json>> = inputs.iter().map(|input| input.link.clone()).collect();
                     let inner = self.subgraphs[class];
-                    let inputs: Vec<Option<Json>> = links.iter().map(|input| input.2.clone()).collect();
-                    let outputs = self.add(inner, &format!("{id}:"), &inputs, &promoted(node), depth + 1);
+                    let sources = self.add(inner, &format!("{id}:"), &links, &promoted(node), depth + 1);
                     for number in 0..array(node, "outputs").len() as u64 {
-                        self.passes.insert((id.clone(), number), outputs.get(&number).cloned());
+                        self.passes.insert((id.clone(), number), sources.get(&number).cloned());
                     }
                 }
                 _ => {
-                    let mut inputs = widgets(class, node.get("widgets_values"));
-                    for (name, _, link, value) in links {
-                        if let (Some(name), Some(value)) = (name, link.or(value)) {
-                            inputs.insert(name.to_owned(), value);
+                    let mut named = widgets(class, node.get("widgets_values"));
+                    for input in inputs {
+                        if let (Some(name), Some(value)) = (input.name, input.link.or(input.value)) {
+                            named.insert(name.to_owned(), value);
                         }
                     }
-                    self.nodes.insert(id, json!({ "class_type": class, "inputs": inputs }));
+                    self.nodes.insert(id, json!({ "class_type": class, "inputs": named }));
                 }
             }
         }
         outputs
+    }
+
+    /// Each output of a bypassed node is the input of the same type, the one at the output's own place first.
+    fn bypass(&mut self, id: &str, node: &Json, inputs: &[Input<'_>]) {
+        for (number, output) in array(node, "outputs").iter().enumerate() {
+            let same = |input: &&Input<'_>| input.kind == output.get("type");
+            let found = inputs.get(number).filter(same).or_else(|| inputs.iter().find(same));
+            self.passes.insert((id.to_owned(), number as u64), found.and_then(|input| input.link.clone()));
+        }
     }
 
     /// The nodes, with links past those that only pass on.
@@ -155,6 +147,18 @@ fn source(passes: &HashMap<(String, u64), Option<Json>>, value: &Json) -> Option
     None
 }
 
+/// An input of a node: what it is linked to, or the value that a subgraph's node has for it.
+struct Input<'a> {
+    name: Option<&'a str>,
+    kind: Option<&'a Json>,
+    link: Option<Json>,
+    value: Option<Json>,
+}
+
+fn array<'a>(json: &'a Json, name: &str) -> &'a [Json] {
+    json.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
 /// A link: `[id, from, from's output, to, to's input, type]`, in subgraphs an object.
 struct Link {
     id: i64,
@@ -180,10 +184,9 @@ impl Link {
 
 /// The values of a subgraph's inputs that are not linked but shown as values on its node.
 fn promoted(node: &Json) -> Vec<Option<Json>> {
-    let inputs = node.get("inputs").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let mut values = node.get("widgets_values").and_then(Json::as_array).into_iter().flatten();
     let value = |input: &Json| input.get("widget").and_then(|_| values.next().cloned());
-    inputs.iter().map(value).collect()
+    array(node, "inputs").iter().map(value).collect()
 }
 
 /// A node's values with their names.
