@@ -49,7 +49,7 @@ const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
     ("toml", &["planner"]),
     ("toml_edit", &["planner"]),
     ("ureq", &["hub"]),
-    ("sha2", &["hub"]),
+    ("sha2", &["hub", "maquette"]),
     ("csv", &["store"]),
     ("png", &["picture"]),
     ("image", &["picture"]),

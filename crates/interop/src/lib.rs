@@ -9,6 +9,7 @@ mod a1111_line;
 mod a1111_text;
 mod civitai;
 mod comfyui;
+mod file_hashes;
 mod fooocus;
 mod foreign;
 mod identify;
@@ -20,7 +21,9 @@ mod sampling;
 mod swarmui;
 #[cfg(test)]
 mod tests;
+mod xmp;
 
+pub use file_hashes::{FileHashes, Sha256};
 pub use foreign::{Foreign, NotTaken, Tool};
 pub use maquette_text::{FileRef, GenerationInfo, encode_cell, encode_sheet};
 

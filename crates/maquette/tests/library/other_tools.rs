@@ -1,0 +1,90 @@
+//! What other tools read in Maquette's pictures, and exports for other programs.
+
+use crate::support::{Project, log, picture, run};
+use maquette::Run;
+use std::fs;
+use std::process::Command;
+
+/// The `parameters` text of a PNG file.
+fn parameters(png: &[u8]) -> String {
+    let start = png.windows(11).position(|bytes| bytes == b"parameters\0").unwrap();
+    let length = u32::from_be_bytes(png[start - 8..start - 4].try_into().unwrap()) as usize;
+    String::from_utf8(png[start + 11..start + length].to_vec()).unwrap()
+}
+
+fn first_picture(run: &Run) -> Vec<u8> {
+    fs::read(picture(run, &log(run)[0])).unwrap()
+}
+
+/// The expected hashes were computed with Python's `hashlib`: of the whole files, and for `Lora hashes` of what follows the
+/// header.
+#[test]
+fn weight_files_are_named_by_the_hashes_of_a1111_and_civitai() {
+    let project = Project::new();
+    project.copy("tiny-a", "tiny-a");
+    project.copy("tiny-a/vae/diffusion_pytorch_model.safetensors", "vae/sharp.safetensors");
+    project.copy("lora/kohya.safetensors", "loras/ink.safetensors");
+    project.copy("embeddings/several.pt", "embeddings/several.pt");
+    project.write(
+        "style.toml",
+        "model = \"tiny-a\"\nvae = \"sharp\"\nlora = \"ink:0.5\"\nembeddings = \"several\"\nprompt = \"charturner\"\n\
+         steps = 1\nwidth = 32\nheight = 32\n",
+    );
+    let ran = run(&project.engine(), &project.experiment("style.toml"));
+    let text = parameters(&first_picture(&ran.result.run));
+    for expected in [
+        "VAE hash: 677c112d56, VAE: sharp",
+        "Lora hashes: \"ink: de605f9e9323\", TI hashes: \"several: 5c2c30e57aab\", Version: maquette ",
+        r#", Hashes: {"vae":"677c112d56","lora:ink":"d7084d1598","embed:several":"5c2c30e57a"}"#,
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    // A folder has no hash of its own.
+    assert!(!text.contains("Model hash"), "{text}");
+    // They are remembered with the fingerprint.
+    let remembered = project.read("runs/.fingerprints.json");
+    assert!(remembered.contains("\"tensors\": \"de605f9e9323"), "{remembered}");
+}
+
+#[test]
+fn a_run_becomes_an_image_folder() {
+    let project = Project::new();
+    project.write(
+        "cats.toml",
+        "prompt = \"a {animal}, quoted: \\\"x\\\"\"\n[sweep]\nanimal = [\"cat\", \"dog\"]\n",
+    );
+    let workspace = project.fake();
+    run(&workspace, &project.experiment("cats.toml"));
+    let folder = project.path().join("pictures");
+    assert_eq!(workspace.export_image_folder("cats@latest", &folder).unwrap(), 2);
+    let table = project.read("pictures/metadata.csv");
+    let mut lines = table.lines();
+    assert!(lines.next().unwrap().starts_with("file_name,cell,model,vae,"), "{table}");
+    for (line, animal) in lines.zip(["cat", "dog"]) {
+        let (file, _) = line.split_once(',').unwrap();
+        assert!(folder.join(file).is_file() && file.starts_with(animal), "{table}");
+        assert!(line.contains(&format!("\"a {animal}, quoted: \"\"x\"\"\"")), "{table}");
+    }
+    let refused = workspace.export_image_folder("cats", &folder).unwrap_err();
+    assert!(refused.to_string().contains("is not empty; allowed: a new or empty folder"), "{refused}");
+}
+
+/// `just test` runs it if it finds a Python with the packages, and names it in `MAQUETTE_READERS_PYTHON`.
+#[test]
+#[ignore = "needs Python with tests/fixtures/requirements-readers.txt"]
+fn readers_of_other_people_read_the_pictures() {
+    let python = std::env::var("MAQUETTE_READERS_PYTHON").expect("MAQUETTE_READERS_PYTHON is not set");
+    let project = Project::new().with_selfie();
+    project.write(
+        "all.toml",
+        "negative_prompt = \"blurry, text\"\nseed = 18446744073709551615\ninit_image = \"{picture}\"\n[sweep]\n\
+         prompt = [\"a cat\", \"café, (oil paint:1.2): 絵画 🎨\", \"two\\nlines\"]\n\
+         picture = [\"\", \"references/selfie.png\"]\nscheduler = [\"euler_a\", \"dpmpp_2m\"]\n",
+    );
+    let ran = run(&project.fake(), &project.experiment("all.toml"));
+    let pictures = log(&ran.result.run).into_iter().map(|row| picture(&ran.result.run, &row));
+    let script = crate::support::fixture("readers.py");
+    let read = Command::new(python).arg(script).args(pictures).output().unwrap();
+    let said = [read.stdout, read.stderr].concat();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&said));
+}
