@@ -91,7 +91,7 @@ fn prompts(out: &mut Foreign, given: &Map<String, Json>) {
         if texts.iter().all(|text| *text != written) || texts.len() > 1 {
             out.fact(setting, written);
         }
-        let converted: Vec<String> = texts.iter().map(|text| converter.convert(out, text)).collect();
+        let converted: Vec<String> = texts.iter().map(|text| converter.convert(out, setting, text)).collect();
         out.set(setting, full, converted.join(" BREAK ").as_str());
     }
     converter.finish(out);

@@ -1,7 +1,8 @@
 //! Finds the tool that wrote a picture's texts.
 
 use crate::foreign::Foreign;
-use crate::{Metadata, Origin, a1111, comfyui, fooocus, invokeai, json, novelai, swarmui};
+use crate::origin::{Metadata, Origin};
+use crate::{a1111, comfyui, fooocus, invokeai, json, novelai, swarmui};
 use maquette_picture::Texts;
 use serde_json::Value as Json;
 

@@ -17,6 +17,7 @@ mod invokeai;
 mod json;
 mod maquette_text;
 mod novelai;
+mod origin;
 mod sampling;
 mod swarmui;
 #[cfg(test)]
@@ -26,61 +27,11 @@ mod xmp;
 pub use file_hashes::{FileHashes, Sha256};
 pub use foreign::{Foreign, NotTaken, Tool};
 pub use maquette_text::{FileRef, GenerationInfo, encode_cell, encode_sheet};
+pub use origin::{Metadata, Origin, Place, SheetMap};
 
 use identify::{hidden_texts, identify};
-use maquette_core::CellId;
 use maquette_picture::{PictureError, read_hidden_text, read_png_texts, read_texts};
-use serde::{Deserialize, Serialize};
 use std::path::Path;
-
-/// The information in a picture about how it was made.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Metadata {
-    /// Its origin; `None` if it contains no such information.
-    #[serde(rename = "made")]
-    pub origin: Option<Origin>,
-    /// Texts that could not be read, each a sentence without its full stop.
-    pub unreadable: Vec<String>,
-}
-
-/// The origin of a picture.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// A cell that Maquette rendered.
-    Cell(Box<GenerationInfo>),
-    /// A contact sheet from Maquette.
-    Sheet(SheetMap),
-    /// A picture from another tool.
-    Foreign(Foreign),
-}
-
-/// The content of a contact sheet, from its `maquette` text.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SheetMap {
-    /// Version of this format.
-    #[serde(rename = "maquette_sheet")]
-    pub format: u32,
-    /// The experiment's name.
-    pub run: String,
-    /// The page's name.
-    pub page: String,
-    /// Each cell and the place of its picture.
-    pub cells: Vec<(CellId, Place)>,
-}
-
-/// The place of a picture on a sheet, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Distance from the left edge.
-    pub x: u32,
-    /// Distance from the top edge.
-    pub y: u32,
-    /// Width.
-    pub width: u32,
-    /// Height.
-    pub height: u32,
-}
 
 /// Reads the texts of a PNG, JPEG or WebP picture. The format is detected from the content.
 ///

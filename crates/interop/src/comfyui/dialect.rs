@@ -19,19 +19,18 @@ pub struct Converter {
 }
 
 impl Converter {
-    /// A prompt in A1111's dialect.
-    pub fn convert(&mut self, out: &mut Foreign, text: &str) -> String {
+    /// The text of a prompt in A1111's dialect. Its words `AND` and `BREAK` stay, and are noted.
+    pub fn convert(&mut self, out: &mut Foreign, setting: &str, text: &str) -> String {
         let text = self.take_embeddings(text);
+        if WORDS.iter().any(|(word, _)| !places(&text, word).is_empty()) {
+            out.note(format!(
+                "{setting} contains AND or BREAK: plain words in ComfyUI, but not in A1111's dialect"
+            ));
+        }
         if text.contains('(') {
             out.note("ComfyUI weights words in parentheses differently from A1111: similar, not the same");
         }
-        let mut text = escaped(&text).replace("<lora:", &format!("<lora{COLON}"));
-        for (word, plain) in WORDS {
-            let places: Vec<usize> = text.match_indices(word).map(|(at, _)| at).collect();
-            for at in places.into_iter().filter(|at| is_word(&text, *at, word.len())).collect::<Vec<_>>() {
-                text.replace_range(at..at + word.len(), plain);
-            }
-        }
+        let text = escaped(&text).replace("<lora:", &format!("<lora{COLON}"));
         // A number after the last colon would be the weight of the whole prompt.
         match text.rsplit_once(':') {
             Some((before, number)) if plain_number(number.trim()).is_some() => {
@@ -74,11 +73,28 @@ pub fn convert_prompts(out: &mut Foreign) {
     let mut converter = Converter::default();
     for at in 0..out.settings.len() {
         if let ("prompt" | "negative_prompt", value) = &out.settings[at] {
-            let text = value.as_text().unwrap_or_default().to_owned();
-            out.settings[at].1 = converter.convert(out, &text).as_str().into();
+            let (name, text) = (out.settings[at].0, value.as_text().unwrap_or_default().to_owned());
+            out.settings[at].1 = converter.convert(out, name, &text).as_str().into();
         }
     }
     converter.finish(out);
+}
+
+/// A converted text as a part of a composed prompt, in which its own `AND` and `BREAK` would be separators.
+pub fn without_separators(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (word, plain) in WORDS {
+        for at in places(&text, word) {
+            text.replace_range(at..at + word.len(), plain);
+        }
+    }
+    text
+}
+
+/// Where a word stands in a text.
+fn places(text: &str, word: &str) -> Vec<usize> {
+    let all = text.match_indices(word).map(|(at, _)| at);
+    all.filter(|at| is_word(text, *at, word.len())).collect()
 }
 
 /// ComfyUI escapes parentheses only. Square brackets and other backslashes are text there, and are escaped here.
@@ -108,14 +124,19 @@ mod tests {
     fn what_is_plain_text_in_comfyui_stays_plain_text() {
         let check = |text: &str, expected: &str| {
             let mut converter = Converter::default();
-            assert_eq!(converter.convert(&mut Foreign::new(Tool::ComfyUI), text), expected, "{text}");
+            assert_eq!(
+                converter.convert(&mut Foreign::new(Tool::ComfyUI), "prompt", text),
+                expected,
+                "{text}"
+            );
         };
         check("a (glass:1.3) bottle", "a (glass:1.3) bottle");
         check("[galaxy], [a:b:0.5]", r"\[galaxy\], \[a:b:0.5\]");
         check(r"\[x\]", r"\\\[x\\\]");
         check(r"\(x\), \\(y)", r"\(x\), \\\(y)");
         check(r"C:\cats", r"C:\\cats");
-        check("a cat AND a dog BREAK SAND", "a cat and a dog break SAND");
+        check("a cat AND a dog BREAK SAND", "a cat AND a dog BREAK SAND");
+        assert_eq!(without_separators("a cat AND a dog BREAK SAND"), "a cat and a dog break SAND");
         check("a clock at 12:30", "a clock at 12(::1)30");
         check("(12:30)", "(12:30)");
         check("<lora:x:1>, b", "<lora(::1)x:1>, b");

@@ -3,7 +3,7 @@
 //! Nodes that join conditionings become `BREAK` and `AND` of A1111's dialect where these do the same. Deliberately not here:
 //! the syntax inside a text.
 
-use super::dialect::Converter;
+use super::dialect::{Converter, without_separators};
 use super::graph::{Graph, Node, Output, Wire};
 use crate::foreign::{Foreign, plain};
 use serde_json::Value as Json;
@@ -39,7 +39,7 @@ impl<'g, 'a> Prompts<'g, 'a> {
 
     /// Sets a prompt to the text that an input of a sampler or guider comes from, or lists why it has none.
     pub fn set(&mut self, out: &mut Foreign, setting: &'static str, node: Node<'a>, input: &str) {
-        match self.texts(out, node, input, 0) {
+        match self.texts(out, setting, node, input, 0) {
             Ok(texts) if texts.len() > 1 && setting == "negative_prompt" => {
                 let why = "Maquette has no AND in negative prompts";
                 out.left("ConditioningCombine", texts.join(" + "), why);
@@ -58,6 +58,7 @@ impl<'g, 'a> Prompts<'g, 'a> {
     fn texts(
         &mut self,
         out: &mut Foreign,
+        setting: &str,
         node: Node<'a>,
         input: &str,
         depth: usize,
@@ -72,30 +73,34 @@ impl<'g, 'a> Prompts<'g, 'a> {
             return Err(missing(source.class.to_owned(), "it is joined with itself".to_owned()));
         }
         if let Some((_, inputs)) = ENCODERS.iter().find(|(class, _)| *class == source.class) {
-            return self.encoder(out, source, inputs).map(|text| vec![text]);
+            let text = self.encoder(out, setting, source, inputs)?;
+            return Ok(vec![if depth > 0 { without_separators(&text) } else { text }]);
         }
+        let part = |prompts: &mut Self, out: &mut Foreign, input: &str| {
+            prompts.texts(out, setting, source, input, depth + 1)
+        };
         match source.class {
             "ConditioningZeroOut" => {
                 out.note(
-                    "ConditioningZeroOut replaces the embeddings by zeros; Maquette encodes the empty prompt",
+                    "ConditioningZeroOut replaces the embeddings by zeros; Maquette encodes the empty prompt, which in SDXL means zeros too",
                 );
                 Ok(vec![String::new()])
             }
             "ConditioningCombine" => {
-                let mut texts = self.texts(out, source, "conditioning_1", depth + 1)?;
-                texts.extend(self.texts(out, source, "conditioning_2", depth + 1)?);
+                let mut texts = part(self, out, "conditioning_1")?;
+                texts.extend(part(self, out, "conditioning_2")?);
                 Ok(texts)
             }
             "ConditioningConcat" => {
-                let to = self.texts(out, source, "conditioning_to", depth + 1)?;
-                let from = self.texts(out, source, "conditioning_from", depth + 1)?;
+                let to = part(self, out, "conditioning_to")?;
+                let from = part(self, out, "conditioning_from")?;
                 // ComfyUI takes the first of several.
                 let from = from.first().map(String::as_str).unwrap_or_default();
                 Ok(to.iter().map(|to| format!("{to} BREAK {from}")).collect())
             }
             "ConditioningAverage" => {
-                let to = self.texts(out, source, "conditioning_to", depth + 1)?;
-                let from = self.texts(out, source, "conditioning_from", depth + 1)?;
+                let to = part(self, out, "conditioning_to")?;
+                let from = part(self, out, "conditioning_from")?;
                 let strength =
                     self.graph.value(source, "conditioning_to_strength").map_or("?".to_owned(), plain);
                 match strength.parse::<f64>() {
@@ -118,7 +123,13 @@ impl<'g, 'a> Prompts<'g, 'a> {
         }
     }
 
-    fn encoder(&mut self, out: &mut Foreign, node: Node<'a>, inputs: &[&str]) -> Result<String, Missing> {
+    fn encoder(
+        &mut self,
+        out: &mut Foreign,
+        setting: &str,
+        node: Node<'a>,
+        inputs: &[&str],
+    ) -> Result<String, Missing> {
         let mut texts: Vec<String> = Vec::new();
         for input in inputs.iter().filter(|input| node.input(input).is_some()) {
             let text = self.text(node, input, 0).ok_or_else(|| Missing {
@@ -143,7 +154,7 @@ impl<'g, 'a> Prompts<'g, 'a> {
             });
         };
         if texts.iter().all(|text| *text == first) {
-            return Ok(self.converter.convert(out, &first));
+            return Ok(self.converter.convert(out, setting, &first));
         }
         let named = inputs.iter().zip(&texts).map(|(input, text)| format!("{input} {text:?}"));
         Err(Missing {

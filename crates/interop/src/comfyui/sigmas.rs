@@ -129,7 +129,11 @@ fn set_steps(out: &mut Foreign, key: &str, schedule: Schedule, from_picture: boo
         let left = format!("the last {done} of {steps}");
         out.left(key, left, "without a picture to start from, Maquette does all steps");
     } else if done < steps {
-        let denoise = denoise.map_or(String::new(), |denoise| format!(" at denoise {denoise}"));
-        out.note(format!("ComfyUI does {done} steps{denoise}: the last {done} of {steps}"));
+        out.note(match denoise {
+            Some(denoise) => format!(
+                "ComfyUI does all {done} steps at denoise {denoise}, diffusers the last steps of a longer schedule"
+            ),
+            None => format!("ComfyUI does the last {done} of {steps} steps"),
+        });
     }
 }
