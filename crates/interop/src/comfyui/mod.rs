@@ -6,6 +6,7 @@
 
 mod dialect;
 mod graph;
+mod group_nodes;
 mod loaders;
 mod nodes;
 mod prompts;

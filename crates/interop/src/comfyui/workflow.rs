@@ -1,10 +1,11 @@
 //! ComfyUI's `workflow`: converts the editor's graph to the form of `prompt`.
 //!
 //! Needed for pictures that contain no `prompt`. The editor writes values without their names; the table of nodes has them.
-//! Muted nodes are left out, bypassed ones pass on the input of the same type, subgraphs are replaced by their nodes. Not
-//! supported are group nodes, which subgraphs replaced: they stay, and nothing is read through them.
+//! Muted nodes are left out, bypassed ones pass on the input of the same type, subgraphs and group nodes are replaced by
+//! their nodes. A group node that does not agree with its definition stays, and nothing is read through it.
 
 use super::graph::linked;
+use super::group_nodes::{INPUTS, OUTPUTS, subgraph};
 use super::nodes::{CONTROL, Kind};
 use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
@@ -16,10 +17,6 @@ const CONTROLS: &[&str] = &["fixed", "increment", "decrement", "randomize"];
 const MUTED: i64 = 2;
 const BYPASSED: i64 = 4;
 
-/// The nodes inside a subgraph that stand for its inputs and outputs.
-const INPUTS: i64 = -10;
-const OUTPUTS: i64 = -20;
-
 /// The deepest nesting of subgraphs that is read.
 const DEEPEST: usize = 16;
 
@@ -29,7 +26,8 @@ pub fn as_prompt(workflow: &Json) -> Option<Json> {
     let subgraphs = workflow.pointer("/definitions/subgraphs").and_then(Json::as_array);
     let id = |subgraph: &'_ Json| subgraph.get("id").and_then(Json::as_str).map(str::to_owned);
     let subgraphs = subgraphs.into_iter().flatten().filter_map(|graph| Some((id(graph)?, graph))).collect();
-    let mut flat = Flat { subgraphs, nodes: Map::new(), passes: HashMap::new() };
+    let groups = workflow.pointer("/extra/groupNodes");
+    let mut flat = Flat { subgraphs, groups, nodes: Map::new(), passes: HashMap::new() };
     flat.add(workflow, "", &[], &[], 0);
     Some(Json::Object(flat.linked()))
 }
@@ -37,6 +35,8 @@ pub fn as_prompt(workflow: &Json) -> Option<Json> {
 /// The nodes of all subgraphs, with names such as `3:7` for the node 7 in the node 3.
 struct Flat<'a> {
     subgraphs: HashMap<String, &'a Json>,
+    /// The definitions of group nodes by their names.
+    groups: Option<&'a Json>,
     nodes: Map<String, Json>,
     /// Outputs that are those of other nodes, or of none: bypassed nodes' and subgraphs'.
     passes: HashMap<(String, u64), Option<Json>>,
@@ -47,7 +47,7 @@ impl<'a> Flat<'a> {
     /// Gives the sources of its outputs.
     fn add(
         &mut self,
-        graph: &'a Json,
+        graph: &Json,
         prefix: &str,
         inputs: &[Option<Json>],
         values: &[Option<Json>],
@@ -87,14 +87,14 @@ impl<'a> Flat<'a> {
                 Some(MUTED) => {}
                 Some(BYPASSED) => self.bypass(&id, node, &inputs),
                 _ if self.subgraphs.contains_key(class) && depth < DEEPEST => {
-                    let links: Vec<Option<Json>> = inputs.iter().map(|input| input.link.clone()).collect();
                     let inner = self.subgraphs[class];
-                    let sources = self.add(inner, &format!("{id}:"), &links, &promoted(node), depth + 1);
-                    for number in 0..array(node, "outputs").len() as u64 {
-                        self.passes.insert((id.clone(), number), sources.get(&number).cloned());
-                    }
+                    self.open(inner, &id, node, &inputs, &promoted(node), depth);
                 }
                 _ => {
+                    if let Some(inner) = self.group(class, node).filter(|_| depth < DEEPEST) {
+                        self.open(&inner, &id, node, &inputs, &[], depth);
+                        continue;
+                    }
                     let mut named = widgets(class, node.get("widgets_values"));
                     for input in inputs {
                         if let (Some(name), Some(value)) = (input.name, input.link.or(input.value)) {
@@ -106,6 +106,29 @@ impl<'a> Flat<'a> {
             }
         }
         outputs
+    }
+
+    /// Adds the nodes of a subgraph in the place of the node that stands for it.
+    fn open(
+        &mut self,
+        inner: &Json,
+        id: &str,
+        node: &Json,
+        inputs: &[Input<'_>],
+        values: &[Option<Json>],
+        depth: usize,
+    ) {
+        let links: Vec<Option<Json>> = inputs.iter().map(|input| input.link.clone()).collect();
+        let sources = self.add(inner, &format!("{id}:"), &links, values, depth + 1);
+        for number in 0..array(node, "outputs").len() as u64 {
+            self.passes.insert((id.to_owned(), number), sources.get(&number).cloned());
+        }
+    }
+
+    /// The subgraph of a group node, whose class is `workflow>NAME`, in older versions `workflow/NAME`.
+    fn group(&self, class: &str, node: &Json) -> Option<Json> {
+        let name = class.strip_prefix("workflow")?.strip_prefix(['>', '/'])?;
+        subgraph(self.groups?.get(name)?, node)
     }
 
     /// Each output of a bypassed node is the input of the same type, the one at the output's own place first.
