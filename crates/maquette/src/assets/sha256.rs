@@ -5,7 +5,7 @@
 
 use crate::assets::models;
 use maquette_core::{Plan, WeightsKind};
-use maquette_diffusion::{ModelSource, files};
+use maquette_diffusion::ModelSource;
 use maquette_hub::Environment;
 use maquette_interop::{FileHashes, Sha256};
 use maquette_store::{Runs, Stamp};
@@ -34,7 +34,7 @@ pub(crate) fn of_plan(plan: &Plan, base: &Path, hub: &Environment, runs: &Runs) 
 /// The file of a model that is one.
 fn checkpoint(name: &str, base: &Path, hub: &Environment) -> Option<PathBuf> {
     match models::find(name, base, hub).ok()? {
-        source @ ModelSource::Checkpoint(_) => files(&source).into_iter().next(),
+        ModelSource::Checkpoint(checkpoint) => Some(checkpoint.file().to_owned()),
         _ => None,
     }
 }

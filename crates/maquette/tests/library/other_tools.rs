@@ -1,7 +1,9 @@
 //! What other tools read in Maquette's pictures, and exports for other programs.
 
-use crate::support::{Project, log, picture, run};
+use crate::support::{Project, fixture, log, picture, run};
 use maquette::Run;
+use serde_json::{Map, Value as Json, json};
+use sha2::Digest;
 use std::fs;
 use std::process::Command;
 
@@ -46,6 +48,67 @@ fn weight_files_are_named_by_the_hashes_of_a1111_and_civitai() {
     assert!(remembered.contains("\"tensors\": \"de605f9e9323"), "{remembered}");
 }
 
+/// The configurations beside a checkpoint are files of the model, too.
+#[test]
+fn a_checkpoint_is_named_by_the_hash_of_its_own_file() {
+    let project = Project::new();
+    project.write("models/painter.safetensors", checkpoint("tiny-a"));
+    for file in ["scheduler/scheduler_config.json", "unet/config.json", "vae/config.json"] {
+        project.copy(&format!("tiny-a/{file}"), &format!("models/painter/{file}"));
+    }
+    for file in ["text_encoder/config.json", "tokenizer/vocab.json", "tokenizer/merges.txt"] {
+        project.copy(&format!("tiny-a/{file}"), &format!("models/painter/{file}"));
+    }
+    project.write(
+        "one.toml",
+        "model = \"models/painter.safetensors\"\nprompt = \"a\"\nsteps = 1\nwidth = 32\nheight = 32\n",
+    );
+    let ran = run(&project.engine(), &project.experiment("one.toml"));
+    let text = parameters(&first_picture(&ran.result.run));
+    let bytes = fs::read(project.path().join("models/painter.safetensors")).unwrap();
+    let hash: String = sha2::Sha256::digest(bytes).iter().take(5).map(|byte| format!("{byte:02x}")).collect();
+    assert!(text.contains(&format!("Model hash: {hash}, Model: painter,")), "{hash}: {text}");
+    assert!(text.ends_with(&format!("Hashes: {{\"model\":\"{hash}\"}}")), "{hash}: {text}");
+}
+
+/// A checkpoint with the names and shapes of a tiny model, by the recipe in the fixtures; its weights are zeros.
+fn checkpoint(name: &str) -> Vec<u8> {
+    let header = |file: &str| -> Json {
+        let bytes = fs::read(fixture(&format!("{name}/{file}.safetensors"))).unwrap();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        serde_json::from_slice(&bytes[8..8 + length]).unwrap()
+    };
+    let (mut tensors, mut end) = (Map::new(), 0);
+    for line in fs::read_to_string(fixture(&format!("{name}-ldm.tsv"))).unwrap().lines() {
+        let [key, how, part, names] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
+        let file = if part == "text_encoder" { "model" } else { "diffusion_pytorch_model" };
+        let header = header(&format!("{part}/{file}"));
+        let shape = |name: &str| -> Vec<u64> {
+            let old = name.replace(".to_q.", ".query.").replace(".to_k.", ".key.");
+            let old = old.replace(".to_v.", ".value.").replace(".to_out.0.", ".proj_attn.");
+            let names = [name, &old, &format!("text_model.{name}")].map(|name| header.get(name));
+            let tensor = names.into_iter().flatten().next().unwrap_or_else(|| panic!("{name}"));
+            serde_json::from_value(tensor["shape"].clone()).unwrap()
+        };
+        let shapes: Vec<Vec<u64>> = names.split(' ').map(shape).collect();
+        let mut made = shapes[0].clone();
+        match how {
+            "same" => {}
+            "conv" => made.extend([1, 1]),
+            "transposed" => made.reverse(),
+            "stacked" => made[0] = shapes.iter().map(|shape| shape[0]).sum(),
+            _ => panic!("{how}"),
+        }
+        let begin = end;
+        end += 4 * made.iter().product::<u64>();
+        tensors
+            .insert(key.to_owned(), json!({ "dtype": "F32", "shape": made, "data_offsets": [begin, end] }));
+    }
+    let header = Json::Object(tensors).to_string();
+    let zeros = vec![0; end as usize];
+    [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &zeros].concat()
+}
+
 #[test]
 fn a_run_becomes_an_image_folder() {
     let project = Project::new();
@@ -83,7 +146,7 @@ fn readers_of_other_people_read_the_pictures() {
     );
     let ran = run(&project.fake(), &project.experiment("all.toml"));
     let pictures = log(&ran.result.run).into_iter().map(|row| picture(&ran.result.run, &row));
-    let script = crate::support::fixture("readers.py");
+    let script = fixture("readers.py");
     let read = Command::new(python).arg(script).args(pictures).output().unwrap();
     let said = [read.stdout, read.stderr].concat();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&said));
