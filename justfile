@@ -22,6 +22,7 @@ plan experiment *arguments: _print-build
 test: lint
     cargo test --workspace --quiet
     @just _training-tests
+    @just _reader-tests
 
 # Run the tests of the scripts that trained the bundled model, if a Python can run them
 _training-tests:
@@ -34,6 +35,23 @@ _training-tests:
         fi
     done
     echo "not run: the tests of crates/sketchbook/training, which need Python with its requirements.txt and pytest (install them with: just training-venv)"
+
+# Read our pictures with other people's readers, if a Python has them
+_reader-tests:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    for python in tests/fixtures/.venv/bin/python python3; do
+        if "$python" -c "import sd_parsers, sd_prompt_reader, defusedxml" 2>/dev/null; then
+            export MAQUETTE_READERS_PYTHON="$(command -v "$python" | xargs realpath -s)"
+            exec cargo test --quiet -p maquette --test library -- --ignored readers_of_other_people
+        fi
+    done
+    echo "not run: the test that sd-parsers and sd-prompt-reader read our pictures, which needs Python with tests/fixtures/requirements-readers.txt (install them with: just readers-venv)"
+
+# Install the readers of other people's pictures
+readers-venv:
+    python3 -m venv tests/fixtures/.venv
+    tests/fixtures/.venv/bin/pip install --quiet -r tests/fixtures/requirements-readers.txt
 
 # Install what the training scripts and their tests need (several gigabytes)
 training-venv:

@@ -12,6 +12,7 @@ const COMMANDS: &[&[&str]] = &[
     &["show"],
     &["reproduce"],
     &["verify"],
+    &["export"],
     &["runs"],
     &["models"],
     &["models", "fetch"],

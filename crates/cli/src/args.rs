@@ -59,6 +59,12 @@ pub enum Command {
     /// Check a run's pictures and log, and render some cells again; exits with 6 if anything is wrong
     #[command(after_help = "Example: maquette verify mucha@latest --sample 8")]
     Verify(VerifyArgs),
+    /// Copy a run's pictures and settings into a folder for other programs
+    #[command(
+        after_help = "The folder can be loaded with Hugging Face's datasets: load_dataset(\"imagefolder\", \
+                      data_dir=\"mucha-pictures\").\n\nExample: maquette export mucha@latest --imagefolder mucha-pictures"
+    )]
+    Export(ExportArgs),
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
     Runs,
@@ -168,6 +174,16 @@ pub struct ReportArgs {
     pub run: String,
 }
 
+/// `maquette export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// New or empty folder for the pictures and a metadata.csv with their settings, a Hugging Face ImageFolder
+    #[arg(long, value_name = "DIR")]
+    pub imagefolder: PathBuf,
+}
+
 /// `maquette diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
@@ -186,7 +202,7 @@ pub struct DiffArgs {
 /// `maquette show`.
 #[derive(Debug, Args)]
 pub struct ShowArgs {
-    /// A picture or sheet made by Maquette, or a picture made by A1111, ComfyUI, SwarmUI or InvokeAI
+    /// A picture or sheet made by Maquette, or a picture made by another tool
     pub image: PathBuf,
     /// Print JSON
     #[arg(long, conflicts_with = "toml")]
@@ -199,7 +215,7 @@ pub struct ShowArgs {
 /// `maquette reproduce`.
 #[derive(Debug, Args)]
 pub struct ReproduceArgs {
-    /// A picture made by Maquette, A1111, ComfyUI, SwarmUI or InvokeAI
+    /// A picture made by Maquette or another tool: A1111, ComfyUI, SwarmUI, InvokeAI, Fooocus, NovelAI
     pub image: PathBuf,
     /// Override a setting of the picture; a different result is then not a failure
     #[arg(long, value_name = "NAME=VALUE")]

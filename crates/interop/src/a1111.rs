@@ -1,24 +1,57 @@
-//! Reads A1111's `parameters` text: prompt, negative prompt, and a last line of `Key: value` pairs.
+//! Reads A1111's `parameters` text: what its keys mean. `a1111_line.rs` finds them, `a1111_text.rs` writes them.
 //!
-//! After `modules/infotext_utils.py` and `create_infotext` of AUTOMATIC1111/stable-diffusion-webui. `a1111_text.rs` writes
-//! it.
+//! After `modules/infotext_utils.py` and `create_infotext` of AUTOMATIC1111/stable-diffusion-webui.
 
+use super::a1111_line::{Parts, parts};
 use super::foreign::{Foreign, NO_SETTING, Tool, number};
-use super::sampling;
-use maquette_core::Value;
+use super::{civitai, sampling};
 
-/// A line with fewer pairs than this is part of the prompt.
-const LEAST_PAIRS: usize = 3;
+/// Values that change nothing.
+const NEUTRAL: &[(&str, &str)] = &[
+    ("Downcast alphas_cumprod", "False"),
+    ("ENSD", "0"),
+    ("Emphasis", "Original"),
+    ("FP8 weight", "Disable"),
+    ("Face restoration", "False"),
+    ("Hires checkpoint", "Use same checkpoint"),
+    ("Hires negative prompt", ""),
+    ("Hires prompt", ""),
+    ("Hires sampler", "Use same sampler"),
+    ("NGMS", "0"),
+    ("Pad conds", "False"),
+    ("Schedule max sigma", "0"),
+    ("Schedule min sigma", "0"),
+    ("Schedule rho", "0"),
+    ("Sigma churn", "0"),
+    ("Sigma noise", "1"),
+    ("Sigma tmin", "0"),
+    ("Tiling", "False"),
+    ("Token merging ratio", "0"),
+    ("VAE", "Automatic"),
+    ("VAE", "Default (model)"),
+    ("VAE", "None"),
+    ("VAE Decoder", "Full"),
+    ("VAE Encoder", "Full"),
+];
 
-/// The parts of the text, not interpreted.
-#[derive(Debug, Default, PartialEq)]
-struct Parts {
-    prompt: String,
-    negative_prompt: String,
-    pairs: Vec<(String, String)>,
-    /// Pieces of the last line that are not pairs.
-    strays: Vec<String>,
-}
+/// What other tools write beside the settings, without an effect of its own.
+const FACTS: &[&str] = &[
+    "Civitai metadata",
+    "Created Date",
+    "Hashes",
+    "Init image hash",
+    "Lora hashes",
+    "Model hash",
+    "Negative Template",
+    "Refiner hash",
+    "Template",
+    "User",
+    "VAE hash",
+    "Version",
+];
+
+/// Keys of Fooocus that repeat others: the words of the user, and the steps under a name.
+const FOOOCUS_FACTS: &[&str] = &["Performance", "Raw negative prompt", "Raw prompt", "Scheduler", "Styles"];
 
 /// Reads the text; everything in it becomes a setting, is left, or becomes a fact.
 pub(super) fn read(text: &str) -> Foreign {
@@ -36,14 +69,19 @@ pub(super) fn read(text: &str) -> Foreign {
     if !own {
         out.set("dialect", "dialect", "a1111");
     }
-    let hires = pairs.iter().any(|(key, _)| key.starts_with("Hires "));
+    let second_pass = |(key, value): &(String, String)| {
+        key == "First pass size" || key.starts_with("Hires ") && !NEUTRAL.contains(&(key, value))
+    };
+    let hires = pairs.iter().any(second_pass);
     for (key, value) in &pairs {
         pair(&mut out, key, value, &find, hires, own);
     }
     for stray in strays {
         out.left(stray, "", "it is in the settings line but is not a pair of key and value");
     }
-    if find("RNG").is_none() {
+    if find("Version").is_some_and(is_fooocus) {
+        out.set("noise", "RNG", "torch-cpu");
+    } else if find("RNG").is_none() {
         out.set("noise", "RNG", "torch-cuda");
         out.note("the text names no RNG, which in A1111 means the GPU's");
     }
@@ -62,7 +100,10 @@ fn pair<'a>(
     hires: bool,
     own: bool,
 ) {
+    let fooocus = find("Version").is_some_and(is_fooocus);
     match key {
+        _ if NEUTRAL.contains(&(key, value)) || FACTS.contains(&key) => out.fact(key, value),
+        _ if fooocus && FOOOCUS_FACTS.contains(&key) => out.fact(key, value),
         "Steps" => out.set_number("steps", key, value),
         "Sampler" if own => {
             let before = out.settings.len();
@@ -76,9 +117,13 @@ fn pair<'a>(
         "CFG scale" => out.set_number("guidance_scale", key, value),
         "CFG Rescale" => out.set_number("guidance_rescale", key, value),
         "Seed" => out.set_number("seed", key, value),
-        "Size" => size(out, value),
+        // Before 2023 the second pass had the size, and the first one its own.
+        "Size" => match find("First pass size") {
+            Some(first) => first_pass(out, first, value),
+            None => size(out, key, value),
+        },
+        "First pass size" => out.fact(key, value),
         "Model" => out.set("model", key, value),
-        "VAE" if matches!(value, "Automatic" | "None") => out.fact(key, value),
         "VAE" => out.set("vae", key, value),
         "Variation seed" => out.set_number("variation_seed", key, value),
         "Variation seed strength" => out.set_number("variation_strength", key, value),
@@ -102,34 +147,52 @@ fn pair<'a>(
         "Eta DDIM" | "Eta" if find("Sampler").is_some_and(|sampler| sampler == "DDIM") => {
             out.set_number("eta", key, value);
         }
-        "ENSD" if number(value) == Some(Value::Integer(0)) => out.fact(key, value),
         "ENSD" => out.left(key, value, "diffusers draws the noise of a step with the picture's own seed"),
         "TI hashes" => {
             let names: Vec<&str> = value.split(',').filter_map(|pair| pair.split(':').next()).collect();
             let names: Vec<&str> = names.into_iter().map(str::trim).filter(|name| !name.is_empty()).collect();
             out.set("embeddings", key, names.join(" + ").as_str());
         }
-        "Model hash" | "VAE hash" | "Lora hashes" | "Hashes" | "Init image hash" | "Version" | "User"
-        | "Template" | "Negative Template" | "Created Date" | "Civitai resources" | "Civitai metadata" => {
-            out.fact(key, value);
-        }
-        "Emphasis" if value == "Original" => out.fact(key, value),
-        "Hires upscale" | "Hires upscaler" | "Hires steps" | "Hires resize" => {
-            out.left(key, value, "Maquette makes a picture in one pass");
-        }
+        "Lora weights" => out.set("lora", key, value.replace(", ", " + ").replace(": ", ":").as_str()),
+        "Civitai resources" => civitai::resources(out, key, value),
+        _ if key.starts_with("Hires ") => out.left(key, value, "Maquette makes a picture in one pass"),
         "Script" => out.left(key, value, "the text describes only the first picture of the script's sheet"),
         "Seed resize from" => out.left(key, value, "Maquette does not resize the noise"),
         _ => out.left(key, value, NO_SETTING),
     }
 }
 
-fn size(out: &mut Foreign, value: &str) {
+fn is_fooocus(version: &str) -> bool {
+    version.starts_with("Fooocus")
+}
+
+fn size(out: &mut Foreign, key: &str, value: &str) {
     match value.split_once('x') {
         Some((width, height)) => {
-            out.set_number("width", "Size", width);
-            out.set_number("height", "Size", height);
+            out.set_number("width", key, width);
+            out.set_number("height", key, height);
         }
-        None => out.left("Size", value, "allowed: WIDTHxHEIGHT"),
+        None => out.left(key, value, "allowed: WIDTHxHEIGHT"),
+    }
+}
+
+/// The size of the first pass; `0x0` stands for the one with about 512² pixels, in multiples of 64.
+///
+/// After `restore_old_hires_fix_params` in `modules/infotext_utils.py` and `old_hires_fix_first_pass_dimensions` in
+/// `modules/processing.py` of AUTOMATIC1111/stable-diffusion-webui.
+fn first_pass(out: &mut Foreign, first: &str, whole: &str) {
+    out.left("Size", whole, "Maquette makes a picture in one pass, whose size is `First pass size`");
+    let edges = |text: &str| {
+        let (width, height) = text.split_once('x')?;
+        Some((width.trim().parse::<f64>().ok()?, height.trim().parse::<f64>().ok()?))
+    };
+    match (edges(first), edges(whole)) {
+        (Some((width, height)), Some((whole_width, whole_height))) if width == 0.0 || height == 0.0 => {
+            let scale = (512.0 * 512.0 / (whole_width * whole_height)).sqrt();
+            let edge = |edge: f64| ((scale * edge / 64.0).ceil() * 64.0) as i64;
+            size(out, "First pass size", &format!("{}x{}", edge(whole_width), edge(whole_height)));
+        }
+        _ => size(out, "First pass size", first),
     }
 }
 
@@ -138,141 +201,5 @@ fn clip_skip(out: &mut Foreign, key: &str, value: &str) {
     match number(value).and_then(|value| value.as_integer()) {
         Some(layers @ 1..) => out.set("clip_skip", key, layers - 1),
         _ => out.left(key, value, "allowed: a whole number from 1"),
-    }
-}
-
-fn parts(text: &str) -> Parts {
-    let text = text.trim();
-    let (body, last) = text.rsplit_once('\n').unwrap_or(("", text));
-    let (mut pairs, mut strays) = pairs(last);
-    let body = if pairs.iter().filter(|(key, _)| is_key(key)).count() < LEAST_PAIRS {
-        (pairs, strays) = (Vec::new(), Vec::new());
-        text
-    } else {
-        body
-    };
-    let (mut prompt, mut negative_prompt): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    let mut negative = false;
-    for line in body.lines() {
-        match line.trim().strip_prefix("Negative prompt:") {
-            Some(rest) if !negative => {
-                negative = true;
-                negative_prompt.push(rest.trim());
-            }
-            _ if negative => negative_prompt.push(line.trim()),
-            _ => prompt.push(line.trim()),
-        }
-    }
-    let joined = |lines: Vec<&str>| lines.join("\n").trim().to_owned();
-    Parts { prompt: joined(prompt), negative_prompt: joined(negative_prompt), pairs, strays }
-}
-
-/// The pairs of a line, and the pieces between its commas that are not pairs. A value is a JSON string or ends at a comma.
-fn pairs(line: &str) -> (Vec<(String, String)>, Vec<String>) {
-    let (mut pairs, mut strays) = (Vec::new(), Vec::new());
-    let mut rest = line.trim();
-    while !rest.is_empty() {
-        let end = rest.find([',', ':']).unwrap_or(rest.len());
-        let key = rest[..end].trim();
-        if !rest[end..].starts_with(':') {
-            if !key.is_empty() {
-                strays.push(key.to_owned());
-            }
-            rest = rest[end..].trim_start_matches(',').trim_start();
-            continue;
-        }
-        let value = rest[end + 1..].trim_start();
-        let (value, after) = quoted(value).unwrap_or_else(|| {
-            let end = value.find(',').unwrap_or(value.len());
-            (value[..end].trim().to_owned(), &value[end..])
-        });
-        pairs.push((key.to_owned(), value));
-        rest = after.trim_start_matches(',').trim_start();
-    }
-    (pairs, strays)
-}
-
-/// A quoted value that is followed by a comma or the end of the text: its content, and the text after it.
-fn quoted(text: &str) -> Option<(String, &str)> {
-    let inside = text.strip_prefix('"')?;
-    let mut escaped = false;
-    let end = inside.char_indices().find_map(|(at, c)| {
-        let ends = c == '"' && !escaped;
-        escaped = c == '\\' && !escaped;
-        ends.then_some(at)
-    })?;
-    let after = inside[end + 1..].trim_start();
-    if !after.is_empty() && !after.starts_with(',') {
-        return None;
-    }
-    let value = serde_json::from_str(&text[..end + 2]);
-    // Early versions escaped only quotes and backslashes.
-    let value = value.unwrap_or_else(|_| inside[..end].replace("\\\"", "\"").replace("\\\\", "\\"));
-    Some((value, after))
-}
-
-/// Whether A1111 reads it as a key: a letter, followed by at least one letter, space, `-` or `/`.
-fn is_key(key: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut chars = key.chars();
-    chars.next().is_some_and(word)
-        && key.chars().count() > 1
-        && chars.all(|c| word(c) || matches!(c, ' ' | '-' | '/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_three_parts_are_found() {
-        let check = |text: &str, prompt: &str, negative_prompt: &str, pairs: usize| {
-            let parts = parts(text);
-            assert_eq!((&*parts.prompt, &*parts.negative_prompt), (prompt, negative_prompt), "{text}");
-            assert_eq!(parts.pairs.len(), pairs, "{text}");
-        };
-        check("a cat\nNegative prompt: dog\nSteps: 20, Sampler: Euler a, Seed: 1", "a cat", "dog", 3);
-        check("a\n\nb\nNegative prompt: c\nd\nSteps: 1, Seed: 2, Size: 8x8", "a\n\nb", "c\nd", 3);
-        check("Steps: 20, Sampler: Euler, Seed: 1", "", "", 3);
-        check("Negative prompt: x\nSteps: 20, Sampler: Euler, Seed: 1", "", "x", 3);
-        // Two pairs are part of the prompt, and so are keys of one letter.
-        check("a cat\nSteps: 20, Sampler: Euler", "a cat\nSteps: 20, Sampler: Euler", "", 0);
-        check("a: 1, b: 2, c: 3", "a: 1, b: 2, c: 3", "", 0);
-        // A prompt that contains settings, and one that contains `Negative prompt:`.
-        check(
-            "Steps: 1, Sampler: b, Seed: 3\nSteps: 2, Sampler: c, Seed: 4",
-            "Steps: 1, Sampler: b, Seed: 3",
-            "",
-            3,
-        );
-        check("no Negative prompt: here\nSteps: 2, Sampler: c, Seed: 4", "no Negative prompt: here", "", 3);
-        check("", "", "", 0);
-        check("\r\na\r\nNegative prompt: b\r\nSteps: 2, Sampler: c, Seed: 4\r\n", "a", "b", 3);
-    }
-
-    #[test]
-    fn pairs_and_their_quotes() {
-        let check = |line: &str, expected: &[(&str, &str)], stray: &[&str]| {
-            let (found, strays) = pairs(line);
-            let found: Vec<(&str, &str)> = found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-            assert_eq!(found, expected, "{line}");
-            assert_eq!(strays, stray, "{line}");
-        };
-        check("Steps: 20, CFG scale: 7.5", &[("Steps", "20"), ("CFG scale", "7.5")], &[]);
-        check(
-            r#"Lora hashes: "a: 1, b: 2", Version: v1"#,
-            &[("Lora hashes", "a: 1, b: 2"), ("Version", "v1")],
-            &[],
-        );
-        check(r#"Model: "a \"b\" \u00e9, c""#, &[("Model", "a \"b\" é, c")], &[]);
-        check(r#"Model: "a \d, b", Seed: 1"#, &[("Model", r"a \d, b"), ("Seed", "1")], &[]);
-        // Unfinished and misplaced quotes end at the comma.
-        check(r#"Model: "a, Seed: 1"#, &[("Model", "\"a"), ("Seed", "1")], &[]);
-        check(r#"Model: "a" b, Seed: 1"#, &[("Model", "\"a\" b"), ("Seed", "1")], &[]);
-        // An unquoted list: its tail becomes strays. A1111 writes a key that equals its value only once.
-        check("Skip layers: [7, 8, 9], Seed: 1", &[("Skip layers", "[7"), ("Seed", "1")], &["8", "9]"]);
-        check("Steps: 20, Tiling, Seed: 1", &[("Steps", "20"), ("Seed", "1")], &["Tiling"]);
-        check("Steps:, Seed: 1,", &[("Steps", ""), ("Seed", "1")], &[]);
-        check(",,:,", &[("", "")], &[]);
     }
 }

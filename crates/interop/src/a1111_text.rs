@@ -4,12 +4,13 @@
 //! always at least three so that it is recognised. After `modules/infotext_utils.py` and `create_infotext` of
 //! AUTOMATIC1111/stable-diffusion-webui. Deliberately not here: reading it, which is in `a1111.rs`.
 
+use crate::file_hashes::{FileHashes, Sha256};
 use crate::sampling::{a1111_rng, a1111_sampler, a1111_schedule};
-use maquette_core::{Cell, Digest, Lora, Settings, Variation};
+use maquette_core::{Cell, Digest, Embedding, Lora, Settings, Variation};
 use std::fmt::Write;
 
-/// The text for one cell; the fingerprint is its model's.
-pub(crate) fn parameters(cell: &Cell, fingerprint: &Digest) -> String {
+/// The text for one cell. The fingerprint is its model's; files without `hashes` are named without a hash.
+pub(crate) fn parameters(cell: &Cell, fingerprint: &Digest, hashes: &FileHashes) -> String {
     let settings = &cell.settings;
     let mut text = safe_prompt(&settings.prompt);
     // A1111 writes LoRAs into the prompt.
@@ -21,12 +22,12 @@ pub(crate) fn parameters(cell: &Cell, fingerprint: &Digest) -> String {
         text.push_str(&safe_prompt(&settings.negative_prompt));
     }
     text.push('\n');
-    text.push_str(&pairs(settings, fingerprint));
+    text.push_str(&pairs(settings, fingerprint, hashes));
     text.trim().to_owned()
 }
 
-fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
-    let hash: String = fingerprint.to_string().chars().take(10).collect();
+fn pairs(settings: &Settings, fingerprint: &Digest, hashes: &FileHashes) -> String {
+    let model = hashes.get(fingerprint).map_or("", Sha256::short);
     let mut pairs = vec![
         ("Steps", settings.steps.to_string()),
         ("Sampler", a1111_sampler(settings.scheduler).to_owned()),
@@ -34,10 +35,11 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
         ("CFG scale", settings.guidance_scale.to_string()),
         ("Seed", settings.seed.to_string()),
         ("Size", format!("{}x{}", settings.width, settings.height)),
-        ("Model hash", hash),
+        ("Model hash", model.to_owned()),
         ("Model", file_stem(&settings.model).to_owned()),
     ];
     if let Some(vae) = &settings.vae {
+        pairs.push(("VAE hash", hashes.get(&vae.digest).map_or("", Sha256::short).to_owned()));
         pairs.push(("VAE", file_name(&vae.path).to_owned()));
     }
     if let Some(Variation { seed, strength }) = settings.variation() {
@@ -59,9 +61,55 @@ fn pairs(settings: &Settings, fingerprint: &Digest) -> String {
         pairs.push(("CFG Rescale", rescale.to_string()));
     }
     pairs.push(("RNG", a1111_rng(settings.noise).to_owned()));
+    pairs.push(("Lora hashes", named_hashes(&loras(settings, hashes), Sha256::lora)));
+    pairs.push(("TI hashes", named_hashes(&embeddings(settings, hashes), Sha256::embedding)));
     pairs.push(("Version", format!("maquette {}", env!("CARGO_PKG_VERSION"))));
     let written = pairs.iter().filter(|(_, value)| !value.is_empty());
-    written.map(|(key, value)| format!("{key}: {}", quoted(value))).collect::<Vec<_>>().join(", ")
+    let mut written: Vec<String> = written.map(|(key, value)| format!("{key}: {}", quoted(value))).collect();
+    // Civitai's extension writes it last, and without quotes.
+    written.extend(civitai_hashes(settings, fingerprint, hashes).map(|json| format!("Hashes: {json}")));
+    written.join(", ")
+}
+
+type Named<'a> = Vec<(String, &'a Sha256)>;
+
+/// The LoRAs whose hashes are known, by the names that they have in the prompt.
+fn loras<'a>(settings: &Settings, hashes: &'a FileHashes) -> Named<'a> {
+    let known = |lora: &Lora| Some((name(file_stem(&lora.file.path)), hashes.get(&lora.file.digest)?));
+    settings.lora.iter().filter_map(known).collect()
+}
+
+/// The textual inversions whose hashes are known, by their words.
+fn embeddings<'a>(settings: &Settings, hashes: &'a FileHashes) -> Named<'a> {
+    let known = |embedding: &Embedding| {
+        let word = embedding.word.as_deref().unwrap_or_else(|| file_stem(&embedding.file.path));
+        Some((name(word), hashes.get(&embedding.file.digest)?))
+    };
+    settings.embeddings.iter().filter_map(known).collect()
+}
+
+/// A name without what would end it in a list of hashes.
+fn name(name: &str) -> String {
+    name.replace([',', ':', '{', '}', '"'], "")
+}
+
+/// A1111's list of hashes: `name: hash, name: hash`.
+fn named_hashes(named: &Named<'_>, hash: fn(&Sha256) -> &str) -> String {
+    named.iter().map(|(name, sha)| format!("{name}: {}", hash(sha))).collect::<Vec<_>>().join(", ")
+}
+
+/// What Civitai reads: the first ten digits of every file's hash, as JSON; `None` if none is known.
+fn civitai_hashes(settings: &Settings, fingerprint: &Digest, hashes: &FileHashes) -> Option<String> {
+    let mut found = serde_json::Map::new();
+    let mut add = |key: String, sha: &Sha256| found.insert(key, sha.short().into());
+    hashes.get(fingerprint).map(|sha| add("model".to_owned(), sha));
+    settings.vae.as_ref().and_then(|vae| hashes.get(&vae.digest)).map(|sha| add("vae".to_owned(), sha));
+    for (kind, named) in [("lora", loras(settings, hashes)), ("embed", embeddings(settings, hashes))] {
+        named.iter().for_each(|(name, sha)| {
+            add(format!("{kind}:{name}"), sha);
+        });
+    }
+    (!found.is_empty()).then(|| serde_json::Value::Object(found).to_string())
 }
 
 /// The last part of a path.
@@ -110,21 +158,31 @@ fn safe_prompt(prompt: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use maquette_core::Scheduler;
     use maquette_core::test_plans::{cell, with_init_image};
+    use maquette_core::{NamedFile, Scheduler};
+
+    /// The hashes of the model and of the files in the tests.
+    fn hashes() -> FileHashes {
+        let mut hashes = FileHashes::default();
+        for (digest, digit) in [("weights", "a"), ("vae", "b"), ("ink", "c"), ("hands", "e")] {
+            let sha = Sha256 { file: digit.repeat(64), tensors: (digit == "c").then(|| "d".repeat(64)) };
+            hashes.insert(Digest::of(digest.as_bytes()), sha);
+        }
+        hashes
+    }
 
     fn text(change: impl FnOnce(&mut Settings)) -> String {
         let mut cell = cell();
         change(&mut cell.settings);
-        parameters(&cell, &Digest::of(b"weights")).replace(env!("CARGO_PKG_VERSION"), "VERSION")
+        parameters(&cell, &Digest::of(b"weights"), &hashes()).replace(env!("CARGO_PKG_VERSION"), "VERSION")
     }
 
     #[test]
     fn text_to_image() {
-        insta::assert_snapshot!(text(|_| ()), @r"
+        insta::assert_snapshot!(text(|_| ()), @r#"
         portrait of a cat
-        Steps: 20, Sampler: DDIM, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: 3edc5c4a5d, Model: sketchbook, RNG: CPU, Version: maquette VERSION
-        ");
+        Steps: 20, Sampler: DDIM, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: aaaaaaaaaa, Model: sketchbook, RNG: CPU, Version: maquette VERSION, Hashes: {"model":"aaaaaaaaaa"}
+        "#);
     }
 
     #[test]
@@ -141,7 +199,27 @@ mod tests {
         portrait of a cat
         Negative prompt: blurry,
         Negative  prompt: twice
-        Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: 3edc5c4a5d, Model: "mine: v1, \"final\"", Denoising strength: 0.3, Clip skip: 2, CFG Rescale: 0.7, RNG: CPU, Version: maquette VERSION
+        Steps: 20, Sampler: Euler a, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: aaaaaaaaaa, Model: "mine: v1, \"final\"", Denoising strength: 0.3, Clip skip: 2, CFG Rescale: 0.7, RNG: CPU, Version: maquette VERSION, Hashes: {"model":"aaaaaaaaaa"}
+        "#);
+    }
+
+    #[test]
+    fn files_are_named_by_the_hashes_that_other_tools_know() {
+        let file = |path: &str, content: &str| NamedFile {
+            path: path.into(),
+            file: std::path::Path::new(path).into(),
+            digest: Digest::of(content.as_bytes()),
+        };
+        let lora = |path, content| Lora { file: file(path, content), weight: 0.8 };
+        let everything = text(|settings| {
+            settings.vae = Some(file("sharp.safetensors", "vae"));
+            settings.lora = vec![lora("loras/ink.safetensors", "ink"), lora("unknown.safetensors", "?")];
+            settings.embeddings =
+                vec![Embedding { word: Some("bad:hands".into()), file: file("x.pt", "hands") }];
+        });
+        insta::assert_snapshot!(everything, @r#"
+        portrait of a cat <lora:ink:0.8> <lora:unknown:0.8>
+        Steps: 20, Sampler: DDIM, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: aaaaaaaaaa, Model: sketchbook, VAE hash: bbbbbbbbbb, VAE: sharp.safetensors, RNG: CPU, Lora hashes: "ink: dddddddddddd", TI hashes: "badhands: eeeeeeeeeeee", Version: maquette VERSION, Hashes: {"model":"aaaaaaaaaa","vae":"bbbbbbbbbb","lora:ink":"cccccccccc","embed:badhands":"eeeeeeeeee"}
         "#);
     }
 

@@ -35,6 +35,10 @@ pub enum Tool {
     SwarmUI,
     /// InvokeAI.
     InvokeAI,
+    /// Fooocus.
+    Fooocus,
+    /// NovelAI.
+    NovelAI,
 }
 
 /// A value in a text that Maquette does not use.
@@ -56,6 +60,8 @@ impl Tool {
             Tool::ComfyUI => "ComfyUI",
             Tool::SwarmUI => "SwarmUI",
             Tool::InvokeAI => "InvokeAI",
+            Tool::Fooocus => "Fooocus",
+            Tool::NovelAI => "NovelAI",
         }
     }
 }
@@ -158,6 +164,17 @@ pub(super) fn plain(json: &Json) -> String {
     match json {
         Json::String(text) => text.clone(),
         json => json.to_string(),
+    }
+}
+
+/// Whether a value turns nothing on: `false`, null, or empty.
+pub(super) fn is_neutral(json: &Json) -> bool {
+    match json {
+        Json::Null | Json::Bool(false) => true,
+        Json::String(text) => text.is_empty() || text == "None",
+        Json::Array(list) => list.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        _ => false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! It renders with diffusers, so most of its terms are the same as Maquette's. After
 //! `invokeai/app/invocations/metadata.py` and, for the old formats, `ldm/invoke/args.py` of invoke-ai/InvokeAI.
 
-use super::foreign::{Foreign, NO_SETTING, Tool, plain};
+use super::foreign::{Foreign, NO_SETTING, Tool, is_neutral, plain};
 use super::sampling;
 use serde_json::Value as Json;
 
@@ -40,14 +40,29 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
             "strength" => out.set_json("strength", key, value),
             "init_image" => out.set_json("init_image", key, value),
             "loras" => loras(&mut out, value),
-            "app_version" | "generation_mode" | "created_by" | "positive_style_prompt" => {
-                out.fact(key, plain(value));
-            }
+            "cfg_rescale_multiplier" => out.set_json("guidance_rescale", key, value),
+            "positive_style_prompt" => style_prompt(&mut out, key, value, given.get("positive_prompt")),
+            "negative_style_prompt" => style_prompt(&mut out, key, value, given.get("negative_prompt")),
+            "app_version" | "generation_mode" | "created_by" => out.fact(key, plain(value)),
+            "hrf_method" | "hrf_strength" if !is_on(given, "hrf_enabled") => out.fact(key, plain(value)),
+            _ if is_neutral(value) => out.fact(key, plain(value)),
             _ => out.left(key, plain(value), NO_SETTING),
         }
     }
     set_dialect(&mut out);
     Some(out.sorted())
+}
+
+/// The text for SDXL's second encoder: the same as the prompt if it is empty or repeats it.
+fn style_prompt(out: &mut Foreign, key: &str, style: &Json, prompt: Option<&Json>) {
+    match is_neutral(style) || Some(style) == prompt {
+        true => out.fact(key, plain(style)),
+        false => out.left(key, plain(style), "Maquette gives both text encoders the same prompt"),
+    }
+}
+
+fn is_on(given: &serde_json::Map<String, Json>, key: &str) -> bool {
+    given.get(key).is_some_and(|value| !is_neutral(value))
 }
 
 /// Reads `sd-metadata`; `None` if the JSON does not describe a picture.

@@ -3,6 +3,8 @@
 //! It does not vary from run to run: it contains no time, absolute path or host name.
 
 use crate::a1111_text::parameters;
+use crate::file_hashes::FileHashes;
+use crate::xmp::{self, SourceType};
 use maquette_core::{
     Cell, CellId, Digest, Image, Kind, NUMERICS, NamedFile, Remarks, Setting, Settings, Value, WeightRef,
 };
@@ -58,14 +60,16 @@ pub struct FileRef {
     pub digest: Digest,
 }
 
-/// Encodes the image of a cell as a PNG file, with two texts that describe how it was made: `parameters` for other tools,
-/// and `maquette` with every setting as JSON. `fingerprint` is that of its model.
+/// Encodes the image of a cell as a PNG file, with texts that describe how it was made: `parameters` for other tools,
+/// `maquette` with every setting as JSON, and an XMP packet that marks it as made by a model. `fingerprint` is that of its
+/// model; `hashes` are those by which other tools know its files.
 ///
 /// The file contains no time, absolute path or host name, so the same cell gives the same bytes.
 pub fn encode_cell(
     image: &Image,
     cell: &Cell,
     fingerprint: &Digest,
+    hashes: &FileHashes,
     remarks: &Remarks,
 ) -> Result<Vec<u8>, PictureError> {
     let info = GenerationInfo {
@@ -74,13 +78,19 @@ pub fn encode_cell(
         ..GenerationInfo::of(cell, fingerprint)
     };
     let info = serde_json::json!(info).to_string();
-    encode_png(image, &[("parameters", &parameters(cell, fingerprint)), ("maquette", &info)])
+    let source =
+        if cell.settings.init_image.is_some() { SourceType::ModelAndPicture } else { SourceType::Model };
+    let parameters = parameters(cell, fingerprint, hashes);
+    encode_png(
+        image,
+        &[("parameters", &parameters), ("maquette", &info), (xmp::KEYWORD, &xmp::packet(source))],
+    )
 }
 
-/// Encodes a contact sheet as a PNG file, with its content as JSON in a `maquette` text. The same arguments give the same
-/// bytes.
+/// Encodes a contact sheet as a PNG file, with its content as JSON in a `maquette` text and the XMP packet of its pictures.
+/// The same arguments give the same bytes.
 pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, PictureError> {
-    encode_png(image, &[("maquette", &shows.to_string())])
+    encode_png(image, &[("maquette", &shows.to_string()), (xmp::KEYWORD, &xmp::packet(SourceType::Model))])
 }
 
 impl GenerationInfo {

@@ -2,7 +2,7 @@
 //!
 //! After `docs/Image Metadata Format.md` and `src/Text2Image/T2IParamTypes.cs` of mcmonkeyprojects/SwarmUI.
 
-use super::foreign::{Foreign, NO_SETTING, Tool, plain};
+use super::foreign::{Foreign, NO_SETTING, Tool, is_neutral, plain};
 use super::{comfyui, sampling};
 use serde_json::Value as Json;
 
@@ -39,10 +39,11 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
             "vae" => out.set_json("vae", key, value),
             "loras" => loras(&mut out, value, given.get("loraweights")),
             "initimagecreativity" => {
-                out.set_json("strength", key, value);
+                strength(&mut out, key, value, given.get("steps"));
                 out.note("it was made from another picture, which the text does not name: set `init_image`");
             }
             "images" | "swarm_version" | "aspectratio" | "date" => out.fact(key, plain(value)),
+            _ if is_neutral(value) => out.fact(key, plain(value)),
             _ => out.left(key, plain(value), NO_SETTING),
         }
     }
@@ -54,6 +55,18 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
     out.set("noise", "noise", "torch-cpu");
     comfyui::convert_prompts(&mut out);
     Some(out.sorted())
+}
+
+/// SwarmUI starts at the step `floor(steps × (1 − creativity))` and does the rest.
+fn strength(out: &mut Foreign, key: &str, creativity: &Json, steps: Option<&Json>) {
+    let (Some(creativity), Some(steps)) = (creativity.as_f64(), steps.and_then(Json::as_i64)) else {
+        return out.set_json("strength", key, creativity);
+    };
+    let done = steps - (steps as f64 * (1.0 - creativity)).floor() as i64;
+    match (comfyui::Schedule { steps, done, denoise: Some(creativity) }).strength() {
+        Some(strength) => out.set("strength", key, strength),
+        None => out.left(key, creativity.to_string(), "Maquette has no strength that leaves these steps"),
+    }
 }
 
 /// Reads names from one list and weights from another; both may be a list or a text with commas.

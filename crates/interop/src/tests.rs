@@ -10,7 +10,8 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 fn bytes(cell: &Cell) -> Vec<u8> {
-    encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
+    encode_cell(&image(cell), cell, &Digest::of(b"weights"), &FileHashes::default(), &Remarks::default())
+        .unwrap()
 }
 
 fn origin(bytes: &[u8]) -> Option<Origin> {
@@ -40,16 +41,27 @@ fn describe(name: &str) -> String {
     lines.join("\n")
 }
 
-#[test]
-fn every_tools_texts_are_read_and_invalid_ones_are_reported() {
+/// The fixtures of ComfyUI's graphs and the others.
+fn described(graphs: bool) -> String {
     let mut names: Vec<String> = std::fs::read_dir(fixture(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.contains('.'))
         .collect();
     names.sort();
+    names.retain(|name| (name.starts_with("graph-") || name.starts_with("workflow-")) == graphs);
     let all: Vec<String> = names.iter().map(|name| format!("=== {name}\n{}", describe(name))).collect();
-    insta::assert_snapshot!("metadata", all.join("\n\n"));
+    all.join("\n\n")
+}
+
+#[test]
+fn every_tools_texts_are_read_and_invalid_ones_are_reported() {
+    insta::assert_snapshot!("metadata", described(false));
+}
+
+#[test]
+fn graphs_are_followed_and_what_cannot_be_followed_is_said() {
+    insta::assert_snapshot!("graphs", described(true));
 }
 
 #[test]
@@ -67,6 +79,20 @@ fn own_pictures_contain_all_settings_and_nothing_of_the_machine() {
     assert_eq!(init_image, [&expected]);
     let text = serde_json::to_string_pretty(&info).unwrap();
     assert!(!text.contains("somebody") && !text.contains("somewhere"), "{text}");
+}
+
+#[test]
+fn own_pictures_are_marked_as_made_by_a_model() {
+    let kind = |cell: &Cell| {
+        let texts = read_png_texts(&bytes(cell)).unwrap();
+        let xmp = texts.get("XML:com.adobe.xmp").unwrap();
+        let (_, after) = xmp.split_once("newscodes/digitalsourcetype/").unwrap();
+        after.split('"').next().unwrap().to_owned()
+    };
+    let mut cell = cell();
+    assert_eq!(kind(&cell), "trainedAlgorithmicMedia");
+    with_init_image(&mut cell.settings, 0.3);
+    assert_eq!(kind(&cell), "compositeWithTrainedAlgorithmicMedia");
 }
 
 #[test]

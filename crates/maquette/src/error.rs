@@ -109,8 +109,8 @@ impl Error {
             Error::Hub(error) => error.hint(),
             Error::Execute(error) => error.hint(),
             Error::NoOrigin { .. } => Some(
-                "allowed: a picture made by Maquette, or one with metadata of A1111 (also in a JPEG or WebP file), \
-                 ComfyUI, SwarmUI or InvokeAI. Chat apps and image editors often remove metadata."
+                "allowed: a picture made by Maquette, or a PNG, JPEG or WebP file with metadata of A1111, ComfyUI, \
+                 SwarmUI, InvokeAI, Fooocus or NovelAI. Chat apps and image editors often remove metadata."
                     .to_owned(),
             ),
             Error::IsASheet { experiment: Some(experiment), .. } => {

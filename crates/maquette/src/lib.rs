@@ -42,6 +42,7 @@ mod diff;
 mod environment;
 mod error;
 mod estimate;
+mod export;
 mod forecast;
 mod locate;
 mod memory;

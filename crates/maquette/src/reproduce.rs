@@ -103,7 +103,8 @@ impl Workspace {
             info.map_or_else(Vec::new, |info| changes(info, &GenerationInfo::of(&cell, &fingerprint)));
         changes.extend(info.and_then(|info| other_device(&nearby, info, &backend.device())));
         if let Some(file) = &options.save {
-            write_atomic(file, &encode_cell(&now, &cell, &fingerprint, &remarks)?)?;
+            let hashes = self.hashes(&plan, &base);
+            write_atomic(file, &encode_cell(&now, &cell, &fingerprint, &hashes, &remarks)?)?;
         }
         let pixels = Pixels::of(&before, &now);
         Ok(Reproduction {

@@ -98,6 +98,9 @@ impl Workspace {
         let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
         let mut backend = self.backend(&base, options.rows)?;
         let mut writer = self.runs.start(&plan.name, &resolved, &plan, &source, options.shard)?;
+        if distinct.iter().any(|(_, id)| !writer.has_picture(id)) {
+            writer.set_hashes(self.hashes(&plan, &base));
+        }
         // A resumed run may have other drawn seeds than this plan; otherwise the cells are those just planned.
         let plan_drawn = plan.drawn;
         let plan = writer.plan();

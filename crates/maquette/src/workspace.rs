@@ -1,9 +1,11 @@
 //! A workspace: the runs folder, the assets and the device.
 
 use crate::Environment;
-use crate::assets::{FakeAssets, LocalAssets};
+use crate::assets::{FakeAssets, LocalAssets, sha256};
 use crate::error::Error;
+use maquette_core::Plan;
 use maquette_diffusion::DeviceName;
+use maquette_interop::FileHashes;
 use maquette_planner::AssetResolver;
 use maquette_store::Runs;
 use std::path::Path;
@@ -79,7 +81,15 @@ impl Workspace {
         }
     }
 
-    /// The same on this machine, whatever the renderer.
+    /// The hashes by which other tools know the files of a plan; the fake renderer's models are no files.
+    pub(crate) fn hashes(&self, plan: &Plan, base: &Path) -> FileHashes {
+        match self.renderer {
+            Renderer::Engine => sha256::of_plan(plan, base, &self.environment.hub, &self.runs),
+            Renderer::Fake => FileHashes::default(),
+        }
+    }
+
+    /// The models and files of this machine, whatever the renderer.
     pub(crate) fn local_assets(&self, base: &Path) -> LocalAssets {
         LocalAssets::new(base, &self.runs, &self.environment.hub)
     }

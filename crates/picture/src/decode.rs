@@ -2,6 +2,7 @@
 
 use crate::PictureError;
 use crate::error::{MAX_BYTES, MAX_EDGE, MAX_PIXELS};
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 use maquette_core::Image;
 use std::io::Cursor;
@@ -20,6 +21,19 @@ pub fn decode(path: &Path) -> Result<Image, PictureError> {
 
 /// The same from bytes in memory; `path` is for the error.
 pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
+    let (mut picture, orientation) = decode_pixels(path, bytes)?;
+    picture.apply_orientation(orientation);
+    let picture = if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() };
+    let (width, height) = picture.dimensions();
+    Image::new(width, height, picture.into_raw()).ok_or_else(|| PictureError::TooLarge {
+        path: path.to_owned(),
+        width,
+        height,
+    })
+}
+
+/// The pixels as they are in the file, and how they are to be turned.
+pub(crate) fn decode_pixels(path: &Path, bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
     let wrong = |error: image::ImageError| not_a_picture(path, bytes, &error);
     let allowed = |(width, height)| match width > MAX_EDGE
         || height > MAX_EDGE
@@ -35,15 +49,8 @@ pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
     // `from_decoder` allocates the pixels without checking the limits.
     limits().reserve(decoder.total_bytes()).map_err(wrong)?;
     let orientation = decoder.orientation().map_err(wrong)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
-    picture.apply_orientation(orientation);
-    let picture = if picture.color().has_alpha() { on_white(picture) } else { picture.into_rgb8() };
-    let (width, height) = picture.dimensions();
-    Image::new(width, height, picture.into_raw()).ok_or_else(|| PictureError::TooLarge {
-        path: path.to_owned(),
-        width,
-        height,
-    })
+    let picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
+    Ok((picture, orientation))
 }
 
 /// The size in the header of a PNG file.

@@ -3,12 +3,18 @@
 //! Every picture that Maquette opens is opened here: reference pictures, masks, cells, pictures of other tools. The
 //! texts are interpreted by `maquette-interop`; the engine resizes pictures.
 
+mod containers;
 mod decode;
 mod encode;
 mod error;
+mod exif;
+mod hidden;
+mod read_texts;
 mod texts;
 
 pub use decode::{decode, decode_bytes};
 pub use encode::encode_png;
 pub use error::PictureError;
-pub use texts::{Texts, read_png_texts, read_texts};
+pub use hidden::read_hidden_text;
+pub use read_texts::{read_png_texts, read_texts};
+pub use texts::Texts;

@@ -58,6 +58,12 @@ pub enum StoreError {
         /// The picture.
         path: PathBuf,
     },
+    /// A folder for an export that has something in it.
+    #[error("`{}` is not empty; allowed: a new or empty folder", folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A file name that would be outside its folder.
     #[error("`{name}` cannot be written into `{}`; allowed: a plain file name", folder.display())]
     Name {
@@ -73,7 +79,9 @@ impl StoreError {
     pub fn is_write(&self) -> bool {
         matches!(
             self,
-            StoreError::Io { doing: "write" | "create" | "remove" | "lock", .. } | StoreError::Name { .. }
+            StoreError::Io { doing: "write" | "create" | "remove" | "lock", .. }
+                | StoreError::Name { .. }
+                | StoreError::NotEmpty { .. }
         )
     }
 
@@ -98,7 +106,7 @@ impl StoreError {
             StoreError::NoRun { nearest, .. } => Some(format!("Existing runs: {}.", nearest.join(", "))),
             StoreError::Ambiguous { .. } => Some("Use a longer prefix.".to_owned()),
             StoreError::Picture(error) => error.hint(),
-            StoreError::Damaged { .. } | StoreError::Name { .. } => None,
+            StoreError::Damaged { .. } | StoreError::Name { .. } | StoreError::NotEmpty { .. } => None,
             StoreError::Changed { .. } => Some("Run again to plan with the changed file.".to_owned()),
         }
     }

@@ -1,10 +1,11 @@
-//! `.fingerprints.json` in the runs folder: a cache of the fingerprints of models, by their files.
+//! `.fingerprints.json` in the runs folder: a cache of the fingerprints of models and of the SHA-256 hashes of weight
+//! files, by their files.
 //!
-//! A fingerprint is computed from every byte of a model, which takes too long to repeat for every plan when a model has
-//! gigabytes. Files with the same path, size and modification time count as unchanged.
+//! They are computed from every byte of a file, which takes too long to repeat for every plan when a model has gigabytes. Files with the same path, size and modification time count as unchanged.
 
 use crate::{StoreError, write_atomic};
 use maquette_core::Digest;
+use maquette_interop::Sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,16 @@ pub struct Stamp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Known {
     stamp: Digest,
-    fingerprint: Digest,
+    #[serde(flatten)]
+    value: Value,
+}
+
+/// Exactly one of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Value {
+    Fingerprint(Digest),
+    Sha256(Sha256),
 }
 
 impl Stamp {
@@ -45,14 +55,43 @@ impl Stamp {
 
 /// The fingerprint of files with that stamp, if it is in the cache.
 pub(crate) fn read(root: &Path, stamp: &Stamp) -> Option<Digest> {
-    let known = all(root).remove(&stamp.first)?;
-    (known.stamp == stamp.lines).then_some(known.fingerprint)
+    match find(root, &stamp.first, stamp)? {
+        Value::Fingerprint(fingerprint) => Some(fingerprint),
+        Value::Sha256(_) => None,
+    }
 }
 
 /// Adds a fingerprint to the cache.
 pub(crate) fn add(root: &Path, stamp: &Stamp, fingerprint: Digest) -> Result<(), StoreError> {
+    insert(root, stamp.first.clone(), stamp, Value::Fingerprint(fingerprint))
+}
+
+/// The SHA-256 hashes of a file with that stamp, if they are in the cache.
+pub(crate) fn read_sha256(root: &Path, stamp: &Stamp) -> Option<Sha256> {
+    match find(root, &sha256_key(stamp), stamp)? {
+        Value::Sha256(sha256) => Some(sha256),
+        Value::Fingerprint(_) => None,
+    }
+}
+
+/// Adds SHA-256 hashes to the cache.
+pub(crate) fn add_sha256(root: &Path, stamp: &Stamp, sha256: Sha256) -> Result<(), StoreError> {
+    insert(root, sha256_key(stamp), stamp, Value::Sha256(sha256))
+}
+
+/// A model's fingerprint may be computed from more files than its checkpoint, and has an entry of its own.
+fn sha256_key(stamp: &Stamp) -> String {
+    format!("sha256 {}", stamp.first)
+}
+
+fn find(root: &Path, key: &str, stamp: &Stamp) -> Option<Value> {
+    let known = all(root).remove(key)?;
+    (known.stamp == stamp.lines).then_some(known.value)
+}
+
+fn insert(root: &Path, key: String, stamp: &Stamp, value: Value) -> Result<(), StoreError> {
     let mut all = all(root);
-    all.insert(stamp.first.clone(), Known { stamp: stamp.lines, fingerprint });
+    all.insert(key, Known { stamp: stamp.lines, value });
     write_atomic(&path(root), &serde_json::to_vec_pretty(&all).unwrap_or_default())
 }
 
@@ -92,6 +131,13 @@ mod tests {
 
         add(folder.path(), &Stamp::of(&files).unwrap(), Digest::of(b"new")).unwrap();
         assert_eq!(all(folder.path()).len(), 1, "the new one replaces the old one");
+        let sha256 = Sha256 { file: "0a".repeat(32), tensors: None };
+        let stamp_now = Stamp::of(&files).unwrap();
+        assert_eq!(read_sha256(folder.path(), &stamp_now), None);
+        add_sha256(folder.path(), &stamp_now, sha256.clone()).unwrap();
+        assert_eq!(read_sha256(folder.path(), &stamp_now), Some(sha256));
+        assert_eq!(read_sha256(folder.path(), &stamp), None, "another stamp");
+        assert_eq!(read(folder.path(), &stamp_now), Some(Digest::of(b"new")), "both are kept");
         std::fs::write(path(folder.path()), "torn {").unwrap();
         assert_eq!(read(folder.path(), &stamp), None);
         assert_eq!(Stamp::of(&[]), None);

@@ -32,6 +32,7 @@ mod checked;
 mod error;
 mod find;
 mod fingerprints;
+mod image_folder;
 mod log;
 mod log_columns;
 mod log_scan;

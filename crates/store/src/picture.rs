@@ -125,11 +125,12 @@ mod tests {
     use super::*;
     use maquette_core::Cell;
     use maquette_core::test_plans::{cell, image};
-    use maquette_interop::{encode_cell, encode_sheet};
+    use maquette_interop::{FileHashes, encode_cell, encode_sheet};
     use std::io::Write;
 
     fn bytes(cell: &Cell) -> Vec<u8> {
-        encode_cell(&image(cell), cell, &Digest::of(b"weights"), &Remarks::default()).unwrap()
+        encode_cell(&image(cell), cell, &Digest::of(b"weights"), &FileHashes::default(), &Remarks::default())
+            .unwrap()
     }
 
     #[test]

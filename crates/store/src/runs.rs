@@ -2,6 +2,7 @@
 
 use crate::{Run, Stamp, StoreError, Timings, cells, fingerprints, names, plan_file, timings};
 use maquette_core::{CellId, Digest};
+use maquette_interop::Sha256;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,16 @@ impl Runs {
     /// Caches a fingerprint. The files must have had that stamp before and after it was computed.
     pub fn remember_fingerprint(&self, stamp: &Stamp, fingerprint: Digest) -> Result<(), StoreError> {
         fingerprints::add(&self.root, stamp, fingerprint)
+    }
+
+    /// The cached SHA-256 hashes of a file with that stamp.
+    pub fn sha256(&self, stamp: &Stamp) -> Option<Sha256> {
+        fingerprints::read_sha256(&self.root, stamp)
+    }
+
+    /// Caches SHA-256 hashes. The file must have had that stamp before and after they were computed.
+    pub fn remember_sha256(&self, stamp: &Stamp, sha256: Sha256) -> Result<(), StoreError> {
+        fingerprints::add_sha256(&self.root, stamp, sha256)
     }
 
     /// The runs of one name, in arbitrary order.

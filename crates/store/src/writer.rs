@@ -8,7 +8,7 @@ use crate::log_writer::LogWriter;
 use crate::picture::{self, PictureProblem};
 use crate::{Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, names, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
-use maquette_interop::encode_cell;
+use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -27,6 +27,8 @@ pub struct RunWriter {
     /// The picture of each cell that is done by the log.
     done: HashMap<CellId, LoggedPicture>,
     checked: CheckedPictures,
+    /// What other tools call the files of the cells.
+    hashes: FileHashes,
     /// Which run rendered a cell; read from all logs when first needed.
     renderers: Option<HashMap<CellId, Renderer>>,
     _locks: Vec<File>,
@@ -73,9 +75,27 @@ impl RunWriter {
             (row.cell(), LoggedPicture { image, pixels: row.pixels() })
         });
         let (done, checked) = (done.collect(), CheckedPictures::read(run.dir()));
-        let (plan, renderers) = (Arc::new(plan), None);
+        let (plan, renderers, hashes) = (Arc::new(plan), None, FileHashes::default());
         let _locks = locks;
-        Ok(RunWriter { runs, run, plan, shard, reason, log, damaged, done, checked, renderers, _locks })
+        Ok(RunWriter {
+            runs,
+            run,
+            plan,
+            shard,
+            reason,
+            log,
+            damaged,
+            done,
+            checked,
+            hashes,
+            renderers,
+            _locks,
+        })
+    }
+
+    /// Sets the hashes by which other tools know the files of the cells; they are written into pictures.
+    pub fn set_hashes(&mut self, hashes: FileHashes) {
+        self.hashes = hashes;
     }
 
     /// The run, for reading.
@@ -163,7 +183,7 @@ impl RunWriter {
         device: &str,
         remarks: Remarks,
     ) -> Result<Record, StoreError> {
-        let png = encode_cell(image, cell, &self.fingerprint(cell), &remarks)?;
+        let png = encode_cell(image, cell, &self.fingerprint(cell), &self.hashes, &remarks)?;
         let kept = cells::keep(self.runs.root(), &cell.id, &png)?;
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, pixels: image.digest(), reused: None };
         let (seconds, device) = (Some(seconds), Some(device.to_owned()));

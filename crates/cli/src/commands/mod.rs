@@ -2,6 +2,7 @@
 
 mod completions;
 mod diff;
+mod export;
 mod models;
 mod plan;
 mod report;
@@ -13,6 +14,7 @@ mod verify;
 
 pub use completions::completions;
 pub use diff::diff;
+pub use export::export;
 pub use models::{fetch, models};
 pub use plan::plan;
 pub use report::report;

@@ -2,6 +2,7 @@
 
 pub(crate) mod fetch;
 pub(crate) mod models;
+pub(crate) mod sha256;
 pub(crate) mod weights;
 
 use crate::error::with_causes;

@@ -2,7 +2,7 @@
 
 use super::*;
 use maquette_core::{Cell, Dtype, FoundFile, Image, ModelCard, Remarks, SETTINGS, Scheduler, WeightsKind};
-use maquette_interop::{Origin, encode_cell, read_metadata};
+use maquette_interop::{FileHashes, Origin, encode_cell, read_metadata};
 use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use proptest::prelude::*;
 use std::path::{Path, PathBuf};
@@ -186,7 +186,11 @@ fn round_trip(folder: &Path, text: &str) -> Result<(Cell, Cell), String> {
     let image = Image::new(8, 8, vec![7; 192]).unwrap();
     let path = folder.join("picture.png");
     let model = Digest::of(cell.settings.model.as_bytes());
-    std::fs::write(&path, encode_cell(&image, &cell, &model, &Remarks::default()).unwrap()).unwrap();
+    std::fs::write(
+        &path,
+        encode_cell(&image, &cell, &model, &FileHashes::default(), &Remarks::default()).unwrap(),
+    )
+    .unwrap();
     let Some(Origin::Cell(info)) = read_metadata(&path).unwrap().origin else { return Err("no info".into()) };
     let again =
         planned(folder, &recreate(&info, &NearbyFiles::around(&path, None)).text("A picture\nsteps = 1"))?;

@@ -14,6 +14,7 @@ mod huge_picture;
 mod masks;
 mod moved;
 mod old_runs;
+mod other_tools;
 mod pictures;
 mod prompts;
 mod reproduce;

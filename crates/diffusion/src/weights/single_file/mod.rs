@@ -79,7 +79,7 @@ impl Checkpoint {
     }
 
     /// The checkpoint itself.
-    pub(crate) fn file(&self) -> &Path {
+    pub fn file(&self) -> &Path {
         &self.file
     }
 
