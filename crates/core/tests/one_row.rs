@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 /// The setting that was added last, and every file that may name it: its row and its users.
 const ADDED: &str = "guidance_rescale";
-const USERS: [&str; 5] = [
+const USERS: [&str; 8] = [
     "core/src/table.rs",
     "diffusion/src/sampler/denoise_state.rs",
     "diffusion/src/text/conditioning.rs",
     "interop/src/a1111.rs",
     "interop/src/a1111_text.rs",
+    "interop/src/comfyui/loaders.rs",
+    "interop/src/invokeai.rs",
+    "interop/src/novelai.rs",
 ];
 
 /// A file with this many names of settings contains a list of them.
