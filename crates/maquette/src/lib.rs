@@ -45,6 +45,7 @@ mod estimate;
 mod forecast;
 mod locate;
 mod memory;
+mod model_notes;
 mod models;
 mod plan;
 mod prompt_report;

@@ -124,6 +124,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let weights = cells.weights(assets, &mut problems);
     plan = Plan { models, pictures, weights, ..plan };
     let cells = Cells { plan: &plan, grid: &grid };
+    cells.schedulers(&mut problems);
     cells.sizes(&mut problems);
     cells.strengths(&mut problems);
     cells.needs(&folder, assets, &mut problems);

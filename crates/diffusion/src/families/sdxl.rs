@@ -5,6 +5,7 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
+use crate::families::detect::Kind;
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::{INDEX, TEXT, TEXT_2};
@@ -55,7 +56,7 @@ impl Sdxl {
 
     /// The same with other kernels, or with variables for training.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<Sdxl, ModelError> {
-        let (scheduler_config, _) = scheduler::read(source)?;
+        let scheduler_config = scheduler::read(source, Kind::Sdxl)?.config;
         let loader = Loader::new(source, options);
         let (tokenizer, text_encoder) =
             loader.text(&TEXT, |config, weights| TextEncoder::load_for_xl(config, weights, false))?;

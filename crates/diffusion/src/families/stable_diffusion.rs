@@ -4,6 +4,7 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
+use crate::families::detect::Kind;
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::TEXT;
@@ -52,7 +53,7 @@ impl StableDiffusion {
 
     /// The same with other kernels, or with variables for training.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<StableDiffusion, ModelError> {
-        let (scheduler_config, _) = scheduler::read(source)?;
+        let scheduler_config = scheduler::read(source, Kind::StableDiffusion)?.config;
         let loader = Loader::new(source, options);
         let (tokenizer, text_encoder) = loader.text(&TEXT, TextEncoder::load)?;
         let vae = parts::load_vae(source, options, |_| Ok(options.dtype))?;

@@ -72,14 +72,11 @@ impl ModelSource {
             ModelSource::Folder(folder) => folder.join(file).is_file(),
             ModelSource::Checkpoint(checkpoint) => checkpoint.has(file),
             ModelSource::Bytes(files) => files.iter().any(|(name, _)| *name == file),
-            ModelSource::WithVae(model, vae) => vae.path(file).is_some() || model.has(file),
+            ModelSource::WithVae(model, vae) => match vae.path(file) {
+                Some(path) => path.is_file(),
+                None => model.has(file),
+            },
         }
-    }
-
-    /// Opens the first of `files` that exists, and returns its name and content.
-    pub(crate) fn open_first<'a>(&self, files: &[&'a str]) -> Result<(&'a str, Content), ModelError> {
-        let file = files.iter().find(|file| self.has(file)).ok_or_else(|| self.missing(files))?;
-        Ok((file, self.open(file)?))
     }
 
     pub(crate) fn open(&self, file: &str) -> Result<Content, ModelError> {
@@ -100,9 +97,18 @@ impl ModelSource {
                 .map(|(_, bytes)| Content::Static(bytes))
                 .ok_or_else(|| self.missing(&[file])),
             ModelSource::WithVae(model, vae) => match vae.path(file) {
-                Some(path) => map_file(path),
+                Some(path) => map_file(&path),
                 None => model.open(file),
             },
+        }
+    }
+
+    /// The checkpoint, if the model is one file.
+    pub(crate) fn checkpoint(&self) -> Option<&Checkpoint> {
+        match self {
+            ModelSource::Checkpoint(checkpoint) => Some(checkpoint),
+            ModelSource::WithVae(model, _) => model.checkpoint(),
+            ModelSource::Folder(_) | ModelSource::Bytes(_) => None,
         }
     }
 
@@ -116,18 +122,28 @@ impl ModelSource {
         }
     }
 
-    fn missing(&self, files: &[&str]) -> ModelError {
+    /// The error that none of `files` exists.
+    pub(crate) fn missing(&self, files: &[&str]) -> ModelError {
         let part = files[0].split('/').next().unwrap_or_default();
         let pickled = ["diffusion_pytorch_model.bin", "pytorch_model.bin"]
             .iter()
             .map(|name| format!("{part}/{name}"))
             .find(|name| files[0].ends_with(".safetensors") && self.has(name));
+        let other = match self {
+            ModelSource::Folder(folder) if files[0].ends_with(".safetensors") => {
+                other_weights(&folder.join(part))
+            }
+            _ => None,
+        };
         let hint = match pickled {
             Some(pickled) => format!(
                 " Its {pickled} is a Python pickle, which can run code and is not supported. Use the model's \
                  safetensors files, or write them with diffusers: \
                  `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`."
             ),
+            None if let Some(other) = other => {
+                format!(" Its {part}/{other} is another variant, which is not chosen by itself: rename it.")
+            }
             None if matches!(self, ModelSource::Folder(folder) if !folder.is_dir()) => {
                 " There is no such folder.".to_owned()
             }
@@ -142,4 +158,16 @@ impl ModelSource {
         };
         ModelError::Missing { model: self.name(), file: files.join(" or "), hint }
     }
+}
+
+/// A weight file of a part's folder that has another variant's name.
+fn other_weights(folder: &Path) -> Option<String> {
+    let entries = folder.read_dir().ok()?;
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names.into_iter().find(|name| {
+        let known = ["diffusion_pytorch_model.", "model."].iter().any(|stem| name.starts_with(stem));
+        known && name.ends_with(".safetensors")
+    })
 }
