@@ -15,8 +15,9 @@ use std::sync::LazyLock;
 ///
 /// Version 2 names a cell by its effect: a strength by the steps that it leaves, for example. Version 1 named it by the
 /// settings as written. A name of version 2 is the name that version 1 gave to a cell with the same pixels, so pictures of
-/// older runs are still found. A plan stores its version, so that its cells keep the names that are in its log.
-pub const NAMING: u32 = 2;
+/// older runs are still found. Version 3 has one line more for textual inversions without a given word in A1111's dialect,
+/// whose words are no longer those in the files; all other names are those of version 2. A plan stores its version, so that its cells keep the names that are in its log.
+pub const NAMING: u32 = 3;
 
 /// The settings in the order of their lines.
 static LINES: LazyLock<Vec<&Setting>> = LazyLock::new(|| {
@@ -85,6 +86,12 @@ impl Settings {
                     Some(weights) if naming > 1 => form.line(name, weights),
                     _ => self.write(name, &mut form),
                 },
+                Effect::FileWords => {
+                    self.write(name, &mut form);
+                    if naming > 2 {
+                        form.text("embedding_words", "names of files");
+                    }
+                }
                 Effect::Value | Effect::UnlessOwn | Effect::NonZeroWeights => self.write(name, &mut form),
                 _ if naming == 1 => self.write(name, &mut form),
                 Effect::Number(number) => form.line(name, &number),
@@ -219,6 +226,18 @@ mod tests {
             "its fingerprint or reading tells them apart"
         );
         assert_ne!(named(&own, &ModelCard { reading: 2, ..card() }), named(&own, &known));
+    }
+
+    #[test]
+    fn words_from_file_names_are_part_of_the_name() {
+        let a1111 = Settings { dialect: Dialect::A1111, ..settings() };
+        let named = |settings: &Settings, naming| settings.canonical(&card(), 1, naming);
+        assert!(named(&a1111, 3).contains("embedding_words"));
+        assert!(!named(&a1111, 2).contains("embedding_words"), "names of older runs stay");
+        assert_eq!(named(&settings(), 3), named(&settings(), 2));
+        let embeddings = vec![Embedding { word: Some("hat".into()), file: file("words/hat.pt") }];
+        let given = Settings { embeddings, ..a1111 };
+        assert_eq!(named(&given, 3), named(&given, 2));
     }
 
     #[test]

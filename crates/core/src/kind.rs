@@ -99,6 +99,8 @@ pub enum Effect {
     EmptyText,
     /// The weights of the model's safety checker.
     SafetyChecker,
+    /// Its value, with words that are the names of files even if the files have words of their own.
+    FileWords,
     /// The LoRAs in it whose weight is not 0.
     NonZeroWeights,
 }

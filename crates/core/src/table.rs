@@ -116,7 +116,14 @@ settings! {
         same_effect: |_| "change nothing at weight 0".to_owned(),
     };
     /// Textual inversions, whose words a prompt may then use; `word=file` names the word.
-    embeddings: Vec<Embedding> = { kind: Kind::Weights, order: "embedding" };
+    embeddings: Vec<Embedding> = {
+        kind: Kind::Weights,
+        effect: |settings| match settings.dialect {
+            Dialect::A1111 if settings.embeddings.iter().any(|it| it.word.is_none()) => Effect::FileWords,
+            _ => Effect::Value,
+        },
+        order: "embedding",
+    };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
     /// What it should not show; used when guidance_scale is above 1.

@@ -47,3 +47,4 @@ pub use weights::single_file::Checkpoint;
 pub use weights::small_file::SmallFileError;
 pub use weights::source::ModelSource;
 pub use weights::textual_inversion::InversionError;
+pub use weights::trigger_words::trigger_words;

@@ -56,6 +56,7 @@ mod run;
 mod run_list;
 mod sheets;
 mod show;
+mod unused_inputs;
 mod verify;
 mod workspace;
 

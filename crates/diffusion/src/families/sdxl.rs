@@ -28,7 +28,7 @@ use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Embedding, Lora, Settings};
+use maquette_core::{Dialect, Embedding, Lora, Settings};
 
 /// A loaded model of Stable Diffusion XL.
 pub struct Sdxl {
@@ -95,8 +95,12 @@ impl Sdxl {
     }
 
     /// The words of textual inversions, for the tokenizers, with their vectors, for the text encoders.
-    pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
-        self.adapters.inversions(embeddings, &self.tokenizers[0], &self.text_encoders.each_ref())
+    pub fn inversions(
+        &mut self,
+        embeddings: &[Embedding],
+        dialect: Dialect,
+    ) -> Result<Inversions, InversionError> {
+        self.adapters.inversions(embeddings, dialect, &self.tokenizers[0], &self.text_encoders.each_ref())
     }
 }
 
@@ -184,7 +188,7 @@ impl Family for Sdxl {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
-        let inversions = self.inversions(&settings.embeddings)?;
+        let inversions = self.inversions(&settings.embeddings, settings.dialect)?;
         let clip = |number: usize| ClipText {
             tokenizer: &self.tokenizers[number],
             text_encoder: &self.text_encoders[number],

@@ -27,7 +27,7 @@ use crate::weights::lora::targets::Layers;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Embedding, Lora, Settings};
+use maquette_core::{Dialect, Embedding, Lora, Settings};
 
 /// A loaded model of Stable Diffusion 1 or 2.
 pub struct StableDiffusion {
@@ -85,8 +85,12 @@ impl StableDiffusion {
     }
 
     /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoder.
-    pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
-        self.adapters.inversions(embeddings, &self.tokenizer, &[&self.text_encoder])
+    pub fn inversions(
+        &mut self,
+        embeddings: &[Embedding],
+        dialect: Dialect,
+    ) -> Result<Inversions, InversionError> {
+        self.adapters.inversions(embeddings, dialect, &self.tokenizer, &[&self.text_encoder])
     }
 }
 
@@ -132,7 +136,7 @@ impl Family for StableDiffusion {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
-        let inversions = self.inversions(&settings.embeddings)?;
+        let inversions = self.inversions(&settings.embeddings, settings.dialect)?;
         let text = ClipText {
             tokenizer: &self.tokenizer,
             text_encoder: &self.text_encoder,

@@ -8,7 +8,7 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use tokenizers::AddedToken;
 
@@ -167,6 +167,13 @@ impl Tokenizer {
         Ok(words)
     }
 
+    /// The words of textual inversions that a text contains.
+    pub fn inversions_in<'a>(&self, text: &str, inversions: &'a Inversions) -> BTreeSet<&'a str> {
+        let found = find_inversions(text, inversions);
+        let is_found = |number: usize| found.iter().any(|(_, first, _)| *first == number);
+        inversions.words().filter(|(_, first, _)| is_found(*first)).map(|(word, ..)| word).collect()
+    }
+
     /// Whether a text is a token, at the end of a word or within one.
     pub(crate) fn has_token(&self, text: &str) -> bool {
         let lower = text.to_lowercase();
@@ -179,15 +186,21 @@ impl Tokenizer {
             .encode(&text[span.clone()], false)
             .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
         for (&id, &(start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+            let (start, end) = (span.start + start, span.start + end);
             let mut ids = vec![id];
-            ids.extend(self.more.get(&id).into_iter().flatten());
+            // Only as it is written in the vocabulary: diffusers replaces it in the text.
+            if let Some(more) = self.more.get(&id)
+                && self.inner.id_to_token(id).as_deref() == text.get(start..end)
+            {
+                ids.extend(more);
+            }
             // Such an id may be one of a textual inversion's.
             if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
                 let token = self.inner.id_to_token(id).unwrap_or_default();
                 let reason = beyond(&token, id, self.vocabulary);
                 return Err(ModelError::Tokenizer { file: self.file.clone(), reason });
             }
-            words.push(Word { ids, span: span.start + start..span.start + end });
+            words.push(Word { ids, span: start..end });
         }
         Ok(())
     }

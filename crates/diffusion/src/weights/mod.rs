@@ -14,4 +14,5 @@ pub(crate) mod small_file;
 pub(crate) mod source;
 pub(crate) mod tensors;
 pub(crate) mod textual_inversion;
+pub(crate) mod trigger_words;
 pub(crate) mod weight_files;

@@ -51,7 +51,7 @@ fn indices(stem: &str, variant: &str) -> [String; 2] {
 fn shards(source: &ModelSource, index: String) -> Result<WeightFiles, ModelError> {
     const KEY: &str = "weight_map";
     let config = ConfigFile::open(source, &index)?;
-    let folder = index.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let folder = &index[..index.rfind('/').map_or(0, |at| at + 1)];
     let plain = |name: &str| name.ends_with(".safetensors") && !name.contains(['/', '\\']);
     let names: Option<BTreeSet<&str>> = config.get(KEY).and_then(|map| {
         map.as_object()?.values().map(|name| name.as_str().filter(|name| plain(name))).collect()
@@ -59,7 +59,7 @@ fn shards(source: &ModelSource, index: String) -> Result<WeightFiles, ModelError
     let Some(names) = names.filter(|names| !names.is_empty()) else {
         return Err(config.refuse(KEY, "a table with the name of a .safetensors file for each tensor"));
     };
-    let files: Vec<String> = names.into_iter().map(|name| format!("{folder}/{name}")).collect();
+    let files: Vec<String> = names.into_iter().map(|name| format!("{folder}{name}")).collect();
     match files.iter().find(|file| !source.has(file)) {
         Some(missing) => Err(source.missing(&[missing])),
         None => Ok(WeightFiles { name: index, files }),

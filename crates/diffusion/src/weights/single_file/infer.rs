@@ -265,11 +265,13 @@ pub(super) fn scheduler(kind: Kind, stated: &Stated) -> Value {
             config["use_karras_sigmas"] = json!(false);
         }
     }
-    if let Some(statement) = stated.predictions.first() {
+    // What is stated and assumed alike is not written, so that the configuration stays the same.
+    let assumed = config.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon");
+    if let Some(statement) = stated.predictions.first().filter(|it| it.value.as_str() != assumed) {
         config["prediction_type"] = json!(statement.value);
     }
-    if let Some(statement) = stated.zero_snr.first() {
-        config["rescale_betas_zero_snr"] = json!(statement.value);
+    if stated.zero_snr.first().is_some_and(|statement| statement.value) {
+        config["rescale_betas_zero_snr"] = json!(true);
     }
     config
 }

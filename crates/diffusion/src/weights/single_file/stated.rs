@@ -123,7 +123,8 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     text.lines().find_map(|line| {
         let line = line.split_once('#').map_or(line, |(before, _)| before);
         let (before, after) = line.split_once(key)?;
-        let is_key = before.trim_end_matches(quotes).ends_with([' ', '\t', '{', ',']) || before.is_empty();
+        let before = before.trim_end_matches(quotes);
+        let is_key = before.is_empty() || before.ends_with([' ', '\t', '{', ',']);
         let value = after.trim_start_matches(quotes).trim_start().strip_prefix(':')?;
         let word = value.trim_start().trim_start_matches(quotes).split(['"', '\'', ',', '}']).next()?.trim();
         (is_key && !word.is_empty()).then_some(word)
