@@ -47,11 +47,12 @@ impl Settings {
         let eos = special("eos_token", "<|endoftext|>");
         let (unk, pad) = (special("unk_token", &eos), special("pad_token", &eos));
 
-        let extra = ["additional_special_tokens", "extra_special_tokens"].into_iter();
-        let extra: Vec<&Value> = extra.filter_map(|key| values.get(key)?.as_array()).flatten().collect();
+        // The name of the list since transformers 5, and before.
+        let list = |key: &str| values.get(key).and_then(Value::as_array).into_iter().flatten();
+        let (extra, additional) = (list("extra_special_tokens"), list("additional_special_tokens"));
         let is_special = |token: &str| {
             [&bos, &eos, &unk, &pad].iter().any(|special| *special == token)
-                || extra.iter().any(|value| content(value) == Some(token))
+                || extra.clone().any(|value| content(value) == Some(token))
         };
         let mut added: Vec<(u64, AddedToken)> = match decoder {
             Some(decoder) => {
@@ -70,7 +71,7 @@ impl Settings {
         };
         added.sort_by_key(|(id, _)| *id);
         let mut added: Vec<AddedToken> = added.into_iter().map(|(_, token)| token).collect();
-        added.extend(extra.into_iter().filter_map(|token| added_token(token, true)));
+        added.extend(extra.clone().chain(additional).filter_map(|token| added_token(token, true)));
         let max_length = values.get("model_max_length").and_then(Value::as_u64);
         Ok(Settings { bos, eos, unk, pad, max_length, added })
     }
