@@ -11,9 +11,10 @@ use crate::models::{unet, vae};
 use crate::schedulers::{Sampling, trajectory};
 use crate::text::tokenizer;
 use crate::weights::config::ConfigFile;
+use crate::weights::dtypes::check_dtypes;
 use crate::weights::single_file::{is_spare_in_text_encoder, is_spare_in_vae};
 use crate::weights::source::ModelSource;
-use crate::weights::weight_files::check_dtypes;
+
 use maquette_core::{Digest, ModelCard, Settings};
 
 /// The version of the rules by which models are read, for [`ModelCard::reading`].

@@ -7,7 +7,7 @@ use crate::families::detect::{Kind, TEXT_2_CONFIG, detect};
 use crate::models::safety_checker::SafetyChecker;
 use crate::text::tokenizer;
 use crate::weights::source::ModelSource;
-use crate::weights::weight_files::{WeightFiles, weight_files};
+use crate::weights::weight_files::WeightFiles;
 use maquette_core::Digest;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -103,7 +103,7 @@ fn read_files(source: &ModelSource) -> Vec<String> {
     // The first name is included even if it is missing.
     let weights = |stem: &str| {
         let missing = |_| [format!("{stem}.safetensors")].into();
-        weight_files(source, stem).map_or_else(missing, WeightFiles::all)
+        source.weight_files(stem).map_or_else(missing, WeightFiles::all)
     };
     let mut files = [SCHEDULER_CONFIG, UNET_CONFIG, VAE_CONFIG].map(str::to_owned).to_vec();
     files.extend(weights(UNET_WEIGHTS));

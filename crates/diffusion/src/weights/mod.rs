@@ -4,6 +4,7 @@
 
 pub(crate) mod config;
 pub(crate) mod content;
+pub(crate) mod dtypes;
 pub(crate) mod float8;
 pub(crate) mod header;
 pub(crate) mod load_options;

@@ -7,8 +7,7 @@ use crate::error::ModelError;
 use crate::weights::content::{map_file, refuse_pickle};
 use crate::weights::header::Header;
 use crate::weights::single_file::{Part, vae_in};
-use crate::weights::source::ModelSource;
-use crate::weights::weight_files::weight_files;
+use crate::weights::weight_files::{self, Found};
 use maquette_core::Digest;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +33,7 @@ impl SeparateVae {
         if path.is_dir() {
             let inner = path.join("vae");
             let folder = if inner.is_dir() { inner } else { path.to_owned() };
-            weight_files(&ModelSource::Folder(folder.clone()), STEM)?;
+            weights_in(&folder)?;
             return Ok(SeparateVae(Place::Folder(folder)));
         }
         let content = map_file(path)?;
@@ -66,9 +65,8 @@ impl SeparateVae {
                 if config.is_file() {
                     hasher.update_rayon(&map_file(&config)?);
                 }
-                let source = ModelSource::Folder(folder);
-                for file in weight_files(&source, STEM)?.files {
-                    hasher.update_rayon(&source.open(&file)?);
+                for file in weights_in(&folder)? {
+                    hasher.update_rayon(&map_file(&file)?);
                 }
             }
         }
@@ -94,5 +92,25 @@ impl SeparateVae {
             Place::File { part, .. } => part.as_ref(),
             Place::Folder(_) => None,
         }
+    }
+}
+
+/// The weight files in a folder; shards without their index.
+fn weights_in(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let missing = |file: String| {
+        let model = folder.display().to_string();
+        ModelError::Missing { model, file, hint: String::new() }
+    };
+    match weight_files::find(STEM, |name| folder.join(name).is_file()) {
+        Some(Found::One(file)) => Ok(vec![folder.join(file)]),
+        Some(Found::Index(index)) => {
+            let file = folder.join(&index);
+            let read = |source| ModelError::Json { file: file.display().to_string(), source };
+            let content = serde_json::from_slice(&map_file(&file)?).map_err(read)?;
+            // What is wrong with the list is reported when the model is loaded.
+            let shards = weight_files::shards(&index, &content).unwrap_or_default();
+            Ok(shards.iter().map(|name| folder.join(name)).collect())
+        }
+        None => Err(missing(weight_files::names(STEM).join(" or "))),
     }
 }

@@ -6,6 +6,8 @@ use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
 use crate::weights::separate_vae::SeparateVae;
 use crate::weights::single_file::{Checkpoint, Part};
+use crate::weights::weight_files::{self, Found, WeightFiles};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -122,8 +124,34 @@ impl ModelSource {
         }
     }
 
+    /// The weight files of the part whose file in full precision is `stem.safetensors`; all of them exist.
+    pub(crate) fn weight_files(&self, stem: &str) -> Result<WeightFiles, ModelError> {
+        let index = match weight_files::find(stem, |file| self.has(file)) {
+            Some(Found::One(file)) => return Ok(WeightFiles { files: vec![file.clone()], name: file }),
+            Some(Found::Index(index)) => index,
+            None => return Err(self.missing(&weight_files::names(stem).each_ref().map(String::as_str))),
+        };
+        let file = self.file_name(&index);
+        let content: Value = match serde_json::from_slice(&self.open(&index)?) {
+            Ok(content) => content,
+            Err(source) => return Err(ModelError::Json { file, source }),
+        };
+        let Some(files) = weight_files::shards(&index, &content) else {
+            return Err(ModelError::Config {
+                file,
+                key: weight_files::SHARDS.to_owned(),
+                value: content.get(weight_files::SHARDS).map_or("absent".to_owned(), Value::to_string),
+                supported: "a table with the name of a .safetensors file for each tensor".to_owned(),
+            });
+        };
+        match files.iter().find(|file| !self.has(file)) {
+            Some(missing) => Err(self.missing(&[missing])),
+            None => Ok(WeightFiles { name: index, files }),
+        }
+    }
+
     /// The error that none of `files` exists.
-    pub(crate) fn missing(&self, files: &[&str]) -> ModelError {
+    fn missing(&self, files: &[&str]) -> ModelError {
         let part = files[0].split('/').next().unwrap_or_default();
         let pickled = ["diffusion_pytorch_model.bin", "pytorch_model.bin"]
             .iter()

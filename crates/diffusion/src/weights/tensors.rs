@@ -9,7 +9,7 @@ use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Record};
 use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
-use crate::weights::weight_files::{WeightFiles, weight_files};
+use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Weight};
 use std::cell::RefCell;
@@ -69,7 +69,7 @@ impl<'a> WeightFile<'a> {
         config: &str,
         options: &LoadOptions<'a>,
     ) -> Result<WeightFile<'a>, ModelError> {
-        let WeightFiles { name, files } = weight_files(source, stem)?;
+        let WeightFiles { name, files } = source.weight_files(stem)?;
         let open = |name: &String| {
             let (content, file) = (source.open(name)?, source.file_name(name));
             match Header::read(&content) {

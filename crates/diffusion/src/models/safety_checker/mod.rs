@@ -11,7 +11,7 @@ use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
-use crate::weights::weight_files::{WeightFiles, weight_files};
+use crate::weights::weight_files::WeightFiles;
 use candle_core::{D, DType, Device, Result, Tensor};
 use maquette_core::Image;
 use maquette_kernels::Linear;
@@ -48,7 +48,7 @@ impl SafetyChecker {
     pub(crate) fn files(source: &ModelSource) -> Vec<String> {
         let missing = |_| [format!("{WEIGHTS}.safetensors")].into();
         let mut files = vec![pixels::CONFIG.to_owned(), CONFIG.to_owned()];
-        files.extend(weight_files(source, WEIGHTS).map_or_else(missing, WeightFiles::all));
+        files.extend(source.weight_files(WEIGHTS).map_or_else(missing, WeightFiles::all));
         files.sort_unstable();
         files
     }
