@@ -14,10 +14,8 @@ pub(crate) fn check_dtypes(
 ) -> Result<(), ModelError> {
     for name in source.weight_files(stem)?.files {
         let (content, file, part) = (source.open(&name)?, source.file_name(&name), source.part(&name));
-        let header = match Header::read(&content) {
-            Ok(header) => header,
-            Err(reason) => return Err(ModelError::Weights { file, reason }),
-        };
+        // A damaged file is reported when it is loaded.
+        let Ok(header) = Header::read(&content) else { continue };
         let spare = |key: &str| part.as_ref().map_or_else(|| is_spare(key), |part| part.is_spare(key));
         for (key, entry) in header.iter().filter(|(_, entry)| !entry.stored.is_index()) {
             if let Some(dtype) = entry.stored.unsupported().filter(|_| !spare(key)) {

@@ -44,7 +44,7 @@ fn what_is_read_in_another_way_is_noted() {
 fn a_scheduler_that_is_not_supported_is_named_where_it_is_wanted() {
     let project = with_model("unknown");
     project.write("e.toml", "model = \"model\"\nprompt = \"a hat\"\n");
-    let error = project.engine().plan(&project.experiment("e.toml")).unwrap_err().to_string();
+    let error = format!("{:?}", project.engine().plan(&project.experiment("e.toml")).unwrap_err());
     assert!(error.contains("DEISMultistepScheduler, which is not supported"), "{error}");
     assert!(error.contains("`dpmpp_2m`"), "{error}");
 }
