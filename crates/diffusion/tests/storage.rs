@@ -130,7 +130,7 @@ fn variants_of_half_precision_are_used_by_name() {
         for file in PARTS {
             let path = named.path().join(file).with_extension(format!("{variant}.safetensors"));
             store(named.path(), file, dtype, |tensors| {
-                candle_core::safetensors::save(&tensors, &path).unwrap()
+                candle_core::safetensors::save(&tensors, &path).unwrap();
             });
             store(plain.path(), file, dtype, |tensors| {
                 candle_core::safetensors::save(&tensors, plain.path().join(file)).unwrap();

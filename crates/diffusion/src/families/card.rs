@@ -12,7 +12,7 @@ use crate::schedulers::{Sampling, trajectory};
 use crate::text::tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::dtypes::check_dtypes;
-use crate::weights::single_file::{is_spare_in_text_encoder, is_spare_in_vae};
+use crate::weights::single_file::{Checkpoint, is_spare_in_text_encoder, is_spare_in_vae};
 use crate::weights::source::ModelSource;
 
 use maquette_core::{Digest, ModelCard, Settings};
@@ -124,6 +124,6 @@ fn is_reread(
     Ok(nulls
         || index
         || scheduler.is_reread
-        || source.checkpoint().is_some_and(|checkpoint| checkpoint.is_restated())
+        || source.checkpoint().is_some_and(Checkpoint::is_restated)
         || added.collect::<Result<Vec<bool>, _>>()?.contains(&true))
 }

@@ -47,10 +47,14 @@ fn readings() -> Vec<Reading> {
 fn change(model: &Path, change: &str) {
     match change {
         "e4m3fn" => {
-            [UNET, TEXT, VAE].iter().for_each(|file| cast_to_float8(&model.join(file), Dtype::F8_E4M3, false))
+            [UNET, TEXT, VAE]
+                .iter()
+                .for_each(|file| cast_to_float8(&model.join(file), Dtype::F8_E4M3, false));
         }
         "e5m2" => {
-            [UNET, TEXT, VAE].iter().for_each(|file| cast_to_float8(&model.join(file), Dtype::F8_E5M2, false))
+            [UNET, TEXT, VAE]
+                .iter()
+                .for_each(|file| cast_to_float8(&model.join(file), Dtype::F8_E5M2, false));
         }
         "without_middle" => change_tensors(&model.join(UNET), |tensors| {
             tensors.retain(|key, _| !key.starts_with("mid_block."));
@@ -122,7 +126,8 @@ fn pictures_match_diffusers() {
 fn pictures_of_single_files_match_diffusers() {
     let mut wrong = Vec::new();
     let empty = || Tensor::zeros(0, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap();
-    let stated: [(&str, &[&str], &[(&str, &str)]); 3] = [
+    type Stated<'a> = (&'a str, &'a [&'a str], &'a [(&'a str, &'a str)]);
+    let stated: [Stated; 3] = [
         ("xl-velocity", &["v_pred", "ztsnr"], &[]),
         ("xl-velocity-only", &["v_pred"], &[]),
         ("sd2-epsilon", &[], &[("modelspec.prediction_type", "epsilon")]),
