@@ -5,9 +5,9 @@
 //! setting that does not affect pixels has no line or a normalised value, by the rules of the table
 //! ([`crate::Setting::effect`]).
 
-use crate::kind::Effect;
+use crate::kind::{Effect, Fallback};
 use crate::table::Setting;
-use crate::{ModelCard, SETTINGS, Settings};
+use crate::{ModelCard, SETTINGS, Settings, Value};
 use std::fmt::{Display, Write};
 use std::sync::LazyLock;
 
@@ -15,8 +15,9 @@ use std::sync::LazyLock;
 ///
 /// Version 2 names a cell by its effect: a strength by the steps that it leaves, for example. Version 1 named it by the
 /// settings as written. A name of version 2 is the name that version 1 gave to a cell with the same pixels, so pictures of
-/// older runs are still found. A plan stores its version, so that its cells keep the names that are in its log.
-pub const NAMING: u32 = 2;
+/// older runs are still found. Version 3 has one line more for textual inversions without a given word in A1111's dialect,
+/// whose words are no longer those in the files; all other names are those of version 2. A plan stores its version, so that its cells keep the names that are in its log.
+pub const NAMING: u32 = 3;
 
 /// The settings in the order of their lines.
 static LINES: LazyLock<Vec<&Setting>> = LazyLock::new(|| {
@@ -72,16 +73,26 @@ impl Settings {
                 && let Some(version) = numerics.take()
             {
                 form.line("numerics", &version);
+                if model.reading > 1 {
+                    form.line("reading", &model.reading);
+                }
             }
             let name = setting.name;
             match (setting.effect)(self) {
                 Effect::None => {}
+                Effect::UnlessOwn if self.get(name) == own(setting, model) => {}
                 Effect::Fingerprint => form.line(name, &model.fingerprint),
                 Effect::SafetyChecker => match &model.safety_checker_weights {
                     Some(weights) if naming > 1 => form.line(name, weights),
                     _ => self.write(name, &mut form),
                 },
-                Effect::Value | Effect::NonZeroWeights => self.write(name, &mut form),
+                Effect::FileWords => {
+                    self.write(name, &mut form);
+                    if naming > 2 {
+                        form.text("embedding_words", "names of files");
+                    }
+                }
+                Effect::Value | Effect::UnlessOwn | Effect::NonZeroWeights => self.write(name, &mut form),
                 _ if naming == 1 => self.write(name, &mut form),
                 Effect::Number(number) => form.line(name, &number),
                 Effect::Seed(seed) => form.line(name, &seed),
@@ -92,11 +103,19 @@ impl Settings {
     }
 }
 
+/// A model's own value of a setting.
+fn own(setting: &Setting, model: &ModelCard) -> Option<Value> {
+    match setting.fallback {
+        Fallback::Model(of) => of(model).map(Value::from),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::named_file::{Embedding, Lora, NamedFile};
-    use crate::{Dialect, Digest, Dtype, Fit, Noise, Scheduler, Spacing};
+    use crate::{Dialect, Digest, Dtype, Fit, Noise, PredictionType, Scheduler, Spacing};
 
     fn file(path: &str) -> NamedFile {
         NamedFile {
@@ -130,6 +149,8 @@ mod tests {
             eta: None,
             sigmas: None,
             spacing: Some(Spacing::Linspace),
+            prediction_type: Some(PredictionType::Epsilon),
+            zero_snr: Some(false),
             width: 64,
             height: 128,
             clip_skip: 0,
@@ -143,9 +164,13 @@ mod tests {
             fingerprint: Digest::of(b"a model"),
             size: (64, 64),
             multiple_of: 8,
-            scheduler: Scheduler::Ddim,
+            reading: 1,
+            scheduler: Some(Scheduler::Ddim),
+            scheduler_class: None,
             spacing: None,
             sigmas: None,
+            prediction_type: Some(PredictionType::Epsilon),
+            zero_snr: Some(false),
             inpainting: false,
             safety_checker: true,
             safety_checker_weights: None,
@@ -181,6 +206,38 @@ mod tests {
         let text_to_image =
             Settings { init_image: None, mask: None, fit: None, strength: None, ..settings() };
         assert!(!text_to_image.canonical(&card, 1, 2).contains("strength:3"));
+    }
+
+    #[test]
+    fn the_models_own_values_and_its_first_reading_have_no_lines() {
+        let named = |settings: &Settings, card: &ModelCard| settings.canonical(card, 1, NAMING);
+        let (own, known) = (settings(), card());
+        let velocity = Settings { prediction_type: Some(PredictionType::VPrediction), ..settings() };
+        let zero = Settings { zero_snr: Some(true), ..settings() };
+        let older = Settings { prediction_type: None, zero_snr: None, ..settings() };
+        let before = ModelCard { prediction_type: None, zero_snr: None, ..card() };
+        assert_eq!(named(&own, &known), named(&older, &before));
+        assert_ne!(named(&own, &known), named(&velocity, &known));
+        assert_ne!(named(&own, &known), named(&zero, &known));
+        let other = ModelCard { prediction_type: Some(PredictionType::VPrediction), ..card() };
+        assert_eq!(
+            named(&velocity, &other),
+            named(&own, &known),
+            "its fingerprint or reading tells them apart"
+        );
+        assert_ne!(named(&own, &ModelCard { reading: 2, ..card() }), named(&own, &known));
+    }
+
+    #[test]
+    fn words_from_file_names_are_part_of_the_name() {
+        let a1111 = Settings { dialect: Dialect::A1111, ..settings() };
+        let named = |settings: &Settings, naming| settings.canonical(&card(), 1, naming);
+        assert!(named(&a1111, 3).contains("embedding_words"));
+        assert!(!named(&a1111, 2).contains("embedding_words"), "names of older runs stay");
+        assert_eq!(named(&settings(), 3), named(&settings(), 2));
+        let embeddings = vec![Embedding { word: Some("hat".into()), file: file("words/hat.pt") }];
+        let given = Settings { embeddings, ..a1111 };
+        assert_eq!(named(&given, 3), named(&given, 2));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::canonical::Form;
 use crate::lookup::Lookup;
 use crate::named_file::{Embedding, Lora, NamedFile};
-use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
+use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
 use crate::weights::{WeightRef, WeightsKind, take_loras};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;
@@ -118,11 +118,12 @@ macro_rules! option_fields {
     )+};
 }
 
-option_fields!(Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing);
+option_fields!(Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing);
 
 /// A type of settings that may not apply.
 trait Optional: Field {}
 
+impl Optional for bool {}
 impl Optional for f64 {}
 impl Optional for u64 {}
 

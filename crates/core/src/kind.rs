@@ -42,8 +42,8 @@ pub enum Fallback {
     Nothing,
     /// The table's own.
     Value(Literal),
-    /// The model's.
-    Model(fn(&ModelCard) -> Literal),
+    /// The model's, if its card has one.
+    Model(fn(&ModelCard) -> Option<Literal>),
     /// The model's if its configuration has one, otherwise the scheduler's.
     Scheduler(fn(&ModelCard, Scheduler) -> Option<Literal>),
 }
@@ -72,6 +72,10 @@ pub enum Applies {
     NonZero(&'static str),
     /// Those with these schedulers.
     Schedulers(fn(Scheduler) -> bool),
+    /// Those whose model's card has a default for it; cards in plans of older versions may have none.
+    Known,
+    /// The same, with these schedulers.
+    KnownWith(fn(Scheduler) -> bool),
     /// Those with guidance, see [`crate::Settings::guided`].
     Guided,
 }
@@ -81,6 +85,8 @@ pub enum Applies {
 pub enum Effect {
     /// Its value.
     Value,
+    /// Its value, or none if that is the model's own.
+    UnlessOwn,
     /// It has no effect.
     None,
     /// The fingerprint of the model that it names.
@@ -93,6 +99,8 @@ pub enum Effect {
     EmptyText,
     /// The weights of the model's safety checker.
     SafetyChecker,
+    /// Its value, with words that are the names of files even if the files have words of their own.
+    FileWords,
     /// The LoRAs in it whose weight is not 0.
     NonZeroWeights,
 }

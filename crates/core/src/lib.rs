@@ -41,7 +41,7 @@ pub use image::Image;
 pub use kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};
-pub use options::{Dialect, Dtype, Fit, Noise, OptionError, Scheduler, Sigmas, Spacing};
+pub use options::{Dialect, Dtype, Fit, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing};
 pub use plan::{Plan, Selection, SheetSpec};
 pub use record::{Outcome, Record};
 pub use setting::with_defaults;

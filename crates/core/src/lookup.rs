@@ -125,7 +125,7 @@ impl<'a> Lookup<'a> {
         Some(Found::Default(match SETTINGS[row].fallback {
             Fallback::Nothing => return None,
             Fallback::Value(literal) => literal,
-            Fallback::Model(of) => of(self.card()?),
+            Fallback::Model(of) => of(self.card()?)?,
             Fallback::Scheduler(of) => of(self.card()?, self.scheduler()?)?,
         }))
     }
@@ -199,6 +199,8 @@ impl<'a> Lookup<'a> {
             Applies::With(name) => self.has(row(name)) && !self.text(row(name))?.is_empty(),
             Applies::NonZero(name) => self.required(row(name))?.as_number() != Some(0.0),
             Applies::Schedulers(which) => self.scheduler().is_some_and(which),
+            Applies::Known => self.has(setting),
+            Applies::KnownWith(which) => self.has(setting) && self.scheduler().is_some_and(which),
             Applies::Guided => {
                 let scale = self.required(row("guidance_scale"))?.as_number();
                 // Millions of cells are named: the prompt is only filled if the scale leaves the question open.
@@ -282,9 +284,9 @@ impl Plan {
             }
             let Some(setting) = Setting::named(name) else { continue };
             match setting.applies {
-                Applies::Always => {}
+                Applies::Always | Applies::Known => {}
                 Applies::With(other) | Applies::NonZero(other) => open.push(other),
-                Applies::Schedulers(_) => open.push("scheduler"),
+                Applies::Schedulers(_) | Applies::KnownWith(_) => open.push("scheduler"),
                 Applies::Guided => {
                     open.extend(["guidance_scale", "dialect"]);
                     if self.written("dialect").any(|dialect| dialect.as_text() == Some("a1111")) {

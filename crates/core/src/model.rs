@@ -1,6 +1,6 @@
 //! What a plan stores about the models, pictures and weight files that the settings name.
 
-use crate::{Digest, Scheduler, Sigmas, Spacing};
+use crate::{Digest, PredictionType, Scheduler, Sigmas, Spacing};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -13,12 +13,25 @@ pub struct ModelCard {
     pub size: (u32, u32),
     /// Width and height must be multiples of this many pixels.
     pub multiple_of: u32,
-    /// The scheduler that its configuration names.
-    pub scheduler: Scheduler,
+    /// The version of the rules by which its files are read. It is above 1 for the models whose pictures differ under those
+    /// rules from those of version 1, and then a part of a cell's name.
+    #[serde(default = "first_reading", skip_serializing_if = "is_first_reading")]
+    pub reading: u32,
+    /// The scheduler that its configuration names; `None` if that is not supported.
+    pub scheduler: Option<Scheduler>,
+    /// The class of diffusers that its configuration names, if it is not supported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduler_class: Option<String>,
     /// The spacing of timesteps that its configuration names; `None` for the scheduler's default.
     pub spacing: Option<Spacing>,
     /// The spacing of noise levels that its configuration names, if any.
     pub sigmas: Option<Sigmas>,
+    /// What its UNet predicts; `None` in plans of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_type: Option<PredictionType>,
+    /// Whether the last timestep of its training is pure noise; `None` in plans of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zero_snr: Option<bool>,
     /// Whether it is an inpainting model: its UNet also takes a mask and the masked picture.
     #[serde(default)]
     pub inpainting: bool,
@@ -38,6 +51,14 @@ pub struct FoundFile {
     pub file: PathBuf,
     /// BLAKE3 of its bytes.
     pub digest: Digest,
+}
+
+fn first_reading() -> u32 {
+    1
+}
+
+fn is_first_reading(version: &u32) -> bool {
+    *version == first_reading()
 }
 
 fn is_unknown(file: &Path) -> bool {

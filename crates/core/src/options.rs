@@ -122,6 +122,18 @@ options! {
 }
 
 options! {
+    /// What the UNet predicts.
+    PredictionType {
+        /// The noise.
+        Epsilon = "epsilon",
+        /// The velocity (Salimans and Ho, arXiv 2202.00512).
+        VPrediction = "v_prediction",
+        /// The clean latents.
+        Sample = "sample",
+    }
+}
+
+options! {
     /// The rule that turns predicted noise into the next latents; diffusers' classes of the same names.
     Scheduler {
         /// PNDMScheduler with skipped Runge-Kutta steps (PLMS), the default of Stable Diffusion v1-4.
@@ -169,6 +181,11 @@ impl Scheduler {
             | Scheduler::Unipc => Some(Spacing::Linspace),
             Scheduler::Lcm => None,
         }
+    }
+
+    /// Whether its class can rescale betas to zero terminal SNR.
+    pub fn has_zero_snr(self) -> bool {
+        !matches!(self, Scheduler::Pndm | Scheduler::Heun)
     }
 
     /// Whether it supports [`Sigmas`].

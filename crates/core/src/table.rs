@@ -6,7 +6,7 @@
 
 use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
-use crate::options::{Dialect, Dtype, Fit, Noise, Scheduler, Sigmas, Spacing};
+use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
 use crate::steps::{named_strength, steps_left};
 use std::sync::Arc;
 
@@ -116,7 +116,14 @@ settings! {
         same_effect: |_| "change nothing at weight 0".to_owned(),
     };
     /// Textual inversions, whose words a prompt may then use; `word=file` names the word.
-    embeddings: Vec<Embedding> = { kind: Kind::Weights, order: "embedding" };
+    embeddings: Vec<Embedding> = {
+        kind: Kind::Weights,
+        effect: |settings| match settings.dialect {
+            Dialect::A1111 if settings.embeddings.iter().any(|it| it.word.is_none()) => Effect::FileWords,
+            _ => Effect::Value,
+        },
+        order: "embedding",
+    };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
     /// What it should not show; used when guidance_scale is above 1.
@@ -216,7 +223,7 @@ settings! {
     /// The rule that turns predicted noise into the next latents.
     scheduler: Scheduler = {
         kind: Kind::Choice(Scheduler::WORDS),
-        fallback: Fallback::Model(|card| Literal::Text(card.scheduler.as_str())),
+        fallback: Fallback::Model(|card| Some(Literal::Text(card.scheduler?.as_str()))),
     };
     /// How much fresh noise ddim adds at each step: 0 for none, 1 for as much as ddpm.
     eta: Option<f64> = {
@@ -228,7 +235,7 @@ settings! {
     /// How noise levels are spaced, for euler, heun, dpmpp_2m and unipc.
     sigmas: Option<Sigmas> = {
         kind: Kind::Choice(Sigmas::WORDS),
-        fallback: Fallback::Model(|card| Literal::Text(card.sigmas.unwrap_or(Sigmas::Normal).as_str())),
+        fallback: Fallback::Model(|card| Some(Literal::Text(card.sigmas.unwrap_or(Sigmas::Normal).as_str()))),
         applies: Applies::Schedulers(Scheduler::has_sigmas),
     };
     /// How timesteps are chosen (timestep_spacing); the scheduler's default if absent.
@@ -239,15 +246,31 @@ settings! {
         }),
         applies: Applies::Schedulers(|scheduler| scheduler.own_spacing().is_some()),
     };
+    /// What the UNet predicts: noise, velocity or the clean latents; the model's own if absent.
+    prediction_type: Option<PredictionType> = {
+        kind: Kind::Choice(PredictionType::WORDS),
+        fallback: Fallback::Model(|card| Some(Literal::Text(card.prediction_type?.as_str()))),
+        applies: Applies::Known,
+        effect: |_| Effect::UnlessOwn,
+        rare: true,
+    };
+    /// Whether betas are rescaled so that the last timestep is pure noise (rescale_betas_zero_snr); the model's own if absent.
+    zero_snr: Option<bool> = {
+        kind: Kind::Flag,
+        fallback: Fallback::Model(|card| card.zero_snr.map(Literal::Flag)),
+        applies: Applies::KnownWith(Scheduler::has_zero_snr),
+        effect: |_| Effect::UnlessOwn,
+        rare: true,
+    };
     /// Width of the picture in pixels.
     width: u32 = {
         kind: Kind::Integer { min: 8, max: 8192 },
-        fallback: Fallback::Model(|card| Literal::Integer(card.size.0 as i64)),
+        fallback: Fallback::Model(|card| Some(Literal::Integer(card.size.0.into()))),
     };
     /// Height of the picture in pixels.
     height: u32 = {
         kind: Kind::Integer { min: 8, max: 8192 },
-        fallback: Fallback::Model(|card| Literal::Integer(card.size.1 as i64)),
+        fallback: Fallback::Model(|card| Some(Literal::Integer(card.size.1.into()))),
     };
     /// How many of the text encoder's last layers to leave out.
     clip_skip: u32 = {

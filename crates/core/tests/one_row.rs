@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The setting that was added last, and every file that may name it: its row and its users.
+/// A setting that is the experiment's alone, and every file that may name it: its row and its users.
 const ADDED: &str = "guidance_rescale";
 const USERS: [&str; 8] = [
     "core/src/table.rs",

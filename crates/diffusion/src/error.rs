@@ -97,6 +97,18 @@ pub enum ModelError {
         /// How many values it has.
         count: usize,
     },
+    /// A tensor has a type that weights cannot have.
+    #[error("{file}: tensor `{key}` has the dtype {dtype}, which is not supported. Supported: {supported}.")]
+    Dtype {
+        /// The weight file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+        /// Its dtype.
+        dtype: String,
+        /// The supported dtypes.
+        supported: &'static str,
+    },
     /// A weight file lacks a tensor that the configuration requires.
     #[error("{file} has no tensor `{key}`, which {config} requires.")]
     Tensor {

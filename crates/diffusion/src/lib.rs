@@ -19,7 +19,7 @@ mod weights;
 
 pub use device::{DeviceError, DeviceName};
 pub use error::ModelError;
-pub use families::card::{card, card_with};
+pub use families::card::{ModelNote, card, card_with, check_sampling, model_notes};
 pub use families::error::RenderError;
 pub use families::files::{files, fingerprint, safety_checker_digest, safety_checker_files};
 pub use families::sdxl::Sdxl;
@@ -47,3 +47,4 @@ pub use weights::single_file::Checkpoint;
 pub use weights::small_file::SmallFileError;
 pub use weights::source::ModelSource;
 pub use weights::textual_inversion::InversionError;
+pub use weights::trigger_words::trigger_words;

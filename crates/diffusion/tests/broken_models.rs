@@ -73,7 +73,7 @@ fn there_is_only_a_pickle() {
     check(
         &message,
         "FOLDER has no unet/diffusion_pytorch_model.safetensors or \
-         unet/diffusion_pytorch_model.fp16.safetensors. Its unet/diffusion_pytorch_model.bin is a Python pickle, which \
+         unet/diffusion_pytorch_model.fp16.safetensors or unet/diffusion_pytorch_model.bf16.safetensors. Its unet/diffusion_pytorch_model.bin is a Python pickle, which \
          can run code and is not supported. Use the model's safetensors files, or write them with diffusers: \
          `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`.",
     );
@@ -198,13 +198,10 @@ fn a_configuration_is_not_supported() {
              Supported: \"quick_gelu\" or \"gelu\".",
         ),
         (
-            "scheduler/scheduler_config.json",
-            "_class_name",
-            json!("LMSDiscreteScheduler"),
-            "scheduler/scheduler_config.json: `_class_name` is \"LMSDiscreteScheduler\", which is not supported. \
-             Supported: PNDMScheduler, DDIMScheduler, DDPMScheduler, EulerDiscreteScheduler, \
-             EulerAncestralDiscreteScheduler, HeunDiscreteScheduler, DPMSolverMultistepScheduler, \
-             UniPCMultistepScheduler, LCMScheduler.",
+            "vae/config.json",
+            "scaling_factor",
+            json!(null),
+            "vae/config.json: `scaling_factor` is null, which is not supported. Supported: a number.",
         ),
     ] {
         check(&with(file, key, value), expected);

@@ -3,7 +3,7 @@
 //! Whole pictures are in `engine/added.rs`. The fixtures are in `tests/fixtures/embeddings`.
 
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Digest, Embedding, NamedFile};
+use maquette_core::{Dialect, Digest, Embedding, NamedFile};
 use maquette_diffusion::{InversionError, Inversions, ModelSource, StableDiffusion};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ fn inversions(
 ) -> Result<Inversions, InversionError> {
     let list: Vec<_> =
         files.iter().map(|(file, word)| embedding(&fixture("embeddings").join(file), *word)).collect();
-    model.inversions(&list)
+    model.inversions(&list, Dialect::Plain)
 }
 
 fn values(x: &Tensor) -> Vec<f32> {
@@ -163,7 +163,7 @@ fn damaged_files_are_harmless() {
     let mut refused = 0;
     let mut check = |bytes: &[u8]| {
         std::fs::write(&path, bytes).unwrap();
-        let result = model.inversions(&[embedding(&path, None)]);
+        let result = model.inversions(&[embedding(&path, None)], Dialect::Plain);
         refused += usize::from(result.is_err());
     };
     for length in (0..whole.len()).step_by(37) {
@@ -177,4 +177,19 @@ fn damaged_files_are_harmless() {
         }
     }
     assert!(refused > 100, "{refused}");
+}
+
+/// As in A1111, whose web UI reads no word in a file.
+#[test]
+fn in_a1111s_dialect_the_word_is_the_files_name() {
+    let mut model = load("tiny-a");
+    let file = fixture("embeddings").join("several.pt");
+    let mut word = |given: Option<&str>, dialect| {
+        let inversions = model.inversions(&[embedding(&file, given)], dialect).unwrap();
+        let words: Vec<String> = inversions.files().map(|(word, _)| word.to_owned()).collect();
+        words
+    };
+    assert_eq!(word(None, Dialect::Plain), ["charturner"]);
+    assert_eq!(word(None, Dialect::A1111), ["several"]);
+    assert_eq!(word(Some("hat-2"), Dialect::A1111), ["hat-2"]);
 }

@@ -77,3 +77,53 @@ fn case_and_spaces_do_not_matter() {
         assert_eq!(tokenizer.encode("e\u{301}").unwrap(), tokenizer.encode("é").unwrap());
     }
 }
+
+/// Words that were added to CLIP's vocabulary, as transformers 4 saved them; one of them has two vectors.
+#[test]
+fn added_words_match_transformers() {
+    #[derive(serde::Deserialize)]
+    struct Known {
+        texts: Vec<String>,
+        ids: std::collections::BTreeMap<String, Vec<Vec<u32>>>,
+    }
+    let known: Known =
+        serde_json::from_slice(&std::fs::read(fixture("readings/words.json")).unwrap()).unwrap();
+    assert_eq!(known.ids.len(), 3);
+    for (name, expected) in known.ids {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["tokenizer", "text_encoder"] {
+            std::fs::create_dir_all(folder.path().join(part)).unwrap();
+        }
+        let vocabulary = serde_json::json!({ "vocab_size": 603 }).to_string();
+        std::fs::write(folder.path().join("text_encoder/config.json"), vocabulary).unwrap();
+        for from in [fixture("tiny-a/tokenizer"), fixture("readings").join(&name).join("tokenizer")] {
+            for file in std::fs::read_dir(from).unwrap().map(|file| file.unwrap()) {
+                std::fs::copy(file.path(), folder.path().join("tokenizer").join(file.file_name())).unwrap();
+            }
+        }
+        let tokenizer =
+            maquette_diffusion::tokenizer(&ModelSource::Folder(folder.path().to_owned())).unwrap();
+        for (text, expected) in known.texts.iter().zip(expected) {
+            assert_eq!(tokenizer.encode(text).unwrap().ids, expected, "{name}: {text}");
+        }
+    }
+}
+
+/// A word without an embedding is an error where it is used, and nowhere else.
+#[test]
+fn an_added_word_without_an_embedding_is_refused_in_prompts_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(to("tokenizer")).unwrap();
+    std::fs::create_dir_all(to("text_encoder")).unwrap();
+    std::fs::copy(fixture("tiny-a/text_encoder/config.json"), to("text_encoder/config.json")).unwrap();
+    for file in ["vocab.json", "merges.txt"] {
+        std::fs::copy(fixture("tiny-a/tokenizer").join(file), to("tokenizer").join(file)).unwrap();
+    }
+    std::fs::write(to("tokenizer/added_tokens.json"), r#"{"<hat>": 600}"#).unwrap();
+    let tokenizer = maquette_diffusion::tokenizer(&ModelSource::Folder(folder.path().to_owned())).unwrap();
+    assert!(tokenizer.encode("a hat").is_ok());
+    let message = tokenizer.encode("a <hat>").unwrap_err().to_string();
+    let expected = "its token `<hat>` has the id 600, but the text encoder's vocabulary has 600 words";
+    assert!(message.contains(expected), "{message}");
+}

@@ -13,7 +13,7 @@ pub(crate) const INDEX: &str = "model_index.json";
 /// What to get from a repository: a model in diffusers' layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
-    /// Weights in half precision are preferred for `f16`, in full precision otherwise; the other precision is used
+    /// Weights in half precision are preferred for `f16`, in full precision otherwise; another precision is used
     /// where the preferred one is missing.
     pub dtype: Dtype,
     /// Whether to include the model's safety checker, if it has one.
@@ -30,8 +30,6 @@ pub enum Unusable {
     BadIndex(String),
     /// A part's weights are only available as a pickle. Holds the file.
     Pickle(String),
-    /// A part's weights are split into several files. Holds the part.
-    Sharded(String),
     /// A required file is missing.
     Missing(String),
 }
@@ -52,13 +50,18 @@ const PARTS: [(&str, Part); 9] = [
 /// The parts of the safety checker.
 const SAFETY: [&str; 2] = ["safety_checker", "feature_extractor"];
 
+/// The most shards of one part. A shard has some gigabytes.
+const MOST_SHARDS: usize = 64;
+
 /// Transformers' and diffusers' names of the one weight file.
 const STEMS: [&str; 2] = ["model", "diffusion_pytorch_model"];
-const PICKLES: [&str; 4] = [
+const PICKLES: [&str; 6] = [
     "pytorch_model.bin",
     "diffusion_pytorch_model.bin",
     "pytorch_model.fp16.bin",
     "diffusion_pytorch_model.fp16.bin",
+    "pytorch_model.bin.index.json",
+    "diffusion_pytorch_model.bin.index.json",
 ];
 
 enum Part {
@@ -110,34 +113,69 @@ impl Part {
         match self {
             Part::Settings(file) => Ok(vec![must(file)?]),
             Part::Tokenizer => tokenizer(name, has),
-            Part::Weights => Ok(vec![must("config.json")?, weights(name, dtype, has, cached)?]),
+            Part::Weights => Ok([vec![must("config.json")?], weights(name, dtype, has, cached)?].concat()),
         }
     }
 }
 
+/// The weight file of a part, or the index of its shards and all of them.
 fn weights(
     part: &str,
     dtype: Dtype,
     has: &dyn Fn(&str) -> bool,
     cached: &dyn Fn(&str) -> bool,
-) -> Result<String, Unusable> {
-    let kinds = match dtype {
-        Dtype::F16 => [".fp16", ""],
-        Dtype::F32 | Dtype::Bf16 => ["", ".fp16"],
+) -> Result<Vec<String>, Unusable> {
+    let variants = match dtype {
+        Dtype::F16 => [".fp16", "", ".bf16"],
+        Dtype::F32 => ["", ".fp16", ".bf16"],
+        Dtype::Bf16 => ["", ".bf16", ".fp16"],
     };
-    let names = kinds.into_iter().flat_map(|kind| {
-        STEMS.into_iter().map(move |stem| (format!("{part}/{stem}{kind}.safetensors"), stem, kind))
-    });
-    let names: Vec<_> = names.collect();
-    let first = |test: &dyn Fn(&str) -> bool| names.iter().find(|(file, ..)| test(file));
-    if let Some((file, ..)) = first(&|file| has(file) && cached(file)).or_else(|| first(has)) {
-        return Ok(file.clone());
+    let names = variants
+        .into_iter()
+        .flat_map(|variant| STEMS.into_iter().map(move |stem| (format!("{part}/{stem}"), variant)));
+    let mut found = Vec::new();
+    let mut incomplete = None;
+    for (stem, variant) in names {
+        let one = format!("{stem}{variant}.safetensors");
+        if has(&one) {
+            found.push(vec![one]);
+        } else if let Some(index) = indices(&stem, variant).into_iter().find(|index| has(index)) {
+            match shards(&stem, variant, has) {
+                Ok(shards) => found.push([vec![index], shards].concat()),
+                Err(missing) => incomplete = incomplete.or(Some(missing)),
+            }
+        }
     }
-    if names.iter().any(|(_, stem, kind)| has(&format!("{part}/{stem}.safetensors.index{kind}.json"))) {
-        return Err(Unusable::Sharded(part.to_owned()));
+    let all_cached = found.iter().position(|files| files.iter().all(|file| cached(file)));
+    if !found.is_empty() {
+        return Ok(found.swap_remove(all_cached.unwrap_or(0)));
     }
     let pickle = PICKLES.iter().map(|name| format!("{part}/{name}")).find(|file| has(file));
-    Err(pickle.map_or_else(|| Unusable::Missing(names[0].0.clone()), Unusable::Pickle))
+    let missing = incomplete.unwrap_or_else(|| format!("{part}/{}{}.safetensors", STEMS[0], variants[0]));
+    Err(pickle.map_or(Unusable::Missing(missing), Unusable::Pickle))
+}
+
+/// The names that the index of a variant's shards may have.
+fn indices(stem: &str, variant: &str) -> [String; 2] {
+    [format!("{stem}.safetensors.index{variant}.json"), format!("{stem}{variant}.safetensors.index.json")]
+}
+
+/// The shards of a variant, by the names that diffusers and transformers give them; the error is a missing one.
+fn shards(stem: &str, variant: &str, has: &dyn Fn(&str) -> bool) -> Result<Vec<String>, String> {
+    let current =
+        |shard: usize, count: usize| format!("{stem}{variant}-{shard:05}-of-{count:05}.safetensors");
+    let older = |shard: usize, count: usize| format!("{stem}-{shard:05}-of-{count:05}{variant}.safetensors");
+    for name in [&current as &dyn Fn(usize, usize) -> String, &older] {
+        let known = (1..=MOST_SHARDS).find(|&count| (1..=count).any(|shard| has(&name(shard, count))));
+        if let Some(count) = known {
+            let shards: Vec<String> = (1..=count).map(|shard| name(shard, count)).collect();
+            return match shards.iter().find(|shard| !has(shard)) {
+                Some(missing) => Err(missing.clone()),
+                None => Ok(shards),
+            };
+        }
+    }
+    Err(current(1, 1))
 }
 
 /// The vocabulary in either form, and its settings.
@@ -174,9 +212,6 @@ impl fmt::Display for Unusable {
             Unusable::Pickle(file) => {
                 write!(f, "has unsupported weights: {file} is a Python pickle, which can run code")
             }
-            Unusable::Sharded(part) => {
-                write!(f, "has the weights of its {part} split into several files, which is not supported")
-            }
             Unusable::Missing(file) => write!(f, "has no {file}, which the model needs"),
         }
     }
@@ -204,11 +239,6 @@ impl Unusable {
             Unusable::Pickle(_) => {
                 Some(format!("look for a revision with safetensors (`@refs/pr/N`); or {CONVERT}"))
             }
-            Unusable::Sharded(_) => Some(
-                "write one file with diffusers' `from_pretrained(…).save_pretrained(folder, \
-                 max_shard_size=\"100GB\")` and use that folder"
-                    .to_owned(),
-            ),
             Unusable::BadIndex(_) | Unusable::Missing(_) => None,
         }
     }
@@ -275,6 +305,52 @@ mod tests {
     }
 
     #[test]
+    fn shards_and_their_index() {
+        let sharded = |variant: &str, names: [&str; 2]| {
+            let whole = format!("unet/diffusion_pytorch_model{variant}.safetensors");
+            let index = format!("unet/diffusion_pytorch_model.safetensors.index{variant}.json");
+            let files = [index, format!("unet/{}", names[0]), format!("unet/{}", names[1])];
+            let listing = LISTING.replace(".non_ema.", ".other.").replace(&whole, &files.join(" "));
+            (listing, files)
+        };
+        let check = |dtype: Dtype, (listing, files): (String, [String; 3])| {
+            let found = files_of(&model(dtype), &listing);
+            let unet: Vec<String> = found.into_iter().filter(|it| it.starts_with("unet/")).collect();
+            let mut expected = files.to_vec();
+            expected.push("unet/config.json".to_owned());
+            expected.sort();
+            assert_eq!(unet, expected);
+        };
+        let files_in = [
+            "diffusion_pytorch_model-00001-of-00002.safetensors",
+            "diffusion_pytorch_model-00002-of-00002.safetensors",
+        ];
+        check(Dtype::F32, sharded("", files_in));
+        let halves = [
+            "diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+            "diffusion_pytorch_model.fp16-00002-of-00002.safetensors",
+        ];
+        check(Dtype::F16, sharded(".fp16", halves));
+        let halves = [
+            "diffusion_pytorch_model-00001-of-00002.fp16.safetensors",
+            "diffusion_pytorch_model-00002-of-00002.fp16.safetensors",
+        ];
+        check(Dtype::F16, sharded(".fp16", halves));
+    }
+
+    fn files_of(wanted: &Wanted, listing: &str) -> Vec<String> {
+        let found = files(wanted, Some(STABLE_DIFFUSION), listing).unwrap();
+        found.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn only_bf16() {
+        let listing = LISTING.replace("model.safetensors", "model.bf16.safetensors").replace("fp16", "other");
+        let found = files_of(&model(Dtype::F16), &listing);
+        assert!(found.contains(&"unet/diffusion_pytorch_model.bf16.safetensors".to_owned()), "{found:?}");
+    }
+
+    #[test]
     fn unusable_repositories_have_a_reason() {
         let check = |index: Option<&str>, listing: &str, expected: Unusable| {
             assert_eq!(files(&model(Dtype::F32), index, listing), Err(expected));
@@ -282,10 +358,13 @@ mod tests {
         let index = Some(STABLE_DIFFUSION);
         let pickled = LISTING.replace("safetensors", "msgpack");
         check(index, &pickled, Unusable::Pickle("text_encoder/pytorch_model.bin".to_owned()));
-        let cut = LISTING
-            .replace("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json");
-        let cut = cut.replace("fp16", "other");
-        check(index, &cut, Unusable::Sharded("unet".to_owned()));
+        let cut = LISTING.replace("fp16", "other").replace(
+            "unet/diffusion_pytorch_model.safetensors",
+            "unet/diffusion_pytorch_model.safetensors.index.json \
+             unet/diffusion_pytorch_model-00001-of-00002.safetensors",
+        );
+        let second = "unet/diffusion_pytorch_model-00002-of-00002.safetensors";
+        check(index, &cut.replace("bin", "msgpack"), Unusable::Missing(second.to_owned()));
         check(
             index,
             &LISTING.replace("vae/config.json", ""),

@@ -46,6 +46,7 @@ mod export;
 mod forecast;
 mod locate;
 mod memory;
+mod model_notes;
 mod models;
 mod plan;
 mod prompt_report;
@@ -56,6 +57,7 @@ mod run;
 mod run_list;
 mod sheets;
 mod show;
+mod unused_inputs;
 mod verify;
 mod workspace;
 

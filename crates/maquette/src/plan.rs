@@ -4,6 +4,8 @@ use crate::Workspace;
 use crate::assets::FakeAssets;
 use crate::assets::fetch::{self, FetchEvent};
 use crate::error::Error;
+use crate::model_notes::model_notes;
+use crate::unused_inputs::unused_inputs;
 use crate::workspace::Renderer;
 use maquette_core::{CellId, Digest, Plan};
 use maquette_planner::{AssetResolver, Overrides, Planned, Request};
@@ -103,7 +105,11 @@ impl Workspace {
                 planned = plan();
             }
         }
-        let Planned { plan, distinct, resolved, source, notes } = planned?;
+        let Planned { plan, distinct, resolved, source, mut notes } = planned?;
+        if self.renderer == Renderer::Engine {
+            notes.extend(model_notes(&plan, &distinct, &base, &self.environment.hub)?);
+            notes.extend(unused_inputs(&plan, &distinct, &base, &self.environment.hub)?);
+        }
         Ok(PlannedExperiment { plan, distinct, resolved, source, notes, base })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::assets::models;
 use crate::error::with_causes;
-use maquette_core::{CellId, Embedding, Plan, SettingError, Settings};
+use maquette_core::{CellId, Dialect, Embedding, Plan, SettingError, Settings};
 use maquette_diffusion::{
     Inversions, ModelError, ModelSource, PromptReport, RenderError, Tokenizer, inversions, read_prompt,
     tokenizer,
@@ -48,9 +48,9 @@ pub(crate) fn prompt_notes(
     let mut readers = Readers::new();
     let mut notes = Vec::new();
     for prompt in &prompts {
-        let Settings { model, embeddings, .. } = &prompt.settings;
-        let reader = readers.entry((model.clone(), embeddings.clone())).or_insert_with(|| {
-            models::find(model, base, hub).ok().map(|source| Reader::open(&source, embeddings))
+        let Settings { model, embeddings, dialect, .. } = &prompt.settings;
+        let reader = readers.entry((model.clone(), embeddings.clone(), *dialect)).or_insert_with(|| {
+            models::find(model, base, hub).ok().map(|source| Reader::open(&source, embeddings, *dialect))
         });
         let reading = match reader {
             Some(Ok(reader)) => match reader.read(prompt) {
@@ -66,19 +66,23 @@ pub(crate) fn prompt_notes(
     Ok(PromptNotes { notes, more })
 }
 
-/// Readers by model and textual inversions; `None` for a model that was not found.
-type Readers = HashMap<(Arc<str>, Vec<Embedding>), Option<Result<Reader, RenderError>>>;
+/// Readers by model, textual inversions and dialect; `None` for a model that was not found.
+type Readers = HashMap<(Arc<str>, Vec<Embedding>, Dialect), Option<Result<Reader, RenderError>>>;
 
 /// Reads prompts for a model with its textual inversions.
-struct Reader {
-    tokenizer: Tokenizer,
-    inversions: Inversions,
+pub(crate) struct Reader {
+    pub tokenizer: Tokenizer,
+    pub inversions: Inversions,
 }
 
 impl Reader {
-    fn open(source: &ModelSource, embeddings: &[Embedding]) -> Result<Reader, RenderError> {
+    pub fn open(
+        source: &ModelSource,
+        embeddings: &[Embedding],
+        dialect: Dialect,
+    ) -> Result<Reader, RenderError> {
         let tokenizer = tokenizer(source)?;
-        let inversions = inversions(source, &tokenizer, embeddings)?;
+        let inversions = inversions(source, &tokenizer, embeddings, dialect)?;
         Ok(Reader { tokenizer, inversions })
     }
 

@@ -4,6 +4,7 @@
 //! The plan resolves the settings of a cell; the grid only gives the place where a value was written.
 
 use crate::grid::{Given, Grid};
+use crate::nearest::list;
 use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::projection::project;
@@ -160,6 +161,19 @@ impl Cells<'_> {
                     let nearest = nearest.map(|size| size.to_string()).collect::<Vec<_>>().join(" or ");
                     problems.add(place(at.as_ref(), message).help(format!("nearest allowed: {nearest}")));
                 }
+            }
+        }
+    }
+
+    /// Reports cells without a scheduler: they want their model's own, which is not supported.
+    pub fn schedulers(&self, problems: &mut Problems) {
+        for at in self.parts(&["scheduler"]) {
+            let Some((model, card)) = self.model(&at) else { continue };
+            if let (Some(class), None) = (&card.scheduler_class, self.plan.value("scheduler", &at)) {
+                let message =
+                    format!("the scheduler of the model {model} is {class}, which is not supported");
+                let help = format!("set `scheduler`; allowed: {}", list(Scheduler::WORDS.iter().copied()));
+                problems.add(place(self.place("model", &at), message).help(help));
             }
         }
     }

@@ -115,9 +115,11 @@ fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
         Some(setting) if settings.get(setting.name).is_none() => match setting.applies {
             Applies::With(other) => format!("have no effect without `{other}`"),
             Applies::NonZero(other) => format!("have no effect at `{other}` 0"),
-            Applies::Schedulers(_) => format!("have no effect under {}", settings.scheduler),
+            Applies::Schedulers(_) | Applies::KnownWith(_) => {
+                format!("have no effect under {}", settings.scheduler)
+            }
             Applies::Guided => "have no effect without guidance".to_owned(),
-            Applies::Always => (setting.same_effect)(settings),
+            Applies::Always | Applies::Known => (setting.same_effect)(settings),
         },
         Some(setting) => (setting.same_effect)(settings),
         None => String::new(),

@@ -124,6 +124,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let weights = cells.weights(assets, &mut problems);
     plan = Plan { models, pictures, weights, ..plan };
     let cells = Cells { plan: &plan, grid: &grid };
+    cells.schedulers(&mut problems);
     cells.sizes(&mut problems);
     cells.strengths(&mut problems);
     cells.needs(&folder, assets, &mut problems);
@@ -136,9 +137,18 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     for (name, card) in &mut plan.models {
         card.safety_checker_weights = safety_checkers.get(name).copied();
         let _ = writeln!(source, "{name} {}", card.fingerprint);
+        if card.reading > 1 {
+            let _ = writeln!(source, "reading {}", card.reading);
+        }
     }
     for (path, file) in plan.pictures.iter().chain(&plan.weights) {
         let _ = writeln!(source, "{path} {}", file.digest);
+    }
+
+    let a1111 = |value: &Value| value.as_text() == Some("a1111");
+    if plan.written("embeddings").next().is_some() && plan.written("dialect").any(a1111) {
+        // Older runs have other words.
+        let _ = writeln!(source, "words of textual inversions are names of files");
     }
 
     let folder = std::path::absolute(&folder).unwrap_or(folder);

@@ -25,14 +25,18 @@ pub fn constants(plan: &Plan) -> Vec<(String, String)> {
     }
     let rest = shared.iter().filter(|(name, _)| !is_setting(name) && !filled_in.contains(name));
     constants.extend(rest.cloned());
-    constants.retain(|(name, value)| !value.is_empty() && !is_rare_default(name, value));
+    constants.retain(|(name, value)| !value.is_empty() && !is_rare_default(plan, name, value));
     constants
 }
 
 /// Whether it is a rarely used setting at its default.
-fn is_rare_default(name: &str, value: &str) -> bool {
-    let default = Setting::named(name).filter(|setting| setting.rare).and_then(Setting::default);
-    default.is_some_and(|default| default.to_string() == value)
+fn is_rare_default(plan: &Plan, name: &str, value: &str) -> bool {
+    let Some(setting) = Setting::named(name).filter(|setting| setting.rare) else { return false };
+    match setting.default() {
+        Some(default) => default.to_string() == value,
+        // The model's own.
+        None => plan.written(name).next().is_none(),
+    }
 }
 
 /// The settings and then the placeholders that are the same in every cell, placeholders in texts unfilled.

@@ -8,15 +8,15 @@ use crate::text::tokenizer::Tokenizer;
 use crate::weights::lora::targets::Layers;
 use crate::weights::lora::{LoraError, Loras};
 use crate::weights::textual_inversion::{Inversion, InversionError};
-use maquette_core::{Digest, Embedding, Lora, NamedFile};
+use maquette_core::{Dialect, Digest, Embedding, Lora, NamedFile};
 use std::path::Path;
 use std::sync::Arc;
 
 /// How many textual inversions are cached; each is a few kilobytes.
 const INVERSIONS: usize = 64;
 
-/// Identifies a textual inversion: content, file, word.
-type InversionKey = (Digest, Arc<Path>, Option<Arc<str>>);
+/// Identifies a textual inversion: content, file, word, and the dialect, on which its own word depends.
+type InversionKey = (Digest, Arc<Path>, Option<Arc<str>>, Dialect);
 
 /// The LoRAs and textual inversions of a loaded model.
 pub(super) struct Adapters {
@@ -47,6 +47,7 @@ impl Adapters {
     pub fn inversions(
         &mut self,
         embeddings: &[Embedding],
+        dialect: Dialect,
         tokenizer: &Tokenizer,
         encoders: &[&TextEncoder],
     ) -> Result<Inversions, InversionError> {
@@ -54,8 +55,8 @@ impl Adapters {
         let mut list = Vec::new();
         for embedding in embeddings {
             let Embedding { word, file: NamedFile { file, digest, .. } } = embedding;
-            let key = (*digest, Arc::clone(file), word.clone());
-            let open = || Inversion::open(embedding, &widths).map(Arc::new);
+            let key = (*digest, Arc::clone(file), word.clone(), dialect);
+            let open = || Inversion::open(embedding, &widths, dialect).map(Arc::new);
             list.push(self.inversions.get_or_try(&key, open)?);
         }
         let mut inversions = Inversions::new(list, |word| tokenizer.has_token(word))?;

@@ -1,14 +1,27 @@
-//! A model's card: its properties, without loading it.
+//! A model's card: its properties, without loading it; and notes on how its files are read.
 
 use crate::error::ModelError;
-use crate::families::files::{UNET_CONFIG, VAE_CONFIG, fingerprint};
+use crate::families::detect::{Kind, detect};
+use crate::families::error::RenderError;
+use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
 use crate::families::parts::inpainting_channels;
-use crate::families::scheduler;
+use crate::families::scheduler::{self, ModelScheduler};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
+use crate::schedulers::{Sampling, trajectory};
+use crate::text::tokenizer;
 use crate::weights::config::ConfigFile;
+use crate::weights::dtypes::check_dtypes;
+use crate::weights::single_file::{Checkpoint, is_spare_in_text_encoder, is_spare_in_vae};
 use crate::weights::source::ModelSource;
-use maquette_core::{Digest, ModelCard};
+
+use maquette_core::{Digest, ModelCard, Settings};
+
+/// The version of the rules by which models are read, for [`ModelCard::reading`].
+///
+/// Version 2 reads `steps_offset`, `clip_sample` and nulls as diffusers' pipelines do, what single files state about their
+/// prediction type and noise schedule, and tokens that were added to a tokenizer.
+const READING: u32 = 2;
 
 /// The card of a model.
 ///
@@ -22,20 +35,95 @@ pub fn card_with(
     source: &ModelSource,
     fingerprint: impl FnOnce() -> Result<Digest, ModelError>,
 ) -> Result<ModelCard, ModelError> {
+    let kind = detect(source);
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
     let factor = vae::factor(vae.widths("block_out_channels")?.len());
-    let size = unet::sample_size(&unet)? * factor;
-    let (scheduler_config, scheduler) = scheduler::read(source)?;
+    let size = sample_size(&unet, kind)? * factor;
+    let own = scheduler::read(source, kind)?;
+    let ModelScheduler { config, class, scheduler, .. } = &own;
+    check_weights(source, kind)?;
+    let zero_snr = config.rescale_betas_zero_snr.unwrap_or(false);
     Ok(ModelCard {
-        scheduler,
-        spacing: scheduler_config.timestep_spacing,
-        sigmas: scheduler_config.sigmas(),
+        reading: if is_reread(source, kind, &own, &unet, &vae)? { READING } else { 1 },
+        scheduler: *scheduler,
+        scheduler_class: scheduler.is_none().then(|| class.clone()),
+        spacing: config.timestep_spacing,
+        sigmas: config.sigmas(),
+        prediction_type: Some(config.prediction()),
+        zero_snr: Some(zero_snr),
         size: (size as u32, size as u32),
         multiple_of: factor as u32,
-        fingerprint: fingerprint()?,
         inpainting: unet::in_channels(&unet)? == inpainting_channels(vae::latent_channels(&vae)?),
         safety_checker: SafetyChecker::is_in(source),
         safety_checker_weights: None,
+        fingerprint: fingerprint()?,
     })
+}
+
+/// A note on how a model's files are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelNote {
+    /// A sentence without its full stop.
+    pub text: String,
+    /// The setting that makes the note superfluous.
+    pub answered_by: Option<&'static str>,
+}
+
+/// How a model's files are read where they contradict each other, leave something open, or are read in another way than
+/// they are written. Only small files are read.
+pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
+    let plain = |text| ModelNote { text, answered_by: None };
+    let mut notes: Vec<ModelNote> =
+        scheduler::read(source, detect(source))?.notes.into_iter().map(plain).collect();
+    if let Some(checkpoint) = source.checkpoint() {
+        notes.extend(checkpoint.notes().into_iter().map(plain));
+        notes.extend(checkpoint.open_question().map(|text| {
+            let answered_by = Some("prediction_type");
+            ModelNote { text: text.to_owned(), answered_by }
+        }));
+    }
+    Ok(notes)
+}
+
+/// Whether a model can compute the steps of a picture with these settings, from its configuration alone.
+pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), RenderError> {
+    let config = scheduler::read(source, detect(source))?.config;
+    trajectory(&config, &Sampling::from(settings))?;
+    Ok(())
+}
+
+/// Refuses weights that cannot be read, by their headers.
+fn check_weights(source: &ModelSource, kind: Kind) -> Result<(), ModelError> {
+    check_dtypes(source, UNET_WEIGHTS, |_| false)?;
+    check_dtypes(source, VAE_WEIGHTS, is_spare_in_vae)?;
+    texts(kind).iter().try_for_each(|part| check_dtypes(source, part.weights, is_spare_in_text_encoder))
+}
+
+/// The size that it was trained on, in latent pixels. `StableDiffusionPipeline` takes 64 instead of smaller sizes in
+/// configurations from before diffusers 0.9.
+fn sample_size(unet: &ConfigFile, kind: Kind) -> Result<usize, ModelError> {
+    let size = unet::sample_size(unet)?;
+    let version = unet.get("_diffusers_version").and_then(|version| version.as_str());
+    let mut numbers = version.unwrap_or_default().split('.').map(|number| number.parse::<u32>().ok());
+    let is_old = matches!((numbers.next(), numbers.next()), (Some(Some(0)), Some(Some(0..9))));
+    Ok(if kind == Kind::StableDiffusion && is_old { size.max(64) } else { size })
+}
+
+/// Whether version 1 of the rules for reading models gave other pictures; in doubt it did.
+fn is_reread(
+    source: &ModelSource,
+    kind: Kind,
+    scheduler: &ModelScheduler,
+    unet: &ConfigFile,
+    vae: &ConfigFile,
+) -> Result<bool, ModelError> {
+    let nulls = unet.is_null("flip_sin_to_cos") || vae.is_null("force_upcast");
+    let index = source.has(INDEX) && ConfigFile::open(source, INDEX)?.is_null("force_zeros_for_empty_prompt");
+    let added = texts(kind).iter().map(|part| tokenizer::has_added_tokens(source, part.tokenizer));
+    Ok(nulls
+        || index
+        || scheduler.is_reread
+        || source.checkpoint().is_some_and(Checkpoint::is_restated)
+        || added.collect::<Result<Vec<bool>, _>>()?.contains(&true))
 }

@@ -7,26 +7,26 @@ use crate::families::detect::{Kind, TEXT_2_CONFIG, detect};
 use crate::models::safety_checker::SafetyChecker;
 use crate::text::tokenizer;
 use crate::weights::source::ModelSource;
+use crate::weights::weight_files::WeightFiles;
 use maquette_core::Digest;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(super) const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
 pub(super) const UNET_CONFIG: &str = "unet/config.json";
 pub(super) const VAE_CONFIG: &str = "vae/config.json";
 pub(super) const INDEX: &str = "model_index.json";
-/// Weights in full precision are preferred; those in half precision are used if there are no others.
-pub(super) const UNET_WEIGHTS: [&str; 2] =
-    ["unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.fp16.safetensors"];
-pub(super) const VAE_WEIGHTS: [&str; 2] =
-    ["vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.fp16.safetensors"];
+/// Weight files, without variant and extension.
+pub(super) const UNET_WEIGHTS: &str = "unet/diffusion_pytorch_model";
+pub(super) const VAE_WEIGHTS: &str = "vae/diffusion_pytorch_model";
 
 /// A text encoder and its tokenizer.
 pub(super) struct TextPart {
     /// The folder, which is also the prefix of its layers in LoRAs.
     pub name: &'static str,
     pub config: &'static str,
-    pub weights: [&'static str; 2],
+    /// Without variant and extension.
+    pub weights: &'static str,
     pub tokenizer: &'static str,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct TextPart {
 pub(super) const TEXT: TextPart = TextPart {
     name: "text_encoder",
     config: "text_encoder/config.json",
-    weights: ["text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors"],
+    weights: "text_encoder/model",
     tokenizer: "tokenizer",
 };
 
@@ -42,7 +42,7 @@ pub(super) const TEXT: TextPart = TextPart {
 pub(super) const TEXT_2: TextPart = TextPart {
     name: "text_encoder_2",
     config: TEXT_2_CONFIG,
-    weights: ["text_encoder_2/model.safetensors", "text_encoder_2/model.fp16.safetensors"],
+    weights: "text_encoder_2/model",
     tokenizer: "tokenizer_2",
 };
 
@@ -56,7 +56,10 @@ pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
 
 /// The files on disk that a [`fingerprint`] is computed from; none for a model embedded in the program.
 pub fn files(source: &ModelSource) -> Vec<PathBuf> {
-    on_disk(source, &read_files(source))
+    let mut files = on_disk(source, &read_files(source));
+    // What it states is a part of the scheduler's configuration.
+    files.extend(source.checkpoint().and_then(|checkpoint| checkpoint.yaml()).map(Path::to_owned));
+    files
 }
 
 /// BLAKE3 over name, length and content of each file that is read to load the model, sorted by name.
@@ -97,13 +100,17 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 /// The names of the files that are read to load the model, sorted.
 fn read_files(source: &ModelSource) -> Vec<String> {
     let kind = detect(source);
-    let first = |files: &[&'static str]| {
-        files.iter().copied().find(|file| source.has(file)).unwrap_or(files[0]).to_owned()
+    // The first name is included even if it is missing.
+    let weights = |stem: &str| {
+        let missing = |_| [format!("{stem}.safetensors")].into();
+        source.weight_files(stem).map_or_else(missing, WeightFiles::all)
     };
     let mut files = [SCHEDULER_CONFIG, UNET_CONFIG, VAE_CONFIG].map(str::to_owned).to_vec();
-    files.extend([first(&UNET_WEIGHTS), first(&VAE_WEIGHTS)]);
+    files.extend(weights(UNET_WEIGHTS));
+    files.extend(weights(VAE_WEIGHTS));
     for part in texts(kind) {
-        files.extend([part.config.to_owned(), first(&part.weights)]);
+        files.push(part.config.to_owned());
+        files.extend(weights(part.weights));
         files.extend(tokenizer::files(source, part.tokenizer));
     }
     if kind == Kind::Sdxl && source.has(INDEX) {

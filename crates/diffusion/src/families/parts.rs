@@ -36,8 +36,8 @@ impl<'a> Loader<'a> {
         Loader { source, options, record: Record::default() }
     }
 
-    fn open(&self, files: &[&str], config: &ConfigFile) -> Loaded<WeightFile<'_>> {
-        WeightFile::open(self.source, files, config.file(), self.options)
+    fn open(&self, stem: &str, config: &ConfigFile) -> Loaded<WeightFile<'_>> {
+        WeightFile::open(self.source, stem, config.file(), self.options)
     }
 
     /// A text encoder, which `load` creates from its configuration and weights, and its tokenizer.
@@ -47,7 +47,7 @@ impl<'a> Loader<'a> {
         load: impl FnOnce(&ConfigFile, &Weights) -> Loaded<TextEncoder>,
     ) -> Loaded<(Tokenizer, TextEncoder)> {
         let config = ConfigFile::open(self.source, part.config)?;
-        let weights = self.open(&part.weights, &config)?;
+        let weights = self.open(part.weights, &config)?;
         let text_encoder = load(&config, &weights.root().recorded(&self.record, part.name))?;
         weights.all_used(single_file::is_spare_in_text_encoder)?;
         let (positions, words) = (text_encoder.positions(), text_encoder.vocabulary_size());
@@ -57,7 +57,7 @@ impl<'a> Loader<'a> {
     /// The UNet, and its configuration for the family's error messages.
     pub fn unet(&self) -> Loaded<(Unet, ConfigFile)> {
         let config = ConfigFile::open(self.source, UNET_CONFIG)?;
-        let weights = self.open(&UNET_WEIGHTS, &config)?;
+        let weights = self.open(UNET_WEIGHTS, &config)?;
         let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"), self.options.dtype)?;
         weights.all_used(|_| false)?;
         Ok((unet, config))
@@ -77,7 +77,7 @@ pub(super) fn load_vae(
 ) -> Loaded<Vae> {
     let config = ConfigFile::open(source, VAE_CONFIG)?;
     let options = options.with_dtype(dtype(&config)?);
-    let weights = WeightFile::open(source, &VAE_WEIGHTS, config.file(), &options)?;
+    let weights = WeightFile::open(source, VAE_WEIGHTS, config.file(), &options)?;
     let vae = Vae::load(&config, &weights.root(), options.dtype)?;
     weights.all_used(single_file::is_spare_in_vae)?;
     Ok(vae)

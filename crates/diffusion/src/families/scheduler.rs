@@ -1,9 +1,10 @@
-//! The default scheduler of a model, by its class in diffusers.
+//! The scheduler of a model: its configuration as diffusers' pipeline uses it, and its class.
 //!
 //! Not here: which options are supported, and the schedulers' formulas (`schedulers/`).
 
 use crate::error::ModelError;
-use crate::families::files::SCHEDULER_CONFIG;
+use crate::families::detect::Kind;
+use crate::families::files::{INDEX, SCHEDULER_CONFIG};
 use crate::schedulers::SchedulerConfig;
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
@@ -22,12 +23,78 @@ const CLASSES: [(&str, Scheduler); 9] = [
     ("LCMScheduler", Scheduler::Lcm),
 ];
 
-/// The scheduler's configuration, and the scheduler.
-pub(super) fn read(source: &ModelSource) -> Result<(SchedulerConfig, Scheduler), ModelError> {
+/// The scheduler of a model.
+pub(super) struct ModelScheduler {
+    /// Its configuration; every scheduler can be made from it, as with diffusers' `from_config`.
+    pub config: SchedulerConfig,
+    /// Its class in diffusers.
+    pub class: String,
+    /// Its class here; `None` if it is not supported.
+    pub scheduler: Option<Scheduler>,
+    /// What is read in another way than it is written; each a sentence without its full stop.
+    pub notes: Vec<String>,
+    /// Whether the first version of the rules for reading models read another configuration.
+    pub is_reread: bool,
+}
+
+/// Reads a model's scheduler.
+///
+/// `model_index.json` decides its class and `scheduler_config.json` its values, whatever class that names, as in
+/// `DiffusionPipeline.from_pretrained`.
+pub(super) fn read(source: &ModelSource, kind: Kind) -> Result<ModelScheduler, ModelError> {
     let file = ConfigFile::open(source, SCHEDULER_CONFIG)?;
-    let config: SchedulerConfig = file.parse()?;
-    match CLASSES.iter().find(|(class, _)| *class == config.class_name) {
-        Some((_, scheduler)) => Ok((config, *scheduler)),
-        None => Err(file.refuse("_class_name", CLASSES.map(|(class, _)| class).join(", "))),
+    let written = file.parse(SchedulerConfig::read)?;
+    let indexed = match source.has(INDEX) {
+        true => class_in(&ConfigFile::open(source, INDEX)?),
+        false => None,
+    };
+    let mut notes = Vec::new();
+    if let (Some(indexed), Some(other)) =
+        (&indexed, written.class_name.as_ref().filter(|it| Some(*it) != indexed.as_ref()))
+    {
+        notes.push(format!("the scheduler is {indexed}, as {INDEX} says; {SCHEDULER_CONFIG} says {other}"));
     }
+    let class = indexed.or_else(|| written.class_name.clone());
+    let class = class.unwrap_or_else(|| "a class that its files do not name".to_owned());
+    let scheduler = CLASSES.iter().find(|(known, _)| *known == class).map(|(_, scheduler)| *scheduler);
+    if scheduler.is_none() {
+        notes.push(format!(
+            "its own scheduler, {class}, is not supported; others are made from its configuration"
+        ));
+    }
+    for key in ["timestep_spacing", "prediction_type"].into_iter().filter(|key| file.is_null(key)) {
+        notes.push(format!(
+            "`{key}` is null in {SCHEDULER_CONFIG}, which diffusers refuses; the default is used"
+        ));
+    }
+    if written.algorithm_type.as_deref() == Some("deis") {
+        notes.push(format!(
+            "`algorithm_type` is deis in {SCHEDULER_CONFIG}; dpmpp_2m uses dpmsolver++ instead, by which diffusers replaces \
+             it, too, though it then refuses the final sigma 0"
+        ));
+    }
+    let mut is_reread = ["clip_sample", "set_alpha_to_one"].into_iter().any(|key| file.is_null(key));
+    let config = match kind {
+        Kind::Sdxl => written,
+        Kind::StableDiffusion => {
+            is_reread |= written.steps_offset != Some(1) || written.clip_sample != Some(false);
+            for (key, changed, value) in [
+                ("steps_offset", written.steps_offset.is_some_and(|offset| offset != 1), "1"),
+                ("clip_sample", written.clip_sample == Some(true), "false"),
+            ] {
+                if changed {
+                    notes.push(format!(
+                        "`{key}` in {SCHEDULER_CONFIG} is ignored; it is {value}, as in StableDiffusionPipeline"
+                    ));
+                }
+            }
+            written.in_stable_diffusion()
+        }
+    };
+    Ok(ModelScheduler { config, class, scheduler, notes, is_reread })
+}
+
+/// The scheduler's class that an index names: `"scheduler": ["diffusers", "PNDMScheduler"]`.
+fn class_in(index: &ConfigFile) -> Option<String> {
+    index.get("scheduler")?.as_array()?.get(1)?.as_str().map(str::to_owned)
 }

@@ -5,6 +5,7 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
+use crate::families::detect::Kind;
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::{INDEX, TEXT, TEXT_2};
@@ -27,7 +28,7 @@ use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Embedding, Lora, Settings};
+use maquette_core::{Dialect, Embedding, Lora, Settings};
 
 /// A loaded model of Stable Diffusion XL.
 pub struct Sdxl {
@@ -55,7 +56,7 @@ impl Sdxl {
 
     /// The same with other kernels, or with variables for training.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<Sdxl, ModelError> {
-        let (scheduler_config, _) = scheduler::read(source)?;
+        let scheduler_config = scheduler::read(source, Kind::Sdxl)?.config;
         let loader = Loader::new(source, options);
         let (tokenizer, text_encoder) =
             loader.text(&TEXT, |config, weights| TextEncoder::load_for_xl(config, weights, false))?;
@@ -94,8 +95,12 @@ impl Sdxl {
     }
 
     /// The words of textual inversions, for the tokenizers, with their vectors, for the text encoders.
-    pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
-        self.adapters.inversions(embeddings, &self.tokenizers[0], &self.text_encoders.each_ref())
+    pub fn inversions(
+        &mut self,
+        embeddings: &[Embedding],
+        dialect: Dialect,
+    ) -> Result<Inversions, InversionError> {
+        self.adapters.inversions(embeddings, dialect, &self.tokenizers[0], &self.text_encoders.each_ref())
     }
 }
 
@@ -183,7 +188,7 @@ impl Family for Sdxl {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
-        let inversions = self.inversions(&settings.embeddings)?;
+        let inversions = self.inversions(&settings.embeddings, settings.dialect)?;
         let clip = |number: usize| ClipText {
             tokenizer: &self.tokenizers[number],
             text_encoder: &self.text_encoders[number],

@@ -4,6 +4,7 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
+use crate::families::detect::Kind;
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::TEXT;
@@ -26,7 +27,7 @@ use crate::weights::lora::targets::Layers;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Embedding, Lora, Settings};
+use maquette_core::{Dialect, Embedding, Lora, Settings};
 
 /// A loaded model of Stable Diffusion 1 or 2.
 pub struct StableDiffusion {
@@ -52,7 +53,7 @@ impl StableDiffusion {
 
     /// The same with other kernels, or with variables for training.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<StableDiffusion, ModelError> {
-        let (scheduler_config, _) = scheduler::read(source)?;
+        let scheduler_config = scheduler::read(source, Kind::StableDiffusion)?.config;
         let loader = Loader::new(source, options);
         let (tokenizer, text_encoder) = loader.text(&TEXT, TextEncoder::load)?;
         let vae = parts::load_vae(source, options, |_| Ok(options.dtype))?;
@@ -84,8 +85,12 @@ impl StableDiffusion {
     }
 
     /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoder.
-    pub fn inversions(&mut self, embeddings: &[Embedding]) -> Result<Inversions, InversionError> {
-        self.adapters.inversions(embeddings, &self.tokenizer, &[&self.text_encoder])
+    pub fn inversions(
+        &mut self,
+        embeddings: &[Embedding],
+        dialect: Dialect,
+    ) -> Result<Inversions, InversionError> {
+        self.adapters.inversions(embeddings, dialect, &self.tokenizer, &[&self.text_encoder])
     }
 }
 
@@ -131,7 +136,7 @@ impl Family for StableDiffusion {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
-        let inversions = self.inversions(&settings.embeddings)?;
+        let inversions = self.inversions(&settings.embeddings, settings.dialect)?;
         let text = ClipText {
             tokenizer: &self.tokenizer,
             text_encoder: &self.text_encoder,

@@ -10,7 +10,7 @@ use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::Inversion;
-use maquette_core::Embedding;
+use maquette_core::{Dialect, Embedding};
 use std::sync::Arc;
 
 /// A model's tokenizer, without its weights.
@@ -25,11 +25,12 @@ pub fn inversions(
     source: &ModelSource,
     tokenizer: &Tokenizer,
     embeddings: &[Embedding],
+    dialect: Dialect,
 ) -> Result<Inversions, RenderError> {
     let configs = texts(detect(source)).iter().map(|part| ConfigFile::open(source, part.config));
     let widths =
         configs.map(|config| encoder::width(&config?)).collect::<Result<Vec<usize>, ModelError>>()?;
-    let open = |embedding| Inversion::open(embedding, &widths).map(Arc::new);
+    let open = |embedding| Inversion::open(embedding, &widths, dialect).map(Arc::new);
     let list = embeddings.iter().map(open).collect::<Result<_, _>>()?;
     Ok(Inversions::new(list, |word| tokenizer.has_token(word))?)
 }

@@ -181,7 +181,7 @@ fn engine(load: LoadFamily, rows: usize, pictures: usize) -> Engine {
 
 fn fake(counter: &Rc<RefCell<Counter>>) -> Box<dyn Family> {
     let config = std::fs::read(fixture("tiny-a/scheduler/scheduler_config.json")).unwrap();
-    let scheduler = serde_json::from_slice(&config).unwrap();
+    let scheduler = SchedulerConfig::read(&serde_json::from_slice(&config).unwrap()).unwrap();
     Box::new(Fake { counter: Rc::clone(counter), scheduler })
 }
 
@@ -214,6 +214,8 @@ fn cell(seed: u64, steps: u32) -> Cell {
         noise: Noise::TorchCpu,
         variation_seed: None,
         variation_strength: None,
+        prediction_type: None,
+        zero_snr: None,
         guidance_rescale: None,
         steps,
         guidance_scale: 2.0,

@@ -2,18 +2,23 @@
 //!
 //! Not here: which values a scheduler supports (`supported.rs`).
 
-use maquette_core::{Scheduler, Sigmas, Spacing};
-use serde::Deserialize;
+use maquette_core::{PredictionType, Scheduler, Sigmas, Spacing};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
 
 /// The part of `scheduler_config.json` that the schedulers use.
 ///
 /// An absent key has the default of the scheduler's own class, not of the class that wrote the file, as in diffusers'
-/// `from_config`; therefore most fields are `Option`.
+/// `from_config`; therefore most fields are `Option`. A flag that is null counts as false, as in Python, whatever its
+/// default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct SchedulerConfig {
     /// The class that wrote the file, such as `PNDMScheduler`.
     #[serde(rename = "_class_name")]
-    pub class_name: String,
+    pub class_name: Option<String>,
+    /// The keys whose value is null.
+    #[serde(skip)]
+    pub(super) nulls: Vec<String>,
     /// First beta.
     pub beta_start: Option<f64>,
     /// Last beta.
@@ -26,6 +31,7 @@ pub struct SchedulerConfig {
     #[serde(default = "num_train_timesteps")]
     pub num_train_timesteps: usize,
     /// Whether betas are rescaled so that the last timestep is pure noise (arXiv 2305.08891, algorithm 1).
+    #[serde(default, deserialize_with = "null_is_false")]
     pub rescale_betas_zero_snr: Option<bool>,
     /// What the UNet predicts.
     pub prediction_type: Option<PredictionType>,
@@ -33,11 +39,12 @@ pub struct SchedulerConfig {
     /// How N timesteps are chosen.
     pub timestep_spacing: Option<Spacing>,
     /// Added to every timestep of the leading spacing.
-    #[serde(default)]
-    pub steps_offset: i64,
+    pub steps_offset: Option<i64>,
     /// Whether the step after the last one is noise-free (alpha 1) or the first timestep of training.
+    #[serde(default, deserialize_with = "null_is_false")]
     pub set_alpha_to_one: Option<bool>,
     /// Whether estimates of the clean latents are clipped.
+    #[serde(default, deserialize_with = "null_is_false")]
     pub clip_sample: Option<bool>,
     /// The range they are clipped to.
     pub clip_sample_range: Option<f64>,
@@ -50,6 +57,7 @@ pub struct SchedulerConfig {
     /// The largest of them.
     pub sigma_max: Option<f64>,
     /// Whether PNDM skips its Runge-Kutta steps.
+    #[serde(default, deserialize_with = "null_is_false")]
     pub skip_prk_steps: Option<bool>,
     /// How much noise DDPM adds at each step.
     pub variance_type: Option<String>,
@@ -68,8 +76,10 @@ pub struct SchedulerConfig {
     /// The variant of DPM-Solver.
     pub algorithm_type: Option<String>,
     /// Whether the last step is of first order, for short schedules.
+    #[serde(default, deserialize_with = "null_is_false")]
     pub lower_order_final: Option<bool>,
     /// UniPC: whether it predicts clean latents instead of noise.
+    #[serde(default, deserialize_with = "null_is_false")]
     pub predict_x0: Option<bool>,
     /// UniPC: steps without the corrector.
     pub disable_corrector: Option<Vec<i64>>,
@@ -97,21 +107,45 @@ pub enum BetaSchedule {
     Linear,
     /// Their square roots evenly, as in latent diffusion.
     ScaledLinear,
-}
-
-/// What the UNet predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PredictionType {
-    /// The noise.
-    Epsilon,
-    /// The velocity (Salimans and Ho, arXiv 2202.00512).
-    VPrediction,
-    /// The clean latents.
-    Sample,
+    /// After a squared cosine (Nichol and Dhariwal, arXiv 2102.09672), without first and last beta.
+    #[serde(rename = "squaredcos_cap_v2")]
+    SquaredCosine,
 }
 
 impl SchedulerConfig {
+    /// Reads the content of a file.
+    pub fn read(values: &Map<String, Value>) -> serde_json::Result<SchedulerConfig> {
+        let config = SchedulerConfig::deserialize(values)?;
+        let nulls = values.iter().filter(|(_, value)| value.is_null()).map(|(key, _)| key.clone());
+        Ok(SchedulerConfig { nulls: nulls.collect(), ..config })
+    }
+
+    /// The same model with another prediction type or schedule; `None` keeps its own.
+    pub(super) fn with(&self, prediction: Option<PredictionType>, zero_snr: Option<bool>) -> SchedulerConfig {
+        SchedulerConfig {
+            prediction_type: prediction.or(self.prediction_type),
+            rescale_betas_zero_snr: zero_snr.or(self.rescale_betas_zero_snr),
+            ..self.clone()
+        }
+    }
+
+    /// The configuration as the constructors of diffusers' `StableDiffusionPipeline` and its image-to-image variant change
+    /// it. The inpainting variant leaves `clip_sample`; here all of them use latents that are not clipped.
+    pub(crate) fn in_stable_diffusion(mut self) -> SchedulerConfig {
+        self.nulls.retain(|key| key != "steps_offset");
+        SchedulerConfig { steps_offset: Some(1), clip_sample: Some(false), ..self }
+    }
+
+    /// What the UNet predicts; diffusers' default is the same in every class.
+    pub fn prediction(&self) -> PredictionType {
+        self.prediction_type.unwrap_or(PredictionType::Epsilon)
+    }
+
+    /// What is added to every timestep of the leading spacing; diffusers' default is the same in every class.
+    pub(super) fn steps_offset(&self) -> i64 {
+        self.steps_offset.unwrap_or(0)
+    }
+
     /// How the configuration spaces its sigmas, if it says so.
     pub fn sigmas(&self) -> Option<Sigmas> {
         match (self.use_karras_sigmas, self.use_exponential_sigmas) {
@@ -144,6 +178,11 @@ impl SchedulerConfig {
     pub(super) fn original_inference_steps(&self) -> usize {
         self.original_inference_steps.unwrap_or(50)
     }
+}
+
+/// A flag that is present: null counts as false.
+fn null_is_false<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    Ok(Some(Option::<bool>::deserialize(from)?.unwrap_or(false)))
 }
 
 /// Diffusers' default, the same in every class.

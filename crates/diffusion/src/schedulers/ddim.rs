@@ -1,5 +1,6 @@
 //! DDIM (Song et al., arXiv 2010.02502, formulas 12 and 16); diffusers' `DDIMScheduler`.
 
+use super::prediction::Estimates;
 use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
 use super::{Estimate, Linear, Step, Sum, Trajectory, spacing};

@@ -1,5 +1,6 @@
 //! DDPM (Ho et al., arXiv 2006.11239, formulas 6 and 7); diffusers' `DDPMScheduler`.
 
+use super::prediction::Estimates;
 use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
 use super::{Step, Sum, Trajectory, spacing};

@@ -1,6 +1,7 @@
 //! Second-order multistep DPM-Solver++ (Lu et al., arXiv 2211.01095, algorithm 2), in its midpoint form; diffusers'
 //! `DPMSolverMultistepScheduler` with its defaults.
 
+use super::prediction::Estimates;
 use super::schedule::PURE_NOISE;
 use super::setup::Setup;
 use super::{Estimate, Level, Step, Sum, Trajectory, spacing};

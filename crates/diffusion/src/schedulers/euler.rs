@@ -2,6 +2,7 @@
 //! `sample_euler` and `sample_euler_ancestral`); diffusers' `EulerDiscreteScheduler` and
 //! `EulerAncestralDiscreteScheduler`.
 
+use super::prediction::Estimates;
 use super::setup::Setup;
 use super::{Level, Step, Sum, Trajectory, spacing};
 use maquette_core::Spacing;

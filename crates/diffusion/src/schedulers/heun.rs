@@ -3,6 +3,7 @@
 //! Every step but the last calls the UNet twice: at its sigma, and at the next sigma for the slope there.
 
 use super::euler::{exploding, input_scale, start};
+use super::prediction::Estimates;
 use super::setup::Setup;
 use super::{Estimate, Step, Sum, Trajectory, spacing};
 

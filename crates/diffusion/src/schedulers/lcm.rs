@@ -3,6 +3,7 @@
 //! Steps are chosen from the schedule that the model was distilled with, regardless of the spacing. Diffusers' pipelines
 //! do not pass the strength to the scheduler, so image-to-image skips the first steps as with other schedulers.
 
+use super::prediction::Estimates;
 use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
 use super::{Step, Sum, Trajectory};

@@ -23,11 +23,11 @@ mod steps;
 mod supported;
 mod unipc;
 
-pub use config::{BetaSchedule, PredictionType, SchedulerConfig};
+pub use config::{BetaSchedule, SchedulerConfig};
 pub use error::ScheduleError;
 pub use steps::{Estimate, Level, Linear, Step, Sum, Trajectory};
 
-use maquette_core::{Scheduler, Settings, Sigmas, Spacing, steps_left, unet_calls};
+use maquette_core::{PredictionType, Scheduler, Settings, Sigmas, Spacing, steps_left, unet_calls};
 use schedule::Schedule;
 use setup::Setup;
 
@@ -46,6 +46,10 @@ pub struct Sampling {
     pub sigmas: Sigmas,
     /// How timesteps are chosen; not used by LCM.
     pub spacing: Spacing,
+    /// What the UNet predicts; `None` for what the model's configuration says.
+    pub prediction_type: Option<PredictionType>,
+    /// Whether the last timestep is pure noise; `None` for what the model's configuration says.
+    pub zero_snr: Option<bool>,
 }
 
 impl From<&Settings> for Sampling {
@@ -57,6 +61,8 @@ impl From<&Settings> for Sampling {
             eta: settings.eta.unwrap_or(0.0),
             sigmas: settings.sigmas.unwrap_or(Sigmas::Normal),
             spacing: settings.spacing.unwrap_or(Spacing::Leading),
+            prediction_type: settings.prediction_type,
+            zero_snr: settings.zero_snr,
         }
     }
 }
@@ -67,7 +73,8 @@ impl From<&Settings> for Sampling {
 /// diffusers' image-to-image pipeline, and even a strength of 1 starts from the picture.
 pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
     let Sampling { scheduler, steps, strength, .. } = *sampling;
-    supported::supported(config, scheduler)?;
+    let config = &config.with(sampling.prediction_type, sampling.zero_snr);
+    supported::supported(config, scheduler, sampling.spacing)?;
     let schedule = Schedule::new(config, scheduler);
     let (key, limit) = match scheduler {
         Scheduler::Lcm => ("original_inference_steps", config.original_inference_steps()),
@@ -84,7 +91,7 @@ pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Traje
     let setup = Setup {
         config,
         schedule,
-        prediction: config.prediction_type.unwrap_or(PredictionType::Epsilon),
+        prediction: config.prediction(),
         eta: sampling.eta,
         sigmas: if scheduler.has_sigmas() { sampling.sigmas } else { Sigmas::Normal },
         spacing: sampling.spacing,

@@ -5,9 +5,11 @@
 //! call 0, even if image-to-image has removed the repeated timestep from the list, so that all later steps of
 //! image-to-image run one position late (huggingface/diffusers#9090).
 
+use super::prediction::Estimates;
 use super::schedule::{PURE_NOISE, level};
 use super::setup::Setup;
-use super::{Estimate, Linear, PredictionType, Step, Sum, Trajectory, spacing};
+use super::{Estimate, Linear, Step, Sum, Trajectory, spacing};
+use maquette_core::PredictionType;
 
 /// The UNet's unchanged prediction, which is the history.
 const PREDICTION: Estimate = Estimate { of: Linear { sample: 0.0, noise_pred: 1.0 }, clip: None };

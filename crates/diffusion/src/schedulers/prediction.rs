@@ -2,15 +2,22 @@
 //!
 //! All three types of prediction are linear, so each has two weights.
 
-use super::config::PredictionType;
 use super::steps::{Level, Linear, Sum};
+use maquette_core::PredictionType;
 
-impl PredictionType {
+/// Estimates from a prediction.
+pub(super) trait Estimates {
     /// The clean latents in latents of this level.
-    ///
+    fn clean(self, level: Level) -> Linear;
+
+    /// The noise in latents of this level, of variance 1.
+    fn noise(self, level: Level) -> Linear;
+}
+
+impl Estimates for PredictionType {
     /// Source: `pred_original_sample` of diffusers' schedulers. The same formula is used for both forms of latents:
     /// variance-preserving (weights on the unit circle) and exploding (image 1, noise sigma).
-    pub(super) fn clean(self, Level { image, noise }: Level) -> Linear {
+    fn clean(self, Level { image, noise }: Level) -> Linear {
         let radius = image.hypot(noise);
         match self {
             PredictionType::Epsilon => Linear { sample: 1.0 / image, noise_pred: -noise / image },
@@ -21,8 +28,7 @@ impl PredictionType {
         }
     }
 
-    /// The noise in latents of this level, of variance 1.
-    pub(super) fn noise(self, Level { image, noise }: Level) -> Linear {
+    fn noise(self, Level { image, noise }: Level) -> Linear {
         let radius = image.hypot(noise);
         match self {
             PredictionType::Epsilon => Linear { sample: 0.0, noise_pred: 1.0 },

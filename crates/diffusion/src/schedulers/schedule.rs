@@ -19,6 +19,7 @@ impl Schedule {
                 let count = config.num_train_timesteps;
                 match between {
                     BetaSchedule::Linear => linspace(start as f32, end as f32, count),
+                    BetaSchedule::SquaredCosine => squared_cosine(count),
                     BetaSchedule::ScaledLinear => {
                         let roots = linspace(start.sqrt() as f32, end.sqrt() as f32, count);
                         roots.into_iter().map(|root| root * root).collect()
@@ -26,9 +27,7 @@ impl Schedule {
                 }
             }
         };
-        // PNDM and Heun do not have the key.
-        let rescaled = config.rescale_betas_zero_snr == Some(true)
-            && !matches!(scheduler, Scheduler::Pndm | Scheduler::Heun);
+        let rescaled = config.rescale_betas_zero_snr == Some(true) && scheduler.has_zero_snr();
         if rescaled {
             betas = rescale_zero_terminal_snr(&betas);
         }
@@ -78,6 +77,15 @@ pub(super) fn level(alpha: f64) -> Level {
 
 /// The initial level of text-to-image in the variance-preserving form.
 pub(super) const PURE_NOISE: Level = Level { image: 0.0, noise: 1.0 };
+
+/// `betas_for_alpha_bar` of diffusers: computed in f64, stored in f32.
+fn squared_cosine(count: usize) -> Vec<f32> {
+    let alpha_bar = |time: f64| ((time + 0.008) / 1.008 * std::f64::consts::PI / 2.0).cos().powi(2);
+    (0..count)
+        .map(|i| 1.0 - alpha_bar((i + 1) as f64 / count as f64) / alpha_bar(i as f64 / count as f64))
+        .map(|beta| beta.min(0.999) as f32)
+        .collect()
+}
 
 /// The running product of `1 - beta`.
 fn products(betas: &[f32]) -> Vec<f32> {

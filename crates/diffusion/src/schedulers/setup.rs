@@ -1,8 +1,8 @@
 //! The input of the schedulers: a model's configuration and the relevant settings of a picture.
 
-use super::config::{PredictionType, SchedulerConfig};
+use super::config::SchedulerConfig;
 use super::schedule::Schedule;
-use maquette_core::{Sigmas, Spacing};
+use maquette_core::{PredictionType, Sigmas, Spacing};
 
 /// The input of the schedulers.
 pub(super) struct Setup<'a> {

@@ -26,7 +26,9 @@ pub(super) fn whole(setup: &Setup) -> Vec<i64> {
     let ratio = ratio(schedule, *steps);
     let last = (schedule.len() - 1) as f64;
     match setup.spacing {
-        Spacing::Leading => (0..*steps as i64).rev().map(|step| step * ratio + config.steps_offset).collect(),
+        Spacing::Leading => {
+            (0..*steps as i64).rev().map(|step| step * ratio + config.steps_offset()).collect()
+        }
         Spacing::Trailing => trailing(schedule, *steps),
         Spacing::Linspace => {
             (0..*steps).rev().map(|step| even(step, *steps, last).round_ties_even() as i64).collect()
@@ -73,7 +75,7 @@ pub(super) fn multistep(setup: &Setup) -> Noised {
     let timesteps: Vec<i64> = match setup.spacing {
         Spacing::Leading => {
             let ratio = ratio(schedule, steps + 1);
-            (1..=*steps as i64).rev().map(|step| step * ratio + config.steps_offset).collect()
+            (1..=*steps as i64).rev().map(|step| step * ratio + config.steps_offset()).collect()
         }
         Spacing::Trailing => trailing(schedule, *steps),
         Spacing::Linspace => {

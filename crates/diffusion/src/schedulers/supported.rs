@@ -1,10 +1,14 @@
 //! Which configurations the schedulers support; others are refused with the name of the key.
 
-use super::{PredictionType, ScheduleError, SchedulerConfig};
-use maquette_core::Scheduler;
+use super::{ScheduleError, SchedulerConfig};
+use maquette_core::{PredictionType, Scheduler, Spacing};
 
 /// Refuses what would otherwise be ignored. Keys that the scheduler's class does not have are ignored.
-pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), ScheduleError> {
+pub(super) fn supported(
+    config: &SchedulerConfig,
+    scheduler: Scheduler,
+    spacing: Spacing,
+) -> Result<(), ScheduleError> {
     use Scheduler::{Ddim, Ddpm, Dpmpp2m, Euler, EulerA, Heun, Lcm, Pndm, Unipc};
 
     let is = |classes: &[Scheduler]| classes.contains(&scheduler);
@@ -17,6 +21,11 @@ pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Resul
         _ => Ok(()),
     };
 
+    if let Some(key) =
+        null_keys(config, scheduler, spacing).find(|key| config.nulls.iter().any(|null| null == key))
+    {
+        return refuse(key, "null".to_owned(), "a value, or no such key".to_owned());
+    }
     let trained = config.trained_betas.as_ref().map_or(config.num_train_timesteps, Vec::len);
     if trained < 2 {
         return refuse("num_train_timesteps", trained.to_string(), "at least 2".to_owned());
@@ -36,7 +45,11 @@ pub(super) fn supported(config: &SchedulerConfig, scheduler: Scheduler) -> Resul
     match scheduler {
         // Absent means false in diffusers, where PNDM then starts with Runge-Kutta steps.
         Pndm if config.skip_prk_steps != Some(true) => {
-            refuse("skip_prk_steps", "false".to_owned(), "`true`".to_owned())
+            let value = match config.skip_prk_steps {
+                Some(_) => "false",
+                None => "absent, which means false",
+            };
+            refuse("skip_prk_steps", value.to_owned(), "`true`".to_owned())
         }
         Pndm | Ddim | EulerA | Heun => Ok(()),
         // Diffusers' `fixed_large_log` gives NaN; learnt variances need another UNet.
@@ -78,17 +91,12 @@ fn multistep(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), Sched
         if config.disable_corrector.as_ref().is_some_and(|steps| !steps.is_empty()) {
             return refuse("disable_corrector", "a list of steps".to_owned(), "`[]`".to_owned());
         }
-        // Values of other solvers mean the default, as in diffusers.
-        if config.solver_type.as_deref() == Some("bh1") {
-            return refuse("solver_type", "bh1".to_owned(), listed(&["bh2"]));
-        }
-        return Ok(());
+        return one_of("solver_type", config.solver_type.as_deref(), "bh2", &["midpoint", "heun", "logrho"]);
     }
-    if let Some(algorithm) = config.algorithm_type.as_deref().filter(|&word| word != "dpmsolver++") {
-        return refuse("algorithm_type", algorithm.to_owned(), listed(&["dpmsolver++"]));
-    }
-    if config.solver_type.as_deref() == Some("heun") {
-        return refuse("solver_type", "heun".to_owned(), listed(&["midpoint"]));
+    one_of("algorithm_type", config.algorithm_type.as_deref(), "dpmsolver++", &["deis"])?;
+    one_of("solver_type", config.solver_type.as_deref(), "midpoint", &["logrho", "bh1", "bh2"])?;
+    if let Some(variance) = config.variance_type.as_deref().filter(|word| word.starts_with("learned")) {
+        return refuse("variance_type", variance.to_owned(), "no such key".to_owned());
     }
     if config.use_lu_lambdas == Some(true) {
         return refuse("use_lu_lambdas", "true".to_owned(), "`false`".to_owned());
@@ -97,6 +105,41 @@ fn multistep(config: &SchedulerConfig, scheduler: Scheduler) -> Result<(), Sched
         Some(lambda) => refuse("lambda_min_clipped", lambda.to_string(), "`-Infinity`".to_owned()),
         None => Ok(()),
     }
+}
+
+/// Refuses values other than the class's default and those of other solvers' classes, which diffusers' constructor
+/// replaces by the default.
+fn one_of(
+    key: &'static str,
+    value: Option<&str>,
+    own: &'static str,
+    replaced: &[&str],
+) -> Result<(), ScheduleError> {
+    match value.filter(|value| *value != own && !replaced.contains(value)) {
+        Some(value) => refuse(key, value.to_owned(), listed(&[own])),
+        None => Ok(()),
+    }
+}
+
+/// The keys with which diffusers computes or compares, so that null is an error there.
+fn null_keys(
+    config: &SchedulerConfig,
+    scheduler: Scheduler,
+    spacing: Spacing,
+) -> impl Iterator<Item = &'static str> {
+    use Scheduler::{Ddim, Ddpm, Dpmpp2m, Euler, Heun, Lcm, Unipc};
+    let is = |classes: &[Scheduler]| classes.contains(&scheduler);
+    let keys: [(bool, &[&'static str]); 7] = [
+        (config.trained_betas.is_none(), &["beta_start", "beta_end", "beta_schedule"]),
+        (spacing == Spacing::Leading && scheduler != Lcm, &["steps_offset"]),
+        (is(&[Ddim, Ddpm, Heun, Lcm]) && config.clip_sample != Some(false), &["clip_sample_range"]),
+        (is(&[Euler]), &["interpolation_type", "final_sigmas_type"]),
+        (is(&[Dpmpp2m, Unipc]), &["solver_order", "solver_type", "final_sigmas_type"]),
+        (is(&[Unipc]), &["disable_corrector"]),
+        (is(&[Lcm]), &["original_inference_steps", "timestep_scaling"]),
+    ];
+    let own = if scheduler == Dpmpp2m { Some("algorithm_type") } else { None };
+    keys.into_iter().filter(|(used, _)| *used).flat_map(|(_, keys)| keys).copied().chain(own)
 }
 
 fn refuse(key: &'static str, value: String, supported: String) -> Result<(), ScheduleError> {

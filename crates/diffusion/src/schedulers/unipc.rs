@@ -5,6 +5,7 @@
 //! predicts the next ones from the corrected latents. Both are sums of the same few tensors.
 
 use super::dpmpp_2m::{lambda, preserving};
+use super::prediction::Estimates;
 use super::schedule::PURE_NOISE;
 use super::setup::Setup;
 use super::{Estimate, Level, Step, Sum, Trajectory, spacing};

@@ -65,6 +65,11 @@ impl Inversions {
         })
     }
 
+    /// Each word and its file, for messages.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.list.iter().map(|inversion| (inversion.word.as_str(), inversion.file.as_str()))
+    }
+
     /// The vectors for the text encoder with this number; `None` if there are none.
     pub fn vectors(&self, encoder: usize) -> Option<&Tensor> {
         self.vectors.get(encoder)

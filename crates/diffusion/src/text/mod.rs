@@ -11,3 +11,4 @@ pub(crate) mod error;
 pub(crate) mod inversions;
 pub(crate) mod prompt_report;
 pub(crate) mod tokenizer;
+mod tokenizer_settings;

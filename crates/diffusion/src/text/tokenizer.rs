@@ -5,9 +5,12 @@
 
 use crate::error::ModelError;
 use crate::text::inversions::Inversions;
+use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
 use serde_json::{Map, Value, json};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
+use tokenizers::AddedToken;
 
 /// The tokenizer of a model.
 pub struct Tokenizer {
@@ -19,6 +22,8 @@ pub struct Tokenizer {
     length: usize,
     /// The size of the text encoder's vocabulary; ids of textual inversions follow.
     vocabulary: usize,
+    /// The added tokens that stand for several vectors, with the ids of the others.
+    more: HashMap<u32, Vec<u32>>,
 }
 
 /// A token, or a word of a textual inversion with the ids of all its vectors, which stay together.
@@ -42,7 +47,6 @@ pub struct Tokens {
 const WHOLE: &str = "tokenizer.json";
 /// The two files that replace it.
 const PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
-const SETTINGS: [&str; 2] = ["special_tokens_map.json", "tokenizer_config.json"];
 
 /// The files of a tokenizer that are read; required files are included even if they are missing.
 pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
@@ -51,8 +55,15 @@ pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
         true => vec![path(WHOLE)],
         false => PARTS.map(path).to_vec(),
     };
-    files.extend(SETTINGS.map(path).into_iter().filter(|file| source.has(file)));
+    let settings = [settings::SPECIAL, settings::CONFIG, settings::ADDED];
+    files.extend(settings.map(path).into_iter().filter(|file| source.has(file)));
     files
+}
+
+/// Whether a tokenizer has tokens beside CLIP's own: textual inversions that were saved with the model.
+pub(crate) fn has_added_tokens(source: &ModelSource, folder: &str) -> Result<bool, ModelError> {
+    let settings = Settings::read(source, folder)?;
+    Ok(settings.added.iter().any(|token| !settings.special().contains(&token.content.as_str())))
 }
 
 impl Tokenizer {
@@ -64,47 +75,46 @@ impl Tokenizer {
         positions: usize,
         words: usize,
     ) -> Result<Tokenizer, ModelError> {
-        let settings = settings(source, folder)?;
-        let special = |key: &str, default: &str| match settings.get(key) {
-            Some(Value::String(token)) => token.clone(),
-            Some(token) => token.get("content").and_then(Value::as_str).unwrap_or(default).to_owned(),
-            None => default.to_owned(),
-        };
-        let bos = special("bos_token", "<|startoftext|>");
-        let eos = special("eos_token", "<|endoftext|>");
-        let unk = special("unk_token", &eos);
-        let pad = special("pad_token", &eos);
+        let settings = Settings::read(source, folder)?;
 
         let whole = format!("{folder}/{WHOLE}");
         let parts = PARTS.map(|name| format!("{folder}/{name}"));
         let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
             (&whole, source.open(&whole)?.to_vec())
         } else {
-            (&parts[0], assemble(source, &parts, &[&bos, &eos, &unk, &pad], &unk)?.to_string().into_bytes())
+            (&parts[0], assemble(source, &parts, &settings)?.to_string().into_bytes())
         };
         let file = source.file_name(name);
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
         let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
-        let id =
-            |token: &str| inner.token_to_id(token).ok_or_else(|| fail(format!("it has no token `{token}`")));
-        let (bos, eos, pad) = (id(&bos)?, id(&eos)?, id(&pad)?);
-        if let Some((token, id)) = inner.get_vocab(true).into_iter().max_by_key(|(_, id)| *id)
+        if let Some((token, id)) = inner.get_vocab(false).into_iter().max_by_key(|(_, id)| *id)
             && id as usize >= words
         {
-            return Err(fail(format!(
-                "its token `{token}` has the id {id}, but the text encoder's vocabulary has {words} words"
-            )));
+            return Err(fail(beyond(&token, id, words)));
         }
-        let length = match settings.get("model_max_length").and_then(Value::as_u64) {
+        // In order of their ids; a token that is there already stays as it is.
+        let special = settings.special().map(|token| AddedToken::from(token, true));
+        for token in settings.added.iter().cloned().chain(special) {
+            if inner.get_added_tokens_decoder().values().all(|known| known.content != token.content) {
+                inner.add_tokens([token]).map_err(|error| fail(error.to_string()))?;
+            }
+        }
+        let id = |token: &str| {
+            let id = inner.token_to_id(token).ok_or_else(|| fail(format!("it has no token `{token}`")))?;
+            if id as usize >= words { Err(fail(beyond(token, id, words))) } else { Ok(id) }
+        };
+        let (bos, eos, pad) = (id(&settings.bos)?, id(&settings.eos)?, id(&settings.pad)?);
+        let length = match settings.max_length {
             Some(length) if length < positions as u64 => length as usize,
             _ => positions,
         };
         if length < 2 {
             return Err(fail("its model_max_length is too small for the start and end tokens".to_owned()));
         }
-        Ok(Tokenizer { inner, file, bos, eos, pad, length, vocabulary: words })
+        let more = vectors(&inner);
+        Ok(Tokenizer { inner, file, bos, eos, pad, length, vocabulary: words, more })
     }
 
     /// The ids of a prompt. What does not fit is truncated and returned as text.
@@ -157,10 +167,17 @@ impl Tokenizer {
         Ok(words)
     }
 
+    /// The words of textual inversions that a text contains.
+    pub fn inversions_in<'a>(&self, text: &str, inversions: &'a Inversions) -> BTreeSet<&'a str> {
+        let found = find_inversions(text, inversions);
+        let is_found = |number: usize| found.iter().any(|(_, first, _)| *first == number);
+        inversions.words().filter(|(_, first, _)| is_found(*first)).map(|(word, ..)| word).collect()
+    }
+
     /// Whether a text is a token, at the end of a word or within one.
     pub(crate) fn has_token(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        self.inner.token_to_id(&text).is_some() || self.inner.token_to_id(&format!("{text}</w>")).is_some()
+        let lower = text.to_lowercase();
+        [text, &lower, &format!("{lower}</w>")].iter().any(|token| self.inner.token_to_id(token).is_some())
     }
 
     fn plain(&self, text: &str, span: Range<usize>, words: &mut Vec<Word>) -> Result<(), ModelError> {
@@ -168,13 +185,23 @@ impl Tokenizer {
             .inner
             .encode(&text[span.clone()], false)
             .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
-        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
-        words.extend(
-            tokens.map(|(&id, &(start, end))| Word {
-                ids: vec![id],
-                span: span.start + start..span.start + end,
-            }),
-        );
+        for (&id, &(start, end)) in encoding.get_ids().iter().zip(encoding.get_offsets()) {
+            let (start, end) = (span.start + start, span.start + end);
+            let mut ids = vec![id];
+            // Only as it is written in the vocabulary: diffusers replaces it in the text.
+            if let Some(more) = self.more.get(&id)
+                && self.inner.id_to_token(id).as_deref() == text.get(start..end)
+            {
+                ids.extend(more);
+            }
+            // Such an id may be one of a textual inversion's.
+            if let Some(&id) = ids.iter().find(|&&id| id as usize >= self.vocabulary) {
+                let token = self.inner.id_to_token(id).unwrap_or_default();
+                let reason = beyond(&token, id, self.vocabulary);
+                return Err(ModelError::Tokenizer { file: self.file.clone(), reason });
+            }
+            words.push(Word { ids, span: start..end });
+        }
         Ok(())
     }
 }
@@ -232,37 +259,28 @@ fn text_from(prompt: &str, mut start: usize) -> String {
     prompt[start..].trim().to_owned()
 }
 
-/// The tokenizer's settings.
-///
-/// The map of special tokens takes precedence over `tokenizer_config.json`: Stable Diffusion 2 pads with "!", but its
-/// configuration has another token. A configuration that lists its added tokens is newer than the map, which is then
-/// ignored (transformers, `tokenization_utils_base.py`).
-fn settings(source: &ModelSource, folder: &str) -> Result<Map<String, Value>, ModelError> {
-    let [map, config] = SETTINGS.map(|name| format!("{folder}/{name}"));
-    let read = |file: &str| match source.has(file) {
-        true => parse(source, file),
-        false => Ok(Map::new()),
-    };
-    let mut settings = read(&config)?;
-    if !settings.contains_key("added_tokens_decoder") {
-        settings.extend(read(&map)?);
-    }
-    settings.retain(|_, value| !value.is_null());
-    Ok(settings)
+/// What is wrong with a token for which the text encoder has no embedding.
+fn beyond(token: &str, id: u32, words: usize) -> String {
+    format!("its token `{token}` has the id {id}, but the text encoder's vocabulary has {words} words")
 }
 
-fn parse<T: serde::de::DeserializeOwned>(source: &ModelSource, file: &str) -> Result<T, ModelError> {
-    let content = source.open(file)?;
-    serde_json::from_slice(&content)
-        .map_err(|error| ModelError::Json { file: source.file_name(file), source: error })
+/// The added tokens that stand for several vectors, with the ids of the others: `<hat>` for `<hat>_1`, `<hat>_2` and so on.
+///
+/// Source: `_maybe_convert_prompt` of diffusers' `loaders/textual_inversion.py`.
+fn vectors(inner: &tokenizers::Tokenizer) -> HashMap<u32, Vec<u32>> {
+    let added = inner.get_added_tokens_decoder();
+    let id = |content: &str| added.iter().find(|(_, token)| token.content == content).map(|(&id, _)| id);
+    let more = |token: &AddedToken| -> Vec<u32> {
+        (1..).map_while(|number| id(&format!("{}_{number}", token.content))).collect()
+    };
+    added.iter().map(|(&id, token)| (id, more(token))).filter(|(_, more)| !more.is_empty()).collect()
 }
 
 /// A `tokenizer.json` from `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
 fn assemble(
     source: &ModelSource,
     [vocab_file, merges_file]: &[String; 2],
-    special: &[&String],
-    unk: &str,
+    settings: &Settings,
 ) -> Result<Value, ModelError> {
     let vocab: Map<String, Value> = parse(source, vocab_file)?;
     let merges = source.open(merges_file)?;
@@ -276,9 +294,10 @@ fn assemble(
         .collect::<Result<_, _>>()?;
 
     let mut added: Vec<(u64, &str)> = Vec::new();
-    for token in special {
-        let id = vocab.get(*token).and_then(Value::as_u64);
-        added.push((id.ok_or_else(|| fail(vocab_file, format!("it has no token `{token}`")))?, token));
+    for token in settings.special() {
+        // One that is not in the vocabulary is added later.
+        let id = vocab.get(token).and_then(Value::as_u64);
+        added.extend(id.map(|id| (id, token)));
     }
     added.sort_unstable();
     added.dedup();
@@ -309,7 +328,7 @@ fn assemble(
         "model": {
             "type": "BPE",
             "dropout": null,
-            "unk_token": unk,
+            "unk_token": settings.unk,
             "continuing_subword_prefix": "",
             "end_of_word_suffix": "</w>",
             "fuse_unk": false,

@@ -22,10 +22,12 @@ impl ConfigFile {
         }
     }
 
-    /// Deserialises the whole file.
-    pub(crate) fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, ModelError> {
-        T::deserialize(&Value::Object(self.values.clone()))
-            .map_err(|source| ModelError::Json { file: self.file.clone(), source })
+    /// Parses the whole file.
+    pub(crate) fn parse<T>(
+        &self,
+        parse: impl FnOnce(&Map<String, Value>) -> serde_json::Result<T>,
+    ) -> Result<T, ModelError> {
+        parse(&self.values).map_err(|source| ModelError::Json { file: self.file.clone(), source })
     }
 
     /// The file's name for messages.
@@ -36,6 +38,11 @@ impl ConfigFile {
     /// The value, unless it is absent or null.
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
+    }
+
+    /// Whether the value is null, which in Python is something else than an absent key.
+    pub(crate) fn is_null(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(Value::is_null)
     }
 
     /// A table in the file, as a separate configuration.
@@ -61,18 +68,18 @@ impl ConfigFile {
         }
     }
 
-    /// A positive integer.
+    /// A positive integer; null is none.
     pub(crate) fn count(&self, key: &str, default: Option<usize>) -> Result<usize, ModelError> {
-        match (self.get(key).map(as_count), default) {
+        match (self.values.get(key).map(as_count), default) {
             (None, Some(default)) => Ok(default),
             (Some(Some(count)), _) => Ok(count),
             _ => Err(self.refuse(key, "a whole number from 1 to 1000000")),
         }
     }
 
-    /// A finite number.
+    /// A finite number; null is none.
     pub(crate) fn number(&self, key: &str, default: f64) -> Result<f64, ModelError> {
-        match self.get(key) {
+        match self.values.get(key) {
             None => Ok(default),
             Some(value) => {
                 value.as_f64().filter(|n| n.is_finite()).ok_or_else(|| self.refuse(key, "a number"))
@@ -80,9 +87,11 @@ impl ConfigFile {
         }
     }
 
+    /// A flag; null counts as false, as in Python.
     pub(crate) fn flag(&self, key: &str, default: bool) -> Result<bool, ModelError> {
-        match self.get(key) {
+        match self.values.get(key) {
             None => Ok(default),
+            Some(Value::Null) => Ok(false),
             Some(value) => value.as_bool().ok_or_else(|| self.refuse(key, "true or false")),
         }
     }

@@ -1,28 +1,43 @@
-//! The header of a safetensors file: its tensors with their types, shapes and positions.
+//! The header of a safetensors file: its tensors with their types, shapes and positions, and its metadata.
 //!
 //! Not here: their values.
 
-use candle_core::DType;
+use crate::weights::float8::Float8;
+use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, Range};
 
-/// The tensors of a file that can be weights, by name.
-pub(crate) struct Header(BTreeMap<String, Entry>);
+/// The tensors of a file by name, of whatever type.
+pub(crate) struct Header {
+    tensors: BTreeMap<String, Entry>,
+    /// The texts in the header.
+    pub metadata: HashMap<String, String>,
+}
 
 /// One tensor of a file.
 pub(crate) struct Entry {
-    pub dtype: DType,
+    pub stored: Stored,
     pub shape: Vec<usize>,
     /// The position of its values in the file.
     pub bytes: Range<usize>,
+}
+
+/// The type of stored values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// A type of candle's.
+    Float(DType),
+    Float8(Float8),
+    /// A type that weights cannot have here, such as an integer.
+    Other(Dtype),
 }
 
 impl Deref for Header {
     type Target = BTreeMap<String, Entry>;
 
     fn deref(&self) -> &BTreeMap<String, Entry> {
-        &self.0
+        &self.tensors
     }
 }
 
@@ -45,20 +60,19 @@ impl Header {
                 _ => error.to_string(),
             })?;
         let start = 8 + size as usize;
-        let mut header = BTreeMap::new();
+        let mut tensors = BTreeMap::new();
         for (name, info) in metadata.tensors() {
-            // Tensors of other types, such as old text encoders' position_ids, are not weights.
-            let Some(dtype) = weight_dtype(info.dtype) else { continue };
             let (from, to) = info.data_offsets;
-            header.insert(name, Entry { dtype, shape: info.shape.clone(), bytes: start + from..start + to });
+            let (stored, shape) = (Stored::of(info.dtype), info.shape.clone());
+            tensors.insert(name, Entry { stored, shape, bytes: start + from..start + to });
         }
-        Ok(Header(header))
+        Ok(Header { tensors, metadata: metadata.metadata().clone().unwrap_or_default() })
     }
 
     /// A header without a file.
     #[cfg(test)]
     pub(crate) fn from_entries(entries: impl Iterator<Item = (String, Entry)>) -> Header {
-        Header(entries.collect())
+        Header { tensors: entries.collect(), metadata: HashMap::new() }
     }
 
     /// The shape of a tensor.
@@ -72,13 +86,42 @@ impl Header {
     }
 }
 
-fn weight_dtype(dtype: Dtype) -> Option<DType> {
-    match dtype {
-        Dtype::F64 => Some(DType::F64),
-        Dtype::F32 => Some(DType::F32),
-        Dtype::F16 => Some(DType::F16),
-        Dtype::BF16 => Some(DType::BF16),
-        _ => None,
+impl Stored {
+    /// The types that weights can have, for messages.
+    pub(crate) const SUPPORTED: &'static str = "F64, F32, F16, BF16, F8_E4M3, F8_E5M2";
+
+    pub(crate) fn of(dtype: Dtype) -> Stored {
+        match dtype {
+            Dtype::F64 => Stored::Float(DType::F64),
+            Dtype::F32 => Stored::Float(DType::F32),
+            Dtype::F16 => Stored::Float(DType::F16),
+            Dtype::BF16 => Stored::Float(DType::BF16),
+            Dtype::F8_E4M3 => Stored::Float8(Float8::E4m3fn),
+            Dtype::F8_E5M2 => Stored::Float8(Float8::E5m2),
+            other => Stored::Other(other),
+        }
+    }
+
+    /// The name of a type that weights cannot have, as in the file.
+    pub(crate) fn unsupported(self) -> Option<String> {
+        match self {
+            Stored::Other(dtype) => Some(dtype.to_string()),
+            Stored::Float(_) | Stored::Float8(_) => None,
+        }
+    }
+
+    /// Whether it is a type of positions and flags, which weights never have.
+    pub(crate) fn is_index(self) -> bool {
+        matches!(self, Stored::Other(Dtype::I64 | Dtype::I32 | Dtype::BOOL))
+    }
+
+    /// Stored values as a tensor, 8-bit floats in f32. Fails for types that weights cannot have.
+    pub(crate) fn tensor(self, bytes: &[u8], shape: &[usize], device: &Device) -> TensorResult<Tensor> {
+        match self {
+            Stored::Float(dtype) => Tensor::from_raw_buffer(bytes, dtype, shape, device),
+            Stored::Float8(format) => format.tensor(bytes, shape, device),
+            Stored::Other(dtype) => candle_core::bail!("the dtype {dtype} is not supported"),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 
 pub(crate) mod config;
 pub(crate) mod content;
+pub(crate) mod dtypes;
+pub(crate) mod float8;
 pub(crate) mod header;
 pub(crate) mod load_options;
 pub(crate) mod lora;
@@ -13,3 +15,5 @@ pub(crate) mod small_file;
 pub(crate) mod source;
 pub(crate) mod tensors;
 pub(crate) mod textual_inversion;
+pub(crate) mod trigger_words;
+pub(crate) mod weight_files;

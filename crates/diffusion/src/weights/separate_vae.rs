@@ -7,19 +7,23 @@ use crate::error::ModelError;
 use crate::weights::content::{map_file, refuse_pickle};
 use crate::weights::header::Header;
 use crate::weights::single_file::{Part, vae_in};
+use crate::weights::weight_files::{self, Found};
 use maquette_core::Digest;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "config.json";
-const WEIGHTS: [&str; 2] =
-    ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"];
+const STEM: &str = "diffusion_pytorch_model";
 
-/// The two files of a separate autoencoder.
+/// The files of a separate autoencoder.
 #[derive(Debug)]
-pub struct SeparateVae {
-    config: Option<PathBuf>,
-    weights: PathBuf,
-    part: Option<Part>,
+pub struct SeparateVae(Place);
+
+#[derive(Debug)]
+enum Place {
+    /// The folder of an autoencoder, with its configuration and weights.
+    Folder(PathBuf),
+    /// A weight file, which may have a configuration beside it.
+    File { config: Option<PathBuf>, weights: PathBuf, part: Option<Part> },
 }
 
 impl SeparateVae {
@@ -29,15 +33,8 @@ impl SeparateVae {
         if path.is_dir() {
             let inner = path.join("vae");
             let folder = if inner.is_dir() { inner } else { path.to_owned() };
-            let weights = WEIGHTS.iter().map(|name| folder.join(name)).find(|file| file.is_file());
-            return match weights {
-                Some(weights) => Ok(SeparateVae { config: Some(folder.join(CONFIG)), weights, part: None }),
-                None => Err(ModelError::Missing {
-                    model: folder.display().to_string(),
-                    file: WEIGHTS.join(" or "),
-                    hint: String::new(),
-                }),
-            };
+            weights_in(&folder)?;
+            return Ok(SeparateVae(Place::Folder(folder)));
         }
         let content = map_file(path)?;
         let file = path.display().to_string();
@@ -54,32 +51,66 @@ impl SeparateVae {
         // A config.json next to a file with LDM's names may belong to something else.
         let beside = path.with_file_name(CONFIG);
         let config = Some(beside).filter(|config| part.is_none() && config.is_file());
-        Ok(SeparateVae { config, weights: path.to_owned(), part })
+        Ok(SeparateVae(Place::File { config, weights: path.to_owned(), part }))
     }
 
     /// The digest of the file, or of a folder's configuration and weights.
     pub fn digest(path: &Path) -> Result<Digest, ModelError> {
         let vae = SeparateVae::open(path)?;
         let mut hasher = blake3::Hasher::new();
-        if let Some(config) = vae.config.as_deref().filter(|config| config.is_file() && path.is_dir()) {
-            hasher.update_rayon(&map_file(config)?);
+        match vae.0 {
+            Place::File { weights, .. } => _ = hasher.update_rayon(&map_file(&weights)?),
+            Place::Folder(folder) => {
+                let config = folder.join(CONFIG);
+                if config.is_file() {
+                    hasher.update_rayon(&map_file(&config)?);
+                }
+                for file in weights_in(&folder)? {
+                    hasher.update_rayon(&map_file(&file)?);
+                }
+            }
         }
-        hasher.update_rayon(&map_file(&vae.weights)?);
         Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
     }
 
     /// The path of one of the model's files, if it is one of the autoencoder's that is replaced.
-    pub(crate) fn path(&self, file: &str) -> Option<&Path> {
-        match file.strip_prefix("vae/")? {
-            CONFIG => self.config.as_deref(),
+    pub(crate) fn path(&self, file: &str) -> Option<PathBuf> {
+        let name = file.strip_prefix("vae/")?;
+        match &self.0 {
+            Place::Folder(folder) => Some(folder.join(name)),
+            Place::File { config, .. } if name == CONFIG => config.clone(),
             // Regardless of its name, the file is returned for the first name that is looked up.
-            name if name == WEIGHTS[0] => Some(&self.weights),
-            _ => None,
+            Place::File { weights, .. } => {
+                name.strip_suffix(".safetensors").filter(|stem| *stem == STEM).map(|_| weights.clone())
+            }
         }
     }
 
     /// The naming of its tensors, if it is not diffusers'.
     pub(crate) fn part(&self) -> Option<&Part> {
-        self.part.as_ref()
+        match &self.0 {
+            Place::File { part, .. } => part.as_ref(),
+            Place::Folder(_) => None,
+        }
+    }
+}
+
+/// The weight files in a folder; shards without their index.
+fn weights_in(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
+    let missing = |file: String| {
+        let model = folder.display().to_string();
+        ModelError::Missing { model, file, hint: String::new() }
+    };
+    match weight_files::find(STEM, |name| folder.join(name).is_file()) {
+        Some(Found::One(file)) => Ok(vec![folder.join(file)]),
+        Some(Found::Index(index)) => {
+            let file = folder.join(&index);
+            let read = |source| ModelError::Json { file: file.display().to_string(), source };
+            let content = serde_json::from_slice(&map_file(&file)?).map_err(read)?;
+            // What is wrong with the list is reported when the model is loaded.
+            let shards = weight_files::shards(&index, &content).unwrap_or_default();
+            Ok(shards.iter().map(|name| folder.join(name)).collect())
+        }
+        None => Err(missing(weight_files::names(STEM).join(" or "))),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Not here: interpreting the tensors. Weights of models are mapped instead (`tensors.rs`).
 
+use crate::weights::header::Stored;
 use candle_core::{DType, Device, Tensor};
 use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
@@ -36,6 +37,16 @@ pub enum SmallFileError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A tensor has a type that is not supported.
+    #[error("{file}: tensor `{key}` has the dtype {dtype}, which is not supported.")]
+    Dtype {
+        /// The file.
+        file: String,
+        /// The tensor's name.
+        key: String,
+        /// Its dtype.
+        dtype: String,
+    },
     /// It contains NaN or infinity.
     #[error("{file}: tensor `{key}` contains NaN or infinity.")]
     NotFinite {
@@ -62,12 +73,25 @@ pub(crate) fn keys(file: &str, bytes: &[u8]) -> Result<Vec<String>, SmallFileErr
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<SmallFile, SmallFileError> {
     let metadata = header(file, bytes)?.metadata().clone().unwrap_or_default();
     let broken = |error: candle_core::Error| not_whole(file, error.to_string());
-    let tensors: BTreeMap<String, Tensor> =
-        candle_core::safetensors::load_buffer(bytes, &Device::Cpu).map_err(broken)?.into_iter().collect();
-    for (key, tensor) in &tensors {
-        if !is_finite(tensor).map_err(broken)? {
-            return Err(SmallFileError::NotFinite { file: file.to_owned(), key: key.clone() });
+    let views = SafeTensors::deserialize(bytes).map_err(|error| not_whole(file, error.to_string()))?;
+    let mut tensors = BTreeMap::new();
+    for (key, view) in views.iter() {
+        let tensor = match Stored::of(view.dtype()) {
+            // Integers too: an alpha may be one.
+            Stored::Other(dtype) => match DType::try_from(dtype) {
+                Ok(dtype) => Tensor::from_raw_buffer(view.data(), dtype, view.shape(), &Device::Cpu),
+                Err(_) => {
+                    let (key, dtype) = (key.to_owned(), dtype.to_string());
+                    return Err(SmallFileError::Dtype { file: file.to_owned(), key, dtype });
+                }
+            },
+            stored => stored.tensor(view.data(), view.shape(), &Device::Cpu),
+        };
+        let tensor = tensor.map_err(broken)?;
+        if !is_finite(&tensor).map_err(broken)? {
+            return Err(SmallFileError::NotFinite { file: file.to_owned(), key: key.to_owned() });
         }
+        tensors.insert(key.to_owned(), tensor);
     }
     Ok(SmallFile { tensors, metadata })
 }

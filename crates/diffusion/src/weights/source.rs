@@ -6,6 +6,8 @@ use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
 use crate::weights::separate_vae::SeparateVae;
 use crate::weights::single_file::{Checkpoint, Part};
+use crate::weights::weight_files::{self, Found, WeightFiles};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -72,14 +74,11 @@ impl ModelSource {
             ModelSource::Folder(folder) => folder.join(file).is_file(),
             ModelSource::Checkpoint(checkpoint) => checkpoint.has(file),
             ModelSource::Bytes(files) => files.iter().any(|(name, _)| *name == file),
-            ModelSource::WithVae(model, vae) => vae.path(file).is_some() || model.has(file),
+            ModelSource::WithVae(model, vae) => match vae.path(file) {
+                Some(path) => path.is_file(),
+                None => model.has(file),
+            },
         }
-    }
-
-    /// Opens the first of `files` that exists, and returns its name and content.
-    pub(crate) fn open_first<'a>(&self, files: &[&'a str]) -> Result<(&'a str, Content), ModelError> {
-        let file = files.iter().find(|file| self.has(file)).ok_or_else(|| self.missing(files))?;
-        Ok((file, self.open(file)?))
     }
 
     pub(crate) fn open(&self, file: &str) -> Result<Content, ModelError> {
@@ -100,9 +99,18 @@ impl ModelSource {
                 .map(|(_, bytes)| Content::Static(bytes))
                 .ok_or_else(|| self.missing(&[file])),
             ModelSource::WithVae(model, vae) => match vae.path(file) {
-                Some(path) => map_file(path),
+                Some(path) => map_file(&path),
                 None => model.open(file),
             },
+        }
+    }
+
+    /// The checkpoint, if the model is one file.
+    pub(crate) fn checkpoint(&self) -> Option<&Checkpoint> {
+        match self {
+            ModelSource::Checkpoint(checkpoint) => Some(checkpoint),
+            ModelSource::WithVae(model, _) => model.checkpoint(),
+            ModelSource::Folder(_) | ModelSource::Bytes(_) => None,
         }
     }
 
@@ -116,18 +124,54 @@ impl ModelSource {
         }
     }
 
+    /// The weight files of the part whose file in full precision is `stem.safetensors`; all of them exist.
+    pub(crate) fn weight_files(&self, stem: &str) -> Result<WeightFiles, ModelError> {
+        let index = match weight_files::find(stem, |file| self.has(file)) {
+            Some(Found::One(file)) => return Ok(WeightFiles { files: vec![file.clone()], name: file }),
+            Some(Found::Index(index)) => index,
+            None => return Err(self.missing(&weight_files::names(stem).each_ref().map(String::as_str))),
+        };
+        let file = self.file_name(&index);
+        let content: Value = match serde_json::from_slice(&self.open(&index)?) {
+            Ok(content) => content,
+            Err(source) => return Err(ModelError::Json { file, source }),
+        };
+        let Some(files) = weight_files::shards(&index, &content) else {
+            return Err(ModelError::Config {
+                file,
+                key: weight_files::SHARDS.to_owned(),
+                value: content.get(weight_files::SHARDS).map_or("absent".to_owned(), Value::to_string),
+                supported: "a table with the name of a .safetensors file for each tensor".to_owned(),
+            });
+        };
+        match files.iter().find(|file| !self.has(file)) {
+            Some(missing) => Err(self.missing(&[missing])),
+            None => Ok(WeightFiles { name: index, files }),
+        }
+    }
+
+    /// The error that none of `files` exists.
     fn missing(&self, files: &[&str]) -> ModelError {
         let part = files[0].split('/').next().unwrap_or_default();
         let pickled = ["diffusion_pytorch_model.bin", "pytorch_model.bin"]
             .iter()
             .map(|name| format!("{part}/{name}"))
             .find(|name| files[0].ends_with(".safetensors") && self.has(name));
+        let other = match self {
+            ModelSource::Folder(folder) if files[0].ends_with(".safetensors") => {
+                other_weights(&folder.join(part))
+            }
+            _ => None,
+        };
         let hint = match pickled {
             Some(pickled) => format!(
                 " Its {pickled} is a Python pickle, which can run code and is not supported. Use the model's \
                  safetensors files, or write them with diffusers: \
                  `StableDiffusionPipeline.from_pretrained(folder).save_pretrained(folder)`."
             ),
+            None if let Some(other) = other => {
+                format!(" Its {part}/{other} is another variant, which is not chosen by itself: rename it.")
+            }
             None if matches!(self, ModelSource::Folder(folder) if !folder.is_dir()) => {
                 " There is no such folder.".to_owned()
             }
@@ -142,4 +186,16 @@ impl ModelSource {
         };
         ModelError::Missing { model: self.name(), file: files.join(" or "), hint }
     }
+}
+
+/// A weight file of a part's folder that has another variant's name.
+fn other_weights(folder: &Path) -> Option<String> {
+    let entries = folder.read_dir().ok()?;
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort();
+    names.into_iter().find(|name| {
+        let known = ["diffusion_pytorch_model.", "model."].iter().any(|stem| name.starts_with(stem));
+        known && name.ends_with(".safetensors")
+    })
 }

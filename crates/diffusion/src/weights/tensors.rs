@@ -4,20 +4,20 @@
 
 use crate::error::ModelError;
 use crate::weights::content::Content;
-use crate::weights::header::{Entry, Header};
+use crate::weights::header::{Entry, Header, Stored};
 use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Record};
-use crate::weights::single_file::Part;
+use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
+use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Weight};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-/// One open weight file.
+/// The open weights of one part of a model: a file, or several shards.
 pub(crate) struct WeightFile<'a> {
-    content: Content,
-    header: Header,
+    shards: Vec<Shard>,
     /// The naming of its tensors, if it is not diffusers'.
     part: Option<Part>,
     /// The tensors that were read.
@@ -33,8 +33,16 @@ pub(crate) struct WeightFile<'a> {
     variables: Option<&'a Variables>,
 }
 
+/// One file.
+struct Shard {
+    file: String,
+    content: Content,
+    header: Header,
+}
+
 /// A tensor that was found, with its name in this file.
 struct Found<'a> {
+    file: &'a str,
     key: String,
     entry: &'a Entry,
     /// Its part of the bytes, and its shape.
@@ -53,27 +61,31 @@ pub(crate) struct Weights<'a> {
 }
 
 impl<'a> WeightFile<'a> {
-    /// Opens the first of `files` that exists and reads its header. `config` is named in errors about tensors.
+    /// Opens the weights whose file in full precision is `stem.safetensors` and reads their headers. `config` is named in
+    /// errors about tensors.
     pub(crate) fn open(
         source: &ModelSource,
-        files: &[&str],
+        stem: &str,
         config: &str,
         options: &LoadOptions<'a>,
     ) -> Result<WeightFile<'a>, ModelError> {
-        let (name, content) = source.open_first(files)?;
-        let file = source.file_name(name);
-        let header =
-            Header::read(&content).map_err(|reason| ModelError::Weights { file: file.clone(), reason })?;
+        let WeightFiles { name, files } = source.weight_files(stem)?;
+        let open = |name: &String| {
+            let (content, file) = (source.open(name)?, source.file_name(name));
+            match Header::read(&content) {
+                Ok(header) => Ok(Shard { file, content, header }),
+                Err(reason) => Err(ModelError::Weights { file, reason }),
+            }
+        };
         let (config, model) = (config.to_owned(), source.name());
         Ok(WeightFile {
-            content,
-            header,
-            part: source.part(name),
+            shards: files.iter().map(open).collect::<Result<_, _>>()?,
+            part: source.part(&name),
             used: RefCell::default(),
-            file,
+            file: source.file_name(&name),
             config,
             model,
-            folder: name.split('/').next().unwrap_or_default().to_owned(),
+            folder: stem.split('/').next().unwrap_or_default().to_owned(),
             dtype: options.dtype,
             device: options.device.clone(),
             kernels: options.kernels(),
@@ -95,29 +107,37 @@ impl<'a> WeightFile<'a> {
             Some(part) => part.is_spare(key),
             None => is_spare(key),
         };
-        let mut extra = self.header.keys().filter(|key| !used.contains(*key) && !spare(key));
-        let Some(key) = extra.next() else { return Ok(()) };
+        let extra = |shard: &'_ Shard| {
+            // Tensors of other types, such as old text encoders' position_ids, are not weights.
+            let weights = shard.header.iter().filter(|(_, entry)| entry.stored.unsupported().is_none());
+            let keys = weights.map(|(key, _)| key).filter(|key| !used.contains(*key) && !spare(key));
+            keys.map(|key| (shard.file.clone(), key.clone())).collect::<Vec<_>>()
+        };
+        let mut extra = self.shards.iter().flat_map(extra);
+        let Some((file, key)) = extra.next() else { return Ok(()) };
         let more = match extra.count() {
             0 => String::new(),
             more => format!(" and {more} more like it"),
         };
-        let (file, config) = (self.file.clone(), self.config.clone());
-        Err(ModelError::Extra { file, key: key.clone(), more, config })
+        Err(ModelError::Extra { file, key, more, config: self.config.clone() })
     }
 
     /// Looks up a tensor by diffusers' name; the error is its name in this file.
     fn find(&self, name: &str) -> Result<Found<'_>, String> {
-        let Some(part) = &self.part else {
-            let Some(entry) = self.header.get(name) else { return Err(name.to_owned()) };
-            let (bytes, shape) = (&self.content[entry.bytes.clone()], entry.shape.clone());
-            return Ok(Found { key: name.to_owned(), entry, bytes, shape, transposed: false });
+        let place = match &self.part {
+            Some(part) => part.place(name),
+            None => Place { keys: vec![name.to_owned()], third: None, transposed: false },
         };
-        let place = part.place(name);
-        let found = place.keys.iter().find_map(|key| Some((key, self.header.get(key)?)));
-        let Some((key, entry)) = found else {
+        // Of a tensor in several shards, diffusers uses the last one.
+        let shards = self.shards.iter().rev();
+        let found = place
+            .keys
+            .iter()
+            .find_map(|key| shards.clone().find_map(|shard| Some((key, shard, shard.header.get(key)?))));
+        let Some((key, shard, entry)) = found else {
             return Err(place.keys.into_iter().next_back().unwrap_or_default());
         };
-        let (mut bytes, mut shape) = (&self.content[entry.bytes.clone()], entry.shape.clone());
+        let (mut bytes, mut shape) = (&shard.content[entry.bytes.clone()], entry.shape.clone());
         if let (Some(third), Some(rows)) = (place.third, shape.first_mut())
             && rows.is_multiple_of(3)
         {
@@ -128,14 +148,14 @@ impl<'a> WeightFile<'a> {
         if place.transposed {
             shape.reverse();
         }
-        Ok(Found { key: key.clone(), entry, bytes, shape, transposed: place.transposed })
+        Ok(Found { file: &shard.file, key: key.clone(), entry, bytes, shape, transposed: place.transposed })
     }
 
     fn load(&self, found: &Found) -> candle_core::Result<Tensor> {
         let Found { entry, bytes, shape, transposed, .. } = found;
         let stored: Vec<usize> =
             if *transposed { shape.iter().rev().copied().collect() } else { shape.clone() };
-        let tensor = Tensor::from_raw_buffer(bytes, entry.dtype, &stored, &self.device)?;
+        let tensor = entry.stored.tensor(bytes, &stored, &self.device)?;
         let tensor = if *transposed { tensor.t()?.contiguous()? } else { tensor };
         // Even if the kernels store a wider dtype than the model's, the values are rounded to the model's.
         tensor.to_dtype(self.dtype)?.to_dtype(self.kernels.storage_dtype(self.dtype))
@@ -145,7 +165,7 @@ impl<'a> WeightFile<'a> {
 /// The index of the first value that is not finite.
 ///
 /// Checks the exponent's bits: all of them set means infinity or NaN in each of these types.
-fn not_finite(bytes: &[u8], dtype: DType) -> Option<usize> {
+fn not_finite(bytes: &[u8], stored: Stored) -> Option<usize> {
     fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool) -> Option<usize> {
         // Testing whole stretches first is several times faster than testing for the index.
         let (values, _) = bytes.as_chunks::<N>();
@@ -156,11 +176,12 @@ fn not_finite(bytes: &[u8], dtype: DType) -> Option<usize> {
         values[start..].iter().position(|&value| !is_finite(value)).map(|i| start + i)
     }
     let has = |bits: u64, mask: u64| bits & mask == mask;
-    match dtype {
-        DType::F64 => first(bytes, |b| !has(u64::from_le_bytes(b), 0x7ff0_0000_0000_0000)),
-        DType::F32 => first(bytes, |b| !has(u64::from(u32::from_le_bytes(b)), 0x7f80_0000)),
-        DType::F16 => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7c00)),
-        DType::BF16 => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7f80)),
+    match stored {
+        Stored::Float8(format) => bytes.iter().position(|&byte| !format.is_finite(byte)),
+        Stored::Float(DType::F64) => first(bytes, |b| !has(u64::from_le_bytes(b), 0x7ff0_0000_0000_0000)),
+        Stored::Float(DType::F32) => first(bytes, |b| !has(u64::from(u32::from_le_bytes(b)), 0x7f80_0000)),
+        Stored::Float(DType::F16) => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7c00)),
+        Stored::Float(DType::BF16) => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7f80)),
         _ => None,
     }
 }
@@ -211,18 +232,23 @@ impl<'a> Weights<'a> {
             key,
             config: file.config.clone(),
         })?;
+        if let Some(dtype) = found.entry.stored.unsupported() {
+            let (file, supported) = (found.file.to_owned(), Stored::SUPPORTED);
+            return Err(ModelError::Dtype { file, key: found.key, dtype, supported });
+        }
         if !shapes.contains(&found.shape.as_slice()) {
             return Err(ModelError::Shape {
-                file: file.file.clone(),
+                file: found.file.to_owned(),
                 key: found.key,
                 found: found.shape.into(),
                 expected: shapes[0].into(),
                 config: file.config.clone(),
             });
         }
-        if let Some(position) = not_finite(found.bytes, found.entry.dtype) {
+        if let Some(position) = not_finite(found.bytes, found.entry.stored) {
             let count = found.shape.iter().product();
-            return Err(ModelError::NotFinite { file: file.file.clone(), key: found.key, position, count });
+            let file = found.file.to_owned();
+            return Err(ModelError::NotFinite { file, key: found.key, position, count });
         }
         let loaded = file.load(&found).and_then(|tensor| tensor.reshape(shapes[0]));
         file.used.borrow_mut().insert(found.key);

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Deserialize)]
 pub struct Case {
     pub name: String,
-    model: String,
+    pub model: String,
     prompt: String,
     negative_prompt: String,
     init_image: Option<String>,
@@ -26,7 +26,7 @@ pub struct Case {
     guidance_scale: f64,
     #[serde(default)]
     guidance_rescale: f64,
-    scheduler: String,
+    pub scheduler: Scheduler,
     width: u32,
     height: u32,
     clip_skip: Option<u32>,
@@ -89,7 +89,7 @@ pub fn cases_in(file: &str) -> Vec<Case> {
 impl Case {
     pub fn cell(&self) -> Cell {
         let init_image = self.init_image.as_ref().map(|path| named(&fixtures().join(path)));
-        let scheduler: Scheduler = self.scheduler.parse().unwrap();
+        let scheduler = self.scheduler;
         let settings = Settings {
             model: self.model.as_str().into(),
             prompt: self.prompt.as_str().into(),

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// A folder of a model whose parts come from other folders among the fixtures; the last folder with a part takes
 /// precedence. It must outlive the engine.
-fn composed(folders: &[&str]) -> TempDir {
+pub fn composed(folders: &[&str]) -> TempDir {
     let model = tempfile::tempdir().unwrap();
     folders.iter().for_each(|folder| copy_folder(&fixtures().join(folder), model.path()));
     model

@@ -5,13 +5,18 @@ mod added;
 mod added_cases;
 mod cases;
 mod checked_cases;
+#[path = "../copies/checkpoint.rs"]
+mod checkpoint;
 mod composed;
 #[path = "../copies/mod.rs"]
 mod copies;
 mod effects;
 mod failures;
+#[path = "../copies/float8.rs"]
+mod float8;
 mod masks;
 mod neighbours;
 mod pictures;
 mod precision;
+mod readings;
 mod safety;

@@ -1,6 +1,6 @@
 //! A folder of files to plan, and a fake asset resolver.
 
-use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, Scheduler, WeightsKind};
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, PredictionType, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, Overrides, PlanError, Planned, Request, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 pub struct Folder(pub TempDir);
 
-/// Resolves the models `sketchbook`, `big`, which has a safety checker, and `repainter`, an inpainting model. Any existing
+/// Resolves the models `sketchbook`, `big`, which has a safety checker, `repainter`, an inpainting model, and `solver`,
+/// whose scheduler is not supported and which predicts velocity. Any existing
 /// file is a picture; the mask `wide.png` does not fit any picture.
 pub struct Fake;
 
@@ -19,8 +20,9 @@ impl AssetResolver for Fake {
 
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let (size, scheduler) = match name {
-            "sketchbook" => ((64, 64), Scheduler::Ddim),
-            "big" | "repainter" => ((512, 512), Scheduler::Pndm),
+            "sketchbook" => ((64, 64), Some(Scheduler::Ddim)),
+            "big" | "repainter" => ((512, 512), Some(Scheduler::Pndm)),
+            "solver" => ((64, 64), None),
             _ => {
                 return Err(AssetError {
                     message: format!("there is no model `{name}`"),
@@ -32,9 +34,13 @@ impl AssetResolver for Fake {
             fingerprint: Digest::of(name.as_bytes()),
             size,
             multiple_of: 8,
+            reading: 1,
             scheduler,
+            scheduler_class: scheduler.is_none().then(|| "DEISMultistepScheduler".to_owned()),
             spacing: None,
             sigmas: None,
+            prediction_type: (name == "solver").then_some(PredictionType::VPrediction),
+            zero_snr: (name == "solver").then_some(false),
             inpainting: name == "repainter",
             safety_checker: name == "big",
             safety_checker_weights: None,

@@ -90,3 +90,40 @@ fn a_safety_checker_must_exist() {
         "the model sketchbook has no safety checker; allowed: `safety_checker = false`",
     );
 }
+
+#[test]
+fn a_scheduler_that_is_not_supported_blocks_only_cells_that_want_it() {
+    let of_solver = |rest: &str| format!("{MODELS}model = \"solver\"\n{rest}");
+    let found = message(&of_solver(""));
+    assert!(
+        found.contains("the scheduler of the model solver is DEISMultistepScheduler, which is not supported"),
+        "{found}"
+    );
+    assert_eq!(message(&of_solver("scheduler = \"euler\"\n")), "nothing is wrong");
+    assert_eq!(message(&of_solver("[sweep]\nscheduler = [\"euler\", \"pndm\"]\n")), "nothing is wrong");
+    let mixed = message(&format!("{MODELS}[sweep]\nmodel = [\"sketchbook\", \"solver\"]\n"));
+    assert!(mixed.contains("DEISMultistepScheduler"), "{mixed}");
+}
+
+#[test]
+fn the_models_own_prediction_is_the_default() {
+    let text = |rest: &str| format!("{MODELS}model = \"solver\"\n{rest}");
+    let cells = |rest: &str| {
+        let planned = planned(&text(rest));
+        let cells: Vec<_> = planned.plan.cells().map(|cell| cell.unwrap()).collect();
+        (cells, planned.distinct.len())
+    };
+    let (own, _) = cells("scheduler = \"ddim\"\n");
+    assert_eq!(own[0].settings.get("prediction_type"), Some("v_prediction".into()));
+    assert_eq!(own[0].settings.get("zero_snr"), Some(maquette_core::Value::Flag(false)));
+    let (swept, distinct) = cells(
+        "scheduler = \"ddim\"\n[sweep]\nprediction_type = [\"epsilon\", \"v_prediction\", \"sample\"]\n",
+    );
+    assert_eq!((swept.len(), distinct), (3, 3));
+    assert_eq!(swept[1].id, own[0].id, "the own value changes no name");
+    let (swept, distinct) = cells("scheduler = \"ddim\"\n[sweep]\nzero_snr = [true, false]\n");
+    assert_eq!((swept.len(), distinct), (2, 2));
+    assert_eq!(swept[1].id, own[0].id);
+    let pndm = "[sweep]\nzero_snr = [true, false]\nscheduler = [\"pndm\", \"ddim\"]\n";
+    assert_eq!(cells(pndm).1, 3, "pndm has no such option");
+}

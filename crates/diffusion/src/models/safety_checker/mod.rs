@@ -11,6 +11,7 @@ use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
+use crate::weights::weight_files::WeightFiles;
 use candle_core::{D, DType, Device, Result, Tensor};
 use maquette_core::Image;
 use maquette_kernels::Linear;
@@ -18,7 +19,7 @@ use pixels::Preprocessor;
 use vision::Vision;
 
 const CONFIG: &str = "safety_checker/config.json";
-const WEIGHTS: [&str; 2] = ["safety_checker/model.safetensors", "safety_checker/model.fp16.safetensors"];
+const WEIGHTS: &str = "safety_checker/model";
 
 /// A model's safety checker.
 pub struct SafetyChecker {
@@ -45,8 +46,9 @@ impl SafetyChecker {
 
     /// The names of the files that are read to load it, sorted.
     pub(crate) fn files(source: &ModelSource) -> Vec<String> {
-        let weights = WEIGHTS.into_iter().find(|file| source.has(file)).unwrap_or(WEIGHTS[0]);
-        let mut files = vec![pixels::CONFIG.to_owned(), CONFIG.to_owned(), weights.to_owned()];
+        let missing = |_| [format!("{WEIGHTS}.safetensors")].into();
+        let mut files = vec![pixels::CONFIG.to_owned(), CONFIG.to_owned()];
+        files.extend(source.weight_files(WEIGHTS).map_or_else(missing, WeightFiles::all));
         files.sort_unstable();
         files
     }
@@ -66,7 +68,7 @@ impl SafetyChecker {
         let tower = tower
             .ok_or_else(|| config.refuse("vision_config", "the configuration of CLIP's vision tower"))?;
         let preprocessor = Preprocessor::open(source)?;
-        let file = WeightFile::open(source, &WEIGHTS, config.file(), &LoadOptions::new(device, dtype))?;
+        let file = WeightFile::open(source, WEIGHTS, config.file(), &LoadOptions::new(device, dtype))?;
         let weights = file.root();
         // Files from before transformers 5 have an additional prefix for the tower.
         let inner = weights.at("vision_model.vision_model");

@@ -5,6 +5,8 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
+const FILE: &str = "safety_checker/model.safetensors";
+
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/safety")
 }
@@ -70,7 +72,7 @@ fn margins_are_rounded_and_special_care_lowers_later_thresholds() {
 /// The error of loading a changed copy of the fixture's folder.
 fn broken(change: impl FnOnce(&Path)) -> String {
     let folder = tempfile::tempdir().unwrap();
-    for file in [CONFIG, WEIGHTS[0], "feature_extractor/preprocessor_config.json"].map(Path::new) {
+    for file in [CONFIG, FILE, "feature_extractor/preprocessor_config.json"].map(Path::new) {
         std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
         std::fs::copy(fixtures().join(file), folder.path().join(file)).unwrap();
     }
@@ -109,7 +111,7 @@ fn errors_of_broken_folders_name_the_file() {
     );
     check(broken(replace(CONFIG, "\"vision_config\"", "\"vision\"")), &["`vision_config` is absent"]);
     check(
-        broken(|folder| std::fs::write(folder.join(WEIGHTS[0]), "cut short").unwrap()),
+        broken(|folder| std::fs::write(folder.join(FILE), "cut short").unwrap()),
         &["model.safetensors", "not a valid safetensors file"],
     );
 }
@@ -117,7 +119,7 @@ fn errors_of_broken_folders_name_the_file() {
 #[test]
 fn newer_tensor_names_are_supported() {
     let rename = |folder: &Path| {
-        let file = folder.join(WEIGHTS[0]);
+        let file = folder.join(FILE);
         let bytes = std::fs::read(&file).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let renamed = tensors

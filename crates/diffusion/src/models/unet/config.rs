@@ -24,6 +24,8 @@ pub(super) struct UnetConfig {
     pub freq_shift: f64,
     /// The embeddings added to the time embedding, in SDXL.
     pub added: Option<AddedShape>,
+    /// Whether there is a block between down and up: distilled models such as BK-SDM have none.
+    pub has_middle: bool,
     /// From the finest to the coarsest.
     pub blocks: Vec<BlockShape>,
 }
@@ -105,10 +107,14 @@ impl UnetConfig {
             groups,
             eps: file.number("norm_eps", 1e-5)?,
             text_width: file.count("cross_attention_dim", Some(1280))?,
-            time_width: file.count("time_embedding_dim", Some(4 * widths[0]))?,
+            time_width: match file.get("time_embedding_dim") {
+                Some(_) => file.count("time_embedding_dim", None)?,
+                None => 4 * widths[0],
+            },
             flip_sin_to_cos: file.flag("flip_sin_to_cos", true)?,
             freq_shift: file.number("freq_shift", 0.0)?,
             added: added(file)?,
+            has_middle: !file.is_null("mid_block_type"),
             blocks,
         })
     }

@@ -23,7 +23,7 @@ pub struct Unet {
     conv_in: Conv2d,
     time: TimeEmbedding,
     down: Vec<Block>,
-    middle: Middle,
+    middle: Option<Middle>,
     up: Vec<Block>,
     norm_out: GroupNorm,
     conv_out: Conv2d,
@@ -73,7 +73,10 @@ impl Unet {
             skips.extend(vec![width; shape.layers + usize::from(i < last)]);
         }
 
-        let middle = Middle::load(&config, &weights.at("mid_block"))?;
+        let middle = match config.has_middle {
+            true => Some(Middle::load(&config, &weights.at("mid_block"))?),
+            false => None,
+        };
 
         let mut up = Vec::new();
         for (i, shape) in config.blocks.iter().rev().enumerate() {
@@ -166,7 +169,9 @@ impl Unet {
             }
         }
 
-        x = self.middle.forward(&x, &time, &text)?;
+        if let Some(middle) = &self.middle {
+            x = middle.forward(&x, &time, &text)?;
+        }
 
         for block in &self.up {
             for layer in &block.layers {

@@ -4,6 +4,7 @@
 //! models of each kind, as in diffusers' `from_single_file`. A folder of configurations next to the file overrides it.
 
 use super::names::Part;
+use super::stated::Stated;
 use crate::weights::header::Header;
 use serde_json::{Map, Value, json};
 
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 pub(super) enum Kind {
     /// 1.x: CLIP's text encoder.
     Sd1,
-    /// 2.x: OpenCLIP's. The file does not say whether the model predicts velocity; like diffusers, this assumes it does.
+    /// 2.x: OpenCLIP's. The shapes do not say whether the model predicts velocity; like diffusers, this assumes it does.
     Sd2,
     /// XL base: both.
     Xl,
@@ -55,8 +56,14 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
     if any("conditioner.embedders.0.model.") {
         return Err("it looks like the SDXL refiner, which cannot render pictures by itself".to_owned());
     }
-    if any("edm_mean") {
-        return Err("it looks like Playground 2.5, whose schedule is not supported".to_owned());
+    let schedule = |key: &str, model: &str| {
+        format!("it looks like {model}, whose noise schedule (EDM, its tensor `{key}`) is not supported")
+    };
+    if let Some(key) = ["edm_mean", "edm_std"].into_iter().find(|key| header.contains_key(*key)) {
+        return Err(schedule(key, "Playground 2.5"));
+    }
+    if let Some(key) = header.keys().find(|key| key.starts_with("edm_vpred.")) {
+        return Err(schedule(key, "CosXL"));
     }
     if any(XL_OPEN_CLIP) {
         return Ok(Kind::Xl);
@@ -108,7 +115,7 @@ pub(super) fn text_parts(header: &Header, kind: Kind) -> Vec<Part> {
 }
 
 /// `unet/config.json`.
-pub(super) fn unet(header: &Header, kind: Kind, part: &Part) -> Value {
+pub(super) fn unet(header: &Header, kind: Kind, part: &Part, stated: &Stated) -> Value {
     let layers = if let Part::Unet { layers, .. } = part { *layers } else { 1 };
     let input = |i: usize, rest: &str| format!("{UNET}input_blocks.{i}.{rest}");
     let output = |i: usize, rest: &str| format!("{UNET}output_blocks.{i}.{rest}");
@@ -143,7 +150,12 @@ pub(super) fn unet(header: &Header, kind: Kind, part: &Part) -> Value {
         "cross_attention_dim": header.length(&format!("{attention}transformer_blocks.0.attn2.to_k.weight"), 1),
         "use_linear_projection": header.shape(&format!("{attention}proj_in.weight")).map(|shape| shape.len() == 2),
         "attention_head_dim": heads,
-        "sample_size": match kind { Kind::Sd1 => 64, Kind::Sd2 => 96, Kind::Xl => 128 },
+        "sample_size": match kind {
+            Kind::Sd1 => 64,
+            Kind::Sd2 if stated.is_small => 64,
+            Kind::Sd2 => 96,
+            Kind::Xl => 128,
+        },
     });
     if kind == Kind::Xl {
         config["addition_embed_type"] = json!("text_time");
@@ -227,8 +239,8 @@ pub(super) fn text_encoder(header: &Header, part: &Part) -> Value {
 }
 
 /// `scheduler/scheduler_config.json`: those of `stable-diffusion-v1-5`, `stable-diffusion-2-1` and
-/// `stable-diffusion-xl-base-1.0`, which diffusers uses for every checkpoint of these kinds.
-pub(super) fn scheduler(kind: Kind) -> Value {
+/// `stable-diffusion-xl-base-1.0`, which diffusers uses for every checkpoint of these kinds, with what the file states.
+pub(super) fn scheduler(kind: Kind, stated: &Stated) -> Value {
     let mut config = json!({
         "_class_name": "PNDMScheduler",
         "beta_start": 0.00085,
@@ -252,6 +264,14 @@ pub(super) fn scheduler(kind: Kind) -> Value {
             config["timestep_spacing"] = json!("leading");
             config["use_karras_sigmas"] = json!(false);
         }
+    }
+    // What is stated and assumed alike is not written, so that the configuration stays the same.
+    let assumed = config.get("prediction_type").and_then(Value::as_str).unwrap_or("epsilon");
+    if let Some(statement) = stated.predictions.first().filter(|it| it.value.as_str() != assumed) {
+        config["prediction_type"] = json!(statement.value);
+    }
+    if stated.zero_snr.first().is_some_and(|statement| statement.value) {
+        config["rescale_betas_zero_snr"] = json!(true);
     }
     config
 }

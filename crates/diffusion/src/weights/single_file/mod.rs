@@ -1,11 +1,12 @@
 //! One checkpoint file with LDM's names, presented as a folder in diffusers' layout.
 //!
 //! The weights are looked up in the file by rule (`names.rs`); the configurations are inferred from the shapes
-//! (`infer.rs`); the tokenizer is CLIP's own. A folder next to the checkpoint with its name, `model/` next to
+//! (`infer.rs`) and from what the file states (`stated.rs`); the tokenizer is CLIP's own. A folder next to the checkpoint with its name, `model/` next to
 //! `model.safetensors`, may contain parts of diffusers' layout without weights, which take precedence. Not here: pickles.
 
 mod infer;
 mod names;
+mod stated;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
@@ -14,7 +15,8 @@ use crate::error::ModelError;
 use crate::weights::content::{Content, map_file};
 use crate::weights::header::Header;
 use infer::Kind;
-pub(crate) use names::{Part, is_spare_in_text_encoder, is_spare_in_vae};
+pub(crate) use names::{Part, Place, is_spare_in_text_encoder, is_spare_in_vae};
+use stated::Stated;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +30,14 @@ pub struct Checkpoint {
     files: BTreeMap<&'static str, Vec<u8>>,
     /// The folder of files that replace the inferred ones.
     overrides: PathBuf,
+    /// LDM's configuration beside the file, if there is one.
+    yaml: Option<PathBuf>,
+    kind: Kind,
+    stated: Stated,
 }
+
+/// LDM's configurations are smaller; a larger file is something else.
+const MOST_YAML: u64 = 1 << 20;
 
 impl Checkpoint {
     /// Reads a checkpoint's header. Fails if it is not a safetensors file or not a kind of Stable Diffusion.
@@ -38,15 +47,20 @@ impl Checkpoint {
         let header =
             Header::read(&content).map_err(|reason| ModelError::Weights { file: name.clone(), reason })?;
         let kind = infer::kind(&header).map_err(|reason| ModelError::Checkpoint { file: name, reason })?;
+        let yaml = Some(file.with_extension("yaml")).filter(|yaml| yaml.is_file());
+        let stated = Stated::read(
+            &header,
+            read_yaml(yaml.as_deref())?.as_ref().map(|(name, text)| (&**name, &**text)),
+        );
         let unet = infer::unet_part(&header);
         let vae = infer::vae_part(&header);
         let texts = infer::text_parts(&header, kind);
 
         let mut files = BTreeMap::new();
         let mut add = |name, value: serde_json::Value| files.insert(name, value.to_string().into_bytes());
-        add("unet/config.json", infer::unet(&header, kind, &unet));
+        add("unet/config.json", infer::unet(&header, kind, &unet, &stated));
         add("vae/config.json", infer::vae(&header, kind, &vae));
-        add("scheduler/scheduler_config.json", infer::scheduler(kind));
+        add("scheduler/scheduler_config.json", infer::scheduler(kind, &stated));
         let places = [
             ("text_encoder", "text_encoder/config.json", "tokenizer/special_tokens_map.json"),
             ("text_encoder_2", "text_encoder_2/config.json", "tokenizer_2/special_tokens_map.json"),
@@ -75,7 +89,44 @@ impl Checkpoint {
                 files.insert(merges, vocabulary::MERGES.as_bytes().to_vec());
             }
         }
-        Ok(Checkpoint { file: file.to_owned(), parts, files, overrides: file.with_extension("") })
+        let overrides = file.with_extension("");
+        Ok(Checkpoint { file: file.to_owned(), parts, files, overrides, yaml, kind, stated })
+    }
+
+    /// LDM's configuration beside the file, which may state what the model predicts.
+    pub(crate) fn yaml(&self) -> Option<&Path> {
+        self.yaml.as_deref().filter(|_| !self.has_own_scheduler())
+    }
+
+    /// Whether the folder next to the file has the scheduler's configuration, so that the file's statements do not count.
+    fn has_own_scheduler(&self) -> bool {
+        self.overrides.join("scheduler").is_dir()
+    }
+
+    /// Whether the file's statements change the schedule that its shapes suggest.
+    pub(crate) fn is_restated(&self) -> bool {
+        let silent = infer::scheduler(self.kind, &Stated::default());
+        !self.has_own_scheduler() && infer::scheduler(self.kind, &self.stated) != silent
+    }
+
+    /// What the file states about its schedule; each a sentence without its full stop.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        if self.has_own_scheduler() {
+            let folder = self.overrides.join("scheduler").display().to_string();
+            let ignored = |note: String| format!("{note}, but {folder} overrules it");
+            return self.stated.notes().into_iter().map(ignored).collect();
+        }
+        self.stated.notes()
+    }
+
+    /// What the file does not state although its kind leaves it open, as a sentence without its full stop.
+    pub(crate) fn open_question(&self) -> Option<&'static str> {
+        let open = self.kind == Kind::Sd2 && self.stated.predictions.is_empty() && !self.has_own_scheduler();
+        open.then_some(
+            "the file does not state whether it predicts velocity; `prediction_type` v_prediction is assumed, as by \
+             diffusers for every checkpoint of Stable Diffusion 2; set `prediction_type = \"epsilon\"` for a model made \
+             from 2-base",
+        )
     }
 
     /// The checkpoint itself.
@@ -121,6 +172,18 @@ impl Checkpoint {
         let replaced = self.weights(file).is_none() && self.overrides.join(folder(file)).is_dir();
         replaced.then(|| self.overrides.join(file))
     }
+}
+
+/// The name and the content of LDM's configuration; `None` if it is too large to be one.
+fn read_yaml(path: Option<&Path>) -> Result<Option<(String, String)>, ModelError> {
+    let Some(path) = path else { return Ok(None) };
+    let read = |source| ModelError::Read { file: path.display().to_string(), source };
+    if path.metadata().map_err(read)?.len() > MOST_YAML {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(path).map_err(read)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Some((name, String::from_utf8_lossy(&bytes).into_owned())))
 }
 
 /// The part of a model that a file belongs to: the first folder of its path.

@@ -2,7 +2,8 @@
 //! (`openaimodel.py`, `model.py` of CompVis' latent-diffusion).
 
 use super::infer::{self, Kind};
-use crate::weights::header::{Entry, Header};
+use super::stated::Stated;
+use crate::weights::header::{Entry, Header, Stored};
 use candle_core::DType;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ impl Tensors {
     }
 
     fn header(self) -> Header {
-        let entry = |shape| Entry { dtype: DType::F16, shape, bytes: 0..0 };
+        let entry = |shape| Entry { stored: Stored::Float(DType::F16), shape, bytes: 0..0 };
         Header::from_entries(self.0.into_iter().map(|(key, shape)| (key, entry(shape))))
     }
 }
@@ -138,7 +139,7 @@ fn stable_diffusion_1() {
         let kind = infer::kind(&header).unwrap();
         assert_eq!(kind, Kind::Sd1);
         check(
-            &infer::unet(&header, kind, &infer::unet_part(&header)),
+            &infer::unet(&header, kind, &infer::unet_part(&header), &Stated::default()),
             &json!({
                 "in_channels": channels, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
                 "layers_per_block": 2, "cross_attention_dim": 768, "attention_head_dim": 8, "sample_size": 64,
@@ -177,7 +178,7 @@ fn stable_diffusion_2() {
     let kind = infer::kind(&header).unwrap();
     assert_eq!(kind, Kind::Sd2);
     check(
-        &infer::unet(&header, kind, &infer::unet_part(&header)),
+        &infer::unet(&header, kind, &infer::unet_part(&header), &Stated::default()),
         &json!({
             "cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "sample_size": 96,
             "use_linear_projection": true,
@@ -196,7 +197,7 @@ fn stable_diffusion_2() {
     assert!(texts[0].is_spare("cond_stage_model.model.logit_scale"));
     assert!(!texts[0].is_spare("cond_stage_model.model.transformer.resblocks.24.ln_1.weight"));
     check(
-        &infer::scheduler(kind),
+        &infer::scheduler(kind, &Stated::default()),
         &json!({"_class_name": "DDIMScheduler", "prediction_type": "v_prediction"}),
     );
 }
@@ -220,7 +221,7 @@ fn stable_diffusion_xl() {
     let kind = infer::kind(&header).unwrap();
     assert_eq!(kind, Kind::Xl);
     check(
-        &infer::unet(&header, kind, &infer::unet_part(&header)),
+        &infer::unet(&header, kind, &infer::unet_part(&header), &Stated::default()),
         &json!({
             "block_out_channels": [320, 640, 1280], "attention_head_dim": [5, 10, 20], "sample_size": 128,
             "transformer_layers_per_block": [1, 2, 10], "cross_attention_dim": 2048, "addition_embed_type": "text_time",

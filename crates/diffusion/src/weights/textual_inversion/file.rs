@@ -3,7 +3,7 @@
 //! - diffusers' `learned_embeds.safetensors` or `.bin`: one tensor named by the word.
 //! - A1111's `.pt`: `string_to_param` with one tensor under `*`, and a `name`.
 //! - A1111's `.safetensors`: `emb_params`.
-//! - For SDXL, in either format: `clip_l` and `clip_g`.
+//! - For SDXL, in either format: `clip_l` and `clip_g`, or `text_encoders_0` and `text_encoders_1`.
 //!
 //! A tensor is one vector or a list of them.
 
@@ -29,7 +29,8 @@ struct Tensors {
     name: Option<String>,
 }
 
-const BOTH: [&str; 2] = ["clip_l", "clip_g"];
+/// The names of the tensors for SDXL's two text encoders.
+const BOTH: [[&str; 2]; 2] = [["clip_l", "clip_g"], ["text_encoders_0", "text_encoders_1"]];
 /// A1111's names of its only tensor.
 const ONE: [&str; 2] = ["emb_params", "*"];
 
@@ -82,10 +83,9 @@ fn unpickled(file: String, bytes: &[u8]) -> Result<Tensors, InversionError> {
 
 impl Tensors {
     fn content(mut self, widths: &[usize]) -> Result<Content, InversionError> {
-        let both: Vec<&str> =
-            BOTH.into_iter().filter(|key| self.named.iter().any(|(name, _)| name == key)).collect();
-        if both.len() == BOTH.len() {
-            return self.of_both(widths);
+        let has = |key: &&str| self.named.iter().any(|(name, _)| name == key);
+        if let Some(both) = BOTH.into_iter().find(|both| both.iter().all(has)) {
+            return self.of_both(both, widths);
         }
         let one = match self.named.len() {
             1 => 0,
@@ -109,17 +109,17 @@ impl Tensors {
         Ok(Content { word, vectors: vec![vectors] })
     }
 
-    fn of_both(self, widths: &[usize]) -> Result<Content, InversionError> {
-        if widths.len() != BOTH.len() {
+    fn of_both(self, both: [&str; 2], widths: &[usize]) -> Result<Content, InversionError> {
+        if widths.len() != both.len() {
             return Err(InversionError::Encoders {
                 file: self.file,
-                found: "`clip_l` and `clip_g`, made for SDXL".to_owned(),
+                found: format!("`{}` and `{}`, made for SDXL", both[0], both[1]),
                 encoders: widths.len(),
                 allowed: "a file with vectors for one text encoder",
             });
         }
         let mut vectors: Vec<Tensor> = Vec::new();
-        for (key, &width) in BOTH.iter().zip(widths) {
+        for (key, &width) in both.iter().zip(widths) {
             let Some((_, tensor)) = self.named.iter().find(|(name, _)| name == key) else {
                 return Err(self.unknown());
             };

@@ -8,7 +8,7 @@ mod pickle;
 
 use candle_core::Tensor;
 pub use error::InversionError;
-use maquette_core::{Digest, Embedding, NamedFile};
+use maquette_core::{Dialect, Digest, Embedding, NamedFile};
 
 /// One word and its vectors.
 pub(crate) struct Inversion {
@@ -24,11 +24,16 @@ pub(crate) struct Inversion {
 
 impl Inversion {
     /// Reads a file for text encoders of these widths. If the experiment gives no word, it is the word in the file, or
-    /// the file's stem.
-    pub(crate) fn open(embedding: &Embedding, widths: &[usize]) -> Result<Inversion, InversionError> {
+    /// the file's stem; in A1111's dialect it is always the stem, whatever the file contains, as in A1111.
+    pub(crate) fn open(
+        embedding: &Embedding,
+        widths: &[usize],
+        dialect: Dialect,
+    ) -> Result<Inversion, InversionError> {
         let Embedding { word, file: NamedFile { file: path, digest, .. } } = embedding;
         let file::Content { word: own, vectors } = file::read(path, widths)?;
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let own = own.filter(|_| dialect != Dialect::A1111);
         let word = word.as_deref().map(str::to_owned).or(own).unwrap_or_else(stem);
         let word = word.trim().to_owned();
         Ok(Inversion { word, file: path.display().to_string(), digest: *digest, vectors })
