@@ -67,6 +67,8 @@ impl Settings {
     /// version of the rules, see [`NAMING`].
     pub fn canonical(&self, model: &ModelCard, numerics: u32, naming: u32) -> String {
         let mut form = Form { text: String::with_capacity(1024), buffer: String::with_capacity(64), naming };
+        // Every guidance scale has an effect of its own then, but none on which prompts are used.
+        let unguided = model.guidance_embedding.then(|| Settings { guidance_scale: 1.0, ..self.clone() });
         let mut numerics = Some(numerics);
         for setting in LINES.iter() {
             if order(setting) > "numerics"
@@ -78,7 +80,12 @@ impl Settings {
                 }
             }
             let name = setting.name;
-            match (setting.effect)(self) {
+            let effect = match &unguided {
+                Some(_) if name == "guidance_scale" => Effect::Value,
+                Some(unguided) => (setting.effect)(unguided),
+                None => (setting.effect)(self),
+            };
+            match effect {
                 Effect::None => {}
                 Effect::UnlessOwn if self.get(name) == own(setting, model) => {}
                 Effect::Fingerprint => form.line(name, &model.fingerprint),
@@ -172,6 +179,7 @@ mod tests {
             prediction_type: Some(PredictionType::Epsilon),
             zero_snr: Some(false),
             inpainting: false,
+            guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
         }
@@ -278,5 +286,20 @@ mod tests {
         for (which, (one, other)) in different.iter().enumerate() {
             assert_ne!(name(one, 2), name(other, 2), "{which}");
         }
+    }
+
+    #[test]
+    fn a_model_that_embeds_the_guidance_scale_names_every_scale_and_no_negative_prompt() {
+        let name = |guidance_embedding, guidance_scale, negative_prompt: &str| {
+            let card = ModelCard { guidance_embedding, ..card() };
+            let negative_prompt = negative_prompt.into();
+            Settings { guidance_scale, negative_prompt, guidance_rescale: None, ..settings() }
+                .canonical(&card, 1, NAMING)
+        };
+        assert_ne!(name(true, 1.0, ""), name(true, 0.5, ""));
+        assert_ne!(name(true, 1.0, ""), name(true, 8.0, ""));
+        assert_eq!(name(true, 8.0, "blurry"), name(true, 8.0, ""));
+        assert_eq!(name(false, 1.0, ""), name(false, 0.5, ""));
+        assert_ne!(name(false, 8.0, "blurry"), name(false, 8.0, ""));
     }
 }

@@ -202,7 +202,8 @@ impl<'a> Lookup<'a> {
             Applies::Known => self.has(setting),
             Applies::KnownWith(which) => self.has(setting) && self.scheduler().is_some_and(which),
             Applies::Guided => {
-                let scale = self.required(row("guidance_scale"))?.as_number();
+                let embeds = self.card().is_some_and(|card| card.guidance_embedding);
+                let scale = self.required(row("guidance_scale"))?.as_number().filter(|_| !embeds);
                 // Millions of cells are named: the prompt is only filled if the scale leaves the question open.
                 if scale.is_some_and(|scale| scale > 1.0) {
                     return Ok(true);
@@ -289,6 +290,9 @@ impl Plan {
                 Applies::Schedulers(_) | Applies::KnownWith(_) => open.push("scheduler"),
                 Applies::Guided => {
                     open.extend(["guidance_scale", "dialect"]);
+                    if self.models.values().any(|card| card.guidance_embedding) {
+                        open.push("model");
+                    }
                     if self.written("dialect").any(|dialect| dialect.as_text() == Some("a1111")) {
                         open.push("prompt");
                     }

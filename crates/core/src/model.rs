@@ -35,6 +35,10 @@ pub struct ModelCard {
     /// Whether it is an inpainting model: its UNet also takes a mask and the masked picture.
     #[serde(default)]
     pub inpainting: bool,
+    /// Whether its UNet takes the guidance scale as an input, as those of latent consistency models do. There is then no
+    /// classifier-free guidance, except for composed prompts, and every scale has an effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guidance_embedding: bool,
     /// Whether it comes with a safety checker.
     #[serde(default)]
     pub safety_checker: bool,

@@ -4,7 +4,7 @@
 //! settings are resolved, so a million of them take a few bytes each. The planner makes plans and checks every value in
 //! them.
 
-use crate::{Axis, FoundFile, ModelCard, Value};
+use crate::{Axis, FoundFile, ModelCard, Settings, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -74,6 +74,12 @@ impl Plan {
             Selection::All => self.grid_len(),
             Selection::Only(positions) => positions.len(),
         }
+    }
+
+    /// Whether cells with these settings have classifier-free guidance, so that the negative prompt is used.
+    pub fn guided(&self, settings: &Settings) -> bool {
+        let card = self.models.get(&*settings.model);
+        settings.guided_by(card.is_some_and(|card| card.guidance_embedding))
     }
 
     /// Whether the filters left no cells.

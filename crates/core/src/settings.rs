@@ -28,6 +28,12 @@ impl Settings {
         guided(self.guidance_scale, self.dialect, &self.prompt)
     }
 
+    /// The same for a model whose UNet takes the guidance scale as an input ([`crate::ModelCard::guidance_embedding`]):
+    /// classifier-free guidance has a scale of 1 there, so only composed prompts are guided.
+    pub fn guided_by(&self, guidance_embedding: bool) -> bool {
+        guided(if guidance_embedding { 1.0 } else { self.guidance_scale }, self.dialect, &self.prompt)
+    }
+
     /// The number of UNet calls for the picture.
     pub fn unet_calls(&self) -> usize {
         crate::unet_calls(self.scheduler, self.steps, self.strength)

@@ -21,6 +21,7 @@ pub fn card() -> ModelCard {
         prediction_type: None,
         zero_snr: None,
         inpainting: false,
+        guidance_embedding: false,
         safety_checker: false,
         safety_checker_weights: None,
     }

@@ -15,6 +15,16 @@ pub enum ModelError {
         /// What to do about it, or empty.
         hint: String,
     },
+    /// The model is of a kind that the engine cannot run.
+    #[error("{model} is {what}, which is not supported. {supported}")]
+    Kind {
+        /// The model's folder or name.
+        model: String,
+        /// What it is, and what to do about it.
+        what: String,
+        /// The supported kinds.
+        supported: &'static str,
+    },
     /// A file exists and cannot be read.
     #[error("{file} cannot be read")]
     Read {

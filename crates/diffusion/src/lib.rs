@@ -28,7 +28,7 @@ pub use families::vocabulary::{inversions, tokenizer};
 pub use image::init_image;
 pub use image::mask::{MaskError, check_mask};
 pub use models::safety_checker::SafetyChecker;
-pub use models::unet::Unet;
+pub use models::unet::{Conditions, Unet};
 pub use models::vae::Vae;
 pub use sampler::engine::Engine;
 pub use sampler::loaded_model::FindModel;

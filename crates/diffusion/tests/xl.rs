@@ -7,7 +7,7 @@ mod folder;
 use candle_core::{DType, Device, Tensor};
 use distance::{distance, values};
 use folder::copy_folder;
-use maquette_diffusion::{ModelSource, Sdxl, StableDiffusion, Vae};
+use maquette_diffusion::{Conditions, ModelSource, Sdxl, StableDiffusion, Vae};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -77,20 +77,21 @@ fn unet() {
         .collect();
     let (latents, text, pooled) =
         (&reference["unet.latents"], &reference["unet.text"], &reference["unet.pooled"]);
-    let found = model.unet.forward_with(latents, &timesteps, text, Some((pooled, &sizes[..]))).unwrap();
+    let given = |added| Conditions { added: Some(added), ..Conditions::default() };
+    let found = model.unet.forward_with(latents, &timesteps, text, &given((pooled, &sizes))).unwrap();
     assert!(distance(&found, &reference["unet.noise_pred"]) < 1e-4);
     // A row computed alone is the same to the bit.
     let row = |x: &Tensor| x.narrow(0, 1, 1).unwrap();
-    let alone = model.unet.forward_with(
-        &row(latents),
-        &timesteps[1..2],
-        &row(text),
-        Some((&row(pooled), &sizes[1..2])),
-    );
+    let pooled_row = row(pooled);
+    let alone = given((&pooled_row, &sizes[1..2]));
+    let alone = model.unet.forward_with(&row(latents), &timesteps[1..2], &row(text), &alone);
     assert_eq!(values(&alone.unwrap()), values(&row(&found)));
     // Without sizes, or with too few of them, it is an error.
     assert!(model.unet.forward(latents, &timesteps, text).is_err());
-    assert!(model.unet.forward_with(latents, &timesteps, text, Some((pooled, &sizes[..2]))).is_err());
+    assert!(model.unet.forward_with(latents, &timesteps, text, &given((pooled, &sizes[..2]))).is_err());
+    // As is a guidance scale, which this UNet does not take.
+    let scales = Conditions { guidance_scales: Some(&[7.0; 3]), ..given((pooled, &sizes)) };
+    assert!(model.unet.forward_with(latents, &timesteps, text, &scales).is_err());
 }
 
 #[test]

@@ -51,6 +51,7 @@ impl FakeBackend {
             prediction_type: None,
             zero_snr: None,
             inpainting: false,
+            guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
         }

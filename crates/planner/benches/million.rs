@@ -30,6 +30,7 @@ impl AssetResolver for Fake {
             prediction_type: None,
             zero_snr: None,
             inpainting: false,
+            guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
         })

@@ -41,7 +41,7 @@ pub fn prompts(
     for (cell, _) in cells.parts(&named)? {
         let settings = &cell.settings;
         let negative = Some(("negative_prompt", &settings.negative_prompt));
-        let negative = negative.filter(|_| settings.guided());
+        let negative = negative.filter(|_| plan.guided(settings));
         for (setting, text) in [("prompt", &settings.prompt)].into_iter().chain(negative) {
             let embeddings: Vec<_> =
                 settings.embeddings.iter().map(|one| (one.word.clone(), one.file.digest)).collect();

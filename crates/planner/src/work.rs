@@ -58,7 +58,7 @@ pub fn work(
             (model, settings.clip_skip, settings.dialect, prompt.clone())
         };
         texts.insert(text(&settings.prompt));
-        if settings.guided() {
+        if plan.guided(settings) {
             texts.insert(text(&settings.negative_prompt));
         }
     }

@@ -4,7 +4,8 @@ use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
-use crate::families::parts::inpainting_channels;
+use crate::families::other_kinds;
+use crate::families::parts::{check_channels, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
@@ -14,7 +15,6 @@ use crate::weights::config::ConfigFile;
 use crate::weights::dtypes::check_dtypes;
 use crate::weights::single_file::{Checkpoint, is_spare_in_text_encoder, is_spare_in_vae};
 use crate::weights::source::ModelSource;
-
 use maquette_core::{Digest, ModelCard, Settings};
 
 /// The version of the rules by which models are read, for [`ModelCard::reading`].
@@ -35,10 +35,13 @@ pub fn card_with(
     source: &ModelSource,
     fingerprint: impl FnOnce() -> Result<Digest, ModelError>,
 ) -> Result<ModelCard, ModelError> {
+    other_kinds::refuse(source)?;
     let kind = detect(source);
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
-    let factor = vae::factor(vae.widths("block_out_channels")?.len());
+    let vae::Shape { factor, latent_channels, .. } = vae::Shape::read(&vae)?;
+    unet::check(&unet)?;
+    check_channels(&unet, latent_channels)?;
     let size = sample_size(&unet, kind)? * factor;
     let own = scheduler::read(source, kind)?;
     let ModelScheduler { config, class, scheduler, .. } = &own;
@@ -54,7 +57,8 @@ pub fn card_with(
         zero_snr: Some(zero_snr),
         size: (size as u32, size as u32),
         multiple_of: factor as u32,
-        inpainting: unet::in_channels(&unet)? == inpainting_channels(vae::latent_channels(&vae)?),
+        inpainting: unet::in_channels(&unet)? == inpainting_channels(latent_channels),
+        guidance_embedding: unet::embeds_guidance(&unet)?,
         safety_checker: SafetyChecker::is_in(source),
         safety_checker_weights: None,
         fingerprint: fingerprint()?,

@@ -25,6 +25,9 @@ pub(crate) trait Family {
     /// latents of the picture without the masked part.
     fn is_inpainting(&self) -> bool;
 
+    /// Whether the denoiser takes the guidance scale as an input. Classifier-free guidance then has a scale of 1.
+    fn embeds_guidance(&self) -> bool;
+
     /// All steps of one picture's latents, as weights computed in advance. Refuses schedulers, prediction types and
     /// configurations that the family does not support.
     fn trajectory(&self, sampling: &Sampling) -> std::result::Result<Trajectory, ScheduleError>;
@@ -66,6 +69,8 @@ pub(crate) struct Rows<'a> {
     pub latents: Tensor,
     /// One per row.
     pub timesteps: Vec<f32>,
+    /// One per row, for denoisers with [`Family::embeds_guidance`].
+    pub guidance_scales: Vec<f64>,
     /// One per row; their sequences have the same length.
     pub prompts: Vec<&'a EncodedPrompt>,
     /// Height and width of the pictures, in pixels.

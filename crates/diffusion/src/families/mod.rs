@@ -9,6 +9,7 @@ pub(crate) mod detect;
 pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
+mod other_kinds;
 mod parts;
 mod scheduler;
 pub(crate) mod sdxl;
@@ -29,6 +30,7 @@ pub(crate) fn load(
     device: &Device,
     dtype: DType,
 ) -> Result<Box<dyn Family>, ModelError> {
+    other_kinds::refuse(source)?;
     Ok(match detect(source) {
         Kind::StableDiffusion => Box::new(StableDiffusion::load(source, device, dtype)?),
         Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),

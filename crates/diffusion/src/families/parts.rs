@@ -5,7 +5,7 @@
 use crate::error::ModelError;
 use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
 use crate::image::posterior::Posterior;
-use crate::models::unet::Unet;
+use crate::models::unet::{self, Unet};
 use crate::models::vae::Vae;
 use crate::text::encoder::TextEncoder;
 use crate::text::tokenizer::Tokenizer;
@@ -93,21 +93,29 @@ pub(super) fn replace_vae(own: &mut Vae, other: Vae, source: &ModelSource) -> Lo
     Ok(())
 }
 
+/// What other inputs than latents are, by their channels, in models with four channels of latents.
+const OTHER_INPUTS: [(usize, &str); 3] = [
+    (5, "5 is that of models that take a depth map"),
+    (7, "7 is that of the x4 upscaler"),
+    (8, "8 is that of InstructPix2Pix and other models that take a second picture"),
+];
+
 /// Refuses a UNet whose input or prediction does not match the autoencoder's latents.
-pub(super) fn check_channels(unet: &Unet, config: &ConfigFile, vae: &Vae) -> Loaded<()> {
-    let latents = vae.latent_channels;
-    if unet.out_channels != latents {
+pub(super) fn check_channels(config: &ConfigFile, latents: usize) -> Loaded<()> {
+    if config.count("out_channels", Some(4))? != latents {
         let supported = format!("{latents}, the autoencoder's latent_channels");
         return Err(config.refuse("out_channels", supported));
     }
-    if ![latents, inpainting_channels(latents)].contains(&unet.in_channels) {
-        let supported = format!(
-            "{latents}, the autoencoder's latent_channels, or {} for inpainting",
-            inpainting_channels(latents)
-        );
-        return Err(config.refuse("in_channels", supported));
+    let (channels, inpainting) = (unet::in_channels(config)?, inpainting_channels(latents));
+    if channels == latents || channels == inpainting {
+        return Ok(());
     }
-    Ok(())
+    let mut supported =
+        format!("{latents}, the autoencoder's latent_channels, or {inpainting} for inpainting");
+    if let Some((_, other)) = OTHER_INPUTS.iter().find(|(other, _)| *other == channels && latents == 4) {
+        supported = format!("{supported}; {other}");
+    }
+    Err(config.refuse("in_channels", supported))
 }
 
 /// Whether a UNet's input includes a mask and the picture without the masked part.
@@ -115,12 +123,12 @@ pub(super) fn is_inpainting(unet: &Unet, vae: &Vae) -> bool {
     unet.in_channels == inpainting_channels(vae.latent_channels)
 }
 
-/// The distribution of the latents of pixels, in f32.
+/// The latents of pixels or their distribution, in f32.
 pub(super) fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
     let (mean, logvar) = vae.encode(pixels)?;
     Ok(Posterior {
         mean: mean.to_dtype(DType::F32)?,
-        logvar: logvar.to_dtype(DType::F32)?,
+        logvar: logvar.map(|logvar| logvar.to_dtype(DType::F32)).transpose()?,
         scaling_factor: vae.scaling_factor,
     })
 }

@@ -12,8 +12,8 @@ use crate::families::files::{INDEX, TEXT, TEXT_2};
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
-use crate::models::unet::Unet;
-use crate::models::vae::Vae;
+use crate::models::unet::{Conditions, Unet};
+use crate::models::vae::{Vae, needs_f32};
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encode::{ClipText, PromptCache, PromptEncoder};
@@ -74,7 +74,7 @@ impl Sdxl {
             return Err(config.refuse("cross_attention_dim", supported));
         }
         check_pooled(&unet, &config, &text_encoder_2)?;
-        parts::check_channels(&unet, &config, &vae)?;
+        parts::check_channels(&config, vae.latent_channels)?;
         Ok(Sdxl {
             tokenizers: [tokenizer, tokenizer_2],
             text_encoders: [text_encoder, text_encoder_2],
@@ -121,7 +121,7 @@ fn check_pooled(unet: &Unet, config: &ConfigFile, text_encoder_2: &TextEncoder) 
 /// not (`force_upcast`).
 fn load_vae(source: &ModelSource, options: &LoadOptions) -> Result<Vae, ModelError> {
     parts::load_vae(source, options, |config| match options.dtype {
-        DType::F16 if config.flag("force_upcast", true)? => Ok(DType::F32),
+        DType::F16 if needs_f32(config)? => Ok(DType::F32),
         dtype => Ok(dtype),
     })
 }
@@ -175,6 +175,10 @@ impl Family for Sdxl {
         parts::is_inpainting(&self.unet, &self.vae)
     }
 
+    fn embeds_guidance(&self) -> bool {
+        self.unet.embeds_guidance()
+    }
+
     fn trajectory(&self, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
         trajectory(&self.scheduler_config, sampling)
     }
@@ -207,8 +211,9 @@ impl Family for Sdxl {
         // picture.
         let (height, width) = (rows.size.0 as f32, rows.size.1 as f32);
         let time_ids = vec![[height, width, 0.0, 0.0, height, width]; rows.timesteps.len()];
-        let added = Some((&pooled, time_ids.as_slice()));
-        self.unet.forward_with(&rows.latents, &rows.timesteps, &rows.sequences()?, added)
+        let guidance_scales = self.embeds_guidance().then_some(&rows.guidance_scales[..]);
+        let conditions = Conditions { added: Some((&pooled, &time_ids)), guidance_scales };
+        self.unet.forward_with(&rows.latents, &rows.timesteps, &rows.sequences()?, &conditions)
     }
 
     fn encode(&self, pixels: &Tensor) -> candle_core::Result<Posterior> {

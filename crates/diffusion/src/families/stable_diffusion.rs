@@ -11,7 +11,7 @@ use crate::families::files::TEXT;
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
-use crate::models::unet::Unet;
+use crate::models::unet::{Conditions, Unet};
 use crate::models::vae::Vae;
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
 use crate::text::conditioning::Conditioning;
@@ -65,7 +65,7 @@ impl StableDiffusion {
         if unet.pooled_width().is_some() {
             return Err(config.refuse("addition_embed_type", "absent, as there is no text_encoder_2"));
         }
-        parts::check_channels(&unet, &config, &vae)?;
+        parts::check_channels(&config, vae.latent_channels)?;
         let adapters = Adapters::new(loader.finish());
         let prompts = PromptCache::new();
         Ok(StableDiffusion { tokenizer, text_encoder, unet, vae, scheduler_config, adapters, prompts })
@@ -123,6 +123,10 @@ impl Family for StableDiffusion {
         parts::is_inpainting(&self.unet, &self.vae)
     }
 
+    fn embeds_guidance(&self) -> bool {
+        self.unet.embeds_guidance()
+    }
+
     fn trajectory(&self, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
         trajectory(&self.scheduler_config, sampling)
     }
@@ -147,7 +151,9 @@ impl Family for StableDiffusion {
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
-        self.unet.forward(&rows.latents, &rows.timesteps, &rows.sequences()?)
+        let guidance_scales = self.embeds_guidance().then_some(&rows.guidance_scales[..]);
+        let conditions = Conditions { guidance_scales, ..Conditions::default() };
+        self.unet.forward_with(&rows.latents, &rows.timesteps, &rows.sequences()?, &conditions)
     }
 
     fn encode(&self, pixels: &Tensor) -> candle_core::Result<Posterior> {

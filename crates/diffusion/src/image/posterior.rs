@@ -1,4 +1,4 @@
-//! A picture encoded by an autoencoder: a distribution of latents.
+//! A picture encoded by an autoencoder: a distribution of latents, or the latents themselves.
 
 use candle_core::{Result, Tensor};
 
@@ -6,14 +6,19 @@ use candle_core::{Result, Tensor};
 #[derive(Clone)]
 pub(crate) struct Posterior {
     pub mean: Tensor,
-    pub logvar: Tensor,
-    /// The factor of a draw (the autoencoder's `scaling_factor`).
+    /// `None` if the latents are the mean: then no noise is drawn for them.
+    pub logvar: Option<Tensor>,
+    /// The factor of the latents (the autoencoder's `scaling_factor`).
     pub scaling_factor: f64,
 }
 
 impl Posterior {
-    /// The latents for a standard normal draw.
-    pub fn latents(&self, drawn: &Tensor) -> Result<Tensor> {
-        (&self.mean + ((&self.logvar * 0.5)?.exp()? * drawn)?)? * self.scaling_factor
+    /// The latents for a standard normal draw of their shape, which `draw` makes if they are distributed.
+    pub fn latents(&self, draw: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+        let latents = match &self.logvar {
+            Some(logvar) => (&self.mean + ((logvar * 0.5)?.exp()? * draw()?)?)?,
+            None => self.mean.clone(),
+        };
+        latents * self.scaling_factor
     }
 }

@@ -46,16 +46,19 @@ pub(super) fn groups(states: &[DenoiseState]) -> impl Iterator<Item = Vec<usize>
 pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<Vec<Tensor>> {
     let Some(first) = states.first() else { return Ok(Vec::new()) };
     let size = (first.cell.settings.height, first.cell.settings.width);
-    let (mut latents, mut timesteps, mut prompts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut latents, mut timesteps) = (Vec::new(), Vec::new());
+    let (mut guidance_scales, mut prompts) = (Vec::new(), Vec::new());
     for state in states {
         let (input, timestep) = state.input()?;
         for prompt in state.prompts() {
             latents.push(input.clone());
             timesteps.push(timestep);
+            guidance_scales.push(state.cell.settings.guidance_scale);
             prompts.push(prompt);
         }
     }
-    let predicted = family.predict(&Rows { latents: Tensor::cat(&latents, 0)?, timesteps, prompts, size })?;
+    let latents = Tensor::cat(&latents, 0)?;
+    let predicted = family.predict(&Rows { latents, timesteps, guidance_scales, prompts, size })?;
     let mut row = 0;
     let of_state = |state: &&DenoiseState| {
         let rows = predicted.narrow(0, row, state.rows());

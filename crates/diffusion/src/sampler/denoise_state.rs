@@ -9,7 +9,7 @@ use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
 use candle_core::{DType, Device, Result, Tensor};
-use maquette_core::{Cell, Settings};
+use maquette_core::Cell;
 use std::collections::VecDeque;
 
 /// The longest history that a scheduler needs.
@@ -20,6 +20,8 @@ pub(super) struct DenoiseState {
     /// The cell.
     pub cell: Cell,
     conditioning: Conditioning,
+    /// Of classifier-free guidance.
+    guidance_scale: f64,
     tokens: usize,
     /// Seconds that the engine has spent on it so far, except on the steps of `unshared_rows`.
     pub seconds: f64,
@@ -44,6 +46,8 @@ pub(super) struct DenoiseInputs {
     pub cell: Cell,
     pub trajectory: Trajectory,
     pub conditioning: Conditioning,
+    /// The scale of classifier-free guidance.
+    pub guidance_scale: f64,
     /// `[channels, height, width]` of the latents.
     pub shape: [usize; 3],
     /// The reference picture.
@@ -56,15 +60,15 @@ impl DenoiseState {
     /// Draws the initial noise, in diffusers' order: the reference picture's posterior, the latents, and with a mask the
     /// masked picture's posterior, even if it is not used.
     pub fn start(inputs: DenoiseInputs, device: &Device) -> Result<DenoiseState> {
-        let DenoiseInputs { cell, trajectory, conditioning, shape, reference, inpainting } = inputs;
+        let DenoiseInputs { cell, trajectory, conditioning, guidance_scale, shape, reference, inpainting } =
+            inputs;
         let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
         // Diffusers does not encode a picture that neither the start nor the blending needs.
         let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
         let image = match &reference {
             Some(posterior) if needed => {
-                let drawn = tensor(noise.randn(shape.iter().product()), shape, device)?;
-                Some(posterior.latents(&drawn)?)
+                Some(posterior.latents(|| tensor(noise.randn(shape.iter().product()), shape, device))?)
             }
             _ => None,
         };
@@ -74,15 +78,19 @@ impl DenoiseState {
             latents = ((image * start.image)? + latents)?;
         }
         let (mut blend, mut mask_input) = (None, None);
-        if let (Some(inpainting), Some(_)) = (inpainting, reference) {
-            let of_masked = tensor(noise.randn(shape.iter().product()), shape, device)?;
+        if let (Some(inpainting), Some(reference)) = (inpainting, reference) {
+            let mut draw = || tensor(noise.randn(shape.iter().product()), shape, device);
             match inpainting {
                 Inpainting::Blend(levels) => {
+                    // Of the masked picture, which is encoded by the same autoencoder.
+                    if reference.logvar.is_some() {
+                        draw()?;
+                    }
                     let steps = trajectory.steps.len();
                     blend = image.map(|image| LatentBlend::new(&levels, steps, image, drawn)).transpose()?;
                 }
                 Inpainting::Condition(mask) => {
-                    mask_input = Some(Tensor::cat(&[mask.mask, mask.masked.latents(&of_masked)?], 1)?);
+                    mask_input = Some(Tensor::cat(&[mask.mask, mask.masked.latents(draw)?], 1)?);
                 }
             }
         }
@@ -90,6 +98,7 @@ impl DenoiseState {
             cell,
             tokens: conditioning.tokens()?,
             conditioning,
+            guidance_scale,
             seconds: 0.0,
             unshared_rows: 0,
             trajectory,
@@ -153,8 +162,8 @@ impl DenoiseState {
     /// One prediction from those of its rows, `[rows, channels, height, width]`, the negative prompt first.
     pub fn guide(&self, predicted: &Tensor) -> Result<Tensor> {
         let predicted = predicted.to_dtype(DType::F32)?;
-        let Settings { guidance_scale, guidance_rescale, .. } = self.cell.settings;
-        self.conditioning.combine(&predicted, guidance_scale, guidance_rescale.unwrap_or(0.0))
+        let guidance_rescale = self.cell.settings.guidance_rescale.unwrap_or(0.0);
+        self.conditioning.combine(&predicted, self.guidance_scale, guidance_rescale)
     }
 
     /// Computes the latents after this step, and saves what later steps need.

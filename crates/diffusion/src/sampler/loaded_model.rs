@@ -114,12 +114,15 @@ impl LoadedModel {
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
         let sampling = Sampling { strength, ..Sampling::from(settings) };
         let trajectory = self.family.trajectory(&sampling)?;
-        let conditioning = self.family.conditioning(settings, warnings)?;
+        // A UNet that takes the scale as an input needs no negative prompt for it.
+        let guidance_scale = if self.family.embeds_guidance() { 1.0 } else { settings.guidance_scale };
+        let guided = Settings { guidance_scale, ..settings.clone() };
+        let conditioning = self.family.conditioning(&guided, warnings)?;
         let reference = match &settings.init_image {
             Some(picture) => Some(self.encode(picture, settings, device)?),
             None => None,
         };
-        Ok(DenoiseInputs { trajectory, conditioning, shape, reference, inpainting, cell })
+        Ok(DenoiseInputs { trajectory, conditioning, guidance_scale, shape, reference, inpainting, cell })
     }
 
     fn encode(

@@ -109,6 +109,10 @@ impl Family for Fake {
         false
     }
 
+    fn embeds_guidance(&self) -> bool {
+        false
+    }
+
     fn trajectory(&self, sampling: &Sampling) -> std::result::Result<Trajectory, ScheduleError> {
         trajectory(&self.scheduler, sampling)
     }

@@ -45,6 +45,11 @@ impl ConfigFile {
         self.values.get(key).is_some_and(Value::is_null)
     }
 
+    /// All keys with their values.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.values.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
     /// A table in the file, as a separate configuration.
     pub(crate) fn part(&self, key: &str) -> Result<Option<ConfigFile>, ModelError> {
         match self.get(key) {
@@ -144,7 +149,8 @@ impl ConfigFile {
     }
 }
 
-fn as_count(value: &Value) -> Option<usize> {
+/// A whole number from 1 to a million.
+pub(crate) fn as_count(value: &Value) -> Option<usize> {
     value.as_u64().filter(|count| (1..=1_000_000).contains(count)).map(|count| count as usize)
 }
 

@@ -294,11 +294,30 @@ impl<'a> Weights<'a> {
         stride: usize,
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
+        let weight = self.conv2d_weight(inputs, outputs, kernel)?;
+        Ok(Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding))
+    }
+
+    /// The same with a bias of zeros, which is not in the file.
+    pub(crate) fn conv2d_without_bias(
+        &self,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+        padding: Padding,
+    ) -> Result<Conv2d, ModelError> {
+        let bias = Tensor::zeros(outputs, self.kernels().storage_dtype(self.file.dtype), &self.file.device);
+        let bias = bias.map_err(|error| self.device_error(error))?;
+        Ok(Conv2d::new(self.conv2d_weight(inputs, outputs, kernel)?, bias, stride, padding))
+    }
+
+    fn conv2d_weight(&self, inputs: usize, outputs: usize, kernel: usize) -> Result<Weight, ModelError> {
         let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
         let weight = self.kernels().storage_layout(weight).map_err(|error| self.device_error(error))?;
         let weight = Weight::new(self.kernels(), weight, self.file.dtype);
         self.note(&weight, inputs, outputs, Some(kernel));
-        Ok(Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding))
+        Ok(weight)
     }
 
     /// A group norm.

@@ -16,6 +16,7 @@ mod failures;
 mod float8;
 mod masks;
 mod neighbours;
+mod parts;
 mod pictures;
 mod precision;
 mod readings;

@@ -4,7 +4,7 @@
 use crate::cases::fixtures;
 use crate::device;
 use candle_core::{DType, Device, Result, Tensor};
-use maquette_diffusion::{ModelSource, Sdxl, StableDiffusion, TextEncoder, Tokenizer, Vae};
+use maquette_diffusion::{Conditions, ModelSource, Sdxl, StableDiffusion, TextEncoder, Tokenizer, Vae};
 
 /// The largest relative error for each dtype. f32: sums in another order. f16 and bf16 have 11 and 8 bits; errors of some
 /// tens of layers, each rounded several times, add up.
@@ -98,7 +98,7 @@ fn latents(device: &Device) -> Result<Tensor> {
 
 fn encoded(vae: &Vae, device: &Device) -> Vec<(&'static str, Result<Tensor>)> {
     let (mean, logvar) = match pixels(device).and_then(|pixels| vae.encode(&pixels)) {
-        Ok((mean, logvar)) => (Ok(mean), Ok(logvar)),
+        Ok((mean, logvar)) => (Ok(mean), Ok(logvar.unwrap())),
         Err(error) => (Err(candle_core::Error::Msg(error.to_string())), Err(error)),
     };
     vec![("VAE encode, mean", mean), ("VAE encode, logvar", logvar)]
@@ -152,7 +152,8 @@ fn stable_diffusion_xl() {
         let unet = || {
             let text = Tensor::cat(&[texts(first, encoder)?, texts(second, encoder_2)?], 2)?;
             let sizes = [[32.0, 48.0, 0.0, 0.0, 32.0, 48.0]; 3];
-            model.unet.forward_with(&latents(device)?, &TIMESTEPS, &text, Some((&pooled()?, &sizes[..])))
+            let conditions = Conditions { added: Some((&pooled()?, &sizes)), ..Conditions::default() };
+            model.unet.forward_with(&latents(device)?, &TIMESTEPS, &text, &conditions)
         };
         let mut results = vec![
             ("text encoder 1", texts(first, encoder)),

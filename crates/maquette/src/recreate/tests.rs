@@ -35,6 +35,7 @@ impl AssetResolver for Files {
             prediction_type: None,
             zero_snr: None,
             inpainting: false,
+            guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
         })

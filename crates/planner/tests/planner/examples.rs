@@ -26,6 +26,7 @@ impl AssetResolver for Anything {
             prediction_type: None,
             zero_snr: None,
             inpainting: false,
+            guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
         })

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 pub struct Folder(pub TempDir);
 
-/// Resolves the models `sketchbook`, `big`, which has a safety checker, `repainter`, an inpainting model, and `solver`,
-/// whose scheduler is not supported and which predicts velocity. Any existing
-/// file is a picture; the mask `wide.png` does not fit any picture.
+/// Resolves the models `sketchbook`, `big`, which has a safety checker, `repainter`, an inpainting model, `solver`, whose
+/// scheduler is not supported and which predicts velocity, and `consistent`, which takes the guidance scale as an input.
+/// Any existing file is a picture; the mask `wide.png` does not fit any picture.
 pub struct Fake;
 
 impl AssetResolver for Fake {
@@ -21,6 +21,7 @@ impl AssetResolver for Fake {
     fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
         let (size, scheduler) = match name {
             "sketchbook" => ((64, 64), Some(Scheduler::Ddim)),
+            "consistent" => ((64, 64), Some(Scheduler::Lcm)),
             "big" | "repainter" => ((512, 512), Some(Scheduler::Pndm)),
             "solver" => ((64, 64), None),
             _ => {
@@ -42,6 +43,7 @@ impl AssetResolver for Fake {
             prediction_type: (name == "solver").then_some(PredictionType::VPrediction),
             zero_snr: (name == "solver").then_some(false),
             inpainting: name == "repainter",
+            guidance_embedding: name == "consistent",
             safety_checker: name == "big",
             safety_checker_weights: None,
         })

@@ -53,6 +53,14 @@ fn unused_settings_make_no_difference() {
         &["2 cells, 1 distinct: `seed` 7 and 4294967303 both have the same low 32 bits, the only ones that \
            torch's CPU generator reads"],
     );
+    check(
+        "model = \"consistent\"\n[sweep]\nguidance_scale = [0.5, 1, 7]\nnegative_prompt = [\"\", \"blurry\"]\n",
+        &["6 cells, 3 distinct: `negative_prompt` (empty) and blurry both have no effect without guidance"],
+    );
+    check(
+        "model = \"consistent\"\nguidance_scale = 7\n[sweep]\nguidance_rescale = [0, 0.7]\n",
+        &["2 cells, 1 distinct: `guidance_rescale` 0 and 0.7 both have no effect without guidance"],
+    );
     check("noise = \"torch-cuda\"\n[sweep]\nseed = [7, 4294967303]\n", &[]);
 }
 

@@ -36,6 +36,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         prediction_type: None,
         zero_snr: None,
         inpainting: false,
+        guidance_embedding: false,
         safety_checker: false,
         safety_checker_weights: None,
     };

@@ -24,24 +24,27 @@ pub(super) struct Layer {
 
 pub(super) struct Middle {
     first: Resnet,
-    transformer: Transformer,
-    second: Resnet,
+    /// Models with fewer layers such as SSD-1B lack them.
+    rest: Option<(Transformer, Resnet)>,
 }
 
 impl Block {
-    /// A block with one layer for each width in `inputs`.
+    /// A block with one layer for each width in `inputs`; `depths` has the depth of each layer's transformer, or nothing if
+    /// they have none.
     pub(super) fn load(
         config: &UnetConfig,
         shape: &BlockShape,
-        attends: bool,
+        depths: &[usize],
         inputs: Vec<usize>,
         weights: &Weights,
     ) -> Loaded<Block> {
         let layer = |(j, inputs): (usize, usize)| {
-            let transformer = || Transformer::load(config, shape, &weights.at(format!("attentions.{j}")));
+            let transformer = |&depth: &usize| {
+                Transformer::load(config, shape, depth, &weights.at(format!("attentions.{j}")))
+            };
             Ok(Layer {
                 resnet: resnet(config, inputs, shape.width, &weights.at(format!("resnets.{j}")))?,
-                transformer: if attends { Some(transformer()?) } else { None },
+                transformer: depths.get(j).map(transformer).transpose()?,
             })
         };
         let layers = inputs.into_iter().enumerate().map(layer).collect::<Loaded<_>>()?;
@@ -78,17 +81,19 @@ impl Middle {
     pub(super) fn load(config: &UnetConfig, weights: &Weights) -> Loaded<Middle> {
         let shape = &config.blocks[config.blocks.len() - 1];
         let resnet = |name: &str| resnet(config, shape.width, shape.width, &weights.at(name));
-        Ok(Middle {
-            first: resnet("resnets.0")?,
-            transformer: Transformer::load(config, shape, &weights.at("attentions.0"))?,
-            second: resnet("resnets.1")?,
-        })
+        let rest = |depth| {
+            let transformer = Transformer::load(config, shape, depth, &weights.at("attentions.0"))?;
+            Ok((transformer, resnet("resnets.1")?))
+        };
+        Ok(Middle { first: resnet("resnets.0")?, rest: config.middle_depth.map(rest).transpose()? })
     }
 
     pub(super) fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
         let x = self.first.forward(x, Some(time))?;
-        let x = self.transformer.forward(&x, text)?;
-        self.second.forward(&x, Some(time))
+        match &self.rest {
+            Some((transformer, second)) => second.forward(&transformer.forward(&x, text)?, Some(time)),
+            None => Ok(x),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! A UNet's `config.json`, with diffusers' defaults; unsupported values are refused with the name of the key.
 
+use super::depths::Depths;
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
 use serde_json::{Value, json};
@@ -26,6 +27,10 @@ pub(super) struct UnetConfig {
     pub added: Option<AddedShape>,
     /// Whether there is a block between down and up: distilled models such as BK-SDM have none.
     pub has_middle: bool,
+    /// The width of the guidance scale's embedding, in latent consistency models.
+    pub guidance_width: Option<usize>,
+    /// The depth of the transformer between down and up; `None` if there is only one residual block.
+    pub middle_depth: Option<usize>,
     /// From the finest to the coarsest.
     pub blocks: Vec<BlockShape>,
 }
@@ -43,9 +48,10 @@ pub(super) struct BlockShape {
     pub width: usize,
     pub layers: usize,
     pub heads: usize,
-    pub transformer_layers: usize,
-    pub attends_down: bool,
-    pub attends_up: bool,
+    /// The depth of each layer's transformer on the way down; empty if the layers have none.
+    pub down_depths: Vec<usize>,
+    /// The same on the way up, where there is one layer more.
+    pub up_depths: Vec<usize>,
 }
 
 impl UnetConfig {
@@ -56,7 +62,6 @@ impl UnetConfig {
         let down = file.kinds("down_block_types", &["DownBlock2D", "CrossAttnDownBlock2D"], len)?;
         let up = file.kinds("up_block_types", &["UpBlock2D", "CrossAttnUpBlock2D"], len)?;
         let layers = file.counts("layers_per_block", 2, len)?;
-        let transformer_layers = file.counts("transformer_layers_per_block", 1, len)?;
         // In such configurations `attention_head_dim` means the number of heads (diffusers, unet_2d_condition.py).
         let heads_key = if file.get("num_attention_heads").is_some() {
             "num_attention_heads"
@@ -64,19 +69,20 @@ impl UnetConfig {
             "attention_head_dim"
         };
         let heads = file.counts(heads_key, 8, len)?;
+        let depths = Depths::read(file, &layers, &down, &up)?;
         let blocks: Vec<BlockShape> = (0..len)
             .map(|i| BlockShape {
                 width: widths[i],
                 layers: layers[i],
                 heads: heads[i],
-                transformer_layers: transformer_layers[i],
-                attends_down: down[i] == 1,
-                attends_up: up[len - 1 - i] == 1,
+                down_depths: depths.down[i].clone(),
+                up_depths: depths.up[len - 1 - i].clone(),
             })
             .collect();
 
         for (i, block) in blocks.iter().enumerate() {
-            let attends = block.attends_down || block.attends_up || i + 1 == len;
+            let middle = i + 1 == len && depths.middle.is_some();
+            let attends = !block.down_depths.is_empty() || !block.up_depths.is_empty() || middle;
             if attends && !block.width.is_multiple_of(block.heads) {
                 return Err(file.refuse(heads_key, format!("a divisor of the blocks' widths {widths:?}")));
             }
@@ -115,8 +121,32 @@ impl UnetConfig {
             freq_shift: file.number("freq_shift", 0.0)?,
             added: added(file)?,
             has_middle: !file.is_null("mid_block_type"),
+            guidance_width: guidance_width(file)?,
+            middle_depth: depths.middle,
             blocks,
         })
+    }
+}
+
+/// Refuses configurations that are not supported.
+pub(crate) fn check(file: &ConfigFile) -> Result<(), ModelError> {
+    UnetConfig::read(file).map(|_| ())
+}
+
+/// Whether the guidance scale is an input.
+pub(crate) fn embeds_guidance(file: &ConfigFile) -> Result<bool, ModelError> {
+    guidance_width(file).map(|width| width.is_some())
+}
+
+fn guidance_width(file: &ConfigFile) -> Result<Option<usize>, ModelError> {
+    const KEY: &str = "time_cond_proj_dim";
+    match file.get(KEY) {
+        None => Ok(None),
+        Some(_) => match file.count(KEY, None)? {
+            // The frequencies are divided by the number of pairs less one.
+            width @ 4.. => Ok(Some(width)),
+            _ => Err(file.refuse(KEY, "4 or more")),
+        },
     }
 }
 
@@ -150,7 +180,7 @@ fn added(file: &ConfigFile) -> Result<Option<AddedShape>, ModelError> {
 }
 
 fn refuse_unsupported(file: &ConfigFile) -> Result<(), ModelError> {
-    let only: [(&str, &[Value]); 24] = [
+    let only: [(&str, &[Value]); 22] = [
         ("_class_name", &[json!("UNet2DConditionModel")]),
         ("act_fn", &[json!("silu"), json!("swish")]),
         ("addition_embed_type", &[json!("text_time")]),
@@ -164,14 +194,12 @@ fn refuse_unsupported(file: &ConfigFile) -> Result<(), ModelError> {
         ("encoder_hid_dim_type", &[]),
         ("mid_block_only_cross_attention", &[json!(false)]),
         ("mid_block_scale_factor", &[json!(1)]),
-        ("mid_block_type", &[json!("UNetMidBlock2DCrossAttn")]),
+        ("mid_block_type", &[json!("UNetMidBlock2DCrossAttn"), json!("UNetMidBlock2D")]),
         ("num_class_embeds", &[]),
         ("only_cross_attention", &[json!(false)]),
         ("resnet_out_scale_factor", &[json!(1)]),
         ("resnet_skip_time_act", &[json!(false)]),
         ("resnet_time_scale_shift", &[json!("default")]),
-        ("reverse_transformer_layers_per_block", &[]),
-        ("time_cond_proj_dim", &[]),
         ("time_embedding_act_fn", &[]),
         ("time_embedding_type", &[json!("positional")]),
         ("timestep_post_act", &[]),

@@ -1,10 +1,11 @@
 //! The UNet that predicts noise: diffusers' `UNet2DConditionModel`, as used by Stable Diffusion 1, 2 and XL.
 //!
 //! Every row of a batch has its own timestep and text, and does not affect other rows. Not here: class labels, added
-//! embeddings other than SDXL's, guidance, schedulers.
+//! embeddings other than SDXL's and that of the guidance scale, classifier-free guidance, schedulers.
 
 mod blocks;
 mod config;
+mod depths;
 mod time;
 mod transformer;
 
@@ -14,7 +15,7 @@ use crate::weights::tensors::Weights;
 use blocks::{Block, Middle};
 use candle_core::{DType, Result, Tensor};
 use config::{SIZES, UnetConfig};
-pub(crate) use config::{in_channels, sample_size};
+pub(crate) use config::{check, embeds_guidance, in_channels, sample_size};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Padding};
 use time::TimeEmbedding;
 
@@ -39,6 +40,16 @@ pub struct Unet {
     pub sample_size: usize,
 }
 
+/// Inputs besides latents, timesteps and text; each must be given exactly if the UNet has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conditions<'a> {
+    /// SDXL's: a pooled text embedding `[B, pooled_width]`, and for each row the picture's sizes: the original's height and
+    /// width, the crop's top and left, and the target's height and width.
+    pub added: Option<(&'a Tensor, &'a [[f32; SIZES]])>,
+    /// The guidance scale of each row, for a UNet that [embeds](Unet::embeds_guidance) it.
+    pub guidance_scales: Option<&'a [f64]>,
+}
+
 impl Unet {
     pub(crate) fn load(
         config: &ConfigFile,
@@ -59,7 +70,7 @@ impl Unet {
             let block = Block::load(
                 &config,
                 shape,
-                shape.attends_down,
+                &shape.down_depths,
                 inputs,
                 &weights.at(format!("down_blocks.{i}")),
             )?;
@@ -87,7 +98,7 @@ impl Unet {
             }
             let resample = (i < last).then_some(Padding::Around(1));
             let block =
-                Block::load(&config, shape, shape.attends_up, inputs, &weights.at(format!("up_blocks.{i}")))?;
+                Block::load(&config, shape, &shape.up_depths, inputs, &weights.at(format!("up_blocks.{i}")))?;
             up.push(block.with_resample("upsamplers", 1, resample, &weights.at(format!("up_blocks.{i}")))?);
         }
 
@@ -127,22 +138,26 @@ impl Unet {
         self.time.pooled_width()
     }
 
+    /// Whether it takes the guidance scale as an input, as latent consistency models do.
+    pub fn embeds_guidance(&self) -> bool {
+        self.time.embeds_guidance()
+    }
+
     /// Predicted noise (or velocity) `[B, C, h, w]` for a batch of rows.
     ///
     /// `latents` is `[B, C, h, w]` of any size, `timesteps` one per row, possibly fractional, `text`
     /// `[B, 77, text_width]`. On the CPU a row's result does not depend on the other rows, to the bit.
     pub fn forward(&self, latents: &Tensor, timesteps: &[f32], text: &Tensor) -> Result<Tensor> {
-        self.forward_with(latents, timesteps, text, None)
+        self.forward_with(latents, timesteps, text, &Conditions::default())
     }
 
-    /// The same with SDXL's additional input: a pooled text embedding `[B, pooled_width]`, and for each row the picture's
-    /// sizes: the original's height and width, the crop's top and left, and the target's height and width.
+    /// The same with the inputs that only some models have.
     pub fn forward_with(
         &self,
         latents: &Tensor,
         timesteps: &[f32],
         text: &Tensor,
-        added: Option<(&Tensor, &[[f32; SIZES]])>,
+        conditions: &Conditions,
     ) -> Result<Tensor> {
         if latents.dims4()?.0 != timesteps.len() || text.dims3()?.0 != timesteps.len() {
             candle_core::bail!(
@@ -154,7 +169,7 @@ impl Unet {
         }
         let latents = latents.to_dtype(self.dtype)?;
         let text = text.to_dtype(self.dtype)?;
-        let time = self.time.forward(timesteps, added, &latents)?;
+        let time = self.time.forward(timesteps, conditions, &latents)?;
 
         let mut x = self.conv_in.forward(&latents)?;
         let mut skips = vec![x.clone()];

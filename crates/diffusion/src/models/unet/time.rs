@@ -1,9 +1,10 @@
 //! The time embedding: sines and cosines of the timestep, then two linear layers; in SDXL an embedding of the picture's
-//! sizes and the pooled text is added.
+//! sizes and the pooled text is added, in latent consistency models one of the guidance scale.
 //!
-//! diffusers' `get_timestep_embedding`, `TimestepEmbedding` and `get_aug_embed`. The angles are computed in f32 on the
+//! diffusers' `get_timestep_embedding`, `TimestepEmbedding`, `get_aug_embed` and `get_guidance_scale_embedding`. The angles are computed in f32 on the
 //! host for every dtype: f16 is too coarse for the high frequencies.
 
+use super::Conditions;
 use super::config::{AddedShape, SIZES, UnetConfig};
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
@@ -17,6 +18,7 @@ pub(super) struct TimeEmbedding {
     linear_1: Linear,
     linear_2: Linear,
     added: Option<Added>,
+    guidance: Option<Guidance>,
     kernels: &'static dyn Kernels,
 }
 
@@ -25,6 +27,12 @@ struct Added {
     text_width: usize,
     linear_1: Linear,
     linear_2: Linear,
+}
+
+/// The embedding of the guidance scale.
+struct Guidance {
+    width: usize,
+    cond_proj: Linear,
 }
 
 impl TimeEmbedding {
@@ -45,6 +53,10 @@ impl TimeEmbedding {
         let added = config.added.as_ref().map(load_added).transpose()?;
         let weights = weights.at("time_embedding");
         let width = config.blocks[0].width;
+        let load_guidance = |guidance_width| {
+            let cond_proj = weights.at("cond_proj").linear(guidance_width, width, false)?;
+            Ok(Guidance { width: guidance_width, cond_proj })
+        };
         Ok(TimeEmbedding {
             width,
             flip_sin_to_cos: config.flip_sin_to_cos,
@@ -52,6 +64,7 @@ impl TimeEmbedding {
             linear_1: weights.at("linear_1").linear(width, time_width, true)?,
             linear_2: weights.at("linear_2").linear(time_width, time_width, true)?,
             added,
+            guidance: config.guidance_width.map(load_guidance).transpose()?,
             kernels: weights.kernels(),
         })
     }
@@ -61,19 +74,34 @@ impl TimeEmbedding {
         self.added.as_ref().map(|added| added.text_width)
     }
 
+    /// Whether the guidance scale is an input.
+    pub(super) fn embeds_guidance(&self) -> bool {
+        self.guidance.is_some()
+    }
+
     /// SiLU of the embedding, `[B, 1, time_width]`, on the device and in the dtype of `like`.
     ///
-    /// `added` must be given exactly if the UNet needs it, with one row per timestep.
+    /// Each condition must be given exactly if the UNet needs it, with one row per timestep.
     pub(super) fn forward(
         &self,
         timesteps: &[f32],
-        added: Option<(&Tensor, &[[f32; SIZES]])>,
+        conditions: &Conditions,
         like: &Tensor,
     ) -> Result<Tensor> {
         let angles = self.angles(timesteps.iter().copied(), self.width);
-        let angles = on_device(angles, timesteps.len(), like)?;
+        let mut angles = on_device(angles, timesteps.len(), like)?;
+        match (&self.guidance, conditions.guidance_scales) {
+            (None, None) => {}
+            (Some(guidance), Some(scales)) if scales.len() == timesteps.len() => {
+                let rows = scales.iter().flat_map(|&scale| guidance_angles(scale, guidance.width));
+                let rows = on_device(rows.collect(), scales.len(), like)?;
+                angles = guidance.cond_proj.forward_add(&rows, &angles)?;
+            }
+            (None, Some(_)) => candle_core::bail!("this UNet has no input for the guidance scale"),
+            (Some(_), _) => candle_core::bail!("this UNet needs a guidance scale for every timestep"),
+        }
         let hidden = self.kernels.silu(&self.linear_1.forward(&angles)?)?;
-        let time = match (&self.added, added) {
+        let time = match (&self.added, conditions.added) {
             (None, None) => self.linear_2.forward(&hidden)?,
             (Some(layers), Some((pooled, sizes))) if sizes.len() == timesteps.len() => {
                 let rows = sizes.iter().map(|sizes| self.angles(sizes.iter().copied(), layers.size_width));
@@ -104,6 +132,18 @@ impl TimeEmbedding {
             })
             .collect()
     }
+}
+
+/// The embedding of a guidance scale, whose zero is at 1: sines, cosines, and a 0 if the width is odd.
+///
+/// Source: `get_guidance_scale_embedding` of diffusers' `StableDiffusionPipeline`, in f32 as there.
+fn guidance_angles(scale: f64, width: usize) -> Vec<f32> {
+    let half = width / 2;
+    let step = 10000f32.ln() / (half as f32 - 1.0);
+    let angle = |i: usize| (scale - 1.0) as f32 * 1000.0 * (i as f32 * -step).exp();
+    let (sin, cos) = (0..half).map(|i| angle(i).sin_cos()).unzip::<f32, f32, Vec<_>, Vec<_>>();
+    let padding = vec![0.0; width % 2];
+    [sin, cos, padding].concat()
 }
 
 /// `[rows, 1, ...]` like another tensor.

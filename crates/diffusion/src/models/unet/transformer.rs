@@ -41,7 +41,12 @@ struct Attention {
 }
 
 impl Transformer {
-    pub(super) fn load(config: &UnetConfig, shape: &BlockShape, weights: &Weights) -> Loaded<Transformer> {
+    pub(super) fn load(
+        config: &UnetConfig,
+        shape: &BlockShape,
+        depth: usize,
+        weights: &Weights,
+    ) -> Loaded<Transformer> {
         let width = shape.width;
         let layer = |i: usize| {
             let weights = weights.at(format!("transformer_blocks.{i}"));
@@ -59,7 +64,7 @@ impl Transformer {
         Ok(Transformer {
             norm: weights.at("norm").group_norm(width, config.groups, GROUP_EPS)?,
             proj_in: weights.at("proj_in").linear(width, width, true)?,
-            layers: (0..shape.transformer_layers).map(layer).collect::<Loaded<_>>()?,
+            layers: (0..depth).map(layer).collect::<Loaded<_>>()?,
             proj_out: weights.at("proj_out").linear(width, width, true)?,
         })
     }

@@ -1,33 +1,24 @@
-//! The variational autoencoder: pixels to latents and back.
+//! The variational autoencoder: a distribution of latents for pixels, and back.
 //!
-//! Formulas and tensor names are those of diffusers' `AutoencoderKL`. Not here: drawing from the posterior and scaling
-//! latents (`image/posterior.rs`).
+//! Formulas and tensor names are those of diffusers' `AutoencoderKL`.
 
-use crate::error::ModelError;
+use super::Loaded;
 use crate::models::resnet::Resnet;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
-use candle_core::{DType, Result, Tensor};
+use candle_core::{Result, Tensor};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Linear, Mask, Padding};
 use serde_json::json;
-
-type Loaded<T> = std::result::Result<T, ModelError>;
 
 /// `norm_eps` of every norm in the autoencoder (diffusers, `autoencoders/vae.py`).
 const EPS: f64 = 1e-6;
 
-/// The autoencoder of a model.
-pub struct Vae {
+pub(super) struct Kl {
     encoder: Encoder,
     quant_conv: Option<Conv2d>,
     post_quant_conv: Option<Conv2d>,
     decoder: Decoder,
-    /// Latents are the encoder's output times this.
-    pub scaling_factor: f64,
-    /// The channels of latents.
-    pub latent_channels: usize,
-    factor: usize,
-    dtype: DType,
+    latent_channels: usize,
     kernels: &'static dyn Kernels,
 }
 
@@ -77,19 +68,14 @@ struct Shape {
     latent_channels: usize,
 }
 
-impl Vae {
-    pub(crate) fn load(config: &ConfigFile, weights: &Weights, dtype: DType) -> Loaded<Vae> {
-        for (key, allowed) in [
-            ("in_channels", json!(3)),
-            ("out_channels", json!(3)),
-            ("act_fn", json!("silu")),
-            ("shift_factor", json!(0.0)),
-        ] {
-            config.only(key, &[allowed])?;
-        }
-        for key in ["latents_mean", "latents_std"] {
-            config.only(key, &[])?;
-        }
+/// How many levels it has, of different sizes. Refuses unsupported configurations.
+pub(super) fn levels(config: &ConfigFile) -> Loaded<usize> {
+    Shape::read(config).map(|shape| shape.widths.len())
+}
+
+impl Shape {
+    fn read(config: &ConfigFile) -> Loaded<Shape> {
+        config.only("act_fn", &[json!("silu")])?;
         let widths = config.widths("block_out_channels")?;
         config.kinds("down_block_types", &["DownEncoderBlock2D"], widths.len())?;
         config.kinds("up_block_types", &["UpDecoderBlock2D"], widths.len())?;
@@ -97,48 +83,40 @@ impl Vae {
         if widths.iter().any(|width| !width.is_multiple_of(groups)) {
             return Err(config.refuse("norm_num_groups", format!("a divisor of every width in {widths:?}")));
         }
-        let scaling_factor = config.number("scaling_factor", 0.18215)?;
-        if scaling_factor <= 0.0 {
-            return Err(config.refuse("scaling_factor", "a number above 0"));
-        }
-        let latent_channels = latent_channels(config)?;
-        let shape = Shape {
+        Ok(Shape {
             layers: config.count("layers_per_block", Some(1))?,
             groups,
             attention: config.flag("mid_block_add_attention", true)?,
-            latent_channels,
+            latent_channels: config.count("latent_channels", Some(4))?,
             widths,
-        };
+        })
+    }
+}
+
+impl Kl {
+    pub(super) fn load(config: &ConfigFile, weights: &Weights) -> Loaded<Kl> {
+        let shape = Shape::read(config)?;
+        let latent_channels = shape.latent_channels;
         let point = |key: &str, name: &str, channels: usize| -> Loaded<Option<Conv2d>> {
             if !config.flag(key, true)? {
                 return Ok(None);
             }
             weights.at(name).conv2d(channels, channels, 1, 1, Padding::Around(0)).map(Some)
         };
-        Ok(Vae {
+        Ok(Kl {
             encoder: Encoder::load(&shape, &weights.at("encoder"))?,
             quant_conv: point("use_quant_conv", "quant_conv", 2 * latent_channels)?,
             post_quant_conv: point("use_post_quant_conv", "post_quant_conv", latent_channels)?,
             decoder: Decoder::load(&shape, &weights.at("decoder"))?,
-            scaling_factor,
             latent_channels,
-            factor: factor(shape.widths.len()),
-            dtype,
             kernels: weights.kernels(),
         })
     }
 
-    /// Pixels per latent pixel, in each direction.
-    pub fn factor(&self) -> usize {
-        self.factor
-    }
-
-    /// Mean and log-variance of the posterior, each `[B, latent_channels, H / factor, W / factor]`.
-    ///
-    /// `pixels` is `[B, 3, H, W]` in -1..1, H and W multiples of the factor. The log-variance is clamped to -30..20.
-    pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Tensor)> {
+    /// Mean and log-variance of the posterior of pixels `[B, 3, H, W]` in -1..1. The log-variance is clamped to -30..20.
+    pub(super) fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Tensor)> {
         let encoder = &self.encoder;
-        let mut x = encoder.conv_in.forward(&pixels.to_dtype(self.dtype)?)?;
+        let mut x = encoder.conv_in.forward(pixels)?;
         for block in &encoder.blocks {
             for resnet in &block.resnets {
                 x = resnet.forward(&x, None)?;
@@ -158,16 +136,13 @@ impl Vae {
         Ok((mean, logvar))
     }
 
-    /// Pixels `[B, 3, h * factor, w * factor]`, about -1..1, not clamped.
-    ///
-    /// `latents` is `[B, latent_channels, h, w]`, already divided by the scaling factor.
-    pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+    /// Pixels, about -1..1, of latents `[B, channels, h, w]`.
+    pub(super) fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         let decoder = &self.decoder;
-        let mut x = latents.to_dtype(self.dtype)?;
-        if let Some(conv) = &self.post_quant_conv {
-            x = conv.forward(&x)?;
-        }
-        x = decoder.conv_in.forward(&x)?;
+        let mut x = match &self.post_quant_conv {
+            Some(conv) => decoder.conv_in.forward(&conv.forward(latents)?)?,
+            None => decoder.conv_in.forward(latents)?,
+        };
         x = decoder.middle.forward(&x)?;
         for block in &decoder.blocks {
             for resnet in &block.resnets {
@@ -181,16 +156,6 @@ impl Vae {
         x = decoder.norm_out.forward(&x, Activation::Silu)?;
         decoder.conv_out.forward(&x)
     }
-}
-
-/// The channels of its latents.
-pub(crate) fn latent_channels(config: &ConfigFile) -> Loaded<usize> {
-    config.count("latent_channels", Some(4))
-}
-
-/// Pixels per latent pixel: every block of the encoder except the last one halves the size.
-pub(crate) fn factor(blocks: usize) -> usize {
-    1 << (blocks - 1)
 }
 
 impl Encoder {

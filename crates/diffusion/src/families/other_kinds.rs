@@ -1,0 +1,222 @@
+//! Models that no family here can run, by name: other pipelines, and single parts of a model.
+//!
+//! What a folder is, is in its `model_index.json`, or in the `config.json` of a folder with one part. Not here: single
+//! files (`weights/single_file/`), and whether a supported model's configuration is supported (`models/`).
+
+use crate::error::ModelError;
+use crate::families::files::{INDEX, TEXT, TEXT_2, UNET_CONFIG};
+use crate::weights::config::ConfigFile;
+use crate::weights::source::ModelSource;
+use serde_json::Value;
+
+/// What is supported.
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, and latent consistency models of both.";
+
+/// How classes of other pipelines and parts begin, and what they are. Of several, the first in the list counts.
+const OTHERS: [(&str, &str); 58] = [
+    ("StableDiffusion3", "Stable Diffusion 3"),
+    ("SD3", "a part of Stable Diffusion 3"),
+    ("StableDiffusionXLControlNet", "SDXL with a ControlNet"),
+    ("StableDiffusionControlNet", "Stable Diffusion with a ControlNet"),
+    ("ControlNet", "a ControlNet"),
+    ("StableDiffusionXLAdapter", "SDXL with a T2I-Adapter"),
+    ("StableDiffusionAdapter", "Stable Diffusion with a T2I-Adapter"),
+    ("T2IAdapter", "a T2I-Adapter"),
+    ("StableDiffusionXLInstructPix2Pix", "InstructPix2Pix on SDXL"),
+    ("StableDiffusionInstructPix2Pix", "InstructPix2Pix"),
+    ("StableDiffusionDepth2Img", "Stable Diffusion from a depth map"),
+    ("StableDiffusionUpscale", "the x4 upscaler"),
+    ("StableDiffusionLatentUpscale", "the latent upscaler"),
+    ("StableDiffusionImageVariation", "Stable Diffusion for variations of an image"),
+    ("StableDiffusionGLIGEN", "GLIGEN"),
+    ("StableDiffusionLDM3D", "LDM3D"),
+    ("StableUnCLIP", "Stable unCLIP"),
+    ("StableVideoDiffusion", "Stable Video Diffusion"),
+    ("StableCascade", "Stable Cascade"),
+    ("StableAudio", "Stable Audio"),
+    ("Wuerstchen", "Wuerstchen"),
+    ("Kandinsky", "Kandinsky"),
+    ("PixArt", "PixArt"),
+    ("Flux2", "FLUX.2"),
+    ("Flux", "FLUX"),
+    ("Sana", "Sana"),
+    ("Hunyuan", "Hunyuan"),
+    ("AuraFlow", "AuraFlow"),
+    ("Lumina", "Lumina"),
+    ("Kolors", "Kolors"),
+    ("CogV", "CogView or CogVideoX"),
+    ("QwenImage", "Qwen-Image"),
+    ("ZImage", "Z-Image"),
+    ("Chroma", "Chroma"),
+    ("HiDream", "HiDream"),
+    ("OmniGen", "OmniGen"),
+    ("Cosmos", "Cosmos"),
+    ("Wan", "Wan"),
+    ("LTX", "LTX-Video"),
+    ("Mochi", "Mochi"),
+    ("Krea2", "Krea 2"),
+    ("Ideogram", "Ideogram"),
+    ("AnimateDiff", "AnimateDiff"),
+    ("PIA", "PIA, a model of videos"),
+    ("TextToVideo", "a model of videos"),
+    ("VideoToVideo", "a model of videos"),
+    ("I2VGenXL", "I2VGen-XL, a model of videos"),
+    ("AudioLDM", "AudioLDM"),
+    ("MusicLDM", "MusicLDM"),
+    ("Marigold", "Marigold, which estimates depth and the like"),
+    ("PaintByExample", "Paint by Example"),
+    ("AltDiffusion", "AltDiffusion"),
+    ("Onnx", "an ONNX model"),
+    ("IF", "DeepFloyd IF"),
+    ("UNet2DConditionModel", "a UNet alone; use the whole folder of its model"),
+    ("AutoencoderKL", "an autoencoder; use it with `vae`"),
+    ("AutoencoderTiny", "an autoencoder; use it with `vae`"),
+    ("MotionAdapter", "a motion adapter of AnimateDiff"),
+];
+
+/// The parts of a supported model, and their classes if not every class is supported.
+const PARTS: [(&str, &[&str]); 10] = [
+    ("unet", &["UNet2DConditionModel"]),
+    ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
+    ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
+    ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
+    ("tokenizer", &[]),
+    ("tokenizer_2", &[]),
+    ("scheduler", &[]),
+    ("safety_checker", &[]),
+    ("feature_extractor", &[]),
+    // Only for pictures as prompts, which nothing here has.
+    ("image_encoder", &[]),
+];
+
+/// Refuses a model that is none of a supported family.
+pub(super) fn refuse(source: &ModelSource) -> Result<(), ModelError> {
+    let refused = |what: String| Err(ModelError::Kind { model: source.name(), what, supported: SUPPORTED });
+    if !source.has(INDEX) {
+        let part = match source.has(UNET_CONFIG) {
+            true => None,
+            false if source.has("adapter_config.json") => Some("a LoRA; use it with `lora`".to_owned()),
+            false if source.has("config.json") => other(class(&ConfigFile::open(source, "config.json")?)),
+            false => None,
+        };
+        return match part {
+            Some(what) => refused(what),
+            None if source.has(TEXT_2.config) && !source.has(TEXT.config) => refused(refiner()),
+            None => Ok(()),
+        };
+    }
+    let index = ConfigFile::open(source, INDEX)?;
+    let class = class(&index);
+    if let Some(what) = other(class) {
+        return refused(what);
+    }
+    for (part, value) in index.entries() {
+        // Settings of the pipeline are no lists, and parts that are left out are lists of null.
+        let Some(found) = value.as_array().and_then(|list| list.last()).and_then(Value::as_str) else {
+            continue;
+        };
+        let known = PARTS.iter().find(|(name, _)| *name == part);
+        match known {
+            // Its list is the file and the class of the pipeline's own code.
+            _ if part == "_class_name" => {}
+            Some((_, classes)) if classes.is_empty() || classes.contains(&found) => {}
+            _ => return refused(format!("a {class} whose `{part}` is a {found}")),
+        }
+    }
+    let lacks_text =
+        index.get("text_encoder").and_then(Value::as_array).is_some_and(|it| it.iter().all(Value::is_null));
+    if index.flag("requires_aesthetics_score", false)? || lacks_text && source.has(TEXT_2.config) {
+        return refused(refiner());
+    }
+    Ok(())
+}
+
+fn refiner() -> String {
+    "the SDXL refiner, which has one text encoder and an aesthetic score as input and only refines pictures of SDXL base; \
+     use SDXL base alone"
+        .to_owned()
+}
+
+/// What a class is, if it belongs to another kind of model.
+fn other(class: &str) -> Option<String> {
+    let (_, what) = OTHERS.iter().find(|(prefix, _)| class.starts_with(prefix))?;
+    Some(format!("{what} ({class})"))
+}
+
+/// The class that a file names, or nothing.
+fn class(file: &ConfigFile) -> &str {
+    match file.get("_class_name") {
+        Some(Value::Array(list)) => list.last().and_then(Value::as_str).unwrap_or_default(),
+        Some(name) => name.as_str().unwrap_or_default(),
+        None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    /// Writes a model_index.json, or the `config.json` of a part, and gives the reason for which it is refused.
+    fn reason(file: &str, content: &Value) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(file), content.to_string()).unwrap();
+        let source = ModelSource::Folder(folder.path().to_owned());
+        let error = refuse(&source).err()?.to_string();
+        Some(error.replace(&folder.path().display().to_string(), "FOLDER"))
+    }
+
+    /// Every pipeline of diffusers with the classes of its parts (`tests/fixtures/parts/pipelines.json`).
+    #[test]
+    fn only_pipelines_with_the_parts_of_a_supported_model_are_accepted() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/parts/pipelines.json");
+        let pipelines: BTreeMap<String, BTreeMap<String, String>> =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let is_accepted = |(class, parts): &(&String, &BTreeMap<String, String>)| {
+            let parts = parts.iter().map(|(part, class)| (part.clone(), json!(["library", class])));
+            let class = ("_class_name".to_owned(), json!(class));
+            reason(INDEX, &Value::Object(parts.chain([class]).collect())).is_none()
+        };
+        let accepted: Vec<&str> =
+            pipelines.iter().filter(is_accepted).map(|(class, _)| class.as_str()).collect();
+        let expected = [
+            "CycleDiffusionPipeline",
+            "LatentConsistencyModelImg2ImgPipeline",
+            "LatentConsistencyModelPipeline",
+            "StableDiffusionPipeline",
+            "StableDiffusionXLPipeline",
+        ];
+        assert_eq!(accepted, expected);
+    }
+
+    #[test]
+    fn other_models_are_refused_by_name() {
+        let check = |file: &str, content: Value, expected: &str| {
+            let expected = format!("FOLDER is {expected}, which is not supported. {SUPPORTED}");
+            assert_eq!(reason(file, &content), Some(expected));
+        };
+        check(
+            INDEX,
+            json!({"_class_name": "StableDiffusion3Pipeline"}),
+            "Stable Diffusion 3 (StableDiffusion3Pipeline)",
+        );
+        check(INDEX, json!({"_class_name": "FluxKontextPipeline"}), "FLUX (FluxKontextPipeline)");
+        let refiner = json!({
+            "_class_name": "StableDiffusionXLImg2ImgPipeline",
+            "requires_aesthetics_score": true,
+            "text_encoder": [null, null],
+            "text_encoder_2": ["transformers", "CLIPTextModelWithProjection"],
+        });
+        check(INDEX, refiner, &super::refiner());
+        let next = json!({"_class_name": ["pipeline", "Next"], "mixer": ["pipeline", "Mixer"]});
+        check(INDEX, next, "a Next whose `mixer` is a Mixer");
+        let other_text = json!({"_class_name": "StableDiffusionPipeline", "text_encoder": ["transformers", "T5EncoderModel"]});
+        check(INDEX, other_text, "a StableDiffusionPipeline whose `text_encoder` is a T5EncoderModel");
+        check("config.json", json!({"_class_name": "ControlNetModel"}), "a ControlNet (ControlNetModel)");
+        check("adapter_config.json", json!({}), "a LoRA; use it with `lora`");
+        let custom = json!({"_class_name": ["my_code", "StableDiffusionPipeline"], "watermark": null, "unet": [null, null]});
+        assert_eq!(reason(INDEX, &custom), None);
+    }
+}
