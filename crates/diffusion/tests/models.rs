@@ -68,6 +68,21 @@ fn unet() {
     }
 }
 
+/// A tiny autoencoder (`tests/fixtures/parts/taesd`), also beyond the range that it clamps latents to.
+#[test]
+fn tiny_vae() {
+    let reference = reference("parts/taesd");
+    let source = source("tiny-a").with_vae(&fixture("parts/taesd")).unwrap();
+    let vae = StableDiffusion::load(&source, &Device::Cpu, DType::F32).unwrap().vae;
+    assert_eq!((vae.factor(), vae.latent_channels, vae.scaling_factor), (2, 4, 1.0));
+    let (latents, logvar) = vae.encode(&reference["pixels"]).unwrap();
+    assert!(logvar.is_none());
+    assert!(distance(&latents, &reference["latents"]) < 1e-4);
+    for (latents, decoded) in [("latents", "decoded"), ("others", "others_decoded")] {
+        assert!(distance(&vae.decode(&reference[latents]).unwrap(), &reference[decoded]) < 1e-4, "{latents}");
+    }
+}
+
 #[test]
 fn vae() {
     for name in ["tiny-a", "tiny-b"] {

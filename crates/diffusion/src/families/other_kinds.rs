@@ -118,7 +118,7 @@ pub(super) fn refuse(source: &ModelSource) -> Result<(), ModelError> {
         let known = PARTS.iter().find(|(name, _)| *name == part);
         match known {
             // Its list is the file and the class of the pipeline's own code.
-            _ if part == "_class_name" => {}
+            _ if part.starts_with('_') => {}
             Some((_, classes)) if classes.is_empty() || classes.contains(&found) => {}
             _ => return refused(format!("a {class} whose `{part}` is a {found}")),
         }

@@ -4,9 +4,10 @@
 //! are assumed to have the model's scale. Not here: loading it.
 
 use crate::error::ModelError;
-use crate::weights::content::{map_file, refuse_pickle};
+use crate::weights::content::{Content, map_file, refuse_pickle};
 use crate::weights::header::Header;
 use crate::weights::single_file::{Part, vae_in};
+use crate::weights::tiny_vae;
 use crate::weights::weight_files::{self, Found};
 use maquette_core::Digest;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ enum Place {
     Folder(PathBuf),
     /// A weight file, which may have a configuration beside it.
     File { config: Option<PathBuf>, weights: PathBuf, part: Option<Part> },
+    /// A tiny autoencoder without a configuration: its weight file, or both files of its authors.
+    Tiny { config: Vec<u8>, weights: PathBuf, originals: Option<[PathBuf; 2]> },
 }
 
 impl SeparateVae {
@@ -40,8 +43,15 @@ impl SeparateVae {
         let file = path.display().to_string();
         let header =
             Header::read(&content).map_err(|reason| ModelError::Weights { file: file.clone(), reason })?;
+        if tiny_vae::is_original(&header) {
+            let originals = tiny_vae::original_files(path)?;
+            let merged = tiny_vae::merged(&originals)?;
+            let header = Header::read(&merged).map_err(|reason| ModelError::Weights { file, reason })?;
+            return Ok(SeparateVae::tiny(&header, path, Some(originals)));
+        }
+        let is_tiny = tiny_vae::is_tiny(&header);
         let part = vae_in(&header);
-        if part.is_none() && !header.contains_key("decoder.conv_in.weight") {
+        if part.is_none() && !is_tiny && !header.contains_key("decoder.conv_in.weight") {
             return Err(ModelError::Tensor {
                 file,
                 key: "decoder.conv_in.weight".to_owned(),
@@ -51,7 +61,15 @@ impl SeparateVae {
         // A config.json next to a file with LDM's names may belong to something else.
         let beside = path.with_file_name(CONFIG);
         let config = Some(beside).filter(|config| part.is_none() && config.is_file());
+        if is_tiny && config.is_none() {
+            return Ok(SeparateVae::tiny(&header, path, None));
+        }
         Ok(SeparateVae(Place::File { config, weights: path.to_owned(), part }))
+    }
+
+    fn tiny(header: &Header, weights: &Path, originals: Option<[PathBuf; 2]>) -> SeparateVae {
+        let config = tiny_vae::config(header).to_string().into_bytes();
+        SeparateVae(Place::Tiny { config, weights: weights.to_owned(), originals })
     }
 
     /// The digest of the file, or of a folder's configuration and weights.
@@ -59,7 +77,12 @@ impl SeparateVae {
         let vae = SeparateVae::open(path)?;
         let mut hasher = blake3::Hasher::new();
         match vae.0 {
-            Place::File { weights, .. } => _ = hasher.update_rayon(&map_file(&weights)?),
+            Place::Tiny { originals: Some(originals), .. } => {
+                _ = hasher.update_rayon(&tiny_vae::merged(&originals)?);
+            }
+            Place::File { weights, .. } | Place::Tiny { weights, .. } => {
+                _ = hasher.update_rayon(&map_file(&weights)?);
+            }
             Place::Folder(folder) => {
                 let config = folder.join(CONFIG);
                 if config.is_file() {
@@ -73,6 +96,18 @@ impl SeparateVae {
         Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
     }
 
+    /// The content of one of the model's files, if it is the autoencoder's and not as it is on disk.
+    pub(crate) fn content(&self, file: &str) -> Option<Result<Content, ModelError>> {
+        let Place::Tiny { config, originals, .. } = &self.0 else { return None };
+        match (file.strip_prefix("vae/")?, originals) {
+            (CONFIG, _) => Some(Ok(Content::Owned(config.clone()))),
+            (name, Some(originals)) if name.strip_suffix(".safetensors") == Some(STEM) => {
+                Some(tiny_vae::merged(originals).map(Content::Owned))
+            }
+            _ => None,
+        }
+    }
+
     /// The path of one of the model's files, if it is one of the autoencoder's that is replaced.
     pub(crate) fn path(&self, file: &str) -> Option<PathBuf> {
         let name = file.strip_prefix("vae/")?;
@@ -80,7 +115,9 @@ impl SeparateVae {
             Place::Folder(folder) => Some(folder.join(name)),
             Place::File { config, .. } if name == CONFIG => config.clone(),
             // Regardless of its name, the file is returned for the first name that is looked up.
-            Place::File { weights, .. } => {
+            // The configuration is inferred from the weights.
+            Place::Tiny { weights, .. } if name == CONFIG => Some(weights.clone()),
+            Place::File { weights, .. } | Place::Tiny { weights, .. } => {
                 name.strip_suffix(".safetensors").filter(|stem| *stem == STEM).map(|_| weights.clone())
             }
         }
@@ -90,7 +127,7 @@ impl SeparateVae {
     pub(crate) fn part(&self) -> Option<&Part> {
         match &self.0 {
             Place::File { part, .. } => part.as_ref(),
-            Place::Folder(_) => None,
+            Place::Folder(_) | Place::Tiny { .. } => None,
         }
     }
 }

@@ -98,9 +98,10 @@ impl ModelSource {
                 .find(|(name, _)| *name == file)
                 .map(|(_, bytes)| Content::Static(bytes))
                 .ok_or_else(|| self.missing(&[file])),
-            ModelSource::WithVae(model, vae) => match vae.path(file) {
-                Some(path) => map_file(&path),
-                None => model.open(file),
+            ModelSource::WithVae(model, vae) => match (vae.content(file), vae.path(file)) {
+                (Some(content), _) => content,
+                (None, Some(path)) => map_file(&path),
+                (None, None) => model.open(file),
             },
         }
     }

@@ -3,8 +3,8 @@
 
 use crate::cases::{Case, Difference, cell, difference, engine, fixtures, named, render};
 use crate::composed::{composed, engine_of};
-use maquette_core::{Cell, Lora, Settings};
-use maquette_diffusion::{DeviceName, Engine};
+use maquette_core::{Cell, CellId, Lora, ModelCard, NamedFile, Settings, test_plans};
+use maquette_diffusion::{DeviceName, Engine, SeparateVae};
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -98,9 +98,12 @@ fn the_autoencoder_is_replaced_between_cells() {
 fn guidance_scales_share_calls_without_affecting_each_other() {
     let case = find("a-lcm");
     let plain = case.cell().settings;
-    let negative = |text: &str| cell(Settings { negative_prompt: text.into(), ..plain.clone() });
-    let scales =
-        [0.0, 0.5, 1.0, 8.5].map(|guidance_scale| cell(Settings { guidance_scale, ..plain.clone() }));
+    let card = ModelCard { guidance_embedding: true, ..test_plans::card() };
+    let with = |guidance_scale, negative_prompt: &str| {
+        let settings = Settings { guidance_scale, negative_prompt: negative_prompt.into(), ..plain.clone() };
+        Cell { id: CellId::of(&settings, &card), ..cell(settings) }
+    };
+    let scales = [0.0, 0.5, 1.0, 8.5].map(|scale| with(scale, ""));
     let (_model, mut engine) = case.engine();
     let together = render(&mut engine, &scales);
     for one in &scales {
@@ -108,7 +111,43 @@ fn guidance_scales_share_calls_without_affecting_each_other() {
     }
     let pictures: Vec<_> = scales.iter().map(|cell| together[&cell.id].as_ref().unwrap()).collect();
     assert!((1..pictures.len()).all(|i| !pictures[..i].contains(&pictures[i])), "every scale has an effect");
-    let [one, other] = ["", "blurry, low quality"].map(|text| negative(text));
-    let rendered = render(&mut engine, &[one.clone(), other.clone()]);
-    assert_eq!(rendered[&one.id], rendered[&other.id]);
+    let negative = with(8.5, "blurry, low quality");
+    assert_eq!(render(&mut engine, &[negative.clone()])[&negative.id], together[&negative.id]);
+}
+
+/// A tiny autoencoder as a folder, as a file with its configuration beside it, alone, and as its authors' two files.
+#[test]
+fn every_form_of_a_tiny_autoencoder_gives_the_same_picture() {
+    let case = find("a-taesd-picture");
+    let folder = tempfile::tempdir().unwrap();
+    let parts = fixtures().join("parts");
+    let alone = folder.path().join("taesd.safetensors");
+    std::fs::copy(parts.join("taesd/vae/diffusion_pytorch_model.safetensors"), &alone).unwrap();
+    let forms = [
+        parts.join("taesd"),
+        parts.join("taesd/vae"),
+        parts.join("taesd/vae/diffusion_pytorch_model.safetensors"),
+        alone,
+        parts.join("taesd-original/taesd_decoder.safetensors"),
+        parts.join("taesd-original/taesd_encoder.safetensors"),
+    ];
+    let cells = forms.map(|file| {
+        let digest = SeparateVae::digest(&file).unwrap();
+        let vae = NamedFile { path: "taesd".into(), file: file.into(), digest };
+        cell(Settings { vae: Some(vae), ..case.case.cell().settings })
+    });
+    // The digest of a folder includes its configuration, and that of two files the order of their tensors.
+    assert_eq!(cells[0].id, cells[1].id);
+    assert_eq!(cells[2].id, cells[3].id);
+    assert_eq!(cells[4].id, cells[5].id);
+    for cell in &cells {
+        let (_model, mut engine) = case.engine();
+        let picture = render(&mut engine, std::slice::from_ref(cell)).remove(&cell.id).unwrap().unwrap();
+        let Difference { largest, count, .. } = difference(&picture, &case.case.expected());
+        assert!(largest <= 1 && count <= HANDFUL);
+    }
+    let decoder = folder.path().join("taesd_decoder.safetensors");
+    std::fs::copy(parts.join("taesd-original/taesd_decoder.safetensors"), &decoder).unwrap();
+    let error = SeparateVae::digest(&decoder).unwrap_err().to_string();
+    assert!(error.contains("taesd_encoder.safetensors. A tiny autoencoder is"), "{error}");
 }

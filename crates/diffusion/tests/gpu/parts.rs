@@ -152,7 +152,8 @@ fn stable_diffusion_xl() {
         let unet = || {
             let text = Tensor::cat(&[texts(first, encoder)?, texts(second, encoder_2)?], 2)?;
             let sizes = [[32.0, 48.0, 0.0, 0.0, 32.0, 48.0]; 3];
-            let conditions = Conditions { added: Some((&pooled()?, &sizes)), ..Conditions::default() };
+            let pooled = pooled()?;
+            let conditions = Conditions { added: Some((&pooled, &sizes)), ..Conditions::default() };
             model.unet.forward_with(&latents(device)?, &TIMESTEPS, &text, &conditions)
         };
         let mut results = vec![

@@ -41,27 +41,37 @@ impl Depths {
             None if of_down.iter().any(Value::is_array) => return Err(refuse(file, UP, layers)),
             None => of_down.iter().rev().cloned().collect(),
         };
-        let counts = |entries: &[Value], attends: &[usize], layers: &mut dyn Iterator<Item = usize>| {
-            let blocks = entries.iter().zip(attends).zip(layers);
-            let block = |((entry, &attends), layers)| {
-                if attends == 1 { depths(entry, layers) } else { Some(Vec::new()) }
-            };
-            blocks.map(block).collect::<Option<Vec<_>>>().filter(|blocks| blocks.len() == entries.len())
-        };
-        let same = of_down.len() == layers.len() && of_up.len() == layers.len();
-        let blocks = counts(&of_down, down, &mut layers.iter().copied()).filter(|_| same);
-        let up = counts(&of_up, up, &mut layers.iter().rev().map(|layers| layers + 1));
+        let up_key = if file.get(UP).is_some() { UP } else { DOWN };
+        let down = blocks(&of_down, down, layers.iter().copied());
+        let up = blocks(&of_up, up, layers.iter().rev().map(|layers| layers + 1));
         let middle = match file.get("mid_block_type").and_then(Value::as_str) {
             Some("UNetMidBlock2D") => Some(None),
             // It has one transformer, like that of the last block's first layer.
-            _ => of_down.last().and_then(|entry| Some(Some(depths(entry, 1)?[0]))),
+            _ => of_down.last().and_then(|entry| depths(entry, 1)).map(|depths| Some(depths[0])),
         };
-        match (blocks, up, middle) {
-            (Some(down), Some(up), Some(middle)) => Ok(Depths { down, up, middle }),
-            (Some(_), None, Some(_)) if file.get(UP).is_some() => Err(refuse(file, UP, layers)),
-            _ => Err(refuse(file, DOWN, layers)),
-        }
+        let refuse_down = || refuse(file, DOWN, layers);
+        Ok(Depths {
+            down: down.ok_or_else(refuse_down)?,
+            up: up.ok_or_else(|| refuse(file, up_key, layers))?,
+            middle: middle.ok_or_else(refuse_down)?,
+        })
     }
+}
+
+/// The depths of every block from its entry; `None` if one is not of the right form. Entries of blocks that do not attend
+/// are not used.
+fn blocks(
+    entries: &[Value],
+    attends: &[usize],
+    layers: impl Iterator<Item = usize>,
+) -> Option<Vec<Vec<usize>>> {
+    if entries.len() != attends.len() {
+        return None;
+    }
+    let block = |((entry, &attends), layers): ((&Value, &usize), usize)| {
+        if attends == 1 { depths(entry, layers) } else { Some(Vec::new()) }
+    };
+    entries.iter().zip(attends).zip(layers).map(block).collect()
 }
 
 /// One depth for all layers, or a list that begins with one for each of them.

@@ -47,11 +47,18 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
             ("model.diffusion_model.joint_blocks.", "Stable Diffusion 3"),
             ("model.diffusion_model.double_blocks.", "Flux"),
             ("double_blocks.", "Flux"),
+            ("joint_blocks.", "Stable Diffusion 3"),
+            ("clip_txt_mapper.", "Stable Cascade"),
+            ("adaln_single.", "PixArt"),
+            ("decoder.layers.", "a tiny autoencoder; use it with `vae`"),
         ];
         return Err(match looks_like.iter().find(|(prefix, _)| any(prefix)) {
             Some((_, what)) => format!("it looks like {what}"),
             None => format!("it has no tensor `{UNET}input_blocks.0.0.weight`"),
         });
+    }
+    if header.keys().any(|key| key.starts_with(UNET) && key.contains(".time_stack.")) {
+        return Err("it looks like Stable Video Diffusion".to_owned());
     }
     if any("conditioner.embedders.0.model.") {
         return Err("it looks like the SDXL refiner, which cannot render pictures by itself".to_owned());
@@ -133,7 +140,12 @@ pub(super) fn unet(header: &Header, kind: Kind, part: &Part, stated: &Stated) ->
     // Levels without attention get the depth of their up block, or 1; it is not used.
     let depths: Vec<usize> =
         (0..levels).map(|level| down[level].max(up[levels - 1 - level]).max(1)).collect();
-    let attention = format!("{UNET}middle_block.1.");
+    // The first transformer of the file; models with fewer layers have none in the middle.
+    let attention = header
+        .keys()
+        .filter(|key| key.starts_with(UNET))
+        .find_map(|key| key.strip_suffix("transformer_blocks.0.attn2.to_k.weight"))
+        .unwrap_or_default();
     let heads = match kind {
         Kind::Sd1 => json!(8),
         Kind::Sd2 | Kind::Xl => json!(widths.iter().map(|width| (width / 64).max(1)).collect::<Vec<_>>()),
@@ -157,6 +169,24 @@ pub(super) fn unet(header: &Header, kind: Kind, part: &Part, stated: &Stated) ->
             Kind::Xl => 128,
         },
     });
+    // Written only where they are unusual, so that other configurations stay the same.
+    let down = (0..levels).map(|level| layer_depths(layers, |j| depth(input(first(level) + j, "1."))));
+    let up =
+        (0..levels).map(|level| layer_depths(layers + 1, |j| depth(output(level * (layers + 1) + j, "1."))));
+    let (down, up) = (down.collect::<Vec<_>>(), up.collect::<Vec<_>>());
+    let is_usual =
+        |of_layers: &[usize], level: usize| of_layers.iter().all(|&it| it == 0 || it == depths[level]);
+    if !(0..levels).all(|level| is_usual(&down[level], level) && is_usual(&up[levels - 1 - level], level)) {
+        config["transformer_layers_per_block"] = json!(down);
+        config["reverse_transformer_layers_per_block"] = json!(up);
+    }
+    if header.shape(&format!("{UNET}middle_block.1.proj_in.weight")).is_none() {
+        let any = header.keys().any(|key| key.starts_with(&format!("{UNET}middle_block.")));
+        config["mid_block_type"] = if any { json!("UNetMidBlock2D") } else { Value::Null };
+    }
+    if let Some(width) = header.length(&format!("{UNET}time_embed.cond_proj.weight"), 1) {
+        config["time_cond_proj_dim"] = json!(width);
+    }
     if kind == Kind::Xl {
         config["addition_embed_type"] = json!("text_time");
         config["addition_time_embed_dim"] = json!(256);
@@ -164,6 +194,12 @@ pub(super) fn unet(header: &Header, kind: Kind, part: &Part, stated: &Stated) ->
             json!(header.length(&format!("{UNET}label_emb.0.0.weight"), 1));
     }
     config
+}
+
+/// The depth of the transformer after each residual block of a level; 1 for all, unused, if they have none.
+fn layer_depths(layers: usize, depth: impl Fn(usize) -> usize) -> Vec<usize> {
+    let depths: Vec<usize> = (0..layers).map(depth).collect();
+    if depths.iter().all(|&depth| depth == 0) { vec![1; layers] } else { depths }
 }
 
 /// `vae/config.json`.

@@ -103,6 +103,7 @@ fn unet(words: &[&str], layers: usize) -> Vec<Name> {
     match words {
         ["time_embedding", "linear_1", end] => one(Some(format!("time_embed.0.{end}"))),
         ["time_embedding", "linear_2", end] => one(Some(format!("time_embed.2.{end}"))),
+        ["time_embedding", "cond_proj", end] => one(Some(format!("time_embed.cond_proj.{end}"))),
         ["add_embedding", "linear_1", end] => one(Some(format!("label_emb.0.0.{end}"))),
         ["add_embedding", "linear_2", end] => one(Some(format!("label_emb.0.2.{end}"))),
         ["conv_in", end] => one(Some(format!("input_blocks.0.0.{end}"))),

@@ -241,6 +241,62 @@ fn stable_diffusion_xl() {
     );
 }
 
+/// SSD-1B: SDXL with fewer transformers, layer by layer, and one residual block in the middle.
+#[test]
+fn depths_may_differ_from_layer_to_layer() {
+    let mut tensors = Tensors::default();
+    let shallow = Ldm {
+        channel_mult: &[1, 2, 4],
+        depth: &[0, 1, 1],
+        context: 2048,
+        linear: true,
+        added: Some(2816),
+        ..ONE
+    };
+    unet(&mut tensors, &shallow);
+    let layers: [(&str, &[usize]); 4] = [
+        ("input_blocks.4", &[2, 2]),
+        ("input_blocks.7", &[4, 4]),
+        ("output_blocks.0", &[4, 4, 10]),
+        ("output_blocks.3", &[2]),
+    ];
+    for (block, depths) in layers {
+        let (side, first) = block.split_once('.').unwrap();
+        for (i, &depth) in depths.iter().enumerate() {
+            let place = format!("{side}.{}.1.transformer_blocks", first.parse::<usize>().unwrap() + i);
+            for k in 1..depth {
+                let key = format!("model.diffusion_model.{place}.{k}.attn2.to_k.weight");
+                tensors.add(key, &[640, 2048]);
+            }
+        }
+    }
+    tensors.0.retain(|key, _| !key.contains("middle_block.1."));
+    open_clip(&mut tensors, infer::XL_OPEN_CLIP, 1280, 32);
+    let header = tensors.header();
+    check(
+        &infer::unet(&header, Kind::Xl, &infer::unet_part(&header)),
+        &json!({
+            "transformer_layers_per_block": [[1, 1], [2, 2], [4, 4]],
+            "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], [1, 1, 1]],
+            "mid_block_type": "UNetMidBlock2D", "cross_attention_dim": 2048, "use_linear_projection": true,
+        }),
+    );
+}
+
+/// Configurations that were inferred before stay as they are: they are a part of fingerprints.
+#[test]
+fn usual_configurations_have_no_unusual_keys() {
+    for ldm in [ONE, Ldm { depth: &[0, 2, 10, 0], ..ONE }] {
+        let mut tensors = Tensors::default();
+        unet(&mut tensors, &ldm);
+        let header = tensors.header();
+        let config = infer::unet(&header, Kind::Sd1, &infer::unet_part(&header));
+        for key in ["reverse_transformer_layers_per_block", "mid_block_type", "time_cond_proj_dim"] {
+            assert!(config.get(key).is_none(), "{key}");
+        }
+    }
+}
+
 #[test]
 fn other_files_are_refused() {
     let reason = |keys: &[&str]| {
@@ -255,6 +311,7 @@ fn other_files_are_refused() {
         ("encoder.down.0.block.0.conv1.weight", "an autoencoder"),
         ("down_blocks.0.resnets.0.conv1.weight", "the whole folder"),
         ("control_model.input_hint_block.0.weight", "a ControlNet"),
+        ("decoder.layers.0.weight", "a tiny autoencoder; use it with `vae`"),
         ("something.else", "it has no tensor `model.diffusion_model.input_blocks.0.0.weight`"),
     ] {
         assert!(reason(&[key]).contains(expected), "{key}");
