@@ -274,7 +274,7 @@ fn depths_may_differ_from_layer_to_layer() {
     open_clip(&mut tensors, infer::XL_OPEN_CLIP, 1280, 32);
     let header = tensors.header();
     check(
-        &infer::unet(&header, Kind::Xl, &infer::unet_part(&header)),
+        &infer::unet(&header, Kind::Xl, &infer::unet_part(&header), &Stated::default()),
         &json!({
             "transformer_layers_per_block": [[1, 1], [2, 2], [4, 4]],
             "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], [1, 1, 1]],
@@ -290,7 +290,7 @@ fn usual_configurations_have_no_unusual_keys() {
         let mut tensors = Tensors::default();
         unet(&mut tensors, &ldm);
         let header = tensors.header();
-        let config = infer::unet(&header, Kind::Sd1, &infer::unet_part(&header));
+        let config = infer::unet(&header, Kind::Sd1, &infer::unet_part(&header), &Stated::default());
         for key in ["reverse_transformer_layers_per_block", "mid_block_type", "time_cond_proj_dim"] {
             assert!(config.get(key).is_none(), "{key}");
         }
