@@ -85,7 +85,8 @@ fn the_autoencoder_is_replaced_between_cells() {
         .into_iter()
         .flat_map(|tiny| [cell(Settings { vae: None, ..tiny.settings.clone() }), tiny])
         .collect();
-    let alone: Vec<_> = cells.iter().map(|cell| render(&mut tiny.engine().1, &[cell.clone()])).collect();
+    let alone: Vec<_> =
+        cells.iter().map(|cell| render(&mut tiny.engine().1, std::slice::from_ref(cell))).collect();
     let together = render(&mut engine(DeviceName::Cpu, Some(16)), &cells);
     for (cell, alone) in cells.iter().zip(alone) {
         assert!(together[&cell.id].is_ok());
@@ -112,7 +113,7 @@ fn guidance_scales_share_calls_without_affecting_each_other() {
     let pictures: Vec<_> = scales.iter().map(|cell| together[&cell.id].as_ref().unwrap()).collect();
     assert!((1..pictures.len()).all(|i| !pictures[..i].contains(&pictures[i])), "every scale has an effect");
     let negative = with(8.5, "blurry, low quality");
-    assert_eq!(render(&mut engine, &[negative.clone()])[&negative.id], together[&negative.id]);
+    assert_eq!(render(&mut engine, std::slice::from_ref(&negative))[&negative.id], together[&negative.id]);
 }
 
 /// A tiny autoencoder as a folder, as a file with its configuration beside it, alone, and as its authors' two files.
