@@ -50,4 +50,4 @@ pub use steps::{steps_left, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
 pub use value::Value;
-pub use weights::{WeightRef, WeightsKind, parse_weights, take_loras};
+pub use weights::{LoraTag, WeightRef, WeightsKind, has_loras, parse_weights, take_loras};

@@ -33,7 +33,7 @@ fn load(name: &str, dtype: DType) -> StableDiffusion {
 fn lora(file: &Path, weight: f64) -> Lora {
     let digest = Digest::of(&std::fs::read(file).unwrap_or_default());
     let path = file.display().to_string().into();
-    Lora { file: NamedFile { path, file: file.into(), digest }, weight }
+    Lora::new(NamedFile { path, file: file.into(), digest }, weight)
 }
 
 fn loras(of: &[(String, f64)]) -> Vec<Lora> {
