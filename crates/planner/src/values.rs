@@ -92,12 +92,15 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
     let one = |node: &Node| match &node.data {
         Data::Text(text) => Ok(text.clone()),
         Data::Table(entries) => {
-            let (mut file, mut weight, mut text_weight, mut word) = (None, None, String::new(), String::new());
+            let (mut file, mut weight, mut text_weight, mut word) =
+                (None, None, String::new(), String::new());
             for entry in entries {
                 match (entry.key.as_str(), entry.node.scalar()) {
                     ("file", Some(Value::Text(text))) => file = Some(text),
                     ("weight", Some(value)) if setting.name == "lora" => weight = Some(format!(":{value}")),
-                    ("text_weight", Some(value)) if setting.name == "lora" => text_weight = format!(":{value}"),
+                    ("text_weight", Some(value)) if setting.name == "lora" => {
+                        text_weight = format!(":{value}");
+                    }
                     ("word", Some(Value::Text(text))) if setting.name == "embeddings" => {
                         word = format!("{text}=");
                     }

@@ -63,8 +63,7 @@ mod tests {
         ] {
             check(Float8::E4m3fn, byte, expected);
         }
-        for (byte, expected) in [(0, 0.0), (1, 2f32.powi(-16)), (0x3c, 1.0), (0x3d, 1.25), (0x7b, 57344.0)]
-        {
+        for (byte, expected) in [(0, 0.0), (1, 2f32.powi(-16)), (0x3c, 1.0), (0x3d, 1.25), (0x7b, 57344.0)] {
             check(Float8::E5m2, byte, expected);
         }
         let finite = |format: Float8| (0..=u8::MAX).filter(|&byte| format.is_finite(byte)).count();

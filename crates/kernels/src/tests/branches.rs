@@ -81,7 +81,9 @@ fn three_factors_are_three_convolutions() {
         let weight = Weight::new(kernels, zero, DType::F32);
         let bias = Tensor::zeros(9, DType::F32, &Device::Cpu).unwrap();
         let layer = Conv2d::new(weight.clone(), bias, 1, Padding::Around(1));
-        weight.merge(&[Change::LowRank(Branch::with_mid(kernels, &down, &mid, up.clone(), 0.5).unwrap())]).unwrap();
+        weight
+            .merge(&[Change::LowRank(Branch::with_mid(kernels, &down, &mid, up.clone(), 0.5).unwrap())])
+            .unwrap();
         assert_close(&layer.forward(&x).unwrap(), &(&apart * 0.5).unwrap(), 1e-5);
     }
 }
