@@ -2,9 +2,10 @@
 
 use crate::canonical::Form;
 use crate::lookup::Lookup;
+use crate::lora_tags::{LoraTag, has_loras, take_loras};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
-use crate::weights::{LoraTag, WeightRef, WeightsKind, has_loras, take_loras};
+use crate::weights::{WeightRef, WeightsKind};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;
 

@@ -41,7 +41,7 @@ pub(super) enum Factor {
     Magnitude,
 }
 
-const ENDINGS: [(&str, Factor); 36] = [
+const ENDINGS: [(&str, Factor); 35] = [
     (".lora_down.weight", Factor::Down),
     (".lora_up.weight", Factor::Up),
     (".lora_mid.weight", Factor::Mid),
@@ -77,7 +77,6 @@ const ENDINGS: [(&str, Factor); 36] = [
     (".diff_b", Factor::DiffB),
     (".w_norm", Factor::Diff),
     (".b_norm", Factor::DiffB),
-    (".lora_bias", Factor::UpBias),
 ];
 
 /// Parts of keys that identify what is not supported (LyCORIS, `lycoris/modules`; peft, `tuners`; ComfyUI,
@@ -108,12 +107,7 @@ pub(super) fn parse(key: &str) -> Option<(&str, Factor)> {
 
 /// What a key is, if that is known and not supported.
 pub(super) fn unsupported(key: &str) -> Option<&'static str> {
-    let tables = ["token_embedding.", "position_embedding."];
-    // Modules of kohya's names end in an underscore's place: `…_token_embedding.lora_down.weight`.
-    UNSUPPORTED
-        .iter()
-        .find(|(mark, _)| key.contains(mark) && (!tables.contains(mark) || parse(key).is_some()))
-        .map(|(_, kind)| *kind)
+    UNSUPPORTED.iter().find(|(mark, _)| key.contains(mark)).map(|(_, kind)| *kind)
 }
 
 /// The word of an embedding in a LoRA, and the name of its tensor in a file of a textual inversion.
