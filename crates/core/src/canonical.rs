@@ -136,7 +136,7 @@ mod tests {
         Settings {
             model: "sketchbook".into(),
             vae: None,
-            lora: vec![Lora { file: file("style"), weight: 0.5 }],
+            lora: vec![Lora::new(file("style"), 0.5)],
             embeddings: vec![Embedding { word: None, file: file("words/hat.pt") }],
             prompt: "é\nseed:1:2".into(),
             negative_prompt: "".into(),
@@ -263,7 +263,7 @@ mod tests {
             (&[], &[|s| s.strength = Some(0.34)]),
             (&[], &[|s| s.seed += 1 << 32]),
             (&[], &[|s| s.variation_seed = Some(8 + (1 << 40))]),
-            (&[], &[|s| s.lora.push(Lora { file: file("other"), weight: 0.0 })]),
+            (&[], &[|s| s.lora.push(Lora::new(file("other"), 0.0))]),
             (&[unguided], &[unguided, |s| s.guidance_scale = 0.5]),
             (&[unguided], &[unguided, |s| s.negative_prompt = "blurry".into()]),
             (&[unguided, a1111], &[unguided, a1111, |s| s.negative_prompt = "blurry".into()]),

@@ -2,9 +2,10 @@
 
 use crate::canonical::Form;
 use crate::lookup::Lookup;
+use crate::lora_tags::{LoraTag, has_loras, take_loras};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
-use crate::weights::{WeightRef, WeightsKind, take_loras};
+use crate::weights::{WeightRef, WeightsKind};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ impl Field for Arc<str> {
         }
         // The LoRAs of a prompt are read by the field `lora`.
         let prompt = lookup.prompt()?;
-        Ok(if prompt.contains("<lora:") { take_loras(prompt).0.into() } else { Arc::clone(prompt) })
+        Ok(if has_loras(prompt) { take_loras(prompt)?.0.into() } else { Arc::clone(prompt) })
     }
 
     fn value(&self) -> Option<Value> {
@@ -173,37 +174,42 @@ impl Field for Option<NamedFile> {
 impl Field for Vec<Lora> {
     fn read(lookup: &Lookup, row: usize) -> Result<Vec<Lora>, SettingError> {
         let mut loras = Vec::new();
-        for WeightRef { word, name, weight } in &*lookup.weights(row)? {
+        for WeightRef { word, name, weight, text_weight } in &*lookup.weights(row)? {
             if word.is_some() {
                 return Err(lookup.wrong(row));
             }
             let file = lookup.weight_file("lora", WeightsKind::Lora, name)?;
-            loras.push(Lora { file, weight: weight.unwrap_or(1.0) });
+            let weight = weight.unwrap_or(1.0);
+            loras.push(Lora { file, weight, text_weight: text_weight.unwrap_or(weight) });
         }
         let prompt = lookup.prompt()?;
-        if prompt.contains("<lora:") {
-            for (name, weight) in take_loras(prompt).1 {
+        if has_loras(prompt) {
+            for LoraTag { name, weight, text_weight } in take_loras(prompt)?.1 {
                 let file = lookup.weight_file("prompt", WeightsKind::Lora, name)?;
-                loras.push(Lora { file, weight });
+                loras.push(Lora { file, weight, text_weight });
             }
         }
         Ok(loras)
     }
 
     fn value(&self) -> Option<Value> {
-        let entry = |Lora { file, weight }: &Lora| WeightRef {
+        let entry = |Lora { file, weight, text_weight }: &Lora| WeightRef {
             word: None,
             name: file.path.to_string(),
             weight: Some(*weight),
+            text_weight: (text_weight != weight).then_some(*text_weight),
         };
         (!self.is_empty()).then(|| Value::Weights(self.iter().map(entry).collect()))
     }
 
     fn write(&self, _: &str, form: &mut Form) {
-        for Lora { file, weight } in self {
-            if *weight != 0.0 || form.has_zero_weights() {
-                form.line("lora", &file.digest);
-                form.line("lora_weight", weight);
+        for lora in self {
+            if lora.is_active() || form.has_zero_weights() {
+                form.line("lora", &lora.file.digest);
+                form.line("lora_weight", &lora.weight);
+                if lora.text_weight != lora.weight {
+                    form.line("lora_text_weight", &lora.text_weight);
+                }
             }
         }
     }
@@ -212,7 +218,7 @@ impl Field for Vec<Lora> {
 impl Field for Vec<Embedding> {
     fn read(lookup: &Lookup, row: usize) -> Result<Vec<Embedding>, SettingError> {
         let mut embeddings = Vec::new();
-        for WeightRef { word, name, weight } in &*lookup.weights(row)? {
+        for WeightRef { word, name, weight, .. } in &*lookup.weights(row)? {
             if weight.is_some() {
                 return Err(lookup.wrong(row));
             }
@@ -227,6 +233,7 @@ impl Field for Vec<Embedding> {
             word: word.as_deref().map(str::to_owned),
             name: file.path.to_string(),
             weight: None,
+            text_weight: None,
         };
         (!self.is_empty()).then(|| Value::Weights(self.iter().map(entry).collect()))
     }

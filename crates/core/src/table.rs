@@ -107,7 +107,7 @@ settings! {
     };
     /// A VAE in place of the model's own: a .safetensors file or a folder; empty for none.
     vae: Option<NamedFile> = { kind: Kind::Path };
-    /// LoRAs with their weights, such as `style:0.8` or `style:0.8 + hand:0.5`; `none` for none.
+    /// LoRAs with weights, such as `style:0.8 + hand`; of two weights, the text encoders' is first; `none` for none.
     lora: Vec<Lora> = {
         kind: Kind::Weights,
         template: true,

@@ -50,6 +50,9 @@ pub struct WeightRef {
     /// The number after the last `:`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub weight: Option<f64>,
+    /// The first of two numbers: the weight in the text encoders, if it differs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub text_weight: Option<f64>,
 }
 
 impl std::fmt::Display for WeightRef {
@@ -58,6 +61,9 @@ impl std::fmt::Display for WeightRef {
             write!(f, "{word}=")?;
         }
         f.write_str(&self.name)?;
+        if let Some(weight) = &self.text_weight {
+            write!(f, ":{weight}")?;
+        }
         match self.weight {
             Some(weight) => write!(f, ":{weight}"),
             None => Ok(()),
@@ -65,30 +71,40 @@ impl std::fmt::Display for WeightRef {
     }
 }
 
-/// The word, the file and the weight of one entry: `file`, `file:0.8` or `word=file`; `None` if it names no file.
-fn entry(text: &str) -> Option<(Option<&str>, &str, Option<f64>)> {
-    let (word, rest) = match text.split_once('=') {
+/// One entry: `file`, `file:0.8`, `file:0.5:0.8` with the weight in the text encoders first, or `word=file`; `None` if it
+/// names no file.
+fn entry(text: &str) -> Option<WeightRef> {
+    let (word, mut name) = match text.split_once('=') {
         Some((word, rest)) if !word.contains(['/', '\\']) => (Some(word.trim()), rest),
         _ => (None, text),
     };
-    let weighted = rest.rsplit_once(':').and_then(|(name, weight)| {
-        let weight: f64 = weight.trim().parse().ok()?;
-        weight.is_finite().then_some((name, weight))
-    });
-    let (name, weight) = weighted.map_or((rest, None), |(name, weight)| (name, Some(weight)));
+    let mut number = || {
+        let (rest, weight) = name.rsplit_once(':')?;
+        let weight = finite(weight)?;
+        name = rest;
+        Some(weight)
+    };
+    let weight = number();
+    let text_weight = weight.and_then(|_| number());
     let name = name.trim();
-    (!name.is_empty() && word != Some("")).then_some((word, name, weight))
+    (!name.is_empty() && word != Some("")).then(|| WeightRef {
+        word: word.map(str::to_owned),
+        name: name.to_owned(),
+        weight,
+        text_weight,
+    })
+}
+
+/// A number that is not infinite.
+pub(crate) fn finite(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// The entries of a list joined by ` + `; empty for `none` and empty text, `None` if an entry names no file.
 pub fn parse_weights(text: &str) -> Option<Vec<WeightRef>> {
-    let owned = |text| {
-        let (word, name, weight) = entry(text)?;
-        Some(WeightRef { word: word.map(str::to_owned), name: name.to_owned(), weight })
-    };
     match text.trim() {
         "" | "none" => Some(Vec::new()),
-        _ => text.split(" + ").map(owned).collect(),
+        _ => text.split(" + ").map(entry).collect(),
     }
 }
 
@@ -98,30 +114,6 @@ pub(crate) fn list_text(list: &[WeightRef]) -> String {
         [] => "none".to_owned(),
         _ => list.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + "),
     }
-}
-
-/// Splits a prompt into the text without its `<lora:name:weight>` tags, and the names and weights of the tags; a tag
-/// without a weight has weight 1.
-///
-/// Tags without a name or with an invalid weight stay in the text.
-pub fn take_loras(prompt: &str) -> (String, Vec<(&str, f64)>) {
-    let (mut text, mut loras) = (String::with_capacity(prompt.len()), Vec::new());
-    let mut rest = prompt;
-    while let Some(start) = rest.find("<lora:") {
-        let (before, tag) = rest.split_at(start);
-        let Some(end) = tag.find('>') else { break };
-        let (tag, after) = tag.split_at(end + 1);
-        text.push_str(before);
-        match entry(&tag["<lora:".len()..end]) {
-            Some((None, name, weight)) if weight.is_some() || !name.contains(':') => {
-                loras.push((name, weight.unwrap_or(1.0)));
-            }
-            _ => text.push_str(tag),
-        }
-        rest = after;
-    }
-    text.push_str(rest);
-    (text, loras)
 }
 
 #[cfg(test)]
@@ -153,14 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_removed_from_a_prompt() {
-        let check = |prompt: &str, text: &str, loras: &[(&str, f64)]| {
-            assert_eq!(take_loras(prompt), (text.to_owned(), loras.to_vec()), "{prompt}");
+    fn a_second_weight_is_that_of_the_text_encoders() {
+        let check = |text: &str, name: &str, text_weight: Option<f64>, weight: Option<f64>| {
+            let list = parse_weights(text).unwrap();
+            let expected = WeightRef { word: None, name: name.to_owned(), weight, text_weight };
+            assert_eq!(list, [expected], "{text}");
+            assert_eq!(list_text(&list), text);
         };
-        check("a cat", "a cat", &[]);
-        check("a cat <lora:style:0.8>, oil", "a cat , oil", &[("style", 0.8)]);
-        check("<lora:a><lora:b:0>", "", &[("a", 1.0), ("b", 0.0)]);
-        check("<lora:a:b> <lora:> <lora:x", "<lora:a:b> <lora:> <lora:x", &[]);
-        check("<b> é <lora:é:2>", "<b> é ", &[("é", 2.0)]);
+        check("style:0.5:0.8", "style", Some(0.5), Some(0.8));
+        check("style:0:1", "style", Some(0.0), Some(1.0));
+        check("a:b:0.8", "a:b", None, Some(0.8));
+        check("C:\\x:0.5:-1", "C:\\x", Some(0.5), Some(-1.0));
     }
 }

@@ -41,7 +41,9 @@ pub use text::prompt_report::{Cut, PromptReport, ReadChunk, read_prompt};
 pub use text::tokenizer::{Tokenizer, Tokens, Word};
 pub use weights::load_options::{LoadOptions, Variables};
 pub use weights::lora::targets::{Layer as LoraTarget, Layers as LoraTargets};
-pub use weights::lora::{LoraError, check as check_lora};
+pub use weights::lora::{
+    LoraError, check as check_lora, digest as lora_digest, has_embeddings as lora_has_embeddings,
+};
 pub use weights::separate_vae::SeparateVae;
 pub use weights::single_file::Checkpoint;
 pub use weights::small_file::SmallFileError;

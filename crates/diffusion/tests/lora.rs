@@ -1,6 +1,6 @@
 //! LoRAs against diffusers with peft: the results of the text encoder and the UNet; and LoRAs that do not fit.
 //!
-//! Whole pictures are in `engine/added.rs`. The fixtures are in `tests/fixtures/lora`.
+//! Whole pictures are in `engine/added.rs`. The fixtures are in `tests/fixtures/lora` and `tests/fixtures/adapters`.
 
 mod distance;
 #[path = "copies/float8.rs"]
@@ -8,7 +8,7 @@ mod float8;
 
 use candle_core::{DType, Device, Tensor};
 use distance::{distance, values};
-use maquette_core::{Digest, Lora, NamedFile};
+use maquette_core::{Dialect, Digest, Lora, NamedFile};
 use maquette_diffusion::{ModelSource, StableDiffusion};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -33,7 +33,7 @@ fn load(name: &str, dtype: DType) -> StableDiffusion {
 fn lora(file: &Path, weight: f64) -> Lora {
     let digest = Digest::of(&std::fs::read(file).unwrap_or_default());
     let path = file.display().to_string().into();
-    Lora { file: NamedFile { path, file: file.into(), digest }, weight }
+    Lora::new(NamedFile { path, file: file.into(), digest }, weight)
 }
 
 fn loras(of: &[(String, f64)]) -> Vec<Lora> {
@@ -153,12 +153,30 @@ fn files_that_do_not_fit_are_errors_and_do_not_change_the_model() {
     check(&stray, &["the model has no layer for the key `lora_unet_down_blocks_9_conv.alpha`"]);
     let odd = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_C.weight"), zeros(&[1]))));
     check(&odd, &["no layer for the key", "lora_C.weight"]);
+    let oft = copy(&|all| drop(all.insert(format!("{TO_Q}.oft_blocks"), zeros(&[1]))));
+    check(&oft, &["oft_blocks", "part of an OFT", "not supported"]);
     let loha = copy(&|all| drop(all.insert(format!("{TO_Q}.hada_w1_a"), zeros(&[1]))));
-    check(&loha, &["is a LoHa", "hada_w1_a", "not supported"]);
-    let lokr = copy(&|all| drop(all.insert(format!("{TO_Q}.lokr_w1"), zeros(&[1]))));
-    check(&lokr, &["is a LoKr"]);
-    let dora = copy(&|all| drop(all.insert(format!("{TO_Q}.dora_scale"), zeros(&[1]))));
-    check(&dora, &["is a DoRA"]);
+    check(&loha, &["hada_w1_a", "changes of different kinds"]);
+    let norm = copy(&|all| {
+        let key = "lora_unet_mid_block_resnets_0_norm1.lora_down.weight";
+        all.insert(key.to_owned(), zeros(&[3, 9]));
+        all.insert(key.replace("down", "up"), zeros(&[3, 9]));
+    });
+    check(&norm, &["mid_block.resnets.0.norm1 is a norm"]);
+    let table = copy(&|all| {
+        drop(all.insert("lora_te_text_model_embeddings_token_embedding.diff".to_owned(), zeros(&[1])));
+    });
+    check(&table, &["a change of an embedding table"]);
+    let bias = copy(&|all| drop(all.insert(format!("{TO_Q}.diff_b"), zeros(&[8]))));
+    check(&bias, &["has no bias"]);
+    let kron = copy(&|all| {
+        let stem = "lora_unet_down_blocks_0_resnets_0_conv2";
+        all.insert(format!("{stem}.lokr_w1"), zeros(&[3, 2]));
+        all.insert(format!("{stem}.lokr_w2"), zeros(&[4, 4, 3, 3]));
+    });
+    check(&kron, &["does not divide the layer's shape"]);
+    let lokr = copy(&|all| drop(all.insert("lora_unet_conv_out.lokr_w1".to_owned(), zeros(&[1, 1]))));
+    check(&lokr, &["lokr_w1`, but no `lokr_w2`"]);
     let half = copy(&|all| drop(all.remove(&format!("{TO_Q}.lora_up.weight"))));
     check(&half, &["lora_down.weight`, but no up"]);
     let wide = copy(&|all| drop(all.insert(format!("{TO_Q}.lora_down.weight"), zeros(&[3, 9]))));
@@ -224,4 +242,92 @@ fn factors_in_8_bits() {
         sender.send(()).unwrap();
     });
     receiver.recv_timeout(std::time::Duration::from_secs(300)).expect("it does not end, or it failed");
+}
+
+/// The kinds and forms of `adapters/`, each against lycoris-lora or peft.
+#[test]
+fn every_kind_matches_its_reference() {
+    #[derive(Deserialize)]
+    struct Entry {
+        name: String,
+        file: String,
+        weight: f64,
+        text_weight: Option<f64>,
+    }
+    #[derive(Deserialize)]
+    struct File {
+        model: String,
+        cases: Vec<Entry>,
+    }
+    let text = std::fs::read_to_string(fixture("adapters/cases.json")).unwrap();
+    let File { model: name, cases } = serde_json::from_str(&text).unwrap();
+    let (inputs, expected) = (tensors("lora/expected.safetensors"), tensors("adapters/expected.safetensors"));
+    let mut model = load(&name, DType::F32);
+    let before = (values(&embedding(&model)), values(&noise_pred(&model, &name, &inputs)));
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let path = fixture("adapters").join(&case.file);
+        maquette_diffusion::check_lora(&path).unwrap();
+        let digest = maquette_diffusion::lora_digest(&path).unwrap();
+        let file = NamedFile { path: case.file.as_str().into(), file: path.into(), digest };
+        let text_weight = case.text_weight.unwrap_or(case.weight);
+        model.set_loras(&[Lora { text_weight, ..Lora::new(file, case.weight) }]).unwrap();
+        let found = [("noise_pred", noise_pred(&model, &name, &inputs)), ("embeddings", embedding(&model))];
+        for (key, found) in found {
+            // LyCORIS' cases do not change the text encoder.
+            let expected = match expected.get(&format!("{}.{key}", case.name)) {
+                None if key == "embeddings" => continue,
+                expected => expected.unwrap(),
+            };
+            let far = distance(&found, expected);
+            if far.is_nan() || far > 3e-5 {
+                wrong.push(format!("{} {key}: {far}", case.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    model.set_loras(&[]).unwrap();
+    let after = (values(&embedding(&model)), values(&noise_pred(&model, &name, &inputs)));
+    assert!(before == after, "without LoRAs the result has changed");
+}
+
+#[test]
+fn embeddings_in_a_lora_are_words() {
+    let mut model = load("tiny-a", DType::F32);
+    let words = |model: &mut StableDiffusion| -> Vec<(String, Vec<f32>)> {
+        let inversions = model.inversions(&[], Dialect::Plain).unwrap();
+        let tokens = model.tokenizer.encode_with("a charturner", &inversions).unwrap();
+        let found = inversions.vectors(0).map(values);
+        vec![(format!("{:?}", tokens.ids.len()), found.unwrap_or_default())]
+    };
+    let without = words(&mut model);
+    model.set_loras(&[lora(&fixture("adapters/bundle.safetensors"), 1.0)]).unwrap();
+    let expected = &tensors("adapters/bundle.safetensors")["bundle_emb.charturner.string_to_param.*"];
+    assert_eq!(words(&mut model)[0].1, values(expected));
+    model.set_loras(&[]).unwrap();
+    assert_eq!(words(&mut model), without);
+}
+
+#[test]
+fn an_adapter_of_peft_needs_its_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("adapter_model.safetensors");
+    std::fs::copy(fixture("adapters/peft-lora/adapter_model.safetensors"), &file).unwrap();
+    let check = |path: &Path, part: &str| {
+        let error = maquette_diffusion::check_lora(path).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    check(&file, "no adapter_config.json beside it");
+    check(folder.path(), "no adapter_config.json beside it");
+    let config = folder.path().join("adapter_config.json");
+    let write = |text: &str| std::fs::write(&config, text).unwrap();
+    write("{\"peft_type\": \"LORA\", \"lora_alpha\": 3}");
+    maquette_diffusion::check_lora(folder.path()).unwrap();
+    let one = maquette_diffusion::lora_digest(&file).unwrap();
+    write("{\"peft_type\": \"LORA\", \"lora_alpha\": 4}");
+    assert_ne!(maquette_diffusion::lora_digest(&file).unwrap(), one, "alpha is part of the content");
+    write("{\"peft_type\": \"OFT\"}");
+    check(&file, "`peft_type` is `\"OFT\"`; allowed: LORA, LOHA, LOKR");
+    std::fs::remove_file(&file).unwrap();
+    check(folder.path(), "is a folder without a LoRA");
 }

@@ -1,7 +1,7 @@
 //! What is left to do, and in which order.
 
 use crate::{ExecuteError, Stop};
-use maquette_core::{CellId, Digest, Dtype, Plan, Settings};
+use maquette_core::{CellId, Digest, Dtype, Lora, Plan, Settings};
 use maquette_store::{PictureProblem, Reuse, RunWriter};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -96,7 +96,7 @@ struct Ranks {
     sizes: HashMap<(u32, u32), usize>,
     dtypes: HashMap<Dtype, usize>,
     /// Files and the bits of their weights.
-    loras: HashMap<Vec<(Digest, u64)>, usize>,
+    loras: HashMap<Vec<(Digest, [u64; 2])>, usize>,
 }
 
 impl Ranks {
@@ -107,7 +107,7 @@ impl Ranks {
         }
         let model = rank(&mut self.models, Arc::clone(&settings.model));
         let size = rank(&mut self.sizes, (settings.width, settings.height));
-        let loras = settings.lora.iter().map(|lora| (lora.file.digest, lora.weight.to_bits())).collect();
+        let loras = settings.lora.iter().map(Lora::key).collect();
         [model, size, rank(&mut self.dtypes, settings.dtype), rank(&mut self.loras, loras)]
     }
 }

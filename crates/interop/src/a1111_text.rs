@@ -14,8 +14,12 @@ pub(crate) fn parameters(cell: &Cell, fingerprint: &Digest, hashes: &FileHashes)
     let settings = &cell.settings;
     let mut text = safe_prompt(&settings.prompt);
     // A1111 writes LoRAs into the prompt.
-    for Lora { file, weight } in &settings.lora {
-        let _ = write!(text, " <lora:{}:{weight}>", file_stem(&file.path));
+    for Lora { file, weight, text_weight } in &settings.lora {
+        let name = file_stem(&file.path);
+        let _ = match text_weight == weight {
+            true => write!(text, " <lora:{name}:{weight}>"),
+            false => write!(text, " <lora:{name}:{text_weight}:{weight}>"),
+        };
     }
     if !settings.negative_prompt.is_empty() {
         text.push_str("\nNegative prompt: ");
@@ -210,7 +214,7 @@ mod tests {
             file: std::path::Path::new(path).into(),
             digest: Digest::of(content.as_bytes()),
         };
-        let lora = |path, content| Lora { file: file(path, content), weight: 0.8 };
+        let lora = |path, content| Lora::new(file(path, content), 0.8);
         let everything = text(|settings| {
             settings.vae = Some(file("sharp.safetensors", "vae"));
             settings.lora = vec![lora("loras/ink.safetensors", "ink"), lora("unknown.safetensors", "?")];

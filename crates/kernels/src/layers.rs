@@ -3,7 +3,8 @@
 //! Not here: the kernels' implementation, and which layers a model has.
 
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, NormOperands, Padding};
-use crate::weight::Weight;
+use crate::vector::Vector;
+use crate::weight::{State, Weight};
 use candle_core::{Result, Tensor};
 
 /// A linear layer.
@@ -11,13 +12,14 @@ use candle_core::{Result, Tensor};
 pub struct Linear {
     /// `[inputs, outputs]`
     pub weight: Weight,
-    bias: Option<Tensor>,
+    /// `[outputs]`
+    pub bias: Option<Vector>,
 }
 
 impl Linear {
     /// A layer with a weight `[inputs, outputs]`, the transpose of the one in files, and a bias `[outputs]`.
     pub fn new(weight: Weight, bias: Option<Tensor>) -> Linear {
-        Linear { weight, bias }
+        Linear { weight, bias: bias.map(Vector::new) }
     }
 
     /// Tokens `[B, count, inputs]` to `[B, count, outputs]`.
@@ -32,9 +34,9 @@ impl Linear {
 
     /// The layer, then GEGLU, which halves the channels.
     pub fn forward_geglu(&self, x: &Tensor) -> Result<Tensor> {
-        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        let (kernels, state, bias) = self.state();
         if state.branches.is_empty() {
-            kernels.linear_geglu(x, self.operands(&state.weight))
+            kernels.linear_geglu(x, LinearOperands { weight: &state.weight, bias: bias.as_ref() })
         } else {
             kernels.geglu(&self.forward(x)?)
         }
@@ -42,8 +44,9 @@ impl Linear {
 
     /// The pixels of an image as tokens: `[B, inputs, h, w]` to `[B, h * w, outputs]`.
     pub fn image_to_tokens(&self, x: &Tensor) -> Result<Tensor> {
-        let (kernels, state) = (self.weight.kernels(), self.weight.state());
-        let mut h = kernels.image_to_tokens(x, self.operands(&state.weight))?;
+        let (kernels, state, bias) = self.state();
+        let operands = LinearOperands { weight: &state.weight, bias: bias.as_ref() };
+        let mut h = kernels.image_to_tokens(x, operands)?;
         for branch in &*state.branches {
             let [down, up] = branch.transposed(&state.weight)?;
             let low = kernels.image_to_tokens(x, LinearOperands { weight: &down, bias: None })?;
@@ -55,8 +58,9 @@ impl Linear {
 
     /// Tokens `[B, h * w, inputs]` as the pixels of an image, plus `residual`, `[B, outputs, h, w]`.
     pub fn tokens_to_image(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let (kernels, state) = (self.weight.kernels(), self.weight.state());
-        let mut h = kernels.tokens_to_image(x, self.operands(&state.weight), residual)?;
+        let (kernels, state, bias) = self.state();
+        let operands = LinearOperands { weight: &state.weight, bias: bias.as_ref() };
+        let mut h = kernels.tokens_to_image(x, operands, residual)?;
         for branch in &*state.branches {
             let [down, up] = branch.transposed(&state.weight)?;
             let low = kernels.linear(x, LinearOperands { weight: &down, bias: None }, None)?;
@@ -67,8 +71,9 @@ impl Linear {
     }
 
     fn on_tokens(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        let (kernels, state) = (self.weight.kernels(), self.weight.state());
-        let mut h = kernels.linear(x, self.operands(&state.weight), residual)?;
+        let (kernels, state, bias) = self.state();
+        let operands = LinearOperands { weight: &state.weight, bias: bias.as_ref() };
+        let mut h = kernels.linear(x, operands, residual)?;
         for branch in &*state.branches {
             let [down, up] = branch.transposed(&state.weight)?;
             let low = kernels.linear(x, LinearOperands { weight: &down, bias: None }, None)?;
@@ -78,8 +83,9 @@ impl Linear {
         Ok(h)
     }
 
-    fn operands<'a>(&'a self, weight: &'a Tensor) -> LinearOperands<'a> {
-        LinearOperands { weight, bias: self.bias.as_ref() }
+    /// The kernels, the weight and the bias that it currently computes with.
+    fn state(&self) -> (&'static dyn Kernels, State, Option<Tensor>) {
+        (self.weight.kernels(), self.weight.state(), self.bias.as_ref().map(Vector::current))
     }
 }
 
@@ -88,7 +94,8 @@ impl Linear {
 pub struct Conv2d {
     /// `[outputs, inputs, kernel, kernel]`
     pub weight: Weight,
-    bias: Tensor,
+    /// `[outputs]`
+    pub bias: Vector,
     stride: usize,
     padding: Padding,
 }
@@ -96,7 +103,7 @@ pub struct Conv2d {
 impl Conv2d {
     /// A layer with a weight `[outputs, inputs, kernel, kernel]` and a bias `[outputs]`.
     pub fn new(weight: Weight, bias: Tensor, stride: usize, padding: Padding) -> Conv2d {
-        Conv2d { weight, bias, stride, padding }
+        Conv2d { weight, bias: Vector::new(bias), stride, padding }
     }
 
     /// An image `[B, inputs, h, w]` to one with `outputs` channels.
@@ -108,7 +115,8 @@ impl Conv2d {
     pub fn forward_add(&self, x: &Tensor, add: Add) -> Result<Tensor> {
         let &Conv2d { stride, padding, .. } = self;
         let (kernels, state) = (self.weight.kernels(), self.weight.state());
-        let bias = Some(&self.bias);
+        let bias = self.bias.current();
+        let bias = Some(&bias);
         let mut h = kernels.conv2d(x, ConvOperands { weight: &state.weight, bias, stride, padding }, add)?;
         for branch in &*state.branches {
             let [down, up] = branch.convolutions(&state.weight)?;
@@ -125,8 +133,10 @@ impl Conv2d {
 #[derive(Debug)]
 pub struct GroupNorm {
     kernels: &'static dyn Kernels,
-    weight: Tensor,
-    bias: Tensor,
+    /// `[channels]`
+    pub weight: Vector,
+    /// `[channels]`
+    pub bias: Vector,
     groups: usize,
     eps: f64,
 }
@@ -140,12 +150,13 @@ impl GroupNorm {
         groups: usize,
         eps: f64,
     ) -> GroupNorm {
-        GroupNorm { kernels, weight, bias, groups, eps }
+        GroupNorm { kernels, weight: Vector::new(weight), bias: Vector::new(bias), groups, eps }
     }
 
     /// The normalised image, then its activation.
     pub fn forward(&self, x: &Tensor, then: Activation) -> Result<Tensor> {
-        let norm = NormOperands { weight: &self.weight, bias: &self.bias, eps: self.eps };
+        let (weight, bias) = (self.weight.current(), self.bias.current());
+        let norm = NormOperands { weight: &weight, bias: &bias, eps: self.eps };
         self.kernels.group_norm(x, norm, self.groups, then)
     }
 }
@@ -154,19 +165,22 @@ impl GroupNorm {
 #[derive(Debug)]
 pub struct LayerNorm {
     kernels: &'static dyn Kernels,
-    weight: Tensor,
-    bias: Tensor,
+    /// `[channels]`
+    pub weight: Vector,
+    /// `[channels]`
+    pub bias: Vector,
     eps: f64,
 }
 
 impl LayerNorm {
     /// A norm with `weight` and `bias` `[channels]`; `eps` is added to the variance.
     pub fn new(kernels: &'static dyn Kernels, weight: Tensor, bias: Tensor, eps: f64) -> LayerNorm {
-        LayerNorm { kernels, weight, bias, eps }
+        LayerNorm { kernels, weight: Vector::new(weight), bias: Vector::new(bias), eps }
     }
 
     /// The normalised tokens.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.kernels.layer_norm(x, NormOperands { weight: &self.weight, bias: &self.bias, eps: self.eps })
+        let (weight, bias) = (self.weight.current(), self.bias.current());
+        self.kernels.layer_norm(x, NormOperands { weight: &weight, bias: &bias, eps: self.eps })
     }
 }

@@ -20,13 +20,15 @@ mod cuda;
 mod layers;
 mod reference;
 mod set;
+mod vector;
 mod weight;
 
 pub use branch::Branch;
 use candle_core::{DType, Device};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
-pub use weight::Weight;
+pub use vector::Vector;
+pub use weight::{Change, Weight};
 
 /// The fastest set of kernels for a model in `dtype` on a device.
 pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {

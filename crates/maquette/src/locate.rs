@@ -32,7 +32,7 @@ pub(crate) fn locate(run: &Run, plan: &mut Plan, current: Option<&Path>) -> Vec<
 fn place(kind: WeightsKind, name: &str, digest: &Digest, nearby: &NearbyFiles) -> Option<PathBuf> {
     let is_it = |file: &PathBuf| match kind {
         WeightsKind::Vae => SeparateVae::digest(file).is_ok_and(|found| found == *digest),
-        _ => std::fs::read(file).is_ok_and(|bytes| Digest::of(&bytes) == *digest),
+        _ => weights::has_digest(file, digest),
     };
     let named = nearby.bases().iter().flat_map(|base| weights::candidates(kind, name, base));
     let by_name = named.filter(|file| file.exists()).find(is_it);

@@ -2,10 +2,10 @@
 
 use crate::assets::models;
 use crate::error::with_causes;
-use maquette_core::{CellId, Dialect, Embedding, Plan, SettingError, Settings};
+use maquette_core::{CellId, Dialect, Digest, Embedding, Lora, Plan, SettingError, Settings};
 use maquette_diffusion::{
-    Inversions, ModelError, ModelSource, PromptReport, RenderError, Tokenizer, inversions, read_prompt,
-    tokenizer,
+    Inversions, ModelError, ModelSource, PromptReport, RenderError, Tokenizer, inversions,
+    lora_has_embeddings, read_prompt, tokenizer,
 };
 use maquette_hub::Environment;
 use maquette_planner::{PlannedPrompt, prompts};
@@ -46,12 +46,21 @@ pub(crate) fn prompt_notes(
 ) -> Result<PromptNotes, SettingError> {
     let (prompts, more) = prompts(plan, distinct, MOST_PROMPTS)?;
     let mut readers = Readers::new();
+    let mut has_embeddings: HashMap<Digest, bool> = HashMap::new();
     let mut notes = Vec::new();
     for prompt in &prompts {
-        let Settings { model, embeddings, dialect, .. } = &prompt.settings;
-        let reader = readers.entry((model.clone(), embeddings.clone(), *dialect)).or_insert_with(|| {
-            models::find(model, base, hub).ok().map(|source| Reader::open(&source, embeddings, *dialect))
+        let Settings { model, embeddings, dialect, lora, .. } = &prompt.settings;
+        // A sweep over LoRAs needs no reader for each, unless they have words.
+        let mut loras: Vec<Lora> = lora.iter().filter(|lora| lora.is_active()).cloned().collect();
+        loras.retain(|Lora { file, .. }| {
+            *has_embeddings.entry(file.digest).or_insert_with(|| lora_has_embeddings(&file.file))
         });
+        let files = loras.iter().map(|lora| lora.file.digest).collect();
+        let reader =
+            readers.entry((model.clone(), embeddings.clone(), *dialect, files)).or_insert_with(|| {
+                let source = models::find(model, base, hub).ok()?;
+                Some(Reader::open(&source, embeddings, *dialect, &loras))
+            });
         let reading = match reader {
             Some(Ok(reader)) => match reader.read(prompt) {
                 Ok(reading) if !reading.is_plain() => Ok(reading),
@@ -66,8 +75,11 @@ pub(crate) fn prompt_notes(
     Ok(PromptNotes { notes, more })
 }
 
-/// Readers by model, textual inversions and dialect; `None` for a model that was not found.
-type Readers = HashMap<(Arc<str>, Vec<Embedding>, Dialect), Option<Result<Reader, RenderError>>>;
+/// What a reader depends on: model, textual inversions, dialect, and LoRAs that have textual inversions.
+type ReaderKey = (Arc<str>, Vec<Embedding>, Dialect, Vec<Digest>);
+
+/// Readers; `None` for a model that was not found.
+type Readers = HashMap<ReaderKey, Option<Result<Reader, RenderError>>>;
 
 /// Reads prompts for a model with its textual inversions.
 pub(crate) struct Reader {
@@ -80,9 +92,10 @@ impl Reader {
         source: &ModelSource,
         embeddings: &[Embedding],
         dialect: Dialect,
+        loras: &[Lora],
     ) -> Result<Reader, RenderError> {
         let tokenizer = tokenizer(source)?;
-        let inversions = inversions(source, &tokenizer, embeddings, dialect)?;
+        let inversions = inversions(source, &tokenizer, embeddings, dialect, loras)?;
         Ok(Reader { tokenizer, inversions })
     }
 

@@ -173,7 +173,8 @@ fn weights_of(info: &GenerationInfo, setting: &Setting) -> Option<String> {
     let list = info.settings.get(setting.name)?.as_str()?;
     let entries = maquette_core::parse_weights(list).filter(|_| setting.kind == Kind::Weights)?;
     let entry = |entry: &maquette_core::WeightRef| {
-        format!("{}:{}", entry.word.as_deref().unwrap_or_default(), entry.weight.unwrap_or(1.0))
+        let text_weight = entry.text_weight.map_or(String::new(), |weight| format!("{weight}:"));
+        format!("{}:{text_weight}{}", entry.word.as_deref().unwrap_or_default(), entry.weight.unwrap_or(1.0))
     };
     Some(entries.iter().map(entry).collect::<Vec<_>>().join(" + "))
 }

@@ -42,7 +42,7 @@ pub(crate) fn unused_inputs(
         let key = (settings.model.clone(), settings.embeddings.clone(), settings.dialect);
         let reader = readers.entry(key).or_insert_with(|| {
             let source = models::find(&settings.model, base, hub).ok()?;
-            Reader::open(&source, &settings.embeddings, settings.dialect).ok()
+            Reader::open(&source, &settings.embeddings, settings.dialect, &[]).ok()
         });
         // What cannot be read is reported with the prompts.
         let Some(Reader { tokenizer, inversions }) = reader else { continue };

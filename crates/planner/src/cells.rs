@@ -11,7 +11,7 @@ use crate::projection::project;
 use crate::{AssetError, AssetResolver};
 use maquette_core::{
     Applies, Dtype, FoundFile, ModelCard, Plan, SETTINGS, Scheduler, Selection, Setting, Value, WeightsKind,
-    take_loras, unet_calls,
+    has_loras, take_loras, unet_calls,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -126,12 +126,19 @@ impl Cells<'_> {
                 }
             }
         }
-        if self.grid.mentions("<lora:") {
+        let mut wrong = BTreeMap::new();
+        if self.grid.mentions(has_loras) {
             for at in self.parts(&["prompt"]) {
-                for (name, _) in take_loras(&self.plan.text("prompt", &at).unwrap_or_default()).1 {
-                    look_up(WeightsKind::Lora, name, self.place("prompt", &at));
+                match take_loras(&self.plan.text("prompt", &at).unwrap_or_default()) {
+                    Ok((_, tags)) => tags
+                        .iter()
+                        .for_each(|tag| look_up(WeightsKind::Lora, tag.name, self.place("prompt", &at))),
+                    Err(error) => _ = wrong.entry(error.to_string()).or_insert(self.place("prompt", &at)),
                 }
             }
+        }
+        for (message, at) in wrong {
+            problems.add(unknown(AssetError { message, help: None }, at));
         }
         weights
     }

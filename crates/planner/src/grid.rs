@@ -126,10 +126,10 @@ impl Grid {
     }
 
     /// Whether the text of any setting or placeholder contains `part`.
-    pub fn mentions(&self, part: &str) -> bool {
+    pub fn mentions(&self, is_it: fn(&str) -> bool) -> bool {
         let swept = self.axes.iter().flat_map(|axis| &axis.positions).flat_map(|position| &position.set);
         let texts = self.settings.iter().chain(&self.vars).chain(swept);
-        texts.filter_map(|given| given.value.as_text()).any(|text| text.contains(part))
+        texts.filter_map(|given| given.value.as_text()).any(is_it)
     }
 
     /// Every value that a name takes somewhere in the grid.

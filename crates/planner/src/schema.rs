@@ -107,7 +107,9 @@ fn value(setting: &Setting) -> Value {
         Kind::Weights => {
             let file = json!({ "type": "string", "minLength": 1 });
             let entry = match setting.name {
-                "lora" => json!({ "file": file, "weight": { "type": "number" } }),
+                "lora" => {
+                    json!({ "file": file, "weight": { "type": "number" }, "text_weight": { "type": "number" } })
+                }
                 _ => json!({ "file": file, "word": { "type": "string", "minLength": 1 } }),
             };
             let table = json!({ "type": "object", "properties": entry, "required": ["file"], "additionalProperties": false });

@@ -92,11 +92,15 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
     let one = |node: &Node| match &node.data {
         Data::Text(text) => Ok(text.clone()),
         Data::Table(entries) => {
-            let (mut file, mut weight, mut word) = (None, String::new(), String::new());
+            let (mut file, mut weight, mut text_weight, mut word) =
+                (None, None, String::new(), String::new());
             for entry in entries {
                 match (entry.key.as_str(), entry.node.scalar()) {
                     ("file", Some(Value::Text(text))) => file = Some(text),
-                    ("weight", Some(value)) if setting.name == "lora" => weight = format!(":{value}"),
+                    ("weight", Some(value)) if setting.name == "lora" => weight = Some(format!(":{value}")),
+                    ("text_weight", Some(value)) if setting.name == "lora" => {
+                        text_weight = format!(":{value}");
+                    }
                     ("word", Some(Value::Text(text))) if setting.name == "embeddings" => {
                         word = format!("{text}=");
                     }
@@ -106,7 +110,11 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
                 }
             }
             match file {
-                Some(file) => Ok(format!("{word}{file}{weight}")),
+                Some(file) => {
+                    let alone = if text_weight.is_empty() { "" } else { ":1" };
+                    let weight = weight.as_deref().unwrap_or(alone);
+                    Ok(format!("{word}{file}{text_weight}{weight}"))
+                }
                 None => Err(wrong(node, format!("this entry of `{}` has no `file`", setting.name))),
             }
         }

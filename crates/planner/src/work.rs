@@ -1,7 +1,7 @@
 //! Counts the work in a plan, for `maquette plan`.
 
 use crate::projection::project;
-use maquette_core::{Cell, CellId, Plan, Selection, SettingError, Settings};
+use maquette_core::{Cell, CellId, Lora, Plan, Selection, SettingError, Settings};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub fn work(
     ];
     for (cell, _) in left.parts(&named)? {
         let settings = &cell.settings;
-        let loras: Vec<_> = settings.lora.iter().map(|it| (it.file.digest, it.weight.to_bits())).collect();
+        let loras: Vec<_> = settings.lora.iter().map(Lora::key).collect();
         let words: Vec<_> = settings.embeddings.iter().map(|it| (it.file.digest, it.word.clone())).collect();
         let text = |prompt: &Arc<str>| {
             let model = (settings.model.clone(), settings.dtype, loras.clone(), words.clone());

@@ -5,7 +5,7 @@ use crate::text::encode::Adapted;
 use crate::text::encoder::TextEncoder;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
-use crate::weights::lora::targets::Layers;
+use crate::weights::lora::targets::{Layers, Targets};
 use crate::weights::lora::{LoraError, Loras};
 use crate::weights::textual_inversion::{Inversion, InversionError};
 use maquette_core::{Dialect, Digest, Embedding, Lora, NamedFile};
@@ -21,29 +21,29 @@ type InversionKey = (Digest, Arc<Path>, Option<Arc<str>>, Dialect);
 /// The LoRAs and textual inversions of a loaded model.
 pub(super) struct Adapters {
     /// The layers of text encoders and UNet.
-    layers: Layers,
+    targets: Targets,
     loras: Loras,
     inversions: Cache<InversionKey, Arc<Inversion>>,
 }
 
 impl Adapters {
-    pub fn new(layers: Layers) -> Adapters {
-        Adapters { layers, loras: Loras::new(), inversions: Cache::new(INVERSIONS) }
+    pub fn new(targets: Targets) -> Adapters {
+        Adapters { targets, loras: Loras::new(), inversions: Cache::new(INVERSIONS) }
     }
 
     /// The layers that LoRA can change.
     pub fn layers(&self) -> &Layers {
-        &self.layers
+        &self.targets.layers
     }
 
     /// Makes the layers compute with these LoRAs and no others; an empty list restores the model.
     ///
     /// The model is not reloaded. After an error it computes without LoRAs.
     pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
-        self.loras.apply(&self.layers, loras)
+        self.loras.apply(&self.targets, loras)
     }
 
-    /// The words of textual inversions, for the tokenizer, with their vectors, for the text encoders in order.
+    /// The words of textual inversions, also of those in the current LoRAs, for the tokenizer, with their vectors, for the text encoders in order.
     pub fn inversions(
         &mut self,
         embeddings: &[Embedding],
@@ -59,6 +59,7 @@ impl Adapters {
             let open = || Inversion::open(embedding, &widths, dialect).map(Arc::new);
             list.push(self.inversions.get_or_try(&key, open)?);
         }
+        list.extend(self.loras.inversions(&widths)?);
         let mut inversions = Inversions::new(list, |word| tokenizer.has_token(word))?;
         for encoder in encoders {
             inversions.add_vectors(|vectors| encoder.as_words(vectors))?;

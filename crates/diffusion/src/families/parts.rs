@@ -11,7 +11,7 @@ use crate::text::encoder::TextEncoder;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
-use crate::weights::lora::targets::{Layers, Record};
+use crate::weights::lora::targets::{Record, Targets};
 use crate::weights::single_file;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
@@ -63,8 +63,8 @@ impl<'a> Loader<'a> {
         Ok((unet, config))
     }
 
-    /// All loaded layers, for LoRA.
-    pub fn finish(self) -> Layers {
+    /// All loaded layers and norms, for LoRA.
+    pub fn finish(self) -> Targets {
         self.record.finish()
     }
 }

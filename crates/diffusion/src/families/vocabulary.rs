@@ -8,9 +8,10 @@ use crate::text::encoder;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
+use crate::weights::lora;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::Inversion;
-use maquette_core::{Dialect, Embedding};
+use maquette_core::{Dialect, Embedding, Lora};
 use std::sync::Arc;
 
 /// A model's tokenizer, without its weights.
@@ -20,17 +21,20 @@ pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     Tokenizer::load(source, TEXT.tokenizer, positions, words)
 }
 
-/// The words of textual inversions for a model, without its weights: every word has its tokens, but no vectors yet.
+/// The words of textual inversions for a model, also of those in LoRAs, without its weights: every word has its tokens,
+/// but no vectors yet.
 pub fn inversions(
     source: &ModelSource,
     tokenizer: &Tokenizer,
     embeddings: &[Embedding],
     dialect: Dialect,
+    loras: &[Lora],
 ) -> Result<Inversions, RenderError> {
     let configs = texts(detect(source)).iter().map(|part| ConfigFile::open(source, part.config));
     let widths =
         configs.map(|config| encoder::width(&config?)).collect::<Result<Vec<usize>, ModelError>>()?;
     let open = |embedding| Inversion::open(embedding, &widths, dialect).map(Arc::new);
-    let list = embeddings.iter().map(open).collect::<Result<_, _>>()?;
+    let mut list = embeddings.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    list.extend(lora::inversions(loras, &widths)?);
     Ok(Inversions::new(list, |word| tokenizer.has_token(word))?)
 }

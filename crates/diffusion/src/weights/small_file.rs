@@ -69,6 +69,23 @@ pub(crate) fn keys(file: &str, bytes: &[u8]) -> Result<Vec<String>, SmallFileErr
     Ok(keys)
 }
 
+/// The names of the tensors in the bytes of a safetensors file, in order, and the metadata of its header. A tensor whose
+/// dtype is not supported is an error.
+pub(crate) fn header_of(
+    file: &str,
+    bytes: &[u8],
+) -> Result<(Vec<String>, HashMap<String, String>), SmallFileError> {
+    let header = header(file, bytes)?;
+    for (key, info) in header.tensors() {
+        if let Stored::Other(dtype) = Stored::of(info.dtype)
+            && DType::try_from(dtype).is_err()
+        {
+            return Err(SmallFileError::Dtype { file: file.to_owned(), key, dtype: dtype.to_string() });
+        }
+    }
+    Ok((keys(file, bytes)?, header.metadata().clone().unwrap_or_default()))
+}
+
 /// The tensors in the bytes of a safetensors file, all of them finite. `file` is its name in messages.
 pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<SmallFile, SmallFileError> {
     let metadata = header(file, bytes)?.metadata().clone().unwrap_or_default();

@@ -6,12 +6,12 @@ use crate::error::ModelError;
 use crate::weights::content::Content;
 use crate::weights::header::{Entry, Header, Stored};
 use crate::weights::load_options::{LoadOptions, Variables};
-use crate::weights::lora::targets::{Layer, Record};
+use crate::weights::lora::targets::{Layer, Norm, Record};
 use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
-use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Weight};
+use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Vector, Weight};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -262,9 +262,10 @@ impl<'a> Weights<'a> {
         let weight =
             self.read("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
         let weight = self.linear_weight(&weight)?;
-        self.note(&weight, inputs, outputs, None);
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
-        Ok(Linear::new(weight, bias))
+        let layer = Linear::new(weight, bias);
+        self.note(&layer.weight, layer.bias.as_ref(), inputs, outputs, None);
+        Ok(layer)
     }
 
     /// A square convolution without bias whose stride is its kernel size, as a linear layer on the pixels of each patch.
@@ -295,7 +296,9 @@ impl<'a> Weights<'a> {
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
         let weight = self.conv2d_weight(inputs, outputs, kernel)?;
-        Ok(Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding))
+        let layer = Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding);
+        self.note(&layer.weight, Some(&layer.bias), inputs, outputs, Some(kernel));
+        Ok(layer)
     }
 
     /// The same with a bias of zeros, which is not in the file.
@@ -309,15 +312,15 @@ impl<'a> Weights<'a> {
     ) -> Result<Conv2d, ModelError> {
         let bias = Tensor::zeros(outputs, self.kernels().storage_dtype(self.file.dtype), &self.file.device);
         let bias = bias.map_err(|error| self.device_error(error))?;
-        Ok(Conv2d::new(self.conv2d_weight(inputs, outputs, kernel)?, bias, stride, padding))
+        let weight = self.conv2d_weight(inputs, outputs, kernel)?;
+        self.note(&weight, None, inputs, outputs, Some(kernel));
+        Ok(Conv2d::new(weight, bias, stride, padding))
     }
 
     fn conv2d_weight(&self, inputs: usize, outputs: usize, kernel: usize) -> Result<Weight, ModelError> {
         let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
         let weight = self.kernels().storage_layout(weight).map_err(|error| self.device_error(error))?;
-        let weight = Weight::new(self.kernels(), weight, self.file.dtype);
-        self.note(&weight, inputs, outputs, Some(kernel));
-        Ok(weight)
+        Ok(Weight::new(self.kernels(), weight, self.file.dtype))
     }
 
     /// A group norm.
@@ -328,22 +331,37 @@ impl<'a> Weights<'a> {
         eps: f64,
     ) -> Result<GroupNorm, ModelError> {
         let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
-        Ok(GroupNorm::new(self.kernels(), weight, bias, groups, eps))
+        let norm = GroupNorm::new(self.kernels(), weight, bias, groups, eps);
+        self.note_norm(&norm.weight, &norm.bias);
+        Ok(norm)
     }
 
     /// A layer norm.
     pub(crate) fn layer_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
         let (weight, bias) = (self.tensor("weight", &[channels])?, self.tensor("bias", &[channels])?);
-        Ok(LayerNorm::new(self.kernels(), weight, bias, eps))
+        let norm = LayerNorm::new(self.kernels(), weight, bias, eps);
+        self.note_norm(&norm.weight, &norm.bias);
+        Ok(norm)
     }
 
-    fn note(&self, weight: &Weight, inputs: usize, outputs: usize, kernel: Option<usize>) {
+    fn note(
+        &self,
+        weight: &Weight,
+        bias: Option<&Vector>,
+        inputs: usize,
+        outputs: usize,
+        kernel: Option<usize>,
+    ) {
         if let Some((record, part)) = self.record {
-            record.add(
-                part,
-                without_old_prefix(&self.prefix),
-                Layer { weight: weight.clone(), inputs, outputs, kernel },
-            );
+            let layer = Layer { weight: weight.clone(), bias: bias.cloned(), inputs, outputs, kernel };
+            record.add(part, without_old_prefix(&self.prefix), layer);
+        }
+    }
+
+    fn note_norm(&self, weight: &Vector, bias: &Vector) {
+        if let Some((record, part)) = self.record {
+            let norm = Norm { weight: weight.clone(), bias: bias.clone() };
+            record.add_norm(part, without_old_prefix(&self.prefix), norm);
         }
     }
 

@@ -66,7 +66,7 @@ fn a_broken_adapter_fails_only_its_cell() {
         assert!(rendered[&good.id].is_ok());
     };
     let settings = good.settings.clone();
-    let lora = vec![Lora { file: named("lora", "peft.safetensors"), weight: 1.0 }];
+    let lora = vec![Lora::new(named("lora", "peft.safetensors"), 1.0)];
     check(Settings { lora, ..settings.clone() }, "peft.safetensors: ");
     let embeddings = vec![Embedding { word: None, file: named("embeddings", "b-one.safetensors") }];
     check(Settings { embeddings, ..settings }, "`<hat>` has the shape [40]");

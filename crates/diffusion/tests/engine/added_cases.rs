@@ -34,8 +34,7 @@ pub fn added(folder: &str) -> Vec<Added> {
 
 impl Added {
     pub fn settings(&self) -> Settings {
-        let lora =
-            self.loras.iter().map(|(file, weight)| Lora { file: named("lora", file), weight: *weight });
+        let lora = self.loras.iter().map(|(file, weight)| Lora::new(named("lora", file), *weight));
         let embeddings = self.files.iter().map(|(file, word)| Embedding {
             word: word.as_deref().map(Into::into),
             file: named("embeddings", file),

@@ -17,10 +17,14 @@ fn branches(inputs: usize, outputs: usize, kernel: Option<usize>) -> Vec<Branch>
     vec![branch(20, 0.7), branch(30, -0.25)]
 }
 
+fn low_rank(branches: &[Branch]) -> Vec<Change> {
+    branches.iter().cloned().map(Change::LowRank).collect()
+}
+
 /// A layer's result is the same with merged and with separate branches; without them, it is the same as before.
 fn check(weight: &Weight, branches: &[Branch], run: impl Fn() -> Result<Tensor>) {
     let none = run().unwrap();
-    weight.merge(branches).unwrap();
+    weight.merge(&low_rank(branches)).unwrap();
     let merged = run().unwrap();
     weight.set_branches(branches.to_vec());
     assert_close(&run().unwrap(), &merged, 1e-5);
@@ -29,7 +33,7 @@ fn check(weight: &Weight, branches: &[Branch], run: impl Fn() -> Result<Tensor>)
     for clear in
         [|weight: &Weight| weight.merge(&[]).unwrap(), |weight: &Weight| weight.set_branches(Vec::new())]
     {
-        weight.merge(branches).unwrap();
+        weight.merge(&low_rank(branches)).unwrap();
         clear(weight);
         assert_eq!(values(&run().unwrap()), values(&none));
     }
@@ -77,7 +81,9 @@ fn three_factors_are_three_convolutions() {
         let weight = Weight::new(kernels, zero, DType::F32);
         let bias = Tensor::zeros(9, DType::F32, &Device::Cpu).unwrap();
         let layer = Conv2d::new(weight.clone(), bias, 1, Padding::Around(1));
-        weight.merge(&[Branch::with_mid(kernels, &down, &mid, up.clone(), 0.5).unwrap()]).unwrap();
+        weight
+            .merge(&[Change::LowRank(Branch::with_mid(kernels, &down, &mid, up.clone(), 0.5).unwrap())])
+            .unwrap();
         assert_close(&layer.forward(&x).unwrap(), &(&apart * 0.5).unwrap(), 1e-5);
     }
 }
@@ -86,7 +92,7 @@ fn three_factors_are_three_convolutions() {
 fn a_merged_weight_is_rounded_to_the_dtype_of_its_model() {
     let base = linear_weight(6, 9).to_dtype(DType::F16).unwrap().to_dtype(DType::F32).unwrap();
     let weight = Weight::new(cpu(), base, DType::F16);
-    weight.merge(&branches(6, 9, None)).unwrap();
+    weight.merge(&low_rank(&branches(6, 9, None))).unwrap();
     let merged = weight.state().weight;
     assert_eq!(merged.dtype(), DType::F32);
     let rounded = merged.to_dtype(DType::F16).unwrap();
@@ -97,10 +103,10 @@ fn a_merged_weight_is_rounded_to_the_dtype_of_its_model() {
 fn factors_of_the_wrong_shape_are_errors_and_change_nothing() {
     let layer = Linear::new(Weight::new(cpu(), linear_weight(6, 9), DType::F32), None);
     let x = numbers(&[1, 2, 6], 3);
-    layer.weight.merge(&branches(6, 9, None)).unwrap();
+    layer.weight.merge(&low_rank(&branches(6, 9, None))).unwrap();
     let before = values(&layer.forward(&x).unwrap());
     for (inputs, outputs) in [(5, 9), (6, 8)] {
-        assert!(layer.weight.merge(&branches(inputs, outputs, None)).is_err());
+        assert!(layer.weight.merge(&low_rank(&branches(inputs, outputs, None))).is_err());
         assert_eq!(values(&layer.forward(&x).unwrap()), before);
     }
 }
@@ -113,7 +119,7 @@ fn gradients_reach_the_factors_and_train_them() {
     let conv_weight = Weight::new(reference(), conv_weight(6, 9, 3), DType::F32);
     let conv = Conv2d::new(conv_weight, numbers(&[9], 2), 1, Padding::Around(1));
     let train = |weight: &Weight, kernel: Option<usize>, run: &dyn Fn() -> Result<Tensor>| {
-        weight.merge(&branches(6, 9, kernel)).unwrap();
+        weight.merge(&low_rank(&branches(6, 9, kernel))).unwrap();
         let target = run().unwrap();
         // LoRA's initial values: A is arbitrary, B is zero.
         let Branch { down, up, .. } = branches(6, 9, kernel).swap_remove(1);
@@ -136,4 +142,39 @@ fn gradients_reach_the_factors_and_train_them() {
     train(&linear.weight, None, &|| linear.forward(&tokens));
     train(&linear.weight, None, &|| linear.image_to_tokens(&image));
     train(&conv.weight, Some(3), &|| conv.forward(&image));
+}
+
+#[test]
+fn full_changes_are_the_products_of_low_rank_ones() {
+    for kernels in [cpu(), reference()] {
+        for kernel in [None, Some(3)] {
+            let base = kernel.map_or_else(|| linear_weight(6, 9), |kernel| conv_weight(6, 9, kernel));
+            let weight = Weight::new(kernels, base, DType::F32);
+            let low = branches(6, 9, kernel);
+            weight.merge(&low_rank(&low)).unwrap();
+            let expected = weight.state().weight;
+            let full = low.iter().map(|Branch { down, up, scale }| {
+                let difference = up.matmul(&down.flatten_from(1).unwrap()).unwrap();
+                let shape: Vec<usize> = [9].into_iter().chain(down.dims()[1..].iter().copied()).collect();
+                Change::Full { difference: difference.reshape(shape).unwrap(), scale: *scale }
+            });
+            weight.merge(&full.collect::<Vec<_>>()).unwrap();
+            assert_close(&weight.state().weight, &expected, 1e-5);
+        }
+    }
+}
+
+#[test]
+fn differences_of_vectors_are_added_and_removed() {
+    let layer = GroupNorm::new(cpu(), numbers(&[6], 1), numbers(&[6], 2), 2, 1e-5);
+    let (x, difference) = (numbers(&[2, 6, 3, 5], 3), numbers(&[6], 4));
+    let before = values(&layer.forward(&x, Activation::None).unwrap());
+    layer.bias.add(&[(&difference, 0.5), (&difference, 1.5)]).unwrap();
+    let sum = (numbers(&[6], 2) + (&difference * 2.0).unwrap()).unwrap();
+    let expected = GroupNorm::new(cpu(), numbers(&[6], 1), sum, 2, 1e-5);
+    let after = layer.forward(&x, Activation::None).unwrap();
+    assert_close(&after, &expected.forward(&x, Activation::None).unwrap(), 1e-6);
+    assert!(layer.bias.add(&[(&numbers(&[5], 4), 1.0)]).is_err());
+    layer.bias.add(&[]).unwrap();
+    assert_eq!(values(&layer.forward(&x, Activation::None).unwrap()), before);
 }

@@ -4,7 +4,7 @@
 
 use crate::error::with_causes;
 use maquette_core::{Digest, FoundFile, WeightsKind};
-use maquette_diffusion::check_lora;
+use maquette_diffusion::{check_lora, lora_digest};
 use maquette_planner::{AssetError, did_you_mean};
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,30 @@ use std::path::{Path, PathBuf};
 pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFile, AssetError> {
     let wrong = |message: String| AssetError { message, help: None };
     let file = locate(kind, name, base)?;
-    let bytes = std::fs::read(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
     if kind == WeightsKind::Lora {
         // So that nothing is rendered before a bad one is found.
-        check_lora(&file, &bytes).map_err(|error| wrong(with_causes(&error)))?;
+        let digest = check_lora(&file).and_then(|()| lora_digest(&file));
+        return Ok(FoundFile { digest: digest.map_err(|error| wrong(with_causes(&error)))?, file });
     }
+    let bytes = std::fs::read(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
     Ok(FoundFile { digest: Digest::of(&bytes), file })
 }
 
+/// Whether a file, or the folder of a LoRA, has that content.
+pub(crate) fn has_digest(file: &Path, digest: &Digest) -> bool {
+    std::fs::read(file).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
+        || lora_digest(file).is_ok_and(|found| found == *digest)
+}
+
 /// The file of a name as written: in `base`, the experiment file's folder, or in the folder of its kind there, with or
-/// without its extension.
+/// without its extension. A LoRA may be a folder, if there is no file of that name.
 pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, AssetError> {
-    let file = candidates(kind, name, base).into_iter().find(|file| file.is_file());
-    file.ok_or_else(|| missing(kind, name, base))
+    let is_it = |file: &PathBuf| file.is_file() || (kind == WeightsKind::Lora && file.is_dir());
+    let mut files = candidates(kind, name, base).into_iter().filter(is_it);
+    let found = files.next();
+    // A folder may have the name of a file without its extension.
+    let file = found.as_ref().filter(|found| found.is_dir()).and_then(|_| files.find(|file| file.is_file()));
+    file.or(found).ok_or_else(|| missing(kind, name, base))
 }
 
 /// The folder beside the experiment, and the extensions that may be left out.

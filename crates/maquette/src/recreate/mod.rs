@@ -127,7 +127,8 @@ fn weights(nearby: &NearbyFiles, setting: &Setting, list: &str, files: &[&FileRe
         let renamed = setting.name == "embeddings" && stem(&found) != stem(&entry.name);
         let word = entry.word.as_deref().or_else(|| Some(stem(&entry.name)).filter(|_| renamed));
         let word = word.map_or(String::new(), |word| format!("{word}="));
-        let weight = entry.weight.map_or(String::new(), |weight| format!(":{weight}"));
+        let weights = [entry.text_weight, entry.weight].into_iter().flatten();
+        let weight: String = weights.map(|weight| format!(":{weight}")).collect();
         format!("{word}{found}{weight}")
     });
     let written: Vec<String> = written.collect();

@@ -1,6 +1,6 @@
 //! Looks for the files that a picture names: around the picture, around its run, and in the current folder.
 
-use crate::assets::models;
+use crate::assets::{models, weights};
 use maquette_core::Digest;
 use maquette_store::Run;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl NearbyFiles {
     /// An absolute path to the file that was written as `path` and has that digest; without a digest, by its path alone.
     pub fn file(&self, path: &str, digest: Option<&Digest>) -> Option<String> {
         let is_it = |file: &PathBuf| match digest {
-            Some(digest) => std::fs::read(file).is_ok_and(|bytes| Digest::of(&bytes) == *digest),
+            Some(digest) => weights::has_digest(file, digest),
             None => file.is_file(),
         };
         let written = self.bases.iter().map(|base| base.join(path)).find(is_it);

@@ -71,7 +71,7 @@ fn words_that_no_prompt_has_are_noted() {
 #[test]
 fn trigger_words_that_no_prompt_has_are_noted() {
     let project = with_model("");
-    let header = r#"{"__metadata__":{"modelspec.trigger_phrase":"ohwx man, Woodcut"},"lora_unet_mid_block_attentions_0_proj_in.alpha":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let header = r#"{"__metadata__":{"modelspec.trigger_phrase":"ohwx man, Woodcut"},"lora_unet_mid_block_attentions_0_proj_in.diff_b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let mut file = (header.len() as u64).to_le_bytes().to_vec();
     file.extend(header.as_bytes());
     file.extend(1.0_f32.to_le_bytes());

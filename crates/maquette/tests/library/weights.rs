@@ -111,6 +111,10 @@ fn what_cannot_be_used_is_named() {
     refused("lora = \"xyz\"", &["no lora called `xyz`"], "put a lora file into `loras/`");
     refused("embeddings = \"sevral\"", &["no embedding called `sevral`"], "did you mean `several`?");
     check(&workspace, "prompt = \"a <lora:nobody:1>\"", &["no lora called `nobody`"], "");
+    let blocks = "prompt = \"a <lora:kohya:1:lbw=MIDD>\"";
+    check(&workspace, blocks, &["`<lora:kohya:1:lbw=MIDD>`", "`lbw` gives a weight to each block"], "");
+    project.copy("adapters/peft-lora/adapter_model.safetensors", "loras/alone.safetensors");
+    refused("lora = \"alone\"", &["no adapter_config.json beside it"], "");
 
     project.write("loras/old.safetensors", b"\x80\x02}q\x00.");
     refused("lora = \"old\"", &["is a Python pickle", "use its safetensors version"], "");
@@ -128,4 +132,32 @@ fn what_cannot_be_used_is_named() {
     let rows = log(&ran.result.run);
     let failed = rows.iter().find(|row| row.status() == Status::Failed).unwrap();
     assert!(["peft", "peft:1"].contains(&column(failed, "lora")), "{failed:?}");
+}
+
+#[test]
+fn a_lora_may_be_a_folder_and_have_two_weights() {
+    let project = project();
+    for file in ["adapter_model.safetensors", "adapter_config.json"] {
+        project.copy(&format!("adapters/peft-lora/{file}"), &format!("loras/adapter/{file}"));
+    }
+    project.write(
+        "weights.toml",
+        "model = \"tiny-a\"\nprompt = \"a boat{tag}\"\nsteps = 2\nwidth = 32\nheight = 32\n\
+         [sweep]\nlora = [\"adapter\", \"loras/adapter/adapter_model.safetensors\", \"kohya:0:0.8\", \"kohya:0.8\"]\n\
+         tag = [\"\"]\n",
+    );
+    let ran = run(&project.engine(), &project.experiment("weights.toml"));
+    // The folder and its file are the same LoRA.
+    assert_eq!(ran.counts(), [0, 0, 3, 0]);
+    project.write(
+        "tags.toml",
+        "model = \"tiny-a\"\nsteps = 2\nwidth = 32\nheight = 32\n[sweep]\n\
+         prompt = [\"a boat<lora:adapter>\", \"a boat<lora:kohya:0:0.8>\", \"a boat<lora:kohya:te=0.8>\"]\n",
+    );
+    let again = run(&project.engine(), &project.experiment("tags.toml"));
+    assert_eq!(again.counts()[2], 0, "all of them are reused: {:?}", again.counts());
+    let rows = log(&ran.result.run);
+    let distinct: BTreeSet<Vec<u8>> =
+        rows.iter().map(|row| pixels(&ran.result.run, row).into_rgb()).collect();
+    assert_eq!(distinct.len(), 3);
 }

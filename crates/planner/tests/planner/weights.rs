@@ -21,6 +21,10 @@ fn every_form_of_a_lora() {
     check("\"oil\"", "oil:1");
     check("\"a/oil.safetensors:0.80\"", "a/oil.safetensors:0.8");
     check("{ file = \"oil\", weight = -1 }", "oil:-1");
+    check("{ file = \"oil\", weight = 0.8, text_weight = 0.5 }", "oil:0.5:0.8");
+    check("{ file = \"oil\", text_weight = 0 }", "oil:0:1");
+    check("\"oil:0.50:0.8\"", "oil:0.5:0.8");
+    check("\"oil:1:1\"", "oil:1");
     check("[\"oil:0.5\", { file = \"hand\" }]", "oil:0.5 + hand:1");
 }
 
@@ -70,4 +74,11 @@ fn missing_weight_files_are_errors() {
     check("lora = { file = \"x\", wait = 1 }", "`wait` is");
     check("lora = 3", "`lora` is");
     check("embeddings = \"x{w}\"", "allowed: text without placeholders");
+}
+
+#[test]
+fn tags_that_would_be_ignored_are_problems_of_the_plan() {
+    let error =
+        message("prompt = \"x {tag}\"\n[sweep]\ntag = [\"<lora:oil:1>\", \"<lora:oil:1:lbw=MIDD>\"]\n");
+    assert!(error.contains("`lbw` gives a weight to each block"), "{error}");
 }

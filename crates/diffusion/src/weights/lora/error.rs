@@ -27,15 +27,100 @@ pub enum LoraError {
     },
     /// An unsupported kind of adapter.
     #[error(
-        "{file} is {kind} (it has `{key}`), which is not supported. Supported: LoRA, including convolutions (LoCon)."
+        "{file} has `{key}`, {kind}, which is not supported. Supported: LoRA, LoCon, LoHa, LoKr, each with or without \
+         DoRA, and full differences."
     )]
     Kind {
         /// The file.
         file: String,
         /// The key that shows it.
         key: String,
-        /// Its kind.
+        /// What it is.
         kind: &'static str,
+    },
+    /// Peft's names without its configuration.
+    #[error(
+        "{file} is an adapter of peft (it has `{key}`), but there is no adapter_config.json beside it. It has the alphas, \
+         without which the strength of the adapter is not known; peft writes both into one folder."
+    )]
+    NoConfig {
+        /// The file.
+        file: String,
+        /// One of its keys.
+        key: String,
+    },
+    /// A value of peft's configuration that is not supported.
+    #[error("{file}: `{name}` is `{value}`; allowed: {allowed}.")]
+    Config {
+        /// The file.
+        file: String,
+        /// The key.
+        name: String,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// A folder without a LoRA.
+    #[error(
+        "{folder} is a folder without a LoRA. It may have adapter_model.safetensors with adapter_config.json (peft), also \
+         in folders unet, text_encoder and text_encoder_2; pytorch_lora_weights.safetensors (diffusers); or one \
+         .safetensors file."
+    )]
+    Folder {
+        /// The folder.
+        folder: String,
+    },
+    /// Changes of two kinds for one layer.
+    #[error("{file}: `{key}` and `{other}` are changes of different kinds for the layer {layer}.")]
+    Mixed {
+        /// The file.
+        file: String,
+        /// One key.
+        key: String,
+        /// A key of the other kind.
+        other: String,
+        /// The layer.
+        layer: String,
+    },
+    /// A low-rank change of a norm.
+    #[error(
+        "{file} has `{key}`, but {layer} is a norm; allowed: a full difference of it (`diff`, `w_norm`)."
+    )]
+    NotNorm {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+        /// The norm.
+        layer: String,
+    },
+    /// A change of a bias that the layer has not.
+    #[error("{file} has `{key}`, but the layer {layer} has no bias.")]
+    NoBias {
+        /// The file.
+        file: String,
+        /// The key.
+        key: String,
+        /// The layer.
+        layer: String,
+    },
+    /// Factors of a Kronecker product that do not divide the layer's shape.
+    #[error(
+        "{file}: the first factor of the layer {layer} has the shape {factor:?}, which does not divide the layer's shape \
+         {shape:?}.{hint}"
+    )]
+    Factors {
+        /// The file.
+        file: String,
+        /// The layer.
+        layer: String,
+        /// The first factor's shape.
+        factor: Box<[usize]>,
+        /// The layer's shape.
+        shape: Box<[usize]>,
+        /// The model that the file seems to be made for, or empty.
+        hint: Box<str>,
     },
     /// A factor without its counterpart.
     #[error("{file} has `{key}`, but no {missing} for the layer {layer}.")]
@@ -67,11 +152,11 @@ pub enum LoraError {
         /// The file.
         file: String,
         /// The key.
-        key: String,
+        key: Box<str>,
         /// Its shape.
         found: Box<[usize]>,
         /// The layer.
-        layer: String,
+        layer: Box<str>,
         /// The shape that fits.
         expected: Box<[usize]>,
         /// The model that the file seems to be made for, or empty.
@@ -107,7 +192,9 @@ pub(super) fn other_base(content: &SmallFile, layers: &Layers) -> String {
     let width = layers.iter().find(|(name, _)| name.ends_with(TO_K)).map(|(_, layer)| layer.inputs);
     let ending =
         |key: &str| key.contains("attn2_to_k.") || key.contains("attn2.to_k.") || key.contains("to_k_lora.");
-    let down = |key: &str| key.contains("down.weight") || key.contains("lora_A.weight");
+    let down = |key: &str| {
+        key.contains("down.weight") || key.contains("lora_A.weight") || key.ends_with(".hada_w1_b")
+    };
     let found = content.tensors.iter().find(|(key, _)| key.contains("attn2") && ending(key) && down(key));
     let found = found.and_then(|(_, tensor)| tensor.dims().get(1).copied());
     if let (Some(width), Some(found)) = (width, found)

@@ -43,9 +43,10 @@ impl Blocks {
 
     /// LDM's name of a module; `None` if there is none.
     pub(super) fn name(&self, module: &str) -> Option<String> {
-        const OUTSIDE: [(&str, &str); 6] = [
+        const OUTSIDE: [(&str, &str); 7] = [
             ("conv_in", "input_blocks.0.0"),
             ("conv_out", "out.2"),
+            ("conv_norm_out", "out.0"),
             ("time_embedding.linear_1", "time_embed.0"),
             ("time_embedding.linear_2", "time_embed.2"),
             ("add_embedding.linear_1", "label_emb.0.0"),
@@ -95,6 +96,8 @@ fn layer(name: &str) -> Option<(&str, usize, &str)> {
 /// The name within one layer, which differs only in residual blocks.
 fn within<'a>(kind: &str, inner: &'a str) -> &'a str {
     match (kind, inner) {
+        ("resnets", "norm1") => "in_layers.0",
+        ("resnets", "norm2") => "out_layers.0",
         ("resnets", "conv1") => "in_layers.2",
         ("resnets", "conv2") => "out_layers.3",
         ("resnets", "time_emb_proj") => "emb_layers.1",
@@ -115,7 +118,7 @@ mod tests {
     fn modules_of_sdxl_have_the_names_of_its_checkpoint() {
         let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
-        let layer = Layer { weight, inputs: 1, outputs: 1, kernel: None };
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None };
         let mut layers = Layers::new();
         let mut add = |name: String| drop(layers.insert(format!("unet.{name}"), layer.clone()));
         for block in 0..3 {
@@ -136,6 +139,8 @@ mod tests {
         let check = |name: &str, ldm: Option<&str>| assert_eq!(blocks.name(name).as_deref(), ldm, "{name}");
         check("conv_in", Some("input_blocks.0.0"));
         check("conv_out", Some("out.2"));
+        check("conv_norm_out", Some("out.0"));
+        check("mid_block.resnets.1.norm2", Some("middle_block.2.out_layers.0"));
         check("time_embedding.linear_2", Some("time_embed.2"));
         check("add_embedding.linear_1", Some("label_emb.0.0"));
         check("down_blocks.0.resnets.1.conv1", Some("input_blocks.2.0.in_layers.2"));

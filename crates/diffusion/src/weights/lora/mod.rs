@@ -1,28 +1,35 @@
-//! LoRA (Hu et al., arXiv 2106.09685): low-rank changes that a file adds to the weights of a model's layers.
+//! LoRA (Hu et al., arXiv 2106.09685) and its kin: changes that a file adds to the parameters of a model's layers.
 //!
 //! A LoRA is a low-rank branch of each layer that it changes, and rendering merges the branches into the weights: a
-//! layer's weight becomes `W + sum of weight * alpha / rank * up * down`. The model is not reloaded when only the LoRAs
-//! or their weights change.
+//! layer's weight becomes `W + sum of weight * alpha / rank * up * down`. LoHa, LoKr, DoRA and full differences are merged
+//! as whole matrices; the sum is always of changes of the model's own weights, so their order has no effect. The model is
+//! not reloaded when only the LoRAs or their weights change.
 //!
-//! Not here: LoHa, LoKr, DoRA and other kinds, which are refused by name; `<lora:…>` in prompts, which `core` parses.
+//! Not here: OFT, BOFT, IA3, GLoRA and other kinds, which are refused by name; `<lora:…>` in prompts, which `core` parses.
 
+mod adapter;
+mod change;
 mod error;
+mod factors;
 mod file;
+mod fit;
 mod keys;
 mod ldm;
 mod names;
+mod peft;
 pub(crate) mod targets;
 
 use crate::cache::Cache;
-use crate::weights::lora::targets::Layers;
-use crate::weights::small_file;
-use candle_core::{DType, Result, Tensor};
+use crate::weights::lora::targets::Targets;
+use crate::weights::textual_inversion::{Inversion, InversionError};
+pub use adapter::digest;
+use candle_core::Result;
+use change::Change;
 pub use error::LoraError;
-use file::{Change, LoraFile};
+use file::{LoraFile, is_text};
+pub use file::{check, has_embeddings};
 use maquette_core::{Digest, Lora};
-use maquette_kernels::{Branch, Weight};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The number of cached files: a sweep that alternates among a few of them reads each once.
@@ -38,65 +45,63 @@ pub(crate) struct Loras {
     files: Cache<Digest, Arc<LoraFile>>,
     /// The layers that are currently changed.
     changed: BTreeSet<String>,
+    /// The active LoRAs that have textual inversions.
+    bundles: Vec<(Lora, Arc<LoraFile>)>,
     applied: Key,
     of_text: Key,
 }
 
 /// The active LoRAs and the bits of their weights, in order; those of weight 0 are left out.
-pub(crate) type Key = Vec<(Digest, u64)>;
+pub(crate) type Key = Vec<(Digest, [u64; 2])>;
 
 /// Identifies a set of LoRAs.
 pub(crate) fn key(loras: &[Lora]) -> Key {
-    active(loras).map(|lora| (lora.file.digest, lora.weight.to_bits())).collect()
+    active(loras).map(Lora::key).collect()
 }
 
 fn active(loras: &[Lora]) -> impl Iterator<Item = &Lora> {
-    loras.iter().filter(|lora| lora.weight != 0.0)
-}
-
-/// Refuses a file that is not a LoRA of a supported kind, by its header. Whether it fits a model is checked with the
-/// model.
-pub fn check(path: &Path, bytes: &[u8]) -> std::result::Result<(), LoraError> {
-    let file = path.display().to_string();
-    let keys = small_file::keys(&file, bytes)?;
-    match keys.into_iter().find_map(|key| keys::other_kind(&key).map(|kind| (key, kind))) {
-        Some((key, kind)) => Err(LoraError::Kind { file, key, kind }),
-        None => Ok(()),
-    }
+    loras.iter().filter(|lora| lora.is_active())
 }
 
 impl Loras {
     pub(crate) fn new() -> Loras {
-        Loras { files: Cache::new(FILES), changed: BTreeSet::new(), applied: Key::new(), of_text: Key::new() }
+        Loras {
+            files: Cache::new(FILES),
+            changed: BTreeSet::new(),
+            bundles: Vec::new(),
+            applied: Key::new(),
+            of_text: Key::new(),
+        }
     }
 
     /// Makes a model's layers compute with these LoRAs and no others. After an error they compute without LoRAs.
-    pub(crate) fn apply(&mut self, layers: &Layers, loras: &[Lora]) -> std::result::Result<(), LoraError> {
+    pub(crate) fn apply(&mut self, targets: &Targets, loras: &[Lora]) -> std::result::Result<(), LoraError> {
         let wanted = key(loras);
         if wanted == self.applied {
             return Ok(());
         }
         let mut files = Vec::new();
         for lora in active(loras) {
-            let file = self
-                .files
-                .get_or_try(&lora.file.digest, || LoraFile::open(&lora.file.file, layers).map(Arc::new));
-            files.push((lora.weight, file.inspect_err(|_| self.remove(layers))?));
+            let open = || LoraFile::open(&lora.file.file, targets).map(Arc::new);
+            let file = self.files.get_or_try(&lora.file.digest, open);
+            files.push((lora, file.inspect_err(|_| self.remove(targets))?));
         }
         let changed = files.iter().flat_map(|(_, file)| file.layers().map(str::to_owned)).collect();
         let before = std::mem::replace(&mut self.changed, changed);
         let merged = before.union(&self.changed).try_for_each(|name| {
-            let Some(layer) = layers.get(name) else { return Ok(()) };
-            let changes = files.iter().filter_map(|(weight, file)| Some((*weight, file.change(name)?)));
-            layer.weight.merge(&branches(&layer.weight, changes)?)
+            let weight = |lora: &Lora| if is_text(name) { lora.text_weight } else { lora.weight };
+            let changes = files.iter().filter_map(|(lora, file)| Some((weight(lora), file.change(name)?)));
+            merge(targets, name, &changes.filter(|(weight, _)| *weight != 0.0).collect::<Vec<_>>())
         });
         if let Err(source) = merged {
             self.changed.extend(before);
-            self.remove(layers);
+            self.remove(targets);
             return Err(LoraError::Device { source });
         }
         let of_text = wanted.iter().zip(&files).filter(|(_, (_, file))| file.changes_text());
         self.of_text = of_text.map(|(key, _)| *key).collect();
+        let bundles = files.into_iter().filter(|(_, file)| !file.embeddings.is_empty());
+        self.bundles = bundles.map(|(lora, file)| (lora.clone(), file)).collect();
         self.applied = wanted;
         Ok(())
     }
@@ -106,30 +111,68 @@ impl Loras {
         &self.of_text
     }
 
-    fn remove(&mut self, layers: &Layers) {
-        for name in std::mem::take(&mut self.changed) {
-            if let Some(layer) = layers.get(&name) {
-                layer.weight.set_branches(Vec::new());
+    /// The textual inversions in the active LoRAs, for text encoders of these widths.
+    pub(crate) fn inversions(
+        &self,
+        widths: &[usize],
+    ) -> std::result::Result<Vec<Arc<Inversion>>, InversionError> {
+        let mut inversions = Vec::new();
+        for (lora, file) in &self.bundles {
+            for (word, tensors) in &file.embeddings {
+                let path = lora.file.file.display().to_string();
+                let inversion = Inversion::of(word, path, lora.file.digest, tensors.clone(), widths)?;
+                inversions.push(Arc::new(inversion));
             }
         }
+        Ok(inversions)
+    }
+
+    fn remove(&mut self, targets: &Targets) {
+        for name in std::mem::take(&mut self.changed) {
+            // Without changes there is nothing to compute that could fail.
+            let _ = merge(targets, &name, &[]);
+        }
+        self.bundles.clear();
         self.applied.clear();
         self.of_text.clear();
     }
 }
 
-/// The branches of a layer: its changes, each with the weight of its LoRA.
-fn branches<'a>(weight: &Weight, changes: impl Iterator<Item = (f64, &'a Change)>) -> Result<Vec<Branch>> {
-    let branch = |(of_lora, change): (f64, &Change)| {
-        let scale = of_lora * change.scale;
-        match &change.mid {
-            None => Ok(Branch { down: change.down.clone(), up: change.up.clone(), scale }),
-            Some(mid) => {
-                let like = weight.base();
-                let factor = |tensor: &Tensor| tensor.to_device(like.device())?.to_dtype(DType::F32);
-                let (down, mid, up) = (factor(&change.down)?, factor(mid)?, factor(&change.up)?);
-                Branch::with_mid(weight.kernels(), &down, &mid, up, scale)
-            }
+/// Merges changes, each with the weight of its LoRA, into a layer or a norm.
+fn merge(targets: &Targets, name: &str, changes: &[(f64, &Change)]) -> Result<()> {
+    let biases: Vec<_> = changes
+        .iter()
+        .flat_map(|(weight, change)| change.bias.iter().map(move |(bias, scale)| (bias, weight * scale)))
+        .collect();
+    if let Some(layer) = targets.layers.get(name) {
+        let of_weight =
+            changes.iter().filter_map(|(weight, change)| Some((*weight, change.weight.as_ref()?)));
+        let merged = of_weight.map(|(weight, change)| change.of(&layer.weight, weight));
+        layer.weight.merge(&merged.collect::<Result<Vec<_>>>()?)?;
+        if let Some(bias) = &layer.bias {
+            bias.add(&biases)?;
         }
-    };
-    changes.map(branch).collect()
+    }
+    if let Some(norm) = targets.norms.get(name) {
+        let scales = changes.iter().filter_map(|(weight, change)| Some((change.scale.as_ref()?, *weight)));
+        norm.weight.add(&scales.collect::<Vec<_>>())?;
+        norm.bias.add(&biases)?;
+    }
+    Ok(())
+}
+
+/// The textual inversions in LoRAs, without a model, for text encoders of these widths.
+pub(crate) fn inversions(
+    loras: &[Lora],
+    widths: &[usize],
+) -> std::result::Result<Vec<Arc<Inversion>>, InversionError> {
+    let mut inversions = Vec::new();
+    for lora in active(loras) {
+        let path = lora.file.file.display().to_string();
+        for (word, tensors) in file::embeddings(&lora.file.file)? {
+            let inversion = Inversion::of(&word, path.clone(), lora.file.digest, tensors, widths)?;
+            inversions.push(Arc::new(inversion));
+        }
+    }
+    Ok(inversions)
 }

@@ -3,29 +3,39 @@
 //! Names whose dots have become underscores are hard to parse. Instead, every layer's name is listed in all the forms
 //! that LoRAs use, and the LoRA's name is looked up.
 
+use super::adapter::PREFIX;
 use super::ldm;
-use crate::weights::lora::targets::Layers;
+use crate::weights::lora::targets::Targets;
 use std::collections::HashMap;
 
 /// The names of a model's layers, by their names in LoRAs.
 pub(super) struct Names<'a>(HashMap<String, &'a str>);
 
 impl<'a> Names<'a> {
-    pub(super) fn of(layers: &'a Layers) -> Names<'a> {
+    pub(super) fn of(targets: &'a Targets) -> Names<'a> {
         let mut names = HashMap::new();
-        let blocks = ldm::Blocks::of(layers);
-        for name in layers.keys() {
+        let blocks = ldm::Blocks::of(&targets.layers);
+        let all = || targets.layers.keys().chain(targets.norms.keys());
+        // Peft's names have no part; with two text encoders they would be ambiguous.
+        let alone = !all().any(|name| name.starts_with("text_encoder_2."));
+        for name in all() {
             let Some((part, module)) = name.split_once('.') else { continue };
             for alias in aliases(part, module, &blocks) {
                 names.insert(flat(&alias), name.as_str());
+            }
+            if part == "text_encoder" && alone {
+                names.insert(flat(module), name.as_str());
+                names.insert(flat(&format!("text_model.{module}")), name.as_str());
             }
         }
         Names(names)
     }
 
-    /// The layer that is named `module` in a LoRA.
-    pub(super) fn find(&self, module: &str) -> Option<&'a str> {
-        self.0.get(&flat(&module.replace(".processor.", "."))).copied()
+    /// The layer or norm that is named `module` in a LoRA, or in the LoRA of a part.
+    pub(super) fn find(&self, part: Option<&str>, module: &str) -> Option<&'a str> {
+        let module = module.replacen(PREFIX, "", 1).replace(".processor.", ".");
+        let module = part.map_or(module.clone(), |part| format!("{part}.{module}"));
+        self.0.get(&flat(&module)).copied()
     }
 }
 
@@ -45,8 +55,10 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
         aliases.extend(modules.iter().cloned());
         modules.extend(blocks.name(module));
         for module in modules {
-            aliases.push(format!("unet.{module}"));
-            aliases.push(format!("lora_unet_{module}"));
+            // kohya's and LyCORIS' trainers, ComfyUI.
+            for prefix in ["unet.", "lora_unet_", "lycoris_", "diffusion_model."] {
+                aliases.push(format!("{prefix}{module}"));
+            }
         }
     } else {
         let mut modules = vec![module.to_owned()];
@@ -56,8 +68,16 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
         {
             modules.extend(module.strip_suffix(now).map(|stem| format!("{stem}{then}")));
         }
-        let prefixes: &[&str] =
-            if part == "text_encoder" { &["lora_te_", "lora_te1_"] } else { &["lora_te2_"] };
+        // kohya's trainer, then ComfyUI, which calls the encoder of Stable Diffusion 2 `clip_h`.
+        let prefixes: &[&str] = match part {
+            "text_encoder" => &[
+                "lora_te_",
+                "lora_te1_",
+                "text_encoders.clip_l.transformer.",
+                "text_encoders.clip_h.transformer.",
+            ],
+            _ => &["lora_te2_", "text_encoders.clip_g.transformer."],
+        };
         for module in modules {
             for module in [format!("text_model.{module}"), module] {
                 aliases.push(format!("{part}.{module}"));
@@ -71,7 +91,7 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::weights::lora::targets::Layer;
+    use crate::weights::lora::targets::{Layer, Layers};
     use candle_core::{DType, Device, Tensor};
     use maquette_kernels::Weight;
 
@@ -79,7 +99,7 @@ mod tests {
     fn names_of_all_trainers_lead_to_the_same_layer() {
         let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
-        let layer = Layer { weight, inputs: 1, outputs: 1, kernel: None };
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None };
         let to_out = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0";
         let q_proj = "text_encoder.encoder.layers.0.self_attn.q_proj";
         let second = "text_encoder_2.encoder.layers.0.mlp.fc1";
@@ -91,8 +111,10 @@ mod tests {
         ] {
             layers.insert(format!("unet.{name}"), layer.clone());
         }
-        let names = Names::of(&layers);
-        let check = |module: &str, expected: &str| assert_eq!(names.find(module), Some(expected), "{module}");
+        let targets = Targets { layers, ..Targets::default() };
+        let names = Names::of(&targets);
+        let check =
+            |module: &str, expected: &str| assert_eq!(names.find(None, module), Some(expected), "{module}");
         check("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0", to_out);
         check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", to_out);
         check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.processor.to_out", to_out);
@@ -103,6 +125,16 @@ mod tests {
         check("text_encoder.text_model.encoder.layers.0.self_attn.q_proj", q_proj);
         check("text_encoder.text_model.encoder.layers.0.self_attn.to_q", q_proj);
         check("lora_te2_text_model_encoder_layers_0_mlp_fc1", second);
-        assert_eq!(names.find("lora_unet_down_blocks_2_attentions_0_proj_in"), None);
+        check("unet.base_model.model.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", to_out);
+        check("base_model.model.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", to_out);
+        check("diffusion_model.input_blocks.3.1.transformer_blocks.0.attn1.to_out.0", to_out);
+        check("lycoris_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0", to_out);
+        check("text_encoders.clip_l.transformer.text_model.encoder.layers.0.self_attn.q_proj", q_proj);
+        check("text_encoders.clip_g.transformer.text_model.encoder.layers.0.mlp.fc1", second);
+        assert_eq!(names.find(None, "lora_unet_down_blocks_2_attentions_0_proj_in"), None);
+        // In a folder of its own.
+        let module = "base_model.model.text_model.encoder.layers.0.self_attn.q_proj";
+        assert_eq!(names.find(Some("text_encoder"), module), Some(q_proj));
+        assert_eq!(names.find(None, module), None, "there are two text encoders");
     }
 }

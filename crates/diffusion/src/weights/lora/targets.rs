@@ -1,9 +1,9 @@
-//! Every layer of a model by name, with a handle to its weight; a LoRA's keys are looked up here.
+//! Every layer and norm of a model by name, with handles to their parameters; a LoRA's keys are looked up here.
 //!
-//! Names are diffusers': the part, then the module, such as `unet.mid_block.attentions.0.proj_in`. Not here: norms,
-//! embeddings, the autoencoder.
+//! Names are diffusers': the part, then the module, such as `unet.mid_block.attentions.0.proj_in`. Not here: embeddings,
+//! the autoencoder.
 
-use maquette_kernels::Weight;
+use maquette_kernels::{Vector, Weight};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ pub type Layers = BTreeMap<String, Layer>;
 pub struct Layer {
     /// `[inputs, outputs]` of a linear layer, `[outputs, inputs, kernel, kernel]` of a convolution.
     pub weight: Weight,
+    /// `[outputs]`
+    pub bias: Option<Vector>,
     /// Input channels.
     pub inputs: usize,
     /// Output channels.
@@ -23,18 +25,39 @@ pub struct Layer {
     pub kernel: Option<usize>,
 }
 
-/// Records the layers of a model's parts while they are loaded.
+/// One norm of a model.
+#[derive(Clone)]
+pub(crate) struct Norm {
+    /// `[channels]`
+    pub weight: Vector,
+    /// `[channels]`
+    pub bias: Vector,
+}
+
+/// All that a LoRA can change.
 #[derive(Default)]
-pub(crate) struct Record(RefCell<Layers>);
+pub(crate) struct Targets {
+    pub layers: Layers,
+    pub norms: BTreeMap<String, Norm>,
+}
+
+/// Records the layers and norms of a model's parts while they are loaded.
+#[derive(Default)]
+pub(crate) struct Record(RefCell<Targets>);
 
 impl Record {
     /// Records a layer of `part` under its name.
     pub(crate) fn add(&self, part: &str, name: &str, layer: Layer) {
-        self.0.borrow_mut().insert(format!("{part}.{name}"), layer);
+        self.0.borrow_mut().layers.insert(format!("{part}.{name}"), layer);
     }
 
-    /// The recorded layers.
-    pub(crate) fn finish(self) -> Layers {
+    /// Records a norm of `part` under its name.
+    pub(crate) fn add_norm(&self, part: &str, name: &str, norm: Norm) {
+        self.0.borrow_mut().norms.insert(format!("{part}.{name}"), norm);
+    }
+
+    /// All that was recorded.
+    pub(crate) fn finish(self) -> Targets {
         self.0.into_inner()
     }
 }

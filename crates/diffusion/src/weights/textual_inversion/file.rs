@@ -52,6 +52,15 @@ pub(super) fn read(path: &Path, widths: &[usize]) -> Result<Content, InversionEr
     tensors.content(widths)
 }
 
+/// The vectors among tensors that are not in a file of their own; `file` is named in errors.
+pub(super) fn content(
+    file: String,
+    named: Vec<(String, Tensor)>,
+    widths: &[usize],
+) -> Result<Content, InversionError> {
+    Tensors { file, named, name: None }.content(widths)
+}
+
 fn unpickled(file: String, bytes: &[u8]) -> Result<Tensors, InversionError> {
     let broken = |reason| SmallFileError::Broken { file: file.clone(), kind: "pickle", reason };
     let mut pickle = Pickle::read(bytes).map_err(broken)?;

@@ -39,6 +39,18 @@ impl Inversion {
         Ok(Inversion { word, file: path.display().to_string(), digest: *digest, vectors })
     }
 
+    /// The word of a textual inversion that is part of another file, with its tensors as in a file of its own.
+    pub(crate) fn of(
+        word: &str,
+        file: String,
+        digest: Digest,
+        tensors: Vec<(String, Tensor)>,
+        widths: &[usize],
+    ) -> Result<Inversion, InversionError> {
+        let file::Content { vectors, .. } = file::content(file.clone(), tensors, widths)?;
+        Ok(Inversion { word: word.to_owned(), file, digest, vectors })
+    }
+
     /// The number of its vectors, which is the number of tokens it takes.
     pub(crate) fn len(&self) -> usize {
         self.vectors.first().map_or(0, |vectors| vectors.dims()[0])
