@@ -36,7 +36,7 @@ impl PartCase {
         // A file with its configuration beside it.
         let file = |vae: &String| named(&fixtures().join(vae).join("diffusion_pytorch_model.safetensors"));
         let file_of_lora = || named(&fixtures().join("parts/lcm-lora.safetensors"));
-        let lora = self.lora.map(|weight| Lora { file: file_of_lora(), weight });
+        let lora = self.lora.map(|weight| Lora { file: file_of_lora(), weight, text_weight: weight });
         cell(Settings {
             vae: self.vae.as_ref().map(file),
             lora: lora.into_iter().collect(),

@@ -14,9 +14,10 @@ use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use blocks::{Block, Middle};
 use candle_core::{DType, Result, Tensor};
-use config::{SIZES, UnetConfig};
+use config::UnetConfig;
 pub(crate) use config::{check, embeds_guidance, in_channels, sample_size};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Padding};
+pub use time::Conditions;
 use time::TimeEmbedding;
 
 /// The UNet of a model.
@@ -38,16 +39,6 @@ pub struct Unet {
     pub text_width: usize,
     /// The size of the latents that it was trained on, in latent pixels.
     pub sample_size: usize,
-}
-
-/// Inputs besides latents, timesteps and text; each must be given exactly if the UNet has it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Conditions<'a> {
-    /// SDXL's: a pooled text embedding `[B, pooled_width]`, and for each row the picture's sizes: the original's height and
-    /// width, the crop's top and left, and the target's height and width.
-    pub added: Option<(&'a Tensor, &'a [[f32; SIZES]])>,
-    /// The guidance scale of each row, for a UNet that [embeds](Unet::embeds_guidance) it.
-    pub guidance_scales: Option<&'a [f64]>,
 }
 
 impl Unet {

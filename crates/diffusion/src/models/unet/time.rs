@@ -4,12 +4,21 @@
 //! diffusers' `get_timestep_embedding`, `TimestepEmbedding`, `get_aug_embed` and `get_guidance_scale_embedding`. The angles are computed in f32 on the
 //! host for every dtype: f16 is too coarse for the high frequencies.
 
-use super::Conditions;
 use super::config::{AddedShape, SIZES, UnetConfig};
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};
 use maquette_kernels::{Kernels, Linear};
+
+/// Inputs besides latents, timesteps and text; each must be given exactly if the UNet has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conditions<'a> {
+    /// SDXL's: a pooled text embedding `[B, pooled_width]`, and for each row the picture's sizes: the original's height and
+    /// width, the crop's top and left, and the target's height and width.
+    pub added: Option<(&'a Tensor, &'a [[f32; SIZES]])>,
+    /// The guidance scale of each row, for a UNet that [embeds](super::Unet::embeds_guidance) it.
+    pub guidance_scales: Option<&'a [f64]>,
+}
 
 pub(super) struct TimeEmbedding {
     width: usize,

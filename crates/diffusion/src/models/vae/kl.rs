@@ -2,13 +2,15 @@
 //!
 //! Formulas and tensor names are those of diffusers' `AutoencoderKL`.
 
-use super::Loaded;
+use crate::error::ModelError;
 use crate::models::resnet::Resnet;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Linear, Mask, Padding};
 use serde_json::json;
+
+type Loaded<T> = std::result::Result<T, ModelError>;
 
 /// `norm_eps` of every norm in the autoencoder (diffusers, `autoencoders/vae.py`).
 const EPS: f64 = 1e-6;

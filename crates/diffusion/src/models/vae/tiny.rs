@@ -4,12 +4,14 @@
 //! (<https://github.com/madebyollin/taesd>). Not here: storing latents as bytes (`latent_magnitude` and `latent_shift`
 //! are only for that), other activations than ReLU, other ways to enlarge than repeating pixels.
 
-use super::Loaded;
+use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{Add, Conv2d, Kernels, Padding};
 use serde_json::json;
+
+type Loaded<T> = std::result::Result<T, ModelError>;
 
 /// Both directions, layer by layer in the order of the files.
 pub(super) struct Tiny {
