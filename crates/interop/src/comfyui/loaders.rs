@@ -18,7 +18,7 @@ pub fn model<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>) -> Load
     let path = graph.path(out, guider, "model", Wire::Model);
     let (mut loaders, mut loras) = (Loaders::default(), Vec::new());
     for Output { node, .. } in path.iter().rev() {
-        let found = loras_of(graph, out, *node);
+        let found = loras_of(graph, *node);
         if !found.is_empty() {
             loaders.loras.push(*node);
             loras.extend(found);
@@ -47,8 +47,8 @@ pub fn model<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>) -> Load
     loaders
 }
 
-/// The LoRAs that a node loads, each `name:weight`.
-fn loras_of<'a>(graph: &Graph<'a>, out: &mut Foreign, node: Node<'a>) -> Vec<String> {
+/// The LoRAs that a node loads, each `name:weight`, or `name:text_weight:weight`.
+fn loras_of<'a>(graph: &Graph<'a>, node: Node<'a>) -> Vec<String> {
     if node.class == "Power Lora Loader (rgthree)" {
         let on = |lora: &Json| lora.get("on").and_then(Json::as_bool) != Some(false);
         let entries = node.inputs.into_iter().flatten().map(|(_, value)| value).filter(|value| on(value));
@@ -62,10 +62,11 @@ fn loras_of<'a>(graph: &Graph<'a>, out: &mut Foreign, node: Node<'a>) -> Vec<Str
         "LoraLoaderModelOnly" => Some("0".to_owned()),
         _ => graph.value(node, "strength_clip").map(plain),
     };
-    if let Some(clip) = clip.filter(|clip| clip.parse::<f64>().ok() != weight.parse().ok()) {
-        out.left(node.key("strength_clip"), clip, "a LoRA has one weight");
+    // As in A1111, the text encoder's weight comes first.
+    match clip.filter(|clip| clip.parse::<f64>().ok() != weight.parse().ok()) {
+        Some(clip) => vec![format!("{name}:{clip}:{weight}")],
+        None => vec![format!("{name}:{weight}")],
     }
-    vec![format!("{name}:{weight}")]
 }
 
 /// A part of the model that comes from another file than the rest.
