@@ -28,6 +28,11 @@ pub fn model<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>) -> Load
             out.note("ComfyUI rescales velocities, diffusers what the model predicts: the same for velocity models");
         }
     }
+    // The last of these nodes decides; the path ends at the loader.
+    if let Some(Output { node, .. }) = path.iter().find(|output| output.node.class == "ModelSamplingDiscrete")
+    {
+        sampling(graph, out, *node);
+    }
     if !loras.is_empty() {
         out.set("lora", "LoraLoader", loras.join(" + ").as_str());
     }
@@ -45,6 +50,19 @@ pub fn model<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>) -> Load
         ),
     }
     loaders
+}
+
+/// What the model predicts, and whether its last timestep is pure noise: the node overrules the checkpoint.
+fn sampling<'a>(graph: &Graph<'a>, out: &mut Foreign, node: Node<'a>) {
+    let key = node.key("sampling");
+    match graph.value(node, "sampling").and_then(Json::as_str) {
+        Some("eps") => out.set("prediction_type", &key, "epsilon"),
+        Some("v_prediction") => out.set("prediction_type", &key, "v_prediction"),
+        Some("x0") => out.set("prediction_type", &key, "sample"),
+        Some(other) => out.left(key, other, "Maquette has no such sampling"),
+        None => graph.set(out, "prediction_type", node, "sampling"),
+    }
+    graph.set(out, "zero_snr", node, "zsnr");
 }
 
 /// The LoRAs that a node loads, each `name:weight`, or `name:text_weight:weight`.
