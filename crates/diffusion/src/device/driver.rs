@@ -74,18 +74,3 @@ impl Driver for Device {
         }
     }
 }
-
-/// While the guard lives, this thread's uploads of up to 4096 bytes to a CUDA device are kept and reused.
-///
-/// Most are the shapes and strides of candle's operations, some thousand per call of a UNet and the same in each. They are
-/// kept for the life of the process, so the guard must not be held where every upload differs.
-#[cfg(feature = "cuda")]
-pub(crate) fn cache_uploads(device: &Device) -> Option<impl Sized> {
-    device.as_cuda_device().ok().map(|device| device.enable_cuda_graph_htod_cache())
-}
-
-/// Only CUDA has such uploads.
-#[cfg(not(feature = "cuda"))]
-pub(crate) fn cache_uploads(_: &Device) -> Option<impl Sized> {
-    None::<()>
-}

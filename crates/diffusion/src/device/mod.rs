@@ -8,7 +8,7 @@ mod driver;
 mod failure;
 mod name;
 
-pub(crate) use driver::{Driver, cache_uploads};
+pub(crate) use driver::Driver;
 pub(crate) use failure::Failure;
 pub(crate) use name::candle_dtype;
 pub use name::{DeviceError, DeviceName};

@@ -3,7 +3,7 @@
 //! Starts and finishes cells; the loop in between is in `sample.rs`. Saving, resuming and showing progress are up to
 //! the caller.
 
-use crate::device::{DeviceError, DeviceName, Driver, Failure, cache_uploads};
+use crate::device::{DeviceError, DeviceName, Driver, Failure};
 use crate::error::ModelError;
 use crate::families;
 use crate::families::error::RenderError;
@@ -214,10 +214,7 @@ impl Engine {
             let Cell { id, settings, .. } = &cells[0].cell;
             let allowed = self.limits.rows(settings, &*loaded.family);
             let mut bound = allowed;
-            let call = |cells: &[&DenoiseState]| {
-                let _cached = cache_uploads(&self.device);
-                batch::predict(&*loaded.family, cells)
-            };
+            let call = |cells: &[&DenoiseState]| batch::predict(&*loaded.family, cells);
             let outcomes = in_batches(&cells, |state| state.rows(), &mut bound, &*self.driver, call);
             for (at, outcome) in group.into_iter().zip(outcomes.map_err(|error| self.lost(error))?) {
                 let settings = &states[at].cell.settings;
