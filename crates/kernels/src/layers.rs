@@ -95,15 +95,15 @@ pub struct Conv2d {
     /// `[outputs, inputs, kernel, kernel]`
     pub weight: Weight,
     /// `[outputs]`
-    pub bias: Vector,
+    pub bias: Option<Vector>,
     stride: usize,
     padding: Padding,
 }
 
 impl Conv2d {
     /// A layer with a weight `[outputs, inputs, kernel, kernel]` and a bias `[outputs]`.
-    pub fn new(weight: Weight, bias: Tensor, stride: usize, padding: Padding) -> Conv2d {
-        Conv2d { weight, bias: Vector::new(bias), stride, padding }
+    pub fn new(weight: Weight, bias: Option<Tensor>, stride: usize, padding: Padding) -> Conv2d {
+        Conv2d { weight, bias: bias.map(Vector::new), stride, padding }
     }
 
     /// An image `[B, inputs, h, w]` to one with `outputs` channels.
@@ -115,9 +115,9 @@ impl Conv2d {
     pub fn forward_add(&self, x: &Tensor, add: Add) -> Result<Tensor> {
         let &Conv2d { stride, padding, .. } = self;
         let (kernels, state) = (self.weight.kernels(), self.weight.state());
-        let bias = self.bias.current();
-        let bias = Some(&bias);
-        let mut h = kernels.conv2d(x, ConvOperands { weight: &state.weight, bias, stride, padding }, add)?;
+        let bias = self.bias.as_ref().map(Vector::current);
+        let operands = ConvOperands { weight: &state.weight, bias: bias.as_ref(), stride, padding };
+        let mut h = kernels.conv2d(x, operands, add)?;
         for branch in &*state.branches {
             let [down, up] = branch.convolutions(&state.weight)?;
             let down = ConvOperands { weight: &down, bias: None, stride, padding };

@@ -2,7 +2,7 @@
 //!
 //! Not here: any arithmetic, and which set is chosen.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Result, Tensor, bail};
 use std::fmt::Debug;
 
 /// A set of kernels: all operations of the layers.
@@ -94,6 +94,24 @@ pub struct ConvOperands<'a> {
     pub padding: Padding,
 }
 
+impl ConvOperands<'_> {
+    /// Height and width of the result for an image `[B, inputs, h, w]`.
+    pub(crate) fn output_size(&self, x: &Tensor) -> Result<(usize, usize)> {
+        let (_, inputs, height, width) = x.dims4()?;
+        let (_, expected, kernel, _) = self.weight.dims4()?;
+        let (before, after) = self.padding.sides();
+        let size = |size: usize| Some((size + before + after).checked_sub(kernel)? / self.stride + 1);
+        match (size(height), size(width)) {
+            (Some(height), Some(width)) if inputs == expected => Ok((height, width)),
+            _ => bail!(
+                "a convolution with weight {:?} cannot be applied to an image of {:?}",
+                self.weight.shape(),
+                x.shape()
+            ),
+        }
+    }
+}
+
 /// The operands of a linear layer.
 #[derive(Debug, Clone, Copy)]
 pub struct LinearOperands<'a> {
@@ -101,6 +119,17 @@ pub struct LinearOperands<'a> {
     pub weight: &'a Tensor,
     /// `[outputs]`
     pub bias: Option<&'a Tensor>,
+}
+
+impl LinearOperands<'_> {
+    /// The channels of the result for `x`, whose `inputs` channels must be the weight's.
+    pub(crate) fn outputs(&self, inputs: usize, x: &Tensor) -> Result<usize> {
+        let (expected, outputs) = self.weight.dims2()?;
+        if inputs != expected {
+            bail!("a linear layer with weight {:?} cannot be applied to {:?}", self.weight.shape(), x.shape())
+        }
+        Ok(outputs)
+    }
 }
 
 /// The operands of a norm.

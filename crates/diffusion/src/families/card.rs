@@ -74,8 +74,8 @@ pub struct ModelNote {
     pub answered_by: Option<&'static str>,
 }
 
-/// How a model's files are read where they contradict each other, leave something open, or are read in another way than
-/// they are written. Only small files are read.
+/// Notes on files of a model that contradict each other, leave something open, or are not taken literally. Only small files
+/// are read.
 pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
     let plain = |text| ModelNote { text, answered_by: None };
     let mut notes: Vec<ModelNote> =

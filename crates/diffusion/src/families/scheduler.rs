@@ -31,7 +31,7 @@ pub(super) struct ModelScheduler {
     pub class: String,
     /// Its class here; `None` if it is not supported.
     pub scheduler: Option<Scheduler>,
-    /// What is read in another way than it is written; each a sentence without its full stop.
+    /// Values that are not taken literally; each a sentence without its full stop.
     pub notes: Vec<String>,
     /// Whether the first version of the rules for reading models read another configuration.
     pub is_reread: bool,

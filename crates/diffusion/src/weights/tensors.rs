@@ -295,32 +295,24 @@ impl<'a> Weights<'a> {
         stride: usize,
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
-        let weight = self.conv2d_weight(inputs, outputs, kernel)?;
-        let layer = Conv2d::new(weight, self.tensor("bias", &[outputs])?, stride, padding);
-        self.note(&layer.weight, Some(&layer.bias), inputs, outputs, Some(kernel));
-        Ok(layer)
+        self.conv2d_with([inputs, outputs, kernel, stride], padding, true)
     }
 
-    /// The same with a bias of zeros, which is not in the file.
-    pub(crate) fn conv2d_without_bias(
+    /// A square convolution of `inputs` to `outputs` channels, with a `kernel` and a `stride`: `weight` and, if `bias`,
+    /// `bias`.
+    pub(crate) fn conv2d_with(
         &self,
-        inputs: usize,
-        outputs: usize,
-        kernel: usize,
-        stride: usize,
+        [inputs, outputs, kernel, stride]: [usize; 4],
         padding: Padding,
+        bias: bool,
     ) -> Result<Conv2d, ModelError> {
-        let bias = Tensor::zeros(outputs, self.kernels().storage_dtype(self.file.dtype), &self.file.device);
-        let bias = bias.map_err(|error| self.device_error(error))?;
-        let weight = self.conv2d_weight(inputs, outputs, kernel)?;
-        self.note(&weight, None, inputs, outputs, Some(kernel));
-        Ok(Conv2d::new(weight, bias, stride, padding))
-    }
-
-    fn conv2d_weight(&self, inputs: usize, outputs: usize, kernel: usize) -> Result<Weight, ModelError> {
         let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
         let weight = self.kernels().storage_layout(weight).map_err(|error| self.device_error(error))?;
-        Ok(Weight::new(self.kernels(), weight, self.file.dtype))
+        let weight = Weight::new(self.kernels(), weight, self.file.dtype);
+        let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
+        let layer = Conv2d::new(weight, bias, stride, padding);
+        self.note(&layer.weight, layer.bias.as_ref(), inputs, outputs, Some(kernel));
+        Ok(layer)
     }
 
     /// A group norm.

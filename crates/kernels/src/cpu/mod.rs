@@ -68,17 +68,9 @@ impl Kernels for CpuF32 {
         let like = x;
         let ConvOperands { weight, bias, stride, padding } = conv;
         let (batch, inputs, height, width) = x.dims4()?;
-        let (outputs, expected, kernel, _) = weight.dims4()?;
-        let (before, after) = padding.sides();
-        let size = |size: usize| (size + before + after).checked_sub(kernel).map(|rest| rest / stride + 1);
-        let (Some(out_height), Some(out_width), true) = (size(height), size(width), inputs == expected)
-        else {
-            bail!(
-                "a convolution with weight {:?} cannot be applied to an image of {:?}",
-                weight.shape(),
-                x.shape()
-            )
-        };
+        let (outputs, _, kernel, _) = weight.dims4()?;
+        let (before, _) = padding.sides();
+        let (out_height, out_width) = conv.output_size(x)?;
         let shape =
             conv::Shape { inputs, outputs, height, width, kernel, stride, before, out_height, out_width };
         let bias = match bias {
@@ -107,7 +99,7 @@ impl Kernels for CpuF32 {
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
         let (batch, tokens, inputs) = x.dims3()?;
-        let outputs = outputs(linear, inputs, x)?;
+        let outputs = linear.outputs(inputs, x)?;
         let shape = linear::Shape { tokens, inputs, outputs };
         let layer = |x: &[f32], weight: &[f32], bias: Option<&[f32]>| {
             let Some(residual) = residual else { return Ok(linear::linear(&shape, x, weight, bias, None)) };
@@ -120,7 +112,7 @@ impl Kernels for CpuF32 {
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
         let (batch, inputs, height, width) = x.dims4()?;
-        let outputs = outputs(linear, inputs, x)?;
+        let outputs = linear.outputs(inputs, x)?;
         let shape = linear::Shape { tokens: height * width, inputs, outputs };
         let out = with_layer(x, linear, |x, weight, bias| Ok(linear::from_image(&shape, x, weight, bias)))?;
         tensor(out, (batch, height * width, outputs), x)
@@ -128,7 +120,7 @@ impl Kernels for CpuF32 {
 
     fn tokens_to_image(&self, x: &Tensor, linear: LinearOperands, residual: &Tensor) -> Result<Tensor> {
         let (batch, tokens, inputs) = x.dims3()?;
-        let outputs = outputs(linear, inputs, x)?;
+        let outputs = linear.outputs(inputs, x)?;
         let (rows, channels, height, width) = residual.dims4()?;
         if (batch, outputs, tokens) != (rows, channels, height * width) {
             bail!("tokens of {:?} cannot be reshaped to an image of {:?}", x.shape(), residual.shape())
@@ -224,15 +216,6 @@ impl Kernels for CpuF32 {
         });
         tensor(out, (batch, channels, height, width), like)
     }
-}
-
-/// The number of output channels of a linear layer, which must have the `inputs` channels of `x`.
-fn outputs(linear: LinearOperands, inputs: usize, x: &Tensor) -> Result<usize> {
-    let (expected, outputs) = linear.weight.dims2()?;
-    if inputs != expected {
-        bail!("a linear layer with weight {:?} cannot be applied to {:?}", linear.weight.shape(), x.shape())
-    }
-    Ok(outputs)
 }
 
 fn with_layer(

@@ -15,7 +15,7 @@ mod norm;
 
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor};
 use elementwise::{geglu, sum};
 use launch::{Right, output, product};
 use layout::{as_image, channels_last};
@@ -50,11 +50,11 @@ impl Kernels for Cuda {
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
-        sum(&times_weight(x, linear.weight)?, linear.bias, None, residual)
+        sum(&times_weight(x, linear)?, linear.bias, None, residual)
     }
 
     fn linear_geglu(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
-        geglu(&times_weight(x, linear.weight)?, linear.bias)
+        geglu(&times_weight(x, linear)?, linear.bias)
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
@@ -104,15 +104,12 @@ impl Kernels for Cuda {
     }
 }
 
-/// The product of tokens `[B, count, inputs]` and a weight `[inputs, outputs]`.
-fn times_weight(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+/// The product of tokens `[B, count, inputs]` and a layer's weight.
+fn times_weight(x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
     let x = x.contiguous()?;
     let (batch, tokens, inputs) = x.dims3()?;
-    let (expected, outputs) = weight.dims2()?;
-    if inputs != expected {
-        bail!("a linear layer with weight {:?} cannot be applied to {:?}", weight.shape(), x.shape())
-    }
+    let outputs = linear.outputs(inputs, &x)?;
     let out = output((batch, tokens, outputs), x.dtype(), x.device())?;
-    product(&out, 0, &x, batch * tokens, Right::Plain(&weight.contiguous()?), (inputs, outputs))?;
+    product(&out, 0, &x, batch * tokens, Right::Plain(&linear.weight.contiguous()?), (inputs, outputs))?;
     Ok(out)
 }

@@ -56,7 +56,7 @@ fn merged_and_separate_branches_give_the_same_result() {
             [(3, 1, Padding::Around(1)), (3, 2, Padding::After(1)), (1, 1, Padding::Around(0))]
         {
             let weight = Weight::new(kernels, conv_weight(6, 9, kernel), DType::F32);
-            let layer = Conv2d::new(weight.clone(), numbers(&[9], 2), stride, padding);
+            let layer = Conv2d::new(weight.clone(), Some(numbers(&[9], 2)), stride, padding);
             let shape = layer.forward(&image).unwrap().shape().clone();
             let (channels, add) = (numbers(&[2, 1, 9], 7), numbers(shape.dims(), 8));
             for add in [Add::Nothing, Add::Channels(&channels), Add::Image(&add)] {
@@ -80,7 +80,7 @@ fn three_factors_are_three_convolutions() {
         let zero = Tensor::zeros((9, 6, 3, 3), DType::F32, &Device::Cpu).unwrap();
         let weight = Weight::new(kernels, zero, DType::F32);
         let bias = Tensor::zeros(9, DType::F32, &Device::Cpu).unwrap();
-        let layer = Conv2d::new(weight.clone(), bias, 1, Padding::Around(1));
+        let layer = Conv2d::new(weight.clone(), Some(bias), 1, Padding::Around(1));
         weight
             .merge(&[Change::LowRank(Branch::with_mid(kernels, &down, &mid, up.clone(), 0.5).unwrap())])
             .unwrap();
@@ -117,7 +117,7 @@ fn gradients_reach_the_factors_and_train_them() {
     let (tokens, image) = (numbers(&[2, 15, 6], 3), numbers(&[2, 6, 3, 5], 4));
     let linear = Linear::new(Weight::new(reference(), linear_weight(6, 9), DType::F32), None);
     let conv_weight = Weight::new(reference(), conv_weight(6, 9, 3), DType::F32);
-    let conv = Conv2d::new(conv_weight, numbers(&[9], 2), 1, Padding::Around(1));
+    let conv = Conv2d::new(conv_weight, Some(numbers(&[9], 2)), 1, Padding::Around(1));
     let train = |weight: &Weight, kernel: Option<usize>, run: &dyn Fn() -> Result<Tensor>| {
         weight.merge(&low_rank(&branches(6, 9, kernel))).unwrap();
         let target = run().unwrap();

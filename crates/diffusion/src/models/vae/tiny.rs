@@ -116,11 +116,7 @@ struct Loading<'a> {
 impl Loading<'_> {
     fn conv(&mut self, inputs: usize, outputs: usize, stride: usize, bias: bool) -> Loaded<()> {
         let weights = self.weights.at(self.layers.len());
-        let padding = Padding::Around(1);
-        let conv = match bias {
-            true => weights.conv2d(inputs, outputs, 3, stride, padding)?,
-            false => weights.conv2d_without_bias(inputs, outputs, 3, stride, padding)?,
-        };
+        let conv = weights.conv2d_with([inputs, outputs, 3, stride], Padding::Around(1), bias)?;
         self.layers.push(Layer::Conv(conv));
         Ok(())
     }
