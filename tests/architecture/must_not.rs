@@ -24,7 +24,7 @@ const MUST_NOT: &[(&[&str], &[&str], &[&str])] = &[
 ];
 
 /// Crates that are functions of their arguments.
-const PURE: &[&str] = &["core", "kernels", "reporter"];
+const PURE: &[&str] = &["core", "kernels", "reporter", "analysis"];
 
 /// Every crate but the binary's.
 const BELOW_CLI: &[&str] = &[
@@ -39,7 +39,10 @@ const BELOW_CLI: &[&str] = &[
     "diffusion",
     "store",
     "executor",
+    "analysis",
+    "metrics",
     "maquette",
+    "review",
 ];
 
 #[test]

@@ -1,0 +1,1 @@
+//! Numbers about pictures: differences in pixels, perceptual hashes, and the metrics of CLIP, SigLIP and other models.
