@@ -1,0 +1,199 @@
+// What a page shows, as `data.js` holds it: the format between `crates/reporter/src/page/` and the page.
+//
+// A page opened from disk may not fetch files, so the data is a classic script: `maquettePage('<JSON of PageData>')`.
+// Everything in it is data from experiments and files: it is only ever set as text, never as markup.
+// Paths are relative to the folder of the page, with `/` between names.
+
+/** The version of this format. A page refuses data of another format and says so. */
+export const FORMAT = 1;
+
+export type PageData = RunPage | DiffPage;
+
+/** The page of one run. */
+export interface RunPage {
+  format: number;
+  kind: "run";
+  /** The program that wrote it, such as `0.1.0`. */
+  version: string;
+  /** Changes whenever anything below changes; the same as in `state.js`. */
+  revision: string;
+  run: RunInfo;
+  grid: Grid;
+  /** The pictures of the grid's cells, each once. */
+  pictures: Pictures;
+  /** The run's ancestry, nearest first; empty for an experiment written by hand. */
+  ancestry: Ancestor[];
+  /** The picks and votes in the run folder when the data was written. */
+  picks: Picks;
+  votes: Vote[];
+  /** Variance shares along the axes, by measure (an embedding, or `pixels`); empty until they are computed. */
+  effects: Effects[];
+}
+
+export interface RunInfo {
+  /** Such as `mucha@2`. */
+  name: string;
+  experiment: string;
+  number: number;
+  /** The experiment's title; may be empty. */
+  title: string;
+  /** The resolved experiment file. */
+  toml: string;
+  /** Cells still to render when the data was written; the page reloads the data while a run goes on. */
+  state: "running" | "complete" | "incomplete";
+  /** Remarks for the reader, such as damaged rows of the log. */
+  notes: string[];
+}
+
+/** The grid: its axes, and which positions of it are cells. */
+export interface Grid {
+  /** In the file's order; the last one varies fastest. */
+  axes: Axis[];
+  /** The positions of the grid that are cells, ascending, after `[[exclude]]` and `[[only]]`; null: all of them. */
+  kept: number[] | null;
+  /** For each cell, the index of its picture in `Pictures`; cells that are the same picture share one. */
+  picture: number[];
+  /** The layout of the contact sheets: the default of the page. Axis names, or null. */
+  rows: string | null;
+  columns: string | null;
+}
+
+export interface Axis {
+  /** The setting or placeholder that it varies, or the name of the zip block. */
+  name: string;
+  values: { label: string; /** What it sets, as text: one entry for a sweep, several for a zip. */ set: [string, string][] }[];
+}
+
+/** One entry per distinct picture in every list. */
+export interface Pictures {
+  count: number;
+  /** The full cell names, 64 hexadecimal digits. */
+  cell: string[];
+  /** `missing`: not rendered yet. */
+  status: ("done" | "failed" | "missing")[];
+  /** The file, relative to the page; null without a picture. */
+  image: (string | null)[];
+  /** Size in pixels, as [width, height]; the resolved settings' size where there is no picture. */
+  size: [number, number][];
+  /** Why a cell failed or its picture cannot be shown; null if nothing is wrong. */
+  problem: (string | null)[];
+  /** Whether the picture is only a draft: few steps, to be replaced. */
+  draft: boolean[];
+  /** Folders of thumbnails, smallest first. The thumbnail of a picture is `<folder>/<first 16 digits of the cell>.webp`. */
+  thumbnails: { folder: string; /** The longest edge in pixels. */ edge: number }[];
+  /** Whether the thumbnails of a picture exist; the page shows the picture itself otherwise. */
+  thumbnail: boolean[];
+  /** The reference picture of each (an index into `references`); null without one. */
+  reference: (number | null)[];
+  references: { image: string; size: [number, number] }[];
+  /** Every setting, placeholder, outcome (`seconds`, `device`, `reused`, `note`, …) and metric, in the log's order. */
+  columns: Column[];
+  /** The experiment of one picture as TOML: `toml_head`, the lines of the settings that are not constant, as the page
+   * composes them from `columns`. Constant settings are in here already. */
+  toml_head: string;
+}
+
+/** A column of the log: `values[index[picture]]`; an `index` of null: the one value holds for all. Empty text: does not apply. */
+export interface Column {
+  name: string;
+  kind: "setting" | "placeholder" | "outcome" | "metric";
+  type: "number" | "text";
+  values: string[];
+  index: number[] | null;
+  /** One line about it, for a tooltip; empty if there is none. */
+  help: string;
+  /** For a metric: whether higher or lower values are better, or neither; and its range where it has one. */
+  better?: "higher" | "lower" | null;
+  range?: [number | null, number | null];
+}
+
+export interface Ancestor {
+  /** Such as `mucha@1`. */
+  run: string;
+  /** The page of that run, relative to this page; null if the run is not in the runs folder. */
+  page: string | null;
+  /** The cells that the next experiment was derived from. */
+  cells: { cell: string; label: string; image: string | null }[];
+}
+
+/** What people think of pictures, by cell name. The content of `picks.toml`. */
+export interface Picks {
+  [cell: string]: Pick;
+}
+export interface Pick {
+  mark?: "pick" | "reject";
+  note?: string;
+}
+
+/** A row of `votes.csv`: two cells, and which one was preferred. */
+export interface Vote {
+  left: string;
+  right: string;
+  choice: "left" | "right" | "tie" | "bad";
+}
+
+/** How much the pictures change along the axes, by one measure of distance. */
+export interface Effects {
+  /** Such as `pixels` or `clip`. */
+  measure: string;
+  about: string;
+  /** Shares of the total variance, 0 to 1: an entry per axis, and per pair of axes for interactions. */
+  shares: { axes: string[]; share: number }[];
+  /** The share that no axis or pair of axes explains. */
+  rest: number;
+  /** For each axis: the values' mean distances from the axis' centre, and the one that stands out. */
+  values: { axis: string; distance: number[]; outlier: number | null }[];
+  /** Axes along which nothing changes. */
+  idle: string[];
+}
+
+/** The page of a comparison. Pictures lie in one or two run folders, so their paths are relative to this page. */
+export interface DiffPage {
+  format: number;
+  kind: "diff";
+  version: string;
+  revision: string;
+  left: string;
+  right: string;
+  /** How cells were paired, one sentence each. */
+  pairing: string[];
+  settings: Change[];
+  pairs: DiffPair[];
+  only_left: DiffCell[];
+  only_right: DiffCell[];
+}
+
+export interface Change {
+  name: string;
+  left: string | null;
+  right: string | null;
+}
+
+export interface DiffCell {
+  cell: string;
+  label: string;
+  image: string | null;
+  thumbnail: string | null;
+  size: [number, number];
+  problem: string | null;
+}
+
+export interface DiffPair {
+  left: DiffCell;
+  right: DiffCell;
+  settings: Change[];
+  /** Same settings, other pixels. */
+  unexplained: boolean;
+  outcome: "identical" | "different" | "sizes" | "no_picture";
+  /** Mean absolute difference of the channels, 0 to 255, and the peak signal-to-noise ratio in dB, of different pictures. */
+  mean_difference: number | null;
+  psnr: number | null;
+}
+
+/** `state.js`: `maquetteState('<JSON of PageState>')`, small, rewritten while a run goes on. */
+export interface PageState {
+  revision: string;
+  state: RunInfo["state"];
+  done: number;
+  total: number;
+}
