@@ -16,4 +16,5 @@ mod manual;
 mod moved;
 mod old_runs;
 mod prompts;
+mod review;
 mod support;

@@ -61,6 +61,7 @@ const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
     ("image", &["picture", "metrics"]),
     ("axum", &["review"]),
     ("tokio", &["review"]),
+    ("futures-util", &["review"]),
     ("plotters", &["reporter"]),
     ("cosmic-text", &["reporter"]),
     ("clap", &["cli"]),

@@ -59,6 +59,21 @@ pub enum Command {
     /// Check a run's pictures and log, and render some cells again; exits with 6 if anything is wrong
     #[command(after_help = "Example: maquette verify mucha@latest --sample 8")]
     Verify(VerifyArgs),
+    /// Review runs in the browser: picks, rejections, notes and blind votes, saved in the run folders as they are made
+    #[command(
+        after_help = "The pages are served on this machine only (127.0.0.1), at an address that nobody can guess.\n\nExample: \
+                      maquette review mucha@latest --open"
+    )]
+    Review(ReviewArgs),
+    /// Rank the values of every axis by the votes
+    #[command(after_help = "Example: maquette votes mucha@latest")]
+    Votes(VotesArgs),
+    /// Write the next experiment from picks and votes: winning values, finer ranges, new seeds
+    #[command(
+        after_help = "Examples: maquette next mucha@latest -o experiments/mucha-2.toml\n          maquette next \
+                            mucha@latest --promote --scale 2 -o experiments/mucha-best.toml"
+    )]
+    Next(NextArgs),
     /// Copy a run's pictures and settings into a folder for other programs
     #[command(
         after_help = "The folder can be loaded with Hugging Face's datasets: load_dataset(\"imagefolder\", \
@@ -182,6 +197,49 @@ pub struct ExportArgs {
     /// New or empty folder for the pictures and a metadata.csv with their settings, a Hugging Face ImageFolder
     #[arg(long, value_name = "DIR")]
     pub imagefolder: PathBuf,
+}
+
+/// `maquette review`.
+#[derive(Debug, Args)]
+pub struct ReviewArgs {
+    /// The runs: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<String>,
+    /// Port of the loopback address; any free port by default
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub port: u16,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub open: bool,
+}
+
+/// `maquette votes`.
+#[derive(Debug, Args)]
+pub struct VotesArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `maquette next`.
+#[derive(Debug, Args)]
+pub struct NextArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// New file for the experiment; standard output by default
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Render the picks themselves again, with the same seeds: with twice the steps unless the options say otherwise
+    #[arg(long)]
+    pub promote: bool,
+    /// With --promote: how many steps
+    #[arg(long, value_name = "N", requires = "promote")]
+    pub steps: Option<u32>,
+    /// With --promote: how many times as wide and high; the steps stay unless --steps changes them
+    #[arg(long, value_name = "FACTOR", requires = "promote")]
+    pub scale: Option<f64>,
 }
 
 /// `maquette diff`.

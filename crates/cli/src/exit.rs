@@ -57,16 +57,21 @@ impl From<maquette::Error> for Failure {
         if let maquette::Error::Plan(error) = error {
             return Failure { exit, report: error.into() };
         }
-        let diagnostic = miette::MietteDiagnostic::new(maquette::with_causes(&error));
-        let report = match error.hint() {
+        Failure::with_hint(exit, &error, error.hint())
+    }
+}
+
+impl Failure {
+    /// A failure from an error with its causes, and what to do about it.
+    pub fn with_hint(exit: Exit, error: &dyn std::error::Error, hint: Option<String>) -> Failure {
+        let diagnostic = miette::MietteDiagnostic::new(maquette::with_causes(error));
+        let report = match hint {
             Some(hint) => diagnostic.with_help(hint).into(),
             None => diagnostic.into(),
         };
         Failure { exit, report }
     }
-}
 
-impl Failure {
     /// A failure from any error that can be printed.
     pub fn new(exit: Exit, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
         Failure { exit, report: miette::Report::from_err(error) }

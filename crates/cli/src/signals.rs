@@ -5,6 +5,13 @@ use crate::exit::Exit;
 use crate::output::message;
 use maquette::Stop;
 
+/// Calls a function at the first Ctrl-C or termination signal.
+pub fn on_first(act: impl Fn() + Send + 'static) {
+    if let Err(error) = ctrlc::set_handler(act) {
+        message(format_args!("cannot handle Ctrl-C, which will stop the program at once: {error}"));
+    }
+}
+
 /// Listens to Ctrl-C and the termination signal from now on.
 pub fn listen(stop: &Stop) {
     let stop = stop.clone();

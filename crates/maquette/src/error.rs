@@ -66,6 +66,36 @@ pub enum Error {
         /// The picture.
         image: PathBuf,
     },
+    /// A run without the picks or votes that the next experiment is made from.
+    #[error("{run} has {}", nothing(*votes, *rejected, *promote))]
+    NothingPicked {
+        /// The run.
+        run: String,
+        /// How many votes it has, of which none enters a ranking.
+        votes: usize,
+        /// How many of its cells are rejected.
+        rejected: usize,
+        /// Whether the picks were to be rendered again.
+        promote: bool,
+    },
+    /// A run of which every winning combination was rejected.
+    #[error("nothing is left of {run}: every combination of the values that stay is rejected or excluded")]
+    NothingLeft {
+        /// The run.
+        run: String,
+    },
+    /// Picks that cannot be rendered again as requested.
+    #[error("the picks cannot be rendered so: {why}")]
+    CannotPromote {
+        /// The reason, a sentence without its full stop.
+        why: String,
+    },
+    /// A file that would be overwritten.
+    #[error("`{}` exists; allowed: a new file", file.display())]
+    FileExists {
+        /// The file.
+        file: PathBuf,
+    },
     /// The only cell to render failed.
     #[error("{0}")]
     CellFailed(String),
@@ -92,7 +122,9 @@ impl Error {
             Error::Store(error) if error.is_write() => ErrorKind::Unexpected,
             Error::Picture(PictureError::Encode { .. }) => ErrorKind::Unexpected,
             Error::CellFailed(_) => ErrorKind::CellFailed,
-            Error::Execute(_) | Error::Setting(_) | Error::Sheet(_) => ErrorKind::Unexpected,
+            Error::Execute(_) | Error::Setting(_) | Error::Sheet(_) | Error::FileExists { .. } => {
+                ErrorKind::Unexpected
+            }
             _ => ErrorKind::NotFound,
         }
     }
@@ -120,9 +152,27 @@ impl Error {
                 Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
             }
             Error::NoModel { .. } => Some("Name the model with `--set model=NAME`.".to_owned()),
+            Error::NothingPicked { run, .. } => Some(format!(
+                "Mark pictures as picks or vote between them with `maquette review {run}`, then try again."
+            )),
+            Error::NothingLeft { run } => Some(format!("Take back some rejections with `maquette review {run}`.")),
             _ => None,
         }
     }
+}
+
+/// What a run has in place of picks.
+fn nothing(votes: usize, rejected: usize, promote: bool) -> String {
+    let count = |count: usize, one: &str, more: &str| match count {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        many => Some(format!("{many} {more}")),
+    };
+    let votes = count(votes, "vote that decides nothing", "votes that decide nothing").filter(|_| !promote);
+    let rejected = count(rejected, "rejected cell", "rejected cells");
+    let only: Vec<String> = [votes, rejected].into_iter().flatten().collect();
+    let missing = if promote { "no picks" } else { "no picks and no votes to go by" };
+    if only.is_empty() { missing.to_owned() } else { format!("{missing}, only {}", only.join(" and ")) }
 }
 
 /// An error and its causes, in one sentence.

@@ -48,8 +48,10 @@ mod locate;
 mod memory;
 mod model_notes;
 mod models;
+mod next;
 mod plan;
 mod prompt_report;
+mod ranking;
 mod recreate;
 mod render;
 mod reproduce;
@@ -69,8 +71,10 @@ pub use error::{Error, ErrorKind, with_causes};
 pub use estimate::Estimate;
 pub use forecast::Forecast;
 pub use models::{BUNDLED_MODEL_ABOUT, FetchedModel, ModelEntry, ModelPlace};
+pub use next::{NextExperiment, NextOptions, Promote};
 pub use plan::{Experiment, PlannedExperiment};
 pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
+pub use ranking::{AxisRanking, RankedValue, Ranking};
 pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
@@ -80,8 +84,8 @@ pub use workspace::{Renderer, Workspace};
 
 // The types of the crates below that appear in the functions above, in their data or in their errors.
 pub use maquette_core::{
-    Axis, AxisValue, Cell, CellId, Digest, Dtype, FoundFile, ModelCard, Outcome, Plan, Record, Remarks,
-    SettingError, Value,
+    Axis, AxisValue, Cell, CellId, Choice, DerivedFrom, Digest, Dtype, FoundFile, Mark, ModelCard, Outcome,
+    Pick, Plan, Record, Remarks, SettingError, Value, Vote,
 };
 pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
 pub use maquette_executor::{ExecuteError, Failure, RunProgress, Stop, Summary};
@@ -96,5 +100,6 @@ pub use maquette_picture::PictureError;
 pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
 pub use maquette_reporter::{CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError};
 pub use maquette_store::{
-    DamagedRow, Log, LogRow, Run, Runs, Shard, ShardError, StartReason, Status, StoreError, WorkKind,
+    DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, StartReason, Status,
+    StoreError, Votes, WorkKind,
 };

@@ -5,7 +5,7 @@
 //! zip by those of its columns that vary.
 
 use crate::grid::GridAxis;
-use maquette_core::{Kind, Setting, Value};
+use maquette_core::{Axis, Kind, Setting, Value};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -14,21 +14,36 @@ const LONG: usize = 40;
 
 /// The labels of an axis, one for each position.
 pub(crate) fn labels(axis: &GridAxis) -> Vec<String> {
-    let names: Vec<&str> = axis.names().collect();
-    let columns: Vec<Vec<String>> = (0..names.len())
-        .map(|slot| {
-            let values = axis.positions.iter().map(|position| &position.set[slot].value);
-            column(names[slot], &values.collect::<Vec<_>>())
-        })
-        .collect();
+    let columns = axis.names().enumerate().map(|(slot, name)| {
+        let values = axis.positions.iter().map(|position| &position.set[slot].value);
+        column(name, &values.collect::<Vec<_>>())
+    });
+    let made = joined(&columns.collect::<Vec<_>>());
+    let positions = axis.positions.iter().zip(made);
+    positions.map(|(position, made)| position.label.clone().unwrap_or(made)).collect()
+}
+
+/// The labels of an axis of a plan that are not made from its values: those that the experiment file gave.
+pub fn given_labels(axis: &Axis) -> Vec<Option<&str>> {
+    let names = axis.values.first().into_iter().flat_map(|value| &value.set).map(|(name, _)| name);
+    let columns = names.enumerate().map(|(slot, name)| {
+        let values = axis.values.iter().map(|value| &value.set[slot].1);
+        column(name, &values.collect::<Vec<_>>())
+    });
+    let made = joined(&columns.collect::<Vec<_>>());
+    let labels = axis.values.iter().map(|value| value.label.as_str()).zip(made);
+    labels.map(|(label, made)| (label != made).then_some(label)).collect()
+}
+
+/// The labels of rows: their entries in the columns that vary.
+fn joined(columns: &[Vec<String>]) -> Vec<String> {
     let varies = |column: &&Vec<String>| column.iter().any(|label| *label != column[0]);
     let varying: Vec<&Vec<String>> = match columns.iter().filter(varies).collect::<Vec<_>>() {
         none if none.is_empty() => columns.iter().collect(),
         some => some,
     };
     let label = |row: usize| varying.iter().map(|column| column[row].as_str()).collect::<Vec<_>>().join(", ");
-    let rows = axis.positions.iter().enumerate();
-    rows.map(|(row, position)| position.label.clone().unwrap_or_else(|| label(row))).collect()
+    (0..columns.first().map_or(0, Vec::len)).map(label).collect()
 }
 
 fn column(name: &str, values: &[&Value]) -> Vec<String> {

@@ -51,7 +51,7 @@ pub fn folder(text: &str) -> Option<String> {
 }
 
 /// Text as a one-line comment without control characters, so that text from a picture cannot become a key.
-fn comment(text: &str) -> String {
+pub(crate) fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

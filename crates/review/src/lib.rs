@@ -1,1 +1,18 @@
-//! The review server: a run's page on this machine's loopback address, which saves picks and votes in the run's folder.
+//! The review server: serves the pages of runs on this machine's loopback address, so that picks, notes and votes are saved
+//! in the run folders as they are made.
+//!
+//! It keeps no state of its own: `picks.toml` and `votes.csv` are the truth, and edits by hand are seen while it runs. Only
+//! whoever knows the random token in the address reaches anything, and only from a page of the server itself (`guard`).
+//! `api` reads and writes picks and votes, `events` follows the files, `files` serves the page.
+
+mod api;
+mod error;
+mod events;
+mod files;
+mod guard;
+mod index_page;
+mod runs;
+mod server;
+
+pub use error::ReviewError;
+pub use server::{Server, StopHandle};

@@ -72,17 +72,18 @@ impl Run {
     pub fn update_pick(&self, cell: CellId, change: &PickChange) -> Result<Pick, StoreError> {
         let path = self.picks_path();
         let _lock = self.lock_picks()?;
-        let mut document = parse(&read(&path)?, &path)?;
+        let before = read(&path)?;
+        let mut document = parse(&before, &path)?;
         if !entries(&document).0.contains_key(&cell) && !self.cells_not_in_run(&[cell])?.is_empty() {
             return Err(StoreError::NoCell { cell, run: self.to_string() });
         }
-        if document.is_empty() && document.trailing().as_str().is_none_or(|text| text.trim().is_empty()) {
-            let header = format!("# Picks of {self}. Written by `maquette review` and by the run's page.\n");
-            document.set_trailing(header);
-        }
         let pick = apply(&mut document, &cell.to_string(), change)
             .ok_or_else(|| StoreError::damaged(&path, "has `cells` that is not a table"))?;
-        write_atomic(&path, document.to_string().as_bytes())?;
+        let header = match before.trim() {
+            "" => format!("# Picks of {self}. Written by `maquette review` and by the run's page.\n"),
+            _ => String::new(),
+        };
+        write_atomic(&path, format!("{header}{document}").as_bytes())?;
         Ok(pick)
     }
 
@@ -249,11 +250,16 @@ fn apply(document: &mut DocumentMut, name: &str, change: &PickChange) -> Option<
     Some(pick)
 }
 
-/// Sets a key; the comment after its old value stays.
+/// Sets a key; the comments around its old value stay.
 fn set(entry: &mut dyn TableLike, key: &str, text: &str) {
     let mut value = Value::from(text);
-    if let Some(old) = entry.get(key).and_then(Item::as_value) {
-        *value.decor_mut() = old.decor().clone();
+    match entry.get_mut(key) {
+        Some(item) => {
+            if let Some(old) = item.as_value() {
+                *value.decor_mut() = old.decor().clone();
+            }
+            *item = Item::Value(value);
+        }
+        None => _ = entry.insert(key, Item::Value(value)),
     }
-    entry.insert(key, Item::Value(value));
 }

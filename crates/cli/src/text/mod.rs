@@ -2,11 +2,13 @@
 
 mod plan;
 mod prompts;
+mod ranking;
 mod run;
 mod show;
 mod verify;
 
 pub use plan::plan;
+pub use ranking::ranking;
 pub use run::{planned, reason, summary};
 pub use show::picture_info;
 pub use verify::{reproduction, verification};

@@ -13,6 +13,7 @@ mod hub_server;
 mod huge_picture;
 mod masks;
 mod moved;
+mod next;
 mod notes;
 mod old_runs;
 mod other_tools;

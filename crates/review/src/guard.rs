@@ -1,0 +1,66 @@
+//! Refuses requests that do not come from a page of this server, and adds the headers that restrict what its pages may do.
+//!
+//! The token in the address keeps other programs and web pages out. The checks here keep them out even if the token leaks:
+//! a web page whose name resolves to this machine (DNS rebinding) sends its own name as `Host`, and a browser says where a
+//! request comes from (`Origin`, `Sec-Fetch-Site`).
+
+use crate::error::Refusal;
+use crate::server::Site;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// The policy of the page, and no frames.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src \
+                      'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(&str, &str); 6] = [
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-frame-options", "DENY"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+];
+
+/// Answers a request if it is allowed.
+pub(crate) async fn guard(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let mut response = match check(site.port, request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn check(port: u16, method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let forbidden = |what: &str| Err(Refusal(StatusCode::FORBIDDEN, what.to_owned()));
+    let hosts = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+    let Some(host) = text(HOST).filter(|host| hosts.iter().any(|known| known == host)) else {
+        return forbidden("wrong host; allowed: the address that `maquette review` printed");
+    };
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(());
+    }
+    if text(ORIGIN).is_some_and(|origin| origin != format!("http://{host}")) {
+        return forbidden("pages of another origin may not write here");
+    }
+    if text(HeaderName::from_static("sec-fetch-site")).is_some_and(|site| site != "same-origin") {
+        return forbidden("pages of another site may not write here");
+    }
+    let json = text(CONTENT_TYPE)
+        .and_then(|kind| kind.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    // Browsers never send these methods or this type to another site without asking it first.
+    if !json && *method != Method::DELETE {
+        let what = "the content type is not application/json".to_owned();
+        return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, what));
+    }
+    Ok(())
+}
