@@ -59,6 +59,20 @@ fn the_next_experiment_is_written() {
     assert!(best.contains("\nwidth = 256\n") || best.contains("\nwidth = 128\n"), "{best}");
 }
 
+#[test]
+fn a_picture_is_found_from_another_folder() {
+    let workspace = Workspace::new().with_selfie();
+    let toml = "prompt = \"a man\"\ninit_image = \"references/selfie.png\"\nsteps = 2\n[sweep]\nstrength = [0.5, 1.0]\n";
+    workspace.write("man.toml", toml);
+    workspace.maquette(&["run", "man.toml", "--backend", "fake", "--no-sheets"]).code(0);
+    let cell = workspace.read("runs/man/1/log.csv").lines().nth(1).unwrap()[..64].to_owned();
+    workspace.write("runs/man/1/picks.toml", format!("[cells.{cell}]\nmark = \"pick\"\n"));
+    workspace.maquette(&["next", "man", "-o", "other/man.toml"]).code(0);
+    workspace.maquette(&["plan", "other/man.toml"]).code(0);
+    workspace.maquette(&["next", "man", "-o", "man-2.toml"]).code(0);
+    assert!(!workspace.read("man-2.toml").contains("folder"), "{}", workspace.read("man-2.toml"));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_review_is_served_until_ctrl_c() {

@@ -15,7 +15,7 @@ use crate::{AssetResolver, derived_from, filter, merged, placeholders, seeds, sh
 use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, NAMING, Plan, Selection, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The input of [`plan()`].
 pub struct Request<'a> {
@@ -156,7 +156,9 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         let _ = writeln!(source, "words of textual inversions are names of files");
     }
 
-    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    // An experiment in the current folder has an empty path, which cannot be made absolute.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".").to_owned() } else { folder };
+    let folder: PathBuf = std::path::absolute(&folder).unwrap_or(folder).components().collect();
     let folder = folder.to_string_lossy().replace('\\', "/");
     let folder = resolved::has_paths(&grid).then_some(folder.as_str());
     let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();

@@ -1,7 +1,7 @@
 //! Picks and votes as JSON.
 
 use crate::error::Refusal;
-use crate::server::{Site, on_thread};
+use crate::site::{Site, on_thread};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};

@@ -4,7 +4,7 @@
 //! begins with `picks` and `votes`, so that nothing is missed between reading them and connecting.
 
 use crate::error::Refusal;
-use crate::server::{Site, on_thread};
+use crate::site::{Site, on_thread};
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};

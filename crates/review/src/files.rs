@@ -2,7 +2,7 @@
 
 use crate::error::Refusal;
 use crate::index_page::escaped;
-use crate::server::{Site, on_thread};
+use crate::site::{Site, on_thread};
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};

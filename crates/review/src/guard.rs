@@ -5,7 +5,7 @@
 //! request comes from (`Origin`, `Sec-Fetch-Site`).
 
 use crate::error::Refusal;
-use crate::server::Site;
+use crate::site::Site;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};

@@ -2,7 +2,7 @@
 
 use crate::error::Refusal;
 use crate::runs::address;
-use crate::server::{Site, on_thread};
+use crate::site::{Site, on_thread};
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};

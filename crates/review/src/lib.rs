@@ -13,6 +13,7 @@ mod guard;
 mod index_page;
 mod runs;
 mod server;
+mod site;
 
 pub use error::ReviewError;
 pub use server::{Server, StopHandle};

@@ -2,6 +2,7 @@
 
 use crate::error::{Refusal, ReviewError};
 use crate::runs::{Runs, address};
+use crate::site::Site;
 use crate::{api, events, files, guard, index_page};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -25,14 +26,6 @@ pub struct Server {
 /// Stops a server; copies stop the same one.
 #[derive(Clone, Default)]
 pub struct StopHandle(Arc<Notify>);
-
-/// What the server serves.
-pub(crate) struct Site {
-    pub runs: Runs,
-    pub port: u16,
-    /// The beginning of every path, so that no other program or web page guesses an address.
-    pub token: String,
-}
 
 impl StopHandle {
     /// Stops the server: requests in progress end, files are complete.
@@ -129,14 +122,4 @@ fn token() -> Result<String, ReviewError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| ReviewError::Serve(std::io::Error::other(error)))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Runs something that reads or writes files on a thread of its own.
-pub(crate) async fn on_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
-    }
 }

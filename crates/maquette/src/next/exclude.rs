@@ -2,7 +2,7 @@
 //!
 //! Axes of seeds do not count here: a combination stays if any of its seeds did.
 
-use super::Judged;
+use super::judged::Judged;
 use crate::error::Error;
 use maquette_core::{Selection, Value};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -25,12 +25,15 @@ pub(super) struct NewValue {
     pub from: Vec<usize>,
 }
 
+/// A rule as the file has it: for each name the values that match.
+type WrittenRule = Vec<(String, Vec<Value>)>;
+
 /// The rules of the next experiment. Values of which no combination is left are removed from the axes.
 pub(super) fn left_out(
     judged: &Judged<'_>,
     axes: &mut [NewAxis],
     decisions: &mut Vec<String>,
-) -> Result<Vec<Vec<(String, Vec<Value>)>>, Error> {
+) -> Result<Vec<WrittenRule>, Error> {
     let fixed: Vec<usize> = (0..axes.len()).filter(|&at| !axes[at].free).collect();
     let combination = |index: &usize| -> Vec<usize> {
         let coordinates = judged.plan.coordinates(*index);
@@ -158,10 +161,10 @@ fn rules(sizes: &[usize], excluded: &HashSet<Vec<usize>>) -> Vec<Rule> {
 }
 
 /// A rule as the file has it. The rows of a zip are named by all of its columns, so that each needs a rule of its own.
-fn written(axes: &[&NewAxis], rule: &Rule) -> Vec<Vec<(String, Vec<Value>)>> {
+fn written(axes: &[&NewAxis], rule: &Rule) -> Vec<WrittenRule> {
     rule.iter().fold(vec![vec![]], |sofar, (at, values)| {
         let axis = axes[*at];
-        let conditions: Vec<Vec<(String, Vec<Value>)>> = match axis.zip {
+        let conditions: Vec<WrittenRule> = match axis.zip {
             false => {
                 let values = values.iter().map(|&value| axis.values[value].set[0].1.clone()).collect();
                 vec![vec![(axis.name.clone(), values)]]
@@ -174,7 +177,7 @@ fn written(axes: &[&NewAxis], rule: &Rule) -> Vec<Vec<(String, Vec<Value>)>> {
                 values.iter().map(row).collect()
             }
         };
-        let longer = |begin: &Vec<(String, Vec<Value>)>| {
+        let longer = |begin: &WrittenRule| {
             let begin = begin.clone();
             conditions.iter().map(move |more| [&begin[..], &more[..]].concat()).collect::<Vec<_>>()
         };
@@ -208,9 +211,6 @@ mod tests {
         let all = |first: usize, second: usize| (0..3).map(move |third| vec![first, second, third]);
         let excluded: HashSet<Vec<usize>> = all(0, 1).chain(all(0, 0)).chain([vec![1, 0, 2]]).collect();
         let rules = rules(&[2, 3, 3], &excluded);
-        assert_eq!(
-            rules,
-            [vec![(0, vec![0]), (1, vec![0, 1])], vec![(0, vec![1]), (1, vec![0]), (2, vec![2])]]
-        );
+        assert_eq!(rules, [vec![(0, vec![0]), (1, vec![0, 1])], vec![(1, vec![0]), (2, vec![2])]]);
     }
 }

@@ -3,7 +3,7 @@
 //! In the folder of the parent's experiment, paths stay as they were written. Elsewhere `folder` says where they start,
 //! and models, weight files and pictures that are not there get their absolute paths.
 
-use super::Judged;
+use super::judged::Judged;
 use crate::recreate::{NearbyFiles, base_of};
 use maquette_core::{Kind, Setting, Value, WeightsKind};
 use maquette_planner::ExperimentText;
@@ -17,7 +17,8 @@ pub(super) fn place(
     file: Option<&Path>,
     problems: &mut Vec<String>,
 ) {
-    let base = base_of(judged.run);
+    // Earlier versions wrote an empty folder for the current one.
+    let base = base_of(judged.run).filter(|base| !base.as_os_str().is_empty());
     let folder = file.map(|file| absolute(file.parent().unwrap_or(Path::new(""))));
     let at_home = base.is_some() && base == folder;
     text.folder = base.as_ref().filter(|_| !at_home).map(|base| base.to_string_lossy().replace('\\', "/"));
@@ -29,7 +30,7 @@ pub(super) fn place(
         let Some(setting) = Setting::named(name) else { return };
         let found = match (setting.kind, &*value) {
             (Kind::Model, Value::Text(model)) if !at_home => Some(Value::Text(nearby.model(model))),
-            (Kind::Path, Value::Text(path)) => picture(judged, base.as_deref(), path, problems),
+            (Kind::Path, Value::Text(path)) => picture(judged, nearby, base.as_deref(), path, problems),
             (Kind::Weights, Value::Weights(list)) if !at_home => {
                 let kind = if name == "lora" { WeightsKind::Lora } else { WeightsKind::Embedding };
                 let mut list = list.clone();
@@ -49,15 +50,17 @@ pub(super) fn place(
     problems.dedup();
 }
 
-/// The run's copy of a picture that is not in its place any more.
+/// The path of a picture whose folder is not known, and the run's copy of one that is not in its place any more.
 fn picture(
     judged: &Judged<'_>,
+    nearby: &NearbyFiles,
     base: Option<&Path>,
     path: &str,
     problems: &mut Vec<String>,
 ) -> Option<Value> {
     let copy = judged.plan.pictures.get(path)?;
-    let original = base.map_or_else(|| PathBuf::from(path), |base| base.join(path));
+    let Some(base) = base else { return nearby.file(path, Some(&copy.digest)).map(Value::Text) };
+    let original = base.join(path);
     let digest = std::fs::read(&original).map(|bytes| maquette_core::Digest::of(&bytes));
     if digest.is_ok_and(|digest| digest == copy.digest) {
         return None;

@@ -3,18 +3,21 @@
 //! `narrow` decides which values of each axis stay, `exclude` which combinations of them are left out, and `promote` writes
 //! the picks themselves with more steps or larger. The text is written by the planner's crate.
 
+mod constants;
 mod exclude;
 mod files;
+mod judged;
 mod narrow;
 mod promote;
 
+pub use promote::Promote;
+
 use crate::error::Error;
-use crate::ranking::{Ranking, ranking};
+use crate::ranking::ranking;
 use crate::{Experiment, Workspace};
-use maquette_core::{CellId, Choice, DerivedFrom, Mark, Plan, Setting};
-use maquette_planner::ExperimentText;
-use maquette_store::{Picks, Run, Votes, write_atomic};
-use std::collections::{BTreeMap, HashMap};
+use judged::Judged;
+use maquette_core::{DerivedFrom, Mark};
+use maquette_store::{Run, write_atomic};
 use std::path::{Path, PathBuf};
 
 /// How the next experiment is made.
@@ -26,15 +29,6 @@ pub struct NextOptions {
     pub file: Option<PathBuf>,
 }
 
-/// How picks are rendered again. Without either, the steps are doubled.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Promote {
-    /// With that many steps.
-    pub steps: Option<u32>,
-    /// So many times as wide and high.
-    pub scale: Option<f64>,
-}
-
 /// The next experiment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NextExperiment {
@@ -44,17 +38,6 @@ pub struct NextExperiment {
     pub decisions: Vec<String>,
     /// What is wrong with picks, votes or the new file, each a sentence without its full stop.
     pub problems: Vec<String>,
-}
-
-/// What a run was judged to be.
-struct Judged<'a> {
-    run: &'a Run,
-    plan: &'a Plan,
-    /// The indices of the picked cells in the plan, ascending, each cell once.
-    picked: Vec<usize>,
-    /// All indices of the rejected cells.
-    rejected: Vec<usize>,
-    ranking: Ranking,
 }
 
 impl Workspace {
@@ -73,8 +56,7 @@ impl Workspace {
         let ranking = ranking(&run, &plan)?;
         let mut problems = picks.problems.clone();
         problems.extend(votes.problems.iter().cloned());
-        let (picked, rejected) = marked(&plan, &picks);
-        let judged = Judged { run: &run, plan: &plan, picked, rejected, ranking };
+        let judged = Judged::of(&run, &plan, &picks, ranking);
         let nothing = match options.promote {
             Some(_) => judged.picked.is_empty(),
             None => judged.picked.is_empty() && judged.ranking.entered == 0,
@@ -93,7 +75,7 @@ impl Workspace {
             None => narrow::narrowed(&judged, &mut decisions)?,
         };
         text.title.clone_from(&plan.title);
-        text.derived_from = Some(DerivedFrom { run: run.to_string(), cells: parents(&judged, &votes) });
+        text.derived_from = Some(DerivedFrom { run: run.to_string(), cells: judged.parents(&votes) });
         let nearby = self.nearby(&run.dir().join("plan.json"));
         files::place(&mut text, &judged, &nearby, options.file.as_deref(), &mut problems);
         let text = text.text();
@@ -135,67 +117,4 @@ fn why(error: &Error) -> String {
         }
         _ => crate::with_causes(error),
     }
-}
-
-/// The indices of the picked cells, each once, and all indices of the rejected ones.
-fn marked(plan: &Plan, picks: &Picks) -> (Vec<usize>, Vec<usize>) {
-    let marks: HashMap<CellId, Mark> =
-        picks.cells.iter().filter_map(|(cell, pick)| Some((*cell, pick.mark?))).collect();
-    let (mut picked, mut rejected) = (BTreeMap::new(), Vec::new());
-    let indices = if marks.is_empty() { 0 } else { plan.len() };
-    for index in 0..indices {
-        let Ok(id) = plan.id(index) else { continue };
-        match marks.get(&id) {
-            Some(Mark::Pick) => _ = picked.entry(id).or_insert(index),
-            Some(Mark::Reject) => rejected.push(index),
-            None => {}
-        }
-    }
-    let mut picked: Vec<usize> = picked.into_values().collect();
-    picked.sort_unstable();
-    (picked, rejected)
-}
-
-/// The cells that the next experiment is derived from: the picks, or without any those that were preferred more often than
-/// the other one.
-fn parents(judged: &Judged<'_>, votes: &Votes) -> Vec<CellId> {
-    if !judged.picked.is_empty() {
-        return judged.picked.iter().filter_map(|&index| judged.plan.id(index).ok()).collect();
-    }
-    let mut wins: BTreeMap<CellId, i64> = BTreeMap::new();
-    for vote in &votes.votes {
-        let (winner, loser) = match vote.choice {
-            Choice::Left => (vote.left, vote.right),
-            Choice::Right => (vote.right, vote.left),
-            Choice::Tie | Choice::Bad => continue,
-        };
-        *wins.entry(winner).or_default() += 1;
-        *wins.entry(loser).or_default() -= 1;
-    }
-    let ids = (0..judged.plan.len()).filter_map(|index| judged.plan.id(index).ok());
-    // A cell that is in the grid several times is named once.
-    ids.filter(|id| wins.remove(id).is_some_and(|wins| wins > 0)).collect()
-}
-
-/// The settings and placeholders of the plan that no axis of the new text sets.
-fn constants(plan: &Plan, text: &mut ExperimentText, set: &[(String, maquette_core::Value)]) {
-    let swept: Vec<String> = text
-        .axes
-        .iter()
-        .filter_map(|axis| axis.values.first())
-        .flat_map(|value| value.set.iter().map(|(name, _)| name.clone()))
-        .collect();
-    let mut all: Vec<(String, maquette_core::Value)> = plan.base.iter().chain(&plan.vars).cloned().collect();
-    for (name, value) in set {
-        match all.iter_mut().find(|(known, _)| known == name) {
-            Some(known) => known.1 = value.clone(),
-            None => all.push((name.clone(), value.clone())),
-        }
-    }
-    all.retain(|(name, _)| !swept.contains(name));
-    let row = |name: &str| maquette_core::SETTINGS.iter().position(|setting| setting.name == name);
-    let (mut settings, vars): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|(name, _)| Setting::named(name).is_some());
-    settings.sort_by_key(|(name, _)| row(name));
-    (text.settings, text.vars) = (settings, vars);
 }

@@ -1,7 +1,8 @@
 //! Which values of each axis stay in the next experiment.
 
+use super::constants::constants;
 use super::exclude::{NewAxis, NewValue, left_out};
-use super::{Judged, constants};
+use super::judged::Judged;
 use crate::error::Error;
 use crate::ranking::RankedValue;
 use maquette_core::{Axis, Kind, Plan, Setting, Value, steps_left};

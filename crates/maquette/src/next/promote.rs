@@ -1,9 +1,19 @@
 //! The picks themselves, rendered again with more steps or larger: an experiment whose cells are exactly the picked ones.
 
-use super::{Judged, Promote, constants};
+use super::constants::constants;
+use super::judged::Judged;
 use crate::error::Error;
 use maquette_core::{Kind, Setting, SettingError, Value};
 use maquette_planner::{AxisText, AxisValueText, ExperimentText};
+
+/// How picks are rendered again. Without either, the steps are doubled.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Promote {
+    /// With that many steps.
+    pub steps: Option<u32>,
+    /// So many times as wide and high.
+    pub scale: Option<f64>,
+}
 
 /// The settings and placeholders of one pick.
 type Row = Vec<(String, Value)>;

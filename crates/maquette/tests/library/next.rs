@@ -75,8 +75,47 @@ fn picks_narrow_the_grid() {
     let next = next(&workspace, &project);
     let picked = [[0, 1, 0], [0, 2, 1], [1, 2, 0]].map(|cell| id(&plan, &cell));
     let text = picked.iter().fold(next.text.clone(), |text, cell| text.replace(&cell.to_string(), "<cell>"));
-    insta::assert_snapshot!(text);
-    insta::assert_snapshot!(next.decisions.join("\n"));
+    insta::assert_snapshot!(text, @r##"
+    # After e@1, by 3 picks.
+    # - 1 rejected combination is excluded
+
+    title = "Portraits"
+    derived_from = { run = "e@1", cells = [
+        "<cell>",
+        "<cell>",
+        "<cell>",
+    ] }
+    prompt = "portrait of {subject}, by {artist}"
+    init_image = "references/selfie.png"
+    steps = 20
+    dtype = "f32"
+
+    [vars]
+    subject = "a man"
+
+    [sweep]
+    # `Mucha`, `Munch` stay; left out as never picked: `Klimt`, `Hokusai`
+    artist = ["Mucha", "Munch"]
+    # finer around `0.5`, `0.7`; left out as never picked: `0.3`, `0.9`
+    strength = { from = 0.5, to = 0.7, step = 0.1 }
+    # 3 new seeds, from 10
+    seed = { count = 3, from = 10 }
+
+    [[exclude]]
+    artist = "Munch"
+    strength = 0.5
+
+    [sheet]
+    rows = "artist"
+    columns = "strength"
+    "##);
+    insta::assert_snapshot!(next.decisions.join("\n"), @r#"
+    artist: `Mucha`, `Munch` stay; left out as never picked: `Klimt`, `Hokusai`
+    strength: finer around `0.5`, `0.7`; left out as never picked: `0.3`, `0.9`
+    seed: 3 new seeds, from 10
+    1 rejected combination is excluded
+    15 cells; e@1 has 48
+    "#);
     assert_eq!(next.problems, [""; 0]);
 
     let PlannedExperiment { plan: narrowed, .. } = planned(&workspace, &project, &next);
@@ -329,25 +368,22 @@ fn toml(axes: &[(usize, usize)]) -> String {
         .to_owned();
     let (mut sweeps, mut zips) = (String::new(), String::new());
     for &(kind, count) in axes {
-        let list = |values: &[&str]| values[..count].join(", ");
-        match kind {
-            0 => {
-                sweeps +=
-                    &format!("thing = [{}]\n", list(&["\"cat\"", "\"{{dog}}\"", "\"a, \\\"b\\\"\"", "\"\""]))
-            }
-            1 => sweeps += &format!("strength = [{}]\n", list(&["0.35", "0.5", "0.04", "1.0"])),
-            2 => sweeps += &format!("age = [{}]\n", list(&["1", "20", "3", "40"])),
-            3 => sweeps += &format!("seed = [{}]\n", list(&["5", "18446744073709551615", "0", "7"])),
-            4 => {
-                sweeps +=
-                    &format!("scheduler = [{}]\n", list(&["\"ddim\"", "\"euler\"", "\"heun\"", "\"unipc\""]))
-            }
-            5 => sweeps += &format!("guidance_scale = [{}]\n", list(&["7.5", "100", "0", "3.25"])),
+        let list = |name: &str, values: [&str; 4]| format!("{name} = [{}]\n", values[..count].join(", "));
+        let sweep = match kind {
+            0 => list("thing", ["\"cat\"", "\"{{dog}}\"", "\"a, \\\"b\\\"\"", "\"\""]),
+            1 => list("strength", ["0.35", "0.5", "0.04", "1.0"]),
+            2 => list("age", ["1", "20", "3", "40"]),
+            3 => list("seed", ["5", "18446744073709551615", "0", "7"]),
+            4 => list("scheduler", ["\"ddim\"", "\"euler\"", "\"heun\"", "\"unipc\""]),
+            5 => list("guidance_scale", ["7.5", "100", "0", "3.25"]),
             _ => {
-                zips += &format!("[zip.pair]\nword = [{}]\n", list(&["\"a\"", "\"b\"", "\"a\"", "\"c\""]));
-                zips += &format!("clip_skip = [{}]\n", list(&["0", "1", "2", "0"]));
+                zips += "[zip.pair]\n";
+                zips += &list("word", ["\"a\"", "\"b\"", "\"a\"", "\"c\""]);
+                zips += &list("clip_skip", ["0", "1", "2", "0"]);
+                String::new()
             }
-        }
+        };
+        sweeps += &sweep;
     }
     if !sweeps.is_empty() {
         text += &format!("[sweep]\n{sweeps}");
