@@ -203,8 +203,9 @@ pub struct ExportArgs {
 #[derive(Debug, Args)]
 pub struct ReviewArgs {
     /// The runs: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    // (`--runs` has the other name.)
     #[arg(required = true, value_name = "RUN")]
-    pub runs: Vec<String>,
+    pub reviewed: Vec<String>,
     /// Port of the loopback address; any free port by default
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub port: u16,

@@ -7,7 +7,7 @@ use crate::{output, signals};
 use maquette_review::Server;
 
 pub fn review(args: &ReviewArgs, common: &Common) -> Outcome {
-    let server = Server::open(&workspace(common)?, &args.runs, args.port, &mut output::warning)?;
+    let server = Server::open(&workspace(common)?, &args.reviewed, args.port, &mut output::warning)?;
     let stop = server.stop_handle();
     signals::on_first(move || stop.stop());
     let url = server.url();
