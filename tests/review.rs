@@ -27,8 +27,19 @@ fn votes_are_ranked() {
     let votes =
         [vote(0, 2, "left").repeat(5), vote(2, 0, "left"), vote(4, 0, "tie"), vote(4, 2, "bad")].concat();
     workspace.write("runs/cats/1/votes.csv", format!("left,right,choice\n{votes}{},x", cells[0]));
-    let ended = workspace.maquette(&["votes", "cats"]).code(0);
-    insta::assert_snapshot!(ended.stdout);
+    let ended = workspace.maquette(&["votes", "cats"]).code(0).says(&["warning: the last row of votes.csv"]);
+    insta::assert_snapshot!(ended.stdout, @r"
+    cats@1: 8 votes
+    not counted: 1 (both bad)
+
+    thing  strength  interval        votes
+    cat    +0.55     +0.00 to +1.81  7
+    crow   +0.39     +0.00 to +0.93  1
+    dog    -0.95     -2.10 to +0.00  6
+    about 2406 votes more for 95 % certainty that cat is ahead of crow
+
+    strength: the mean is 0; a value that is 1 stronger wins 73 % of its votes. Intervals: 95 %, bootstrapped.
+    ");
     let json = workspace.maquette(&["votes", "cats@1", "--json"]).code(0).stdout;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!((&json["votes"], &json["entered"], &json["bad"]), (&8.into(), &7.into(), &1.into()));

@@ -34,6 +34,8 @@ struct Parsed {
     end: usize,
     /// Whether a line break is missing at `end`, as some editors leave it out.
     unfinished: bool,
+    /// Whether there is a torn row after `end`.
+    torn: bool,
 }
 
 impl Run {
@@ -45,12 +47,15 @@ impl Run {
     pub fn votes(&self) -> Result<Votes, StoreError> {
         let path = self.votes_path();
         let bytes = read(&path)?;
-        let Parsed { votes, damaged, .. } = parse(&path, &bytes)?;
+        let Parsed { votes, damaged, torn, .. } = parse(&path, &bytes)?;
         let votes: Vec<Vote> = votes.into_iter().map(|(_, vote)| vote).collect();
         let cells: BTreeSet<CellId> = votes.iter().flat_map(|vote| [vote.left, vote.right]).collect();
         let cells: Vec<CellId> = cells.into_iter().collect();
         let gone: BTreeSet<CellId> = self.cells_not_in_run(&cells)?.into_iter().collect();
         let mut problems: Vec<String> = damaged.iter().map(DamagedRow::to_string).collect();
+        problems.extend(torn.then(|| {
+            format!("the last row of {FILE} is incomplete and does not count; the next vote replaces it")
+        }));
         problems.extend(not_in_run(self, &path, gone.iter(), cells.len() - gone.len()));
         Ok(Votes { revision: revision(&bytes), votes, problems })
     }
@@ -108,7 +113,8 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, StoreError> {
         Record::Whole(names, length) if names == COLUMNS => bom + length,
         // A header torn by a crash: there are no rows.
         Record::Torn if COLUMNS.join(",").as_bytes().starts_with(&bytes[bom..]) => {
-            return Ok(Parsed { votes: vec![], damaged: vec![], end: 0, unfinished: false });
+            let torn = !bytes.is_empty();
+            return Ok(Parsed { votes: vec![], damaged: vec![], end: 0, unfinished: false, torn });
         }
         _ => {
             let problem = format!("has other columns; allowed: `{}`", COLUMNS.join(","));
@@ -133,7 +139,8 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, StoreError> {
         votes.push((end..bytes.len(), vote));
         end = bytes.len();
     }
-    Ok(Parsed { votes, damaged, end, unfinished: unfinished.is_some() })
+    let torn = bytes[end..].iter().any(|byte| !byte.is_ascii_whitespace());
+    Ok(Parsed { votes, damaged, end, unfinished: unfinished.is_some(), torn })
 }
 
 /// The vote of a row, or the problem, as the rest of a sentence about its line.

@@ -48,6 +48,10 @@ fn a_torn_row_is_cut_off_and_a_whole_one_kept() {
     let check = |last: &str, expected: &[Choice]| {
         write(&run, &format!("left,right,choice\n{a},{b},left\n{last}"));
         assert_eq!(choices(&run), expected, "{last}");
+        let torn = !last.is_empty() && expected.len() == 1;
+        let problems = run.votes().unwrap().problems;
+        assert_eq!(problems.len(), usize::from(torn), "{last}: {problems:?}");
+        assert!(problems.iter().all(|problem| problem.contains("is incomplete and does not count")));
         run.add_vote(&added).unwrap();
         assert_eq!(choices(&run), [expected, &[Choice::Right]].concat(), "{last}");
         assert!(text(&run).ends_with(&format!("{b},{a},right\n")), "{last}: {}", text(&run));

@@ -25,8 +25,8 @@ fn one(axis: &AxisRanking) -> String {
     let rows = axis.values.iter().map(|value| {
         vec![
             value.label.clone(),
-            format!("{:+.2}", value.strength),
-            format!("{:+.2} to {:+.2}", value.low, value.high),
+            signed(value.strength),
+            format!("{} to {}", signed(value.low), signed(value.high)),
             value.votes.to_string(),
         ]
     });
@@ -43,6 +43,11 @@ fn one(axis: &AxisRanking) -> String {
         None => format!("{} and {} are level so far", first.label, second.label),
     };
     format!("\n{table}{lead}\n")
+}
+
+/// A log-strength with its sign; never a negative zero.
+fn signed(strength: f64) -> String {
+    format!("{:+.2}", (strength * 100.0).round() / 100.0 + 0.0)
 }
 
 fn counted(count: usize, one: &str) -> String {

@@ -334,8 +334,9 @@ fn bad_records_are_reported_and_lose_nothing() {
         .write("runs/e/1/votes.csv", format!("left,right,choice\n{a},{b},left\n{a},{gone},left\n{a},{b},ri"));
     let next = next(&workspace, &project);
     assert_eq!(planned(&workspace, &project, &next).plan.derived_from.unwrap().cells, [a]);
-    let [picks, votes] = &next.problems[..] else { panic!("{:?}", next.problems) };
+    let [picks, torn, votes] = &next.problems[..] else { panic!("{:?}", next.problems) };
     assert!(picks.starts_with("picks.toml names 1 cell not in e@1"), "{picks}");
+    assert!(torn.starts_with("the last row of votes.csv is incomplete"), "{torn}");
     assert!(votes.starts_with("votes.csv names 1 cell not in e@1"), "{votes}");
     let ranking = workspace.ranking("e").unwrap();
     assert_eq!((ranking.votes, ranking.entered, ranking.gone), (2, 1, 1));
