@@ -1,6 +1,6 @@
 //! Picks in a real run folder.
 
-use crate::run_tests::{Folder, artists, finish};
+use crate::run_tests::{Folder, finish};
 use crate::{PickChange, Run, StoreError};
 use maquette_core::test_plans::plan;
 use maquette_core::{CellId, Digest, Mark, Pick};
@@ -15,7 +15,7 @@ fn note(text: &str) -> PickChange {
 
 /// A run with one finished cell out of four, and its cells.
 fn started(folder: &Folder) -> (Run, Vec<CellId>) {
-    let mut writer = folder.start(&artists());
+    let mut writer = folder.start(&plan(&[("seed", vec!["1", "2", "3", "4"])]));
     finish(&mut writer, 0);
     let cells = (0..4).map(|index| writer.plan().id(index).unwrap()).collect();
     (writer.run().clone(), cells)

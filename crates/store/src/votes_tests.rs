@@ -1,11 +1,12 @@
 //! Votes in a real run folder.
 
-use crate::run_tests::{Folder, artists};
+use crate::run_tests::Folder;
 use crate::{Run, StoreError};
+use maquette_core::test_plans::plan;
 use maquette_core::{CellId, Choice, Digest, Vote};
 
 fn started(folder: &Folder) -> (Run, Vec<CellId>) {
-    let writer = folder.start(&artists());
+    let writer = folder.start(&plan(&[("seed", vec!["1", "2", "3", "4"])]));
     (writer.run().clone(), (0..4).map(|index| writer.plan().id(index).unwrap()).collect())
 }
 
