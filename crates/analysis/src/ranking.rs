@@ -38,6 +38,9 @@ pub struct RankedValue {
     pub high: f64,
     /// How many duels it was in against another value of the axis.
     pub votes: usize,
+    /// Whether it is clearly worse than the first: their intervals do not overlap, and the first is ahead with the certainty
+    /// [`CERTAINTY`]. (Of a few votes that all agree, the intervals alone say too much.)
+    pub worse: bool,
 }
 
 /// The difference between the first and the second value of an axis.
@@ -91,20 +94,25 @@ pub fn rank(sizes: &[usize], duels: &[Duel]) -> Vec<AxisRanking> {
             let mut drawn: Vec<f64> = resampled.iter().map(|all| all[start + value]).collect();
             drawn.sort_by(f64::total_cmp);
             let (low, high) = (percentile(&drawn, 0.025), percentile(&drawn, 0.975));
-            RankedValue { value, strength: strengths[start + value], low, high, votes: counts[value] }
+            let votes = counts[value];
+            RankedValue { value, strength: strengths[start + value], low, high, votes, worse: false }
         };
         let mut values: Vec<RankedValue> = (0..size).filter(|&value| counts[value] > 0).map(ranked).collect();
         values.sort_by(|one, other| other.strength.total_cmp(&one.strength));
-        let lead = match &values[..] {
-            [first, second, ..] => {
-                let (one, other) = (start + first.value, start + second.value);
-                let drawn: Vec<f64> = resampled.iter().map(|all| all[one] - all[other]).collect();
-                let curvature = rows.variance(&strengths, one, other).sqrt();
-                let deviation = deviation(&drawn).max(curvature);
-                Some(Lead { difference: first.strength - second.strength, deviation, votes: duels.len() })
-            }
-            _ => None,
+        let lead = |first: &RankedValue, second: &RankedValue| {
+            let (one, other) = (start + first.value, start + second.value);
+            let drawn: Vec<f64> = resampled.iter().map(|all| all[one] - all[other]).collect();
+            let curvature = rows.variance(&strengths, one, other).sqrt();
+            let deviation = deviation(&drawn).max(curvature);
+            Lead { difference: first.strength - second.strength, deviation, votes: duels.len() }
         };
+        let worse = |value: &RankedValue| {
+            let first = &values[0];
+            value.high < first.low && lead(first, value).votes_needed(CERTAINTY) == Some(0)
+        };
+        let worse: Vec<bool> = values.iter().map(worse).collect();
+        values.iter_mut().zip(worse).for_each(|(value, worse)| value.worse = worse);
+        let lead = values.first().zip(values.get(1)).map(|(first, second)| lead(first, second));
         AxisRanking { votes: duels.len(), values, lead }
     })
     .collect()

@@ -58,6 +58,9 @@ pub struct RankedValue {
     pub high: f64,
     /// How many votes it was in, against another value of the axis.
     pub votes: usize,
+    /// Whether it is clearly worse than the first: their intervals do not overlap, and the first is ahead with 95 %
+    /// certainty.
+    pub worse: bool,
 }
 
 impl Workspace {
@@ -104,9 +107,9 @@ pub(crate) fn ranking(run: &Run, plan: &Plan) -> Result<Ranking, Error> {
         values: ranked
             .values
             .into_iter()
-            .map(|maquette_analysis::RankedValue { value, strength, low, high, votes }| {
+            .map(|maquette_analysis::RankedValue { value, strength, low, high, votes, worse }| {
                 let label = axis.values[value].label.clone();
-                RankedValue { value, label, strength, low, high, votes }
+                RankedValue { value, label, strength, low, high, votes, worse }
             })
             .collect(),
     });

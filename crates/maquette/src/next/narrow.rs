@@ -157,15 +157,13 @@ fn new_seeds_of_zip(axis: &Axis, values: &mut [NewValue]) -> bool {
 /// The values that stay: the picked ones, and those that win by the votes.
 fn winners(judged: &Judged<'_>, at: usize) -> BTreeSet<usize> {
     let ranked = &judged.ranking.axes[at].values;
-    let best = ranked.first();
-    let not_worse = |value: &RankedValue| best.is_none_or(|best| value.high >= best.low);
     if judged.picked.is_empty() {
         let worse: BTreeSet<usize> =
-            ranked.iter().filter(|value| !not_worse(value)).map(|value| value.value).collect();
+            ranked.iter().filter(|value| value.worse).map(|value| value.value).collect();
         return (0..judged.plan.axes[at].values.len()).filter(|value| !worse.contains(value)).collect();
     }
-    let better = |value: &RankedValue| ranked.iter().any(|other| value.low > other.high);
-    let by_votes = ranked.iter().filter(|value| not_worse(value) && better(value)).map(|value| value.value);
+    let better = |value: &RankedValue| ranked.iter().any(|other| other.worse && value.low > other.high);
+    let by_votes = ranked.iter().filter(|value| !value.worse && better(value)).map(|value| value.value);
     picks_of(judged, at).into_iter().map(|(value, _)| value).chain(by_votes).collect()
 }
 
@@ -186,7 +184,7 @@ fn why_left(judged: &Judged<'_>, at: usize, left: &[usize]) -> String {
     let mut text = String::new();
     for &value in left {
         match ranked.iter().find(|ranked| ranked.value == value).zip(ranked.first()) {
-            Some((RankedValue { low, high, .. }, best)) if *high < best.low => {
+            Some((RankedValue { low, high, worse: true, .. }, best)) => {
                 let label = labels(axis, [value]);
                 text += &format!(
                     "; left out as clearly worse by the votes: {label} ({low:.2} to {high:.2}, the first {:.2} to {:.2})",

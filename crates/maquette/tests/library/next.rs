@@ -159,6 +159,19 @@ fn votes_alone_leave_out_what_is_clearly_worse() {
 }
 
 #[test]
+fn a_few_votes_that_agree_leave_out_nothing() {
+    let project = Project::new().with_selfie();
+    let (workspace, run, plan) = started(&project, PORTRAITS);
+    vote(&run, &plan, &[0, 1, 0], &[1, 1, 0], 2);
+    // Every resample of two equal votes is the same.
+    let artist = &workspace.ranking("e").unwrap().axes[0];
+    assert!(artist.values[1].high < artist.values[0].low && !artist.values[1].worse, "{artist:?}");
+    assert!(artist.votes_needed.unwrap() > 0, "{artist:?}");
+    let narrowed = planned(&workspace, &project, &next(&workspace, &project)).plan;
+    assert_eq!(values(&narrowed, "artist"), ["Mucha", "Munch", "Klimt", "Hokusai"]);
+}
+
+#[test]
 fn what_the_parent_left_out_stays_out() {
     let project = Project::new().with_selfie();
     let rules = "[[exclude]]\nartist = \"Munch\"\nstrength = { above = 0.6 }\n[[exclude]]\nartist = \"Mucha\"\nseed = 7\n";
