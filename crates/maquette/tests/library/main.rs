@@ -14,6 +14,7 @@ mod huge_picture;
 mod masks;
 mod moved;
 mod next;
+mod next_any;
 mod notes;
 mod old_runs;
 mod other_tools;

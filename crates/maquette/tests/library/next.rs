@@ -3,9 +3,8 @@
 use crate::support::{Project, run};
 use maquette::{
     CellId, Choice, Error, Experiment, Mark, NextExperiment, NextOptions, PickChange, Plan,
-    PlannedExperiment, Promote, Run, Value, Vote, Workspace,
+    PlannedExperiment, Promote, Run, Vote, Workspace,
 };
-use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 const PORTRAITS: &str = r#"
@@ -25,7 +24,7 @@ columns = "strength"
 "#;
 
 /// A run of the fake renderer that no picture was rendered for.
-fn started(project: &Project, toml: &str) -> (Workspace, Run, Plan) {
+pub fn started(project: &Project, toml: &str) -> (Workspace, Run, Plan) {
     project.write("e.toml", toml);
     let workspace = project.fake();
     let planned = workspace.plan(&project.experiment("e.toml")).unwrap();
@@ -39,13 +38,13 @@ fn id(plan: &Plan, coordinates: &[usize]) -> CellId {
     plan.id(plan.index_at(coordinates).unwrap()).unwrap()
 }
 
-fn mark(run: &Run, plan: &Plan, mark: Mark, cells: &[&[usize]]) {
+pub fn mark(run: &Run, plan: &Plan, mark: Mark, cells: &[&[usize]]) {
     for cell in cells {
         run.update_pick(id(plan, cell), &PickChange { mark: Some(Some(mark)), note: None }).unwrap();
     }
 }
 
-fn vote(run: &Run, plan: &Plan, winner: &[usize], loser: &[usize], times: usize) {
+pub fn vote(run: &Run, plan: &Plan, winner: &[usize], loser: &[usize], times: usize) {
     let vote = Vote { left: id(plan, winner), right: id(plan, loser), choice: Choice::Left };
     (0..times).for_each(|_| run.add_vote(&vote).unwrap());
 }
@@ -373,83 +372,4 @@ fn the_next_experiment_runs() {
     let second = run(&workspace, &project.experiment("e-2.toml"));
     assert_eq!(second.counts(), [0, 0, 2, 0]);
     assert_eq!(second.result.run.plan().unwrap().derived_from.unwrap().run, "e@1");
-}
-
-/// Axes of several kinds, with some values each.
-fn toml(axes: &[(usize, usize)]) -> String {
-    let mut text = "prompt = \"a {thing} of {age} years, {word}\"\ninit_image = \"references/selfie.png\"\n\
-                    steps = 25\n[vars]\nthing = \"cat\"\nage = 3\nword = \"x\"\n"
-        .to_owned();
-    let (mut sweeps, mut zips) = (String::new(), String::new());
-    for &(kind, count) in axes {
-        let list = |name: &str, values: [&str; 4]| format!("{name} = [{}]\n", values[..count].join(", "));
-        let sweep = match kind {
-            0 => list("thing", ["\"cat\"", "\"{{dog}}\"", "\"a, \\\"b\\\"\"", "\"\""]),
-            1 => list("strength", ["0.35", "0.5", "0.04", "1.0"]),
-            2 => list("age", ["1", "20", "3", "40"]),
-            3 => list("seed", ["5", "18446744073709551615", "0", "7"]),
-            4 => list("scheduler", ["\"ddim\"", "\"euler\"", "\"heun\"", "\"unipc\""]),
-            5 => list("guidance_scale", ["7.5", "100", "0", "3.25"]),
-            _ => {
-                zips += "[zip.pair]\n";
-                zips += &list("word", ["\"a\"", "\"b\"", "\"a\"", "\"c\""]);
-                zips += &list("clip_skip", ["0", "1", "2", "0"]);
-                String::new()
-            }
-        };
-        sweeps += &sweep;
-    }
-    if !sweeps.is_empty() {
-        text += &format!("[sweep]\n{sweeps}");
-    }
-    text + &zips
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
-
-    #[test]
-    fn the_text_plans_and_has_every_picked_value(
-        axes in prop::collection::btree_map(0usize..7, 1usize..5, 1..4),
-        marks in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..8),
-        duels in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 0..12),
-        home in any::<bool>(),
-    ) {
-        let project = Project::new().with_selfie();
-        let axes: Vec<(usize, usize)> = axes.into_iter().collect();
-        let (workspace, run, plan) = started(&project, &toml(&axes));
-        let cell = |index: &prop::sample::Index| plan.coordinates(index.index(plan.len()));
-        for (index, pick) in &marks {
-            mark(&run, &plan, if *pick { Mark::Pick } else { Mark::Reject }, &[&cell(index)]);
-        }
-        for (left, right) in &duels {
-            vote(&run, &plan, &cell(left), &cell(right), 1);
-        }
-        let picks: Vec<CellId> = run.picks().unwrap().marked(Mark::Pick).collect();
-        prop_assume!(!picks.is_empty());
-        let file = project.path().join(if home { "next.toml" } else { "deep/er/next.toml" });
-        let next = workspace.next("e", &NextOptions { promote: None, file: Some(file.clone()) }).unwrap();
-        next.write(&file).unwrap();
-        let planned = workspace.plan(&Experiment::at(&file));
-        let narrowed = planned.unwrap_or_else(|error| panic!("{error:?}\n{}", next.text)).plan;
-        prop_assert_eq!(&narrowed.derived_from.as_ref().unwrap().cells.len(), &picks.len());
-        for index in 0..plan.len() {
-            if !picks.contains(&plan.id(index).unwrap()) {
-                continue;
-            }
-            // Another cell of the same picture may come first in the grid.
-            let index = (0..plan.len()).find(|&first| plan.id(first).unwrap() == plan.id(index).unwrap()).unwrap();
-            let coordinates = plan.coordinates(index);
-            let set = coordinates.iter().zip(&plan.axes).flat_map(|(&at, axis)| &axis.values[at].set);
-            let wanted: Vec<(&str, String)> =
-                set.filter(|(name, _)| name != "seed").map(|(name, value)| (name.as_str(), value.to_string())).collect();
-            let has = |index: usize| {
-                let coordinates = narrowed.coordinates(index);
-                let values: Vec<&(String, Value)> =
-                    coordinates.iter().zip(&narrowed.axes).flat_map(|(&at, axis)| &axis.values[at].set).collect();
-                wanted.iter().all(|(name, text)| values.iter().any(|(known, value)| known == name && value.to_string() == *text))
-            };
-            prop_assert!((0..narrowed.len()).any(has), "{wanted:?} is missing in\n{}", next.text);
-        }
-    }
 }
