@@ -53,7 +53,7 @@ const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
     ("tokenizers", &["diffusion", "metrics"]),
     ("safetensors", &["diffusion", "metrics"]),
     ("toml", &["planner"]),
-    ("toml_edit", &["planner"]),
+    ("toml_edit", &["store"]),
     ("ureq", &["hub"]),
     ("sha2", &["hub", "maquette"]),
     ("csv", &["store"]),

@@ -1,4 +1,4 @@
-//! Options: settings that take one word of a list; each is an enum.
+//! Options: settings that take one word of a list; each is an enum. The macro serves other such words as well.
 
 /// A word that is not a value of an option.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -37,12 +37,12 @@ macro_rules! options {
         }
 
         impl std::str::FromStr for $name {
-            type Err = OptionError;
+            type Err = $crate::options::OptionError;
 
-            fn from_str(word: &str) -> Result<$name, OptionError> {
+            fn from_str(word: &str) -> Result<$name, Self::Err> {
                 match word {
                     $($word => Ok($name::$variant),)+
-                    _ => Err(OptionError { value: word.to_owned(), allowed: $name::WORDS.join(", ") }),
+                    _ => Err($crate::options::OptionError { value: word.to_owned(), allowed: $name::WORDS.join(", ") }),
                 }
             }
         }
@@ -60,6 +60,7 @@ macro_rules! options {
         }
     };
 }
+pub(crate) use options;
 
 options! {
     /// How a reference picture is fitted to another aspect ratio.

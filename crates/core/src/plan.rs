@@ -4,7 +4,7 @@
 //! settings are resolved, so a million of them take a few bytes each. The planner makes plans and checks every value in
 //! them.
 
-use crate::{Axis, FoundFile, ModelCard, Settings, Value};
+use crate::{Axis, CellId, FoundFile, ModelCard, Settings, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,6 +36,18 @@ pub struct Plan {
     /// The version of the rules by which its cells are named; see [`crate::NAMING`].
     #[serde(default = "first_naming")]
     pub naming: u32,
+    /// The run and cells that the experiment was derived from; `None` for one written by hand. Changes no cell's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived_from: Option<DerivedFrom>,
+}
+
+/// What an experiment was derived from: the parent run and the cells that were chosen in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DerivedFrom {
+    /// The parent run, such as `mucha@1`.
+    pub run: String,
+    /// The chosen cells; may be empty.
+    pub cells: Vec<CellId>,
 }
 
 /// The naming version of plans that do not contain one.

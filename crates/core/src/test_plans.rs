@@ -52,6 +52,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
         naming: NAMING,
+        derived_from: None,
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn plan(artists: &[&str], seeds: usize) -> Plan {
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
         naming: maquette_core::NAMING,
+        derived_from: None,
     }
 }
 

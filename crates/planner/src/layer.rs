@@ -8,7 +8,7 @@ use maquette_core::{SETTINGS, Setting};
 
 /// The top-level keys that are not settings.
 pub(crate) const KEYS: &[&str] =
-    &["title", "extends", "folder", "vars", "sweep", "zip", "exclude", "only", "sheet"];
+    &["title", "extends", "folder", "derived_from", "vars", "sweep", "zip", "exclude", "only", "sheet"];
 
 /// The keys of `[sheet]`.
 pub(crate) const SHEET_KEYS: &[&str] = &["rows", "columns", "cell", "max"];
@@ -18,6 +18,7 @@ pub(crate) const SHEET_KEYS: &[&str] = &["rows", "columns", "cell", "max"];
 pub(crate) struct Layer {
     pub extends: Option<Node>,
     pub title: Option<Node>,
+    pub derived_from: Option<Node>,
     pub settings: Vec<Entry>,
     pub vars: Vec<Entry>,
     /// In the file's order, sweeps and zips mixed.
@@ -53,6 +54,7 @@ impl Layer {
             match entry.key.as_str() {
                 "extends" => layer.extends = problems.keep(text(&entry)),
                 "title" => layer.title = problems.keep(text(&entry)),
+                "derived_from" => layer.derived_from = Some(entry.node),
                 "folder" => {
                     problems.keep(text(&entry));
                 }

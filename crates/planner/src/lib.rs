@@ -12,6 +12,7 @@
 mod assets;
 mod axis;
 mod cells;
+mod derived_from;
 mod extends;
 mod filter;
 mod grid;

@@ -38,6 +38,7 @@ pub(crate) fn merge(mut below: Layer, above: Layer, dropped: &mut Vec<String>) -
     Layer {
         extends: None,
         title: above.title.or(below.title),
+        derived_from: above.derived_from.or(below.derived_from),
         exclude: above.exclude.or(below.exclude),
         only: above.only.or(below.only),
         ..below

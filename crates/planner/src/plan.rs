@@ -11,7 +11,7 @@ use crate::overrides::{self, Overrides};
 use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
-use crate::{AssetResolver, filter, merged, placeholders, seeds, sheet};
+use crate::{AssetResolver, derived_from, filter, merged, placeholders, seeds, sheet};
 use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, NAMING, Plan, Selection, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -75,11 +75,15 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     exclude.extend(rules::read_only(&only_options, &mut problems));
     let only = rules::read(written.only.as_deref().unwrap_or(&[]), &mut problems);
     let title = title(&written);
+    let derived_from = derived_from::read(written.derived_from.as_ref(), &mut problems);
     problems.settle()?;
 
     // An unchanged experiment is recognised by its text before seeds are drawn.
-    let mut source =
-        Experiment { title, folder: None, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
+    let parent = derived_from.as_ref();
+    let text = |folder: Option<&str>, grid: &Grid, exclude: &[Rule], only: &[Rule]| {
+        Experiment { title, folder, derived_from: parent, grid, exclude, only, sheet: &sheet }.text()
+    };
+    let mut source = text(None, &grid, &exclude, &only);
     let drawn = seeds::draw(&mut grid, drawn, draw);
 
     // Select the positions that are cells.
@@ -115,6 +119,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         weights: BTreeMap::new(),
         sheet: sheet.clone(),
         naming: NAMING,
+        derived_from: derived_from.clone(),
     };
 
     // Look up the models and files that the cells need, and check that the cells can be rendered.
@@ -156,8 +161,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let folder = resolved::has_paths(&grid).then_some(folder.as_str());
     let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
     let (exclude, only) = (rules(exclude), rules(only));
-    let resolved =
-        Experiment { title, folder, grid: &grid, exclude: &exclude, only: &only, sheet: &sheet }.text();
+    let resolved = text(folder, &grid, &exclude, &only);
     let (distinct, merged) =
         merged::named(&plan).map_err(|error| Problem::without_place(error.to_string()))?;
     notes.extend(merged);

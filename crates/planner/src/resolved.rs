@@ -2,7 +2,7 @@
 
 use crate::grid::{Given, Grid, GridAxis};
 use crate::rules::{Rule, Test};
-use maquette_core::{Kind, Setting, SheetSpec, Value};
+use maquette_core::{DerivedFrom, Kind, Setting, SheetSpec, Value};
 use std::fmt::Write;
 
 /// The contents of the text.
@@ -10,6 +10,7 @@ pub(crate) struct Experiment<'a> {
     pub title: &'a str,
     /// The folder that paths are relative to; `None` if there are no paths.
     pub folder: Option<&'a str>,
+    pub derived_from: Option<&'a DerivedFrom>,
     pub grid: &'a Grid,
     pub exclude: &'a [Rule],
     pub only: &'a [Rule],
@@ -19,7 +20,7 @@ pub(crate) struct Experiment<'a> {
 impl Experiment<'_> {
     /// Writes the text. It reads back as the same grid, even if defaults change later.
     pub fn text(&self) -> String {
-        let Experiment { title, folder, grid, exclude, only, sheet } = self;
+        let Experiment { title, folder, derived_from, grid, exclude, only, sheet } = self;
         let mut text = String::new();
         let mut line = |key: &str, value: &str| _ = writeln!(text, "{key} = {value}");
         if !title.is_empty() {
@@ -27,6 +28,9 @@ impl Experiment<'_> {
         }
         if let Some(folder) = folder {
             line("folder", &string(folder));
+        }
+        if let Some(parent) = derived_from {
+            line("derived_from", &self::derived_from(parent));
         }
         for given in &grid.settings {
             line(&given.name, &value(&given.value));
@@ -114,8 +118,14 @@ fn tests(tests: &[Test]) -> String {
     format!("{{ {} }}", tests.iter().map(word).collect::<Vec<_>>().join(", "))
 }
 
+/// The table `derived_from`; its list may have several lines.
+pub(crate) fn derived_from(DerivedFrom { run, cells }: &DerivedFrom) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| string(&cell.to_string())).collect();
+    format!("{{ run = {}, cells = {} }}", string(run), list(&cells))
+}
+
 /// A list on one line, or with one value per line if that would be too long.
-fn list(texts: &[String]) -> String {
+pub(crate) fn list(texts: &[String]) -> String {
     let length: usize = texts.iter().map(|text| text.len() + 2).sum();
     match length {
         0..=90 => format!("[{}]", texts.join(", ")),
@@ -133,7 +143,7 @@ pub(crate) fn value(value: &Value) -> String {
     }
 }
 
-fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 

@@ -24,6 +24,20 @@ pub fn schema() -> String {
         text.clone(),
     );
     put("folder", "Where relative paths start; this file's own folder unless given.", text.clone());
+    let cell = json!({ "type": "string", "pattern": "^[0-9a-f]{64}$" });
+    put(
+        "derived_from",
+        "The run and the cells that this experiment was derived from, as `maquette next` writes them.",
+        json!({
+            "type": "object",
+            "properties": {
+                "run": { "type": "string", "minLength": 1 },
+                "cells": { "type": "array", "items": cell },
+            },
+            "required": ["run"],
+            "additionalProperties": false,
+        }),
+    );
     for setting in SETTINGS {
         put(setting.name, setting.about, value(setting));
     }

@@ -1,5 +1,6 @@
 //! The errors of the runs folder. Every message names its file or folder; the system's error is the source.
 
+use maquette_core::CellId;
 use maquette_picture::PictureError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,14 @@ pub enum StoreError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A cell that a run does not have.
+    #[error("{run} has no cell {}", cell.short())]
+    NoCell {
+        /// The cell.
+        cell: CellId,
+        /// The run.
+        run: String,
+    },
     /// A file name that would be outside its folder.
     #[error("`{name}` cannot be written into `{}`; allowed: a plain file name", folder.display())]
     Name {
@@ -106,7 +115,10 @@ impl StoreError {
             StoreError::NoRun { nearest, .. } => Some(format!("Existing runs: {}.", nearest.join(", "))),
             StoreError::Ambiguous { .. } => Some("Use a longer prefix.".to_owned()),
             StoreError::Picture(error) => error.hint(),
-            StoreError::Damaged { .. } | StoreError::Name { .. } | StoreError::NotEmpty { .. } => None,
+            StoreError::Damaged { .. }
+            | StoreError::Name { .. }
+            | StoreError::NotEmpty { .. }
+            | StoreError::NoCell { .. } => None,
             StoreError::Changed { .. } => Some("Run again to plan with the changed file.".to_owned()),
         }
     }

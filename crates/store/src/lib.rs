@@ -16,6 +16,9 @@
 //!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work)
 //!       log.csv                       a row per ended cell; the journal (`log.<i>-of-<n>.csv` for a shard)
 //!       sheets/*.png                  the contact sheets
+//!       picks.toml                    the marks and notes of its cells, also edited by hand
+//!       votes.csv                     the votes between two cells, a row each
+//!       picks.lock                    held while one of these two is changed
 //!       .checked.json                 pictures whose pixels were verified, so that they are not decoded again
 //! ```
 //!
@@ -33,6 +36,7 @@ mod error;
 mod find;
 mod fingerprints;
 mod image_folder;
+mod lock;
 mod log;
 mod log_columns;
 mod log_scan;
@@ -40,6 +44,9 @@ mod log_scan;
 mod log_tests;
 mod log_writer;
 mod names;
+mod picks;
+#[cfg(test)]
+mod picks_tests;
 mod picture;
 #[cfg(test)]
 mod picture_tests;
@@ -52,6 +59,9 @@ mod shard;
 mod start;
 mod start_reason;
 mod timings;
+mod votes;
+#[cfg(test)]
+mod votes_tests;
 mod writer;
 
 pub use atomic::write_atomic;
@@ -59,10 +69,12 @@ pub use error::StoreError;
 pub use fingerprints::Stamp;
 pub use log::{DamagedRow, Log, LogRow};
 pub use log_columns::Status;
+pub use picks::{PickChange, Picks};
 pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};
 pub use start_reason::StartReason;
 pub use timings::{Speed, Timings, WorkKind};
+pub use votes::Votes;
 pub use writer::{Reuse, RunWriter};

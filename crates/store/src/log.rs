@@ -225,7 +225,7 @@ fn separate(
 }
 
 impl DamagedRow {
-    fn of(file: &Path, bytes: &[u8], place: &Range<usize>, problem: String) -> DamagedRow {
+    pub(crate) fn of(file: &Path, bytes: &[u8], place: &Range<usize>, problem: String) -> DamagedRow {
         let line = 1 + bytes[..place.start].iter().filter(|byte| **byte == b'\n').count();
         let text = String::from_utf8_lossy(&bytes[place.start..place.end.min(place.start + 64)]);
         let cell = text.get(..64).and_then(|digits| digits.parse().ok()).map(CellId);

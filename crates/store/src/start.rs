@@ -1,9 +1,8 @@
 //! Starts a run: resumes the newest one if the experiment is unchanged, otherwise creates the next number.
 
 use crate::log_writer::{LogWriter, Opened};
-use crate::{Run, RunWriter, Runs, Shard, StartReason, StoreError, names, plan_file, write_atomic};
+use crate::{Run, RunWriter, Runs, Shard, StartReason, StoreError, lock, names, plan_file, write_atomic};
 use maquette_core::{Digest, Plan};
-use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -27,7 +26,7 @@ impl Runs {
         let folder = self.root().join(&name);
         std::fs::create_dir_all(&folder).map_err(StoreError::io("create", &folder))?;
         // Two shards that start at the same moment must get the same number.
-        let _starting = wait_for_lock(&folder)?;
+        let _starting = lock::wait(&folder.join(".lock"))?;
         let latest = self.of_name(&name)?.into_iter().max();
         let mut reason = StartReason::First;
         if let Some(run) = latest {
@@ -120,10 +119,10 @@ fn open(
     shard: Option<Shard>,
     reason: StartReason,
 ) -> Result<Option<RunWriter>, StoreError> {
-    let mut locks = vec![lock(&run, ".lock", shard.is_some())?];
+    let mut locks = vec![lock::of_writer(run.dir(), ".lock", shard.is_some())?];
     let log_name = shard.map_or_else(|| "log.csv".to_owned(), |shard| shard.log_name());
     if shard.is_some() {
-        locks.push(lock(&run, &format!(".lock.{log_name}"), false)?);
+        locks.push(lock::of_writer(run.dir(), &format!(".lock.{log_name}"), false)?);
     }
     let (_, mut plan) = plan_file::read(run.dir())?;
     for (key, found) in &mut plan.weights {
@@ -135,36 +134,4 @@ fn open(
         Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, reason, log, locks).map(Some),
         Opened::OtherColumns => Ok(None),
     }
-}
-
-/// Locks a file in the run's folder until it is dropped.
-fn lock(run: &Run, name: &str, shared: bool) -> Result<File, StoreError> {
-    let path = run.dir().join(name);
-    let file = lock_file(&path)?;
-    let locked = if shared { file.try_lock_shared() } else { file.try_lock() };
-    match locked {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: run.dir().to_owned() }),
-        Err(TryLockError::Error(error)) => unlockable(error, &path).map(|()| file),
-    }
-}
-
-fn wait_for_lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join(".lock");
-    let file = lock_file(&path)?;
-    match file.lock() {
-        Ok(()) => Ok(file),
-        Err(error) => unlockable(error, &path).map(|()| file),
-    }
-}
-
-fn lock_file(path: &Path) -> Result<File, StoreError> {
-    let mut options = File::options();
-    options.read(true).write(true).create(true).truncate(false);
-    options.open(path).map_err(StoreError::io("lock", path))
-}
-
-/// Ignores the error of a file system that does not support locks.
-fn unlockable(error: std::io::Error, path: &Path) -> Result<(), StoreError> {
-    if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(StoreError::io("lock", path)(error)) }
 }

@@ -2,6 +2,7 @@
 
 mod axes;
 mod broken;
+mod derived_from;
 mod examples;
 mod extends;
 mod folder;

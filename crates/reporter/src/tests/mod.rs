@@ -54,6 +54,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
         naming: maquette_core::NAMING,
+        derived_from: None,
     }
 }
 

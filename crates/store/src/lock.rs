@@ -1,0 +1,38 @@
+//! Advisory locks on files, held until the file is dropped.
+
+use crate::StoreError;
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The lock of a process that renders into a run; an error if another one holds it. `shared`: with other shards.
+pub(crate) fn of_writer(run: &Path, name: &str, shared: bool) -> Result<File, StoreError> {
+    let path = run.join(name);
+    let file = open(&path)?;
+    let locked = if shared { file.try_lock_shared() } else { file.try_lock() };
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: run.to_owned() }),
+        Err(TryLockError::Error(error)) => unlockable(error, &path).map(|()| file),
+    }
+}
+
+/// Waits for a lock that is held for a moment only.
+pub(crate) fn wait(path: &Path) -> Result<File, StoreError> {
+    let file = open(path)?;
+    match file.lock() {
+        Ok(()) => Ok(file),
+        Err(error) => unlockable(error, path).map(|()| file),
+    }
+}
+
+fn open(path: &Path) -> Result<File, StoreError> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(StoreError::io("lock", path))
+}
+
+/// Ignores the error of a file system that does not support locks.
+fn unlockable(error: std::io::Error, path: &Path) -> Result<(), StoreError> {
+    if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(StoreError::io("lock", path)(error)) }
+}
