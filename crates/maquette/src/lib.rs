@@ -48,6 +48,7 @@ mod locate;
 mod memory;
 mod model_notes;
 mod models;
+mod page;
 mod plan;
 mod prompt_report;
 mod recreate;
@@ -74,6 +75,7 @@ pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
 pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
+pub use sheets::Report;
 pub use show::{PictureInfo, SheetCell};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use workspace::{Renderer, Workspace};
@@ -94,7 +96,9 @@ pub use maquette_interop::{
 };
 pub use maquette_picture::PictureError;
 pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
-pub use maquette_reporter::{CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError};
+pub use maquette_reporter::{
+    AlongError, CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError,
+};
 pub use maquette_store::{
     DamagedRow, Log, LogRow, Run, Runs, Shard, ShardError, StartReason, Status, StoreError, WorkKind,
 };

@@ -16,6 +16,8 @@ mod moved;
 mod notes;
 mod old_runs;
 mod other_tools;
+mod page;
+mod page_links;
 mod pictures;
 mod prompts;
 mod reproduce;

@@ -2,7 +2,7 @@
 //
 // A page opened from disk may not fetch files, so the data is a classic script: `maquettePage('<JSON of PageData>')`.
 // Everything in it is data from experiments and files: it is only ever set as text, never as markup.
-// Paths are relative to the folder of the page, with `/` between names.
+// Paths are URLs relative to the page, with `/` between names and percent-encoded where that is necessary.
 
 /** The version of this format. A page refuses data of another format and says so. */
 export const FORMAT = 1;
