@@ -159,7 +159,7 @@ fn every_picture_can_be_copied_as_an_experiment() {
             project.fake().plan(&Experiment::at(file)).unwrap_or_else(|error| panic!("{error:?}\n{toml}"));
         assert_eq!(json!(planned.distinct[0].1.to_string()), pictures["cell"][at], "{toml}");
     }
-    assert_eq!(pictures["reference"], json!([0; 8]));
+    assert_eq!(pictures["reference"], json!(vec![0; 8]));
     let reference = &pictures["references"][0];
     assert!(run.dir().join(reference["image"].as_str().unwrap()).is_file());
     let selfie = maquette_picture::size(&project.path().join("references/selfie.png")).unwrap();

@@ -71,7 +71,10 @@ fn the_data_of_a_small_run() {
     let page = page(&plan, true);
     let json = serde_json::to_string_pretty(&page).unwrap();
     insta::assert_snapshot!("small-run", json);
-    insta::assert_snapshot!(state_script(&page.state()), @"");
+    insta::assert_snapshot!(
+        state_script(&page.state()),
+        @r#"maquetteState('{"revision":"adc80e850945dc31","state":"complete","done":1,"total":2}');"#
+    );
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn a_setting_is_a_column_with_each_value_once() {
 #[test]
 fn ten_thousand_cells_are_small_and_fast() {
     let plan = plan(vec![
-        axis("artist", (0..10).map(|n| format!("Artist {n}"))),
+        axis("artist", (0..10).map(|n| Value::Text(format!("Artist {n}")))),
         axis("strength", (0..10).map(|n| f64::from(n) / 10.0 + 0.05)),
         axis("seed", 0..100),
     ]);
