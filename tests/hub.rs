@@ -70,7 +70,7 @@ fn plan_says_what_would_come_and_run_says_what_comes() {
     let ended = scene.maquette(&["run", "hub.toml"]).code(0);
     let ended = ended.says(&["downloading tester/tiny: 12 files", "licence: creativeml-openrail-m"]);
     let ended = ended.says(&["12/12 vae/diffusion_pytorch_model.safetensors, ", "1 rendered"]);
-    assert!(ended.stdout.lines().last().unwrap().ends_with(".png"));
+    assert!(ended.stdout.lines().last().unwrap().ends_with("index.html"));
     let listed = scene.maquette(&["models"]).code(0).stdout;
     assert!(listed.contains("a small model of drawn portraits") && listed.contains(REPOSITORY), "{listed}");
 }

@@ -78,7 +78,7 @@ fn ctrl_c_finishes_the_cells_in_flight_and_keeps_them() {
 }
 
 #[test]
-fn a_run_prints_its_log_and_sheets_and_says_what_it_did() {
+fn a_run_prints_its_log_sheets_and_page_and_says_what_it_did() {
     let workspace = Workspace::new();
     let cats = "prompt = \"a {thing}\"\n[sweep]\nthing = [\"cat\", \"dog\"]\n";
     workspace.write("cats.toml", cats);
@@ -86,8 +86,9 @@ fn a_run_prints_its_log_and_sheets_and_says_what_it_did() {
     let ended = workspace.maquette(&run).code(0);
     let printed: Vec<&str> = ended.stdout.lines().collect();
     assert_eq!(printed[0], "runs/cats/1/log.csv");
-    let sheet = printed.last().unwrap();
+    let [.., sheet, page] = printed[..] else { panic!("{printed:?}") };
     assert!(workspace.path().join(sheet).is_file() && sheet.ends_with(".png"), "{printed:?}");
+    assert!(workspace.path().join(page).is_file() && page == "runs/cats/1/index.html", "{printed:?}");
     let row = log(&workspace, "cats/1").remove(0);
     let picture = image::open(workspace.path().join("runs/cats/1").join(&row["image"])).unwrap();
     assert_eq!(picture.width().to_string(), row["width"]);

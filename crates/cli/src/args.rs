@@ -33,16 +33,18 @@ pub enum Command {
     /// Show what an experiment would do and what it would cost
     #[command(after_help = values_help("maquette plan experiments/mucha.toml --sweep seed=1,2"))]
     Plan(PlanArgs),
-    /// Run an experiment: render missing cells, reuse finished ones, print the paths of the log and sheets
+    /// Run an experiment: render missing cells, reuse finished ones, print the paths of the log, sheets and page
     #[command(after_help = values_help(
         "maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
     ))]
     Run(RunArgs),
-    /// Redraw the sheets of a run
-    #[command(after_help = "Example: maquette report mucha@latest")]
+    /// Make the sheets and the page of a run again
+    #[command(after_help = "Example: maquette report mucha@latest --open")]
     Report(ReportArgs),
-    /// Compare two runs: settings, cells and pixels; exits with 6 if they differ
-    #[command(after_help = "Example: maquette diff mucha@1 mucha@latest")]
+    /// Compare two runs, or neighbours inside one: settings, cells and pixels; exits with 6 if they differ
+    #[command(
+        after_help = "Examples:\n  maquette diff mucha@1 mucha@latest --open\n  maquette diff mucha --along strength"
+    )]
     Diff(DiffArgs),
     /// Show how a picture was made, by Maquette or another tool
     #[command(
@@ -151,9 +153,12 @@ pub struct RunArgs {
     /// Maximum rows per UNet call, two for each guided picture; chosen by picture size by default
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=256))]
     pub rows: Option<u32>,
-    /// Do not draw sheets
+    /// Do not draw sheets or write the page
     #[arg(long)]
     pub no_sheets: bool,
+    /// Open the page in the browser as soon as it is there; it fills in by itself
+    #[arg(long, conflicts_with = "no_sheets")]
+    pub open: bool,
     /// What renders: the engine, or a fake for tests
     #[arg(long, value_enum, default_value_t = BackendName::Engine, hide = true)]
     pub backend: BackendName,
@@ -187,6 +192,9 @@ pub struct FetchArgs {
 pub struct ReportArgs {
     /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
     pub run: String,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `maquette export`.
@@ -249,10 +257,20 @@ pub struct DiffArgs {
     /// The first run
     pub left: String,
     /// The second run
-    pub right: String,
+    #[arg(required_unless_present = "along")]
+    pub right: Option<String>,
+    /// Compare neighbours along this axis of one run instead, each picture with that of the next value
+    #[arg(long, value_name = "AXIS", conflicts_with = "right")]
+    pub along: Option<String>,
     /// Write the side-by-side sheets into this folder
     #[arg(long, value_name = "DIR")]
     pub sheets: Option<PathBuf>,
+    /// Write a page for a browser into this folder
+    #[arg(long, value_name = "DIR")]
+    pub page: Option<PathBuf>,
+    /// Open the page in the browser; without --page it is written into the runs folder
+    #[arg(long)]
+    pub open: bool,
     /// Print the differences as JSON
     #[arg(long)]
     pub json: bool,

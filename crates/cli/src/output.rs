@@ -34,6 +34,13 @@ pub fn warning(text: &str) {
     message(format_args!("warning: {text}"));
 }
 
+/// Opens a page in the browser. Without one, as on a server, the path that is printed can be opened elsewhere.
+pub fn open(page: &std::path::Path) {
+    if let Err(error) = opener::open_browser(page).or_else(|_| opener::open(page)) {
+        warning(&format!("the page could not be opened: {error}"));
+    }
+}
+
 /// A result as JSON.
 pub fn json(value: &impl Serialize) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"

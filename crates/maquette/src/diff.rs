@@ -1,27 +1,29 @@
-//! Compares two runs: settings, cells and pixels.
+//! Compares two runs, or neighbours inside one: settings, cells and pixels.
 
 use crate::Workspace;
 use crate::error::Error;
 use crate::sheets::{self, Log};
 use maquette_core::Plan;
 use maquette_interop::encode_sheet;
-use maquette_reporter::{Diff, Side, Tile, diff, diff_pages, render_diff};
-use maquette_store::{Run, write_atomic};
+use maquette_reporter::{Diff, Side, Tile, diff, diff_along, diff_pages, render_diff};
+use maquette_store::{Run, Runs, write_atomic};
 use std::path::{Path, PathBuf};
 
-/// Two runs and their differences.
+/// Two runs, or one, and their differences.
 pub struct Comparison {
-    left: LoadedRun,
-    right: LoadedRun,
+    pub(crate) runs: Runs,
+    pub(crate) left: LoadedRun,
+    /// `None` for a comparison inside one run.
+    pub(crate) right: Option<LoadedRun>,
     /// The differences.
     pub diff: Diff,
 }
 
 /// A run with everything that a comparison needs.
-struct LoadedRun {
+pub(crate) struct LoadedRun {
     name: String,
-    run: Run,
-    plan: Plan,
+    pub run: Run,
+    pub plan: Plan,
     log: Log,
 }
 
@@ -37,7 +39,19 @@ impl Workspace {
             let (load_left, load_right) = (|index| left.tile(index), |index| right.tile(index));
             diff(&left.side(&load_left), &right.side(&load_right))?
         };
-        Ok(Comparison { left, right, diff })
+        Ok(Comparison { runs: self.runs.clone(), left, right: Some(right), diff })
+    }
+
+    /// Compares the neighbours along an axis inside one run, named as in [`Workspace::report`]: each picture with the one
+    /// that has the next value, for every combination of the other axes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the run is not found or cannot be read; [`Error::Along`] if it has no such axis.
+    pub fn diff_along(&self, run: &str, axis: &str) -> Result<Comparison, Error> {
+        let run = self.load(run)?;
+        let diff = diff_along(&run.side(&|index| run.tile(index)), axis)?;
+        Ok(Comparison { runs: self.runs.clone(), left: run, right: None, diff })
     }
 
     fn load(&self, name: &str) -> Result<LoadedRun, Error> {
@@ -52,7 +66,8 @@ impl Comparison {
     /// Writes sheets with the two runs side by side into a folder and returns their paths. `warn` gets problems with the
     /// sheets.
     pub fn write_sheets(&self, folder: &Path, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
-        let Comparison { left, right, diff } = self;
+        let Comparison { left, diff, .. } = self;
+        let right = self.right.as_ref().unwrap_or(left);
         let (load_left, load_right) = (|index| left.tile(index), |index| right.tile(index));
         let (left, right) = (left.side(&load_left), right.side(&load_right));
         let write = |page| {

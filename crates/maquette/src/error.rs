@@ -7,7 +7,7 @@ use maquette_hub::{HubError, RepositoryError};
 use maquette_interop::SheetMap;
 use maquette_picture::PictureError;
 use maquette_planner::PlanError;
-use maquette_reporter::SheetError;
+use maquette_reporter::{AlongError, SheetError};
 use maquette_store::StoreError;
 use std::path::PathBuf;
 
@@ -42,6 +42,9 @@ pub enum Error {
     /// The sheets of a plan cannot be laid out.
     #[error(transparent)]
     Sheet(#[from] SheetError),
+    /// Neighbours along an axis cannot be compared.
+    #[error(transparent)]
+    Along(#[from] AlongError),
     /// A picture without metadata that says how it was made.
     #[error("`{}` has no metadata that says how it was made{}", image.display(), list(unreadable))]
     NoOrigin {

@@ -49,6 +49,7 @@ mod memory;
 mod model_notes;
 mod models;
 mod next;
+mod page;
 mod plan;
 mod prompt_report;
 mod ranking;
@@ -78,6 +79,7 @@ pub use ranking::{AxisRanking, RankedValue, Ranking};
 pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
+pub use sheets::Report;
 pub use show::{PictureInfo, SheetCell};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use workspace::{Renderer, Workspace};
@@ -98,7 +100,9 @@ pub use maquette_interop::{
 };
 pub use maquette_picture::PictureError;
 pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
-pub use maquette_reporter::{CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError};
+pub use maquette_reporter::{
+    AlongError, CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError,
+};
 pub use maquette_store::{
     DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, StartReason, Status,
     StoreError, Votes, WorkKind,

@@ -4,11 +4,11 @@ use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
 use crate::error::{Error, with_causes};
 use crate::plan::{Experiment, PlannedExperiment};
-use crate::{memory, sheets};
+use crate::{memory, page, sheets};
 use maquette_core::{Backend, CellId};
 use maquette_executor::{RunProgress, Stop, Summary, execute};
-use maquette_store::{Run, RunWriter, Shard, StartReason, Timings};
-use std::path::PathBuf;
+use maquette_store::{Run, RunWriter, Runs, Shard, StartReason, Timings};
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// How to run an experiment.
@@ -18,14 +18,14 @@ pub struct RunOptions {
     pub shard: Option<Shard>,
     /// Maximum rows per UNet call, two for each guided picture; `None` chooses it by picture size.
     pub rows: Option<usize>,
-    /// Draw the contact sheets, at the end and from time to time during the run.
+    /// Draw the contact sheets and write the page, at the end and from time to time during the run.
     pub sheets: bool,
     /// Download models that are on the hub but not on this machine.
     pub download: bool,
 }
 
 impl Default for RunOptions {
-    /// Every cell, rows chosen by size, with sheets and downloads.
+    /// Every cell, rows chosen by size, with sheets, page and downloads.
     fn default() -> RunOptions {
         RunOptions { shard: None, rows: None, sheets: true, download: true }
     }
@@ -48,9 +48,11 @@ pub enum RunEvent<'a> {
         /// Why the run was resumed or a new one started.
         reason: StartReason,
     },
+    /// The page of the run is there; it fills in by itself.
+    Page(&'a Path),
     /// The progress of a cell.
     Progress(&'a RunProgress),
-    /// Every cell has ended, or the run was stopped; only sheets are still to be drawn.
+    /// Every cell has ended, or the run was stopped; only sheets and the page are still to be made.
     Rendered,
     /// A problem that does not affect any cell, a sentence without its full stop.
     Warning(String),
@@ -65,6 +67,8 @@ pub struct RunResult {
     pub summary: Summary,
     /// Its contact sheets, in the order of the pages.
     pub sheets: Vec<PathBuf>,
+    /// Its page, for a browser.
+    pub page: Option<PathBuf>,
 }
 
 impl RunResult {
@@ -76,7 +80,7 @@ impl RunResult {
 
 impl Workspace {
     /// Runs an experiment: reuses the cells that other runs have finished, renders the missing ones, records each cell as it
-    /// ends, draws the sheets. An unchanged experiment resumes its newest run; a changed one starts a new run.
+    /// ends, draws the sheets, writes the page. An unchanged experiment resumes its newest run; a changed one starts a new run.
     ///
     /// A requested `stop` ends the run early without an error; see [`Summary::interrupted`].
     ///
@@ -109,7 +113,7 @@ impl Workspace {
         let (run, device) = (writer.run().clone(), backend.device());
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
-        let summary = render(&cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
+        let summary = render(&self.runs, &cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
         report(RunEvent::Rendered);
         let summary = summary?;
         remember_memory(&writer, &summary);
@@ -129,12 +133,21 @@ impl Workspace {
             }
             false => Vec::new(),
         };
-        Ok(RunResult { run, summary, sheets })
+        let page = options.sheets.then(|| {
+            let written =
+                page::write(&self.runs, &run, &plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
+            let refused = |error: &Error| {
+                report(RunEvent::Warning(format!("the page could not be written: {}", with_causes(error))));
+            };
+            written.inspect_err(refused).ok()
+        });
+        Ok(RunResult { run, summary, sheets, page: page.flatten() })
     }
 }
 
-/// Renders the missing cells of a run and draws the sheets meanwhile.
+/// Renders the missing cells of a run; meanwhile draws the sheets and writes the page.
 fn render(
+    runs: &Runs,
     cells: &[(usize, CellId)],
     backend: &mut dyn Backend,
     writer: &mut RunWriter,
@@ -145,11 +158,14 @@ fn render(
     let (run, plan) = (writer.run().clone(), writer.plan());
     let (ended, endings): (Sender<usize>, Receiver<usize>) = channel();
     let (warn, warnings) = channel();
+    let (page_changed, page_changes) = channel();
+    let (page_written, pages) = channel();
     let summary = std::thread::scope(|scope| {
         let run = &run;
         let drawn_plan = &plan;
         if with_sheets {
             scope.spawn(move || sheets::keep_drawing(run, drawn_plan, endings, &warn));
+            scope.spawn(move || page::keep_writing(runs, run, drawn_plan, page_changes, &page_written));
         }
         let summary = execute(cells, backend, writer, stop, &mut |progress| {
             if let RunProgress::Finished { record } | RunProgress::Failed { record } = &progress
@@ -157,15 +173,29 @@ fn render(
             {
                 // Without sheets the receiver is gone.
                 let _ = ended.send(index);
+                let _ = page_changed.send(());
             }
             report(RunEvent::Progress(&progress));
-            warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
+            pass_on(&warnings, &pages, report);
         });
-        drop(ended);
+        drop((ended, page_changed));
         summary
     });
-    warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
+    pass_on(&warnings, &pages, report);
     Ok(summary?)
+}
+
+/// Reports what the threads for sheets and page have sent.
+fn pass_on(
+    warnings: &Receiver<String>,
+    pages: &Receiver<Result<PathBuf, String>>,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) {
+    warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
+    pages.try_iter().for_each(|page| match page {
+        Ok(page) => report(RunEvent::Page(&page)),
+        Err(warning) => report(RunEvent::Warning(warning)),
+    });
 }
 
 /// Records the peak memory of this process for the kinds of cells it rendered; estimates are based on it.

@@ -2,6 +2,7 @@
 
 use crate::Workspace;
 use crate::error::{Error, with_causes};
+use crate::page;
 use maquette_core::{CellId, Image, Plan};
 use maquette_interop::encode_sheet;
 use maquette_picture::decode;
@@ -18,12 +19,27 @@ const EVERY: Duration = Duration::from_secs(10);
 /// The most pages that are drawn at once during a run: drawing must not hold up rendering.
 const PAGES_AT_ONCE: usize = 4;
 
+/// What was written to look at a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The contact sheets, in the order of their pages.
+    pub sheets: Vec<PathBuf>,
+    /// The page, for a browser.
+    pub page: PathBuf,
+}
+
 impl Workspace {
-    /// Redraws the contact sheets of a run and returns their paths. `run` is a name such as `mucha@2` or `mucha@latest`, a
-    /// unique prefix, or a path. `warn` gets problems with the sheets, such as characters that cannot be drawn.
-    pub fn report(&self, run: &str, warn: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>, Error> {
+    /// Writes the contact sheets and the page of a run again. `run` is a name such as `mucha@2` or `mucha@latest`, a
+    /// unique prefix, or a path. `warn` gets problems with them, such as characters that cannot be drawn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the run is not found or cannot be read, or a file cannot be written.
+    pub fn report(&self, run: &str, warn: &mut dyn FnMut(&str)) -> Result<Report, Error> {
         let run = self.runs.find(run)?;
-        draw(&run, &run.plan()?, warn)
+        let plan = run.plan()?;
+        let page = page::write(&self.runs, &run, &plan, warn)?;
+        Ok(Report { sheets: draw(&run, &plan, warn)?, page })
     }
 }
 

@@ -1,1 +1,19 @@
 //! Numbers about pictures: differences in pixels, perceptual hashes, and the metrics of CLIP, SigLIP and other models.
+//!
+//! [`METRICS`] is the list of metrics: names, help, ranges and checks come from it. [`Measurer`]s compute them for
+//! [`Subject`]s, and [`measure`] loads the pictures of many cells in chunks and hands them to the measurers.
+//!
+//! Not here: runs, logs, plans. The caller says which pictures belong together.
+
+// In reading order.
+mod metric;
+mod subject;
+
+mod measurer;
+
+mod run;
+
+pub use measurer::{Embedder, Measurer};
+pub use metric::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
+pub use run::{Load, Measured, Task, chunk_size, embed, measure};
+pub use subject::{Score, Subject};

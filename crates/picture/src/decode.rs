@@ -5,7 +5,7 @@ use crate::error::{MAX_BYTES, MAX_EDGE, MAX_PIXELS};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 use maquette_core::Image;
-use std::io::Cursor;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 /// Reads a picture: PNG, JPEG or WebP, detected from its content; rotated by its EXIF orientation; transparency
@@ -32,25 +32,58 @@ pub fn decode_bytes(path: &Path, bytes: &[u8]) -> Result<Image, PictureError> {
     })
 }
 
+/// The width and height of a picture as [`decode`] returns them, without decoding its pixels.
+///
+/// # Errors
+///
+/// Those of [`decode`] that can be found in the file's header.
+pub fn size(path: &Path) -> Result<(u32, u32), PictureError> {
+    let file = std::fs::File::open(path).map_err(PictureError::read(path))?;
+    let mut start = BufReader::new(file);
+    let wrong = |error: image::ImageError| {
+        // The first bytes show a format that is not supported.
+        let bytes = std::fs::read(path).unwrap_or_default();
+        not_a_picture(path, &bytes, &error)
+    };
+    let first = start.fill_buf().map_err(PictureError::read(path))?;
+    allowed(path, png_size(first))?;
+    let mut decoder = limited_decoder(start).map_err(wrong)?;
+    let (width, height) = decoder.dimensions();
+    allowed(path, Some((width, height)))?;
+    let turned = matches!(
+        decoder.orientation().map_err(wrong)?,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    Ok(if turned { (height, width) } else { (width, height) })
+}
+
 /// The pixels as they are in the file, and how they are to be turned.
 pub(crate) fn decode_pixels(path: &Path, bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureError> {
     let wrong = |error: image::ImageError| not_a_picture(path, bytes, &error);
-    let allowed = |(width, height)| match width > MAX_EDGE
-        || height > MAX_EDGE
-        || u64::from(width) * u64::from(height) > MAX_PIXELS
-    {
-        true => Err(PictureError::TooLarge { path: path.to_owned(), width, height }),
-        false => Ok(()),
-    };
     // The PNG decoder allocates a row of pixels before its size can be read.
-    png_size(bytes).map_or(Ok(()), allowed)?;
-    let mut decoder = limited_decoder(bytes).map_err(wrong)?;
-    allowed(decoder.dimensions())?;
+    allowed(path, png_size(bytes))?;
+    let mut decoder = limited_decoder(Cursor::new(bytes)).map_err(wrong)?;
+    allowed(path, Some(decoder.dimensions()))?;
     // `from_decoder` allocates the pixels without checking the limits.
     limits().reserve(decoder.total_bytes()).map_err(wrong)?;
     let orientation = decoder.orientation().map_err(wrong)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(wrong)?;
     Ok((picture, orientation))
+}
+
+/// Refuses a size beyond the limits.
+fn allowed(path: &Path, size: Option<(u32, u32)>) -> Result<(), PictureError> {
+    match size {
+        Some((width, height))
+            if width > MAX_EDGE || height > MAX_EDGE || u64::from(width) * u64::from(height) > MAX_PIXELS =>
+        {
+            Err(PictureError::TooLarge { path: path.to_owned(), width, height })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The size in the header of a PNG file.
@@ -60,11 +93,13 @@ fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
     Some((u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h])))
 }
 
-/// A decoder for bytes whose format is detected from their content, with limits on its memory.
+/// A decoder for a file's bytes, whose format is detected from their content, with limits on its memory.
 ///
 /// All decoders are created here: reference pictures, masks, cells and texts are read through it.
-pub(crate) fn limited_decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, image::ImageError> {
-    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+pub(crate) fn limited_decoder<'a>(
+    bytes: impl BufRead + Seek + 'a,
+) -> Result<impl ImageDecoder + 'a, image::ImageError> {
+    let mut reader = ImageReader::new(bytes).with_guessed_format()?;
     reader.limits(limits());
     reader.into_decoder()
 }
@@ -177,6 +212,22 @@ mod tests {
         !bytes.iter().fold(!0u32, |crc, &byte| {
             (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
         })
+    }
+
+    #[test]
+    fn the_size_is_that_of_the_decoded_picture() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.png");
+        let image = Image::new(3, 2, vec![9; 18]).unwrap();
+        for bytes in [encode_png(&image, &[]).unwrap(), crate::encode_webp(&image, 80.0).unwrap()] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(size(&path).unwrap(), (3, 2));
+        }
+        for bytes in [&b""[..], b"not a picture", &bomb(1 << 30, 8)] {
+            std::fs::write(&path, bytes).unwrap();
+            let (size, decoded) = (size(&path).unwrap_err(), decode(&path).unwrap_err());
+            assert_eq!(size.to_string(), decoded.to_string());
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Encodes pixels as a PNG file.
+//! Encodes pixels as a PNG or a WebP file.
 
 use crate::PictureError;
 use maquette_core::Image;
@@ -30,11 +30,24 @@ pub fn encode_png(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, Pict
         writer.finish()?;
         Ok(bytes)
     };
-    encoded().map_err(|error: png::EncodingError| PictureError::Encode {
-        width: image.width(),
-        height: image.height(),
-        problem: error.to_string(),
-    })
+    encoded().map_err(|error: png::EncodingError| refused(image, "PNG", error.to_string()))
+}
+
+/// An image as WebP with loss, without texts; `quality` is libwebp's, from 0 to 100. The same arguments give the same bytes.
+///
+/// # Errors
+///
+/// [`PictureError::Encode`] for an image without pixels or with an edge above 16383, WebP's limit.
+pub fn encode_webp(image: &Image, quality: f32) -> Result<Vec<u8>, PictureError> {
+    let encoder = webp::Encoder::from_rgb(image.rgb(), image.width(), image.height());
+    match encoder.encode_simple(false, quality.clamp(0.0, 100.0)) {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        Err(error) => Err(refused(image, "WebP", format!("{error:?}"))),
+    }
+}
+
+fn refused(image: &Image, format: &'static str, problem: String) -> PictureError {
+    PictureError::Encode { width: image.width(), height: image.height(), format, problem }
 }
 
 #[cfg(test)]
@@ -58,5 +71,20 @@ mod tests {
     fn an_image_without_pixels_is_refused() {
         let error = encode_png(&Image::new(0, 0, vec![]).unwrap(), &[]).unwrap_err().to_string();
         assert!(error.starts_with("a picture of 0x0 pixels cannot be written as PNG"), "{error}");
+        let error = encode_webp(&Image::new(0, 0, vec![]).unwrap(), 80.0).unwrap_err().to_string();
+        assert!(error.starts_with("a picture of 0x0 pixels cannot be written as WebP"), "{error}");
+    }
+
+    #[test]
+    fn webp_is_close_to_the_picture_and_always_the_same() {
+        let rgb = (0..64 * 48).flat_map(|at| [(at % 64) as u8 * 4, (at / 64) as u8 * 5, 90]).collect();
+        let image = Image::new(64, 48, rgb).unwrap();
+        let bytes = encode_webp(&image, 80.0).unwrap();
+        assert_eq!(bytes, encode_webp(&image, 80.0).unwrap());
+        let read = crate::decode_bytes(std::path::Path::new("x.webp"), &bytes).unwrap();
+        assert_eq!((read.width(), read.height()), (64, 48));
+        let difference: u64 =
+            image.rgb().iter().zip(read.rgb()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        assert!(difference < 4 * image.rgb().len() as u64, "{difference}");
     }
 }

@@ -37,9 +37,11 @@ pub enum PictureError {
         /// Its height in pixels.
         height: u32,
     },
-    /// An image that cannot be encoded as PNG.
-    #[error("a picture of {width}x{height} pixels cannot be written as PNG: {problem}")]
+    /// An image that cannot be encoded.
+    #[error("a picture of {width}x{height} pixels cannot be written as {format}: {problem}")]
     Encode {
+        /// The file format.
+        format: &'static str,
         /// Its width in pixels.
         width: u32,
         /// Its height in pixels.

@@ -1,4 +1,4 @@
-//! Picture files: decoding within limits, encoding as PNG, and the texts inside them.
+//! Picture files: decoding within limits, encoding as PNG and WebP, and the texts inside them.
 //!
 //! Every picture that Maquette opens is opened here: reference pictures, masks, cells, pictures of other tools. The
 //! texts are interpreted by `maquette-interop`; the engine resizes pictures.
@@ -12,8 +12,8 @@ mod hidden;
 mod read_texts;
 mod texts;
 
-pub use decode::{decode, decode_bytes};
-pub use encode::encode_png;
+pub use decode::{decode, decode_bytes, size};
+pub use encode::{encode_png, encode_webp};
 pub use error::PictureError;
 pub use hidden::read_hidden_text;
 pub use read_texts::{read_png_texts, read_texts};

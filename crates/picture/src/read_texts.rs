@@ -92,7 +92,7 @@ fn keywords(bytes: &[u8]) -> Vec<String> {
 
 /// The texts of a JPEG or WebP file, whose header is checked.
 fn jpeg_or_webp(bytes: &[u8]) -> Result<Texts, image::ImageError> {
-    limited_decoder(bytes)?;
+    limited_decoder(Cursor::new(bytes))?;
     let mut texts = Texts::default();
     let Blocks { exif, xmp, comments } = blocks(bytes);
     exif.into_iter().for_each(|block| exif::read(block, &mut texts));

@@ -1,4 +1,5 @@
-//! Renders contact sheets, lists the settings that did not vary, and compares two runs.
+//! Renders contact sheets, lists the settings that did not vary, compares two runs, and makes the data of pages for a
+//! browser.
 //!
 //! Deliberately not here: files and clocks. Pictures come from a callback, and pages are returned as pictures. Nothing is
 //! read from the machine, not even its fonts: the same plan and pictures give the same sheet everywhere.
@@ -9,6 +10,8 @@ mod constants;
 mod pages;
 
 mod diff;
+
+pub mod page;
 
 mod cut;
 mod frame;
@@ -25,7 +28,8 @@ pub use axes::SheetError;
 pub use canvas::Area;
 pub use constants::constants;
 pub use diff::{
-    CellAt, Change, Counts, Diff, DiffPage, Likeness, Pair, Pixels, Side, diff, diff_pages, render_diff,
+    AlongError, CellAt, Change, Counts, Diff, DiffPage, Likeness, Pair, Pixels, Side, diff, diff_along,
+    diff_pages, render_diff,
 };
 pub use draw::{Tile, render};
 pub use pages::{PageSpec, PlacedCell, pages};

@@ -3,11 +3,21 @@
 use crate::StoreError;
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Writes a file atomically: under a temporary name in the same folder, then renamed. No reader sees a partial file.
 ///
 /// Creates the folders above it, replaces an existing file, and leaves nothing behind if it fails.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write(path, bytes, None)
+}
+
+/// The same, with that modification time, in nanoseconds since 1970.
+pub(crate) fn write_atomic_with_time(path: &Path, bytes: &[u8], modified: u64) -> Result<(), StoreError> {
+    write(path, bytes, Some(modified))
+}
+
+fn write(path: &Path, bytes: &[u8], modified: Option<u64>) -> Result<(), StoreError> {
     let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
     let mut builder = tempfile::Builder::new();
@@ -17,6 +27,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(StoreError::io("write", path))?;
     file.write_all(bytes).map_err(StoreError::io("write", path))?;
+    if let Some(modified) = modified {
+        let time = UNIX_EPOCH + Duration::from_nanos(modified);
+        file.as_file().set_modified(time).map_err(StoreError::io("write", path))?;
+    }
     file.persist(path).map(drop).map_err(|error| StoreError::io("write", path)(error.error))
 }
 

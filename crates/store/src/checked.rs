@@ -34,6 +34,11 @@ impl FileState {
         let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(FileState { bytes: found.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
     }
+
+    /// When it was modified, in nanoseconds since 1970.
+    pub(crate) fn modified(&self) -> u64 {
+        self.modified
+    }
 }
 
 impl CheckedPictures {

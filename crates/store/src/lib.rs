@@ -4,6 +4,7 @@
 //! runs/
 //!   .cells/ab/abcd….png               every finished cell once, named by its cell
 //!   .timings.json                     durations and memory measured on this machine, for estimates
+//!   .diffs/mucha@1-mucha@2/           the page of a comparison; its pictures stay in the runs
 //!   .fingerprints.json                the fingerprints of models, so that gigabytes are read once
 //!   mucha/
 //!     .lock                           held while a run is being started
@@ -19,6 +20,9 @@
 //!       picks.toml                    the marks and notes of its cells, also edited by hand
 //!       votes.csv                     the votes between two cells, a row each
 //!       picks.lock                    held while one of these two is changed
+//!       index.html                    the page, for a browser
+//!       page/                         the page's app and data (`data.js`, and `state.js`, which is small)
+//!         thumbnails/160/<id16>.webp  thumbnails by their longest edge; each has its picture's modification time
 //!       .checked.json                 pictures whose pixels were verified, so that they are not decoded again
 //! ```
 //!
@@ -44,6 +48,7 @@ mod log_scan;
 mod log_tests;
 mod log_writer;
 mod names;
+mod page_files;
 mod picks;
 #[cfg(test)]
 mod picks_tests;
@@ -69,6 +74,7 @@ pub use error::StoreError;
 pub use fingerprints::Stamp;
 pub use log::{DamagedRow, Log, LogRow};
 pub use log_columns::Status;
+pub use page_files::{PictureState, thumbnail_folder};
 pub use picks::{PickChange, Picks};
 pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;

@@ -4,17 +4,29 @@ use crate::StoreError;
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 /// The lock of a process that renders into a run; an error if another one holds it. `shared`: with other shards.
 pub(crate) fn of_writer(run: &Path, name: &str, shared: bool) -> Result<File, StoreError> {
     let path = run.join(name);
     let file = open(&path)?;
-    let locked = if shared { file.try_lock_shared() } else { file.try_lock() };
+    let try_lock = || if shared { file.try_lock_shared() } else { file.try_lock() };
+    let locked = try_lock().or_else(|_| {
+        // Whoever asks whether the run is in use holds the lock for a moment.
+        std::thread::sleep(Duration::from_millis(20));
+        try_lock()
+    });
     match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: run.to_owned() }),
         Err(TryLockError::Error(error)) => unlockable(error, &path).map(|()| file),
     }
+}
+
+/// Whether a process renders into a run.
+pub(crate) fn has_writer(run: &Path) -> bool {
+    let Ok(file) = File::open(run.join(".lock")) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
 }
 
 /// Waits for a lock that is held for a moment only.

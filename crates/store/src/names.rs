@@ -22,6 +22,17 @@ pub(crate) fn run_name(experiment: &str) -> String {
     }
 }
 
+/// The name of the folder of a comparison, such as `mucha@1-mucha@2`.
+pub(crate) fn diff_name(left: &str, right: &str) -> String {
+    let keep = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
+    let side = |name: &str| {
+        let mut name = joined(name.chars().map(|c| if keep(c) { c } else { '-' }));
+        shorten(&mut name, READABLE);
+        name.trim_matches(['-', '.']).to_owned()
+    };
+    format!("{}-{}", side(left), side(right))
+}
+
 /// The name of a cell's picture, such as `alphonse-mucha_strength-0.3_seed-7-1a2b3c4d.png`.
 pub(crate) fn image_name(plan: &Plan, coordinates: &[usize], id: &CellId) -> String {
     named(&readable(plan, coordinates), &id.short())

@@ -24,14 +24,21 @@ impl Folder {
     }
 
     fn try_start(&self, plan: &Plan, shard: Option<&str>) -> Result<RunWriter, StoreError> {
-        let source = Digest::of(serde_json::to_string(&plan.axes).unwrap().as_bytes());
         let shard = shard.map(|shard| shard.parse().unwrap());
-        self.runs.start(&plan.name, "title = \"Test\"\n", plan, &source, shard)
+        self.runs.start(&plan.name, "title = \"Test\"\n", plan, &Folder::source(plan), shard)
+    }
+
+    pub(crate) fn source(plan: &Plan) -> Digest {
+        Digest::of(serde_json::to_string(&plan.axes).unwrap().as_bytes())
     }
 }
 
 pub(crate) fn artists() -> Plan {
     plan(&[("artist", vec!["Mucha", "Munch"]), ("seed", vec!["1", "2"])])
+}
+
+pub(crate) fn other() -> Plan {
+    plan(&[("seed", vec!["1"])])
 }
 
 pub(crate) fn finish(run: &mut RunWriter, index: usize) {

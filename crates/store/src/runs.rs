@@ -51,6 +51,11 @@ impl Runs {
         cells::path(&self.root, id).is_file()
     }
 
+    /// The folder for the page of a comparison, whether it exists or not; the same for the same names.
+    pub fn diff_folder(&self, left: &str, right: &str) -> PathBuf {
+        self.root.join(".diffs").join(names::diff_name(left, right))
+    }
+
     /// The timings measured on this machine; empty before the first run.
     pub fn timings(&self) -> Timings {
         timings::read(&self.root)

@@ -1,10 +1,15 @@
-//! `maquette report`: redraws the sheets of a run.
+//! `maquette report`: makes the sheets and the page of a run again.
 
 use super::workspace;
 use crate::args::{Common, ReportArgs};
 use crate::exit::Outcome;
 use crate::output;
+use maquette::Report;
 
 pub fn report(args: &ReportArgs, common: &Common) -> Outcome {
-    output::print(&output::paths(workspace(common)?.report(&args.run, &mut output::warning)?))
+    let Report { sheets, page } = workspace(common)?.report(&args.run, &mut output::warning)?;
+    if args.open {
+        output::open(&page);
+    }
+    output::print(&output::paths(sheets.into_iter().chain([page])))
 }

@@ -1,4 +1,4 @@
-//! `maquette run`: renders the missing cells of an experiment, and prints the paths of the log and the sheets.
+//! `maquette run`: renders the missing cells of an experiment, and prints the paths of the log, the sheets and the page.
 
 use super::{experiment, rendering_workspace};
 use crate::args::{Common, RunArgs};
@@ -29,15 +29,18 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
             signals::listen(&stop);
             display = Some(self::display(args.progress, common.quiet));
         }
+        RunEvent::Page(page) if args.open => output::open(page),
         RunEvent::Progress(progress) => display.iter_mut().for_each(|display| display.show(progress)),
         RunEvent::Rendered => display.iter_mut().for_each(|display| display.close()),
         RunEvent::Warning(text) => output::warning(&text),
         _ => {}
     })?;
     note(text::summary(&result.summary));
-    // The first sheet comes last, next to the prompt, because it is usually opened first.
+    // The page comes last, next to the prompt, because it is opened first; the first sheet before it.
     let log = result.log();
-    output::print(&output::paths([log].into_iter().chain(result.sheets.into_iter().rev())))?;
+    output::print(&output::paths(
+        [log].into_iter().chain(result.sheets.into_iter().rev()).chain(result.page),
+    ))?;
     Ok(exit(&result.summary))
 }
 

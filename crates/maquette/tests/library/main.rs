@@ -18,6 +18,8 @@ mod next_any;
 mod notes;
 mod old_runs;
 mod other_tools;
+mod page;
+mod page_links;
 mod pictures;
 mod prompts;
 mod reproduce;

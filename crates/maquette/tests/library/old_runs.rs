@@ -55,7 +55,7 @@ fn old_runs_are_listed_drawn_and_compared() {
         })
         .collect();
     assert_eq!(contents, [("portraits@1".to_owned(), 4, 4, 0), ("portraits@2".to_owned(), 6, 4, 2)]);
-    let sheets = workspace.report("portraits@2", &mut |_| ()).unwrap();
+    let sheets = workspace.report("portraits@2", &mut |_| ()).unwrap().sheets;
     assert!(sheets.iter().any(|sheet| sheet.ends_with("lora-small.png")), "{sheets:?}");
     let compared = workspace.diff("portraits@1", "portraits@2").unwrap().diff;
     let mut cells = compared.pairs.iter().map(|pair| &pair.left).chain(&compared.only_left);

@@ -2,7 +2,7 @@
 //
 // A page opened from disk may not fetch files, so the data is a classic script: `maquettePage('<JSON of PageData>')`.
 // Everything in it is data from experiments and files: it is only ever set as text, never as markup.
-// Paths are relative to the folder of the page, with `/` between names.
+// Paths are URLs relative to the page, with `/` between names and percent-encoded where that is necessary.
 
 /** The version of this format. A page refuses data of another format and says so. */
 export const FORMAT = 1;
@@ -88,8 +88,9 @@ export interface Pictures {
   references: { image: string; size: [number, number] }[];
   /** Every setting, placeholder, outcome (`seconds`, `device`, `reused`, `note`, …) and metric, in the log's order. */
   columns: Column[];
-  /** The experiment of one picture as TOML: `toml_head`, the lines of the settings that are not constant, as the page
-   * composes them from `columns`. Constant settings are in here already. */
+  /** The experiment of one picture as TOML is `toml_head` and then a line for each setting of `columns` that is not
+   * constant, which the page adds. Constant settings are in here already. No tables are: prompts and paths are written
+   * with their placeholders filled in (and `{` doubled), so that `[vars]` and `[sweep]` are not needed. */
   toml_head: string;
 }
 
@@ -97,7 +98,8 @@ export interface Pictures {
 export interface Column {
   name: string;
   kind: "setting" | "placeholder" | "outcome" | "metric";
-  type: "number" | "text";
+  /** How a value is written in TOML: numbers and booleans without quotes. */
+  type: "number" | "text" | "boolean";
   values: string[];
   index: number[] | null;
   /** One line about it, for a tooltip; empty if there is none. */

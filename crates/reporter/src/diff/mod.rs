@@ -1,19 +1,23 @@
-//! Compares two runs: settings, cells and pixels.
+//! Compares two runs, or neighbours inside one: settings, cells and pixels.
 //!
 //! Deliberately not here: choosing the runs, and finding their pictures.
 
+mod axes;
+mod cells;
 mod measure;
 mod pairs;
 mod sheet;
 mod text;
 
+pub use cells::{CellAt, Change};
 pub use measure::{Likeness, Pixels};
-pub use pairs::{CellAt, Change};
 pub use sheet::{DiffPage, diff_pages, render_diff};
 
 use crate::constants::shared;
 use crate::draw::Tile;
+use cells::changes;
 use maquette_core::{AxisValue, Plan, SettingError};
+use pairs::Pairs;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -34,6 +38,11 @@ pub struct Diff {
     pub left: String,
     /// Name of the right run.
     pub right: String,
+    /// How cells were paired, a sentence each.
+    pub pairing: Vec<String>,
+    /// Whether they were paired by axes of the same name alone.
+    #[serde(skip)]
+    by_name: bool,
     /// Settings and placeholders that all cells of a run share and that differ between the runs, as written.
     pub settings: Vec<Change>,
     /// Pairs of corresponding cells, in the left plan's order.
@@ -75,38 +84,81 @@ pub struct Counts {
     pub no_picture: usize,
 }
 
+/// Why neighbours along an axis cannot be compared.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AlongError {
+    /// The run has no such axis.
+    #[error("`{name}` is not an axis of the run; allowed: {}", list(allowed))]
+    NoSuchAxis {
+        /// What was asked for.
+        name: String,
+        /// The names of the axes, quoted.
+        allowed: Vec<String>,
+    },
+    /// The axis has no neighbours.
+    #[error(
+        "`{name}` has a single value, so there is nothing to compare; allowed: an axis with two values or more"
+    )]
+    OneValue {
+        /// The axis.
+        name: String,
+    },
+    /// The plan was edited by hand.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+}
+
+fn list(allowed: &[String]) -> String {
+    if allowed.is_empty() { "none, there are no axes".to_owned() } else { allowed.join(", ") }
+}
+
 /// Compares two runs.
 ///
-/// Cells are paired by the values, or else the labels, of axes of the same name; an axis that only one run has is matched
-/// with the other run's setting of that name. So cells are paired even if a setting was changed or values were added. Both
-/// pictures of each pair are loaded, compared and dropped. Fails only for a plan that was edited by hand.
+/// Cells are paired by the values, or else the labels, of axes of the same name or with the same values; an axis that only
+/// one run has is matched with the other run's setting of that name, or else its first value is. So cells are paired even if
+/// a setting was changed, values were added, or an axis was renamed; [`Diff::pairing`] says how. Both pictures of each pair
+/// are loaded, compared and dropped. Fails only for a plan that was edited by hand.
 pub fn diff(left: &Side, right: &Side) -> Result<Diff, SettingError> {
     let settings = plan_changes(left.plan, right.plan);
-    let paired = pairs::pair(left.plan, right.plan)?;
-    let pairs = paired
-        .both
-        .into_par_iter()
-        .map(|(left_cell, right_cell)| {
-            let all = pairs::changes(&left_cell, left.plan, &right_cell, right.plan);
-            let own = |change: &Change| settings.iter().all(|listed| listed.name != change.name);
-            let pixels = measure::compare(&(left.load)(left_cell.index), &(right.load)(right_cell.index));
-            Pair {
-                left: left_cell.at(left.plan),
-                right: right_cell.at(right.plan),
-                same_settings: all.is_empty(),
-                settings: all.into_iter().filter(own).collect(),
-                pixels,
-            }
-        })
-        .collect();
-    Ok(Diff {
+    let pairs = pairs::pair(left, right)?;
+    Ok(compared(left, right, settings, &pairs))
+}
+
+/// Compares the neighbours along an axis of one run: each cell with the one that has the next value, for every combination
+/// of the other axes.
+pub fn diff_along(run: &Side, axis: &str) -> Result<Diff, AlongError> {
+    let pairs = pairs::neighbours(run.plan, axis)?;
+    let next = format!("the next {axis}");
+    let right = Side { name: &next, plan: run.plan, load: run.load };
+    Ok(compared(run, &right, Vec::new(), &pairs))
+}
+
+/// Loads and compares the pictures of all pairs.
+fn compared(left: &Side, right: &Side, settings: Vec<Change>, pairs: &Pairs) -> Diff {
+    let right_cells = pairs.right.as_ref().unwrap_or(&pairs.left);
+    let compare = |&(left_index, right_index): &(usize, usize)| {
+        let (left_cell, right_cell) = (&pairs.left[left_index], &right_cells[right_index]);
+        let all = changes(left_cell, left.plan, right_cell, right.plan);
+        let own = |change: &Change| settings.iter().all(|listed| listed.name != change.name);
+        let pixels = measure::compare(&(left.load)(left_index), &(right.load)(right_index));
+        Pair {
+            left: left_cell.at(left.plan),
+            right: right_cell.at(right.plan),
+            same_settings: all.is_empty(),
+            settings: all.into_iter().filter(own).collect(),
+            pixels,
+        }
+    };
+    Diff {
         left: left.name.to_owned(),
         right: right.name.to_owned(),
+        pairing: pairs.sentences.clone(),
+        by_name: pairs.by_name,
+        pairs: pairs.both.par_iter().map(compare).collect(),
+        only_left: pairs.only_left.iter().map(|&index| pairs.left[index].at(left.plan)).collect(),
+        only_right: pairs.only_right.iter().map(|&index| right_cells[index].at(right.plan)).collect(),
         settings,
-        pairs,
-        only_left: paired.only_left.iter().map(|cell| cell.at(left.plan)).collect(),
-        only_right: paired.only_right.iter().map(|cell| cell.at(right.plan)).collect(),
-    })
+    }
 }
 
 impl Diff {

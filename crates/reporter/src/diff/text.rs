@@ -8,6 +8,13 @@ impl Diff {
     /// at most `limit` items, followed by the number of items left out.
     pub fn text(&self, limit: usize) -> String {
         let mut text = format!("{} | {}\n", self.left, self.right);
+        // That axes of the same name are paired needs no words.
+        if !self.by_name {
+            text.push_str("\nhow cells are paired\n");
+            for sentence in &self.pairing {
+                let _ = writeln!(text, "  {sentence}");
+            }
+        }
         if !self.settings.is_empty() {
             text.push_str("\nsettings that differ\n");
             let width = self.settings.iter().map(|change| change.name.chars().count()).max().unwrap_or(0);

@@ -97,6 +97,10 @@ fn values_with_the_same_label_are_paired() {
     insta::assert_snapshot!(diff.text(1), @r"
     mucha@1 | mucha@2
 
+    how cells are paired
+      Cells are paired by the values of `artist`, `strength` and `seed`.
+      On `artist`, 1 value is paired by label: what it sets differs.
+
     18 cells in both: 12 identical, 6 with different pixels
 
     different pixels: 6

@@ -4,7 +4,9 @@ mod constants;
 mod diff;
 mod fonts;
 mod layout;
+mod page;
 mod pages;
+mod pairing;
 mod pixels;
 
 use maquette_core::{

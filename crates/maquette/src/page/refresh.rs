@@ -1,0 +1,68 @@
+//! Keeps the page of a run up to date while the run goes on.
+
+use super::PageWriter;
+use crate::error::{Error, with_causes};
+use maquette_core::Plan;
+use maquette_store::{Run, Runs};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+/// The shortest time between two versions of a page during a run.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Writing a page takes longer the more cells there are, so there are fewer versions of a large page: at most this share of
+/// the time is spent on it.
+const SHARE: u32 = 20;
+
+/// How long thumbnails are made before the page is written again.
+const THUMBNAILS: Duration = Duration::from_secs(1);
+
+/// Writes the page at once, and again when cells have ended. `ended` says so, until its sender is dropped; `written` gets the
+/// path of the page when it is there, `warn` why it could not be written.
+///
+/// Everything is done on this thread, so that rendering keeps the other cores.
+#[expect(clippy::needless_pass_by_value, reason = "the receiving thread owns the receiver")]
+pub(crate) fn keep_writing(
+    runs: &Runs,
+    run: &Run,
+    plan: &Plan,
+    ended: Receiver<()>,
+    written: &Sender<Result<PathBuf, String>>,
+) {
+    let warn = |error: &Error| {
+        // The receiver is gone if the run has ended meanwhile.
+        let _ = written.send(Err(format!("the page could not be written: {}", with_causes(error))));
+    };
+    let mut writer = match PageWriter::new(runs, run, plan) {
+        Ok(writer) => writer,
+        Err(error) => return warn(&error),
+    };
+    let (mut changed, mut next, mut first) = (true, Instant::now(), true);
+    loop {
+        if changed && Instant::now() >= next {
+            let begin = Instant::now();
+            let result = writer.write(true);
+            next = begin + EVERY.max(begin.elapsed() * SHARE);
+            changed = false;
+            match result {
+                Ok(page) if first => drop(written.send(Ok(page))),
+                Err(error) if first => return warn(&error),
+                Ok(_) | Err(_) => {}
+            }
+            first = false;
+        }
+        match ended.recv_timeout(EVERY) {
+            Ok(()) => changed = true,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        let begin = Instant::now();
+        let made = writer.make_some_thumbnails(&mut || match ended.try_recv() {
+            Err(TryRecvError::Disconnected) => false,
+            Ok(()) | Err(TryRecvError::Empty) => begin.elapsed() < THUMBNAILS,
+        });
+        // What cannot be written now is tried again at the end of the run, which then warns.
+        changed |= made.unwrap_or(false);
+    }
+}

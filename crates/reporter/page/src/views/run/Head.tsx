@@ -1,0 +1,53 @@
+// The head of the page: the run and its progress, the views, the picks, theme and help.
+import { For, Show } from "solid-js";
+import type { Model } from "../../model";
+import { state } from "../../load";
+import { PickBox } from "../../picks/PickBox";
+import { theme, toggleTheme } from "../../theme";
+import type { ViewEntry } from "..";
+
+export function Head(props: { model: Model; views: ViewEntry[]; help: () => void }) {
+  const { model } = props;
+  const run = () => model.page().run;
+  const count = (status: string) => model.pictures().status.reduce((sum, one) => sum + Number(one === status), 0);
+  const done = () => state()?.done ?? count("done");
+  const total = () => state()?.total ?? model.pictures().count;
+  const running = () => (state()?.state ?? run().state) === "running";
+  const progress = () => {
+    const failed = count("failed");
+    const parts = [done() === total() ? `${total()} pictures` : `${done()} of ${total()} pictures`];
+    if (failed) parts.push(`${failed} failed`);
+    if (running()) parts.push("running");
+    else if (done() + failed < total()) parts.push("incomplete");
+    return parts.join(" · ");
+  };
+  return (
+    <header class="head">
+      <div class="head-title">
+        <h1><bdi>{run().title || run().name}</bdi></h1>
+        <Show when={run().title}><span class="quiet"><bdi>{run().name}</bdi></span></Show>
+        <span class="quiet progress" aria-live="polite">{progress()}</span>
+        <Show when={running()}><progress value={done()} max={total()} aria-label="Rendered pictures" /></Show>
+      </div>
+      <Show when={props.views.length > 1}>
+        <nav class="tabs" aria-label="Views">
+          <For each={props.views}>{(view) =>
+            <button type="button" aria-current={model.view.mode === view.name ? "page" : undefined} onClick={() => model.show({ mode: view.name })}>{view.title}</button>
+          }</For>
+        </nav>
+      </Show>
+      <div class="head-tools">
+        <PickBox model={model} />
+        <button type="button" class="icon" onClick={toggleTheme} title="Light or dark (t)" aria-label="Light or dark">{theme() === "dark" ? "☀" : "☾"}</button>
+        <button type="button" class="icon" onClick={props.help} title="Keys (?)" aria-label="Keys">?</button>
+      </div>
+      <Show when={run().notes.length}>
+        <details class="notes">
+          <summary>{run().notes.length === 1 ? "1 remark" : `${run().notes.length} remarks`}</summary>
+          <ul><For each={run().notes}>{(note) => <li><bdi>{note}</bdi></li>}</For></ul>
+        </details>
+      </Show>
+      <Show when={model.picks.trouble()}><p class="error trouble" role="alert">{model.picks.trouble()}</p></Show>
+    </header>
+  );
+}

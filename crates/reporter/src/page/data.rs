@@ -1,0 +1,259 @@
+//! The data of a page, as `crates/reporter/page/src/data.ts` defines it: the types there and here have the same names,
+//! fields and order. That file describes the fields.
+
+#![allow(missing_docs, reason = "data.ts describes the fields")]
+
+use crate::diff::Change;
+use maquette_core::{CellId, Pick, Vote};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of the format.
+pub const FORMAT: u32 = 1;
+
+/// The page of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunPage {
+    pub format: u32,
+    pub kind: &'static str,
+    pub version: String,
+    pub revision: String,
+    pub run: RunInfo,
+    pub grid: Grid,
+    pub pictures: Pictures,
+    pub ancestry: Vec<Ancestor>,
+    pub picks: Picks,
+    pub votes: Vec<Vote>,
+    pub effects: Vec<Effects>,
+}
+
+/// What the page says about the run as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunInfo {
+    pub name: String,
+    pub experiment: String,
+    pub number: usize,
+    pub title: String,
+    pub toml: String,
+    pub state: RunState,
+    pub notes: Vec<String>,
+}
+
+/// Whether a run has cells to render, and whether somebody renders them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    Running,
+    Complete,
+    Incomplete,
+}
+
+/// The axes, and which positions of their grid are cells.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Grid {
+    pub axes: Vec<Axis>,
+    pub kept: Option<Vec<u32>>,
+    pub picture: Vec<usize>,
+    pub rows: Option<String>,
+    pub columns: Option<String>,
+}
+
+/// An axis of the grid.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Axis {
+    pub name: String,
+    pub values: Vec<AxisValue>,
+}
+
+/// A position on an axis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AxisValue {
+    pub label: String,
+    pub set: Vec<(String, String)>,
+}
+
+/// The distinct pictures of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pictures {
+    pub count: usize,
+    pub cell: Vec<String>,
+    pub status: Vec<PictureStatus>,
+    pub image: Vec<Option<String>>,
+    pub size: Vec<(u32, u32)>,
+    pub problem: Vec<Option<String>>,
+    pub draft: Vec<bool>,
+    pub thumbnails: Vec<ThumbnailFolder>,
+    pub thumbnail: Vec<bool>,
+    pub reference: Vec<Option<usize>>,
+    pub references: Vec<Reference>,
+    pub columns: Vec<Column>,
+    pub toml_head: String,
+}
+
+/// Whether a cell has been rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureStatus {
+    Done,
+    Failed,
+    Missing,
+}
+
+/// A folder of thumbnails of one size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ThumbnailFolder {
+    pub folder: String,
+    pub edge: u32,
+}
+
+/// A reference picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reference {
+    pub image: String,
+    pub size: (u32, u32),
+}
+
+/// A column of the log, each value once.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Column {
+    pub name: String,
+    pub kind: ColumnKind,
+    pub r#type: ColumnType,
+    pub values: Vec<String>,
+    pub index: Option<Vec<u32>>,
+    pub help: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub better: Option<Better>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<(Option<f64>, Option<f64>)>,
+}
+
+/// What a column of the log is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnKind {
+    Setting,
+    Placeholder,
+    Outcome,
+    Metric,
+}
+
+/// How the values of a column are sorted, and written in an experiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColumnType {
+    Number,
+    Text,
+    Boolean,
+}
+
+/// Which values of a metric are better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    Higher,
+    Lower,
+}
+
+/// A run from whose pictures this one, or one of its ancestors, was derived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ancestor {
+    pub run: String,
+    pub page: Option<String>,
+    pub cells: Vec<AncestorCell>,
+}
+
+/// A picture of an ancestor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AncestorCell {
+    pub cell: String,
+    pub label: String,
+    pub image: Option<String>,
+}
+
+/// Picks by cell.
+pub type Picks = BTreeMap<CellId, Pick>;
+
+/// How much the pictures change along the axes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Effects {
+    pub measure: String,
+    pub about: String,
+    pub shares: Vec<Share>,
+    pub rest: f64,
+    pub values: Vec<AxisDistances>,
+    pub idle: Vec<String>,
+}
+
+/// The share of an axis, or of the interaction of several.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    pub axes: Vec<String>,
+    pub share: f64,
+}
+
+/// How far the values of an axis are from its centre.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AxisDistances {
+    pub axis: String,
+    pub distance: Vec<f64>,
+    pub outlier: Option<usize>,
+}
+
+/// The page of a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DiffPage {
+    pub format: u32,
+    pub kind: &'static str,
+    pub version: String,
+    pub revision: String,
+    pub left: String,
+    pub right: String,
+    pub pairing: Vec<String>,
+    pub settings: Vec<Change>,
+    pub pairs: Vec<DiffPair>,
+    pub only_left: Vec<DiffCell>,
+    pub only_right: Vec<DiffCell>,
+}
+
+/// A cell of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffCell {
+    pub cell: String,
+    pub label: String,
+    pub image: Option<String>,
+    pub thumbnail: Option<String>,
+    pub size: (u32, u32),
+    pub problem: Option<String>,
+}
+
+/// Two cells that are compared.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DiffPair {
+    pub left: DiffCell,
+    pub right: DiffCell,
+    pub settings: Vec<Change>,
+    pub unexplained: bool,
+    pub outcome: PairOutcome,
+    pub mean_difference: Option<f64>,
+    pub psnr: Option<f64>,
+}
+
+/// How two pictures compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairOutcome {
+    Identical,
+    Different,
+    Sizes,
+    NoPicture,
+}
+
+/// What changes while a run goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PageState {
+    pub revision: String,
+    pub state: RunState,
+    pub done: usize,
+    pub total: usize,
+}

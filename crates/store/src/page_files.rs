@@ -1,0 +1,215 @@
+//! The page of a run on disk: `index.html`, and in `page/` the app, the data and the thumbnails.
+//!
+//! Like sheets, these files need no lock: they can be written again at any time, and each is replaced atomically.
+
+use crate::atomic::{write_atomic, write_atomic_with_time};
+use crate::checked::FileState;
+use crate::{Run, StoreError, lock, names};
+use maquette_core::CellId;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// How many digits of a cell's name a thumbnail has. No two of ten million cells share as many, except by an accident of
+/// one in 370 000.
+const DIGITS: usize = 16;
+
+/// The folder of thumbnails whose longest edge is at most `edge` pixels, relative to the run.
+pub fn thumbnail_folder(edge: u32) -> String {
+    format!("page/thumbnails/{edge}")
+}
+
+/// The state of a file when it was read: its size and modification time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PictureState(FileState);
+
+impl PictureState {
+    /// `None` if there is no such file.
+    pub fn of(path: &Path) -> Option<PictureState> {
+        FileState::of(path).map(PictureState)
+    }
+}
+
+impl Run {
+    /// The path of the run's page.
+    pub fn page(&self) -> PathBuf {
+        self.dir().join("index.html")
+    }
+
+    /// Writes the run's page and returns its path.
+    pub fn write_page(&self, html: &str) -> Result<PathBuf, StoreError> {
+        write_if_changed(&self.page(), html.as_bytes())?;
+        Ok(self.page())
+    }
+
+    /// Writes a file beside the page, such as `data.js`.
+    pub fn write_page_file(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        write_if_changed(&names::plain(&self.dir().join("page"), name)?, bytes)
+    }
+
+    /// The path of a cell's thumbnail, whether it exists or not.
+    pub fn thumbnail(&self, edge: u32, cell: &CellId) -> PathBuf {
+        self.dir().join(thumbnail_folder(edge)).join(format!("{}.webp", digits(cell)))
+    }
+
+    /// Whether the thumbnail of a cell was made from the picture in that state.
+    ///
+    /// A thumbnail has the modification time of its picture, so that a picture that was rendered again, edited or restored
+    /// gets a new one.
+    pub fn has_thumbnail(&self, edge: u32, cell: &CellId, picture: PictureState) -> bool {
+        let made = FileState::of(&self.thumbnail(edge, cell));
+        made.is_some_and(|made| made.modified() == picture.0.modified())
+    }
+
+    /// Writes the thumbnail of a cell; `picture` is the state of the picture before it was read.
+    pub fn write_thumbnail(
+        &self,
+        edge: u32,
+        cell: &CellId,
+        picture: PictureState,
+        webp: &[u8],
+    ) -> Result<(), StoreError> {
+        write_atomic_with_time(&self.thumbnail(edge, cell), webp, picture.0.modified())
+    }
+
+    /// Removes the thumbnails of all other cells and sizes than these. Files that are not thumbnails are left alone.
+    pub fn remove_other_thumbnails(&self, edges: &[u32], cells: &[CellId]) -> Result<(), StoreError> {
+        let kept: HashSet<String> = cells.iter().map(digits).collect();
+        let thumbnails = self.dir().join("page/thumbnails");
+        for (folder, edge) in entries(&thumbnails)? {
+            let Ok(edge) = edge.parse::<u32>() else { continue };
+            for (file, name) in entries(&folder)? {
+                let Some(name) = name.strip_suffix(".webp").filter(|name| is_digits(name)) else { continue };
+                if !edges.contains(&edge) || !kept.contains(name) {
+                    std::fs::remove_file(&file).map_err(StoreError::io("remove", &file))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another process, or a writer of this one, renders into the run now.
+    pub fn is_in_use(&self) -> bool {
+        lock::has_writer(self.dir())
+    }
+}
+
+/// Leaves a file alone that has these bytes already.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    match std::fs::read(path) {
+        Ok(there) if there == bytes => Ok(()),
+        _ => write_atomic(path, bytes),
+    }
+}
+
+fn digits(cell: &CellId) -> String {
+    let mut digits = cell.to_string();
+    digits.truncate(DIGITS);
+    digits
+}
+
+fn is_digits(name: &str) -> bool {
+    name.len() == DIGITS && name.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The paths and names in a folder; none if there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+    let found = match std::fs::read_dir(folder) {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(Vec::new());
+        }
+        found => found.map_err(StoreError::io("read", folder))?,
+    };
+    let mut entries = Vec::new();
+    for entry in found {
+        let entry = entry.map_err(StoreError::io("read", folder))?;
+        entries.push((entry.path(), entry.file_name().to_string_lossy().into_owned()));
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run_tests::{Folder, artists, finish};
+
+    #[test]
+    fn a_thumbnail_is_current_until_its_picture_changes() {
+        let folder = Folder::new();
+        let mut writer = folder.start(&artists());
+        finish(&mut writer, 0);
+        let run = writer.run().clone();
+        let row = &run.log().unwrap()[0];
+        let (cell, picture) = (row.cell(), run.dir().join(row.image().unwrap()));
+        let state = PictureState::of(&picture).unwrap();
+        assert!(!run.has_thumbnail(160, &cell, state));
+        run.write_thumbnail(160, &cell, state, b"webp").unwrap();
+        assert!(run.has_thumbnail(160, &cell, state) && !run.has_thumbnail(384, &cell, state));
+
+        // Edited later, or an earlier picture was put back.
+        let time = picture.metadata().unwrap().modified().unwrap();
+        for other in [time + std::time::Duration::from_secs(5), time - std::time::Duration::from_secs(5)] {
+            std::fs::File::options().write(true).open(&picture).unwrap().set_modified(other).unwrap();
+            assert!(!run.has_thumbnail(160, &cell, PictureState::of(&picture).unwrap()));
+        }
+        std::fs::remove_file(&picture).unwrap();
+        assert_eq!(PictureState::of(&picture), None);
+    }
+
+    #[test]
+    fn thumbnails_of_other_cells_are_removed_and_nothing_else() {
+        let folder = Folder::new();
+        let mut writer = folder.start(&artists());
+        finish(&mut writer, 0);
+        finish(&mut writer, 1);
+        let run = writer.run().clone();
+        let cells: Vec<CellId> = run.log().unwrap().iter().map(crate::LogRow::cell).collect();
+        let state = PictureState::of(&run.dir().join("log.csv")).unwrap();
+        for (edge, cell) in [(160, 0), (160, 1), (384, 0), (99, 0)] {
+            run.write_thumbnail(edge, &cells[cell], state, b"webp").unwrap();
+        }
+        let mine = run.dir().join("page/thumbnails/160/mine.webp");
+        std::fs::write(&mine, "").unwrap();
+        run.remove_other_thumbnails(&[160, 384], &cells[..1]).unwrap();
+        let exists = |edge: u32, cell: usize| run.thumbnail(edge, &cells[cell]).exists();
+        assert_eq!(
+            [exists(160, 0), exists(160, 1), exists(384, 0), exists(99, 0)],
+            [true, false, true, false]
+        );
+        assert!(mine.exists());
+        let without = folder.start(&crate::run_tests::other());
+        without.run().remove_other_thumbnails(&[], &[]).unwrap();
+    }
+
+    #[test]
+    fn a_run_is_in_use_while_it_has_a_writer() {
+        let folder = Folder::new();
+        let writer = folder.start(&artists());
+        let run = writer.run().clone();
+        assert!(run.is_in_use());
+        drop(writer);
+        assert!(!run.is_in_use());
+        let shard =
+            folder.runs.start("test", "", &artists(), &Folder::source(&artists()), "1/2".parse().ok());
+        assert!(shard.is_ok() && run.is_in_use(), "a shard is a writer");
+        drop(shard);
+        std::fs::remove_file(run.dir().join(".lock")).unwrap();
+        assert!(!run.is_in_use());
+    }
+
+    #[test]
+    fn page_files_stay_in_the_page_folder_and_are_rewritten_only_if_they_change() {
+        let folder = Folder::new();
+        let run = folder.start(&artists()).run().clone();
+        run.write_page_file("data.js", b"one").unwrap();
+        let path = run.dir().join("page/data.js");
+        let first = PictureState::of(&path);
+        run.write_page_file("data.js", b"one").unwrap();
+        assert_eq!(PictureState::of(&path), first);
+        run.write_page_file("data.js", b"other").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"other");
+        assert!(run.write_page_file("../log.csv", b"").is_err());
+        assert_eq!(run.write_page("<p>").unwrap(), run.dir().join("index.html"));
+    }
+}
