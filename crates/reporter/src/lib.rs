@@ -1,4 +1,4 @@
-//! Renders contact sheets, lists the settings that did not vary, and compares two runs.
+//! Renders contact sheets, lists the settings that did not vary, compares two runs, and draws plots.
 //!
 //! Deliberately not here: files and clocks. Pictures come from a callback, and pages are returned as pictures. Nothing is
 //! read from the machine, not even its fonts: the same plan and pictures give the same sheet everywhere.
@@ -9,6 +9,8 @@ mod constants;
 mod pages;
 
 mod diff;
+
+mod plots;
 
 mod cut;
 mod frame;
@@ -29,6 +31,7 @@ pub use diff::{
 };
 pub use draw::{Tile, render};
 pub use pages::{PageSpec, PlacedCell, pages};
+pub use plots::{Bar, BarKind, CurvesPlot, PlotError, PlotLine, PlotPoint, curves_plot, shares_plot};
 
 #[cfg(test)]
 mod tests;
