@@ -7,7 +7,7 @@ use maquette_hub::{HubError, RepositoryError};
 use maquette_interop::SheetMap;
 use maquette_picture::PictureError;
 use maquette_planner::PlanError;
-use maquette_reporter::SheetError;
+use maquette_reporter::{PlotError, SheetError};
 use maquette_store::StoreError;
 use std::path::PathBuf;
 
@@ -66,6 +66,44 @@ pub enum Error {
         /// The picture.
         image: PathBuf,
     },
+    /// A name that is not a metric's.
+    #[error("`{name}` is not a metric")]
+    UnknownMetric {
+        /// The name.
+        name: String,
+        /// What is allowed.
+        hint: String,
+    },
+    /// A name that is not a measure of distance between pictures.
+    #[error("`{name}` is not a measure of pictures")]
+    UnknownMeasure {
+        /// The name.
+        name: String,
+        /// The measures.
+        allowed: Vec<String>,
+    },
+    /// A metric that is not in the log of a run.
+    #[error("the log of {run} has no numbers of `{metric}`")]
+    NotMeasured {
+        /// The metric.
+        metric: String,
+        /// The run.
+        run: String,
+    },
+    /// A name that is not an axis of a run.
+    #[error("`{name}` is not an axis of the run")]
+    NoSuchAxis {
+        /// The name.
+        name: String,
+        /// The axes.
+        axes: Vec<String>,
+    },
+    /// A plot cannot be drawn.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+    /// The pictures cannot be measured.
+    #[error("{0}")]
+    Metrics(String),
     /// The only cell to render failed.
     #[error("{0}")]
     CellFailed(String),
@@ -88,11 +126,11 @@ impl Error {
     /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Plan(_) | Error::Device(_) => ErrorKind::Experiment,
+            Error::Plan(_) | Error::Device(_) | Error::UnknownMetric { .. } => ErrorKind::Experiment,
             Error::Store(error) if error.is_write() => ErrorKind::Unexpected,
             Error::Picture(PictureError::Encode { .. }) => ErrorKind::Unexpected,
             Error::CellFailed(_) => ErrorKind::CellFailed,
-            Error::Execute(_) | Error::Setting(_) | Error::Sheet(_) => ErrorKind::Unexpected,
+            Error::Execute(_) | Error::Setting(_) | Error::Sheet(_) | Error::Plot(_) => ErrorKind::Unexpected,
             _ => ErrorKind::NotFound,
         }
     }
@@ -118,6 +156,13 @@ impl Error {
             }
             Error::IsASheet { sheet, .. } => {
                 Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
+            }
+            Error::UnknownMetric { hint, .. } => Some(hint.clone()),
+            Error::UnknownMeasure { allowed, .. } => Some(format!("allowed: {}", allowed.join(", "))),
+            Error::NoSuchAxis { axes, .. } if axes.is_empty() => Some("It has no axes.".to_owned()),
+            Error::NoSuchAxis { axes, .. } => Some(format!("allowed: {}", axes.join(", "))),
+            Error::NotMeasured { metric, run } => {
+                Some(format!("Measure it: `maquette measure {run} --metric {metric}`."))
             }
             Error::NoModel { .. } => Some("Name the model with `--set model=NAME`.".to_owned()),
             _ => None,

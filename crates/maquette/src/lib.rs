@@ -39,12 +39,15 @@
 mod assets;
 mod checks;
 mod diff;
+mod effects;
+mod effects_files;
 mod environment;
 mod error;
 mod estimate;
 mod export;
 mod forecast;
 mod locate;
+mod measure;
 mod memory;
 mod model_notes;
 mod models;
@@ -55,6 +58,7 @@ mod render;
 mod reproduce;
 mod run;
 mod run_list;
+mod run_pictures;
 mod sheets;
 mod show;
 mod unused_inputs;
@@ -64,10 +68,12 @@ mod workspace;
 pub use assets::fetch::{FetchEvent, missing_text};
 pub use checks::{Checked, Problem};
 pub use diff::Comparison;
+pub use effects::{AxisLabels, EffectsOptions, RunCurve, RunCurves, RunEffects, stored_effects};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, with_causes};
 pub use estimate::Estimate;
 pub use forecast::Forecast;
+pub use measure::{Duplicate, Measurement, schema};
 pub use models::{BUNDLED_MODEL_ABOUT, FetchedModel, ModelEntry, ModelPlace};
 pub use plan::{Experiment, PlannedExperiment};
 pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
@@ -79,6 +85,7 @@ pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use workspace::{Renderer, Workspace};
 
 // The types of the crates below that appear in the functions above, in their data or in their errors.
+pub use maquette_analysis::{AxisValues, Curve, CurvePoint, Effects, Share};
 pub use maquette_core::{
     Axis, AxisValue, Cell, CellId, Digest, Dtype, FoundFile, ModelCard, Outcome, Plan, Record, Remarks,
     SettingError, Value,
@@ -92,8 +99,9 @@ pub use maquette_hub::{
 pub use maquette_interop::{
     FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap, Tool,
 };
+pub use maquette_metrics::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
 pub use maquette_picture::PictureError;
-pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
+pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal};
 pub use maquette_reporter::{CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError};
 pub use maquette_store::{
     DamagedRow, Log, LogRow, Run, Runs, Shard, ShardError, StartReason, Status, StoreError, WorkKind,

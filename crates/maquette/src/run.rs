@@ -3,10 +3,12 @@
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
 use crate::error::{Error, with_causes};
+use crate::measure::{is_measured, measure_run, named};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, sheets};
-use maquette_core::{Backend, CellId};
+use maquette_core::{Backend, CellId, Plan};
 use maquette_executor::{RunProgress, Stop, Summary, execute};
+use maquette_metrics::Metric;
 use maquette_store::{Run, RunWriter, Shard, StartReason, Timings};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -52,6 +54,15 @@ pub enum RunEvent<'a> {
     Progress(&'a RunProgress),
     /// Every cell has ended, or the run was stopped; only sheets are still to be drawn.
     Rendered,
+    /// The pictures are being measured: how many are done, and how many there are.
+    Measuring {
+        /// The metrics.
+        metrics: &'a [&'static Metric],
+        /// How many pictures are measured.
+        done: usize,
+        /// How many pictures there are.
+        pictures: usize,
+    },
     /// A problem that does not affect any cell, a sentence without its full stop.
     Warning(String),
 }
@@ -114,6 +125,9 @@ impl Workspace {
         let summary = summary?;
         remember_memory(&writer, &summary);
         drop(writer);
+        if !summary.interrupted {
+            measure(&run, &plan, &summary, report);
+        }
 
         let sheets = match options.sheets {
             true => {
@@ -166,6 +180,28 @@ fn render(
     });
     warnings.try_iter().for_each(|warning| report(RunEvent::Warning(warning)));
     Ok(summary?)
+}
+
+/// Measures the metrics that the experiment names. A problem is a warning: `maquette measure` can try again.
+fn measure(run: &Run, plan: &Plan, summary: &Summary, report: &mut dyn FnMut(RunEvent<'_>)) {
+    let mut warn = |text: String| report(RunEvent::Warning(text));
+    let metrics = match named(&plan.metrics.measure) {
+        Ok(metrics) => metrics,
+        Err(error) => return warn(format!("the pictures were not measured: {}", with_causes(&error))),
+    };
+    let unchanged = summary.rendered + summary.reused == 0 && is_measured(run, &metrics);
+    if metrics.is_empty() || unchanged {
+        return;
+    }
+    let measured = measure_run(run, plan, &metrics, &mut |done, pictures| {
+        report(RunEvent::Measuring { metrics: &metrics, done, pictures });
+    });
+    match measured {
+        Ok(measurement) => measurement.notes.into_iter().for_each(|note| report(RunEvent::Warning(note))),
+        Err(error) => {
+            report(RunEvent::Warning(format!("the pictures were not measured: {}", with_causes(&error))));
+        }
+    }
 }
 
 /// Records the peak memory of this process for the kinds of cells it rendered; estimates are based on it.

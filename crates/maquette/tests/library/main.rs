@@ -12,6 +12,7 @@ mod hub_server;
 #[path = "../../../../tests/huge_picture.rs"]
 mod huge_picture;
 mod masks;
+mod metrics;
 mod moved;
 mod notes;
 mod old_runs;
