@@ -59,6 +59,15 @@ pub enum Command {
     /// Check a run's pictures and log, and render some cells again; exits with 6 if anything is wrong
     #[command(after_help = "Example: maquette verify mucha@latest --sample 8")]
     Verify(VerifyArgs),
+    /// Measure the pictures of a run: metrics become columns at the end of its log
+    #[command(after_help = "Example: maquette measure mucha@latest --metric ssim --metric sharpness")]
+    Measure(MeasureArgs),
+    /// Show which setting mattered: how much the pictures of a run change along each axis
+    #[command(
+        after_help = "The plots are written into the run's folder under plots/, and the effects into effects.json.\n\n\
+                      Example: maquette effects mucha@latest --metric ssim --csv mucha-effects"
+    )]
+    Effects(EffectsArgs),
     /// Copy a run's pictures and settings into a folder for other programs
     #[command(
         after_help = "The folder can be loaded with Hugging Face's datasets: load_dataset(\"imagefolder\", \
@@ -182,6 +191,45 @@ pub struct ExportArgs {
     /// New or empty folder for the pictures and a metadata.csv with their settings, a Hugging Face ImageFolder
     #[arg(long, value_name = "DIR")]
     pub imagefolder: PathBuf,
+}
+
+/// `maquette measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    #[arg(required_unless_present = "list")]
+    pub run: Option<String>,
+    /// A metric to measure, see --list; repeatable; the default is every metric that needs no model and applies
+    #[arg(long, value_name = "NAME")]
+    pub metric: Vec<String>,
+    /// List the metrics
+    #[arg(long, conflicts_with_all = ["run", "metric"])]
+    pub list: bool,
+}
+
+/// `maquette effects`.
+#[derive(Debug, Args)]
+pub struct EffectsArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// The measure of distance between pictures: pixels, or a model
+    #[arg(long, value_name = "NAME")]
+    pub measure: Option<String>,
+    /// The metric of the curves, which must be in the log; the default is a likeness to the reference picture
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// The axis of numbers along which the curves run; strength by default
+    #[arg(long, value_name = "AXIS")]
+    pub along: Option<String>,
+    /// The axis with a curve for each value; the first axis of words by default
+    #[arg(long, value_name = "AXIS")]
+    pub lines: Option<String>,
+    /// Print JSON and write no plots
+    #[arg(long)]
+    pub json: bool,
+    /// Write the tables shares.csv, values.csv and curves.csv into this folder
+    #[arg(long, value_name = "DIR")]
+    pub csv: Option<PathBuf>,
 }
 
 /// `maquette diff`.

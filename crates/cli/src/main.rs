@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show(&args, &common),
         Command::Reproduce(args) => commands::reproduce(&args, &common),
         Command::Verify(args) => commands::verify(&args, &common),
+        Command::Measure(args) => commands::measure(&args, &common),
+        Command::Effects(args) => commands::effects(&args, &common),
         Command::Export(args) => commands::export(&args, &common),
         Command::Runs => commands::runs(&common),
         Command::Models { command: None } => commands::models(&common),

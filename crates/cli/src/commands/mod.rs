@@ -2,7 +2,9 @@
 
 mod completions;
 mod diff;
+mod effects;
 mod export;
+mod measure;
 mod models;
 mod plan;
 mod report;
@@ -14,7 +16,9 @@ mod verify;
 
 pub use completions::completions;
 pub use diff::diff;
+pub use effects::effects;
 pub use export::export;
+pub use measure::measure;
 pub use models::{fetch, models};
 pub use plan::plan;
 pub use report::report;

@@ -30,6 +30,9 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
             display = Some(self::display(args.progress, common.quiet));
         }
         RunEvent::Progress(progress) => display.iter_mut().for_each(|display| display.show(progress)),
+        RunEvent::Measuring { metrics, done, pictures } if done == pictures => {
+            note(text::measured(metrics, pictures));
+        }
         RunEvent::Rendered => display.iter_mut().for_each(|display| display.close()),
         RunEvent::Warning(text) => output::warning(&text),
         _ => {}
