@@ -13,6 +13,8 @@ const COMMANDS: &[&[&str]] = &[
     &["reproduce"],
     &["verify"],
     &["export"],
+    &["describe"],
+    &["mask"],
     &["runs"],
     &["models"],
     &["models", "fetch"],

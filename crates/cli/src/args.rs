@@ -74,6 +74,21 @@ pub enum Command {
                       data_dir=\"mucha-pictures\").\n\nExample: maquette export mucha@latest --imagefolder mucha-pictures"
     )]
     Export(ExportArgs),
+    /// Describe a photo in a sentence, to start a prompt from
+    #[command(
+        after_help = "The model is a BLIP model in transformers' layout. Download the default one (990 MB) with: maquette models \
+                      fetch Salesforce/blip-image-captioning-base@refs/pr/38\n\nExample: maquette describe photo.jpg"
+    )]
+    Describe(DescribeArgs),
+    /// Make a mask of the thing at a point of a photo
+    #[command(
+        after_help = "In a mask, white is repainted and black is kept. What is at the point becomes white; with --invert it \
+                      becomes black, so that a face at the point stays and everything around it is free. Several points select one \
+                      thing that contains all of them.\n\nThe model is a Segment Anything model in transformers' layout. Download \
+                      the default one (375 MB) with: maquette models fetch facebook/sam-vit-base\n\nExample: maquette mask \
+                      photo.jpg --at 256,200 --invert -o face-kept.png"
+    )]
+    Mask(MaskArgs),
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
     Runs,
@@ -202,6 +217,15 @@ pub struct MeasureArgs {
     /// A metric to measure, see --list; repeatable; the default is every metric that needs no model and applies
     #[arg(long, value_name = "NAME")]
     pub metric: Vec<String>,
+    /// The CLIP model: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL")]
+    pub clip: Option<String>,
+    /// The SigLIP model, likewise
+    #[arg(long, value_name = "MODEL")]
+    pub siglip: Option<String>,
+    /// The aesthetic predictor, likewise
+    #[arg(long, value_name = "MODEL")]
+    pub aesthetic: Option<String>,
     /// List the metrics
     #[arg(long, conflicts_with_all = ["run", "metric"])]
     pub list: bool,
@@ -245,6 +269,35 @@ pub struct DiffArgs {
     /// Print the differences as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `maquette describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// The photo
+    pub photo: PathBuf,
+    /// The model: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL", default_value = maquette::CAPTION_MODEL)]
+    pub model: String,
+}
+
+/// `maquette mask`.
+#[derive(Debug, Args)]
+pub struct MaskArgs {
+    /// The photo
+    pub photo: PathBuf,
+    /// A point of the thing, in pixels from the top left of the photo; may be repeated
+    #[arg(long, value_name = "X,Y", required = true, value_parser = parse_point)]
+    pub at: Vec<(f64, f64)>,
+    /// Write the mask to this file, a PNG
+    #[arg(short, long, value_name = "FILE", default_value = "mask.png")]
+    pub output: PathBuf,
+    /// Keep the thing and repaint everything else
+    #[arg(long)]
+    pub invert: bool,
+    /// The model: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL", default_value = maquette::MASK_MODEL)]
+    pub model: String,
 }
 
 /// `maquette show`.
@@ -339,6 +392,12 @@ is empty text. To give --only several values, repeat it or use a list in bracket
 
 fn parse_dtype(text: &str) -> Result<Dtype, String> {
     text.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
+}
+
+fn parse_point(text: &str) -> Result<(f64, f64), String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let point = text.split_once(',').and_then(|(x, y)| number(x).zip(number(y)));
+    point.ok_or_else(|| "allowed: two numbers, such as 256,200".to_owned())
 }
 
 #[cfg(test)]

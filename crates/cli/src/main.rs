@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         Command::Measure(args) => commands::measure(&args, &common),
         Command::Effects(args) => commands::effects(&args, &common),
         Command::Export(args) => commands::export(&args, &common),
+        Command::Describe(args) => commands::describe(&args, &common),
+        Command::Mask(args) => commands::mask(&args, &common),
         Command::Runs => commands::runs(&common),
         Command::Models { command: None } => commands::models(&common),
         Command::Models { command: Some(ModelsCommand::Fetch(args)) } => commands::fetch(&args, &common),

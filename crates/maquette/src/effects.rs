@@ -3,10 +3,11 @@
 use crate::Workspace;
 use crate::error::Error;
 use crate::measure::named;
+use crate::metric_models::embedder;
 use crate::run_pictures::{RunPictures, axis_numbers, neighbour_axis};
 use maquette_analysis::{Axis, Curve, Effects, curves, effects};
 use maquette_core::{Digest, Plan};
-use maquette_metrics::{Embedder, Metric, Needs, Pixels, embed};
+use maquette_metrics::{Metric, Needs, embed};
 use maquette_store::{LogRow, Run};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -110,7 +111,8 @@ impl Workspace {
         let log = run.log()?;
         let metric = options.metric.as_ref().map(|name| named(std::slice::from_ref(name))).transpose()?;
         let metric = metric.and_then(|metrics| metrics.first().copied());
-        let mut embedder = embedder(options.measure.as_deref().unwrap_or("pixels"))?;
+        let measure = options.measure.as_deref().unwrap_or("pixels");
+        let mut embedder = embedder(measure, &plan.metrics.models, &self.environment.hub)?;
         let pictures = RunPictures::of(&run, &plan)?;
         let axes: Vec<Axis> = plan
             .axes
@@ -222,14 +224,6 @@ fn pictures_digest(log: &[LogRow]) -> Digest {
         .collect();
     lines.sort();
     Digest::of(lines.concat().as_bytes())
-}
-
-/// What turns pictures into vectors, by its name.
-fn embedder(name: &str) -> Result<Box<dyn Embedder>, Error> {
-    match name {
-        "pixels" => Ok(Box::new(Pixels)),
-        _ => Err(Error::UnknownMeasure { name: name.to_owned(), allowed: vec!["pixels".to_owned()] }),
-    }
 }
 
 /// The finite values of a metric, by position in the grid.

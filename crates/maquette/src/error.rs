@@ -5,6 +5,7 @@ use maquette_diffusion::DeviceError;
 use maquette_executor::ExecuteError;
 use maquette_hub::{HubError, RepositoryError};
 use maquette_interop::SheetMap;
+use maquette_metrics::ModelError;
 use maquette_picture::PictureError;
 use maquette_planner::PlanError;
 use maquette_reporter::{PlotError, SheetError};
@@ -65,6 +66,30 @@ pub enum Error {
     NoModel {
         /// The picture.
         image: PathBuf,
+    },
+    /// A model for metrics, captions or masks that is not on this machine.
+    #[error("no model is called `{name}` on this machine")]
+    NoVisionModel {
+        /// The name as written.
+        name: String,
+        /// What is allowed, and the command that downloads the model.
+        hint: String,
+    },
+    /// A model for metrics, captions or masks that cannot be used.
+    #[error(transparent)]
+    Vision(#[from] ModelError),
+    /// A point that is not in its picture.
+    #[error("{} {width}x{height} pixels", match point {
+        Some((x, y)) => format!("the point {x},{y} is outside of the picture, which has"),
+        None => "no point is given; the picture has".to_owned(),
+    })]
+    OutsidePicture {
+        /// The point; `None` if none is given.
+        point: Option<(f64, f64)>,
+        /// The picture's width.
+        width: u32,
+        /// The picture's height.
+        height: u32,
     },
     /// A name that is not a metric's.
     #[error("`{name}` is not a metric")]
@@ -157,6 +182,7 @@ impl Error {
             Error::IsASheet { sheet, .. } => {
                 Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
             }
+            Error::NoVisionModel { hint, .. } => Some(hint.clone()),
             Error::UnknownMetric { hint, .. } => Some(hint.clone()),
             Error::UnknownMeasure { allowed, .. } => Some(format!("allowed: {}", allowed.join(", "))),
             Error::NoSuchAxis { axes, .. } if axes.is_empty() => Some("It has no axes.".to_owned()),

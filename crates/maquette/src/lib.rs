@@ -38,6 +38,7 @@
 
 mod assets;
 mod checks;
+mod describe;
 mod diff;
 mod effects;
 mod effects_files;
@@ -47,8 +48,10 @@ mod estimate;
 mod export;
 mod forecast;
 mod locate;
+mod mask;
 mod measure;
 mod memory;
+mod metric_models;
 mod model_notes;
 mod models;
 mod plan;
@@ -63,6 +66,7 @@ mod sheets;
 mod show;
 mod unused_inputs;
 mod verify;
+mod vision_models;
 mod workspace;
 
 pub use assets::fetch::{FetchEvent, missing_text};
@@ -73,7 +77,9 @@ pub use environment::Environment;
 pub use error::{Error, ErrorKind, with_causes};
 pub use estimate::Estimate;
 pub use forecast::Forecast;
+pub use mask::{Mask, Masker};
 pub use measure::{Duplicate, Measurement, schema};
+pub use metric_models::ModelNames;
 pub use models::{BUNDLED_MODEL_ABOUT, FetchedModel, ModelEntry, ModelPlace};
 pub use plan::{Experiment, PlannedExperiment};
 pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
@@ -82,6 +88,7 @@ pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
 pub use show::{PictureInfo, SheetCell};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
+pub use vision_models::{CAPTION_MODEL, MASK_MODEL};
 pub use workspace::{Renderer, Workspace};
 
 // The types of the crates below that appear in the functions above, in their data or in their errors.
@@ -99,6 +106,7 @@ pub use maquette_hub::{
 pub use maquette_interop::{
     FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap, Tool,
 };
+pub use maquette_metrics::ModelError as VisionModelError;
 pub use maquette_metrics::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
 pub use maquette_picture::PictureError;
 pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal};

@@ -2,9 +2,11 @@
 
 use crate::Workspace;
 use crate::error::Error;
+use crate::metric_models::{ModelNames, measurers};
 use crate::run_pictures::{RunPictures, neighbour_axis};
 use maquette_core::Plan;
-use maquette_metrics::{METRICS, MODELS, Metric, Needs, Score, measure, without_model};
+use maquette_hub::Environment;
+use maquette_metrics::{METRICS, MODELS, Metric, Needs, Score, measure};
 use maquette_planner::{MetricNames, did_you_mean};
 use maquette_store::Run;
 use std::collections::HashMap;
@@ -56,25 +58,28 @@ pub(crate) fn metric_names() -> MetricNames<'static> {
 impl Workspace {
     /// Measures the pictures of a run and writes the metrics into its log, as columns at its end: those named, or all that
     /// need no model and apply to the run. Columns that the log already has are replaced. `run` is a name such as
-    /// `mucha@2`, a unique prefix, or a path. `progress` gets the number of pictures that are measured, and of all.
+    /// `mucha@2`, a unique prefix, or a path. `models` names models instead of those of the experiment, folders relative to the
+    /// current one; nothing is downloaded. `progress` gets the number of pictures that are measured, and of all.
     ///
     /// # Errors
     ///
     /// [`Error::UnknownMetric`]; [`Error::Store`] if the run is not found, is in use, or its log cannot be written;
-    /// [`Error::Metrics`] if a model cannot be used.
+    /// [`Error::NoVisionModel`], [`Error::Vision`] or [`Error::Metrics`] if a model is not here or cannot be used.
     pub fn measure(
         &self,
         run: &str,
         metrics: &[String],
+        models: &ModelNames,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Measurement, Error> {
         let run = self.runs.find(run)?;
-        let plan = run.plan()?;
+        let mut plan = run.plan()?;
+        plan.metrics.models.extend(models.clone());
         let metrics = match metrics {
             [] => applicable(&plan),
             names => named(names)?,
         };
-        measure_run(&run, &plan, &metrics, progress)
+        measure_run(&run, &plan, &metrics, &self.environment.hub, progress)
     }
 }
 
@@ -118,6 +123,7 @@ pub(crate) fn measure_run(
     run: &Run,
     plan: &Plan,
     metrics: &[&'static Metric],
+    hub: &Environment,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Measurement, Error> {
     let writer = run.metrics_writer()?;
@@ -135,7 +141,7 @@ pub(crate) fn measure_run(
     }
     let axis = if needs(Needs::Neighbours) { neighbour_axis(plan) } else { None };
     let tasks = pictures.tasks(axis);
-    let mut measurers = without_model(metrics);
+    let mut measurers = measurers(metrics, &plan.metrics.models, hub)?;
     let order: Vec<&'static Metric> =
         measurers.iter().flat_map(|measurer| measurer.metrics()).copied().collect();
     let load = |number| pictures.load(number);

@@ -126,7 +126,7 @@ impl Workspace {
         remember_memory(&writer, &summary);
         drop(writer);
         if !summary.interrupted {
-            measure(&run, &plan, &summary, report);
+            measure(&run, &plan, &summary, &self.environment.hub, report);
         }
 
         let sheets = match options.sheets {
@@ -183,7 +183,13 @@ fn render(
 }
 
 /// Measures the metrics that the experiment names. A problem is a warning: `maquette measure` can try again.
-fn measure(run: &Run, plan: &Plan, summary: &Summary, report: &mut dyn FnMut(RunEvent<'_>)) {
+fn measure(
+    run: &Run,
+    plan: &Plan,
+    summary: &Summary,
+    hub: &maquette_hub::Environment,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) {
     let mut warn = |text: String| report(RunEvent::Warning(text));
     let metrics = match named(&plan.metrics.measure) {
         Ok(metrics) => metrics,
@@ -193,7 +199,7 @@ fn measure(run: &Run, plan: &Plan, summary: &Summary, report: &mut dyn FnMut(Run
     if metrics.is_empty() || unchanged {
         return;
     }
-    let measured = measure_run(run, plan, &metrics, &mut |done, pictures| {
+    let measured = measure_run(run, plan, &metrics, hub, &mut |done, pictures| {
         report(RunEvent::Measuring { metrics: &metrics, done, pictures });
     });
     match measured {

@@ -24,4 +24,5 @@ mod runs;
 mod sampling;
 mod support;
 mod verify;
+mod vision;
 mod weights;

@@ -30,7 +30,7 @@ fn metric(run: &Run, name: &str) -> Vec<Option<f64>> {
 
 fn measure(workspace: &Workspace, run: &str, names: &[&str]) -> Result<maquette::Measurement, Error> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    workspace.measure(run, &names, &mut |_, _| ())
+    workspace.measure(run, &names, &Default::default(), &mut |_, _| ())
 }
 
 #[test]
