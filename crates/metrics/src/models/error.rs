@@ -42,6 +42,7 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    #[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
     pub(super) fn unreadable(file: &Path, reason: impl ToString) -> ModelError {
         ModelError::Unreadable { file: file.to_owned(), reason: reason.to_string() }
     }

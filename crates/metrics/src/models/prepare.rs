@@ -10,10 +10,8 @@ use maquette_core::Image;
 use serde_json::Value;
 
 /// OpenAI's mean and deviation, which CLIP and BLIP use.
-pub(super) const OPENAI: Normal = Normal {
-    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
-};
+pub(super) const OPENAI: Normal =
+    Normal { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], std: [0.268_629_54, 0.261_302_6, 0.275_777_1] };
 
 /// SigLIP's.
 pub(super) const HALF: Normal = Normal { mean: [0.5; 3], std: [0.5; 3] };

@@ -22,8 +22,8 @@ fn expected() -> Value {
 
 /// The same arithmetic as in `vision.py`.
 fn mixed(x: u32) -> u32 {
-    let x = (x ^ (x >> 16)).wrapping_mul(0x45D9_F3B);
-    let x = (x ^ (x >> 16)).wrapping_mul(0x45D9_F3B);
+    let x = (x ^ (x >> 16)).wrapping_mul(0x045D_9F3B);
+    let x = (x ^ (x >> 16)).wrapping_mul(0x045D_9F3B);
     x ^ (x >> 16)
 }
 
