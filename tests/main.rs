@@ -13,6 +13,7 @@ mod hub_server;
 mod huge_picture;
 mod line;
 mod manual;
+mod measure;
 mod moved;
 mod old_runs;
 mod prompts;

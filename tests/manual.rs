@@ -16,6 +16,8 @@ const COMMANDS: &[&[&str]] = &[
     &["votes"],
     &["next"],
     &["export"],
+    &["describe"],
+    &["mask"],
     &["runs"],
     &["models"],
     &["models", "fetch"],

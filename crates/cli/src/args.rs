@@ -76,12 +76,36 @@ pub enum Command {
                             mucha@latest --promote --scale 2 -o experiments/mucha-best.toml"
     )]
     Next(NextArgs),
+    /// Measure the pictures of a run: metrics become columns at the end of its log
+    #[command(after_help = "Example: maquette measure mucha@latest --metric ssim --metric sharpness")]
+    Measure(MeasureArgs),
+    /// Show which setting mattered: how much the pictures of a run change along each axis
+    #[command(
+        after_help = "The plots are written into the run's folder under plots/, and the effects into effects.json.\n\n\
+                      Example: maquette effects mucha@latest --metric ssim --csv mucha-effects"
+    )]
+    Effects(EffectsArgs),
     /// Copy a run's pictures and settings into a folder for other programs
     #[command(
         after_help = "The folder can be loaded with Hugging Face's datasets: load_dataset(\"imagefolder\", \
                       data_dir=\"mucha-pictures\").\n\nExample: maquette export mucha@latest --imagefolder mucha-pictures"
     )]
     Export(ExportArgs),
+    /// Describe a photo in a sentence, to start a prompt from
+    #[command(
+        after_help = "The model is a BLIP model in transformers' layout. Download the default one (990 MB) with: maquette models \
+                      fetch Salesforce/blip-image-captioning-base@refs/pr/38\n\nExample: maquette describe photo.jpg"
+    )]
+    Describe(DescribeArgs),
+    /// Make a mask of the thing at a point of a photo
+    #[command(
+        after_help = "In a mask, white is repainted and black is kept. What is at the point becomes white; with --invert it \
+                      becomes black, so that a face at the point stays and everything around it is free. Several points select one \
+                      thing that contains all of them.\n\nThe model is a Segment Anything model in transformers' layout. Download \
+                      the default one (375 MB) with: maquette models fetch facebook/sam-vit-base\n\nExample: maquette mask \
+                      photo.jpg --at 256,200 --invert -o face-kept.png"
+    )]
+    Mask(MaskArgs),
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
     Runs,
@@ -251,6 +275,54 @@ pub struct NextArgs {
     pub scale: Option<f64>,
 }
 
+/// `maquette measure`.
+#[derive(Debug, Args)]
+pub struct MeasureArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    #[arg(required_unless_present = "list")]
+    pub run: Option<String>,
+    /// A metric to measure, see --list; repeatable; the default is every metric that needs no model and applies
+    #[arg(long, value_name = "NAME")]
+    pub metric: Vec<String>,
+    /// The CLIP model: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL")]
+    pub clip: Option<String>,
+    /// The SigLIP model, likewise
+    #[arg(long, value_name = "MODEL")]
+    pub siglip: Option<String>,
+    /// The aesthetic predictor, likewise
+    #[arg(long, value_name = "MODEL")]
+    pub aesthetic: Option<String>,
+    /// List the metrics
+    #[arg(long, conflicts_with_all = ["run", "metric"])]
+    pub list: bool,
+}
+
+/// `maquette effects`.
+#[derive(Debug, Args)]
+pub struct EffectsArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// The measure of distance between pictures: pixels, or a model
+    #[arg(long, value_name = "NAME")]
+    pub measure: Option<String>,
+    /// The metric of the curves, which must be in the log; the default is a likeness to the reference picture
+    #[arg(long, value_name = "NAME")]
+    pub metric: Option<String>,
+    /// The axis of numbers along which the curves run; strength by default
+    #[arg(long, value_name = "AXIS")]
+    pub along: Option<String>,
+    /// The axis with a curve for each value; the first axis of words by default
+    #[arg(long, value_name = "AXIS")]
+    pub lines: Option<String>,
+    /// Print JSON and write no plots
+    #[arg(long)]
+    pub json: bool,
+    /// Write the tables shares.csv, values.csv and curves.csv into this folder
+    #[arg(long, value_name = "DIR")]
+    pub csv: Option<PathBuf>,
+}
+
 /// `maquette diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
@@ -274,6 +346,35 @@ pub struct DiffArgs {
     /// Print the differences as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `maquette describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// The photo
+    pub photo: PathBuf,
+    /// The model: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL", default_value = maquette::CAPTION_MODEL)]
+    pub model: String,
+}
+
+/// `maquette mask`.
+#[derive(Debug, Args)]
+pub struct MaskArgs {
+    /// The photo
+    pub photo: PathBuf,
+    /// A point of the thing, in pixels from the top left of the photo; may be repeated
+    #[arg(long, value_name = "X,Y", required = true, value_parser = parse_point)]
+    pub at: Vec<(f64, f64)>,
+    /// Write the mask to this file, a PNG
+    #[arg(short, long, value_name = "FILE", default_value = "mask.png")]
+    pub output: PathBuf,
+    /// Keep the thing and repaint everything else
+    #[arg(long)]
+    pub invert: bool,
+    /// The model: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL", default_value = maquette::MASK_MODEL)]
+    pub model: String,
 }
 
 /// `maquette show`.
@@ -368,6 +469,12 @@ is empty text. To give --only several values, repeat it or use a list in bracket
 
 fn parse_dtype(text: &str) -> Result<Dtype, String> {
     text.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
+}
+
+fn parse_point(text: &str) -> Result<(f64, f64), String> {
+    let number = |part: &str| part.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+    let point = text.split_once(',').and_then(|(x, y)| number(x).zip(number(y)));
+    point.ok_or_else(|| "allowed: two numbers, such as 256,200".to_owned())
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub use lora_tags::{LoraTag, has_loras, take_loras};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};
 pub use options::{Dialect, Dtype, Fit, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing};
-pub use plan::{DerivedFrom, Plan, Selection, SheetSpec};
+pub use plan::{DerivedFrom, MetricsSpec, Plan, Selection, SheetSpec};
 pub use record::{Outcome, Record};
 pub use review::{Choice, Mark, Pick, Vote};
 pub use setting::with_defaults;

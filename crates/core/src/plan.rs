@@ -33,6 +33,9 @@ pub struct Plan {
     pub weights: BTreeMap<String, FoundFile>,
     /// How to lay out the sheets.
     pub sheet: SheetSpec,
+    /// What to measure at the end of a run. It is not part of the run's identity: another one resumes the same run.
+    #[serde(default)]
+    pub metrics: MetricsSpec,
     /// The version of the rules by which its cells are named; see [`crate::NAMING`].
     #[serde(default = "first_naming")]
     pub naming: u32,
@@ -77,6 +80,18 @@ pub struct SheetSpec {
     pub cell: Option<u32>,
     /// Longest edge of a page in pixels; the reporter's limit when `None`.
     pub max: Option<u32>,
+}
+
+/// What to measure in the pictures, and how: `[metrics]` of the experiment file.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MetricsSpec {
+    /// The metrics that are measured at the end of a run.
+    pub measure: Vec<String>,
+    /// The axis along which neighbours are compared; the innermost axis of numbers that is not the seed when `None`.
+    pub neighbours: Option<String>,
+    /// The name of the model of each kind, such as `clip`, where it is not the default.
+    pub models: BTreeMap<String, String>,
 }
 
 impl Plan {

@@ -1,8 +1,8 @@
 //! Plans, cells and images for the tests of other crates (feature `test-plans`).
 
 use crate::{
-    Axis, AxisValue, Cell, Digest, Image, ModelCard, NAMING, NamedFile, Plan, Scheduler, Selection, Settings,
-    SheetSpec, Value, with_defaults,
+    Axis, AxisValue, Cell, Digest, Image, MetricsSpec, ModelCard, NAMING, NamedFile, Plan, Scheduler,
+    Selection, Settings, SheetSpec, Value, with_defaults,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -51,6 +51,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
+        metrics: MetricsSpec::default(),
         naming: NAMING,
         derived_from: None,
     }

@@ -43,6 +43,7 @@ pub(crate) fn plan(artists: &[&str], seeds: usize) -> Plan {
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
+        metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,
         derived_from: None,
     }

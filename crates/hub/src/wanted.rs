@@ -10,14 +10,19 @@ use std::fmt;
 /// The index of a model in diffusers' layout.
 pub(crate) const INDEX: &str = "model_index.json";
 
-/// What to get from a repository: a model in diffusers' layout.
+/// What to get from a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
-    /// Weights in half precision are preferred for `f16`, in full precision otherwise; another precision is used
-    /// where the preferred one is missing.
-    pub dtype: Dtype,
-    /// Whether to include the model's safety checker, if it has one.
-    pub safety_checker: bool,
+pub enum Wanted {
+    /// A model in diffusers' layout, in folders.
+    Pipeline {
+        /// Weights in half precision are preferred for `f16`, in full precision otherwise; another precision is used
+        /// where the preferred one is missing.
+        dtype: Dtype,
+        /// Whether to include the model's safety checker, if it has one.
+        safety_checker: bool,
+    },
+    /// A single model in transformers' layout: `config.json`, weights, and the files of its tokenizer and image processor.
+    Single,
 }
 
 /// Why a repository cannot be used.
@@ -45,6 +50,19 @@ const PARTS: [(&str, Part); 9] = [
     ("vae", Part::Weights),
     ("safety_checker", Part::Weights),
     ("feature_extractor", Part::Settings("preprocessor_config.json")),
+];
+
+/// The files of a single model, besides its configuration and weights, that are read where they exist.
+const SINGLE: [&str; 9] = [
+    "preprocessor_config.json",
+    "processor_config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
 ];
 
 /// The parts of the safety checker.
@@ -82,6 +100,10 @@ impl Wanted {
         has: &dyn Fn(&str) -> bool,
         cached: &dyn Fn(&str) -> bool,
     ) -> Result<Vec<String>, Unusable> {
+        let (dtype, safety_checker) = match *self {
+            Wanted::Pipeline { dtype, safety_checker } => (dtype, safety_checker),
+            Wanted::Single => return single(has, cached),
+        };
         let index = index.ok_or_else(|| Unusable::NoIndex(checkpoints(&all())))?;
         let index: Map<String, Value> =
             serde_json::from_slice(index).map_err(|error| Unusable::BadIndex(error.to_string()))?;
@@ -89,8 +111,8 @@ impl Wanted {
         for (name, part) in &PARTS {
             let named = index.get(*name).and_then(Value::as_array);
             let is_listed = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
-            if is_listed && (self.safety_checker || !SAFETY.contains(name)) {
-                files.extend(part.files(name, self.dtype, has, cached)?);
+            if is_listed && (safety_checker || !SAFETY.contains(name)) {
+                files.extend(part.files(name, dtype, has, cached)?);
             }
         }
         files.sort_unstable();
@@ -118,6 +140,18 @@ impl Part {
     }
 }
 
+/// The files of a single model, sorted.
+fn single(has: &dyn Fn(&str) -> bool, cached: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Unusable> {
+    if !has("config.json") {
+        return Err(Unusable::Missing("config.json".to_owned()));
+    }
+    let others = SINGLE.into_iter().filter(|file| has(file)).map(str::to_owned);
+    let mut files = weights("", Dtype::F32, has, cached)?;
+    files.extend(others.chain(["config.json".to_owned()]));
+    files.sort_unstable();
+    Ok(files)
+}
+
 /// The weight file of a part, or the index of its shards and all of them.
 fn weights(
     part: &str,
@@ -130,9 +164,10 @@ fn weights(
         Dtype::F32 => ["", ".fp16", ".bf16"],
         Dtype::Bf16 => ["", ".bf16", ".fp16"],
     };
-    let names = variants
-        .into_iter()
-        .flat_map(|variant| STEMS.into_iter().map(move |stem| (format!("{part}/{stem}"), variant)));
+    // A single model is at the top level.
+    let path = |name: &str| if part.is_empty() { name.to_owned() } else { format!("{part}/{name}") };
+    let names =
+        variants.into_iter().flat_map(|variant| STEMS.into_iter().map(move |stem| (path(stem), variant)));
     let mut found = Vec::new();
     let mut incomplete = None;
     for (stem, variant) in names {
@@ -150,8 +185,8 @@ fn weights(
     if !found.is_empty() {
         return Ok(found.swap_remove(all_cached.unwrap_or(0)));
     }
-    let pickle = PICKLES.iter().map(|name| format!("{part}/{name}")).find(|file| has(file));
-    let missing = incomplete.unwrap_or_else(|| format!("{part}/{}{}.safetensors", STEMS[0], variants[0]));
+    let pickle = PICKLES.iter().map(|name| path(name)).find(|file| has(file));
+    let missing = incomplete.unwrap_or_else(|| path(&format!("{}{}.safetensors", STEMS[0], variants[0])));
     Err(pickle.map_or(Unusable::Missing(missing), Unusable::Pickle))
 }
 
@@ -273,7 +308,7 @@ mod tests {
     }
 
     fn model(dtype: Dtype) -> Wanted {
-        Wanted { dtype, safety_checker: false }
+        Wanted::Pipeline { dtype, safety_checker: false }
     }
 
     #[test]
@@ -287,7 +322,7 @@ mod tests {
             let found = files(&model(dtype), Some(STABLE_DIFFUSION), LISTING).unwrap();
             assert_eq!(found, expected.split_whitespace().collect::<Vec<_>>().join(" "));
         }
-        let wanted = Wanted { dtype: Dtype::F16, safety_checker: true };
+        let wanted = Wanted::Pipeline { dtype: Dtype::F16, safety_checker: true };
         let found = files(&wanted, Some(STABLE_DIFFUSION), LISTING).unwrap();
         for file in ["feature_extractor/preprocessor_config.json", "safety_checker/model.fp16.safetensors"] {
             assert!(found.split(' ').any(|one| one == file), "{found}");
@@ -348,6 +383,22 @@ mod tests {
         let listing = LISTING.replace("model.safetensors", "model.bf16.safetensors").replace("fp16", "other");
         let found = files_of(&model(Dtype::F16), &listing);
         assert!(found.contains(&"unet/diffusion_pytorch_model.bf16.safetensors".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn single_models() {
+        let listing = "README.md config.json flax_model.msgpack merges.txt model.safetensors preprocessor_config.json \
+            pytorch_model.bin tokenizer.json vocab.json";
+        let found = files(&Wanted::Single, None, listing).unwrap();
+        let expected =
+            "config.json merges.txt model.safetensors preprocessor_config.json tokenizer.json vocab.json";
+        assert_eq!(found.split_whitespace().collect::<Vec<_>>().join(" "), expected);
+        let check = |listing: &str, expected: Unusable| {
+            assert_eq!(files(&Wanted::Single, None, listing), Err(expected));
+        };
+        check("model.safetensors", Unusable::Missing("config.json".to_owned()));
+        check("config.json pytorch_model.bin", Unusable::Pickle("pytorch_model.bin".to_owned()));
+        check("config.json", Unusable::Missing("model.safetensors".to_owned()));
     }
 
     #[test]

@@ -5,9 +5,10 @@ use maquette_diffusion::DeviceError;
 use maquette_executor::ExecuteError;
 use maquette_hub::{HubError, RepositoryError};
 use maquette_interop::SheetMap;
+use maquette_metrics::ModelError;
 use maquette_picture::PictureError;
 use maquette_planner::PlanError;
-use maquette_reporter::{AlongError, SheetError};
+use maquette_reporter::{AlongError, PlotError, SheetError};
 use maquette_store::StoreError;
 use std::path::PathBuf;
 
@@ -99,6 +100,68 @@ pub enum Error {
         /// The file.
         file: PathBuf,
     },
+    /// A model for metrics, captions or masks that is not on this machine.
+    #[error("no model is called `{name}` on this machine")]
+    NoVisionModel {
+        /// The name as written.
+        name: String,
+        /// What is allowed, and the command that downloads the model.
+        hint: String,
+    },
+    /// A model for metrics, captions or masks that cannot be used.
+    #[error(transparent)]
+    Vision(#[from] ModelError),
+    /// A point that is not in its picture.
+    #[error("{} {width}x{height} pixels", match point {
+        Some((x, y)) => format!("the point {x},{y} is outside of the picture, which has"),
+        None => "no point is given; the picture has".to_owned(),
+    })]
+    OutsidePicture {
+        /// The point; `None` if none is given.
+        point: Option<(f64, f64)>,
+        /// The picture's width.
+        width: u32,
+        /// The picture's height.
+        height: u32,
+    },
+    /// A name that is not a metric's.
+    #[error("`{name}` is not a metric")]
+    UnknownMetric {
+        /// The name.
+        name: String,
+        /// What is allowed.
+        hint: String,
+    },
+    /// A name that is not a measure of distance between pictures.
+    #[error("`{name}` is not a measure of pictures")]
+    UnknownMeasure {
+        /// The name.
+        name: String,
+        /// The measures.
+        allowed: Vec<String>,
+    },
+    /// A metric that is not in the log of a run.
+    #[error("the log of {run} has no numbers of `{metric}`")]
+    NotMeasured {
+        /// The metric.
+        metric: String,
+        /// The run.
+        run: String,
+    },
+    /// A name that is not an axis of a run.
+    #[error("`{name}` is not an axis of the run")]
+    NoSuchAxis {
+        /// The name.
+        name: String,
+        /// The axes.
+        axes: Vec<String>,
+    },
+    /// A plot cannot be drawn.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+    /// The pictures cannot be measured.
+    #[error("{0}")]
+    Metrics(String),
     /// The only cell to render failed.
     #[error("{0}")]
     CellFailed(String),
@@ -121,13 +184,15 @@ impl Error {
     /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Error::Plan(_) | Error::Device(_) => ErrorKind::Experiment,
+            Error::Plan(_) | Error::Device(_) | Error::UnknownMetric { .. } => ErrorKind::Experiment,
             Error::Store(error) if error.is_write() => ErrorKind::Unexpected,
             Error::Picture(PictureError::Encode { .. }) => ErrorKind::Unexpected,
             Error::CellFailed(_) => ErrorKind::CellFailed,
-            Error::Execute(_) | Error::Setting(_) | Error::Sheet(_) | Error::FileExists { .. } => {
-                ErrorKind::Unexpected
-            }
+            Error::Execute(_)
+            | Error::Setting(_)
+            | Error::Sheet(_)
+            | Error::Plot(_)
+            | Error::FileExists { .. } => ErrorKind::Unexpected,
             _ => ErrorKind::NotFound,
         }
     }
@@ -153,6 +218,14 @@ impl Error {
             }
             Error::IsASheet { sheet, .. } => {
                 Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
+            }
+            Error::NoVisionModel { hint, .. } => Some(hint.clone()),
+            Error::UnknownMetric { hint, .. } => Some(hint.clone()),
+            Error::UnknownMeasure { allowed, .. } => Some(format!("allowed: {}", allowed.join(", "))),
+            Error::NoSuchAxis { axes, .. } if axes.is_empty() => Some("It has no axes.".to_owned()),
+            Error::NoSuchAxis { axes, .. } => Some(format!("allowed: {}", axes.join(", "))),
+            Error::NotMeasured { metric, run } => {
+                Some(format!("Measure it: `maquette measure {run} --metric {metric}`."))
             }
             Error::NoModel { .. } => Some("Name the model with `--set model=NAME`.".to_owned()),
             Error::NothingPicked { run, .. } => Some(format!(

@@ -38,14 +38,20 @@
 
 mod assets;
 mod checks;
+mod describe;
 mod diff;
+mod effects;
+mod effects_files;
 mod environment;
 mod error;
 mod estimate;
 mod export;
 mod forecast;
 mod locate;
+mod mask;
+mod measure;
 mod memory;
+mod metric_models;
 mod model_notes;
 mod models;
 mod next;
@@ -58,19 +64,25 @@ mod render;
 mod reproduce;
 mod run;
 mod run_list;
+mod run_pictures;
 mod sheets;
 mod show;
 mod unused_inputs;
 mod verify;
+mod vision_models;
 mod workspace;
 
 pub use assets::fetch::{FetchEvent, missing_text};
 pub use checks::{Checked, Problem};
 pub use diff::Comparison;
+pub use effects::{AxisLabels, EffectsOptions, RunCurve, RunCurves, RunEffects, stored_effects};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, with_causes};
 pub use estimate::Estimate;
 pub use forecast::Forecast;
+pub use mask::{Mask, Masker};
+pub use measure::{Duplicate, Measurement, schema};
+pub use metric_models::ModelNames;
 pub use models::{BUNDLED_MODEL_ABOUT, FetchedModel, ModelEntry, ModelPlace};
 pub use next::{NextExperiment, NextOptions, Promote};
 pub use plan::{Experiment, PlannedExperiment};
@@ -82,9 +94,11 @@ pub use run_list::{RunContent, RunEntry};
 pub use sheets::Report;
 pub use show::{PictureInfo, SheetCell};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
+pub use vision_models::{CAPTION_MODEL, MASK_MODEL};
 pub use workspace::{Renderer, Workspace};
 
 // The types of the crates below that appear in the functions above, in their data or in their errors.
+pub use maquette_analysis::{AxisValues, Curve, CurvePoint, Effects, Share};
 pub use maquette_core::{
     Axis, AxisValue, Cell, CellId, Choice, DerivedFrom, Digest, Dtype, FoundFile, Mark, ModelCard, Outcome,
     Pick, Plan, Record, Remarks, SettingError, Value, Vote,
@@ -98,8 +112,10 @@ pub use maquette_hub::{
 pub use maquette_interop::{
     FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap, Tool,
 };
+pub use maquette_metrics::ModelError as VisionModelError;
+pub use maquette_metrics::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
 pub use maquette_picture::PictureError;
-pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
+pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal};
 pub use maquette_reporter::{
     AlongError, CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError,
 };

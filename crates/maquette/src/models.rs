@@ -6,7 +6,7 @@ use crate::assets::{card_of, models};
 use crate::error::{Error, with_causes};
 use maquette_core::{Dtype, ModelCard};
 use maquette_diffusion::ModelSource;
-use maquette_hub::{Repository, Wanted};
+use maquette_hub::{HubError, Repository, Unusable, Wanted};
 use std::path::{Path, PathBuf};
 
 /// A short description of the bundled model.
@@ -63,7 +63,8 @@ impl Workspace {
         std::iter::once(bundled).chain(cached).collect()
     }
 
-    /// Downloads what is missing of a repository from the hub. Weights in half precision are preferred for
+    /// Downloads what is missing of a repository from the hub: a diffusion model in diffusers' layout, or a model for
+    /// metrics, captions or masks in transformers' layout. Weights in half precision are preferred for
     /// [`Dtype::F16`]; the default is the precision of the device.
     ///
     /// # Errors
@@ -76,9 +77,23 @@ impl Workspace {
         safety_checker: bool,
         report: &mut dyn FnMut(FetchEvent<'_>),
     ) -> Result<FetchedModel, Error> {
-        let wanted = Wanted { dtype: dtype.unwrap_or_else(|| self.device().dtype()), safety_checker };
+        let wanted =
+            Wanted::Pipeline { dtype: dtype.unwrap_or_else(|| self.device().dtype()), safety_checker };
         let hub = fetch::hub(&self.environment.hub)?;
-        let offer = hub.offer(repository, &wanted)?;
+        let offer = match hub.offer(repository, &wanted) {
+            // Not a diffusion model: one for metrics, captions or masks has its files at the top level.
+            Err(error @ HubError::Unusable { reason: Unusable::NoIndex(_), .. }) => {
+                match hub.offer(repository, &Wanted::Single) {
+                    Err(HubError::Unusable { reason: Unusable::Missing(file), .. })
+                        if file == "config.json" =>
+                    {
+                        return Err(error.into());
+                    }
+                    offer => offer?,
+                }
+            }
+            offer => offer?,
+        };
         let was_complete = offer.is_here();
         Ok(FetchedModel { folder: fetch::fetch(&hub, &offer, report)?, was_complete })
     }

@@ -4,6 +4,7 @@ use crate::Workspace;
 use crate::assets::FakeAssets;
 use crate::assets::fetch::{self, FetchEvent};
 use crate::error::Error;
+use crate::measure::metric_names;
 use crate::model_notes::model_notes;
 use crate::unused_inputs::unused_inputs;
 use crate::workspace::Renderer;
@@ -90,6 +91,7 @@ impl Workspace {
                 overrides,
                 default_dtype: self.device().dtype(),
                 drawn: drawn.as_ref().filter(|_| text.is_none()),
+                metrics: metric_names(),
                 draw: &mut draw,
             };
             maquette_planner::plan(request, assets)

@@ -3,10 +3,12 @@
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
 use crate::error::{Error, with_causes};
+use crate::measure::{is_measured, measure_run, named};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, page, sheets};
-use maquette_core::{Backend, CellId};
+use maquette_core::{Backend, CellId, Plan};
 use maquette_executor::{RunProgress, Stop, Summary, execute};
+use maquette_metrics::Metric;
 use maquette_store::{Run, RunWriter, Runs, Shard, StartReason, Timings};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -54,6 +56,15 @@ pub enum RunEvent<'a> {
     Progress(&'a RunProgress),
     /// Every cell has ended, or the run was stopped; only sheets and the page are still to be made.
     Rendered,
+    /// The pictures are being measured: how many are done, and how many there are.
+    Measuring {
+        /// The metrics.
+        metrics: &'a [&'static Metric],
+        /// How many pictures are measured.
+        done: usize,
+        /// How many pictures there are.
+        pictures: usize,
+    },
     /// A problem that does not affect any cell, a sentence without its full stop.
     Warning(String),
 }
@@ -118,6 +129,9 @@ impl Workspace {
         let summary = summary?;
         remember_memory(&writer, &summary);
         drop(writer);
+        if !summary.interrupted {
+            measure(&run, &plan, &summary, &self.environment.hub, report);
+        }
 
         let sheets = match options.sheets {
             true => {
@@ -196,6 +210,34 @@ fn pass_on(
         Ok(page) => report(RunEvent::Page(&page)),
         Err(warning) => report(RunEvent::Warning(warning)),
     });
+}
+
+/// Measures the metrics that the experiment names. A problem is a warning: `maquette measure` can try again.
+fn measure(
+    run: &Run,
+    plan: &Plan,
+    summary: &Summary,
+    hub: &maquette_hub::Environment,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) {
+    let mut warn = |text: String| report(RunEvent::Warning(text));
+    let metrics = match named(&plan.metrics.measure) {
+        Ok(metrics) => metrics,
+        Err(error) => return warn(format!("the pictures were not measured: {}", with_causes(&error))),
+    };
+    let unchanged = summary.rendered + summary.reused == 0 && is_measured(run, &metrics);
+    if metrics.is_empty() || unchanged {
+        return;
+    }
+    let measured = measure_run(run, plan, &metrics, hub, &mut |done, pictures| {
+        report(RunEvent::Measuring { metrics: &metrics, done, pictures });
+    });
+    match measured {
+        Ok(measurement) => measurement.notes.into_iter().for_each(|note| report(RunEvent::Warning(note))),
+        Err(error) => {
+            report(RunEvent::Warning(format!("the pictures were not measured: {}", with_causes(&error))));
+        }
+    }
 }
 
 /// Records the peak memory of this process for the kinds of cells it rendered; estimates are based on it.

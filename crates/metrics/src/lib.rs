@@ -11,9 +11,29 @@ mod subject;
 
 mod measurer;
 
+mod ciede2000;
+mod duplicates;
+mod models;
+mod phash;
+mod psnr;
+mod sharpness;
+mod ssim;
+
+mod pixel_measurer;
+mod pixels;
+
 mod run;
 
 pub use measurer::{Embedder, Measurer};
 pub use metric::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
+pub use models::{
+    AestheticHead, AestheticPredictor, Caption, Captioner, Encoder, EncoderFamily, Likeness, ModelError,
+    ModelFolder, SeenPicture, Segment, Segmenter, Traits, model_embedder, model_measurer,
+};
+pub use pixel_measurer::without_model;
+pub use pixels::Pixels;
 pub use run::{Load, Measured, Task, chunk_size, embed, measure};
 pub use subject::{Score, Subject};
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,11 @@ pub trait Measurer: Send {
     ///
     /// A model that cannot compute them, as a sentence without its full stop.
     fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String>;
+
+    /// The values of all pictures once more, if they depend on all pictures. Called once, after the last batch.
+    fn finish(&mut self) -> Option<Vec<Vec<Option<Score>>>> {
+        None
+    }
 }
 
 /// Turns pictures into vectors whose Euclidean distances say how different the pictures are. [`crate::Pixels`] needs no

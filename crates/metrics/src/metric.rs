@@ -84,6 +84,14 @@ impl Metric {
         Metric { needs: &[Needs::Reference], ..self }
     }
 
+    const fn to_reference(self, name: &'static str, about: &'static str, model: &'static str) -> Metric {
+        Metric { name, about, needs: &[Needs::Reference], model: Some(model), ..self }
+    }
+
+    const fn of_prompt(self, name: &'static str, about: &'static str, model: &'static str) -> Metric {
+        Metric { name, about, needs: &[Needs::Prompt], model: Some(model), ..self }
+    }
+
     const fn of_neighbours(self, name: &'static str, about: &'static str) -> Metric {
         Metric { name, about, needs: &[Needs::Neighbours], better: Better::Neither, ..self }
     }
@@ -113,7 +121,29 @@ impl Needs {
 }
 
 /// Every model that computes metrics.
-pub const MODELS: &[MetricModel] = &[];
+pub const MODELS: &[MetricModel] = &[
+    // The main branch of this repository has its weights as a pickle alone.
+    MetricModel {
+        name: "clip",
+        about: "CLIP: pictures and prompts as vectors; models with quick_gelu, such as OpenAI's",
+        default: Some("openai/clip-vit-base-patch32@refs/pr/15"),
+    },
+    MetricModel {
+        name: "siglip",
+        about: "SigLIP, or SigLIP 2 of a fixed size: pictures and prompts as vectors",
+        default: Some("google/siglip-base-patch16-224"),
+    },
+    MetricModel {
+        name: "aesthetic",
+        about: "LAION's aesthetic predictor with its CLIP ViT-L/14",
+        default: Some("shunk031/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE"),
+    },
+    MetricModel {
+        name: "sketchbook",
+        about: "The bundled network that recognises the sitters of the bundled model's portraits",
+        default: None,
+    },
+];
 
 /// Every metric, in the order of the log's columns.
 pub const METRICS: &[Metric] = &[
@@ -153,7 +183,38 @@ pub const METRICS: &[Metric] = &[
         text: true,
         ..Metric::ORDINARY
     },
+    COSINE.of_prompt("clip_text", "Cosine of CLIP's vectors of the picture and the prompt (CLIPScore without its factor)", "clip"),
+    COSINE.to_reference("clip_reference", "Cosine of CLIP's vectors of the picture and its reference picture", "clip"),
+    COSINE.of_prompt("siglip_text", "Cosine of SigLIP's vectors of the picture and the prompt", "siglip"),
+    COSINE.to_reference("siglip_reference", "Cosine of SigLIP's vectors of the picture and its reference picture", "siglip"),
+    Metric {
+        name: "aesthetic",
+        about: "LAION's aesthetic score, about 1 to 10: how much people who rated pictures would like it",
+        better: Better::Higher,
+        source: "christophschuhmann/improved-aesthetic-predictor, sac+logos+ava1-l14-linearMSE",
+        model: Some("aesthetic"),
+        ..Metric::ORDINARY
+    },
+    Metric {
+        name: "sketchbook_likeness",
+        about: "How alike the sitters of the picture and its reference picture are, for drawings of the bundled model",
+        range: (Some(0.0), Some(1.0)),
+        better: Better::Higher,
+        source: "the mean over 17 traits of the agreement of a small network's estimates (docs/metrics.md)",
+        needs: &[Needs::Reference],
+        model: Some("sketchbook"),
+        ..Metric::ORDINARY
+    },
 ];
+
+const COSINE: Metric = Metric {
+    name: "",
+    about: "",
+    range: (Some(-1.0), Some(1.0)),
+    better: Better::Higher,
+    source: "Radford et al. 2021 (CLIP), Hessel et al. 2021 (CLIPScore), Zhai et al. 2023 (SigLIP)",
+    ..Metric::ORDINARY
+};
 
 const PSNR: Metric = Metric {
     name: "psnr",

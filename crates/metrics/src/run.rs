@@ -16,6 +16,8 @@ const MOST: u64 = 256;
 /// `load`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
+    /// The short name of the cell.
+    pub name: Arc<str>,
     /// The picture.
     pub picture: usize,
     /// The reference picture at the picture's size.
@@ -60,6 +62,7 @@ pub fn measure(
         let subject = |task: &Task| {
             let found = |number: &usize| pictures[number].as_ref().ok().cloned();
             Ok(Subject {
+                name: Arc::clone(&task.name),
                 image: pictures[&task.picture].clone()?,
                 reference: task.reference.as_ref().and_then(found),
                 neighbours: task.neighbours.iter().filter_map(found).collect(),
@@ -83,6 +86,16 @@ pub fn measure(
         if !progress(measured.len()) {
             break;
         }
+    }
+    let mut first = 0;
+    for measurer in measurers {
+        let count = measurer.metrics().len();
+        if let Some(rows) = measurer.finish() {
+            for (values, row) in measured.iter_mut().flatten().zip(rows) {
+                values[first..first + count].clone_from_slice(&row);
+            }
+        }
+        first += count;
     }
     Ok(measured)
 }

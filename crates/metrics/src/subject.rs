@@ -7,6 +7,8 @@ use std::sync::Arc;
 /// One picture, with what its metrics compare it with.
 #[derive(Debug, Clone)]
 pub struct Subject {
+    /// The short name of its cell, by which metrics refer to it.
+    pub name: Arc<str>,
     /// The picture.
     pub image: Arc<Image>,
     /// The reference picture of the cell, at the picture's size; `None` if the cell has none.

@@ -5,7 +5,7 @@
 #![allow(clippy::print_stdout)]
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
-use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan, work};
+use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, plan, work};
 use std::path::Path;
 use std::time::Instant;
 
@@ -79,6 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             overrides: &overrides,
             default_dtype: Dtype::F32,
             drawn: None,
+            metrics: MetricNames::default(),
             draw: &mut || 0,
         };
         let planned = plan(request, &Fake)?;

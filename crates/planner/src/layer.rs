@@ -7,8 +7,19 @@ use crate::tree::{Data, Entry, Node};
 use maquette_core::{SETTINGS, Setting};
 
 /// The top-level keys that are not settings.
-pub(crate) const KEYS: &[&str] =
-    &["title", "extends", "folder", "derived_from", "vars", "sweep", "zip", "exclude", "only", "sheet"];
+pub(crate) const KEYS: &[&str] = &[
+    "title",
+    "extends",
+    "folder",
+    "derived_from",
+    "vars",
+    "sweep",
+    "zip",
+    "exclude",
+    "only",
+    "sheet",
+    "metrics",
+];
 
 /// The keys of `[sheet]`.
 pub(crate) const SHEET_KEYS: &[&str] = &["rows", "columns", "cell", "max"];
@@ -26,6 +37,7 @@ pub(crate) struct Layer {
     pub exclude: Option<Vec<Node>>,
     pub only: Option<Vec<Node>>,
     pub sheet: Vec<Entry>,
+    pub metrics: Vec<Entry>,
 }
 
 /// An axis as written.
@@ -60,6 +72,8 @@ impl Layer {
                 }
                 "vars" => layer.vars = table(entry, problems, var),
                 "sheet" => layer.sheet = table(entry, problems, sheet_key),
+                // Its keys are checked when the metrics are known.
+                "metrics" => layer.metrics = table(entry, problems, |_| Ok(())),
                 "sweep" => {
                     let sweeps = table(entry, problems, sweep);
                     layer.axes.extend(sweeps.into_iter().map(|entry| WrittenAxis {

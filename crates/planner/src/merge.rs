@@ -35,6 +35,7 @@ pub(crate) fn merge(mut below: Layer, above: Layer, dropped: &mut Vec<String>) -
     replace(&mut below.settings, above.settings);
     replace(&mut below.vars, above.vars);
     replace(&mut below.sheet, above.sheet);
+    replace(&mut below.metrics, above.metrics);
     Layer {
         extends: None,
         title: above.title.or(below.title),

@@ -11,8 +11,8 @@ use crate::overrides::{self, Overrides};
 use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
-use crate::{AssetResolver, derived_from, filter, merged, placeholders, seeds, sheet};
-use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, NAMING, Plan, Selection, Value};
+use crate::{AssetResolver, MetricNames, derived_from, filter, merged, metrics, placeholders, seeds, sheet};
+use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, MetricsSpec, NAMING, Plan, Selection, Value};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,8 @@ pub struct Request<'a> {
     pub default_dtype: Dtype,
     /// Seeds of an earlier plan of the same file, reused where an axis still draws seeds; see [`Plan::drawn`].
     pub drawn: Option<&'a BTreeMap<String, Vec<i64>>>,
+    /// The metrics and models of metrics that the experiment may name.
+    pub metrics: MetricNames<'a>,
     /// The source of random seeds: returns a number from 0 to 2^32 - 1 at each call.
     pub draw: &'a mut dyn FnMut() -> i64,
 }
@@ -55,7 +57,7 @@ pub struct Planned {
 ///
 /// All problems of the experiment with their places; see [`PlanError`].
 pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned, PlanError> {
-    let Request { file, text, overrides, default_dtype, drawn, draw } = request;
+    let Request { file, text, overrides, default_dtype, drawn, metrics, draw } = request;
     let mut problems = Problems::default();
     let (mut notes, mut dropped) = (Vec::new(), Vec::new());
 
@@ -71,6 +73,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     placeholders::check(&mut grid, &mut dropped, &mut notes, &mut problems);
     problems.settle()?;
     let sheet = sheet::read(&written.sheet, &grid, &dropped, &mut problems);
+    let metrics = metrics::read(&written.metrics, &metrics, &grid, &dropped, &mut problems);
     let mut exclude = rules::read(written.exclude.as_deref().unwrap_or(&[]), &mut problems);
     exclude.extend(rules::read_only(&only_options, &mut problems));
     let only = rules::read(written.only.as_deref().unwrap_or(&[]), &mut problems);
@@ -78,12 +81,14 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let derived_from = derived_from::read(written.derived_from.as_ref(), &mut problems);
     problems.settle()?;
 
-    // An unchanged experiment is recognised by its text before seeds are drawn.
+    // An unchanged experiment is recognised by its text before seeds are drawn. Metrics can be measured at any time, so
+    // that other ones do not change it.
     let parent = derived_from.as_ref();
-    let text = |folder: Option<&str>, grid: &Grid, exclude: &[Rule], only: &[Rule]| {
-        Experiment { title, folder, derived_from: parent, grid, exclude, only, sheet: &sheet }.text()
+    let text = |folder: Option<&str>, grid: &Grid, exclude: &[Rule], only: &[Rule], metrics: &MetricsSpec| {
+        let (derived_from, sheet) = (parent, &sheet);
+        Experiment { title, folder, derived_from, grid, exclude, only, sheet, metrics }.text()
     };
-    let mut source = text(None, &grid, &exclude, &only);
+    let mut source = text(None, &grid, &exclude, &only, &MetricsSpec::default());
     let drawn = seeds::draw(&mut grid, drawn, draw);
 
     // Select the positions that are cells.
@@ -118,6 +123,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
         sheet: sheet.clone(),
+        metrics: metrics.clone(),
         naming: NAMING,
         derived_from: derived_from.clone(),
     };
@@ -163,7 +169,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let folder = resolved::has_paths(&grid).then_some(folder.as_str());
     let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
     let (exclude, only) = (rules(exclude), rules(only));
-    let resolved = text(folder, &grid, &exclude, &only);
+    let resolved = text(folder, &grid, &exclude, &only, &metrics);
     let (distinct, merged) =
         merged::named(&plan).map_err(|error| Problem::without_place(error.to_string()))?;
     notes.extend(merged);

@@ -2,7 +2,7 @@
 
 use crate::grid::{Given, Grid, GridAxis};
 use crate::rules::{Rule, Test};
-use maquette_core::{DerivedFrom, Kind, Setting, SheetSpec, Value};
+use maquette_core::{DerivedFrom, Kind, MetricsSpec, Setting, SheetSpec, Value};
 use std::fmt::Write;
 
 /// The contents of the text.
@@ -15,12 +15,13 @@ pub(crate) struct Experiment<'a> {
     pub exclude: &'a [Rule],
     pub only: &'a [Rule],
     pub sheet: &'a SheetSpec,
+    pub metrics: &'a MetricsSpec,
 }
 
 impl Experiment<'_> {
     /// Writes the text. It reads back as the same grid, even if defaults change later.
     pub fn text(&self) -> String {
-        let Experiment { title, folder, derived_from, grid, exclude, only, sheet } = self;
+        let Experiment { title, folder, derived_from, grid, exclude, only, sheet, metrics } = self;
         let mut text = String::new();
         let mut line = |key: &str, value: &str| _ = writeln!(text, "{key} = {value}");
         if !title.is_empty() {
@@ -72,8 +73,18 @@ impl Experiment<'_> {
         let numbers =
             numbers.into_iter().filter_map(|(name, size)| Some((name.to_owned(), size?.to_string())));
         table("[sheet]", axes.chain(numbers).collect());
+        table("[metrics]", metric_lines(metrics));
         text
     }
+}
+
+fn metric_lines(metrics: &MetricsSpec) -> Vec<(String, String)> {
+    let MetricsSpec { measure, neighbours, models } = metrics;
+    let names: Vec<String> = measure.iter().map(|name| string(name)).collect();
+    let names = (!names.is_empty()).then(|| ("measure".to_owned(), list(&names)));
+    let axis = neighbours.iter().map(|axis| ("neighbours".to_owned(), string(axis)));
+    let models = models.iter().map(|(name, model)| (name.clone(), string(model)));
+    names.into_iter().chain(axis).chain(models).collect()
 }
 
 /// The names that an axis sets, with their lists of values, and a zip's labels.

@@ -3,14 +3,16 @@
 //! Generated from the table of settings. What only the planner can check (which placeholders exist, whether a step
 //! reaches the end of its range) is not in it.
 
+use crate::MetricNames;
+use crate::metrics::NEIGHBOURS;
 use crate::range::MAX_VALUES;
 use crate::sheet::{CELL, PAGE};
 use maquette_core::{Kind, SETTINGS, Setting};
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 
-/// The schema, JSON Schema draft 2020-12, as text for a file.
-pub fn schema() -> String {
+/// The schema, JSON Schema draft 2020-12, as text for a file; with the metrics that an experiment may name.
+pub fn schema(metrics: &MetricNames<'_>) -> String {
     let mut properties = Map::new();
     let mut put = |name: &str, about: &str, mut schema: Value| {
         schema["description"] = about.into();
@@ -81,6 +83,7 @@ pub fn schema() -> String {
             "additionalProperties": false,
         }),
     );
+    put("metrics", "What to measure in the pictures; does not change them.", metrics_schema(metrics));
     let plain = json!({ "type": ["string", "number", "boolean"] });
     let some = json!({ "type": "array", "items": { "$ref": "#/$defs/plain" }, "minItems": 1 });
     let one_or_more = json!({ "anyOf": [{ "$ref": "#/$defs/plain" }, some] });
@@ -111,6 +114,23 @@ pub fn schema() -> String {
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+fn metrics_schema(metrics: &MetricNames<'_>) -> Value {
+    let measure = json!({
+        "type": "array",
+        "items": { "enum": metrics.metrics },
+        "uniqueItems": true,
+        "description": "The metrics that are measured at the end of a run.",
+    });
+    let neighbours = json!({ "type": "string", "description": NEIGHBOURS });
+    let mut properties =
+        Map::from_iter([("measure".to_owned(), measure), ("neighbours".to_owned(), neighbours)]);
+    for (name, about) in metrics.models {
+        let model = json!({ "type": "string", "minLength": 1, "description": about });
+        properties.insert((*name).to_owned(), model);
+    }
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
 
 /// The schema of one value of a setting.

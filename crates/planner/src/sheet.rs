@@ -49,7 +49,7 @@ pub(crate) fn read(entries: &[Entry], grid: &Grid, dropped: &[String], problems:
     SheetSpec { rows, columns, cell: edge("cell", CELL), max: edge("max", PAGE) }
 }
 
-fn axis_name(entry: &Entry, grid: &Grid, dropped: &[String]) -> Result<Option<String>, Problem> {
+pub(crate) fn axis_name(entry: &Entry, grid: &Grid, dropped: &[String]) -> Result<Option<String>, Problem> {
     let names: Vec<&str> = grid.axes.iter().map(|axis| axis.name.as_str()).collect();
     let allowed = match names[..] {
         [] => "there are no axes".to_owned(),

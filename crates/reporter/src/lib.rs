@@ -1,5 +1,5 @@
-//! Renders contact sheets, lists the settings that did not vary, compares two runs, and makes the data of pages for a
-//! browser.
+//! Renders contact sheets, lists the settings that did not vary, compares two runs, draws plots, and makes the data of
+//! pages for a browser.
 //!
 //! Deliberately not here: files and clocks. Pictures come from a callback, and pages are returned as pictures. Nothing is
 //! read from the machine, not even its fonts: the same plan and pictures give the same sheet everywhere.
@@ -12,6 +12,7 @@ mod pages;
 mod diff;
 
 pub mod page;
+mod plots;
 
 mod cut;
 mod frame;
@@ -33,6 +34,7 @@ pub use diff::{
 };
 pub use draw::{Tile, render};
 pub use pages::{PageSpec, PlacedCell, pages};
+pub use plots::{Bar, BarKind, CurvesPlot, PlotError, PlotLine, PlotPoint, curves_plot, shares_plot};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! The bundled model, as bytes: a small latent-diffusion model of drawn portraits in exactly Stable Diffusion's
 //! layout, for trying experiments, for tests and for documentation.
 //!
+//! Beside it, the small network that recognises the sitters of its portraits.
+//!
 //! The Python code that drew its pictures and trained it is in `training/`. This crate only stores the bytes; the
 //! engine loads them like any model folder.
 
@@ -33,3 +35,7 @@ files!(
     "vae/config.json",
     "vae/diffusion_pytorch_model.safetensors",
 );
+
+/// The network behind the metric `sketchbook_likeness`, as safetensors; it is not part of the model. `training/likeness.py`
+/// says what it estimates.
+pub static LIKENESS: &[u8] = include_bytes!("../weights/likeness/model.safetensors");

@@ -132,7 +132,7 @@ def _fit(pictures, answers, traits, passes):
     started, step = time.time(), 0
     for turn in range(passes):
         for rows in torch.randperm(len(pictures))[: steps // passes * BATCH].split(BATCH):
-            logits, seen = judge(_softened(pictures[rows]))
+            logits, seen = judge(softened(pictures[rows]))
             right = answers[rows]
             loss = sum(nn.functional.cross_entropy(logits[q], right[:, k], label_smoothing=0.02) for k, q in enumerate(QUESTIONS))
             loss = loss + 2 * nn.functional.smooth_l1_loss(seen, traits[rows])
@@ -145,7 +145,7 @@ def _fit(pictures, answers, traits, passes):
     return judge.eval()
 
 
-def _softened(pictures):
+def softened(pictures):
     """The pictures, half of them a little blurred, brighter or darker, and noisy."""
     n = len(pictures)
     some = (torch.rand(n, 1, 1, 1) < 0.5).float()

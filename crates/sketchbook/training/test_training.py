@@ -12,6 +12,7 @@ from export import RECORD, digests
 from face_mask import face_mask
 from figure import build_figure
 from judge import TRAITS, Judge, seen_small, traits_of
+from likeness import LABELS, NUMBERS, POSE, Likeness, estimates, folded, likeness, numbers_of
 from measure_answers import fresh_scene, prompt_for
 from measure_latents import read, whitened
 from models import SCALING_FACTOR, alphas_cumprod, make_vae
@@ -211,6 +212,36 @@ def test_a_judge_answers_every_question():
     logits, traits = Judge().eval()(seen_small(np.zeros((2, 128, 128, 3), np.uint8)))
     assert logits["hand"].shape == (2, len(MANNERS)) and logits["glasses"].shape == (2, 2)
     assert traits.shape == (2, len(TRAITS)) and len(traits_of(fresh_scene(0))) == len(TRAITS)
+
+
+def test_a_likeness_is_of_the_sitter_and_not_of_the_order():
+    torch.manual_seed(0)
+    network = Likeness().eval()
+    assert len(numbers_of(fresh_scene(0))) == len(NUMBERS) + len(POSE)
+    labels, numbers = estimates(network, torch.rand(3, 3, 64, 64) * 2 - 1)
+    assert [p.shape[1] for p in labels] == [2, 2, 4, 5, 3, 2, 2] and len(labels) == len(LABELS)
+    a, b = (([p[rows] for p in labels], numbers[rows]) for rows in ([0, 1], [1, 2]))
+    spread = torch.ones(len(NUMBERS))
+    torch.testing.assert_close(likeness(a, b, spread), likeness(b, a, spread))
+    assert (likeness(a, a, spread) >= likeness(a, b, spread)).all() and (likeness(a, a, spread) <= 1).all()
+
+
+def test_folded_tensors_compute_what_the_network_does():
+    torch.manual_seed(0)
+    network = Likeness()
+    network(torch.randn(50, 3, 64, 64))  # so that the norms have seen something
+    network.eval()
+    pictures = torch.rand(2, 3, 64, 64) * 2 - 1
+    tensors = {name: tensor.float() for name, tensor in folded(network, torch.ones(len(NUMBERS))).items()}
+    x = pictures
+    for k in range(4):
+        weight = tensors[f"convs.{k}.weight"]
+        x = torch.nn.functional.conv2d(x, weight, tensors[f"convs.{k}.bias"], 2, weight.shape[-1] // 2).relu()
+    x = torch.nn.functional.linear(x.flatten(1), tensors["hidden.weight"], tensors["hidden.bias"]).relu()
+    found = torch.nn.functional.linear(x, tensors["answer.weight"], tensors["answer.bias"])
+    with torch.no_grad():
+        logits, numbers = network(pictures)
+    torch.testing.assert_close(found, torch.cat([*logits, numbers[:, : len(NUMBERS)]], -1), atol=5e-3, rtol=1e-2)
 
 
 def test_a_reader_reads_what_is_there_and_less_of_it_in_noise():

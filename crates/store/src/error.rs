@@ -24,6 +24,12 @@ pub enum StoreError {
         /// The run's folder.
         folder: PathBuf,
     },
+    /// Another process writes into this run, so that metrics cannot be added.
+    #[error("`{}` is in use: another maquette process is writing into this run; metrics are added when no process does", folder.display())]
+    InUse {
+        /// The run's folder.
+        folder: PathBuf,
+    },
     /// No run has that name.
     #[error("there is no run `{query}` in `{}`", root.display())]
     NoRun {
@@ -109,6 +115,7 @@ impl StoreError {
             StoreError::Locked { .. } => Some(
                 "Wait for it to end. To share the work, start each process with `--shard I/N`.".to_owned(),
             ),
+            StoreError::InUse { .. } => Some("Wait for it to end, then measure again.".to_owned()),
             StoreError::NoRun { nearest, .. } if nearest.is_empty() => {
                 Some("The folder has no runs yet.".to_owned())
             }

@@ -23,11 +23,14 @@
 //!       index.html                    the page, for a browser
 //!       page/                         the page's app and data (`data.js`, and `state.js`, which is small)
 //!         thumbnails/160/<id16>.webp  thumbnails by their longest edge; each has its picture's modification time
+//!       plots/*.svg                   plots of the run
+//!       effects.json                  how much each axis changes the pictures
 //!       .checked.json                 pictures whose pixels were verified, so that they are not decoded again
 //! ```
 //!
 //! A file is complete or absent: it is written under a temporary name in the same folder and then renamed. Only the log
-//! grows, by a row per write; a torn last row is cut off when the run is resumed. Nothing is synced to the disk by force:
+//! grows, by a row per write; a torn last row is cut off when the run is resumed. Measuring replaces a log by one with more
+//! columns, while nobody renders into the run. Nothing is synced to the disk by force:
 //! files that a power cut damages are recognised when they are read, and rendered again. So are edited pictures: their
 //! metadata and the log keep the digest of the rendered pixels.
 //!
@@ -43,6 +46,9 @@ mod image_folder;
 mod lock;
 mod log;
 mod log_columns;
+mod log_metrics;
+#[cfg(test)]
+mod log_metrics_tests;
 mod log_scan;
 #[cfg(test)]
 mod log_tests;
@@ -74,6 +80,8 @@ pub use error::StoreError;
 pub use fingerprints::Stamp;
 pub use log::{DamagedRow, Log, LogRow};
 pub use log_columns::Status;
+pub use log_metrics::MetricsWriter;
+pub use log_writer::csv_table;
 pub use page_files::{PictureState, thumbnail_folder};
 pub use picks::{PickChange, Picks};
 pub use picture::{PictureProblem, check_pixels};

@@ -3,7 +3,7 @@
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is in `log_writer.rs`.
 
-use crate::log_columns::{Columns, Status, columns, placeholders};
+use crate::log_columns::{Columns, Status, columns, own_end, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
@@ -107,6 +107,19 @@ impl LogRow {
         self.field(self.columns.iter().position(|name| name == column)?)
     }
 
+    /// A metric by name; `None` if it was not measured or does not apply.
+    pub fn metric(&self, name: &str) -> Option<&str> {
+        self.metrics()
+            .find(|(column, _)| *column == name)
+            .map(|(_, text)| text)
+            .filter(|text| !text.is_empty())
+    }
+
+    /// The metrics with their texts, in the file's order; empty where one was not measured or does not apply.
+    pub fn metrics(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().skip(own_end(&self.columns))
+    }
+
     /// Every column with its text, in the file's order; empty where it does not apply.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.columns.iter().map(String::as_str).zip(self.fields.iter().map(String::as_str))
@@ -114,7 +127,8 @@ impl LogRow {
 
     /// One of the log's own columns after the placeholders, which may have any name.
     fn last(&self, column: &str) -> Option<&str> {
-        self.field(self.columns.iter().rposition(|name| name == column)?)
+        let own = &self.columns[..own_end(&self.columns)];
+        self.field(own.iter().rposition(|name| name == column)?)
     }
 
     fn field(&self, at: usize) -> Option<&str> {
@@ -147,7 +161,7 @@ pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
     Ok(log)
 }
 
-fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(run).map_err(StoreError::io("read", run))? {
         let entry = entry.map_err(StoreError::io("read", run))?;
@@ -184,10 +198,10 @@ fn parse(
     };
     let has_header = header.is_some();
     let (rows, damaged) = header.map(|(columns, from)| read(&columns, from)).unwrap_or_default();
-    let first = row_starts(bytes, 0).next();
     // With a damaged header no row has the right number of fields.
     if rows.is_empty()
-        && let (Some(first), Some(columns)) = (first, planned().and_then(Columns::of))
+        && let Some(first) = row_starts(bytes, 0).next()
+        && let Some(columns) = planned().and_then(|names| widened(names, bytes, first))
     {
         let (rows, mut damaged) = read(&columns, first);
         if !rows.is_empty() {
@@ -201,6 +215,14 @@ fn parse(
         return (rows, vec![DamagedRow::of(path, bytes, &(0..bytes.len()), problem)]);
     }
     (rows, damaged)
+}
+
+/// The planned columns, and further ones for metrics, whose names are lost, if the first row has more fields.
+fn widened(mut names: Vec<String>, bytes: &[u8], first: usize) -> Option<Columns> {
+    if let Record::Whole(fields, _) = record(&bytes[first..]) {
+        names.extend((names.len()..fields.len()).map(|at| format!("column_{}", at + 1)));
+    }
+    Columns::of(names)
 }
 
 /// Separates valid from damaged rows.

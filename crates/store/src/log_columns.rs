@@ -46,14 +46,28 @@ pub enum Status {
     Failed,
 }
 
+/// The log's own columns after the settings and placeholders.
+const TAIL: [&str; 8] =
+    ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"];
+
+/// Where the log's own columns end: the columns after that are metrics.
+pub(crate) fn own_end(names: &[String]) -> usize {
+    let Some(first) = names.iter().rposition(|name| name == TAIL[0]) else { return names.len() };
+    // Older versions wrote fewer of them.
+    first + names[first..].iter().take_while(|name| TAIL.contains(&name.as_str())).count()
+}
+
+/// Whether these can be the names of metrics, and not the first row after a damaged line break.
+pub(crate) fn are_metrics(names: &[String]) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    names.iter().all(|name| !name.is_empty() && name.len() < 64 && name.chars().all(plain))
+}
+
 /// Every column, in order.
 pub(crate) fn columns(placeholders: &[String]) -> Vec<String> {
     let settings = SETTINGS.iter().map(|setting| setting.name.to_owned());
     let head = ["cell", "status", "image"].map(str::to_owned).into_iter();
-    let tail =
-        ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"]
-            .map(str::to_owned);
-    head.chain(settings).chain(placeholders.iter().cloned()).chain(tail).collect()
+    head.chain(settings).chain(placeholders.iter().cloned()).chain(TAIL.map(str::to_owned)).collect()
 }
 
 /// Every placeholder that a cell of the plan may have, in the order of its cells.

@@ -1,8 +1,9 @@
-//! Appends to the log: one row in one write when a cell ends. Written rows are never changed.
+//! Appends to the log: one row in one write when a cell ends. Written rows are never changed; `log_metrics.rs` adds columns
+//! to them.
 
 use crate::StoreError;
-use crate::log_columns::{Columns, columns, placeholders};
-use crate::log_scan::scan;
+use crate::log_columns::{Columns, are_metrics, columns, placeholders};
+use crate::log_scan::{self, scan};
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -15,6 +16,8 @@ pub(crate) struct LogWriter {
     /// The length of the file in bytes, where the next row goes.
     end: u64,
     placeholders: Vec<String>,
+    /// The number of columns after its own: metrics, which are empty in new rows.
+    metrics: usize,
 }
 
 /// The result of opening a log.
@@ -38,28 +41,29 @@ impl LogWriter {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);
-        let columns = columns(&placeholders);
-        let header = line(columns.clone());
-        let end = match Columns::of(columns) {
-            Some(columns) if bytes.starts_with(&header) => {
-                scan(&bytes, header.len(), &|fields| columns.check(fields).map(drop)).1
+        let own = columns(&placeholders);
+        let (end, metrics) = match header(&bytes, &own) {
+            Some((columns, length)) => {
+                let metrics = columns.names().len() - own.len();
+                (scan(&bytes, length, &|fields| columns.check(fields).map(drop)).1, metrics)
             }
             // A header torn by a crash: there are no rows.
-            _ if !bytes.contains(&b'\n') => 0,
-            _ => return Ok(Opened::OtherColumns),
+            None if !bytes.contains(&b'\n') => (0, 0),
+            None => return Ok(Opened::OtherColumns),
         };
         file.set_len(end as u64).map_err(StoreError::io("write", path))?;
-        let mut log = LogWriter { path: path.to_owned(), file, end: end as u64, placeholders };
+        let mut log = LogWriter { path: path.to_owned(), file, end: end as u64, placeholders, metrics };
         if end == 0 {
-            log.append(&header)?;
+            log.append(&line(own))?;
         }
         Ok(Opened::Ready(log))
     }
 
     /// Writes the row of a cell that ended; the fingerprint is its model's.
     pub(crate) fn write(&mut self, record: &Record, fingerprint: &Digest) -> Result<(), StoreError> {
-        let row = line(fields(record, fingerprint, &self.placeholders));
-        self.append(&row)
+        let mut row = fields(record, fingerprint, &self.placeholders);
+        row.resize(row.len() + self.metrics, String::new());
+        self.append(&line(row))
     }
 
     fn append(&mut self, row: &[u8]) -> Result<(), StoreError> {
@@ -75,6 +79,21 @@ impl LogWriter {
                 Err(StoreError::io("write", &self.path)(error))
             }
         }
+    }
+}
+
+/// The header of a log and its length, if it has these columns, perhaps with metrics after them.
+fn header(bytes: &[u8], own: &[String]) -> Option<(Columns, usize)> {
+    let written = line(own.to_vec());
+    let last = written.len() - 1;
+    if !bytes.starts_with(&written[..last]) || !matches!(bytes.get(last), Some(b'\n' | b',')) {
+        return None;
+    }
+    match log_scan::record(bytes) {
+        log_scan::Record::Whole(names, length) if are_metrics(&names[own.len()..]) => {
+            Some((Columns::of(names)?, length))
+        }
+        _ => None,
     }
 }
 
@@ -105,8 +124,13 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
     fields
 }
 
+/// A table as CSV, the first row being its header.
+pub fn csv_table(rows: &[Vec<String>]) -> Vec<u8> {
+    rows.iter().flat_map(|row| line(row.clone())).collect()
+}
+
 /// One line of CSV.
-fn line(fields: Vec<String>) -> Vec<u8> {
+pub(crate) fn line(fields: Vec<String>) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     // Writing into memory cannot fail, and there is only one record.
     let _ = writer.write_record(fields);
@@ -121,7 +145,7 @@ mod tests {
     fn a_full_disk_is_reported() {
         let path = Path::new("/dev/full");
         let file = File::options().write(true).open(path).unwrap();
-        let mut log = LogWriter { path: path.to_owned(), file, end: 0, placeholders: vec![] };
+        let mut log = LogWriter { path: path.to_owned(), file, end: 0, placeholders: vec![], metrics: 0 };
         let error = log.append(b"a row\n").unwrap_err();
         assert_eq!(error.to_string(), "cannot write `/dev/full`");
         assert!(error.hint().unwrap().starts_with("The disk is full."), "{error:?}");

@@ -3,7 +3,7 @@
 //! Paths are relative to the run folder, so that the folder is self-contained and can be moved.
 
 use crate::{StoreError, names, write_atomic};
-use maquette_core::{Digest, FoundFile, Plan};
+use maquette_core::{Digest, FoundFile, MetricsSpec, Plan};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -82,10 +82,11 @@ pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Whether two plans are the same except for the paths of files and the drawn seeds.
+/// Whether two plans are the same except for the paths of files, the drawn seeds and the metrics.
 pub(crate) fn same_but_for_draws(one: &Plan, other: &Plan) -> bool {
     let bare = |plan: &Plan| {
         let mut plan = plan.clone();
+        plan.metrics = MetricsSpec::default();
         for found in plan.pictures.values_mut().chain(plan.weights.values_mut()) {
             found.file = PathBuf::new();
         }

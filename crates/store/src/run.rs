@@ -7,7 +7,11 @@ use crate::log::{Log, LogRow, read_logs};
 use crate::{StoreError, names, plan_file, write_atomic};
 use maquette_core::{Digest, Plan};
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// The file of the effects in a run.
+const EFFECTS: &str = "effects.json";
 
 /// One run: a numbered folder with a plan.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,6 +69,29 @@ impl Run {
         let path = names::plain(&self.dir.join("sheets"), name)?;
         write_atomic(&path, bytes)?;
         Ok(path)
+    }
+
+    /// Writes a plot under `plots/` and returns its path.
+    pub fn write_plot(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let path = names::plain(&self.dir.join("plots"), name)?;
+        write_atomic(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Writes `effects.json`, which says how much each axis changes the pictures, and returns its path.
+    pub fn write_effects(&self, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let path = self.dir.join(EFFECTS);
+        write_atomic(&path, bytes)?;
+        Ok(path)
+    }
+
+    /// Reads `effects.json`; `None` if there is none.
+    pub fn read_effects(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.dir.join(EFFECTS);
+        match std::fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            bytes => bytes.map(Some).map_err(StoreError::io("read", &path)),
+        }
     }
 }
 

@@ -33,6 +33,7 @@ impl Runs {
             reason = start_reason(&run, plan, source);
             if reason == StartReason::Resumed {
                 plan_file::keep_references(run.dir(), plan)?;
+                keep_metrics(&run, experiment, plan)?;
                 match open(self, run, plan, shard, reason)? {
                     Some(writer) => return Ok(writer),
                     None => reason = StartReason::OtherVersion,
@@ -54,6 +55,20 @@ fn start_reason(run: &Run, plan: &Plan, source: &Digest) -> StartReason {
         Ok(_) => StartReason::Changed,
         Err(_) => StartReason::OtherVersion,
     }
+}
+
+/// Replaces the metrics of a run's plan by those of the experiment that resumes it.
+fn keep_metrics(run: &Run, experiment: &str, requested: &Plan) -> Result<(), StoreError> {
+    let (source, mut plan) = plan_file::read(run.dir())?;
+    if plan.metrics != requested.metrics {
+        plan.metrics.clone_from(&requested.metrics);
+        plan_file::write(run.dir(), &source, &plan)?;
+        // With other drawn seeds the text is that of another grid.
+        if plan.drawn == requested.drawn {
+            write_atomic(&run.dir().join("experiment.toml"), experiment.as_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 /// Creates the folder of a new run. It gets its number only when it is complete.

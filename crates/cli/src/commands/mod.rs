@@ -1,8 +1,12 @@
 //! One command per file: arguments to library calls, results to text. This file has what several of them share.
 
 mod completions;
+mod describe;
 mod diff;
+mod effects;
 mod export;
+mod mask;
+mod measure;
 mod models;
 mod next;
 mod plan;
@@ -16,8 +20,12 @@ mod verify;
 mod votes;
 
 pub use completions::completions;
+pub use describe::describe;
 pub use diff::diff;
+pub use effects::effects;
 pub use export::export;
+pub use mask::mask;
+pub use measure::measure;
 pub use models::{fetch, models};
 pub use next::next;
 pub use plan::plan;

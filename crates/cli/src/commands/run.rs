@@ -31,6 +31,9 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         }
         RunEvent::Page(page) if args.open => output::open(page),
         RunEvent::Progress(progress) => display.iter_mut().for_each(|display| display.show(progress)),
+        RunEvent::Measuring { metrics, done, pictures } if done == pictures => {
+            note(text::measured(metrics, pictures));
+        }
         RunEvent::Rendered => display.iter_mut().for_each(|display| display.close()),
         RunEvent::Warning(text) => output::warning(&text),
         _ => {}

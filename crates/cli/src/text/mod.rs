@@ -1,5 +1,8 @@
 //! Results of the library as text for a terminal.
 
+mod effects;
+mod measure;
+mod percent;
 mod plan;
 mod prompts;
 mod ranking;
@@ -7,6 +10,9 @@ mod run;
 mod show;
 mod verify;
 
+pub use effects::effects;
+pub use measure::{measured, measurement, metrics};
+pub use percent::Percent;
 pub use plan::plan;
 pub use ranking::ranking;
 pub use run::{planned, reason, summary};

@@ -79,7 +79,7 @@ fn cached_weights_of_the_other_precision_are_used() {
     let halves = UNET.replace(".safetensors", ".fp16.safetensors");
     scene.server.put(&halves, b"half the bytes");
     let hub = scene.hub();
-    let half = Wanted { dtype: maquette_core::Dtype::F16, safety_checker: false };
+    let half = Wanted::Pipeline { dtype: maquette_core::Dtype::F16, safety_checker: false };
     let unet = |wanted: &Wanted| {
         let offer = hub.offer(&REPOSITORY.parse().unwrap(), wanted).unwrap();
         offer.files.into_iter().find(|file| file.name.starts_with("unet/d")).unwrap()

@@ -12,7 +12,7 @@ use maquette_hub::{Environment, Hub, HubError, Wanted};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const MODEL: Wanted = Wanted { dtype: Dtype::F32, safety_checker: false };
+const MODEL: Wanted = Wanted::Pipeline { dtype: Dtype::F32, safety_checker: false };
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
 /// A server with a tiny model, and an empty cache.

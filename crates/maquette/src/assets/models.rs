@@ -68,7 +68,7 @@ pub(crate) fn repository(name: &str) -> Option<Repository> {
 
 /// What is needed of a model's repository.
 pub(crate) fn model(dtype: Dtype) -> Wanted {
-    Wanted { dtype, safety_checker: false }
+    Wanted::Pipeline { dtype, safety_checker: false }
 }
 
 /// Every repository in the cache that looks like a model in diffusers layout: its folder, and whether it is complete.

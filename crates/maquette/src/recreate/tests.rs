@@ -75,6 +75,7 @@ fn planned_in(files: &Files, folder: &Path, text: &str) -> Result<Cell, String> 
         overrides: &Overrides::default(),
         default_dtype: Dtype::F32,
         drawn: None,
+        metrics: crate::measure::metric_names(),
         draw: &mut || 0,
     };
     let planned = plan(request, files).map_err(|error| {

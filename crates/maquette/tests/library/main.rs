@@ -12,6 +12,7 @@ mod hub_server;
 #[path = "../../../../tests/huge_picture.rs"]
 mod huge_picture;
 mod masks;
+mod metrics;
 mod moved;
 mod next;
 mod next_any;
@@ -27,4 +28,5 @@ mod runs;
 mod sampling;
 mod support;
 mod verify;
+mod vision;
 mod weights;

@@ -1,5 +1,6 @@
 //! The examples of the repository, each read and planned.
 
+use crate::metrics::NAMES;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
 use std::path::Path;
@@ -61,6 +62,7 @@ fn every_example_plans() {
                 overrides: &overrides,
                 default_dtype: Dtype::F32,
                 drawn: None,
+                metrics: NAMES,
                 draw: &mut || 0,
             };
             let done =

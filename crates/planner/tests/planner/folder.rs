@@ -1,5 +1,6 @@
 //! A folder of files to plan, and a fake asset resolver.
 
+use crate::metrics::NAMES;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, PredictionType, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, Overrides, PlanError, Planned, Request, plan};
 use std::collections::BTreeMap;
@@ -104,8 +105,15 @@ impl Folder {
             next
         };
         let file = self.0.path().join(file);
-        let request =
-            Request { file: &file, text: None, overrides, default_dtype: Dtype::F32, drawn, draw: &mut draw };
+        let request = Request {
+            file: &file,
+            text: None,
+            overrides,
+            default_dtype: Dtype::F32,
+            drawn,
+            metrics: NAMES,
+            draw: &mut draw,
+        };
         plan(request, &Fake)
     }
 

@@ -9,6 +9,7 @@ mod folder;
 mod grid;
 mod hints;
 mod merged;
+mod metrics;
 mod needs;
 mod options;
 mod prompts;

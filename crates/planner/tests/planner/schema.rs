@@ -1,11 +1,12 @@
 //! The JSON Schema.
 
+use crate::metrics::NAMES;
 use maquette_core::SETTINGS;
 use maquette_planner::schema;
 
 #[test]
 fn the_schema_has_every_setting_in_every_place() {
-    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema(&NAMES)).unwrap();
     let properties = &schema["properties"];
     for setting in SETTINGS {
         assert_eq!(properties[setting.name]["description"], setting.about);
@@ -21,9 +22,19 @@ fn the_schema_has_every_setting_in_every_place() {
     assert_eq!(properties["scheduler"]["enum"][4], "euler_a");
     let forms = |name: &str| schema["$defs"][format!("axis_of_{name}")]["anyOf"].as_array().unwrap().len();
     assert_eq!((forms("seed"), forms("strength"), forms("prompt")), (7, 5, 3));
-    for key in
-        ["title", "extends", "folder", "derived_from", "vars", "sweep", "zip", "exclude", "only", "sheet"]
-    {
+    for key in [
+        "title",
+        "extends",
+        "folder",
+        "derived_from",
+        "vars",
+        "sweep",
+        "zip",
+        "exclude",
+        "only",
+        "sheet",
+        "metrics",
+    ] {
         assert!(properties[key]["description"].is_string(), "{key}");
     }
     assert_eq!(properties.as_object().unwrap().len(), SETTINGS.len() + 10);

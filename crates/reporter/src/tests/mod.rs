@@ -55,6 +55,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         pictures: [("references/selfie.png".to_owned(), picture)].into(),
         weights: BTreeMap::new(),
         sheet: SheetSpec::default(),
+        metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,
         derived_from: None,
     }

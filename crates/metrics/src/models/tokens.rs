@@ -1,0 +1,128 @@
+//! Texts to token ids, as transformers' tokenizers of CLIP and SigLIP do it.
+
+use super::ModelError;
+use super::folder::{ModelFolder, text};
+use serde_json::{Value, json};
+use std::path::Path;
+use tokenizers::{PaddingDirection, PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
+
+const FILE: &str = "tokenizer.json";
+
+/// A tokenizer that truncates, and pads where the model wants it.
+pub(super) struct TextTokens {
+    inner: Tokenizer,
+    lower: bool,
+}
+
+impl TextTokens {
+    /// CLIP's: start token, text, end token, truncated to `length` and not padded, as tokens after the end change nothing.
+    /// From `tokenizer.json`, or from `vocab.json` and `merges.txt`.
+    pub fn clip(folder: &ModelFolder, length: usize) -> Result<TextTokens, ModelError> {
+        let inner = match open(folder)? {
+            Some(inner) => inner,
+            None => clip_from_parts(folder)?,
+        };
+        TextTokens { inner, lower: false }.fitted(folder, length, None)
+    }
+
+    /// SigLIP's: truncated and padded to `length`. SigLIP 2 was trained on lower case, and so its texts are lowered.
+    pub fn siglip(folder: &ModelFolder, length: usize) -> Result<TextTokens, ModelError> {
+        let inner = open(folder)?.ok_or_else(|| match folder.path().join("spiece.model").is_file() {
+            true => folder.unsupported(
+                "its tokenizer is only there as spiece.model, which is not read; save it as tokenizer.json with transformers",
+            ),
+            false => folder.missing(FILE),
+        })?;
+        let settings = folder.json("tokenizer_config.json")?.unwrap_or(Value::Null);
+        let class = text(&settings, "tokenizer_class", "SiglipTokenizer");
+        let second = ["Gemma", "Siglip2"].iter().any(|start| class.starts_with(start));
+        let pad = settings["pad_token"].as_str().or(settings["pad_token"]["content"].as_str());
+        let pad = pad.unwrap_or(if second { "<pad>" } else { "</s>" }).to_owned();
+        let pad_id = inner.token_to_id(&pad).ok_or_else(|| {
+            ModelError::unreadable(
+                &folder.path().join(FILE),
+                format!("it has no token `{pad}`, which pads texts"),
+            )
+        })?;
+        let direction = match text(&settings, "padding_side", "right") {
+            "left" => PaddingDirection::Left,
+            _ => PaddingDirection::Right,
+        };
+        let strategy = PaddingStrategy::Fixed(length);
+        let padding =
+            PaddingParams { strategy, direction, pad_id, pad_token: pad, ..PaddingParams::default() };
+        TextTokens { inner, lower: second }.fitted(folder, length, Some(padding))
+    }
+
+    /// The ids of a text, special tokens included.
+    pub fn ids(&self, text: &str) -> Result<Vec<u32>, ModelError> {
+        let lowered = self.lower.then(|| text.to_lowercase());
+        let encoding = self.inner.encode(lowered.as_deref().unwrap_or(text), true);
+        let encoding =
+            encoding.map_err(|error| candle_core::Error::Msg(format!("the text has no tokens: {error}")))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    fn fitted(
+        mut self,
+        folder: &ModelFolder,
+        length: usize,
+        padding: Option<PaddingParams>,
+    ) -> Result<TextTokens, ModelError> {
+        let truncation = TruncationParams { max_length: length, ..TruncationParams::default() };
+        let file = folder.path().join(FILE);
+        self.inner.with_truncation(Some(truncation)).map_err(|error| ModelError::unreadable(&file, error))?;
+        self.inner.with_padding(padding);
+        Ok(self)
+    }
+}
+
+/// The tokenizer in `tokenizer.json`, if there is one.
+pub(super) fn open(folder: &ModelFolder) -> Result<Option<Tokenizer>, ModelError> {
+    let Some(bytes) = folder.read(FILE)? else { return Ok(None) };
+    parse(&folder.path().join(FILE), &bytes).map(Some)
+}
+
+fn parse(file: &Path, bytes: &[u8]) -> Result<Tokenizer, ModelError> {
+    Tokenizer::from_bytes(bytes).map_err(|error| ModelError::unreadable(file, error))
+}
+
+/// CLIP's tokenizer as transformers' `CLIPTokenizer` builds it.
+fn clip_from_parts(folder: &ModelFolder) -> Result<Tokenizer, ModelError> {
+    const START: &str = "<|startoftext|>";
+    const END: &str = "<|endoftext|>";
+    let missing = || folder.missing("tokenizer.json, nor vocab.json with merges.txt");
+    let vocab = folder.json("vocab.json")?.ok_or_else(missing)?;
+    let merges = folder.read("merges.txt")?.ok_or_else(missing)?;
+    let merges = String::from_utf8_lossy(&merges).into_owned();
+    let merges: Vec<&str> =
+        merges.lines().filter(|line| !line.starts_with("#version") && !line.is_empty()).collect();
+    let id = |token: &str| {
+        vocab[token].as_u64().ok_or_else(|| {
+            ModelError::unreadable(&folder.path().join("vocab.json"), format!("it has no token `{token}`"))
+        })
+    };
+    let (start, end) = (id(START)?, id(END)?);
+    let special = |id: u64, content: &str| json!({ "id": id, "content": content, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false });
+    let words =
+        r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+    let whole = json!({
+        "version": "1.0",
+        "added_tokens": [special(start, START), special(end, END)],
+        "normalizer": { "type": "Sequence", "normalizers": [
+            { "type": "NFC" },
+            { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
+            { "type": "Lowercase" },
+        ] },
+        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+            { "type": "Split", "pattern": { "Regex": words }, "behavior": "Removed", "invert": true },
+            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        ] },
+        "post_processor": { "type": "RobertaProcessing", "sep": [END, end], "cls": [START, start],
+            "trim_offsets": false, "add_prefix_space": false },
+        "decoder": null,
+        "model": { "type": "BPE", "unk_token": END, "continuing_subword_prefix": "", "end_of_word_suffix": "</w>",
+            "fuse_unk": false, "vocab": vocab, "merges": merges },
+    });
+    parse(&folder.path().join("vocab.json"), whole.to_string().as_bytes())
+}
