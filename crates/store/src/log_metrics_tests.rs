@@ -27,7 +27,7 @@ fn values<const N: usize>(cells: &[CellId], texts: [&[&str]; N]) -> HashMap<Cell
 }
 
 fn metric<'a>(log: &'a Log, cells: &[CellId], name: &str) -> Vec<Option<&'a str>> {
-    let row = |cell| log.rows.iter().find(|row| row.cell() == *cell);
+    let row = |cell: &CellId| log.rows.iter().find(|row| row.cell() == *cell);
     cells.iter().map(|cell| row(cell).and_then(|row| row.metric(name))).collect()
 }
 

@@ -6,7 +6,7 @@ use maquette_planner::MetricNames;
 
 /// A few metrics and a model, as the caller of the planner names them.
 pub const NAMES: MetricNames<'static> = MetricNames {
-    metrics: &["psnr", "ssim", "sharpness"],
+    metrics: &["psnr", "ssim", "ciede2000", "sharpness"],
     models: &[("clip", "CLIP, from a folder or the hub")],
 };
 
@@ -55,7 +55,7 @@ fn mistakes_are_named() {
         assert_eq!(problem.place().unwrap().1, 6);
     };
     check("measure = [\"sim\"]", "the text `sim` is not a metric", Some("did you mean `ssim`?"));
-    let allowed = Some("allowed: `psnr`, `ssim`, `sharpness`");
+    let allowed = Some("allowed: `psnr`, `ssim`, `ciede2000`, `sharpness`");
     check("measure = [\"xyzzy\"]", "the text `xyzzy` is not a metric", allowed);
     check("measure = \"ssim\"", "`measure` is the text `ssim`; allowed: a list of metrics", allowed);
     check("measure = [\"ssim\", \"ssim\"]", "`measure` has `ssim` twice", None);

@@ -49,7 +49,7 @@ const HEIGHT: i32 = 540;
 const TOP: i32 = 76;
 
 /// Width of the legend in pixels.
-const LEGEND: i32 = 240;
+const LEGEND: i32 = 276;
 
 /// Height of a row of the legend in pixels.
 const ROW: i32 = 24;
@@ -70,8 +70,8 @@ fn draw(svg: &mut String, plot: &CurvesPlot) -> Result<(), Box<dyn std::error::E
     let height = HEIGHT.max(TOP + ROW * (named.len() as i32 + 2));
     let root = SVGBackend::with_string(svg, (WIDTH, height as u32)).into_drawing_area();
     root.fill(&WHITE)?;
-    root.draw(&Text::new(label(&plot.title, 90), (MARGIN, 32), text(20, &INK, HPos::Left)))?;
-    root.draw(&Text::new(label(&plot.about, 120), (MARGIN, 58), text(SIZE, &FAINT, HPos::Left)))?;
+    root.draw(&Text::new(label(&plot.title, 90), (MARGIN, 32), text(22, &INK, HPos::Left)))?;
+    root.draw(&Text::new(label(&plot.about, 130), (MARGIN, 58), text(SIZE, &FAINT, HPos::Left)))?;
     let legend = if named.is_empty() { MARGIN } else { LEGEND };
     let area = root.clone().margin(TOP, MARGIN / 2, MARGIN / 2, legend);
     let points = || plot.lines.iter().flat_map(|line| line.points.iter().flatten());
@@ -88,7 +88,7 @@ fn draw(svg: &mut String, plot: &CurvesPlot) -> Result<(), Box<dyn std::error::E
         .bold_line_style(GRID)
         .light_line_style(TRANSPARENT)
         .axis_style(FAINT)
-        .label_style(text(12, &FAINT, HPos::Center))
+        .label_style(text(14, &FAINT, HPos::Center))
         .axis_desc_style(text(SIZE, &INK, HPos::Center))
         .x_desc(label(&plot.x, 60))
         .y_desc(label(&plot.y, 60))

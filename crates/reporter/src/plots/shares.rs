@@ -53,15 +53,15 @@ fn draw(svg: &mut String, title: &str, about: &str, bars: &[Bar]) -> Result<(), 
     let height = TOP + ROW * bars.len() as i32 + 2 * MARGIN;
     let root = SVGBackend::with_string(svg, (WIDTH, height as u32)).into_drawing_area();
     root.fill(&WHITE)?;
-    root.draw(&Text::new(label(title, 90), (MARGIN, 32), text(20, &INK, HPos::Left)))?;
-    root.draw(&Text::new(label(about, 120), (MARGIN, 60), text(SIZE, &FAINT, HPos::Left)))?;
+    root.draw(&Text::new(label(title, 90), (MARGIN, 32), text(22, &INK, HPos::Left)))?;
+    root.draw(&Text::new(label(about, 130), (MARGIN, 60), text(SIZE, &FAINT, HPos::Left)))?;
     let length = f64::from(WIDTH as i32 - LEFT - RIGHT);
     let bottom = TOP + ROW * bars.len() as i32;
     for quarter in 0..=4 {
         let x = LEFT + (length * f64::from(quarter) / 4.0).round() as i32;
         root.draw(&PathElement::new([(x, TOP), (x, bottom)], GRID.stroke_width(1)))?;
         let percent = format!("{} %", 25 * quarter);
-        root.draw(&Text::new(percent, (x, bottom + 16), text(12, &FAINT, HPos::Center)))?;
+        root.draw(&Text::new(percent, (x, bottom + 16), text(14, &FAINT, HPos::Center)))?;
     }
     for (row, bar) in bars.iter().enumerate() {
         let (top, middle) = (TOP + ROW * row as i32, TOP + ROW * row as i32 + ROW / 2);

@@ -10,7 +10,7 @@ pub(super) const WIDTH: u32 = 960;
 pub(super) const MARGIN: i32 = 24;
 
 /// Size of labels in pixels.
-pub(super) const SIZE: i32 = 14;
+pub(super) const SIZE: i32 = 16;
 
 /// Dark text.
 pub(super) const INK: RGBColor = RGBColor(33, 37, 41);
