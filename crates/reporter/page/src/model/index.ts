@@ -1,8 +1,10 @@
 // The one model of a run's page: its data, the view, and what follows from both. Views read it and call its actions.
 import { createEffect, createMemo, createSignal, type Accessor } from "solid-js";
-import { createStore, reconcile, unwrap } from "solid-js/store";
+import { createStore, reconcile } from "solid-js/store";
 import type { Column, Pictures, RunPage } from "../data";
 import { createPicks, type PickStore } from "../picks/store";
+import { reload } from "../load";
+import { createEvents } from "./events";
 import { describe, indexCells, positionAt, type Cells } from "./cells";
 import { isError, matches, parseFilter, type FilterError } from "./filter";
 import { heatOf, type Heat } from "./heat";
@@ -77,6 +79,9 @@ export interface Model {
   panelOpen: Accessor<boolean>;
   showPanel(open: boolean): void;
 
+  /** Listens to an event of `maquette review`, such as `votes`, for as long as the calling component lives. */
+  onEvent(name: string, act: (data: unknown) => void): void;
+
   /** Says something to screen readers. */
   say(text: string): void;
   said: Accessor<string>;
@@ -93,10 +98,16 @@ export function createModel(page: Accessor<RunPage>): Model {
   const grid = () => page().grid;
   const cells = createMemo(() => indexCells(grid()));
   const [view, setView] = createStore<View>(begin(page(), cells()));
-  const picks = createPicks(pickKey(page()), page().picks, {});
+  const events = createEvents();
+  const picks = createPicks(pickKey(page()), page().picks, { data: () => void reload(), votes: (data) => events.tell("votes", data) });
   createEffect(() => picks.folder(page().picks));
 
-  const url = urlState((hash) => setView(reconcile(fromHash(hash, grid()))));
+  const url = urlState((hash) => {
+    const next = fromHash(hash, grid());
+    // Back closes the large view; the focus stays on the picture that was seen last.
+    if (view.open && !next.open) setView({ open: false });
+    else setView(reconcile(next));
+  });
   const hash = () => toHash(view, grid());
   const show = (change: Partial<View>) => setView(change);
   let pushing = false;
@@ -313,16 +324,12 @@ export function createModel(page: Accessor<RunPage>): Model {
       url.push(hash());
     },
     close() {
-      if (!view.open) return;
-      // Back would restore the focus of the moment of opening: the entry below gets the present view first.
-      const now = { ...unwrap(view), open: false };
-      if (url.back()) addEventListener("popstate", () => setView(reconcile(now)), { once: true });
-      else show({ open: false });
+      if (view.open && !url.back()) show({ open: false });
     },
     flicker, setFlicker, other, nextAgainst, markForComparison, comparing,
     compare: () => (other() ? void setComparing(true) : say("Nothing to compare with.")),
     stopComparing: () => void setComparing(false),
-    panelOpen, showPanel, say, said,
+    panelOpen, showPanel, onEvent: events.on, say, said,
   };
 }
 

@@ -1,8 +1,8 @@
 // One cell: its picture, or why there is none; its mark, its heat, and in a list its caption.
 import { createMemo, Show } from "solid-js";
 import type { Model } from "../../model";
-import { describe, fileFor, labelsOf } from "../../model/cells";
-import { colour } from "../../model/heat";
+import { describe, fileFor, labelsOf, valueOf } from "../../model/cells";
+import { colour, short } from "../../model/heat";
 import type { Measures } from "./measures";
 
 export const cellId = (cell: number) => `cell-${cell}`;
@@ -46,6 +46,11 @@ export function Cell(props: Props) {
     if (model.heat() && level() !== null) parts.push(`${model.heat()!.name} ${model.heat()!.text(picture())}`);
     return parts.join(", ");
   };
+  const sortValue = () => {
+    const column = model.column(model.view.sort);
+    const isAxis = model.page().grid.axes.some(({ name }) => name === model.view.sort);
+    return column && !isAxis && picture() >= 0 ? valueOf(column, picture()) : "";
+  };
   const click = () => {
     if (props.cell < 0) return;
     if (hasFocus()) model.open();
@@ -55,7 +60,7 @@ export function Cell(props: Props) {
   return (
     <div
       id={props.cell < 0 ? undefined : cellId(props.cell)} class="cell" role="gridcell" aria-colindex={props.column} aria-label={label()} aria-selected={hasFocus()}
-      classList={{ focus: hasFocus(), dimmed: dimmed(), out: props.cell < 0, reject: pick()?.mark === "reject", heated: level() !== null }}
+      classList={{ focus: hasFocus(), dimmed: dimmed(), out: props.cell < 0, captioned: props.caption, reject: pick()?.mark === "reject", heated: level() !== null }}
       style={{ left: `${props.left}px`, width: `${props.measures.cellWidth}px`, height: `${props.measures.cellHeight}px`, "--heat": heatColour() }}
       onClick={click}
     >
@@ -64,14 +69,17 @@ export function Cell(props: Props) {
           {(source) => <img src={source()} alt="" decoding="async" draggable={false} />}
         </Show>
         <Show when={picture() >= 0}>
-          <Show when={pick()?.mark}>{(mark) => <span class={`badge ${mark()}`} aria-hidden="true">{mark() === "pick" ? "★" : "✕"}</span>}</Show>
+          <Show when={pick()?.mark}>{(mark) => <span class={`badge ${mark()}`} aria-hidden="true">{mark() === "pick" ? "★" : "⊘"}</span>}</Show>
           <Show when={pick()?.note}><span class="badge note" aria-hidden="true">✎</span></Show>
           <Show when={pictures().draft[picture()]}><span class="tag" aria-hidden="true">draft</span></Show>
           <Show when={model.heat() && level() !== null && model.view.size >= 72}><span class="heat-value" aria-hidden="true">{model.heat()!.text(picture())}</span></Show>
         </Show>
       </div>
       <Show when={props.caption && picture() >= 0}>
-        <div class="caption" title={describe(model.page().grid, at())}>{labelsOf(model.page().grid, at()).join(" · ")}</div>
+        <div class="caption" title={describe(model.page().grid, at())}>
+          <Show when={sortValue()}>{(value) => <b>{short(value())} · </b>}</Show>
+          <bdi>{labelsOf(model.page().grid, at()).join(" · ")}</bdi>
+        </div>
       </Show>
     </div>
   );

@@ -43,7 +43,7 @@ export function Large(props: { model: Model }) {
     const picture = model.focused();
     if (picture < 0) return "";
     const pick = model.picks.of(model.pictures().cell[picture]);
-    const mark = pick?.mark === "pick" ? "★ " : pick?.mark === "reject" ? "✕ " : "";
+    const mark = pick?.mark === "pick" ? "★ " : pick?.mark === "reject" ? "⊘ " : "";
     return mark + (model.flicker() ? (model.other()?.label ?? "") : describe(model.page().grid, model.view.at));
   };
 
@@ -73,9 +73,9 @@ export function Large(props: { model: Model }) {
       pswp!.ui!.registerElement({ name: "caption", order: 9, isButton: false, appendTo: "root", onInit: (element) => createCaption(element) });
       const button = (name: string, title: string, text: string, order: number, act: () => void) =>
         pswp!.ui!.registerElement({ name, title, order, isButton: true, html: text, onClick: act });
-      button("pick", "Pick (p)", "★", 6, () => toggleMark(model, "pick"));
-      button("reject", "Reject (x)", "✕", 7, () => toggleMark(model, "reject"));
-      button("flicker", "Flicker (Space)", "◐", 8, () => model.setFlicker(!model.flicker() && model.other() !== null));
+      button("pick", "Pick (p)", "★", 8, () => toggleMark(model, "pick"));
+      button("reject", "Reject (x)", "⊘", 8.5, () => toggleMark(model, "reject"));
+      button("flicker", "Flicker (Space)", "◐", 9, () => model.setFlicker(!model.flicker() && model.other() !== null));
     });
     pswp.on("change", () => {
       const cell = walk[pswp!.currIndex];
