@@ -66,13 +66,16 @@ describe("the grid", () => {
       const sheet = sheetOf(one, rows, columns, at);
       let found = 0;
       for (let cell = 0; cell < cells.count; cell++) {
-        const place = sheet.find(cell);
+        const place = sheet.find(cell, cells.coordinates(cell));
         if (!place) continue;
         found++;
         expect(sheet.cell(...place)).toBe(cell);
       }
       expect(found).toBe(table(sheet).flat().filter((cell) => cell >= 0).length);
     }
+  });
+  test("a place without a cell is found, too", () => {
+    expect(sheetOf(grid([2, 2], [0, 3]), ["a"], ["b"], [0, 0]).find(-1, [0, 1])).toEqual([0, 1]);
   });
   test("the layout of the contact sheets is the default", () => {
     expect(defaultPlacement(grid([2, 2, 2], null, "c", null))).toEqual({ rows: ["c"], columns: [] });
@@ -84,8 +87,8 @@ describe("the grid", () => {
 test("a list fills rows in order", () => {
   const sheet = listSheet([5, 3, 8, 1], 3);
   expect([sheet.rows, sheet.columns, sheet.cell(1, 0), sheet.cell(1, 1)]).toEqual([2, 3, 1, -1]);
-  expect(sheet.find(8)).toEqual([0, 2]);
-  expect(sheet.find(7)).toBeNull();
+  expect(sheet.find(8, [])).toEqual([0, 2]);
+  expect(sheet.find(7, [])).toBeNull();
 });
 
 test("the other axes turn like an odometer and stop at its ends", () => {

@@ -52,6 +52,8 @@ export interface Model {
   nextAxis(by: 1 | -1): void;
   /** Moves the focus by rows and columns within the sheet; infinite to its edge. */
   jump(rows: number, columns: number): void;
+  /** Hides these values of an axis and shows its others; one that has the focus gives it to the first shown one. */
+  hide(axis: number, values: number[]): void;
   /** Makes cells larger or smaller by a step. */
   resize(by: 1 | -1): void;
 
@@ -193,9 +195,9 @@ export function createModel(page: Accessor<RunPage>): Model {
 
   function step(rows: number, columns: number): boolean {
     const now = sheet();
-    const found = now.find(focus());
+    const found = now.find(focus(), view.at);
     if (!found) {
-      const first = walk()[0];
+      const first = firstCell(now) ?? walk()[0];
       if (first === undefined) return false;
       focusCell(first);
       return true;
@@ -256,7 +258,7 @@ export function createModel(page: Accessor<RunPage>): Model {
     say(`${grid().axes[next].name} is stepped by [ and ]`);
   }
   function jump(rows: number, columns: number): void {
-    const found = sheet().find(focus());
+    const found = sheet().find(focus(), view.at);
     if (!found) return;
     const limit = (value: number, count: number) => Math.max(0, Math.min(count - 1, value));
     const row = limit(found[0] + rows, sheet().rows);
@@ -266,6 +268,12 @@ export function createModel(page: Accessor<RunPage>): Model {
       sheet().cell(limit(row - i * Math.sign(rows), sheet().rows), limit(column - i * Math.sign(columns), sheet().columns)));
     const cell = candidates.find((one) => one >= 0);
     if (cell !== undefined) focusCell(cell);
+  }
+  function hide(axis: number, values: number[]): void {
+    const hidden = view.hidden.map((before, i) => (i === axis ? [...values].sort((a, b) => a - b) : before));
+    const first = grid().axes[axis].values.findIndex((_, value) => !values.includes(value));
+    const at = view.at.map((value, i) => (i === axis && values.includes(value) ? first : value));
+    if (first >= 0) show({ hidden, at });
   }
   function resize(by: 1 | -1): void {
     const size = Math.round(view.size * (by > 0 ? 1.25 : 0.8));
@@ -302,7 +310,7 @@ export function createModel(page: Accessor<RunPage>): Model {
     pictures: () => page().pictures,
     column: (name) => page().pictures.columns.find((column) => column.name === name),
     cells, picks, subjects: described, view, show, placement, shown, sheet, setListColumns, walk,
-    focus, focused, focusCell, last, marked, step, steppedAxis, setSteppedAxis, stepAxis, nextAxis, jump, resize,
+    focus, focused, focusCell, last, marked, step, steppedAxis, setSteppedAxis, stepAxis, nextAxis, jump, hide, resize,
     filterError: () => {
       const now = parsed();
       return isError(now) ? now : null;
@@ -346,6 +354,13 @@ function begin(page: RunPage, cells: Cells): View {
 
 function usable(parsed: ReturnType<typeof parseFilter>) {
   return isError(parsed) ? undefined : parsed;
+}
+
+function firstCell(sheet: Sheet): number | undefined {
+  for (let row = 0; row < sheet.rows; row++) {
+    for (let column = 0; column < sheet.columns; column++) if (sheet.cell(row, column) >= 0) return sheet.cell(row, column);
+  }
+  return undefined;
 }
 
 function sameNumbers(a: number[], b: number[]): boolean {

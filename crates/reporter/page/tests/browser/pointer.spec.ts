@@ -45,6 +45,16 @@ test("a slider steps a numeric axis, tabs the others", async ({ page, open }) =>
   await expect.poll(() => page.url()).toContain("at.strength=0.4");
 });
 
+test("the focus stays in its place where the experiment leaves a combination out", async ({ page, open }) => {
+  await open("deep");
+  await press(page, "ArrowRight");
+  await page.getByRole("slider", { name: "strength" }).fill("13");
+  expect(await focused(page)).toBe("not part of the experiment");
+  await page.locator(".sheet").focus();
+  await press(page, "ArrowRight");
+  expect(await focused(page)).toContain("strength 0.625, guidance_scale 7.5");
+});
+
 test("filter, sort and colours", async ({ page, open }) => {
   await open("small");
   const filter = page.locator("#filter");

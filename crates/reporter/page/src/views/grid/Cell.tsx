@@ -5,11 +5,14 @@ import { describe, fileFor, labelsOf, valueOf } from "../../model/cells";
 import { colour, short } from "../../model/heat";
 import type { Measures } from "./measures";
 
-export const cellId = (cell: number) => `cell-${cell}`;
+export const cellId = (row: number, column: number) => `cell-${row}-${column}`;
 
 interface Props {
   model: Model;
+  id: string;
+  /** -1 where the experiment has no cell. */
   cell: number;
+  focus: boolean;
   left: number;
   column: number;
   measures: Measures;
@@ -21,10 +24,9 @@ export function Cell(props: Props) {
   const picture = createMemo(() => (props.cell < 0 ? -1 : model.page().grid.picture[props.cell]));
   const at = createMemo(() => (props.cell < 0 ? [] : model.cells().coordinates(props.cell)));
   const pictures = model.pictures;
-  const hasFocus = () => props.cell >= 0 && model.focus() === props.cell;
   const file = createMemo(() => {
     if (picture() < 0) return null;
-    if (hasFocus() && model.flicker() && model.other()) return model.other()!.image;
+    if (props.focus && model.flicker() && model.other()) return model.other()!.image;
     return fileFor(model.page(), picture(), model.view.size * devicePixelRatio);
   });
   const pick = () => (picture() < 0 ? undefined : model.picks.of(pictures().cell[picture()]));
@@ -53,14 +55,14 @@ export function Cell(props: Props) {
   };
   const click = () => {
     if (props.cell < 0) return;
-    if (hasFocus()) model.open();
+    if (props.focus) model.open();
     else model.focusCell(props.cell);
   };
 
   return (
     <div
-      id={props.cell < 0 ? undefined : cellId(props.cell)} class="cell" role="gridcell" aria-colindex={props.column} aria-label={label()} aria-selected={hasFocus()}
-      classList={{ focus: hasFocus(), dimmed: dimmed(), out: props.cell < 0, captioned: props.caption, reject: pick()?.mark === "reject", heated: level() !== null }}
+      id={props.id} class="cell" role="gridcell" aria-colindex={props.column} aria-label={label()} aria-selected={props.focus}
+      classList={{ focus: props.focus, dimmed: dimmed(), out: props.cell < 0, captioned: props.caption, reject: pick()?.mark === "reject", heated: level() !== null }}
       style={{ left: `${props.left}px`, width: `${props.measures.cellWidth}px`, height: `${props.measures.cellHeight}px`, "--heat": heatColour() }}
       onClick={click}
     >
