@@ -23,6 +23,7 @@ test: lint
     cargo test --workspace --quiet
     @just _training-tests
     @just _reader-tests
+    @just _page-tests
 
 # Run the tests of the scripts that trained the bundled model, if a Python can run them
 _training-tests:
@@ -47,6 +48,31 @@ _reader-tests:
         fi
     done
     echo "not run: the test that sd-parsers and sd-prompt-reader read our pictures, which needs Python with tests/fixtures/requirements-readers.txt (install them with: just readers-venv)"
+
+# Test the page of a run, also in a browser, if Node and Chromium are there
+_page-tests:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd crates/reporter/page
+    if ! command -v npm >/dev/null || ! node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'; then
+        echo "not run: the tests of crates/reporter/page, which need Node 20.19 or later with npm"
+        exit 0
+    fi
+    if [ ! node_modules/.package-lock.json -nt package-lock.json ] && ! PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent; then
+        echo "not run: the tests of crates/reporter/page, whose packages could not be installed"
+        exit 0
+    fi
+    npm test --silent
+    CHROMIUM="${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)}"
+    if [ -z "$CHROMIUM" ]; then
+        echo "not run: the tests of crates/reporter/page in a browser, which need Chromium (or its path in CHROMIUM)"
+        exit 0
+    fi
+    CHROMIUM="$CHROMIUM" npm run --silent test:browser
+
+# Build the page of a run into crates/reporter/page/dist (needs Node)
+page:
+    cd crates/reporter/page && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent && npm run build
 
 # Install the readers of other people's pictures
 readers-venv:

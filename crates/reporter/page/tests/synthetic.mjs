@@ -35,6 +35,8 @@ const RUNS = {
     axes: [axis("artist", numbered("Artist", 100)), axis("seed", numbers(0, 100))],
     rows: "artist", columns: "seed", failed: [37], missing: [38],
   }),
+  /** The same with a thumbnail file for each picture, to measure with: slow to write. */
+  measured: () => ({ ...RUNS.large(), filed: true }),
   /** Five axes, one of them a zip and one numeric with many values; some positions left out. */
   deep: () => run({
     name: "deep", title: "",
@@ -162,24 +164,31 @@ function drawing(seed, title) {
     <text x="64" y="152" font-size="12" text-anchor="middle" fill="#fff" font-family="sans-serif">${title}</text></svg>`;
 }
 
-/** Writes a run's folder; large runs reuse 200 pictures under 10,000 names. */
+/** Writes a run's folder; large runs reuse 200 pictures, each under a URL of its own. */
 export async function write(folder, kind) {
   const data = RUNS[kind]();
+  const { pictures } = data;
+  const filed = data.filed || pictures.count < 2000;
+  delete data.filed;
+  if (!filed) {
+    pictures.image = pictures.image.map((image, i) => image && `images/${i % 200}.webp?${i}`);
+    pictures.thumbnail = pictures.thumbnail.map(() => false);
+  }
   for (const sub of ["images", "inputs", "page/thumbnails/96"]) mkdirSync(join(folder, sub), { recursive: true });
   await sharp(Buffer.from(drawing("reference", "reference"))).png().toFile(join(folder, "inputs/reference.png"));
   const distinct = new Map();
-  const { pictures } = data;
   for (let i = 0; i < pictures.count; i++) {
     const [image, thumbnail] = [`images/${pictures.cell[i].slice(0, 16)}.png`, `page/thumbnails/96/${pictures.cell[i].slice(0, 16)}.webp`];
-    if (kind !== "running" && pictures.status[i] !== "done") continue;
+    if (kind !== "running" && filed && pictures.status[i] !== "done") continue;
     const which = i % 200;
     if (!distinct.has(which)) {
       const picture = sharp(Buffer.from(drawing(which, String(which))));
       distinct.set(which, [await picture.png().toBuffer(), await picture.resize(77, 96).webp({ quality: 80 }).toBuffer()]);
     }
     const [png, webp] = distinct.get(which);
-    writeFileSync(join(folder, image), png);
-    writeFileSync(join(folder, thumbnail), webp);
+    if (!filed && i >= 200) break;
+    writeFileSync(join(folder, filed ? image : `images/${which}.webp`), filed && pictures.count < 2000 ? png : webp);
+    if (filed) writeFileSync(join(folder, thumbnail), webp);
   }
   for (const file of ["app.js", "app.css"]) copyFileSync(join(HERE, "dist", file), join(folder, "page", file));
   const title = data.run.title || data.run.name;
@@ -198,7 +207,8 @@ export function writeData(folder, data) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, which = "all"] = process.argv.slice(2);
-  for (const kind of which === "all" ? Object.keys(RUNS) : [which]) {
+  const all = Object.keys(RUNS).filter((kind) => kind !== "measured");
+  for (const kind of which === "all" ? all : [which]) {
     await write(join(folder, kind), kind);
     console.log(join(folder, kind, "index.html"));
   }

@@ -1,8 +1,10 @@
 // The one model of a run's page: its data, the view, and what follows from both. Views read it and call its actions.
 import { createEffect, createMemo, createSignal, type Accessor } from "solid-js";
-import { createStore, reconcile, unwrap } from "solid-js/store";
+import { createStore, reconcile } from "solid-js/store";
 import type { Column, Pictures, RunPage } from "../data";
 import { createPicks, type PickStore } from "../picks/store";
+import { reload } from "../load";
+import { createEvents } from "./events";
 import { describe, indexCells, positionAt, type Cells } from "./cells";
 import { isError, matches, parseFilter, type FilterError } from "./filter";
 import { heatOf, type Heat } from "./heat";
@@ -50,6 +52,8 @@ export interface Model {
   nextAxis(by: 1 | -1): void;
   /** Moves the focus by rows and columns within the sheet; infinite to its edge. */
   jump(rows: number, columns: number): void;
+  /** Hides these values of an axis and shows its others; one that has the focus gives it to the first shown one. */
+  hide(axis: number, values: number[]): void;
   /** Makes cells larger or smaller by a step. */
   resize(by: 1 | -1): void;
 
@@ -77,6 +81,9 @@ export interface Model {
   panelOpen: Accessor<boolean>;
   showPanel(open: boolean): void;
 
+  /** Listens to an event of `maquette review`, such as `votes`, for as long as the calling component lives. */
+  onEvent(name: string, act: (data: unknown) => void): void;
+
   /** Says something to screen readers. */
   say(text: string): void;
   said: Accessor<string>;
@@ -93,10 +100,16 @@ export function createModel(page: Accessor<RunPage>): Model {
   const grid = () => page().grid;
   const cells = createMemo(() => indexCells(grid()));
   const [view, setView] = createStore<View>(begin(page(), cells()));
-  const picks = createPicks(pickKey(page()), page().picks, {});
+  const events = createEvents();
+  const picks = createPicks(pickKey(page()), page().picks, { data: () => void reload(), votes: (data) => events.tell("votes", data) });
   createEffect(() => picks.folder(page().picks));
 
-  const url = urlState((hash) => setView(reconcile(fromHash(hash, grid()))));
+  const url = urlState((hash) => {
+    const next = fromHash(hash, grid());
+    // Back closes the large view; the focus stays on the picture that was seen last.
+    if (view.open && !next.open) setView({ open: false });
+    else setView(reconcile(next));
+  });
   const hash = () => toHash(view, grid());
   const show = (change: Partial<View>) => setView(change);
   let pushing = false;
@@ -182,9 +195,9 @@ export function createModel(page: Accessor<RunPage>): Model {
 
   function step(rows: number, columns: number): boolean {
     const now = sheet();
-    const found = now.find(focus());
+    const found = now.find(focus(), view.at);
     if (!found) {
-      const first = walk()[0];
+      const first = firstCell(now) ?? walk()[0];
       if (first === undefined) return false;
       focusCell(first);
       return true;
@@ -245,7 +258,7 @@ export function createModel(page: Accessor<RunPage>): Model {
     say(`${grid().axes[next].name} is stepped by [ and ]`);
   }
   function jump(rows: number, columns: number): void {
-    const found = sheet().find(focus());
+    const found = sheet().find(focus(), view.at);
     if (!found) return;
     const limit = (value: number, count: number) => Math.max(0, Math.min(count - 1, value));
     const row = limit(found[0] + rows, sheet().rows);
@@ -255,6 +268,12 @@ export function createModel(page: Accessor<RunPage>): Model {
       sheet().cell(limit(row - i * Math.sign(rows), sheet().rows), limit(column - i * Math.sign(columns), sheet().columns)));
     const cell = candidates.find((one) => one >= 0);
     if (cell !== undefined) focusCell(cell);
+  }
+  function hide(axis: number, values: number[]): void {
+    const hidden = view.hidden.map((before, i) => (i === axis ? [...values].sort((a, b) => a - b) : before));
+    const first = grid().axes[axis].values.findIndex((_, value) => !values.includes(value));
+    const at = view.at.map((value, i) => (i === axis && values.includes(value) ? first : value));
+    if (first >= 0) show({ hidden, at });
   }
   function resize(by: 1 | -1): void {
     const size = Math.round(view.size * (by > 0 ? 1.25 : 0.8));
@@ -291,7 +310,7 @@ export function createModel(page: Accessor<RunPage>): Model {
     pictures: () => page().pictures,
     column: (name) => page().pictures.columns.find((column) => column.name === name),
     cells, picks, subjects: described, view, show, placement, shown, sheet, setListColumns, walk,
-    focus, focused, focusCell, last, marked, step, steppedAxis, setSteppedAxis, stepAxis, nextAxis, jump, resize,
+    focus, focused, focusCell, last, marked, step, steppedAxis, setSteppedAxis, stepAxis, nextAxis, jump, hide, resize,
     filterError: () => {
       const now = parsed();
       return isError(now) ? now : null;
@@ -313,16 +332,12 @@ export function createModel(page: Accessor<RunPage>): Model {
       url.push(hash());
     },
     close() {
-      if (!view.open) return;
-      // Back would restore the focus of the moment of opening: the entry below gets the present view first.
-      const now = { ...unwrap(view), open: false };
-      if (url.back()) addEventListener("popstate", () => setView(reconcile(now)), { once: true });
-      else show({ open: false });
+      if (view.open && !url.back()) show({ open: false });
     },
     flicker, setFlicker, other, nextAgainst, markForComparison, comparing,
     compare: () => (other() ? void setComparing(true) : say("Nothing to compare with.")),
     stopComparing: () => void setComparing(false),
-    panelOpen, showPanel, say, said,
+    panelOpen, showPanel, onEvent: events.on, say, said,
   };
 }
 
@@ -339,6 +354,13 @@ function begin(page: RunPage, cells: Cells): View {
 
 function usable(parsed: ReturnType<typeof parseFilter>) {
   return isError(parsed) ? undefined : parsed;
+}
+
+function firstCell(sheet: Sheet): number | undefined {
+  for (let row = 0; row < sheet.rows; row++) {
+    for (let column = 0; column < sheet.columns; column++) if (sheet.cell(row, column) >= 0) return sheet.cell(row, column);
+  }
+  return undefined;
 }
 
 function sameNumbers(a: number[], b: number[]): boolean {

@@ -15,8 +15,8 @@ export interface Sheet {
   columns: number;
   /** The cell at a row and column; -1 where there is none. */
   cell(row: number, column: number): number;
-  /** The row and column of a cell that is on the sheet. */
-  find(cell: number): [number, number] | null;
+  /** The row and column of a cell, or of coordinates that are no cell; null if they are not on the sheet. */
+  find(cell: number, at: Coordinates): [number, number] | null;
   /** Levels of headings, outermost first: per row (column) the index of the value. Empty for a list. */
   rowLevels: Level[];
   columnLevels: Level[];
@@ -77,7 +77,7 @@ export function gridSheet(
   }
   const rowOf = new Map(rowOffsets.map((value, row) => [value, row]));
   const columnOf = new Map(columnOffsets.map((value, column) => [value, column]));
-  const part = (axes: number[], coordinates: number[]) => axes.reduce((sum, axis) => sum + coordinates[axis] * cells.strides[axis], 0);
+  const part = (axes: number[], coordinates: Coordinates) => axes.reduce((sum, axis) => sum + coordinates[axis] * cells.strides[axis], 0);
   const levels = (axes: number[], keys: number[][]) => axes.map((axis, i) => ({ axis, values: keys.map((key) => key[i]) }));
   return {
     rows: columnOffsets.length ? rowOffsets.length : 0,
@@ -86,8 +86,7 @@ export function gridSheet(
       const cell = cells.cellAt(base + rowOffsets[row] + columnOffsets[column]);
       return cell >= 0 && keep && !keep(cell) ? -1 : cell;
     },
-    find: (cell) => {
-      const coordinates = cells.coordinates(cell);
+    find: (_, coordinates) => {
       if (placement.others.some((axis) => coordinates[axis] !== at[axis])) return null;
       const row = rowOf.get(part(placement.rows, coordinates));
       const column = columnOf.get(part(placement.columns, coordinates));

@@ -28,7 +28,7 @@ export function PickBox(props: { model: Model }) {
   }
 
   return (
-    <Popup title="Picks" label={`★ ${count("pick")}  ✕ ${count("reject")}`} name={`Picks: ${count("pick")} picked, ${count("reject")} rejected`}>
+    <Popup title="Picks" label={`★ ${count("pick")}  ⊘ ${count("reject")}`} name={`Picks: ${count("pick")} picked, ${count("reject")} rejected`}>
       <p>{count("pick")} picked, {count("reject")} rejected.</p>
       <p class="quiet">{model.picks.kept()}</p>
       <Show when={strangers()}><p class="quiet">{strangers()} are of cells that this run does not have. They are kept.</p></Show>

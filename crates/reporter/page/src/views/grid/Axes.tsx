@@ -65,21 +65,19 @@ function Placing(props: { model: Model; side: "rows" | "columns"; title: string 
 /** A box to tick for every value of every axis. */
 function Values(props: { model: Model }) {
   const { model } = props;
-  const hide = (axis: number, hidden: number[]) =>
-    model.show({ hidden: model.view.hidden.map((values, i) => (i === axis ? [...hidden].sort((a, b) => a - b) : values)) });
   return (
     <div class="values">
       <For each={model.page().grid.axes}>{(axis, index) => {
         const hidden = () => model.view.hidden[index()];
         return (
           <fieldset>
-            <legend>{axis.name} <button type="button" class="link" disabled={!hidden().length} onClick={() => hide(index(), [])}>show all</button></legend>
+            <legend>{axis.name} <button type="button" class="link" disabled={!hidden().length} onClick={() => model.hide(index(), [])}>show all</button></legend>
             <For each={axis.values}>{(value, place) =>
               <label>
                 <input
                   type="checkbox" checked={!hidden().includes(place())}
                   disabled={hidden().length === axis.values.length - 1 && !hidden().includes(place())}
-                  onChange={(event) => hide(index(), event.currentTarget.checked ? hidden().filter((one) => one !== place()) : [...hidden(), place()])}
+                  onChange={(event) => model.hide(index(), event.currentTarget.checked ? hidden().filter((one) => one !== place()) : [...hidden(), place()])}
                 />
                 <bdi>{value.label || "(empty)"}</bdi>
               </label>

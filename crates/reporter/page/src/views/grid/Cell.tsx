@@ -1,15 +1,18 @@
 // One cell: its picture, or why there is none; its mark, its heat, and in a list its caption.
 import { createMemo, Show } from "solid-js";
 import type { Model } from "../../model";
-import { describe, fileFor, labelsOf } from "../../model/cells";
-import { colour } from "../../model/heat";
+import { describe, fileFor, labelsOf, valueOf } from "../../model/cells";
+import { colour, short } from "../../model/heat";
 import type { Measures } from "./measures";
 
-export const cellId = (cell: number) => `cell-${cell}`;
+export const cellId = (row: number, column: number) => `cell-${row}-${column}`;
 
 interface Props {
   model: Model;
+  id: string;
+  /** -1 where the experiment has no cell. */
   cell: number;
+  focus: boolean;
   left: number;
   column: number;
   measures: Measures;
@@ -21,10 +24,9 @@ export function Cell(props: Props) {
   const picture = createMemo(() => (props.cell < 0 ? -1 : model.page().grid.picture[props.cell]));
   const at = createMemo(() => (props.cell < 0 ? [] : model.cells().coordinates(props.cell)));
   const pictures = model.pictures;
-  const hasFocus = () => props.cell >= 0 && model.focus() === props.cell;
   const file = createMemo(() => {
     if (picture() < 0) return null;
-    if (hasFocus() && model.flicker() && model.other()) return model.other()!.image;
+    if (props.focus && model.flicker() && model.other()) return model.other()!.image;
     return fileFor(model.page(), picture(), model.view.size * devicePixelRatio);
   });
   const pick = () => (picture() < 0 ? undefined : model.picks.of(pictures().cell[picture()]));
@@ -34,6 +36,8 @@ export function Cell(props: Props) {
     const now = level();
     return now === null ? undefined : colour(now);
   };
+  // Most cells have nothing on their picture.
+  const decorated = () => picture() >= 0 && !!(pick()?.mark || pick()?.note || pictures().draft[picture()] || (level() !== null && model.view.size >= 72));
   const status = () => pictures().status[picture()];
   const label = () => {
     if (picture() < 0) return "not part of the experiment";
@@ -46,16 +50,21 @@ export function Cell(props: Props) {
     if (model.heat() && level() !== null) parts.push(`${model.heat()!.name} ${model.heat()!.text(picture())}`);
     return parts.join(", ");
   };
+  const sortValue = () => {
+    const column = model.column(model.view.sort);
+    const isAxis = model.page().grid.axes.some(({ name }) => name === model.view.sort);
+    return column && !isAxis && picture() >= 0 ? valueOf(column, picture()) : "";
+  };
   const click = () => {
     if (props.cell < 0) return;
-    if (hasFocus()) model.open();
+    if (props.focus) model.open();
     else model.focusCell(props.cell);
   };
 
   return (
     <div
-      id={props.cell < 0 ? undefined : cellId(props.cell)} class="cell" role="gridcell" aria-colindex={props.column} aria-label={label()} aria-selected={hasFocus()}
-      classList={{ focus: hasFocus(), dimmed: dimmed(), out: props.cell < 0, reject: pick()?.mark === "reject", heated: level() !== null }}
+      id={props.id} class="cell" role="gridcell" aria-colindex={props.column} aria-label={label()} aria-selected={props.focus}
+      classList={{ focus: props.focus, dimmed: dimmed(), out: props.cell < 0, captioned: props.caption, reject: pick()?.mark === "reject", heated: level() !== null }}
       style={{ left: `${props.left}px`, width: `${props.measures.cellWidth}px`, height: `${props.measures.cellHeight}px`, "--heat": heatColour() }}
       onClick={click}
     >
@@ -63,15 +72,18 @@ export function Cell(props: Props) {
         <Show when={file()} fallback={<Absent model={model} picture={picture()} />}>
           {(source) => <img src={source()} alt="" decoding="async" draggable={false} />}
         </Show>
-        <Show when={picture() >= 0}>
-          <Show when={pick()?.mark}>{(mark) => <span class={`badge ${mark()}`} aria-hidden="true">{mark() === "pick" ? "★" : "✕"}</span>}</Show>
+        <Show when={decorated()}>
+          <Show when={pick()?.mark}>{(mark) => <span class={`badge ${mark()}`} aria-hidden="true">{mark() === "pick" ? "★" : "⊘"}</span>}</Show>
           <Show when={pick()?.note}><span class="badge note" aria-hidden="true">✎</span></Show>
           <Show when={pictures().draft[picture()]}><span class="tag" aria-hidden="true">draft</span></Show>
-          <Show when={model.heat() && level() !== null && model.view.size >= 72}><span class="heat-value" aria-hidden="true">{model.heat()!.text(picture())}</span></Show>
+          <Show when={level() !== null && model.view.size >= 72}><span class="heat-value" aria-hidden="true">{model.heat()!.text(picture())}</span></Show>
         </Show>
       </div>
       <Show when={props.caption && picture() >= 0}>
-        <div class="caption" title={describe(model.page().grid, at())}>{labelsOf(model.page().grid, at()).join(" · ")}</div>
+        <div class="caption" title={describe(model.page().grid, at())}>
+          <Show when={sortValue()}>{(value) => <b>{short(value())} · </b>}</Show>
+          <bdi>{labelsOf(model.page().grid, at()).join(" · ")}</bdi>
+        </div>
       </Show>
     </div>
   );

@@ -27,7 +27,7 @@ export function Filter(props: { model: Model }) {
     <div class="filter">
       <div class="filter-text">
         <input
-          id="filter" type="search" placeholder="Filter: strength > 0.5, artist: Munch, picked …" aria-label="Filter" spellcheck={false} autocomplete="off"
+          id="filter" type="search" placeholder="Filter, such as strength > 0.5" aria-label="Filter" spellcheck={false} autocomplete="off"
           aria-invalid={!!model.filterError()} aria-describedby="filter-error" value={model.view.filter}
           onInput={(event) => model.show({ filter: event.currentTarget.value })}
           onKeyDown={(event) => {

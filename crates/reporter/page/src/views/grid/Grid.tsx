@@ -15,7 +15,7 @@ export function Grid(props: { model: Model }) {
   const sheet = model.sheet;
   const isList = () => model.view.list || model.view.sort !== "";
   const measures = createMemo(() => measureSheet(model, width(), isList()));
-  const place = createMemo(() => sheet().find(model.focus()));
+  const place = createMemo(() => sheet().find(model.focus(), model.view.at));
 
   onMount(() => {
     const observer = new ResizeObserver(() => setWidth(scroll.clientWidth));
@@ -77,7 +77,7 @@ export function Grid(props: { model: Model }) {
     <div
       class="sheet" ref={scroll} role="grid" tabindex="0" aria-label={isList() ? "Pictures, as a list" : "Pictures"}
       aria-rowcount={sheet().rows + headRows()} aria-colcount={sheet().columns + headColumns()}
-      aria-activedescendant={place() ? cellId(model.focus()) : undefined}
+      aria-activedescendant={place() ? cellId(...place()!) : undefined}
     >
       <Show when={sheet().rows === 0}><p class="nothing">{model.matching() ? "No cell matches the filter." : "Nothing to show here."}</p></Show>
       <div class="sheet-body" role="presentation" style={{ width: `${columns.getTotalSize()}px`, height: `${rows.getTotalSize()}px` }}>
@@ -132,7 +132,7 @@ export function Grid(props: { model: Model }) {
             </Show>
             <For each={columns.getVirtualItems()}>{(column) =>
               <Cell
-                model={model} cell={row.index < sheet().rows && column.index < sheet().columns ? sheet().cell(row.index, column.index) : -1}
+                model={model} id={cellId(row.index, column.index)} focus={place()?.[0] === row.index && place()?.[1] === column.index} cell={row.index < sheet().rows && column.index < sheet().columns ? sheet().cell(row.index, column.index) : -1}
                 left={column.start} column={column.index + 1 + headColumns()} measures={measures()} caption={isList()}
               />
             }</For>

@@ -29,7 +29,8 @@ export function measureSheet(model: Model, width: number, list: boolean): Measur
   const widest = width < 600 ? 84 : 168;
   const levelWidths = list ? [] : sheet.rows.map((axis) => Math.min(widest, Math.max(44, longest(axis) * CHARACTER + 16)));
   const lines = sheet.columns.some((axis) => longest(axis) * CHARACTER > cellWidth - 8) ? 2 : 1;
-  const levelHeight = 8 + lines * 16;
+  // One level has room for the names of the axes in the corner.
+  const levelHeight = Math.max(8 + lines * 16, sheet.columns.length === 1 ? 32 : 24);
   const listWidth = Math.max(cellWidth, 96);
   return {
     cellWidth: list ? listWidth : cellWidth,

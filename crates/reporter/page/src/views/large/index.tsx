@@ -10,6 +10,8 @@ import { pictureKeys, walkKeys } from "../grid/keys";
 
 /** The type of a slide without a picture. */
 const ABSENT = "absent";
+/** How far a key moves a zoomed picture, in CSS pixels. */
+const PAN = 80;
 
 export function Large(props: { model: Model }) {
   const { model } = props;
@@ -20,9 +22,16 @@ export function Large(props: { model: Model }) {
     { keys: ["z"], does: "Zoom in the large picture, or back", group: "Look", run: () => pswp?.toggleZoom() },
     { keys: ["+", "="], does: "Zoom in", group: "Look", run: () => zoom(1.5) },
     { keys: ["-"], does: "Zoom out", group: "Look", run: () => zoom(1 / 1.5) },
+    { keys: ["Shift+ArrowLeft", "Shift+ArrowRight", "Shift+ArrowUp", "Shift+ArrowDown"], does: "Move the zoomed picture", group: "Look", run: (event) => pan(event.key) },
   ], { modal: true });
   let pswp: PhotoSwipe | undefined;
   const zoom = (by: number) => pswp?.currSlide && pswp.zoomTo(pswp.currSlide.currZoomLevel * by, undefined, 150);
+
+  const pan = (key: string) => {
+    const now = pswp?.currSlide;
+    const by = ({ ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] } as Record<string, number[]>)[key];
+    now?.panTo(now.pan.x + PAN * by[0], now.pan.y + PAN * by[1]);
+  };
 
   // The order stays while the view is open, also when a pick changes what the filter shows.
   let walk = untrack(model.walk);
@@ -43,7 +52,7 @@ export function Large(props: { model: Model }) {
     const picture = model.focused();
     if (picture < 0) return "";
     const pick = model.picks.of(model.pictures().cell[picture]);
-    const mark = pick?.mark === "pick" ? "★ " : pick?.mark === "reject" ? "✕ " : "";
+    const mark = pick?.mark === "pick" ? "★ " : pick?.mark === "reject" ? "⊘ " : "";
     return mark + (model.flicker() ? (model.other()?.label ?? "") : describe(model.page().grid, model.view.at));
   };
 
@@ -69,13 +78,15 @@ export function Large(props: { model: Model }) {
       box.textContent = String(event.content.data.text);
       event.content.element = box;
     });
+    // All keys but the focus trap's come from the keymap.
+    pswp.on("keydown", (event) => event.originalEvent.key !== "Tab" && event.preventDefault());
     pswp.on("uiRegister", () => {
       pswp!.ui!.registerElement({ name: "caption", order: 9, isButton: false, appendTo: "root", onInit: (element) => createCaption(element) });
       const button = (name: string, title: string, text: string, order: number, act: () => void) =>
         pswp!.ui!.registerElement({ name, title, order, isButton: true, html: text, onClick: act });
-      button("pick", "Pick (p)", "★", 6, () => toggleMark(model, "pick"));
-      button("reject", "Reject (x)", "✕", 7, () => toggleMark(model, "reject"));
-      button("flicker", "Flicker (Space)", "◐", 8, () => model.setFlicker(!model.flicker() && model.other() !== null));
+      button("pick", "Pick (p)", "★", 8, () => toggleMark(model, "pick"));
+      button("reject", "Reject (x)", "⊘", 8.5, () => toggleMark(model, "reject"));
+      button("flicker", "Flicker (Space)", "◐", 9, () => model.setFlicker(!model.flicker() && model.other() !== null));
     });
     pswp.on("change", () => {
       const cell = walk[pswp!.currIndex];
@@ -83,6 +94,7 @@ export function Large(props: { model: Model }) {
     });
     pswp.on("close", () => model.close());
     pswp.init();
+    pswp.element?.setAttribute("aria-label", "Picture");
   });
   const createCaption = (element: HTMLElement) => {
     captionElement = element;

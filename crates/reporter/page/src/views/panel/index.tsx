@@ -63,7 +63,7 @@ function Marks(props: { model: Model }) {
     <div class="marks">
       <div class="buttons">
         <button type="button" class="pick" aria-pressed={mark() === "pick"} onClick={() => toggleMark(model, "pick")} title="Pick (p)">★ Pick</button>
-        <button type="button" class="reject" aria-pressed={mark() === "reject"} onClick={() => toggleMark(model, "reject")} title="Reject (x)">✕ Reject</button>
+        <button type="button" class="reject" aria-pressed={mark() === "reject"} onClick={() => toggleMark(model, "reject")} title="Reject (x)">⊘ Reject</button>
       </div>
       <Note model={model} cell={cell()} />
     </div>
@@ -84,8 +84,8 @@ function Settings(props: { model: Model }) {
   return (
     <>
       {table(varying)}
-      <Show when={metrics().length}><h3>Metrics</h3>{table(metrics)}</Show>
-      <Show when={outcomes().length}><h3>Rendering</h3>{table(outcomes)}</Show>
+      <Show when={metrics().length}><h2>Metrics</h2>{table(metrics)}</Show>
+      <Show when={outcomes().length}><h2>Rendering</h2>{table(outcomes)}</Show>
       <details class="constants">
         <summary>{constants().length} constants</summary>
         {table(constants)}
@@ -112,7 +112,7 @@ function Table(props: { model: Model; columns: Column[]; changed: (column: Colum
             <bdi>{column.kind === "metric" ? short(value(column)) : value(column)}</bdi>
             <Show when={props.changed(column)}><small class="before">was <bdi>{column.kind === "metric" ? short(props.before(column)) : props.before(column) || "(empty)"}</bdi></small></Show>
           </dd>
-          <button type="button" class="link add" onClick={() => filter(column)} title="Add to the filter" aria-label={`Filter by ${column.name}`}>+</button>
+          <dd><button type="button" class="link add" onClick={() => filter(column)} title="Add to the filter" aria-label={`Filter by ${column.name}`}>+</button></dd>
         </div>
       }</For>
     </dl>

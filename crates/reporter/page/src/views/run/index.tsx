@@ -1,5 +1,5 @@
 // The page of a run: its head, the chosen view, the large view and the comparison over it.
-import { createEffect, createMemo, createSignal, Show } from "solid-js";
+import { createMemo, createSignal, Show } from "solid-js";
 import { Dynamic } from "solid-js/web";
 import type { RunPage } from "../../data";
 import { createModel } from "../../model";
@@ -15,7 +15,6 @@ export function RunView(props: { page: RunPage }) {
   const model = createModel(() => props.page);
   const [help, setHelp] = createSignal(false);
   const view = createMemo(() => VIEWS.find(({ name, has }) => name === model.view.mode && (has?.(model) ?? true)) ?? VIEWS[0]);
-  createEffect(() => (document.title = props.page.run.title || props.page.run.name));
 
   useKeys([
     { keys: ["?"], does: "Show or hide the keys", group: "Page", run: () => setHelp(!help()) },

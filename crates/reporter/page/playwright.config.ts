@@ -1,0 +1,19 @@
+// Tests in the system's Chromium, over file:// and on pages that tests/synthetic.mjs makes.
+import { defineConfig } from "@playwright/test";
+
+export default defineConfig({
+  testDir: "tests/browser",
+  outputDir: "test-results",
+  snapshotPathTemplate: "tests/browser/pictures/{arg}{ext}",
+  globalSetup: "./tests/browser/setup.ts",
+  fullyParallel: true,
+  workers: 2,
+  timeout: 30_000,
+  reporter: [["line"]],
+  use: {
+    launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] },
+    viewport: { width: 1280, height: 800 },
+  },
+  // Fonts and their smoothing differ between machines.
+  expect: { timeout: 5_000, toHaveScreenshot: { maxDiffPixelRatio: 0.05, threshold: 0.3, animations: "disabled" } },
+});

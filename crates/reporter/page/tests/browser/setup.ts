@@ -1,0 +1,12 @@
+// Makes the pages once for all tests.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { write } from "../synthetic.mjs";
+
+export default async function setup() {
+  const folder = mkdtempSync(join(tmpdir(), "maquette-page-"));
+  process.env.MAQUETTE_PAGES = folder;
+  for (const kind of ["small", "large", "deep", "hostile", "running"]) await write(join(folder, kind), kind);
+  return () => rmSync(folder, { recursive: true, force: true });
+}
