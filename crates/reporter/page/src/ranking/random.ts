@@ -13,12 +13,3 @@ export function mulberry32(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   };
 }
-
-/** The percentile of ascending numbers, `share` from 0 to 1, with linear interpolation as numpy's default. */
-export function percentile(ascending: ArrayLike<number>, share: number): number {
-  const at = share * (ascending.length - 1);
-  const below = Math.floor(at);
-  const low = ascending[below];
-  const high = ascending[Math.min(below + 1, ascending.length - 1)];
-  return low + (high - low) * (at - below);
-}

@@ -3,7 +3,8 @@
 import type { Vote } from "../data";
 import { byValue, covariance, fit, unknowns, type Comparison } from "./fit";
 import { differences, type Places } from "./places";
-import { mulberry32, percentile } from "./random";
+import { percentile, standardDeviation } from "../statistics";
+import { mulberry32 } from "./random";
 
 /** How often the votes are drawn anew for the intervals. */
 export const RESAMPLES = 200;
@@ -132,9 +133,4 @@ function resample(compared: Comparison[]): Comparison[][] {
   return Array.from({ length: RESAMPLES }, () =>
     compared.map(() => compared[Math.floor(uniform() * compared.length)]),
   );
-}
-
-function standardDeviation(values: number[]): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { byValue, fit, RIDGE, unknowns, type Comparison } from "./fit";
-import { coordinates, differences, places } from "./places";
-import { mulberry32, percentile } from "./random";
-import { comparisons, rank, votesNeeded } from "./rank";
-import type { Grid } from "../data";
+import { byValue, fit, RIDGE, unknowns, type Comparison } from "../src/ranking/fit";
+import { coordinates, differences, places } from "../src/ranking/places";
+import { mulberry32 } from "../src/ranking/random";
+import { comparisons, rank, votesNeeded } from "../src/ranking/rank";
+import { percentile } from "../src/statistics";
+import type { Grid } from "../src/data";
 
 const grid: Grid = {
   axes: [

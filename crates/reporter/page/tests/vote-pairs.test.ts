@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Grid, Pictures, Vote } from "../data";
-import { coordinates, places } from "../ranking/places";
-import { nextPair, usablePictures, votableAxes, type Candidates } from "./pairs";
+import type { Grid, Pictures, Vote } from "../src/data";
+import { coordinates, places } from "../src/ranking/places";
+import { nextPair, usablePictures, votableAxes, type Candidates } from "../src/vote/pairs";
 
 /** A full grid of axes named by their sizes; cell `n` is position `n`. */
 function candidates(sizes: number[], unusable: number[] = []): Candidates & { grid: Grid } {
