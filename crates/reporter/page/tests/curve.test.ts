@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Column, Grid, RunPage } from "../src/data";
-import { curves, defaultChoice, number, plottable } from "../src/curve/curve";
+import { curves, defaultChoice, number, plottable } from "../src/effects/curve";
 
 const axis = (name: string, labels: string[]) => ({
   name,

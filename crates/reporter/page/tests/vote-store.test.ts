@@ -4,6 +4,8 @@ import { browserVotes, serverVotes, votesCsv } from "../src/vote/store";
 
 const vote = (left: string, right: string, choice: Vote["choice"] = "left"): Vote => ({ left, right, choice });
 
+const say = (text: string) => expect(text).toBe("");
+
 function storage(content: string | null = null) {
   const kept = { content };
   return {
@@ -17,7 +19,8 @@ function storage(content: string | null = null) {
 
 describe("browserVotes", () => {
   it("adds after the votes of the run folder and undoes only its own", async () => {
-    const store = browserVotes([vote("a", "b")], "key", storage());
+    const kept = storage();
+    const store = browserVotes([vote("a", "b")], "key", () => kept, say);
     expect(await store.add(vote("c", "d", "bad"))).toEqual([vote("a", "b"), vote("c", "d", "bad")]);
     expect(await store.undo()).toEqual([vote("a", "b")]);
     expect(await store.undo()).toEqual([vote("a", "b")]);
@@ -25,15 +28,33 @@ describe("browserVotes", () => {
 
   it("does not count votes twice that were exported into the run folder", async () => {
     const both = JSON.stringify([vote("a", "b"), vote("c", "d")]);
-    expect(await browserVotes([vote("a", "b")], "key", storage(both)).list()).toEqual([vote("a", "b"), vote("c", "d")]);
+    expect(await browserVotes([vote("a", "b")], "key", () => storage(both), say).list()).toEqual([vote("a", "b"), vote("c", "d")]);
     // A vote that was cast twice, once of which was exported.
     const twice = JSON.stringify([vote("a", "b"), vote("a", "b")]);
-    expect(await browserVotes([vote("a", "b")], "key", storage(twice)).list()).toEqual([vote("a", "b"), vote("a", "b")]);
+    expect(await browserVotes([vote("a", "b")], "key", () => storage(twice), say).list()).toEqual([vote("a", "b"), vote("a", "b")]);
+  });
+
+  it("says so where the browser stores nothing, and goes on", async () => {
+    const said: string[] = [];
+    const blocked = () => {
+      throw new Error("blocked");
+    };
+    const store = browserVotes([], "key", blocked, (text) => said.push(text));
+    await store.add(vote("a", "b"));
+    expect(await store.add(vote("c", "d"))).toEqual([vote("a", "b"), vote("c", "d")]);
+    expect(said[0]).toContain("does not store votes (blocked)");
+  });
+
+  it("sees the votes of another tab", async () => {
+    const kept = storage();
+    const [one, other] = [browserVotes([], "key", () => kept, say), browserVotes([], "key", () => kept, say)];
+    await one.add(vote("a", "b"));
+    expect(await other.add(vote("c", "d"))).toEqual([vote("a", "b"), vote("c", "d")]);
   });
 
   it("leaves out what is no vote", async () => {
     for (const content of ["{", "{}", "null", '[1, null, {"left":"a","right":"b","choice":"up"}]']) {
-      expect(await browserVotes([], "key", storage(content)).list()).toEqual([]);
+      expect(await browserVotes([], "key", () => storage(content), say).list()).toEqual([]);
     }
   });
 });

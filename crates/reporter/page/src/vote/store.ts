@@ -16,14 +16,33 @@ export interface VoteStore {
 
 const CHOICES: readonly string[] = ["left", "right", "tie", "bad"] satisfies Vote["choice"][];
 
+/** The part of `localStorage` that votes need. */
+type Store = Pick<Storage, "getItem" | "setItem">;
+
 /**
  * Votes kept in the browser, after those that the run folder had when the page was written. Votes that were exported into the
- * run folder since are not counted again. Votes of the run folder cannot be undone here.
+ * run folder since are not counted again. Votes of the run folder cannot be undone here. `trouble` is called with a sentence
+ * where the browser stores nothing; the votes are then kept in memory.
  */
-export function browserVotes(written: Vote[], key: string, storage: Pick<Storage, "getItem" | "setItem">): VoteStore {
-  const own = () => without(parse(storage.getItem(key)), written);
+export function browserVotes(written: Vote[], key: string, storage: () => Store, trouble: (text: string) => void): VoteStore {
+  let memory: string | null = null;
+  const read = () => {
+    try {
+      return memory ?? storage().getItem(key);
+    } catch {
+      return memory;
+    }
+  };
+  const own = () => without(parse(read()), written);
   const save = (votes: Vote[]) => {
-    storage.setItem(key, JSON.stringify(votes));
+    const text = JSON.stringify(votes);
+    try {
+      storage().setItem(key, text);
+      memory = null;
+    } catch (error) {
+      memory = text;
+      trouble(`This browser does not store votes (${(error as Error).message}). Export votes.csv before closing the page.`);
+    }
     return Promise.resolve([...written, ...votes]);
   };
   return {
