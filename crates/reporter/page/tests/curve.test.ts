@@ -49,11 +49,13 @@ describe("curves", () => {
 
   it("sorts numbers, takes medians, and leaves out pictures without a number", () => {
     expect(curves(page([likeness]), choice)).toEqual({
+      values: [1, 0],
       x: [0.3, 0.9],
       labels: ["0.3", "0.9"],
       numeric: true,
       lines: [
         {
+          value: 0,
           label: "Mucha",
           points: [
             { median: 20, low: 10, high: 30, pictures: [6, 7, 8] },
@@ -61,6 +63,7 @@ describe("curves", () => {
           ],
         },
         {
+          value: 1,
           label: "Klimt",
           points: [
             { median: null, low: null, high: null, pictures: [] },

@@ -16,6 +16,8 @@ export interface CurveChoice {
 }
 
 export interface Curves {
+  /** The index of the axis' value at each position. */
+  values: number[];
   /** The positions from left to right: the values themselves where all are numbers (`numeric`), else 0, 1, 2, … */
   x: number[];
   labels: string[];
@@ -24,6 +26,8 @@ export interface Curves {
 }
 
 export interface CurveLine {
+  /** The index of the value that the line is for; 0 for the only line. */
+  value: number;
   label: string;
   /** One entry per position. */
   points: CurvePoint[];
@@ -75,6 +79,7 @@ export function curves(page: Pick<RunPage, "pictures" | "grid">, choice: CurveCh
   const members = gather(grid, choice, (picture) => shown(picture) && column !== undefined && number(column, picture) !== null);
   const labels = choice.lines === null ? [choice.metric] : grid.axes[choice.lines].values.map(({ label }) => label);
   const lines = labels.map((label, line) => ({
+    value: line,
     label,
     points: order.map((value) => {
       const found = [...(members.get(line)?.get(value) ?? [])];
@@ -82,6 +87,7 @@ export function curves(page: Pick<RunPage, "pictures" | "grid">, choice: CurveCh
     }),
   }));
   return {
+    values: order,
     x: order.map((value, at) => (values ? values[value] : at)),
     labels: order.map((value) => axis.values[value].label),
     numeric: values !== null,

@@ -12,7 +12,7 @@ export const RESAMPLES = 200;
 export const BOOTSTRAP_SEED = 1;
 
 /** The certainties that can be asked for, and the number of standard deviations of each (quantiles of the normal curve). */
-export const CERTAINTIES = { 0.8: 0.8416, 0.9: 1.2816, 0.95: 1.6449, 0.99: 2.3263 } as const;
+export const CERTAINTIES = { 0.8: 0.8416212, 0.9: 1.2815516, 0.95: 1.6448536, 0.99: 2.3263479 } as const;
 export type Certainty = keyof typeof CERTAINTIES;
 
 export interface Ranking {
