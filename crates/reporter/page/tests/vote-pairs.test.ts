@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Grid, Pictures, Vote } from "../src/data";
-import { coordinates, places } from "../src/ranking/places";
+import { places } from "../src/ranking/places";
+import { indexCells } from "../src/model/cells";
 import { nextPair, usablePictures, votableAxes, type Candidates } from "../src/vote/pairs";
 
 /** A full grid of axes named by their sizes; cell `n` is position `n`. */
@@ -36,6 +37,7 @@ const at = (cell: string) => Number(cell.slice(4));
 
 describe("nextPair", () => {
   const from = candidates([4, 6]);
+  const where = (cell: string) => indexCells(from.grid).coordinates(at(cell));
   const better = (left: number, right: number): Vote["choice"] => (left < right ? "left" : "right");
 
   it("pairs cells that differ along the axis only, and never repeats", () => {
@@ -43,7 +45,7 @@ describe("nextPair", () => {
     const onlyAxis = 6 * 6; // 6 pairs of values, 6 seeds
     const seen = new Set<string>();
     votes.forEach(({ left, right }, number) => {
-      const [a, b] = [coordinates(from.grid, at(left)), coordinates(from.grid, at(right))];
+      const [a, b] = [where(left), where(right)];
       expect(a[0]).not.toBe(b[0]);
       if (number < onlyAxis) expect(a[1]).toBe(b[1]);
       const key = [left, right].sort().join();
@@ -64,9 +66,9 @@ describe("nextPair", () => {
     const seeds = new Array<number>(6).fill(0);
     const sides = new Array<number>(4).fill(0);
     for (const { left, right } of votes) {
-      seeds[coordinates(from.grid, at(left))[1]]++;
-      sides[coordinates(from.grid, at(left))[0]]++;
-      sides[coordinates(from.grid, at(right))[0]]--;
+      seeds[where(left)[1]]++;
+      sides[where(left)[0]]++;
+      sides[where(right)[0]]--;
     }
     expect(seeds).toEqual([4, 4, 4, 4, 4, 4]);
     for (const side of sides) expect(Math.abs(side)).toBeLessThanOrEqual(2);

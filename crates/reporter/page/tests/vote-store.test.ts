@@ -68,10 +68,19 @@ describe("serverVotes", () => {
       if (method === "POST") votes.push(body as Vote);
       if (method === "DELETE") votes.pop();
       return Promise.resolve({ votes: [...votes] });
-    });
+    }, say);
     expect(await store.add(vote("a", "b", "tie"))).toEqual([vote("a", "b", "tie")]);
     expect(await store.undo()).toEqual([]);
     expect(calls).toEqual(["POST votes", "GET votes", "DELETE votes/last", "GET votes"]);
+  });
+});
+
+describe("serverVotes of a damaged file", () => {
+  it("says what is wrong", async () => {
+    const said: string[] = [];
+    const body = { votes: [vote("a", "b")], problems: ["line 3 of votes.csv is not a vote"] };
+    expect(await serverVotes(() => Promise.resolve(body), (text) => said.push(text)).list()).toEqual([vote("a", "b")]);
+    expect(said).toEqual(["line 3 of votes.csv is not a vote."]);
   });
 });
 

@@ -29,13 +29,13 @@ export function compareWords(left: string, right: string): WordDiff {
   return { left: side("added"), right: side("removed") };
 }
 
-/** The two values of a setting in pieces; null for a side that does not have it. Values without a space are one word each. */
+/** The two values of a setting in pieces; null for a side that does not have it. Values that are one word each are marked whole. */
 export function compareValues(change: Change): { left: Piece[] | null; right: Piece[] | null } {
   const { left, right } = change;
   if (left === null || right === null) {
     return { left: left === null ? null : pieces(left, true), right: right === null ? null : pieces(right, true) };
   }
-  if (!/\s/.test(left) || !/\s/.test(right)) return { left: pieces(left, true), right: pieces(right, true) };
+  if (!/\s/.test(left) && !/\s/.test(right)) return { left: pieces(left, true), right: pieces(right, true) };
   return compareWords(left, right);
 }
 

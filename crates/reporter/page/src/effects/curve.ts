@@ -1,7 +1,7 @@
 // A metric along an axis: one line per value of another axis, and the spread over all other axes as a band.
 
 import type { Axis, Column, Grid, RunPage } from "../data";
-import { coordinates } from "../ranking/places";
+import { indexCells, valueOf } from "../model/cells";
 import { percentile } from "../statistics";
 
 export interface CurveChoice {
@@ -97,17 +97,18 @@ export function curves(page: Pick<RunPage, "pictures" | "grid">, choice: CurveCh
 
 /** The number of a picture in a column, or null if it has none. */
 export function number(column: Column, picture: number): number | null {
-  const text = column.values[column.index ? column.index[picture] : 0];
-  const value = text === "" || text === undefined ? NaN : Number(text);
+  const text = valueOf(column, picture);
+  const value = text === "" ? NaN : Number(text);
   return Number.isFinite(value) ? value : null;
 }
 
 /** Pictures by line and by value along the axis; a picture that is several cells of one point counts once there. */
 function gather(grid: Grid, choice: CurveChoice, counts: (picture: number) => boolean): Map<number, Map<number, Set<number>>> {
   const lines = new Map<number, Map<number, Set<number>>>();
+  const cells = indexCells(grid);
   grid.picture.forEach((picture, cell) => {
     if (!counts(picture)) return;
-    const at = coordinates(grid, grid.kept ? grid.kept[cell] : cell);
+    const at = cells.coordinates(cell);
     const line = choice.lines === null ? 0 : at[choice.lines];
     const points = lines.get(line) ?? lines.set(line, new Map()).get(line)!;
     const point = points.get(at[choice.x]) ?? points.set(at[choice.x], new Set()).get(at[choice.x])!;

@@ -1,7 +1,7 @@
 // The ranking of the values of every axis from the votes between cells.
 
 import type { Vote } from "../data";
-import { byValue, covariance, fit, unknowns, type Comparison } from "./fit";
+import { covariances, design, fit, once, type Comparison } from "./fit";
 import { differences, type Places } from "./places";
 import { percentile, standardDeviation } from "../statistics";
 import { mulberry32 } from "./random";
@@ -80,35 +80,32 @@ export function comparisons(votes: Vote[], places: Places, find: (cell: string) 
 
 /** Ranks the values of all axes. `sizes`: how many values each axis has. */
 export function rank(sizes: number[], compared: Comparison[]): AxisRanking[] {
-  const known = unknowns(sizes, compared);
-  const best = fit(known, compared);
-  const strengths = byValue(known, best);
-  const resampled = resample(compared).map((drawn) => byValue(known, fit(known, drawn, best)));
-  const spread = covariance(known, compared, best);
-  return sizes.map((_, axis) => {
-    const values = strengths[axis]
-      .map((strength, value) => {
-        const drawn = resampled.map((all) => all[axis][value]).sort((a, b) => a - b);
-        return {
-          value,
-          strength,
-          low: percentile(drawn, 0.025),
-          high: percentile(drawn, 0.975),
-          votes: compared.filter(({ differences }) => differences[axis]?.includes(value)).length,
-        };
-      })
+  const matrix = design(sizes, compared);
+  const strengths = fit(matrix, once(matrix));
+  const resampled = resamples(compared.length).map((times) => fit(matrix, times, strengths));
+  return sizes.map((size, axis) => {
+    const start = matrix.starts[axis];
+    const counts = new Array<number>(size).fill(0);
+    const votes = compared.flatMap(({ differences }) => (differences[axis] ? [differences[axis]] : []));
+    votes.flat().forEach((value) => counts[value]++);
+    const values = counts
+      .map((votes, value) => ({ value, strength: strengths[start + value], ...interval(start + value), votes }))
       .filter(({ votes }) => votes > 0)
       .sort((a, b) => b.strength - a.strength || a.value - b.value);
-    const votes = compared.filter(({ differences }) => differences[axis]).length;
-    return { axis, votes, values, lead: lead(axis, votes, values) };
+    return { axis, votes: votes.length, values, lead: lead(start, votes.length, values) };
   });
 
-  function lead(axis: number, votes: number, values: RankedValue[]): Lead | null {
+  function interval(unknown: number): { low: number; high: number } {
+    const drawn = Float64Array.from(resampled, (one) => one[unknown]).sort();
+    return { low: percentile(drawn, 0.025), high: percentile(drawn, 0.975) };
+  }
+
+  function lead(start: number, votes: number, values: RankedValue[]): Lead | null {
     if (values.length < 2) return null;
-    const [first, second] = values.map(({ value }) => value);
-    const drawn = resampled.map((all) => all[axis][first] - all[axis][second]);
-    const [i, j] = [known.index[axis][first], known.index[axis][second]];
-    const curvature = spread.get(i, i) + spread.get(j, j) - 2 * spread.get(i, j);
+    const [first, second] = values.map(({ value }) => start + value);
+    const drawn = resampled.map((one) => one[first] - one[second]);
+    const [of, other] = covariances(matrix, strengths, [first, second]);
+    const curvature = of[first] + other[second] - 2 * of[second];
     // Of few votes that all agree, every resample is the same: the likelihood's curvature tells what is not known yet.
     const deviation = Math.max(standardDeviation(drawn), Math.sqrt(curvature));
     return { difference: values[0].strength - values[1].strength, deviation, votes };
@@ -128,9 +125,12 @@ export function votesNeeded(lead: Lead, certainty: Certainty): number | null {
   return Math.max(0, Math.ceil(all - lead.votes));
 }
 
-function resample(compared: Comparison[]): Comparison[][] {
+/** How often each comparison is in each resample, which has as many as there are, drawn with replacement. */
+function resamples(count: number): Float64Array[] {
   const uniform = mulberry32(BOOTSTRAP_SEED);
-  return Array.from({ length: RESAMPLES }, () =>
-    compared.map(() => compared[Math.floor(uniform() * compared.length)]),
-  );
+  return Array.from({ length: RESAMPLES }, () => {
+    const times = new Float64Array(count);
+    for (let drawn = 0; drawn < count; drawn++) times[Math.floor(uniform() * count)]++;
+    return times;
+  });
 }

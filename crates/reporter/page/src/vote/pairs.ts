@@ -1,7 +1,7 @@
 // Which two pictures to show next: the pair whose vote is expected to teach most about the values of one axis.
 
 import type { Pictures, Vote } from "../data";
-import { byValue, covariance, fit, RIDGE, unknowns } from "../ranking/fit";
+import { covariances, design, fit, once } from "../ranking/fit";
 import type { Places } from "../ranking/places";
 import { mulberry32 } from "../ranking/random";
 import { comparisons } from "../ranking/rank";
@@ -80,16 +80,12 @@ interface Duel {
 
 function valuePairs(from: Candidates, axis: number, votes: Vote[], find: (cell: string) => number | undefined): Duel[] {
   const { counted } = comparisons(votes, from.places, find);
-  const known = unknowns(from.sizes, counted);
-  const best = fit(known, counted);
-  const strengths = byValue(known, best)[axis];
-  const spread = covariance(known, counted, best);
-  const index = known.index[axis];
-  // The covariance of two values; a value without votes is only held by the penalty.
-  const shared = (i: number, j: number) => {
-    if (index[i] >= 0 && index[j] >= 0) return spread.get(index[i], index[j]);
-    return i === j ? 1 / RIDGE : 0;
-  };
+  const matrix = design(from.sizes, counted);
+  const fitted = fit(matrix, once(matrix));
+  const start = matrix.starts[axis];
+  const strengths = fitted.subarray(start, start + from.sizes[axis]);
+  const spread = covariances(matrix, fitted, Array.from(strengths, (_, value) => start + value));
+  const shared = (i: number, j: number) => spread[i][start + j];
   const duels: Duel[] = [];
   for (let first = 0; first < from.sizes[axis]; first++) {
     for (let second = first + 1; second < from.sizes[axis]; second++) {

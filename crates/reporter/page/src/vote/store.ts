@@ -64,9 +64,19 @@ export async function api(method: string, path: string, body?: unknown): Promise
   return text && JSON.parse(text);
 }
 
-/** Votes kept by the server. `request` fetches a path below `api/` and fails for any status but success. */
-export function serverVotes(request: (method: string, path: string, body?: unknown) => Promise<unknown>): VoteStore {
-  const list = async () => parse(JSON.stringify(((await request("GET", "votes")) as { votes: unknown }).votes));
+/**
+ * Votes kept by the server. `request` fetches a path below `api/` and fails for any status but success. `trouble` is called with
+ * what is wrong with the file of votes, as sentences; empty if nothing is.
+ */
+export function serverVotes(
+  request: (method: string, path: string, body?: unknown) => Promise<unknown>,
+  trouble: (text: string) => void,
+): VoteStore {
+  const list = async () => {
+    const { votes, problems } = (await request("GET", "votes")) as { votes: unknown; problems?: string[] };
+    trouble((problems ?? []).map((problem) => `${problem}.`).join(" "));
+    return parse(JSON.stringify(votes));
+  };
   return {
     needsExport: false,
     list,

@@ -1,5 +1,5 @@
 // The pairs as cards, as many beside each other as fit; only the rows near the window are in the document.
-import { createWindowVirtualizer } from "@tanstack/solid-virtual";
+import { createVirtualizer } from "@tanstack/solid-virtual";
 import { createMemo, createSignal, For, Match, onCleanup, onMount, Show, Switch } from "solid-js";
 import type { DiffCell, DiffPage } from "../../data";
 import { outcomeText, type Group } from "../../diff/order";
@@ -10,6 +10,8 @@ import { Changes } from "./Changes";
 export interface PairListProps {
   page: DiffPage;
   groups: Group[];
+  /** The element that scrolls. */
+  scroller: HTMLElement;
   /** The pair that Tab reaches and the arrow keys start from. */
   focus: number;
   setFocus(pair: number): void;
@@ -29,22 +31,23 @@ export function PairList(props: PairListProps) {
   onMount(() => {
     const measure = () => {
       setWidth(list.clientWidth);
-      setTop(list.getBoundingClientRect().top + scrollY);
+      setTop(list.getBoundingClientRect().top - props.scroller.getBoundingClientRect().top + props.scroller.scrollTop);
     };
     const resized = new ResizeObserver(measure);
     resized.observe(list);
     // What stands above the list may grow, too.
-    resized.observe(document.body);
+    for (const above of props.scroller.children) resized.observe(above);
     measure();
     onCleanup(() => resized.disconnect());
   });
-  const virtual = createWindowVirtualizer({
+  const virtual = createVirtualizer({
     get count() {
       return lines().length;
     },
     get scrollMargin() {
       return top();
     },
+    getScrollElement: () => props.scroller,
     estimateSize: (at) => ESTIMATES[lines()[at].kind],
     overscan: 4,
   });
@@ -143,7 +146,7 @@ function Single(props: { cell: DiffCell }) {
 }
 
 /** The thumbnail of a cell, or why there is none. */
-export function Small(props: { cell: DiffCell }) {
+function Small(props: { cell: DiffCell }) {
   const [broken, setBroken] = createSignal(false);
   const file = () => props.cell.thumbnail ?? props.cell.image;
   return (

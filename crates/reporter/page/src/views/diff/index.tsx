@@ -1,5 +1,5 @@
 // The page of a comparison: settings that changed, and pairs of pictures, those that differ most on top.
-import { createEffect, createMemo, createSignal, For, Show } from "solid-js";
+import { createEffect, createMemo, createSignal, For, onMount, Show } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import type { DiffPage } from "../../data";
 import { counts, groups, type Shown, type Sort } from "../../diff/order";
@@ -22,6 +22,10 @@ const SHOWN_LABELS: Record<Shown, string> = {
 
 export function DiffView(props: { page: DiffPage }) {
   const [state, setState] = createStore<DiffState>(fromHash(hashOf(), props.page.pairs.length));
+  let main!: HTMLElement;
+  // The list observes the element that scrolls, which has to be in the document for that.
+  const [scroller, setScroller] = createSignal<HTMLElement>();
+  onMount(() => setScroller(main));
   const [help, setHelp] = createSignal(false);
   const url = urlState((hash) => setState(reconcile(fromHash(hash, props.page.pairs.length))));
   let pushing = false;
@@ -74,7 +78,7 @@ export function DiffView(props: { page: DiffPage }) {
           </details>
         </Show>
       </header>
-      <main class="diff">
+      <main class="diff" ref={main}>
         <Show when={props.page.settings.length} fallback={<p class="quiet">No setting of the whole runs differs.</p>}>
           <Changes caption="Settings that differ between the runs" changes={props.page.settings} left={props.page.left} right={props.page.right} />
         </Show>
@@ -94,7 +98,9 @@ export function DiffView(props: { page: DiffPage }) {
           </label>
         </section>
         <Show when={grouped().length} fallback={<p class="diff-none">There is no pair to show.</p>}>
-          <PairList page={props.page} groups={grouped()} focus={focus()} setFocus={setFocus} open={open} />
+          <Show when={scroller()}>
+            {(element) => <PairList page={props.page} groups={grouped()} scroller={element()} focus={focus()} setFocus={setFocus} open={open} />}
+          </Show>
         </Show>
       </main>
       <Show when={state.open !== null}>

@@ -2,6 +2,7 @@
 import { createEffect, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { theme } from "../../theme";
 import type { CurvePoint, Curves } from "../../effects/curve";
 
 export interface PlotProps {
@@ -12,8 +13,8 @@ export interface PlotProps {
   open(line: number, point: number): void;
 }
 
-/** Colours that stay apart for colour-blind readers on light and dark ground (Okabe and Ito 2008, without black and yellow). */
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
+/** Colours that stay apart for colour-blind readers and have a contrast of 3 or more with both light and dark ground. */
+const COLOURS = ["#2f86c8", "#d55e00", "#009e73", "#c4659a", "#8c6bd8", "#a57c00"];
 const DASHES = [[], [6, 4], [2, 3]];
 const HEIGHT = 320;
 
@@ -27,6 +28,7 @@ export function Plot(props: PlotProps) {
     let plot: uPlot | undefined;
     let pressed: [number, number] | null = null;
     const draw = () => {
+      theme();
       plot?.destroy();
       plot = new uPlot(options(props, box.clientWidth, getComputedStyle(box), (at) => setHover(at)), data(props.curves), box);
       const over = plot.over;

@@ -7,15 +7,17 @@ import { VoteView } from "./VoteView";
 export function Vote(props: { model: Model }) {
   const { model } = props;
   const [trouble, setTrouble] = createSignal("");
+  const [changed, setChanged] = createSignal(0);
+  model.onEvent("votes", () => setChanged(changed() + 1));
   const key = `maquette votes ${storageKey(model.page())}`;
   const store = createMemo(() =>
-    model.picks.served() ? serverVotes(api) : browserVotes(model.page().votes, key, () => localStorage, setTrouble),
+    model.picks.served() ? serverVotes(api, setTrouble) : browserVotes(model.page().votes, key, () => localStorage, setTrouble),
   );
   return (
     <>
       {trouble() && <p class="error trouble" role="alert">{trouble()}</p>}
       <VoteView
-        page={model.page()} store={store()} session={session()} changed={model.votesChanged}
+        page={model.page()} store={store()} session={session()} changed={changed}
         axis={model.view.extra["vote.axis"] ?? ""}
         setAxis={(axis) => model.show({ extra: { ...model.view.extra, "vote.axis": axis } })}
       />
