@@ -14,7 +14,7 @@ const read = (where, file) => {
     return null;
   }
 };
-const other = files.filter((file) => file !== "licenses.txt" && read("dist", file) !== read(folder, file));
+const other = files.filter((file) => read("dist", file) !== read(folder, file));
 rmSync(folder, { recursive: true });
 if (other.length) {
   console.error(`dist/ is not what the sources build: ${other.join(", ")}. Build it: npm run build`);

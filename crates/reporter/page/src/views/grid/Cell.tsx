@@ -36,6 +36,8 @@ export function Cell(props: Props) {
     const now = level();
     return now === null ? undefined : colour(now);
   };
+  // Most cells have nothing on their picture.
+  const decorated = () => picture() >= 0 && !!(pick()?.mark || pick()?.note || pictures().draft[picture()] || (level() !== null && model.view.size >= 72));
   const status = () => pictures().status[picture()];
   const label = () => {
     if (picture() < 0) return "not part of the experiment";
@@ -70,11 +72,11 @@ export function Cell(props: Props) {
         <Show when={file()} fallback={<Absent model={model} picture={picture()} />}>
           {(source) => <img src={source()} alt="" decoding="async" draggable={false} />}
         </Show>
-        <Show when={picture() >= 0}>
+        <Show when={decorated()}>
           <Show when={pick()?.mark}>{(mark) => <span class={`badge ${mark()}`} aria-hidden="true">{mark() === "pick" ? "★" : "⊘"}</span>}</Show>
           <Show when={pick()?.note}><span class="badge note" aria-hidden="true">✎</span></Show>
           <Show when={pictures().draft[picture()]}><span class="tag" aria-hidden="true">draft</span></Show>
-          <Show when={model.heat() && level() !== null && model.view.size >= 72}><span class="heat-value" aria-hidden="true">{model.heat()!.text(picture())}</span></Show>
+          <Show when={level() !== null && model.view.size >= 72}><span class="heat-value" aria-hidden="true">{model.heat()!.text(picture())}</span></Show>
         </Show>
       </div>
       <Show when={props.caption && picture() >= 0}>
