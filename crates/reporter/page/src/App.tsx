@@ -2,6 +2,7 @@
 import { Match, Show, Switch } from "solid-js";
 import type { DiffPage, RunPage } from "./data";
 import { data, problem } from "./load";
+import { DiffView } from "./views/diff";
 import { RunView } from "./views/run";
 
 export function App() {
@@ -12,7 +13,7 @@ export function App() {
       <Show when={problem()}><p class="message error" role="alert">{problem()}</p></Show>
       <Switch fallback={<Show when={!problem()}><p class="message">Reading the data of the page …</p></Show>}>
         <Match when={run()}><RunView page={run() as RunPage} /></Match>
-        <Match when={diff()}><p class="message">This page shows runs.</p></Match>
+        <Match when={diff()}><DiffView page={diff() as DiffPage} /></Match>
       </Switch>
     </>
   );

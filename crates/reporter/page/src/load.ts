@@ -45,6 +45,8 @@ export function listen(): void {
 export const reload = () => loadScript("page/data.js");
 
 async function poll(): Promise<void> {
+  // A comparison does not go on.
+  if (data()?.kind === "diff") return;
   // A page in the background does not look; it looks as soon as it is shown.
   if (!document.hidden && (await loadScript("page/state.js"))) {
     if (state() && state()!.revision !== data()?.revision) await reload();

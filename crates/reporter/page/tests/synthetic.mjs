@@ -77,7 +77,7 @@ export function hash(text) {
 }
 
 /** The data of a run's page. */
-function run({ name, title, axes, rows, columns, failed = [], missing = [], drafts = [], leaveOut, problem, notes = [], state }) {
+export function run({ name, title, axes, rows, columns, failed = [], missing = [], drafts = [], leaveOut, problem, notes = [], state }) {
   const positions = axes.reduce((product, one) => product * one.values.length, 1);
   const kept = Array.from({ length: positions }, (_, i) => i).filter((i) => !leaveOut?.(i));
   const coordinates = (position) => {

@@ -101,7 +101,7 @@ export function createModel(page: Accessor<RunPage>): Model {
   const cells = createMemo(() => indexCells(grid()));
   const [view, setView] = createStore<View>(begin(page(), cells()));
   const events = createEvents();
-  const picks = createPicks(pickKey(page()), page().picks, { data: () => void reload(), votes: (data) => events.tell("votes", data) });
+  const picks = createPicks(storageKey(page()), page().picks, { data: () => void reload(), votes: (data) => events.tell("votes", data) });
   createEffect(() => picks.folder(page().picks));
 
   const url = urlState((hash) => {
@@ -368,7 +368,7 @@ function sameNumbers(a: number[], b: number[]): boolean {
 }
 
 /** Names a run and its plan in the browser's storage: the run's name and a hash (FNV-1a) of its cells. */
-function pickKey(page: RunPage): string {
+export function storageKey(page: RunPage): string {
   let hash = 0x811c9dc5;
   for (const cell of page.pictures.cell) {
     for (let i = 0; i < 16; i++) hash = Math.imul(hash ^ cell.charCodeAt(i), 0x01000193);

@@ -1,8 +1,11 @@
 // The views of a run's page and the sections of its panel. README.md says how to add one.
 import type { Component } from "solid-js";
 import type { Model } from "../model";
+import { AncestryPanel } from "./ancestry";
+import { EffectsView } from "./effects";
 import { GridView } from "./grid";
 import { PicturePanel } from "./panel";
+import { Vote } from "./vote";
 
 /** A view takes the place of the grid. */
 export interface ViewEntry {
@@ -14,7 +17,14 @@ export interface ViewEntry {
   Component: Component<{ model: Model }>;
 }
 
-export const VIEWS: ViewEntry[] = [{ name: "grid", title: "Grid", Component: GridView }];
+/** Whether there is more than one value along an axis. */
+const varies = (model: Model) => model.page().grid.axes.some(({ values }) => values.length > 1);
+
+export const VIEWS: ViewEntry[] = [
+  { name: "grid", title: "Grid", Component: GridView },
+  { name: "vote", title: "Vote", has: varies, Component: Vote },
+  { name: "effects", title: "Effects", has: varies, Component: EffectsView },
+];
 
 /** What stands beside the grid, from the top down. */
-export const PANELS: Component<{ model: Model }>[] = [PicturePanel];
+export const PANELS: Component<{ model: Model }>[] = [PicturePanel, AncestryPanel];
