@@ -21,8 +21,8 @@ use maquette_reporter::page::{
     APP_CSS, APP_JS, AboutRun, Ancestor, Picks, PicturesNow, PlannedPage, Reference, ThumbnailFolder,
     data_script, index_html, run_page, state_script,
 };
-use maquette_store::{DamagedRow, Log, LogRow, Run, Runs, thumbnail_folder};
-use pictures::KnownPictures;
+use maquette_store::{Log, LogRow, Run, Runs, thumbnail_folder};
+use pictures::{KnownPictures, damaged_text};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -201,12 +201,6 @@ fn toml_lines(settings: &[(&'static str, Value)]) -> String {
         remark: String::new(),
     };
     experiment(&[], &settings.iter().map(line).collect::<Vec<_>>())
-}
-
-/// A damaged row without the path of the run, which may have moved.
-fn damaged_text(row: &DamagedRow) -> String {
-    let file = row.file.file_name().unwrap_or_default().to_string_lossy();
-    format!("line {} of {file} {}: its cell counts as not done", row.line, row.problem)
 }
 
 /// A reference picture by its path in the experiment. If its copy in the run cannot be read, the page shows that it is

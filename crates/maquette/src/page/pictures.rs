@@ -1,13 +1,12 @@
 //! What is known of the pictures of a run: their files, sizes and thumbnails. Remembered, so that only new pictures are
 //! opened while a run goes on.
 
-use super::damaged_text;
 use super::thumbnails::{edges, make};
 use crate::error::{Error, with_causes};
 use maquette_core::CellId;
 use maquette_picture::size;
 use maquette_reporter::page::{PictureFacts, PictureStatus};
-use maquette_store::{Log, LogRow, PictureState, Run, Status};
+use maquette_store::{DamagedRow, Log, LogRow, PictureState, Run, Status};
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use std::collections::HashMap;
 use std::path::{Component, Path};
@@ -178,6 +177,12 @@ impl PictureFile {
             },
         }
     }
+}
+
+/// A damaged row without the path of the run, which may have moved.
+pub(super) fn damaged_text(row: &DamagedRow) -> String {
+    let file = row.file.file_name().unwrap_or_default().to_string_lossy();
+    format!("line {} of {file} {}: its cell counts as not done", row.line, row.problem)
 }
 
 /// Whether a path of the log stays inside the run's folder. Only a log that was edited has others.

@@ -335,7 +335,7 @@ fn a_page_that_cannot_be_written_is_a_warning() {
     fs::remove_dir_all(run.dir().join("page")).unwrap();
     fs::write(run.dir().join("page"), "a file in the way").unwrap();
     let ran = try_run(&project.fake(), &project.experiment("cats.toml"), &RunOptions::default()).unwrap();
-    assert_eq!((ran.result.page, ran.counts()), (None, [4, 0, 0, 0]));
+    assert_eq!((&ran.result.page, ran.counts()), (&None, [4, 0, 0, 0]));
     assert!(
         ran.warnings.iter().any(|warning| warning.contains("the page could not be written")),
         "{:?}",

@@ -11,6 +11,7 @@ mod text;
 
 pub use cells::{CellAt, Change};
 pub use measure::{Likeness, Pixels};
+pub use pairs::AlongError;
 pub use sheet::{DiffPage, diff_pages, render_diff};
 
 use crate::constants::shared;
@@ -84,34 +85,6 @@ pub struct Counts {
     pub no_picture: usize,
 }
 
-/// Why neighbours along an axis cannot be compared.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum AlongError {
-    /// The run has no such axis.
-    #[error("`{name}` is not an axis of the run; allowed: {}", list(allowed))]
-    NoSuchAxis {
-        /// What was asked for.
-        name: String,
-        /// The names of the axes, quoted.
-        allowed: Vec<String>,
-    },
-    /// The axis has no neighbours.
-    #[error(
-        "`{name}` has a single value, so there is nothing to compare; allowed: an axis with two values or more"
-    )]
-    OneValue {
-        /// The axis.
-        name: String,
-    },
-    /// The plan was edited by hand.
-    #[error(transparent)]
-    Setting(#[from] SettingError),
-}
-
-fn list(allowed: &[String]) -> String {
-    if allowed.is_empty() { "none, there are no axes".to_owned() } else { allowed.join(", ") }
-}
-
 /// Compares two runs.
 ///
 /// Cells are paired by the values, or else the labels, of axes of the same name or with the same values; an axis that only
@@ -120,7 +93,7 @@ fn list(allowed: &[String]) -> String {
 /// are loaded, compared and dropped. Fails only for a plan that was edited by hand.
 pub fn diff(left: &Side, right: &Side) -> Result<Diff, SettingError> {
     let settings = plan_changes(left.plan, right.plan);
-    let pairs = pairs::pair(left, right)?;
+    let pairs = pairs::pair((left.name, left.plan), (right.name, right.plan))?;
     Ok(compared(left, right, settings, &pairs))
 }
 

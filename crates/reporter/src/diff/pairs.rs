@@ -2,8 +2,35 @@
 
 use super::axes::{LoneAxis, MatchedAxes, Paired, Source, match_axes};
 use super::cells::CellValues;
-use super::{AlongError, Side};
 use maquette_core::{Axis, Plan, SettingError};
+
+/// Why neighbours along an axis cannot be compared.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AlongError {
+    /// The run has no such axis.
+    #[error("`{name}` is not an axis of the run; allowed: {}", list(allowed))]
+    NoSuchAxis {
+        /// What was asked for.
+        name: String,
+        /// The names of the axes, quoted.
+        allowed: Vec<String>,
+    },
+    /// The axis has no neighbours.
+    #[error(
+        "`{name}` has a single value, so there is nothing to compare; allowed: an axis with two values or more"
+    )]
+    OneValue {
+        /// The axis.
+        name: String,
+    },
+    /// The plan was edited by hand.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+}
+
+fn list(allowed: &[String]) -> String {
+    if allowed.is_empty() { "none, there are no axes".to_owned() } else { allowed.join(", ") }
+}
 
 /// Which cells are compared.
 pub(super) struct Pairs {
@@ -19,10 +46,11 @@ pub(super) struct Pairs {
     pub by_name: bool,
 }
 
-/// Pairs the cells of two runs; each cell is used once at most. All numbers are indices in the plans.
-pub(super) fn pair(left: &Side, right: &Side) -> Result<Pairs, SettingError> {
-    let left = Paired { name: left.name, plan: left.plan, cells: CellValues::all(left.plan)? };
-    let right = Paired { name: right.name, plan: right.plan, cells: CellValues::all(right.plan)? };
+/// Pairs the cells of two runs, each given by name and plan; each cell is used once at most. All numbers are indices in the
+/// plans.
+pub(super) fn pair(left: (&str, &Plan), right: (&str, &Plan)) -> Result<Pairs, SettingError> {
+    let left = Paired { name: left.0, plan: left.1, cells: CellValues::all(left.1)? };
+    let right = Paired { name: right.0, plan: right.1, cells: CellValues::all(right.1)? };
     let MatchedAxes { right: sources, left: lone, sentences, by_name } = match_axes(&left, &right);
 
     let mut taken = vec![false; right.cells.len()];
