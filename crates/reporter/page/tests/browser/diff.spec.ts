@@ -143,6 +143,8 @@ test("10,000 pairs are few elements", async ({ page }) => {
 });
 
 test("can be used by everybody, light, dark and small", async ({ page }) => {
+  // axe walks the page several times.
+  test.slow();
   await openDiff(page);
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });

@@ -49,6 +49,8 @@ test("the choices are in the URL, and the table has the numbers", async ({ page 
 });
 
 test("can be used by everybody, light, dark and small", async ({ page }) => {
+  // axe walks the page several times.
+  test.slow();
   await page.goto(url("painters", "view=effects"));
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });

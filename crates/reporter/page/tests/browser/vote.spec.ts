@@ -104,6 +104,8 @@ test("the served page keeps votes on the server", async ({ page }) => {
 });
 
 test("can be used by everybody, light, dark and small", async ({ page }) => {
+  // axe walks the page several times.
+  test.slow();
   await openVote(page);
   await press(page, "ArrowLeft ArrowLeft ArrowRight r l");
   for (const colorScheme of ["light", "dark"] as const) {
