@@ -8,6 +8,8 @@ mod axes;
 mod constants;
 mod pages;
 
+mod animation;
+
 mod diff;
 
 mod cut;
@@ -21,6 +23,7 @@ mod style;
 mod text;
 mod thumbnails;
 
+pub use animation::{Animation, AnimationError, animations, same_size};
 pub use axes::SheetError;
 pub use canvas::Area;
 pub use constants::constants;
