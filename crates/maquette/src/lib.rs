@@ -36,9 +36,12 @@
 //! # }
 //! ```
 
+mod animate;
 mod assets;
 mod checks;
+mod clean;
 mod diff;
+mod draft;
 mod environment;
 mod error;
 mod estimate;
@@ -61,9 +64,11 @@ mod unused_inputs;
 mod verify;
 mod workspace;
 
+pub use animate::AnimateOptions;
 pub use assets::fetch::{FetchEvent, missing_text};
 pub use checks::{Checked, Problem};
 pub use diff::Comparison;
+pub use draft::{DraftForecast, DraftOptions};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, with_causes};
 pub use estimate::Estimate;
@@ -74,7 +79,7 @@ pub use prompt_report::{MOST_PROMPTS, PromptNote, PromptNotes};
 pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
-pub use show::{PictureInfo, SheetCell};
+pub use show::{PictureInfo, SheetCell, SheetPlace};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use workspace::{Renderer, Workspace};
 
@@ -90,11 +95,12 @@ pub use maquette_hub::{
     RepositoryError,
 };
 pub use maquette_interop::{
-    FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap, Tool,
+    FileRef, Foreign, GenerationInfo, Metadata, NoSuchPlace, NotTaken, Origin, Place, SheetMap, Tool,
 };
 pub use maquette_picture::PictureError;
 pub use maquette_planner::{Overrides, PlanError, Problem as PlanProblem, Work, literal, schema};
 pub use maquette_reporter::{CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError};
 pub use maquette_store::{
-    DamagedRow, Log, LogRow, Run, Runs, Shard, ShardError, StartReason, Status, StoreError, WorkKind,
+    DamagedRow, Log, LogRow, Run, Runs, Shard, ShardError, StartReason, Status, StoreError, Unused,
+    UnusedFile, UnusedKind, WorkKind,
 };

@@ -2,11 +2,12 @@
 
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
+use crate::draft::{DraftOptions, Drafts, final_pass};
 use crate::error::{Error, with_causes};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, sheets};
-use maquette_core::{Backend, CellId};
-use maquette_executor::{RunProgress, Stop, Summary, execute};
+use maquette_core::{Backend, CellId, DraftSettings, Plan};
+use maquette_executor::{Pass, RunProgress, Stop, Summary, execute};
 use maquette_store::{Run, RunWriter, Shard, StartReason, Timings};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,12 +23,14 @@ pub struct RunOptions {
     pub sheets: bool,
     /// Download models that are on the hub but not on this machine.
     pub download: bool,
+    /// Render a draft of every cell first, then replace drafts, the most promising cells first.
+    pub draft: Option<DraftOptions>,
 }
 
 impl Default for RunOptions {
     /// Every cell, rows chosen by size, with sheets and downloads.
     fn default() -> RunOptions {
-        RunOptions { shard: None, rows: None, sheets: true, download: true }
+        RunOptions { shard: None, rows: None, sheets: true, download: true, draft: None }
     }
 }
 
@@ -63,6 +66,8 @@ pub struct RunResult {
     pub run: Run,
     /// How many cells ended in which way.
     pub summary: Summary,
+    /// The same for the drafts, if there were any to render.
+    pub drafts: Option<Summary>,
     /// Its contact sheets, in the order of the pages.
     pub sheets: Vec<PathBuf>,
 }
@@ -109,33 +114,74 @@ impl Workspace {
         let (run, device) = (writer.run().clone(), backend.device());
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
-        let summary = render(&cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
+        let cells = writer.share(&cells);
+        let drafts = match &options.draft {
+            Some(how) => {
+                let how = self.draft_settings(&plan, &base, how);
+                let backend = backend.as_mut();
+                match render_drafts(&cells, how, backend, &mut writer, stop, options.sheets, report) {
+                    Ok(drafts) => drafts,
+                    Err(error) => {
+                        report(RunEvent::Rendered);
+                        return Err(error);
+                    }
+                }
+            }
+            None => None,
+        };
+        let pass = match options.draft {
+            Some(_) => final_pass(&run, &plan, cells),
+            None => Pass::over(&plan, cells),
+        };
+        let summary = render(pass, backend.as_mut(), &mut writer, stop, options.sheets, report);
         report(RunEvent::Rendered);
         let summary = summary?;
         remember_memory(&writer, &summary);
         drop(writer);
 
-        let sheets = match options.sheets {
-            true => {
-                let drawn = sheets::draw(&run, &plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
-                drawn.unwrap_or_else(|error| {
-                    // The pictures exist, so `report` can draw the sheets later.
-                    report(RunEvent::Warning(format!(
-                        "the sheets could not be drawn: {}",
-                        with_causes(&error)
-                    )));
-                    Vec::new()
-                })
-            }
-            false => Vec::new(),
-        };
-        Ok(RunResult { run, summary, sheets })
+        let sheets = if options.sheets { draw_sheets(&run, &plan, report) } else { Vec::new() };
+        Ok(RunResult { run, summary, drafts, sheets })
     }
 }
 
-/// Renders the missing cells of a run and draws the sheets meanwhile.
-fn render(
+/// Renders drafts of the cells that have no picture yet; `None` if there are none to render.
+fn render_drafts(
     cells: &[(usize, CellId)],
+    how: DraftSettings,
+    backend: &mut dyn Backend,
+    writer: &mut RunWriter,
+    stop: &Stop,
+    with_sheets: bool,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<Option<Summary>, Error> {
+    let plan = writer.plan();
+    let left = cells.iter().filter(|(_, id)| !writer.is_logged(id) && !writer.has_picture(id)).copied();
+    let drafts = Drafts::of(&plan, how, left.collect::<Vec<_>>().into_iter())?;
+    if drafts.cells.is_empty() {
+        return Ok(None);
+    }
+    writer.begin_drafts(drafts.finals.clone())?;
+    let summary = render(drafts.pass(&plan), backend, writer, stop, with_sheets, report);
+    writer.end_drafts();
+    let summary = summary?;
+    if with_sheets && !stop.is_requested() {
+        draw_sheets(writer.run(), &plan, report);
+    }
+    Ok(Some(summary))
+}
+
+/// Draws the sheets. Failing to is a warning: the pictures exist, and `report` can draw the sheets later.
+fn draw_sheets(run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> Vec<PathBuf> {
+    let drawn = sheets::draw(run, plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
+    drawn.unwrap_or_else(|error| {
+        report(RunEvent::Warning(format!("the sheets could not be drawn: {}", with_causes(&error))));
+        Vec::new()
+    })
+}
+
+/// Renders what is missing in one pass over a run and draws the sheets meanwhile.
+fn render(
+    pass: Pass<'_>,
     backend: &mut dyn Backend,
     writer: &mut RunWriter,
     stop: &Stop,
@@ -151,7 +197,7 @@ fn render(
         if with_sheets {
             scope.spawn(move || sheets::keep_drawing(run, drawn_plan, endings, &warn));
         }
-        let summary = execute(cells, backend, writer, stop, &mut |progress| {
+        let summary = execute(pass, backend, writer, stop, &mut |progress| {
             if let RunProgress::Finished { record } | RunProgress::Failed { record } = &progress
                 && let Some(index) = plan.index_at(&record.cell.coordinates)
             {

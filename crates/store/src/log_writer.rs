@@ -25,8 +25,9 @@ pub(crate) enum Opened {
 }
 
 impl LogWriter {
-    /// Opens a log or creates it; a torn last row is cut off, damaged rows before it are left as they are.
-    pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Opened, StoreError> {
+    /// Opens a log or creates it; a torn last row is cut off, damaged rows before it are left as they are. `more` are columns
+    /// after those of every log.
+    pub(crate) fn open(path: &Path, plan: &Plan, more: &[&str]) -> Result<Opened, StoreError> {
         let mut options = File::options();
         let mut file = options
             .read(true)
@@ -38,7 +39,8 @@ impl LogWriter {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);
-        let columns = columns(&placeholders);
+        let mut columns = columns(&placeholders);
+        columns.extend(more.iter().map(|&column| column.to_owned()));
         let header = line(columns.clone());
         let end = match Columns::of(columns) {
             Some(columns) if bytes.starts_with(&header) => {
@@ -56,10 +58,15 @@ impl LogWriter {
         Ok(Opened::Ready(log))
     }
 
-    /// Writes the row of a cell that ended; the fingerprint is its model's.
-    pub(crate) fn write(&mut self, record: &Record, fingerprint: &Digest) -> Result<(), StoreError> {
-        let row = line(fields(record, fingerprint, &self.placeholders));
-        self.append(&row)
+    /// Writes the row of a cell that ended; the fingerprint is its model's, `more` are the fields of the further columns.
+    pub(crate) fn write(
+        &mut self,
+        record: &Record,
+        fingerprint: &Digest,
+        more: &[String],
+    ) -> Result<(), StoreError> {
+        let row = fields(record, fingerprint, &self.placeholders);
+        self.append(&line([&row, more].concat()))
     }
 
     fn append(&mut self, row: &[u8]) -> Result<(), StoreError> {

@@ -1,10 +1,13 @@
 //! One command per file: arguments to library calls, results to text. This file has what several of them share.
 
+mod animate;
+mod clean;
 mod completions;
 mod diff;
 mod export;
 mod models;
 mod plan;
+mod rename;
 mod report;
 mod reproduce;
 mod run;
@@ -12,11 +15,14 @@ mod runs;
 mod show;
 mod verify;
 
+pub use animate::animate;
+pub use clean::clean;
 pub use completions::completions;
 pub use diff::diff;
 pub use export::export;
 pub use models::{fetch, models};
 pub use plan::plan;
+pub use rename::rename;
 pub use report::report;
 pub use reproduce::reproduce;
 pub use run::run;
@@ -24,10 +30,10 @@ pub use runs::runs;
 pub use show::show;
 pub use verify::verify;
 
-use crate::args::{BackendName, Common, ExperimentArgs};
+use crate::args::{BackendName, Common, DraftArgs, ExperimentArgs};
 use crate::exit::Failure;
 use crate::output;
-use maquette::{DeviceName, Error, Experiment, Overrides, Renderer, Workspace, with_causes};
+use maquette::{DeviceName, DraftOptions, Error, Experiment, Overrides, Renderer, Workspace, with_causes};
 
 /// The workspace that the options of every command name.
 fn workspace(common: &Common) -> Result<Workspace, Failure> {
@@ -53,6 +59,10 @@ fn device(name: &str) -> Result<DeviceName, Failure> {
         output::warning(&format!("{}; using `{device}`", with_causes(&error)));
     }
     Ok(device)
+}
+
+fn draft(args: &DraftArgs) -> Option<DraftOptions> {
+    args.draft.then_some(DraftOptions { steps: args.draft_steps })
 }
 
 fn experiment(args: &ExperimentArgs) -> Experiment {
