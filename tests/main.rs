@@ -7,6 +7,7 @@ mod architecture;
 mod bad_input;
 mod diff;
 mod examples;
+mod housekeeping;
 mod hub;
 #[allow(dead_code, reason = "some of it is for the tests of the hub and the library alone")]
 mod hub_server;

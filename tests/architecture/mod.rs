@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sketchbook", &[]),
     ("picture", &["core"]),
     ("planner", &["core"]),
-    ("reporter", &["core"]),
+    ("reporter", &["core", "analysis"]),
     ("analysis", &["core"]),
     ("metrics", &["core", "picture", "sketchbook"]),
     ("hub", &["core"]),

@@ -1,7 +1,7 @@
 //! The command line: commands, options and their help texts. The commands interpret them.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use maquette::Dtype;
+use maquette::{Dtype, SheetPlace};
 use std::path::PathBuf;
 
 /// Prompt experiments with diffusion models: one TOML file in, labelled contact sheets and a log of every setting out.
@@ -48,7 +48,8 @@ pub enum Command {
     Diff(DiffArgs),
     /// Show how a picture was made, by Maquette or another tool
     #[command(
-        after_help = "Example: maquette show runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png --toml"
+        after_help = "Examples:\n  maquette show runs/mucha/latest/images/alphonse-mucha-0a1b2c3d.png --toml\n  maquette \
+                      show runs/mucha/latest/sheets/seed-7.png --at 3,2"
     )]
     Show(ShowArgs),
     /// Render a picture again and compare; exits with 6 if the result is different
@@ -106,9 +107,31 @@ pub enum Command {
                       photo.jpg --at 256,200 --invert -o face-kept.png"
     )]
     Mask(MaskArgs),
+    /// Make an animation of a run along an axis, as a WebP or GIF file
+    #[command(
+        after_help = "The animation is a grid like the contact sheet's, whose pictures change together. Other axes than its \
+                      rows and columns make a file for each of their combinations.\n\nExample: maquette animate \
+                      mucha@latest --along strength --only seed=7 -o mucha.gif"
+    )]
+    Animate(AnimateArgs),
     /// List the runs
     #[command(after_help = "Example: maquette runs")]
-    Runs,
+    Runs(RunsArgs),
+    /// Remove what no run uses any more, or a run; says first what it frees
+    #[command(
+        after_help = "Removed are pictures of cells that no run has, drafts and thumbnails that were replaced, and temporary \
+                      files of killed processes. Picked cells, files of runs that are being rendered and files that are not \
+                      Maquette's are kept. Without --yes it asks on a terminal, and removes nothing elsewhere.\n\nExample: \
+                      maquette clean --run mucha@1"
+    )]
+    Clean(CleanArgs),
+    /// Give an experiment's runs another name, or a single run
+    #[command(
+        after_help = "To resume a renamed run, rename its experiment file, too. Other runs' logs and experiments may name the \
+                      former name, which still finds the run.\n\nExamples:\n  maquette rename mucha portraits\n  maquette \
+                      rename mucha@2 best"
+    )]
+    Rename(RenameArgs),
     /// List the models that are bundled or in the hub's cache, or download one
     #[command(after_help = "Example: maquette models fetch CompVis/stable-diffusion-v1-4 --dtype f16")]
     Models {
@@ -160,6 +183,20 @@ pub struct PlanArgs {
     /// Number of cells to list
     #[arg(long, default_value_t = 8)]
     pub cells: usize,
+    /// Whether to count drafts.
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// Drafts before the pictures.
+#[derive(Debug, Args)]
+pub struct DraftArgs {
+    /// Render a draft of every cell in few steps first, then the pictures, picked cells first and rejected ones last
+    #[arg(long)]
+    pub draft: bool,
+    /// Denoising steps of a draft; by default a quarter of its picture's, at least 4
+    #[arg(long, value_name = "N", requires = "draft", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub draft_steps: Option<u32>,
 }
 
 /// `maquette run`.
@@ -183,6 +220,9 @@ pub struct RunArgs {
     /// Open the page in the browser as soon as it is there; it fills in by itself
     #[arg(long, conflicts_with = "no_sheets")]
     pub open: bool,
+    /// Whether to render drafts first.
+    #[command(flatten)]
+    pub draft: DraftArgs,
     /// What renders: the engine, or a fake for tests
     #[arg(long, value_enum, default_value_t = BackendName::Engine, hide = true)]
     pub backend: BackendName,
@@ -382,12 +422,68 @@ pub struct MaskArgs {
 pub struct ShowArgs {
     /// A picture or sheet made by Maquette, or a picture made by another tool
     pub image: PathBuf,
+    /// One cell of a sheet: its column and row, counted from 1 at the top left
+    #[arg(long, value_name = "COLUMN,ROW", value_parser = parse_place)]
+    pub at: Option<SheetPlace>,
     /// Print JSON
     #[arg(long, conflicts_with = "toml")]
     pub json: bool,
-    /// Print an experiment file that makes the picture again
+    /// Print an experiment file that makes the picture or the sheet again
     #[arg(long)]
     pub toml: bool,
+}
+
+/// `maquette animate`.
+#[derive(Debug, Args)]
+pub struct AnimateArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// The axis along which the pictures change
+    #[arg(long, value_name = "AXIS")]
+    pub along: String,
+    /// Keep only this value of an axis
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_pair)]
+    pub only: Vec<(String, String)>,
+    /// The file to write, .webp or .gif
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The time of each frame in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0.5)]
+    pub seconds_per_frame: f64,
+    /// Go back through the frames instead of starting again
+    #[arg(long)]
+    pub bounce: bool,
+}
+
+/// `maquette runs`.
+#[derive(Debug, Args)]
+pub struct RunsArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `maquette clean`.
+#[derive(Debug, Args)]
+pub struct CleanArgs {
+    /// Remove this run, and the cells that no other run uses
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Remove the run even if cells of it are picked
+    #[arg(long, requires = "run")]
+    pub with_picks: bool,
+    /// Remove without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `maquette rename`.
+#[derive(Debug, Args)]
+pub struct RenameArgs {
+    /// An experiment, such as mucha: all of its runs; or a run, such as mucha@2
+    pub run: String,
+    /// The new name: letters, digits, `-`, `_` and `.`
+    pub name: String,
 }
 
 /// `maquette reproduce`.
@@ -465,6 +561,19 @@ Values: text that parses as a TOML value is that value; anything else is plain t
 values except inside quotes and brackets: --sweep \"artist='Mucha, Alphonse',Klimt\". An empty value
 is empty text. To give --only several values, repeat it or use a list in brackets.";
     format!("{rule}\n\nExample: {example}")
+}
+
+/// A place on a sheet: `3,2` is the third column, second row.
+fn parse_place(text: &str) -> Result<SheetPlace, String> {
+    let numbers = text.split_once(',').and_then(|(column, row)| {
+        Some(SheetPlace { column: column.trim().parse().ok()?, row: row.trim().parse().ok()? })
+    });
+    numbers.ok_or_else(|| "allowed: COLUMN,ROW, counted from 1, such as 3,2".to_owned())
+}
+
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("allowed: NAME=VALUE")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 fn parse_dtype(text: &str) -> Result<Dtype, String> {

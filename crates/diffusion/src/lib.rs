@@ -20,6 +20,7 @@ mod weights;
 pub use device::{DeviceError, DeviceName};
 pub use error::ModelError;
 pub use families::card::{ModelNote, card, card_with, check_sampling, model_notes};
+pub use families::detect::tiny_vae_name;
 pub use families::error::RenderError;
 pub use families::files::{files, fingerprint, safety_checker_digest, safety_checker_files};
 pub use families::sdxl::Sdxl;

@@ -1,18 +1,18 @@
 //! The loop: renders what is left of a run and records it.
 
+use crate::pass::{Pass, Queue};
 use crate::recorder::{Ended, RunRecorder};
 use crate::todo::{Todo, todo};
 use crate::write_queue::with_writer;
 use crate::{ExecuteError, RunProgress, Stop, Summary};
-use maquette_core::{Backend, CellId};
+use maquette_core::Backend;
 use maquette_store::RunWriter;
 use std::cell::RefCell;
 
 /// Renders what is left of a run and records each cell as it ends.
 ///
-/// `cells` are the distinct cells of [`RunWriter::plan`]: the number of each and its name, in the plan's order. If the
-/// run has a shard, only its share of them is rendered. Cells that are done by the run's log are skipped, pictures that
-/// other runs have finished are reused, cells that failed before are tried again.
+/// Cells that are done by the run's log are skipped, pictures that other runs have finished are reused, cells that failed
+/// before are tried again. Cells are grouped by model, so that each is loaded once, unless their ranks differ.
 ///
 /// Pictures are encoded and written on another thread while the backend renders; a cell is reported as finished when its
 /// row is in the log. Warnings name pictures that differ from the rendered ones and damaged rows of the log; their cells
@@ -22,14 +22,14 @@ use std::cell::RefCell;
 /// after the second at the backend's next event. Cells that ended before are recorded, even if an error is returned; after
 /// a record that could not be written, no more are written.
 pub fn execute(
-    cells: &[(usize, CellId)],
+    pass: Pass<'_>,
     backend: &mut dyn Backend,
     run: &mut RunWriter,
     stop: &Stop,
     report: &mut dyn FnMut(RunProgress),
 ) -> Result<Summary, ExecuteError> {
-    let Todo { total, done, reused, render, warnings } = todo(cells, run, stop)?;
-    report(RunProgress::Planned { total, done, reused, todo: render.len() });
+    let Todo { total, done, reused, render, warnings } = todo(&pass, run, stop)?;
+    report(RunProgress::Planned { total, done, reused, todo: render.len(), drafts: pass.drafts });
     for (cell, warning) in warnings {
         report(RunProgress::Warned { cell, warning });
     }
@@ -42,7 +42,15 @@ pub fn execute(
     let write = |ended: Ended| ended.write(run, &device);
     let (outcome, mut summary, measured) = with_writer(write, |queue| {
         // The backend holds both callbacks at once and calls one at a time.
-        let recorder = RefCell::new(RunRecorder::new(plan, queue, stop, report, &device, render, summary));
+        let recorder = RefCell::new(RunRecorder::new(
+            plan,
+            (pass, Queue::new(render)),
+            queue,
+            stop,
+            report,
+            &device,
+            summary,
+        ));
         let rendered = backend
             .render(&mut std::iter::from_fn(|| recorder.borrow_mut().pull()), &mut |event| {
                 recorder.borrow_mut().event(event)

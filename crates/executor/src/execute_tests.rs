@@ -1,7 +1,7 @@
 //! The loop with the fake backend, on a real runs folder.
 
 use crate::write_queue::WAITING;
-use crate::{ExecuteError, FakeBackend, RunProgress, Stop, Summary, execute};
+use crate::{ExecuteError, FakeBackend, Pass, RunProgress, Stop, Summary, execute};
 use maquette_core::{
     Axis, AxisValue, Backend, BackendError, Cell, CellId, Digest, Event, Plan, Selection, SheetSpec, Value,
     with_defaults,
@@ -84,7 +84,9 @@ impl Folder {
                 stop.request();
             }
         };
-        let outcome = execute(&distinct(plan), backend, &mut run, &stop, &mut report);
+        let plan = run.plan();
+        let pass = Pass::over(&plan, run.share(&distinct(&plan)));
+        let outcome = execute(pass, backend, &mut run, &stop, &mut report);
         (outcome, seen)
     }
 
@@ -120,7 +122,7 @@ fn finished_cells_are_not_rendered_again() {
     assert_eq!(counts(summary), Summary { total: 6, rendered: 6, ..Summary::default() });
     let (summary, seen) = folder.execute(&plan, None, &mut backend, &[]);
     assert_eq!(counts(summary), Summary { total: 6, done: 6, ..Summary::default() });
-    assert_eq!(seen, [RunProgress::Planned { total: 6, done: 6, reused: 0, todo: 0 }]);
+    assert_eq!(seen, [RunProgress::Planned { total: 6, done: 6, reused: 0, todo: 0, drafts: false }]);
     assert_eq!(backend.pulled, 6);
 }
 
@@ -343,7 +345,7 @@ proptest! {
         for stops in [vec![first], vec![first, first + gap], vec![first + gap]] {
             let (summary, seen) = folder.execute(&plan, None, &mut backend(), &stops);
             let summary = summary.unwrap();
-            let RunProgress::Planned { total: planned, done, reused, todo } = seen[0] else { panic!("{seen:?}") };
+            let RunProgress::Planned { total: planned, done, reused, todo, .. } = seen[0] else { panic!("{seen:?}") };
             prop_assert_eq!(planned, total);
             prop_assert_eq!(done + reused + todo, total);
             prop_assert_eq!(summary.done + summary.rendered + summary.left(), total);

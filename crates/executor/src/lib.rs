@@ -9,6 +9,7 @@ mod execute;
 #[cfg(test)]
 mod execute_tests;
 mod fake;
+mod pass;
 mod progress;
 mod recorder;
 #[cfg(test)]
@@ -20,5 +21,6 @@ mod write_queue;
 pub use error::ExecuteError;
 pub use execute::execute;
 pub use fake::FakeBackend;
+pub use pass::{Pass, Rank, Ranks};
 pub use progress::{Failure, RunProgress, Summary};
 pub use stop::Stop;

@@ -16,6 +16,8 @@ pub enum RunProgress {
         reused: usize,
         /// Cells to render now.
         todo: usize,
+        /// Whether they are drafts.
+        drafts: bool,
     },
     /// A model is being loaded.
     Loading {

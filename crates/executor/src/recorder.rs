@@ -1,5 +1,6 @@
 //! Turns the backend's events into records, and tracks the cells in flight.
 
+use crate::pass::{Pass, Queue};
 use crate::progress::{Failure, RunProgress, Summary};
 use crate::write_queue::WriteQueue;
 use crate::{ExecuteError, Stop};
@@ -26,11 +27,12 @@ pub(crate) type Written = Result<Record, StoreError>;
 /// The state shared by the backend's two callbacks.
 pub(crate) struct RunRecorder<'a> {
     plan: Arc<Plan>,
+    pass: Pass<'a>,
     queue: WriteQueue<Ended, Written>,
     stop: &'a Stop,
     report: &'a mut dyn FnMut(RunProgress),
     device: &'a str,
-    todo: std::vec::IntoIter<usize>,
+    todo: Queue,
     in_flight: HashMap<CellId, InFlight>,
     /// The UNet calls of each cell that is being written, in order.
     writing: VecDeque<usize>,
@@ -60,20 +62,21 @@ impl Ended {
 impl<'a> RunRecorder<'a> {
     pub(crate) fn new(
         plan: Arc<Plan>,
+        (pass, todo): (Pass<'a>, Queue),
         queue: WriteQueue<Ended, Written>,
         stop: &'a Stop,
         report: &'a mut dyn FnMut(RunProgress),
         device: &'a str,
-        render: Vec<usize>,
         summary: Summary,
     ) -> RunRecorder<'a> {
         RunRecorder {
             plan,
+            pass,
             queue,
             stop,
             report,
             device,
-            todo: render.into_iter(),
+            todo,
             in_flight: HashMap::new(),
             writing: VecDeque::new(),
             summary,
@@ -87,7 +90,10 @@ impl<'a> RunRecorder<'a> {
         if self.stop.is_requested() || self.fatal.is_some() {
             return None;
         }
-        match self.plan.cell(self.todo.next()?) {
+        if let Some(ranks) = (self.pass.ranks)() {
+            self.todo.rank(&ranks);
+        }
+        match (self.pass.cell)(self.todo.pull()?) {
             Ok(cell) => {
                 self.in_flight.insert(cell.id, InFlight { cell: cell.clone(), steps: 0 });
                 Some(cell)
@@ -203,7 +209,9 @@ impl<'a> RunRecorder<'a> {
                     if !self.summary.kinds.contains(&kind) {
                         self.summary.kinds.push(kind.clone());
                     }
-                    self.measured.add_cell(kind, steps as u64, record.seconds.unwrap_or_default());
+                    if !self.pass.drafts {
+                        self.measured.add_cell(kind, steps as u64, record.seconds.unwrap_or_default());
+                    }
                 }
                 (self.report)(RunProgress::Finished { record });
             }

@@ -1,7 +1,8 @@
 //! What is left to do, and in which order.
 
+use crate::pass::Pass;
 use crate::{ExecuteError, Stop};
-use maquette_core::{CellId, Digest, Dtype, Lora, Plan, Settings};
+use maquette_core::{CellId, Digest, Dtype, Lora, Settings};
 use maquette_store::{PictureProblem, Reuse, RunWriter};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -11,8 +12,8 @@ pub(crate) struct Todo {
     pub total: usize,
     pub done: usize,
     pub reused: usize,
-    /// Numbers of the cells to render, in the order of rendering.
-    pub render: Vec<usize>,
+    /// The cells to render, in the order of rendering: the number of each, and its name.
+    pub render: Vec<(usize, CellId)>,
     /// Warnings about damaged rows of the log and pictures that differ from the rendered ones.
     pub warnings: Vec<(Option<CellId>, String)>,
 }
@@ -21,27 +22,21 @@ pub(crate) struct Todo {
 const NAMED: usize = 5;
 
 /// Finds the cells that are done, reuses those that other runs have finished, and orders the rest.
-pub(crate) fn todo(
-    cells: &[(usize, CellId)],
-    run: &mut RunWriter,
-    stop: &Stop,
-) -> Result<Todo, ExecuteError> {
-    let plan = run.plan();
-    let shard = run.shard();
-    let share = |position: usize| shard.is_none_or(|shard| shard.holds(position));
-    let cells = cells.iter().enumerate().filter(|(position, _)| share(*position)).map(|(_, cell)| *cell);
-    let cells: Vec<(usize, CellId)> = cells.collect();
-    let mut todo = Todo { total: cells.len(), done: 0, reused: 0, render: vec![], warnings: damage(run) };
+pub(crate) fn todo(pass: &Pass<'_>, run: &mut RunWriter, stop: &Stop) -> Result<Todo, ExecuteError> {
+    let cells = &pass.cells;
+    // Damaged rows of drafts are not worth a word.
+    let warnings = if pass.drafts { vec![] } else { damage(run) };
+    let mut todo = Todo { total: cells.len(), done: 0, reused: 0, render: vec![], warnings };
     let (done, problems) = run.check_done(&cells.iter().map(|(_, id)| *id).collect::<Vec<_>>());
     let mut warned: HashSet<CellId> = problems.iter().map(|problem| problem.cell).collect();
     todo.warnings.extend(problems.iter().map(replaced));
-    for (index, id) in cells {
+    for &(number, id) in cells {
         if done.contains(&id) {
             todo.done += 1;
             continue;
         }
         if !stop.is_requested() && run.has_picture(&id) {
-            match run.reuse(&plan.cell(index)?)? {
+            match run.reuse(&(pass.cell)(number)?)? {
                 Reuse::Taken(_) => {
                     todo.reused += 1;
                     continue;
@@ -52,9 +47,9 @@ pub(crate) fn todo(
                 Reuse::Unusable(_) => {}
             }
         }
-        todo.render.push(index);
+        todo.render.push((number, id));
     }
-    order(&plan, &mut todo.render)?;
+    order(pass, &mut todo.render)?;
     Ok(todo)
 }
 
@@ -77,21 +72,21 @@ fn damage(run: &RunWriter) -> Vec<(Option<CellId>, String)> {
 
 /// Groups cells by model, then size, then precision, then LoRAs, so that a model is loaded once and its weights rarely
 /// change; groups and the cells inside them keep the plan's order.
-fn order(plan: &Plan, cells: &mut Vec<usize>) -> Result<(), ExecuteError> {
-    let mut ranks = Ranks::default();
-    let mut ranked = Vec::with_capacity(cells.len());
-    for &index in cells.iter() {
-        ranked.push((ranks.of(&plan.cell(index)?.settings), index));
+fn order(pass: &Pass<'_>, cells: &mut Vec<(usize, CellId)>) -> Result<(), ExecuteError> {
+    let mut groups = Groups::default();
+    let mut grouped = Vec::with_capacity(cells.len());
+    for &(number, id) in cells.iter() {
+        grouped.push((groups.of(&(pass.cell)(number)?.settings), (number, id)));
     }
-    // The sort is stable: equal ranks keep their order.
-    ranked.sort_by_key(|(rank, _)| *rank);
-    *cells = ranked.into_iter().map(|(_, index)| index).collect();
+    // The sort is stable: cells of one group keep their order.
+    grouped.sort_by_key(|(group, _)| *group);
+    *cells = grouped.into_iter().map(|(_, cell)| cell).collect();
     Ok(())
 }
 
 /// Numbers models, sizes, precisions and sets of LoRAs by first appearance.
 #[derive(Default)]
-struct Ranks {
+struct Groups {
     models: HashMap<Arc<str>, usize>,
     sizes: HashMap<(u32, u32), usize>,
     dtypes: HashMap<Dtype, usize>,
@@ -99,15 +94,15 @@ struct Ranks {
     loras: HashMap<Vec<(Digest, [u64; 2])>, usize>,
 }
 
-impl Ranks {
+impl Groups {
     fn of(&mut self, settings: &Settings) -> [usize; 4] {
-        fn rank<K: Eq + std::hash::Hash>(ranks: &mut HashMap<K, usize>, key: K) -> usize {
-            let next = ranks.len();
-            *ranks.entry(key).or_insert(next)
+        fn number<K: Eq + std::hash::Hash>(numbers: &mut HashMap<K, usize>, key: K) -> usize {
+            let next = numbers.len();
+            *numbers.entry(key).or_insert(next)
         }
-        let model = rank(&mut self.models, Arc::clone(&settings.model));
-        let size = rank(&mut self.sizes, (settings.width, settings.height));
+        let model = number(&mut self.models, Arc::clone(&settings.model));
+        let size = number(&mut self.sizes, (settings.width, settings.height));
         let loras = settings.lora.iter().map(Lora::key).collect();
-        [model, size, rank(&mut self.dtypes, settings.dtype), rank(&mut self.loras, loras)]
+        [model, size, number(&mut self.dtypes, settings.dtype), number(&mut self.loras, loras)]
     }
 }

@@ -6,6 +6,9 @@ use crate::{a1111, comfyui, fooocus, invokeai, json, novelai, swarmui};
 use maquette_picture::Texts;
 use serde_json::Value as Json;
 
+/// The most bytes of Maquette's own text that are read; its own sheets have at most a quarter of it.
+const MOST: usize = 16 << 20;
+
 /// The words by which A1111's settings are found in texts that also have other uses.
 const SETTINGS: &str = "Steps: ";
 
@@ -22,6 +25,10 @@ pub fn identify(texts: &Texts) -> Metadata {
 
 fn maquette(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Origin> {
     let text = texts.get("maquette")?;
+    if text.len() > MOST {
+        unreadable.push(format!("the text `maquette` has {} bytes; allowed: at most {MOST}", text.len()));
+        return None;
+    }
     let read = |text: &str| -> Result<Origin, serde_json::Error> {
         match serde_json::from_str(text).map(Origin::Cell) {
             Err(error) => serde_json::from_str(text).map(Origin::Sheet).map_err(|_| error),

@@ -19,6 +19,7 @@ mod maquette_text;
 mod novelai;
 mod origin;
 mod sampling;
+mod sheet_map;
 mod swarmui;
 #[cfg(test)]
 mod tests;
@@ -26,8 +27,9 @@ mod xmp;
 
 pub use file_hashes::{FileHashes, Sha256};
 pub use foreign::{Foreign, NotTaken, Tool};
-pub use maquette_text::{FileRef, GenerationInfo, encode_cell, encode_sheet};
-pub use origin::{Metadata, Origin, Place, SheetMap};
+pub use maquette_text::{FileRef, GenerationInfo, encode_cell, encode_sheet, portable};
+pub use origin::{Metadata, Origin};
+pub use sheet_map::{NoSuchPlace, Place, Recipes, SheetMap};
 
 use identify::{hidden_texts, identify};
 use maquette_picture::{PictureError, read_hidden_text, read_png_texts, read_texts};

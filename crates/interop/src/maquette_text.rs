@@ -87,10 +87,10 @@ pub fn encode_cell(
     )
 }
 
-/// Encodes a contact sheet as a PNG file, with its content as JSON in a `maquette` text and the XMP packet of its pictures.
+/// Encodes a contact sheet as a PNG file, with its content, JSON, in a `maquette` text and the XMP packet of its pictures.
 /// The same arguments give the same bytes.
-pub fn encode_sheet(image: &Image, shows: &Json) -> Result<Vec<u8>, PictureError> {
-    encode_png(image, &[("maquette", &shows.to_string()), (xmp::KEYWORD, &xmp::packet(SourceType::Model))])
+pub fn encode_sheet(image: &Image, shows: &str) -> Result<Vec<u8>, PictureError> {
+    encode_png(image, &[("maquette", shows), (xmp::KEYWORD, &xmp::packet(SourceType::Model))])
 }
 
 impl GenerationInfo {
@@ -156,7 +156,7 @@ fn portable_list(list: Vec<WeightRef>) -> String {
 }
 
 /// The last part of an absolute path, which is specific to one machine; relative paths are unchanged.
-fn portable(path: &str) -> &str {
+pub fn portable(path: &str) -> &str {
     let drive = path.as_bytes().get(1) == Some(&b':');
     if drive || path.starts_with(['/', '\\', '~']) {
         path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path)

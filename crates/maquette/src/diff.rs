@@ -74,7 +74,7 @@ impl Comparison {
             let image = render_diff(diff, &page, &left, &right);
             let shows = serde_json::json!({ "maquette_diff": 1, "left": diff.left, "right": diff.right });
             let path = folder.join(format!("{}.png", page.name));
-            write_atomic(&path, &encode_sheet(&image, &shows)?)?;
+            write_atomic(&path, &encode_sheet(&image, &shows.to_string())?)?;
             Ok(path)
         };
         let pages = diff_pages(diff, &left, &right);

@@ -4,7 +4,7 @@ use maquette_core::SettingError;
 use maquette_diffusion::DeviceError;
 use maquette_executor::ExecuteError;
 use maquette_hub::{HubError, RepositoryError};
-use maquette_interop::SheetMap;
+use maquette_interop::{NoSuchPlace, SheetMap};
 use maquette_metrics::ModelError;
 use maquette_picture::PictureError;
 use maquette_planner::PlanError;
@@ -61,8 +61,6 @@ pub enum Error {
         image: PathBuf,
         /// The cells on it.
         sheet: Box<SheetMap>,
-        /// The experiment file of its run, where the run was found.
-        experiment: Option<PathBuf>,
     },
     /// A picture made by another tool whose metadata does not name a model, where one is needed.
     #[error("the metadata of `{}` does not name a model", image.display())]
@@ -162,6 +160,28 @@ pub enum Error {
     /// The pictures cannot be measured.
     #[error("{0}")]
     Metrics(String),
+    /// An animation that cannot be made.
+    #[error("{0}")]
+    Animation(String),
+    /// A picture that is not a contact sheet, where one is needed.
+    #[error("`{}` is not a contact sheet, so it has no columns and rows", image.display())]
+    NotASheet {
+        /// The picture.
+        image: PathBuf,
+    },
+    /// A sheet without a cell at the requested place.
+    #[error(transparent)]
+    NoSuchPlace(#[from] NoSuchPlace),
+    /// A sheet that does not say what was asked for, and whose run was not found.
+    #[error("`{}` does not contain {what}: it was made by an older version, or was too large", image.display())]
+    SheetLacks {
+        /// The sheet.
+        image: PathBuf,
+        /// What it lacks.
+        what: &'static str,
+        /// The experiment's name.
+        run: String,
+    },
     /// The only cell to render failed.
     #[error("{0}")]
     CellFailed(String),
@@ -186,7 +206,9 @@ impl Error {
         match self {
             Error::Plan(_) | Error::Device(_) | Error::UnknownMetric { .. } => ErrorKind::Experiment,
             Error::Store(error) if error.is_write() => ErrorKind::Unexpected,
-            Error::Picture(PictureError::Encode { .. }) => ErrorKind::Unexpected,
+            Error::Picture(PictureError::Encode { .. } | PictureError::Animation { .. }) => {
+                ErrorKind::Unexpected
+            }
             Error::CellFailed(_) => ErrorKind::CellFailed,
             Error::Execute(_)
             | Error::Setting(_)
@@ -213,11 +235,15 @@ impl Error {
                  SwarmUI, InvokeAI, Fooocus or NovelAI. Chat apps and image editors often remove metadata."
                     .to_owned(),
             ),
-            Error::IsASheet { experiment: Some(experiment), .. } => {
-                Some(format!("Its experiment is {}.", experiment.display()))
-            }
-            Error::IsASheet { sheet, .. } => {
-                Some(format!("Its experiment is in the folder of the run `{}`.", sheet.run))
+            Error::IsASheet { image, .. } => Some(format!(
+                "`maquette show {} --at COLUMN,ROW --toml` is the experiment of one of its cells.",
+                image.display()
+            )),
+            Error::SheetLacks { run, .. } => Some(format!(
+                "Where the run `{run}` is, `maquette report {run}` draws its sheets again, with everything in them."
+            )),
+            Error::Animation(problem) if problem.contains("too large") || problem.contains("megapixels") => {
+                Some("Select values with `--only NAME=VALUE`.".to_owned())
             }
             Error::NoVisionModel { hint, .. } => Some(hint.clone()),
             Error::UnknownMetric { hint, .. } => Some(hint.clone()),

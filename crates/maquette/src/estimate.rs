@@ -1,6 +1,6 @@
 //! How long a plan would take on this machine, from earlier measurements. Without measurements there is no estimate.
 
-use maquette_core::{CellId, Plan, SettingError};
+use maquette_core::{Plan, Settings};
 use maquette_store::{Timings, WorkKind};
 use std::collections::BTreeSet;
 
@@ -15,18 +15,16 @@ pub struct Estimate {
     pub memory: Option<u64>,
 }
 
-/// Adds up the time of the cells that are not `done`, on a device.
+/// Adds up the time of cells with those settings, on a device.
 pub(crate) fn estimate(
     plan: &Plan,
-    distinct: &[(usize, CellId)],
-    done: &dyn Fn(&CellId) -> bool,
+    cells: impl IntoIterator<Item = Settings>,
     device: &str,
     timings: &Timings,
-) -> Result<Estimate, SettingError> {
+) -> Estimate {
     let mut estimate = Estimate::default();
     let mut loads = BTreeSet::new();
-    for (index, _) in distinct.iter().filter(|(_, id)| !done(id)) {
-        let settings = plan.cell(*index)?.settings;
+    for settings in cells {
         let Some(card) = plan.models.get(&*settings.model) else { continue };
         let work = WorkKind::of(&settings, &card.fingerprint, device);
         let calls = settings.unet_calls();
@@ -42,5 +40,5 @@ pub(crate) fn estimate(
             estimate.seconds += seconds;
         }
     }
-    Ok(estimate)
+    estimate
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::estimate::{Estimate, estimate};
 use crate::plan::PlannedExperiment;
 use crate::prompt_report::{PromptNotes, prompt_notes};
-use maquette_core::CellId;
+use maquette_core::{CellId, SettingError};
 use maquette_planner::{Work, work};
 use maquette_store::{LogRow, Status};
 use std::collections::HashSet;
@@ -32,15 +32,18 @@ impl Workspace {
         let finished = self.finished(&plan.name)?;
         let done = |id: &CellId| finished.contains(id) || self.runs.has_cell(id);
         let device = self.device().to_string();
+        let left = distinct.iter().filter(|(_, id)| !done(id));
+        let settings = left.map(|(index, _)| Ok(plan.cell(*index)?.settings));
+        let settings = settings.collect::<Result<Vec<_>, SettingError>>()?;
         Ok(Forecast {
             work: work(plan, distinct, &done)?,
-            estimate: estimate(plan, distinct, &done, &device, &self.runs.timings())?,
+            estimate: estimate(plan, settings, &device, &self.runs.timings()),
             prompts: prompt_notes(plan, distinct, base, &self.environment.hub)?,
         })
     }
 
     /// The cells that the newest run of an experiment has finished.
-    fn finished(&self, name: &str) -> Result<HashSet<CellId>, Error> {
+    pub(crate) fn finished(&self, name: &str) -> Result<HashSet<CellId>, Error> {
         let Some(run) = self.runs.latest(name)? else { return Ok(HashSet::new()) };
         Ok(run.log()?.iter().filter(|row| row.status() == Status::Done).map(LogRow::cell).collect())
     }

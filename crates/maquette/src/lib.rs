@@ -36,10 +36,13 @@
 //! # }
 //! ```
 
+mod animate;
 mod assets;
 mod checks;
+mod clean;
 mod describe;
 mod diff;
+mod draft;
 mod effects;
 mod effects_files;
 mod environment;
@@ -72,9 +75,11 @@ mod verify;
 mod vision_models;
 mod workspace;
 
+pub use animate::AnimateOptions;
 pub use assets::fetch::{FetchEvent, missing_text};
 pub use checks::{Checked, Problem};
 pub use diff::Comparison;
+pub use draft::{DraftForecast, DraftOptions};
 pub use effects::{AxisLabels, EffectsOptions, RunCurve, RunCurves, RunEffects, stored_effects};
 pub use environment::Environment;
 pub use error::{Error, ErrorKind, with_causes};
@@ -92,7 +97,7 @@ pub use reproduce::{CellBeforeAndNow, Change, ReproduceOptions, Reproduction};
 pub use run::{RunEvent, RunOptions, RunResult};
 pub use run_list::{RunContent, RunEntry};
 pub use sheets::Report;
-pub use show::{PictureInfo, SheetCell};
+pub use show::{PictureInfo, SheetCell, SheetPlace};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use vision_models::{CAPTION_MODEL, MASK_MODEL};
 pub use workspace::{Renderer, Workspace};
@@ -110,7 +115,7 @@ pub use maquette_hub::{
     RepositoryError,
 };
 pub use maquette_interop::{
-    FileRef, Foreign, GenerationInfo, Metadata, NotTaken, Origin, Place, SheetMap, Tool,
+    FileRef, Foreign, GenerationInfo, Metadata, NoSuchPlace, NotTaken, Origin, Place, SheetMap, Tool,
 };
 pub use maquette_metrics::ModelError as VisionModelError;
 pub use maquette_metrics::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
@@ -121,5 +126,5 @@ pub use maquette_reporter::{
 };
 pub use maquette_store::{
     DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, StartReason, Status,
-    StoreError, Votes, WorkKind,
+    StoreError, Unused, UnusedFile, UnusedKind, Votes, WorkKind,
 };

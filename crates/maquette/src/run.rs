@@ -2,12 +2,13 @@
 
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
+use crate::draft::{DraftOptions, Drafts, final_pass};
 use crate::error::{Error, with_causes};
 use crate::measure::{is_measured, measure_run, named};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, page, sheets};
-use maquette_core::{Backend, CellId, Plan};
-use maquette_executor::{RunProgress, Stop, Summary, execute};
+use maquette_core::{Backend, CellId, DraftSettings, Plan};
+use maquette_executor::{Pass, RunProgress, Stop, Summary, execute};
 use maquette_metrics::Metric;
 use maquette_store::{Run, RunWriter, Runs, Shard, StartReason, Timings};
 use std::path::{Path, PathBuf};
@@ -24,12 +25,14 @@ pub struct RunOptions {
     pub sheets: bool,
     /// Download models that are on the hub but not on this machine.
     pub download: bool,
+    /// Render a draft of every cell first, then replace drafts, the most promising cells first.
+    pub draft: Option<DraftOptions>,
 }
 
 impl Default for RunOptions {
     /// Every cell, rows chosen by size, with sheets, page and downloads.
     fn default() -> RunOptions {
-        RunOptions { shard: None, rows: None, sheets: true, download: true }
+        RunOptions { shard: None, rows: None, sheets: true, download: true, draft: None }
     }
 }
 
@@ -76,6 +79,8 @@ pub struct RunResult {
     pub run: Run,
     /// How many cells ended in which way.
     pub summary: Summary,
+    /// The same for the drafts, if there were any to render.
+    pub drafts: Option<Summary>,
     /// Its contact sheets, in the order of the pages.
     pub sheets: Vec<PathBuf>,
     /// Its page, for a browser.
@@ -124,51 +129,91 @@ impl Workspace {
         let (run, device) = (writer.run().clone(), backend.device());
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
-        let summary = render(&self.runs, &cells, backend.as_mut(), &mut writer, stop, options.sheets, report);
+        let cells = writer.share(&cells);
+        let (runs, with_sheets) = (&self.runs, options.sheets);
+        let mut to = Rendering { runs, backend: backend.as_mut(), writer: &mut writer, stop, with_sheets };
+        let drafts = match &options.draft {
+            Some(how) => render_drafts(&mut to, &cells, self.draft_settings(&plan, &base, how), report),
+            None => Ok(None),
+        };
+        let pass = match options.draft {
+            Some(_) => final_pass(&run, &plan, cells),
+            None => Pass::over(&plan, cells),
+        };
+        let rendered = drafts.and_then(|drafts| Ok((drafts, render(&mut to, pass, report)?)));
         report(RunEvent::Rendered);
-        let summary = summary?;
+        let (drafts, summary) = rendered?;
         remember_memory(&writer, &summary);
         drop(writer);
         if !summary.interrupted {
             measure(&run, &plan, &summary, &self.environment.hub, report);
         }
 
-        let sheets = match options.sheets {
-            true => {
-                let drawn = sheets::draw(&run, &plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
-                drawn.unwrap_or_else(|error| {
-                    // The pictures exist, so `report` can draw the sheets later.
-                    report(RunEvent::Warning(format!(
-                        "the sheets could not be drawn: {}",
-                        with_causes(&error)
-                    )));
-                    Vec::new()
-                })
-            }
-            false => Vec::new(),
-        };
-        let page = options.sheets.then(|| {
-            let written =
-                page::write(&self.runs, &run, &plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
-            let refused = |error: &Error| {
-                report(RunEvent::Warning(format!("the page could not be written: {}", with_causes(error))));
-            };
-            written.inspect_err(refused).ok()
-        });
-        Ok(RunResult { run, summary, sheets, page: page.flatten() })
+        let sheets = if options.sheets { draw_sheets(&run, &plan, report) } else { Vec::new() };
+        let page = options.sheets.then(|| write_page(&self.runs, &run, &plan, report)).flatten();
+        Ok(RunResult { run, summary, drafts, sheets, page })
     }
 }
 
-/// Renders the missing cells of a run; meanwhile draws the sheets and writes the page.
-fn render(
-    runs: &Runs,
-    cells: &[(usize, CellId)],
-    backend: &mut dyn Backend,
-    writer: &mut RunWriter,
-    stop: &Stop,
+/// What cells are rendered with, and into.
+struct Rendering<'a> {
+    runs: &'a Runs,
+    backend: &'a mut dyn Backend,
+    writer: &'a mut RunWriter,
+    stop: &'a Stop,
+    /// Whether sheets are drawn and the page is written.
     with_sheets: bool,
+}
+
+/// Renders drafts of the cells that have no picture yet; `None` if there are none to render.
+fn render_drafts(
+    to: &mut Rendering<'_>,
+    cells: &[(usize, CellId)],
+    how: DraftSettings,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<Option<Summary>, Error> {
+    let (plan, writer) = (to.writer.plan(), &mut *to.writer);
+    let left = cells.iter().filter(|(_, id)| !writer.is_logged(id) && !writer.has_picture(id)).copied();
+    let drafts = Drafts::of(&plan, how, left.collect::<Vec<_>>().into_iter())?;
+    if drafts.cells.is_empty() {
+        return Ok(None);
+    }
+    writer.begin_drafts(drafts.finals.clone())?;
+    let summary = render(to, drafts.pass(&plan), report);
+    to.writer.end_drafts();
+    let summary = summary?;
+    if to.with_sheets && !to.stop.is_requested() {
+        draw_sheets(to.writer.run(), &plan, report);
+    }
+    Ok(Some(summary))
+}
+
+/// Draws the sheets. Failing to is a warning: the pictures exist, and `report` can draw the sheets later.
+fn draw_sheets(run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> Vec<PathBuf> {
+    let drawn = sheets::draw(run, plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
+    drawn.unwrap_or_else(|error| {
+        report(RunEvent::Warning(format!("the sheets could not be drawn: {}", with_causes(&error))));
+        Vec::new()
+    })
+}
+
+/// Writes the page. Failing to is a warning, likewise.
+fn write_page(runs: &Runs, run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> Option<PathBuf> {
+    let written = page::write(runs, run, plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
+    let refused = |error: &Error| {
+        report(RunEvent::Warning(format!("the page could not be written: {}", with_causes(error))));
+    };
+    written.inspect_err(refused).ok()
+}
+
+/// Renders what is missing in one pass over a run; meanwhile draws the sheets and writes the page.
+fn render(
+    to: &mut Rendering<'_>,
+    pass: Pass<'_>,
     report: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Summary, Error> {
+    let Rendering { runs, stop, with_sheets, .. } = *to;
+    let (backend, writer) = (&mut *to.backend, &mut *to.writer);
     let (run, plan) = (writer.run().clone(), writer.plan());
     let (ended, endings): (Sender<usize>, Receiver<usize>) = channel();
     let (warn, warnings) = channel();
@@ -181,7 +226,7 @@ fn render(
             scope.spawn(move || sheets::keep_drawing(run, drawn_plan, endings, &warn));
             scope.spawn(move || page::keep_writing(runs, run, drawn_plan, page_changes, &page_written));
         }
-        let summary = execute(cells, backend, writer, stop, &mut |progress| {
+        let summary = execute(pass, backend, writer, stop, &mut |progress| {
             if let RunProgress::Finished { record } | RunProgress::Failed { record } = &progress
                 && let Some(index) = plan.index_at(&record.cell.coordinates)
             {

@@ -3,10 +3,10 @@
 use crate::Workspace;
 use crate::error::{Error, with_causes};
 use crate::page;
-use maquette_core::{CellId, Image, Plan};
-use maquette_interop::encode_sheet;
+use maquette_core::{CellId, Image, Plan, WeightsKind};
+use maquette_interop::{GenerationInfo, Place, Recipes, SheetMap, encode_sheet, portable};
 use maquette_picture::decode;
-use maquette_reporter::{PageSpec, Tile, pages, render};
+use maquette_reporter::{Area, PageSpec, Tile, pages, render};
 use maquette_store::{LogRow, Run, Status};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -49,8 +49,9 @@ pub(crate) fn draw(run: &Run, plan: &Plan, warn: &mut dyn FnMut(&str)) -> Result
     if let Some(page) = pages.first() {
         warn_of_boxes(&page.missing_glyphs(), warn);
     }
-    let (log, reference) = (log(run)?, reference(plan));
-    pages.iter().map(|page| draw_page(run, plan, page, &log, reference.as_ref())).collect()
+    let (rows, reference, experiment) = (Rows::of(run)?, reference(plan), experiment(run, plan));
+    let draw = |page| draw_page(run, plan, page, &rows, reference.as_ref(), experiment.as_deref());
+    pages.iter().map(draw).collect()
 }
 
 /// The most missing characters that a warning names.
@@ -87,7 +88,7 @@ pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warni
         .enumerate()
         .flat_map(|(number, page)| page.cells(plan).into_iter().map(move |cell| (cell.index, number)))
         .collect();
-    let reference = reference(plan);
+    let (reference, experiment) = (reference(plan), experiment(run, plan));
     let mut changed = BTreeSet::new();
     let mut last: Option<Instant> = None;
     loop {
@@ -100,9 +101,10 @@ pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warni
             continue;
         }
         let now: Vec<usize> = changed.iter().copied().take(PAGES_AT_ONCE).collect();
-        let drawn = log(run).and_then(|log| {
+        let drawn = Rows::of(run).and_then(|rows| {
             now.iter().try_for_each(|&number| {
-                draw_page(run, plan, &pages[number], &log, reference.as_ref()).map(drop)
+                let page = &pages[number];
+                draw_page(run, plan, page, &rows, reference.as_ref(), experiment.as_deref()).map(drop)
             })
         });
         if let Err(failure) = drawn {
@@ -123,23 +125,79 @@ pub(crate) fn log(run: &Run) -> Result<Log, Error> {
     Ok(rows.into_iter().map(|row| (row.cell(), row)).collect())
 }
 
+/// The rows of a run's cells, and of the drafts that stand for those without a row.
+pub(crate) struct Rows {
+    log: Log,
+    drafts: Log,
+}
+
+impl Rows {
+    pub fn of(run: &Run) -> Result<Rows, Error> {
+        Ok(Rows { log: log(run)?, drafts: run.drafts()? })
+    }
+}
+
 fn draw_page(
     run: &Run,
     plan: &Plan,
     page: &PageSpec,
-    log: &Log,
+    rows: &Rows,
     reference: Option<&Image>,
+    experiment: Option<&str>,
 ) -> Result<PathBuf, Error> {
-    let image = render(plan, page, reference, &|index| load(run, plan, log, index));
-    let cells: Vec<_> = page
-        .cells(plan)
-        .into_iter()
-        .filter_map(|placed| Some((plan.id(placed.index).ok()?, placed.area)))
-        .collect();
-    let shows =
-        serde_json::json!({ "maquette_sheet": 1, "run": plan.name, "page": page.name, "cells": cells });
-    let bytes = encode_sheet(&image, &shows)?;
+    let image = render(plan, page, reference, &|index| tile(run, plan, rows, index));
+    let bytes = encode_sheet(&image, &sheet_map(plan, page, experiment)?.to_text())?;
     Ok(run.write_sheet(&format!("{}.png", page.name), &bytes)?)
+}
+
+/// What a sheet says about itself.
+fn sheet_map(plan: &Plan, page: &PageSpec, experiment: Option<&str>) -> Result<SheetMap, Error> {
+    let place = |Area { x, y, width, height }: Area| Place { x, y, width, height };
+    let (mut cells, mut recipes) = (Vec::new(), Vec::new());
+    for placed in page.cells(plan) {
+        let cell = plan.cell(placed.index)?;
+        cells.push((cell.id, place(placed.area)));
+        if let Some(card) = plan.models.get(&*cell.settings.model) {
+            recipes.push(GenerationInfo::of(&cell, &card.fingerprint));
+        }
+    }
+    let (columns, rows) = page.edges();
+    Ok(SheetMap {
+        format: 1,
+        run: plan.name.clone(),
+        page: page.name.clone(),
+        cells,
+        columns,
+        rows,
+        experiment: experiment.map(str::to_owned),
+        recipes: Recipes::of(recipes),
+    })
+}
+
+/// The experiment of a run without what is specific to one machine: its folder, and the folders of absolute paths.
+fn experiment(run: &Run, plan: &Plan) -> Option<String> {
+    let mut text = run.experiment().ok()?;
+    let lines = text.lines().filter(|line| !line.starts_with("folder = "));
+    text = lines.map(|line| format!("{line}\n")).collect();
+    let named = plan.pictures.keys().chain(plan.models.keys()).map(String::as_str);
+    let weights = plan.weights.keys().filter_map(|key| WeightsKind::of_key(key)).map(|(_, name)| name);
+    for path in named.chain(weights).filter(|path| portable(path) != *path) {
+        text = text.replace(path, portable(path));
+    }
+    Some(text)
+}
+
+/// The tile of a cell, by its number in the plan: its picture, or the draft that stands for it.
+pub(crate) fn tile(run: &Run, plan: &Plan, rows: &Rows, index: usize) -> Tile {
+    let tile = load(run, plan, &rows.log, index);
+    let draft = || {
+        let row = rows.drafts.get(&plan.id(index).ok()?)?;
+        decode(&run.dir().join(row.image()?)).ok()
+    };
+    match (&tile, draft) {
+        (Tile::Missing, draft) => draft().map_or(tile, Tile::Draft),
+        _ => tile,
+    }
 }
 
 /// The tile of a cell, by its number in the plan.
@@ -159,7 +217,7 @@ pub(crate) fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
 }
 
 /// The reference picture if all cells share one; it goes into the corner of the sheet.
-fn reference(plan: &Plan) -> Option<Image> {
+pub(crate) fn reference(plan: &Plan) -> Option<Image> {
     let swept = plan.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
     let given = plan.base.iter().chain(swept).filter(|(name, _)| name == "init_image");
     let texts: BTreeSet<&str> = given.filter_map(|(_, value)| value.as_text()).collect();

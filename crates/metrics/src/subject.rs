@@ -66,7 +66,7 @@ mod tests {
     fn numbers_have_six_digits() {
         let check = |number: f64, expected: &str| assert_eq!(Score::Number(number).to_string(), expected);
         check(0.123_456_789, "0.123457");
-        check(1234.567_89, "1234.57");
+        check(1_234.567_89, "1234.57");
         check(12_345_678.0, "12345700");
         check(1.0, "1");
         check(0.0, "0");

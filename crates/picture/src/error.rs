@@ -37,6 +37,14 @@ pub enum PictureError {
         /// Its height in pixels.
         height: u32,
     },
+    /// Frames that cannot be encoded as an animation.
+    #[error("the frames cannot be written as {format}: {problem}")]
+    Animation {
+        /// The format.
+        format: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
     /// An image that cannot be encoded.
     #[error("a picture of {width}x{height} pixels cannot be written as {format}: {problem}")]
     Encode {
@@ -67,7 +75,7 @@ impl PictureError {
         match self {
             PictureError::NotAPicture { hint, .. } => hint.map(str::to_owned),
             PictureError::TooLarge { .. } => Some("Scale it down first.".to_owned()),
-            PictureError::Read { .. } | PictureError::Encode { .. } => None,
+            PictureError::Read { .. } | PictureError::Encode { .. } | PictureError::Animation { .. } => None,
         }
     }
 

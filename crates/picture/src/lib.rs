@@ -3,6 +3,7 @@
 //! Every picture that Maquette opens is opened here: reference pictures, masks, cells, pictures of other tools. The
 //! texts are interpreted by `maquette-interop`; the engine resizes pictures.
 
+mod animation;
 mod containers;
 mod decode;
 mod encode;
@@ -12,6 +13,7 @@ mod hidden;
 mod read_texts;
 mod texts;
 
+pub use animation::{encode_animated_webp, encode_gif};
 pub use decode::{decode, decode_bytes, size};
 pub use encode::{encode_png, encode_webp};
 pub use error::PictureError;

@@ -14,6 +14,8 @@ use rayon::prelude::*;
 pub enum Tile {
     /// It has a picture.
     Done(Image),
+    /// It has only a draft: a quick picture, to be replaced.
+    Draft(Image),
     /// It failed with this error.
     Failed(String),
     /// It has not been rendered yet.
@@ -39,6 +41,7 @@ pub fn render(
             let tile = load(page.index_at(plan, row, column)?);
             Some(match tile {
                 Tile::Done(image) => Tile::Done(thumbnail(image, area, page.frame.enlarge)),
+                Tile::Draft(image) => Tile::Draft(thumbnail(image, area, page.frame.enlarge)),
                 other => other,
             })
         })
@@ -87,10 +90,10 @@ pub(crate) fn paint(layout: &Layout, reference: Option<&Image>, types: &mut Type
 /// Draws a cell into its area.
 pub(crate) fn paint_tile(canvas: &mut Canvas, tile: &Tile, area: Area, style: Style, types: &mut Typesetter) {
     match tile {
-        Tile::Done(image) => {
-            let x = area.x + area.width.saturating_sub(image.width()) / 2;
-            let y = area.y + area.height.saturating_sub(image.height()) / 2;
-            canvas.paste(image, x, y);
+        Tile::Done(image) => _ = paint_picture(canvas, image, area),
+        Tile::Draft(image) => {
+            let area = paint_picture(canvas, image, area);
+            paint_mark(canvas, "draft", area, style, types);
         }
         Tile::Failed(error) => {
             canvas.fill(area, FAILED);
@@ -98,6 +101,27 @@ pub(crate) fn paint_tile(canvas: &mut Canvas, tile: &Tile, area: Area, style: St
         }
         Tile::Missing => paint_empty(canvas, area),
     }
+}
+
+/// Draws a picture in the middle of an area; returns where it is.
+fn paint_picture(canvas: &mut Canvas, image: &Image, area: Area) -> Area {
+    let x = area.x + area.width.saturating_sub(image.width()) / 2;
+    let y = area.y + area.height.saturating_sub(image.height()) / 2;
+    canvas.paste(image, x, y);
+    Area { x, y, width: image.width(), height: image.height() }
+}
+
+/// Draws a word on paper in the top left corner of a picture; on a tiny picture only the paper.
+fn paint_mark(canvas: &mut Canvas, word: &str, area: Area, style: Style, types: &mut Typesetter) {
+    let text = Text::plain(word, Face { colour: FAILED_INK, ..style.axis() }, area.width.max(1));
+    let (width, height) = types.measure(&text);
+    let inset = style.space(0.3);
+    let corner = Area { x: area.x, y: area.y, width: width + 2 * inset, height: height + inset };
+    if corner.width > area.width || corner.height > area.height {
+        return canvas.fill(Area { width: area.width / 2, height: area.height / 2, ..corner }, PAPER);
+    }
+    canvas.fill(corner, PAPER);
+    paint_text(canvas, &text, Area { x: area.x + inset, y: area.y + inset / 2, width, height }, types);
 }
 
 /// Scales a picture to fit its area.

@@ -9,6 +9,8 @@ mod axes;
 mod constants;
 mod pages;
 
+mod animation;
+
 mod diff;
 
 pub mod page;
@@ -25,6 +27,7 @@ mod style;
 mod text;
 mod thumbnails;
 
+pub use animation::{Animation, AnimationError, animations, same_size};
 pub use axes::SheetError;
 pub use canvas::Area;
 pub use constants::constants;

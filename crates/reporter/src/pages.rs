@@ -26,7 +26,7 @@ pub struct PageSpec {
     pub(crate) part: Part,
     shape: Shape,
     /// The page's coordinates on the axes that make pages; 0 on the others.
-    base: Vec<usize>,
+    pub(crate) base: Vec<usize>,
 }
 
 /// A cell and the area of its picture on a page, in pixels. The picture is centred in it.
@@ -43,11 +43,15 @@ pub struct PlacedCell {
 /// Rows, columns and sizes follow `plan.sheet`. Pages without cells are left out. If all cells share one `init_image`, it
 /// is shown in the corner.
 pub fn pages(plan: &Plan) -> Result<Vec<PageSpec>, SheetError> {
-    let arrangement = arrange(plan)?;
+    Ok(pages_as(plan, &arrange(plan)?))
+}
+
+/// The pages of a plan, arranged in a given way.
+pub(crate) fn pages_as(plan: &Plan, arrangement: &Arrangement) -> Vec<PageSpec> {
     if plan.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let headings = headings(plan, &arrangement);
+    let headings = headings(plan, arrangement);
     let contents = contents(plan, arrangement.shape, &headings);
     let Cut { frame, rows, columns } = cut(&contents, &sizes(plan), &plan.sheet, &mut Typesetter::new());
     let frame = Arc::new(frame);
@@ -57,7 +61,7 @@ pub fn pages(plan: &Plan) -> Result<Vec<PageSpec>, SheetError> {
         for (part, (rows, columns)) in
             rows.iter().flat_map(|rows| columns.iter().map(move |columns| (rows, columns))).enumerate()
         {
-            let mut name = file_name(plan, &arrangement, base);
+            let mut name = file_name(plan, arrangement, base);
             if parts > 1 {
                 let digits = parts.to_string().len();
                 name = format!("{name}-part-{:0digits$}", part + 1);
@@ -85,7 +89,7 @@ pub fn pages(plan: &Plan) -> Result<Vec<PageSpec>, SheetError> {
         }
     }
     number(&mut pages);
-    Ok(pages)
+    pages
 }
 
 impl PageSpec {
@@ -111,6 +115,22 @@ impl PageSpec {
     /// point. They are drawn as boxes.
     pub fn missing_glyphs(&self) -> Vec<char> {
         self.frame.contents.missing_glyphs(&mut Typesetter::new())
+    }
+
+    /// The left edges of the columns and the top edges of the rows of pictures, in pixels, also of those without cells.
+    pub fn edges(&self) -> (Vec<u32>, Vec<u32>) {
+        let layout = self.layout(&mut Typesetter::new());
+        let places = layout.items.iter().filter(|item| matches!(item.what, What::Place(..)));
+        let areas: Vec<Area> = places.map(|item| item.area).collect();
+        let edges =
+            |edge: fn(&Area) -> u32| areas.iter().map(edge).collect::<BTreeSet<_>>().into_iter().collect();
+        (edges(|area| area.x), edges(|area| area.y))
+    }
+
+    /// Whether the page has only a part of its grid, which is too large for one page.
+    pub(crate) fn is_part(&self) -> bool {
+        let whole = self.frame.contents.count;
+        (self.part.rows.len(), self.part.columns.len()) != whole
     }
 
     pub(crate) fn layout(&self, types: &mut Typesetter) -> Layout {
@@ -221,7 +241,7 @@ fn across(count: usize) -> usize {
     choices.min_by(|a, b| cost(*a).total_cmp(&cost(*b))).unwrap_or(count)
 }
 
-fn file_name(plan: &Plan, arrangement: &Arrangement, base: &[usize]) -> String {
+pub(crate) fn file_name(plan: &Plan, arrangement: &Arrangement, base: &[usize]) -> String {
     let words: Vec<String> = arrangement
         .pages
         .iter()
@@ -235,7 +255,7 @@ fn file_name(plan: &Plan, arrangement: &Arrangement, base: &[usize]) -> String {
 
 /// Words as part of a file name that is valid on all systems: letters, digits, `.`, `_` and `-`, in lower case, of limited
 /// length.
-fn slug(words: &str) -> String {
+pub(crate) fn slug(words: &str) -> String {
     let mut slug = String::new();
     for letter in words.chars().flat_map(char::to_lowercase) {
         // Counted in bytes, as in file systems.
@@ -255,19 +275,26 @@ fn slug(words: &str) -> String {
 /// Numbers the pages, and makes their names unique.
 fn number(pages: &mut [PageSpec]) {
     let of = pages.len();
-    let mut taken = BTreeSet::new();
     for (i, page) in pages.iter_mut().enumerate() {
         page.number = i + 1;
         page.of = of;
         if of > 1 {
             page.part.number = format!("{} of {of}", i + 1);
         }
-        let mut name = page.name.clone();
+    }
+    make_unique(pages.iter_mut().map(|page| &mut page.name));
+}
+
+/// Appends a number to names that occurred before.
+pub(crate) fn make_unique<'a>(names: impl Iterator<Item = &'a mut String>) {
+    let mut taken = BTreeSet::new();
+    for original in names {
+        let mut name = original.clone();
         let mut copy = 2;
         while !taken.insert(name.clone()) {
-            name = format!("{}-{copy}", page.name);
+            name = format!("{original}-{copy}");
             copy += 1;
         }
-        page.name = name;
+        *original = name;
     }
 }

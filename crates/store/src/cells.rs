@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 /// The path of a cell's picture, whether it exists or not.
 pub(crate) fn path(root: &Path, id: &CellId) -> PathBuf {
     let name = id.to_string();
-    root.join(".cells").join(&name[..2]).join(format!("{name}.png"))
+    folder(root).join(&name[..2]).join(format!("{name}.png"))
+}
+
+/// The folder of all cells.
+pub(crate) fn folder(root: &Path) -> PathBuf {
+    root.join(".cells")
 }
 
 /// Writes a finished picture and returns its path.

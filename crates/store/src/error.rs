@@ -40,6 +40,22 @@ pub enum StoreError {
         /// The most similar names, nearest first; any names if none is similar.
         nearest: Vec<String>,
     },
+    /// A name for runs that is in use, or that logs may use for another run.
+    #[error("the name `{name}` is taken: {by}")]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// By what, as a sentence without its full stop.
+        by: String,
+    },
+    /// A run with picks, which is not removed by mistake.
+    #[error("`{run}` has {picks} {}", if *picks == 1 { "pick" } else { "picks" })]
+    HasPicks {
+        /// The run.
+        run: String,
+        /// The number of its picked cells.
+        picks: usize,
+    },
     /// Several experiments have that prefix.
     #[error("`{query}` is ambiguous: it could be {}", .candidates.join(", "))]
     Ambiguous {
@@ -97,6 +113,8 @@ impl StoreError {
             StoreError::Io { doing: "write" | "create" | "remove" | "lock", .. }
                 | StoreError::Name { .. }
                 | StoreError::NotEmpty { .. }
+                | StoreError::NameTaken { .. }
+                | StoreError::HasPicks { .. }
         )
     }
 
@@ -121,9 +139,14 @@ impl StoreError {
             }
             StoreError::NoRun { nearest, .. } => Some(format!("Existing runs: {}.", nearest.join(", "))),
             StoreError::Ambiguous { .. } => Some("Use a longer prefix.".to_owned()),
+            StoreError::NameTaken { .. } => Some(
+                "allowed: another name. A single run can get a name that has runs: `maquette rename NAME@1 OTHER`."
+                    .to_owned(),
+            ),
+            StoreError::HasPicks { .. } => Some("Use `--with-picks` to remove them as well.".to_owned()),
             StoreError::Picture(error) => error.hint(),
+            StoreError::Name { .. } => Some("Use letters, digits, `-`, `_` and `.`.".to_owned()),
             StoreError::Damaged { .. }
-            | StoreError::Name { .. }
             | StoreError::NotEmpty { .. }
             | StoreError::NoCell { .. } => None,
             StoreError::Changed { .. } => Some("Run again to plan with the changed file.".to_owned()),

@@ -1,5 +1,6 @@
 //! Finds a run by name, prefix or path.
 
+use crate::former_names::FormerNames;
 use crate::{Run, Runs, StoreError, plan_file};
 use std::path::Path;
 
@@ -8,12 +9,24 @@ const OFFERED: usize = 5;
 
 impl Runs {
     /// Finds a run: by name, as `mucha@1`, `mucha@latest` or `mucha` (the latest), by a unique prefix of a name (`muc@2`),
-    /// or by the path of its folder or of the folder above it (the latest).
+    /// by a name that it had before it was renamed, or by the path of its folder or of the folder above it (the latest).
     pub fn find(&self, query: &str) -> Result<Run, StoreError> {
         match self.by_name(query) {
-            Err(error @ StoreError::NoRun { .. }) => at_path(Path::new(query))?.ok_or(error),
+            Err(error @ StoreError::NoRun { .. }) => match self.by_former_name(query)? {
+                Some(run) => Ok(run),
+                None => at_path(Path::new(query))?.ok_or(error),
+            },
             found => found,
         }
+    }
+
+    fn by_former_name(&self, query: &str) -> Result<Option<Run>, StoreError> {
+        let names = FormerNames::read(self.root())?;
+        let now = match query.split_once('@') {
+            None | Some((_, "latest")) => names.latest(query.trim_end_matches("@latest")),
+            Some(_) => names.present(query).flatten(),
+        };
+        Ok(self.list()?.into_iter().find(|run| now == Some(&*run.to_string())))
     }
 
     fn by_name(&self, query: &str) -> Result<Run, StoreError> {

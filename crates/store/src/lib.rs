@@ -6,6 +6,8 @@
 //!   .timings.json                     durations and memory measured on this machine, for estimates
 //!   .diffs/mucha@1-mucha@2/           the page of a comparison; its pictures stay in the runs
 //!   .fingerprints.json                the fingerprints of models, so that gigabytes are read once
+//!   .names.json                       former names of runs that were renamed or removed
+//!   .lock                             held while a run is started, renamed or removed
 //!   mucha/
 //!     .lock                           held while a run is being started
 //!     latest -> 2                     the newest run (a plain file with its number where links do not work)
@@ -16,6 +18,8 @@
 //!       references/<stem>-<digest8>.<ext>    the reference pictures, so that the folder is self-contained
 //!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work)
 //!       log.csv                       a row per ended cell; the journal (`log.<i>-of-<n>.csv` for a shard)
+//!       drafts.csv                    drafts of cells, in the log's format; `final` names the cell (a file per shard, too)
+//!       drafts/                       their pictures: hard links into .cells
 //!       sheets/*.png                  the contact sheets
 //!       picks.toml                    the marks and notes of its cells, also edited by hand
 //!       votes.csv                     the votes between two cells, a row each
@@ -39,10 +43,16 @@
 mod atomic;
 mod cells;
 mod checked;
+mod clean;
+#[cfg(test)]
+mod clean_tests;
+mod drafts;
 mod error;
 mod find;
 mod fingerprints;
+mod former_names;
 mod image_folder;
+mod links;
 mod lock;
 mod log;
 mod log_columns;
@@ -62,7 +72,11 @@ mod picture;
 #[cfg(test)]
 mod picture_tests;
 mod plan_file;
+mod rename;
+#[cfg(test)]
+mod rename_tests;
 mod run;
+mod run_parts;
 #[cfg(test)]
 mod run_tests;
 mod runs;
@@ -70,6 +84,7 @@ mod shard;
 mod start;
 mod start_reason;
 mod timings;
+mod unused;
 mod votes;
 #[cfg(test)]
 mod votes_tests;
@@ -90,5 +105,6 @@ pub use runs::Runs;
 pub use shard::{Shard, ShardError};
 pub use start_reason::StartReason;
 pub use timings::{Speed, Timings, WorkKind};
+pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;
 pub use writer::{Reuse, RunWriter};

@@ -6,6 +6,10 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
+/// The file in the runs folder that is locked: shared while a run is started, exclusively while runs are renamed or
+/// removed.
+pub(crate) const OF_RUNS: &str = ".lock";
+
 /// The lock of a process that renders into a run; an error if another one holds it. `shared`: with other shards.
 pub(crate) fn of_writer(run: &Path, name: &str, shared: bool) -> Result<File, StoreError> {
     let path = run.join(name);
@@ -36,6 +40,21 @@ pub(crate) fn wait(path: &Path) -> Result<File, StoreError> {
         Ok(()) => Ok(file),
         Err(error) => unlockable(error, path).map(|()| file),
     }
+}
+
+/// The same, together with other holders of a shared lock.
+pub(crate) fn wait_shared(path: &Path) -> Result<File, StoreError> {
+    let file = open(path)?;
+    match file.lock_shared() {
+        Ok(()) => Ok(file),
+        Err(error) => unlockable(error, path).map(|()| file),
+    }
+}
+
+/// Whether any process holds a lock.
+pub(crate) fn is_held(path: &Path) -> bool {
+    let file = File::options().read(true).write(true).open(path);
+    file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {

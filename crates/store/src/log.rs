@@ -3,7 +3,7 @@
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is in `log_writer.rs`.
 
-use crate::log_columns::{Columns, Status, columns, own_end, placeholders};
+use crate::log_columns::{Columns, FINAL, Status, columns, own_end, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
@@ -102,6 +102,11 @@ impl LogRow {
         self.last("pixels")?.parse().ok()
     }
 
+    /// The cell that a draft stands for; none in a log.
+    pub fn final_cell(&self) -> Option<CellId> {
+        self.last(FINAL)?.parse().ok().map(CellId)
+    }
+
     /// A column by name: a setting or a placeholder. `None` when it does not apply to this cell.
     pub fn get(&self, column: &str) -> Option<&str> {
         self.field(self.columns.iter().position(|name| name == column)?)
@@ -141,7 +146,7 @@ impl LogRow {
 pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
     let mut log = Log::default();
     let mut places: HashMap<CellId, usize> = HashMap::new();
-    for path in log_files(run)? {
+    for path in log_files(run, "log")? {
         let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
         let mut here: HashSet<CellId> = HashSet::new();
         let (rows, damaged) = parse(&path, &bytes, &|| planned_columns(run));
@@ -161,13 +166,14 @@ pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
     Ok(log)
 }
 
-pub(crate) fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
+/// The files of one kind in a run: `log.csv`, or those of its shards; the same for drafts.
+pub(crate) fn log_files(run: &Path, kind: &str) -> Result<Vec<PathBuf>, StoreError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(run).map_err(StoreError::io("read", run))? {
         let entry = entry.map_err(StoreError::io("read", run))?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name == "log.csv" || (name.starts_with("log.") && name.ends_with(".csv")) {
+        if name.strip_prefix(kind).is_some_and(|rest| rest.starts_with('.') && rest.ends_with(".csv")) {
             files.push(entry.path());
         }
     }
@@ -176,12 +182,12 @@ pub(crate) fn log_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// The columns that this version writes for the run.
-fn planned_columns(run: &Path) -> Option<Vec<String>> {
+pub(crate) fn planned_columns(run: &Path) -> Option<Vec<String>> {
     plan_file::read(run).ok().map(|(_, plan)| columns(&placeholders(&plan)))
 }
 
 /// The valid and the damaged rows of one log. `planned` gives the columns if the header is damaged.
-fn parse(
+pub(crate) fn parse(
     path: &Path,
     bytes: &[u8],
     planned: &dyn Fn() -> Option<Vec<String>>,

@@ -37,6 +37,9 @@ impl Columns {
     }
 }
 
+/// The column of drafts with the cell that a draft stands for; a log has none.
+pub(crate) const FINAL: &str = "final";
+
 /// How a cell ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {

@@ -45,7 +45,7 @@ impl MetricsWriter {
     /// columns. No log is changed then.
     pub fn write(&self, names: &[&str], values: &HashMap<CellId, Vec<String>>) -> Result<(), StoreError> {
         let mut replaced: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-        for path in log_files(self.run.dir())? {
+        for path in log_files(self.run.dir(), "log")? {
             let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
             match with_metrics(&bytes, names, values) {
                 Ok(Some(bytes)) => replaced.push((path, bytes)),

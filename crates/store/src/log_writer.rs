@@ -28,8 +28,9 @@ pub(crate) enum Opened {
 }
 
 impl LogWriter {
-    /// Opens a log or creates it; a torn last row is cut off, damaged rows before it are left as they are.
-    pub(crate) fn open(path: &Path, plan: &Plan) -> Result<Opened, StoreError> {
+    /// Opens a log or creates it; a torn last row is cut off, damaged rows before it are left as they are. `more` are columns
+    /// after those of every log.
+    pub(crate) fn open(path: &Path, plan: &Plan, more: &[&str]) -> Result<Opened, StoreError> {
         let mut options = File::options();
         let mut file = options
             .read(true)
@@ -41,7 +42,8 @@ impl LogWriter {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);
-        let own = columns(&placeholders);
+        let mut own = columns(&placeholders);
+        own.extend(more.iter().map(|&column| column.to_owned()));
         let (end, metrics) = match header(&bytes, &own) {
             Some((columns, length)) => {
                 let metrics = columns.names().len() - own.len();
@@ -59,9 +61,15 @@ impl LogWriter {
         Ok(Opened::Ready(log))
     }
 
-    /// Writes the row of a cell that ended; the fingerprint is its model's.
-    pub(crate) fn write(&mut self, record: &Record, fingerprint: &Digest) -> Result<(), StoreError> {
+    /// Writes the row of a cell that ended; the fingerprint is its model's, `more` are the fields of the further columns.
+    pub(crate) fn write(
+        &mut self,
+        record: &Record,
+        fingerprint: &Digest,
+        more: &[String],
+    ) -> Result<(), StoreError> {
         let mut row = fields(record, fingerprint, &self.placeholders);
+        row.extend_from_slice(more);
         row.resize(row.len() + self.metrics, String::new());
         self.append(&line(row))
     }

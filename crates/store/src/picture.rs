@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_sheet_carries_what_it_shows() {
-        let bytes = encode_sheet(&image(&cell()), &serde_json::json!({ "run": "葛飾@1" })).unwrap();
+        let bytes = encode_sheet(&image(&cell()), r#"{"run":"葛飾@1"}"#).unwrap();
         let texts = maquette_picture::read_png_texts(&bytes).unwrap();
         assert_eq!(texts.get("maquette"), Some(r#"{"run":"葛飾@1"}"#));
     }

@@ -66,6 +66,25 @@ pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     Ok((source, plan))
 }
 
+/// Gives the plan of a run another name: that of its experiment.
+pub(crate) fn set_name(run: &Path, name: &str) -> Result<(), StoreError> {
+    let path = run.join(NAME);
+    let text = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+    // As JSON, so that nothing else in it changes, whatever version wrote it.
+    let broken = |error: serde_json::Error| StoreError::damaged(&path, format!("is not a plan: {error}"));
+    let mut file: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
+    let Some(found) = file.get_mut("plan").and_then(|plan| plan.get_mut("name")) else {
+        return Err(StoreError::damaged(&path, "is not a plan: it has no name"));
+    };
+    if found == name {
+        return Ok(());
+    }
+    *found = name.into();
+    let mut text = serde_json::to_vec_pretty(&file).map_err(broken)?;
+    text.push(b'\n');
+    write_atomic(&path, &text)
+}
+
 /// Copies every picture that the plan names, unless there is a complete copy.
 pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError> {
     for (path, picture) in &plan.pictures {

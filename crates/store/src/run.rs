@@ -3,12 +3,13 @@
 //! Cells, log and plan are written only by `writer.rs`, under a lock. Sheets need no lock: they can be drawn again at any
 //! time, and each is replaced atomically.
 
-use crate::log::{Log, LogRow, read_logs};
+use crate::log::{Log, LogRow, log_files, read_logs};
 use crate::{StoreError, names, plan_file, write_atomic};
-use maquette_core::{Digest, Plan};
+use maquette_core::{Digest, Mark, Plan};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// The file of the effects in a run.
 const EFFECTS: &str = "effects.json";
@@ -62,6 +63,31 @@ impl Run {
     /// The logs of all shards together, with their damaged rows.
     pub fn read_log(&self) -> Result<Log, StoreError> {
         read_logs(&self.dir)
+    }
+
+    /// When it was started and when its log last changed, in seconds since 1970, by the times of its files; `None` where the
+    /// file system has no times.
+    pub fn times(&self) -> (Option<u64>, Option<u64>) {
+        let time = |path: &Path| {
+            let changed = path.metadata().ok()?.modified().ok()?;
+            Some(changed.duration_since(UNIX_EPOCH).ok()?.as_secs())
+        };
+        let logs = log_files(&self.dir, "log").unwrap_or_default();
+        // The plan is written once, but renaming a run writes it again.
+        let started =
+            ["experiment.toml", "plan.json"].iter().filter_map(|file| time(&self.dir.join(file))).min();
+        (started, logs.iter().filter_map(|path| time(path)).max())
+    }
+
+    /// The number of picked cells, also of those that are not in the run any more.
+    pub fn count_picks(&self) -> Result<usize, StoreError> {
+        let picks = self.picks()?;
+        Ok(picks
+            .cells
+            .values()
+            .chain(picks.gone.values())
+            .filter(|pick| pick.mark == Some(Mark::Pick))
+            .count())
     }
 
     /// Writes a contact sheet under `sheets/` and returns its path.

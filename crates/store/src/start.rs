@@ -1,5 +1,6 @@
 //! Starts a run: resumes the newest one if the experiment is unchanged, otherwise creates the next number.
 
+use crate::former_names::FormerNames;
 use crate::log_writer::{LogWriter, Opened};
 use crate::{Run, RunWriter, Runs, Shard, StartReason, StoreError, lock, names, plan_file, write_atomic};
 use maquette_core::{Digest, Plan};
@@ -25,6 +26,8 @@ impl Runs {
         let name = names::run_name(name);
         let folder = self.root().join(&name);
         std::fs::create_dir_all(&folder).map_err(StoreError::io("create", &folder))?;
+        // No run is renamed or removed meanwhile.
+        let _keeping = lock::wait_shared(&self.root().join(lock::OF_RUNS))?;
         // Two shards that start at the same moment must get the same number.
         let _starting = lock::wait(&folder.join(".lock"))?;
         let latest = self.of_name(&name)?.into_iter().max();
@@ -40,7 +43,7 @@ impl Runs {
                 }
             }
         }
-        let run = create(&folder, &name, experiment, plan, source)?;
+        let run = create(self, &folder, &name, experiment, plan, source)?;
         let dir = run.dir().to_owned();
         open(self, run, plan, shard, reason)?
             .ok_or_else(|| StoreError::damaged(&dir, "is a new run but has a log"))
@@ -73,6 +76,7 @@ fn keep_metrics(run: &Run, experiment: &str, requested: &Plan) -> Result<(), Sto
 
 /// Creates the folder of a new run. It gets its number only when it is complete.
 fn create(
+    runs: &Runs,
     folder: &Path,
     name: &str,
     experiment: &str,
@@ -89,7 +93,7 @@ fn create(
     let fill = || {
         write_atomic(&building.join("experiment.toml"), experiment.as_bytes())?;
         plan_file::write(&building, source, plan)?;
-        let number = 1 + highest_number(folder)?;
+        let number = 1 + highest_number(runs, name)?;
         let dir = folder.join(number.to_string());
         std::fs::rename(&building, &dir).map_err(StoreError::io("create", &dir))?;
         Ok(Run { name: name.to_owned(), number, dir })
@@ -101,18 +105,24 @@ fn create(
     Ok(run)
 }
 
-/// The highest number in use, including folders that are not runs, which must not be overwritten.
-fn highest_number(folder: &Path) -> Result<usize, StoreError> {
-    let mut highest = 0;
-    for entry in std::fs::read_dir(folder).map_err(StoreError::io("read", folder))? {
-        let name = entry.map_err(StoreError::io("read", folder))?.file_name();
+/// The highest number of a name's runs, including those that were renamed or removed, so that a name in a log keeps its
+/// meaning; and including folders that are not runs, which must not be overwritten.
+pub(crate) fn highest_number(runs: &Runs, name: &str) -> Result<usize, StoreError> {
+    let mut highest = FormerNames::read(runs.root())?.highest(name);
+    let folder = runs.root().join(name);
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(highest),
+        entries => entries.map_err(StoreError::io("read", &folder))?,
+    };
+    for entry in entries {
+        let name = entry.map_err(StoreError::io("read", &folder))?.file_name();
         highest = highest.max(name.to_str().and_then(|name| name.parse().ok()).unwrap_or(0));
     }
     Ok(highest)
 }
 
 /// Points `latest` at a run. It is for users and their tools; Maquette itself takes the highest number.
-fn point_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
+pub(crate) fn point_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
     let latest = folder.join("latest");
     #[cfg(unix)]
     {
@@ -145,7 +155,7 @@ fn open(
             found.file.clone_from(&now.file);
         }
     }
-    match LogWriter::open(&run.dir().join(log_name), &plan)? {
+    match LogWriter::open(&run.dir().join(log_name), &plan, &[])? {
         Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, reason, log, locks).map(Some),
         Opened::OtherColumns => Ok(None),
     }

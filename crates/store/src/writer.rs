@@ -3,10 +3,12 @@
 
 use crate::checked::{CheckedPictures, FileState};
 use crate::log::{DamagedRow, Log, read_logs};
-use crate::log_columns::Status;
-use crate::log_writer::LogWriter;
+use crate::log_columns::{FINAL, Status};
+use crate::log_writer::{LogWriter, Opened};
 use crate::picture::{self, PictureProblem};
-use crate::{Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, names, timings};
+use crate::{
+    LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, drafts, names, timings,
+};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -22,16 +24,27 @@ pub struct RunWriter {
     plan: Arc<Plan>,
     shard: Option<Shard>,
     reason: StartReason,
-    log: LogWriter,
+    records: Records,
+    /// The records of the plan's cells, while drafts are rendered.
+    set_aside: Option<Records>,
     damaged: Vec<DamagedRow>,
-    /// The picture of each cell that is done by the log.
-    done: HashMap<CellId, LoggedPicture>,
     checked: CheckedPictures,
     /// What other tools call the files of the cells.
     hashes: FileHashes,
     /// Which run rendered a cell; read from all logs when first needed.
     renderers: Option<HashMap<CellId, Renderer>>,
     _locks: Vec<File>,
+}
+
+/// Where cells are recorded: in the log, or among the drafts.
+struct Records {
+    log: LogWriter,
+    /// The folder of the pictures in the run.
+    folder: &'static str,
+    /// The picture of each cell that is done by the log.
+    done: HashMap<CellId, LoggedPicture>,
+    /// The cells that each draft stands for; `None` for the plan's cells themselves.
+    finals: Option<HashMap<CellId, Vec<CellId>>>,
 }
 
 /// A cell's picture by the log.
@@ -74,7 +87,8 @@ impl RunWriter {
             let image = row.image().unwrap_or_default().to_owned();
             (row.cell(), LoggedPicture { image, pixels: row.pixels() })
         });
-        let (done, checked) = (done.collect(), CheckedPictures::read(run.dir()));
+        let records = Records { log, folder: "images", done: done.collect(), finals: None };
+        let checked = CheckedPictures::read(run.dir());
         let (plan, renderers, hashes) = (Arc::new(plan), None, FileHashes::default());
         let _locks = locks;
         Ok(RunWriter {
@@ -83,14 +97,63 @@ impl RunWriter {
             plan,
             shard,
             reason,
-            log,
+            records,
+            set_aside: None,
             damaged,
-            done,
             checked,
             hashes,
             renderers,
             _locks,
         })
+    }
+
+    /// Records drafts from now on: the cells that are rendered stand for the cells of the plan that `finals` has for each.
+    /// [`RunWriter::end_drafts`] ends it.
+    pub fn begin_drafts(&mut self, finals: HashMap<CellId, Vec<CellId>>) -> Result<(), StoreError> {
+        let path = self.run.dir().join(drafts::file_name(self.shard));
+        let log = match LogWriter::open(&path, &self.plan, &[FINAL])? {
+            Opened::Ready(log) => log,
+            // Written by a version with other columns. The drafts themselves are in `.cells`.
+            Opened::OtherColumns => {
+                std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
+                match LogWriter::open(&path, &self.plan, &[FINAL])? {
+                    Opened::Ready(log) => log,
+                    Opened::OtherColumns => return Err(StoreError::damaged(&path, "is not a log")),
+                }
+            }
+        };
+        let rows = self.run.drafts()?;
+        let row_of = |cell: &CellId, draft: &CellId| rows.get(cell).filter(|row| row.cell() == *draft);
+        let done = finals.iter().filter_map(|(draft, finals)| {
+            let rows: Option<Vec<&LogRow>> = finals.iter().map(|cell| row_of(cell, draft)).collect();
+            let row = *rows?.first()?;
+            let image = row.image().unwrap_or_default().to_owned();
+            Some((*draft, LoggedPicture { image, pixels: row.pixels() }))
+        });
+        let done = done.collect();
+        let drafts = Records { log, folder: drafts::FOLDER, done, finals: Some(finals) };
+        self.end_drafts();
+        self.set_aside = Some(std::mem::replace(&mut self.records, drafts));
+        Ok(())
+    }
+
+    /// Records the plan's cells again.
+    pub fn end_drafts(&mut self) {
+        if let Some(records) = self.set_aside.take() {
+            self.records = records;
+        }
+    }
+
+    /// The share of the cells that is rendered here: all of them without a shard. `cells` are the distinct cells of the plan.
+    pub fn share(&self, cells: &[(usize, CellId)]) -> Vec<(usize, CellId)> {
+        let holds = |position: usize| self.shard.is_none_or(|shard| shard.holds(position));
+        let cells = cells.iter().enumerate().filter(|(position, _)| holds(*position));
+        cells.map(|(_, cell)| *cell).collect()
+    }
+
+    /// Whether the log lists a cell as done and its picture exists; [`RunWriter::check_done`] checks the picture.
+    pub fn is_logged(&self, id: &CellId) -> bool {
+        self.records.done.get(id).is_some_and(|picture| self.run.dir().join(&picture.image).is_file())
     }
 
     /// Sets the hashes by which other tools know the files of the cells; they are written into pictures.
@@ -130,7 +193,7 @@ impl RunWriter {
     /// modification time are the same as when they were last verified.
     pub fn check_done(&mut self, cells: &[CellId]) -> (HashSet<CellId>, Vec<PictureProblem>) {
         let (dir, checked) = (self.run.dir(), &self.checked);
-        let logged = cells.iter().filter_map(|id| Some((*id, self.done.get(id)?)));
+        let logged = cells.iter().filter_map(|id| Some((*id, self.records.done.get(id)?)));
         let looked: Vec<_> = logged
             .collect::<Vec<_>>()
             .into_par_iter()
@@ -212,13 +275,21 @@ impl RunWriter {
     }
 
     fn record(&mut self, record: Record) -> Result<Record, StoreError> {
-        self.log.write(&record, &self.fingerprint(&record.cell))?;
+        let fingerprint = self.fingerprint(&record.cell);
+        match &self.records.finals {
+            None => self.records.log.write(&record, &fingerprint, &[])?,
+            Some(finals) => {
+                for cell in finals.get(&record.cell.id).into_iter().flatten() {
+                    self.records.log.write(&record, &fingerprint, &[cell.to_string()])?;
+                }
+            }
+        }
         if let Outcome::Done { image, pixels, .. } = &record.outcome {
             if let Some(state) = FileState::of(&self.run.dir().join(image)) {
                 self.checked.add(image.clone(), state);
             }
             let picture = LoggedPicture { image: image.clone(), pixels: Some(*pixels) };
-            self.done.insert(record.cell.id, picture);
+            self.records.done.insert(record.cell.id, picture);
         }
         Ok(record)
     }
@@ -226,14 +297,15 @@ impl RunWriter {
     /// Gives a kept picture its readable name in this run.
     fn link(&self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
         let mut name = names::image_name(&self.plan, &cell.coordinates, &cell.id);
-        let images = self.run.dir().join("images");
+        let folder = self.records.folder;
+        let images = self.run.dir().join(folder);
         let other =
             picture::cell_in(&images.join(&name)).ok().flatten().is_some_and(|found| found != cell.id);
         if other {
             name = names::long_image_name(&self.plan, &cell.coordinates, &cell.id);
         }
         atomic::link_atomic(kept, &images.join(&name))?;
-        Ok(format!("images/{name}"))
+        Ok(format!("{folder}/{name}"))
     }
 
     fn renderer(&mut self, id: &CellId) -> Renderer {
@@ -273,7 +345,8 @@ fn renderers(runs: &Runs) -> HashMap<CellId, Renderer> {
     let mut renderers = HashMap::new();
     for run in runs.list().unwrap_or_default() {
         let Ok(Log { rows, damaged }) = run.read_log() else { continue };
-        for row in rows {
+        // A draft may be the cell of another run.
+        for row in run.draft_rows().unwrap_or_default().into_iter().chain(rows) {
             if row.status() == Status::Done && row.reused().is_none() {
                 renderers.insert(row.cell(), Renderer { run: run.to_string(), pixels: row.pixels() });
             }

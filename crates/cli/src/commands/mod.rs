@@ -1,5 +1,7 @@
 //! One command per file: arguments to library calls, results to text. This file has what several of them share.
 
+mod animate;
+mod clean;
 mod completions;
 mod describe;
 mod diff;
@@ -10,6 +12,7 @@ mod measure;
 mod models;
 mod next;
 mod plan;
+mod rename;
 mod report;
 mod reproduce;
 mod review;
@@ -19,6 +22,8 @@ mod show;
 mod verify;
 mod votes;
 
+pub use animate::animate;
+pub use clean::clean;
 pub use completions::completions;
 pub use describe::describe;
 pub use diff::diff;
@@ -29,6 +34,7 @@ pub use measure::measure;
 pub use models::{fetch, models};
 pub use next::next;
 pub use plan::plan;
+pub use rename::rename;
 pub use report::report;
 pub use reproduce::reproduce;
 pub use review::review;
@@ -38,10 +44,10 @@ pub use show::show;
 pub use verify::verify;
 pub use votes::votes;
 
-use crate::args::{BackendName, Common, ExperimentArgs};
+use crate::args::{BackendName, Common, DraftArgs, ExperimentArgs};
 use crate::exit::Failure;
 use crate::output;
-use maquette::{DeviceName, Error, Experiment, Overrides, Renderer, Workspace, with_causes};
+use maquette::{DeviceName, DraftOptions, Error, Experiment, Overrides, Renderer, Workspace, with_causes};
 
 /// The workspace that the options of every command name.
 fn workspace(common: &Common) -> Result<Workspace, Failure> {
@@ -67,6 +73,10 @@ fn device(name: &str) -> Result<DeviceName, Failure> {
         output::warning(&format!("{}; using `{device}`", with_causes(&error)));
     }
     Ok(device)
+}
+
+fn draft(args: &DraftArgs) -> Option<DraftOptions> {
+    args.draft.then_some(DraftOptions { steps: args.draft_steps })
 }
 
 fn experiment(args: &ExperimentArgs) -> Experiment {

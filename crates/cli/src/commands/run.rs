@@ -1,6 +1,6 @@
 //! `maquette run`: renders the missing cells of an experiment, and prints the paths of the log, the sheets and the page.
 
-use super::{experiment, rendering_workspace};
+use super::{draft, experiment, rendering_workspace};
 use crate::args::{Common, RunArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::progress::{Download, display};
@@ -12,7 +12,8 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     let shard = shard.map_err(|error| Failure::new(Exit::Experiment, error))?;
     let workspace = rendering_workspace(common, &args.experiment.device, args.backend)?;
     let rows = args.rows.map(|rows| rows as usize);
-    let options = RunOptions { shard, rows, sheets: !args.no_sheets, download: true };
+    let draft = draft(&args.draft);
+    let options = RunOptions { shard, rows, sheets: !args.no_sheets, download: true, draft };
     let stop = Stop::new();
     let mut download = Download::new(args.progress, common.quiet);
     let mut display = None;
@@ -38,6 +39,9 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         RunEvent::Warning(text) => output::warning(&text),
         _ => {}
     })?;
+    if let Some(drafts) = &result.drafts {
+        note(format!("drafts: {}", text::counts(drafts)));
+    }
     note(text::summary(&result.summary));
     // The page comes last, next to the prompt, because it is opened first; the first sheet before it.
     let log = result.log();

@@ -7,10 +7,14 @@ use crate::{output, text};
 
 pub fn show(args: &ShowArgs, common: &Common) -> Outcome {
     let workspace = workspace(common)?;
-    let info = workspace.show(&args.image)?;
-    let text = match (args.json, args.toml) {
-        (true, _) => output::json(&info.metadata),
-        (_, true) => workspace.experiment_of(&args.image)?,
+    let info = match args.at {
+        Some(place) => workspace.show_at(&args.image, place)?,
+        None => workspace.show(&args.image)?,
+    };
+    let text = match (args.json, args.toml, args.at) {
+        (true, ..) => output::json(&info.metadata),
+        (_, true, Some(place)) => workspace.experiment_at(&args.image, place)?,
+        (_, true, None) => workspace.experiment_of(&args.image)?,
         _ => text::picture_info(&info),
     };
     for problem in &info.metadata.unreadable {

@@ -69,10 +69,12 @@ impl Bars {
 impl Display for Bars {
     fn show(&mut self, progress: &RunProgress) {
         match progress {
-            RunProgress::Planned { total, done, reused, todo } => {
-                self.print(&planned(*total, *done, *reused, *todo));
-                self.todo = *todo;
+            RunProgress::Planned { total, done, reused, todo, drafts } => {
+                self.print(&planned(*total, *done, *reused, *todo, *drafts));
+                // After the drafts come the pictures.
+                (self.todo, self.ended, self.began) = (*todo, 0, None);
                 self.cells.set_length(*todo as u64);
+                self.cells.set_position(0);
             }
             RunProgress::Loading { model } => self.cells.set_message(format!("loading {model}")),
             RunProgress::Loaded { .. } => self.cells.set_message(""),

@@ -17,8 +17,13 @@ impl Display for Json {
 
 fn line(progress: &RunProgress) -> Value {
     match progress {
-        RunProgress::Planned { total, done, reused, todo } => {
-            json!({ "event": "planned", "total": total, "done": done, "reused": reused, "todo": todo })
+        RunProgress::Planned { total, done, reused, todo, drafts } => {
+            let mut line =
+                json!({ "event": "planned", "total": total, "done": done, "reused": reused, "todo": todo });
+            if *drafts {
+                line["drafts"] = json!(true);
+            }
+            line
         }
         RunProgress::Loading { model } => json!({ "event": "loading", "model": model }),
         RunProgress::Loaded { model, seconds } => {

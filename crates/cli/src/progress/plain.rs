@@ -29,9 +29,10 @@ impl Plain {
 impl Display for Plain {
     fn show(&mut self, progress: &RunProgress) {
         match progress {
-            RunProgress::Planned { total, done, reused, todo } => {
-                self.todo = *todo;
-                message(planned(*total, *done, *reused, *todo));
+            RunProgress::Planned { total, done, reused, todo, drafts } => {
+                // After the drafts come the pictures.
+                (self.todo, self.ended) = (*todo, 0);
+                message(planned(*total, *done, *reused, *todo, *drafts));
             }
             RunProgress::Loading { model } => message(format_args!("loading {model}")),
             RunProgress::Loaded { model, seconds } => {

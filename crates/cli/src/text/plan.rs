@@ -3,18 +3,25 @@
 use super::prompts::prompts;
 use crate::output;
 use bytesize::ByteSize;
-use maquette::{Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, Work, literal};
+use maquette::{
+    DraftForecast, Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, Work, literal,
+};
 use std::time::Duration;
 
 /// The plan: axes, counts and costs, notes, notes on prompts, the first `count` cells.
-pub fn plan(planned: &PlannedExperiment, forecast: &Forecast, count: usize) -> Result<String, SettingError> {
+pub fn plan(
+    planned: &PlannedExperiment,
+    forecast: &Forecast,
+    drafts: Option<&DraftForecast>,
+    count: usize,
+) -> Result<String, SettingError> {
     let PlannedExperiment { plan, distinct, notes, .. } = planned;
     let mut text = String::new();
     if !plan.title.is_empty() {
         text += &format!("{}\n\n", plan.title);
     }
     text += &axes(plan);
-    text += &counts(plan, distinct.len(), &forecast.work, &forecast.estimate);
+    text += &counts(plan, distinct.len(), &forecast.work, &forecast.estimate, drafts);
     for note in notes {
         text += &format!("note: {note}\n");
     }
@@ -51,7 +58,13 @@ fn shortened_list(labels: &[String]) -> String {
     }
 }
 
-fn counts(plan: &Plan, distinct: usize, work: &Work, estimate: &Estimate) -> String {
+fn counts(
+    plan: &Plan,
+    distinct: usize,
+    work: &Work,
+    estimate: &Estimate,
+    drafts: Option<&DraftForecast>,
+) -> String {
     let mut rows = vec![vec!["cells".to_owned(), plan.len().to_string()]];
     let mut row = |name: &str, value: String| rows.push(vec![name.to_owned(), value]);
     row("distinct", distinct.to_string());
@@ -64,6 +77,15 @@ fn counts(plan: &Plan, distinct: usize, work: &Work, estimate: &Estimate) -> Str
     if work.pictures > 0 {
         row("time", time(estimate));
         row("memory", memory(estimate));
+    }
+    if let Some(DraftForecast { drafts, steps, estimate, vaes }) = drafts {
+        let vaes: Vec<&str> = vaes.iter().map(String::as_str).collect();
+        let decoded =
+            if vaes.is_empty() { String::new() } else { format!(", decoded by {}", vaes.join(" or ")) };
+        row("drafts first", format!("{drafts} in {steps} denoising steps{decoded}"));
+        if *drafts > 0 {
+            row("time for drafts", time(estimate));
+        }
     }
     output::table(&["", ""], rows).trim_start_matches('\n').to_owned() + "\n"
 }

@@ -12,12 +12,16 @@ pub fn reason(reason: StartReason) -> &'static str {
     }
 }
 
+/// How many cells ended in which way.
+pub fn counts(summary: &Summary) -> String {
+    let Summary { done, reused, rendered, failures, .. } = summary;
+    format!("{rendered} rendered, {} finished earlier, {} failed", done + reused, failures.len())
+}
+
 /// How a run ended, with a line for each failed cell.
 pub fn summary(summary: &Summary) -> String {
-    let Summary { done, reused, rendered, failures, .. } = summary;
-    let mut text =
-        format!("{rendered} rendered, {} finished earlier, {} failed", done + reused, failures.len());
-    for failure in failures {
+    let mut text = counts(summary);
+    for failure in &summary.failures {
         text += &format!("\n  {}: {}", failure.label, failure.error);
     }
     if summary.interrupted {
@@ -29,8 +33,9 @@ pub fn summary(summary: &Summary) -> String {
 }
 
 /// How many cells there are and what is left to do.
-pub fn planned(total: usize, done: usize, reused: usize, todo: usize) -> String {
-    let mut text = format!("{total} {}", if total == 1 { "cell" } else { "cells" });
+pub fn planned(total: usize, done: usize, reused: usize, todo: usize, drafts: bool) -> String {
+    let one = if drafts { "draft" } else { "cell" };
+    let mut text = format!("{total} {one}{}", if total == 1 { "" } else { "s" });
     for (count, what) in [(done, "already done"), (reused, "reused from other runs")] {
         if count > 0 {
             text += &format!(", {count} {what}");
@@ -46,7 +51,8 @@ mod tests {
     #[test]
     fn zero_counts_are_left_out() {
         let check = |(total, done, reused, todo), expected: &str| {
-            assert_eq!(planned(total, done, reused, todo), expected);
+            assert_eq!(planned(total, done, reused, todo, false), expected);
+            assert_eq!(planned(total, done, reused, todo, true), expected.replace("cell", "draft"));
         };
         check((1, 0, 0, 1), "1 cell, 1 to render");
         check((48, 40, 3, 5), "48 cells, 40 already done, 3 reused from other runs, 5 to render");

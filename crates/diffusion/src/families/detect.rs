@@ -14,6 +14,16 @@ pub(crate) enum Kind {
     Sdxl,
 }
 
+/// The name of the published tiny autoencoder (TAESD) that decodes a model's latents: those of Stable Diffusion 1 and 2, or
+/// of SDXL. `None` for the bundled model, whose latents are its own.
+pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
+    match (source, detect(source)) {
+        (ModelSource::Bytes(_), _) => None,
+        (_, Kind::StableDiffusion) => Some("taesd"),
+        (_, Kind::Sdxl) => Some("taesdxl"),
+    }
+}
+
 /// The family of a model, by the files that it has. Their content is not read or checked.
 pub(crate) fn detect(source: &ModelSource) -> Kind {
     if source.has(TEXT_2_CONFIG) { Kind::Sdxl } else { Kind::StableDiffusion }

@@ -55,7 +55,9 @@ fn shown(runs: &Runs, loaded: &LoadedRun, folder: &Path, warn: &mut dyn FnMut(&s
         warn(&format!("some thumbnails of {run} could not be made: {}", with_causes(&error)));
     }
     let log = run.read_log()?;
-    let facts = writer.pictures.facts(&log);
+    // A draft is not the picture of its cell.
+    let finals = |facts: PictureFacts| if facts.draft { PictureFacts::missing() } else { facts };
+    let facts: Vec<_> = writer.pictures.facts(&log).into_iter().map(finals).collect();
     let planned = &writer.planned;
     let folder = relative_url(folder, run.dir()).map_err(|error| {
         Error::Store(StoreError::Io { doing: "read", path: run.dir().to_owned(), source: error })

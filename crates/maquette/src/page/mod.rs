@@ -13,6 +13,7 @@ mod thumbnails;
 pub(crate) use refresh::keep_writing;
 
 use crate::Workspace;
+use crate::effects::stored_effects;
 use crate::error::{Error, with_causes};
 use maquette_core::{Plan, Value, Vote};
 use maquette_picture::size;
@@ -23,7 +24,7 @@ use maquette_reporter::page::{
 };
 use maquette_store::{Log, LogRow, Run, Runs, thumbnail_folder};
 use pictures::{KnownPictures, damaged_text};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 /// How many damaged rows of a log a page lists.
@@ -93,8 +94,12 @@ impl<'a> PageWriter<'a> {
     /// run.
     pub fn write(&mut self, in_use: bool) -> Result<PathBuf, Error> {
         let log = self.run.read_log()?;
-        self.pictures.update(self.run, &log);
         let mut notes = self.notes(&log);
+        let drafts = self.run.drafts().unwrap_or_else(|error| {
+            notes.push(with_causes(&error));
+            HashMap::new()
+        });
+        self.pictures.update(self.run, &log, &drafts);
         let (picks, votes) = (self.picks(&mut notes), self.votes(&mut notes));
         let edges = self.pictures.edges();
         let now = PicturesNow {
@@ -117,8 +122,8 @@ impl<'a> PageWriter<'a> {
             ancestry: self.ancestry.clone(),
             picks,
             votes,
-            // Computed and kept by another command.
-            effects: Vec::new(),
+            // Computed by `maquette effects`, and valid for the pictures that it saw.
+            effects: stored_effects(self.run),
             notes,
         };
         let page = run_page(&self.planned, about, now);
@@ -135,7 +140,7 @@ impl<'a> PageWriter<'a> {
     /// Makes all thumbnails that are missing, on all cores, and removes those of cells that are gone.
     pub fn finish_thumbnails(&mut self) -> Result<(), Error> {
         let log = self.run.read_log()?;
-        self.pictures.update(self.run, &log);
+        self.pictures.update(self.run, &log, &self.run.drafts().unwrap_or_default());
         self.pictures.make_all_thumbnails(self.run)?;
         self.run.remove_other_thumbnails(self.pictures.edges(), &self.pictures.with_thumbnails())?;
         Ok(())

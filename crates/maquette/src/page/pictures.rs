@@ -23,6 +23,8 @@ struct Picture {
     cell: CellId,
     /// Its file, relative to the run, and what was found there; `None` if the log has no picture.
     file: Option<PictureFile>,
+    /// Whether that is a draft.
+    draft: bool,
 }
 
 struct PictureFile {
@@ -38,7 +40,7 @@ struct PictureFile {
 impl KnownPictures {
     /// Nothing is known yet of these cells.
     pub fn new(cells: Vec<CellId>, longest_edge: u32) -> KnownPictures {
-        let pictures = cells.into_iter().map(|cell| Picture { cell, file: None }).collect();
+        let pictures = cells.into_iter().map(|cell| Picture { cell, file: None, draft: false }).collect();
         KnownPictures { edges: edges(longest_edge), pictures }
     }
 
@@ -47,16 +49,18 @@ impl KnownPictures {
         &self.edges
     }
 
-    /// Looks at the files of the pictures that the log names.
-    pub fn update(&mut self, run: &Run, log: &Log) {
+    /// Looks at the files of the pictures that the log names, and of the drafts of cells that the log does not list.
+    pub fn update(&mut self, run: &Run, log: &Log, drafts: &HashMap<CellId, LogRow>) {
         let rows: HashMap<CellId, &LogRow> = log.rows.iter().map(|row| (row.cell(), row)).collect();
         let edges = &self.edges;
         self.pictures.par_iter_mut().for_each(|picture| {
-            let row = rows.get(&picture.cell).filter(|row| row.status() == Status::Done);
-            let Some(image) = row.and_then(|row| row.image()) else {
+            let logged = rows.get(&picture.cell).copied();
+            let row = logged.or_else(|| drafts.get(&picture.cell));
+            let Some(image) = row.filter(|row| row.status() == Status::Done).and_then(LogRow::image) else {
                 picture.file = None;
                 return;
             };
+            picture.draft = logged.is_none();
             let state = PictureState::of(&run.dir().join(image));
             match &picture.file {
                 Some(known) if known.image == image && known.state == state => {}
@@ -98,6 +102,9 @@ impl KnownPictures {
         let damaged: HashMap<CellId, String> =
             log.damaged.iter().filter_map(|row| Some((row.cell?, damaged_text(row)))).collect();
         let facts = |picture: &Picture| match (rows.get(&picture.cell), &picture.file) {
+            (None, Some(file)) if picture.draft && file.size.is_ok() => {
+                PictureFacts { draft: true, ..file.facts() }
+            }
             (None, _) => {
                 PictureFacts { problem: damaged.get(&picture.cell).cloned(), ..PictureFacts::missing() }
             }

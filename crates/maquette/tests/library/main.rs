@@ -3,9 +3,12 @@
 //!
 //! What belongs to the binary (arguments, text, exit codes, signals) is tested in `tests/` at the top of the repository.
 
+mod animations;
 mod bad_input;
 mod diff;
+mod drafts;
 mod examples;
+mod housekeeping;
 mod hub;
 #[path = "../../../../tests/hub_server.rs"]
 mod hub_server;

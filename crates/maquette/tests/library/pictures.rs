@@ -1,8 +1,8 @@
 //! What pictures say, Maquette's, those of other tools and damaged ones, and the experiments behind them.
 
 use crate::huge_picture::huge_picture;
-use crate::support::{Project, fixture, log, picture, run, try_run};
-use maquette::{Error, ErrorKind, Origin, RunOptions, Tool, Value};
+use crate::support::{Project, column, fixture, log, picture, run, try_run};
+use maquette::{Error, ErrorKind, Origin, RunOptions, SheetPlace, Tool, Value};
 use std::fs;
 
 const PORTRAITS: &str = r#"
@@ -49,12 +49,96 @@ fn a_sheet_says_what_it_shows() {
         assert_eq!(cell.image.as_deref(), row.image());
         assert!(!cell.label.is_empty() && cell.place.width > 0, "{cell:?}");
     }
-    let is_a_sheet = workspace.experiment_of(sheet).unwrap_err();
-    assert!(matches!(&is_a_sheet, Error::IsASheet { sheet, .. } if sheet.cells.len() == 4), "{is_a_sheet:?}");
-    assert_eq!(is_a_sheet.kind(), ErrorKind::NotFound);
-    assert!(is_a_sheet.hint().unwrap().ends_with("experiment.toml."));
-    let reproduced = workspace.reproduce(sheet, &Default::default(), &mut |_| ());
-    assert!(matches!(reproduced, Err(Error::IsASheet { .. })), "{reproduced:?}");
+    let reproduced = workspace.reproduce(sheet, &Default::default(), &mut |_| ()).unwrap_err();
+    assert!(matches!(&reproduced, Error::IsASheet { sheet, .. } if sheet.cells.len() == 4), "{reproduced:?}");
+    assert_eq!(reproduced.kind(), ErrorKind::NotFound);
+    assert!(reproduced.hint().unwrap().contains("--at COLUMN,ROW"));
+}
+
+#[test]
+fn a_sheet_alone_is_its_own_recipe() {
+    let project = Project::new().with_selfie();
+    let given = "prompt = \"a {animal}\"\ninit_image = \"references/selfie.png\"\nsteps = 10\n[sweep]\nanimal = \
+                 [\"cat\", \"dog\"]\nstrength = [0.3, 0.6, 0.9]\n[[exclude]]\nanimal = \"dog\"\nstrength = 0.6\n";
+    project.write("cats.toml", given);
+    let workspace = project.fake();
+    let ran = try_run(&workspace, &project.experiment("cats.toml"), &RunOptions::default()).unwrap();
+    let rows = log(&ran.result.run);
+    // Mailed to somebody who has nothing else.
+    let other = Project::new();
+    let sheet = other.write("sheet.png", fs::read(&ran.result.sheets[0]).unwrap());
+    let elsewhere = other.fake();
+    let toml = elsewhere.experiment_of(&sheet).unwrap();
+    assert!(toml.contains("strength = [0.3, 0.6, 0.9]") && !toml.contains("folder"), "{toml}");
+    assert!(!toml.contains(&project.path().display().to_string()), "no path of the machine: {toml}");
+    let shown = elsewhere.show(&sheet).unwrap();
+    assert_eq!(shown.sheet[1].label, "strength 0.6, animal cat");
+
+    // Columns come first, as in the picture: 3,2 is the dog at 0.9.
+    let at = |column, row| elsewhere.show_at(&sheet, SheetPlace { column, row });
+    let info = at(3, 2).unwrap();
+    let Some(Origin::Cell(info)) = &info.metadata.origin else { panic!("{info:?}") };
+    let row = rows.iter().find(|row| row.cell() == info.cell).unwrap();
+    assert_eq!((column(row, "animal"), column(row, "strength")), ("dog", "0.9"));
+    for (column, row, expected) in
+        [(2, 2, "leaves it out"), (4, 1, "columns 1 to 3, rows 1 to 2"), (0, 1, "1 to 3")]
+    {
+        let error = at(column, row).unwrap_err();
+        assert!(matches!(error, Error::NoSuchPlace(_)) && error.to_string().contains(expected), "{error}");
+    }
+
+    // With the reference picture, both texts make the same cells again.
+    let other = other.with_selfie();
+    for (name, toml) in [
+        ("whole.toml", toml),
+        ("one.toml", elsewhere.experiment_at(&sheet, SheetPlace { column: 3, row: 2 }).unwrap()),
+    ] {
+        other.write(name, toml);
+        let again = run(&elsewhere, &other.experiment(name));
+        let cells: Vec<_> = log(&again.result.run).iter().map(maquette::LogRow::cell).collect();
+        let expected: Vec<_> = rows.iter().map(maquette::LogRow::cell).collect();
+        assert_eq!(cells, if name == "one.toml" { vec![info.cell] } else { expected }, "{name}");
+    }
+    let single = picture(&ran.result.run, &rows[0]);
+    assert!(matches!(
+        workspace.show_at(&single, SheetPlace { column: 1, row: 1 }),
+        Err(Error::NotASheet { .. })
+    ));
+}
+
+#[test]
+fn a_sheet_of_an_older_version_says_what_it_lacks() {
+    let project = Project::new();
+    project
+        .write("cats.toml", "prompt = \"a {animal}\"\n[sweep]\nanimal = [\"cat\", \"dog\"]\nseed = [1, 2]\n");
+    let workspace = project.fake();
+    let ran = try_run(&workspace, &project.experiment("cats.toml"), &RunOptions::default()).unwrap();
+    let image = maquette_picture::decode(&ran.result.sheets[0]).unwrap();
+    let shown = workspace.show(&ran.result.sheets[0]).unwrap();
+    let Some(Origin::Sheet(map)) = &shown.metadata.origin else { panic!("{shown:?}") };
+    let text = serde_json::json!({ "maquette_sheet": 1, "run": "cats", "page": "sheet", "cells": map.cells });
+    let old = maquette_picture::encode_png(&image, &[("maquette", &text.to_string())]).unwrap();
+    // In its run everything is found.
+    let inside = project.write("runs/cats/1/sheets/old.png", &old);
+    let place = SheetPlace { column: 2, row: 1 };
+    let found = workspace.show_at(&inside, place).unwrap();
+    let Some(Origin::Cell(info)) = &found.metadata.origin else { panic!("{found:?}") };
+    assert_eq!(info.cell, map.cells[1].0);
+    assert!(workspace.experiment_of(&inside).unwrap().contains("[sweep]"));
+    let alone = project.write("old.png", &old);
+    for error in [workspace.show_at(&alone, place).map(drop), workspace.experiment_of(&alone).map(drop)] {
+        let error = error.unwrap_err();
+        assert!(matches!(error, Error::SheetLacks { .. }), "{error:?}");
+        assert!(error.hint().unwrap().contains("maquette report cats"), "{error:?}");
+    }
+    // A text that is too long is refused, not read.
+    let huge = format!("{{\"maquette_sheet\": 1, \"run\": \"{}\"}}", "x".repeat(17 << 20));
+    let huge = maquette_picture::encode_png(&image, &[("maquette", &huge)]).unwrap();
+    let error = workspace.show(&project.write("huge.png", &huge)).unwrap_err();
+    assert!(
+        matches!(error, Error::NoOrigin { .. }) && error.to_string().contains("allowed: at most"),
+        "{error}"
+    );
 }
 
 #[test]

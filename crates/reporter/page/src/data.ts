@@ -143,10 +143,12 @@ export interface Effects {
   shares: { axes: string[]; share: number }[];
   /** The share that no axis or pair of axes explains. */
   rest: number;
-  /** For each axis: the values' mean distances from the axis' centre, and the one that stands out. */
-  values: { axis: string; distance: number[]; outlier: number | null }[];
+  /** For each axis: the values' mean distances from the axis' centre (null without pictures), and the one that stands out. */
+  values: { axis: string; distance: (number | null)[]; outlier: number | null }[];
   /** Axes along which nothing changes. */
   idle: string[];
+  /** Whether every position of the grid has a picture. */
+  complete: boolean;
 }
 
 /** The page of a comparison. Pictures lie in one or two run folders, so their paths are relative to this page. */

@@ -58,6 +58,7 @@ export function votable() {
     rest: 0.1196,
     values: [{ axis: "artist", distance: [1.2, 1, 1.1, 4.2], outlier: 3 }, { axis: "strength", distance: [1, 1, 1, 1, 1], outlier: null }],
     idle: ["seed"],
+    complete: true,
   }];
   return data;
 }

@@ -17,6 +17,7 @@ const effects: Effects = {
     { axis: "eta", distance: [0, 0], outlier: null },
   ],
   idle: ["eta"],
+  complete: true,
 };
 
 describe("effects", () => {

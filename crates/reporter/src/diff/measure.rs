@@ -144,6 +144,7 @@ pub(super) fn difference(left: &Image, right: &Image, factor: u32) -> Option<Ima
 fn status(tile: &Tile) -> String {
     match tile {
         Tile::Done(_) => "done".to_owned(),
+        Tile::Draft(_) => "a draft".to_owned(),
         Tile::Failed(error) => format!("failed: {error}"),
         Tile::Missing => "missing".to_owned(),
     }

@@ -4,8 +4,9 @@
 #![allow(missing_docs, reason = "data.ts describes the fields")]
 
 use crate::diff::Change;
+use maquette_analysis::Effects;
 use maquette_core::{CellId, Pick, Vote};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The version of the format.
@@ -173,32 +174,6 @@ pub struct AncestorCell {
 
 /// Picks by cell.
 pub type Picks = BTreeMap<CellId, Pick>;
-
-/// How much the pictures change along the axes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Effects {
-    pub measure: String,
-    pub about: String,
-    pub shares: Vec<Share>,
-    pub rest: f64,
-    pub values: Vec<AxisDistances>,
-    pub idle: Vec<String>,
-}
-
-/// The share of an axis, or of the interaction of several.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Share {
-    pub axes: Vec<String>,
-    pub share: f64,
-}
-
-/// How far the values of an axis are from its centre.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AxisDistances {
-    pub axis: String,
-    pub distance: Vec<f64>,
-    pub outlier: Option<usize>,
-}
 
 /// The page of a comparison.
 #[derive(Debug, Clone, PartialEq, Serialize)]

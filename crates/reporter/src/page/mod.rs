@@ -12,9 +12,9 @@ mod script;
 
 pub use columns::LoggedColumn;
 pub use data::{
-    Ancestor, AncestorCell, Axis, AxisDistances, AxisValue, Better, Column, ColumnKind, ColumnType, DiffCell,
-    DiffPage, DiffPair, Effects, FORMAT, Grid, PageState, PairOutcome, Picks, PictureStatus, Pictures,
-    Reference, RunInfo, RunPage, RunState, Share, ThumbnailFolder,
+    Ancestor, AncestorCell, Axis, AxisValue, Better, Column, ColumnKind, ColumnType, DiffCell, DiffPage,
+    DiffPair, FORMAT, Grid, PageState, PairOutcome, Picks, PictureStatus, Pictures, Reference, RunInfo,
+    RunPage, RunState, ThumbnailFolder,
 };
 pub use diff_page::diff_page;
 pub use planned::{PlannedPage, TomlLines};

@@ -3,9 +3,10 @@
 use super::columns::LoggedColumn;
 use super::script::revision;
 use super::{
-    Ancestor, Effects, FORMAT, PageState, Picks, PictureStatus, Pictures, PlannedPage, Reference, RunInfo,
-    RunPage, RunState, ThumbnailFolder,
+    Ancestor, FORMAT, PageState, Picks, PictureStatus, Pictures, PlannedPage, Reference, RunInfo, RunPage,
+    RunState, ThumbnailFolder,
 };
+use maquette_analysis::Effects;
 use maquette_core::Vote;
 
 /// What a page says about its run, except for what its plan and pictures determine.

@@ -1,5 +1,6 @@
 //! Tests of sheets and differences. Here: plans and pictures for them.
 
+mod animation;
 mod constants;
 mod diff;
 mod fonts;

@@ -63,6 +63,23 @@ fn failed_missing_and_left_out_cells_look_different() {
 }
 
 #[test]
+fn a_draft_has_a_mark_in_its_corner() {
+    let plan = plan(vec![axis("seed", [1, 2])]);
+    let page = &pages(&plan).unwrap()[0];
+    let grey = || flat(64, 64, [90, 90, 90]);
+    let draw = |tile: &(dyn Fn() -> Tile + Sync)| render(&plan, page, None, &|_| tile());
+    let (done, draft) = (draw(&|| Tile::Done(grey())), draw(&|| Tile::Draft(grey())));
+    let area = page.cells(&plan)[0].area;
+    assert_eq!(pixel(&draft, area.x, area.y), PAPER);
+    let marked = (area.y..area.bottom()).flat_map(|y| (area.x..area.right()).map(move |x| (x, y)));
+    let marked = marked.filter(|&(x, y)| pixel(&draft, x, y) != pixel(&done, x, y)).count();
+    let all = (area.width * area.height) as usize;
+    assert!(marked > 100 && marked < all / 6, "{marked} of {all}: visible, and the picture as well");
+    let (x, y) = (area.right() - 1, area.bottom() - 1);
+    assert_eq!(pixel(&draft, x, y), [90, 90, 90]);
+}
+
+#[test]
 fn a_picture_of_another_shape_is_centred() {
     let mut plan = plan(vec![axis("seed", [1, 2])]);
     plan.base.push(("width".to_owned(), 512.into()));

@@ -32,9 +32,10 @@ export function percent(share: number): string {
 export function remarks(effects: Effects, label: (axis: string, value: number) => string): string[] {
   const outliers = effects.values.flatMap(({ axis, outlier, distance }) => {
     if (outlier === null) return [];
-    const others = distance.filter((_, at) => at !== outlier);
+    const own = distance[outlier] ?? 0;
+    const others = distance.filter((value, at): value is number => at !== outlier && value !== null);
     const mean = others.reduce((sum, value) => sum + value, 0) / others.length;
-    const times = mean > 0 ? `, ${(distance[outlier] / mean).toFixed(1)} times as far from the centre as the others on average` : "";
+    const times = mean > 0 ? `, ${(own / mean).toFixed(1)} times as far from the centre as the others on average` : "";
     return [`${label(axis, outlier)} stands out along ${axis}${times}.`];
   });
   const idle = effects.idle.map((axis) => `${axis} changes nothing: the pictures are the same along it.`);

@@ -1,0 +1,95 @@
+//! The parts of a run's folder, for removing it: whatever else is in there is not touched.
+
+use crate::{Run, StoreError, plan_file};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Marks a folder whose run is being removed.
+pub(crate) const REMOVING: &str = ".removing";
+
+/// Every file and folder of a run.
+const PARTS: [&str; 15] = [
+    REMOVING,
+    "plan.json",
+    "experiment.toml",
+    "references",
+    "images",
+    "drafts",
+    "sheets",
+    "page",
+    "plots",
+    "effects.json",
+    "index.html",
+    "picks.toml",
+    "votes.csv",
+    ".checked.json",
+    "picks.lock",
+];
+
+/// What is in a run's folder: the path of each file and folder, and whether it is a part of a run.
+pub(crate) fn parts(run: &Path) -> Result<Vec<(PathBuf, bool)>, StoreError> {
+    let mut parts = Vec::new();
+    for entry in std::fs::read_dir(run).map_err(StoreError::io("read", run))? {
+        let entry = entry.map_err(StoreError::io("read", run))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let log = |start: &str| name.starts_with(start) && name.ends_with(".csv");
+        let known = PARTS.contains(&&*name)
+            || [".lock", ".writing-"].iter().any(|start| name.starts_with(start))
+            || ["log", "drafts"].iter().any(|start| log(start));
+        parts.push((entry.path(), known && !entry.file_type().is_ok_and(|kind| kind.is_symlink())));
+    }
+    parts.sort();
+    Ok(parts)
+}
+
+/// Every folder with a run in the runs folder, also one that was moved there under another name.
+pub(crate) fn run_folders(root: &Path) -> Result<Vec<Run>, StoreError> {
+    let mut runs = Vec::new();
+    for (name, folder) in folders(root)? {
+        if plan_file::is_run(&folder) {
+            runs.push(Run { name: name.clone(), number: 0, dir: folder.clone() });
+        }
+        for (inner, dir) in folders(&folder)? {
+            if plan_file::is_run(&dir) {
+                runs.push(Run { name: name.clone(), number: inner.parse().unwrap_or(0), dir });
+            }
+        }
+    }
+    runs.sort();
+    Ok(runs)
+}
+
+/// Every thumbnail in a run's folder, with the first 16 digits of its cell.
+pub(crate) fn thumbnails(run: &Path) -> Vec<(String, PathBuf)> {
+    let sizes = run.join("page/thumbnails").read_dir().into_iter().flatten().flatten();
+    let files = sizes.filter_map(|size| size.path().read_dir().ok()).flatten().flatten();
+    let digits = |name: &str| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let cell = |path: PathBuf| {
+        let cell = path.file_name()?.to_str()?.strip_suffix(".webp")?.to_owned();
+        digits(&cell).then_some((cell, path))
+    };
+    files.filter_map(|file| cell(file.path())).collect()
+}
+
+/// Whether a folder is what remains of a run whose removal was interrupted.
+pub(crate) fn is_being_removed(folder: &Path) -> bool {
+    folder.join(REMOVING).is_file() && !plan_file::is_run(folder)
+}
+
+/// The folders in a folder that are not hidden, with their names; links are not followed.
+pub(crate) fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(StoreError::io("read", folder))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("read", folder))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !name.starts_with('.') {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
