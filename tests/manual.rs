@@ -12,6 +12,8 @@ const COMMANDS: &[&[&str]] = &[
     &["show"],
     &["reproduce"],
     &["verify"],
+    &["measure"],
+    &["effects"],
     &["export"],
     &["runs"],
     &["models"],
