@@ -15,6 +15,8 @@ const COMMANDS: &[&[&str]] = &[
     &["review"],
     &["votes"],
     &["next"],
+    &["measure"],
+    &["effects"],
     &["export"],
     &["describe"],
     &["mask"],

@@ -32,7 +32,7 @@ pub(crate) fn sharpness(image: &Image) -> Option<f64> {
 
 /// OpenCV's grey level: 0.299 R + 0.587 G + 0.114 B in fixed point.
 fn grey([r, g, b]: [u8; 3]) -> i64 {
-    (4899 * i64::from(r) + 9617 * i64::from(g) + 1868 * i64::from(b) + (1 << 13)) >> 14
+    (9798 * i64::from(r) + 19235 * i64::from(g) + 3735 * i64::from(b) + (1 << 14)) >> 15
 }
 
 /// The positions before and after one, reflected at the edges without repeating the edge.

@@ -104,7 +104,9 @@ impl LogRow {
 
     /// The cell that a draft stands for; none in a log.
     pub fn final_cell(&self) -> Option<CellId> {
-        self.last(FINAL)?.parse().ok().map(CellId)
+        let at = own_end(&self.columns);
+        let text = self.columns.get(at).filter(|name| *name == FINAL).and_then(|_| self.field(at));
+        text?.parse().ok().map(CellId)
     }
 
     /// A column by name: a setting or a placeholder. `None` when it does not apply to this cell.
