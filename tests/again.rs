@@ -163,7 +163,10 @@ fn a_sheet_is_shown_picture_by_picture() {
     for picture in &pictures {
         assert!(told.contains(picture.rsplit('/').next().unwrap()), "{picture} is not in:\n{told}");
     }
-    workspace.maquette(&["show", &sheet, "--toml"]).code(7).says(&["is a contact sheet", "experiment.toml"]);
+    let toml = workspace.maquette(&["show", &sheet, "--toml"]).code(0).stdout;
+    workspace.write("again.toml", &toml);
+    let planned = workspace.maquette(&["plan", "again.toml"]).code(0).stdout;
+    assert!(planned.contains(&format!("{} cells", pictures.len())), "{planned}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ fn drafts_are_counted_apart() {
     let plan = workspace.maquette(&["plan", "cats.toml", "--draft", "--draft-steps", "2"]).code(0);
     assert!(plan.stdout.contains("4 in 12 denoising steps"), "{}", plan.stdout);
     let ended = workspace.maquette(&["run", "cats.toml", "--backend", "fake", "--draft"]).code(0);
-    let sheet = ended.stdout.lines().last().unwrap().to_owned();
+    let sheet = ended.stdout.lines().find(|line| line.ends_with(".png")).unwrap().to_owned();
     ended.says(&[
         "4 drafts, 4 to render",
         "4 cells, 4 to render",

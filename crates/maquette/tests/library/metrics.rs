@@ -219,7 +219,7 @@ fn effects_refuse_what_they_cannot_compute() {
     check(
         EffectsOptions { measure: some("clap"), ..EffectsOptions::default() },
         "`clap` is not a measure of pictures",
-        "allowed: pixels",
+        "allowed: pixels, clip, siglip, sketchbook",
     );
     check(
         EffectsOptions { metric: some("psnr"), ..EffectsOptions::default() },

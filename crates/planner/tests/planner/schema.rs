@@ -37,6 +37,6 @@ fn the_schema_has_every_setting_in_every_place() {
     ] {
         assert!(properties[key]["description"].is_string(), "{key}");
     }
-    assert_eq!(properties.as_object().unwrap().len(), SETTINGS.len() + 10);
+    assert_eq!(properties.as_object().unwrap().len(), SETTINGS.len() + 11);
     assert_eq!(schema["additionalProperties"], false);
 }

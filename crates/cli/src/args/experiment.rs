@@ -1,0 +1,86 @@
+//! Arguments of the commands that plan and render experiments.
+
+use super::{BackendName, Progress};
+use clap::Args;
+use maquette::Dtype;
+use std::path::PathBuf;
+
+/// An experiment, and the overrides of the command line.
+#[derive(Debug, Args)]
+pub struct ExperimentArgs {
+    /// The experiment file
+    pub file: PathBuf,
+    /// Set a setting or placeholder to one value, overriding the file
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Sweep a setting or placeholder over these values
+    #[arg(long, value_name = "NAME=V,V")]
+    pub sweep: Vec<String>,
+    /// Keep only the cells with this value
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub only: Vec<String>,
+    /// Device to render on: auto, cpu, cuda, cuda:N or metal
+    #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
+    pub device: String,
+    /// Precision of the weights: f32, f16 or bf16
+    #[arg(long, value_parser = parse_dtype)]
+    pub dtype: Option<Dtype>,
+}
+
+/// `maquette plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Number of cells to list
+    #[arg(long, default_value_t = 8)]
+    pub cells: usize,
+    /// Whether to count drafts.
+    #[command(flatten)]
+    pub draft: DraftArgs,
+}
+
+/// Drafts before the pictures.
+#[derive(Debug, Args)]
+pub struct DraftArgs {
+    /// Render a draft of every cell in few steps first, then the pictures, picked cells first and rejected ones last
+    #[arg(long)]
+    pub draft: bool,
+    /// Denoising steps of a draft; by default a quarter of its picture's, at least 4
+    #[arg(long, value_name = "N", requires = "draft", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub draft_steps: Option<u32>,
+}
+
+/// `maquette run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Render only one share of the cells: 2/4 is the second of four
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+    /// Maximum rows per UNet call, two for each guided picture; chosen by picture size by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=256))]
+    pub rows: Option<u32>,
+    /// Do not draw sheets or write the page
+    #[arg(long)]
+    pub no_sheets: bool,
+    /// Open the page in the browser as soon as it is there; it fills in by itself
+    #[arg(long, conflicts_with = "no_sheets")]
+    pub open: bool,
+    /// Whether to render drafts first.
+    #[command(flatten)]
+    pub draft: DraftArgs,
+    /// What renders: the engine, or a fake for tests
+    #[arg(long, value_enum, default_value_t = BackendName::Engine, hide = true)]
+    pub backend: BackendName,
+}
+
+pub(super) fn parse_dtype(text: &str) -> Result<Dtype, String> {
+    text.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
+}
