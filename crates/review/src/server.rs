@@ -49,7 +49,7 @@ impl Server {
     ) -> Result<Server, ReviewError> {
         let runs = Runs::find(workspace, runs)?;
         for run in runs.listed() {
-            if let Err(error) = workspace.report(&run.dir().to_string_lossy(), warn) {
+            if let Err(error) = workspace.write_page(&run.dir().to_string_lossy(), warn) {
                 warn(&format!("the page of {run} could not be brought up to date: {}", with_causes(&error)));
             }
         }

@@ -34,7 +34,7 @@
 //!
 //! A file is complete or absent: it is written under a temporary name in the same folder and then renamed. Only the log
 //! grows, by a row per write; a torn last row is cut off when the run is resumed. Measuring replaces a log by one with more
-//! columns, while nobody renders into the run. Nothing is synced to the disk by force:
+//! columns, while no process renders into the run. Nothing is synced to the disk by force:
 //! files that a power cut damages are recognised when they are read, and rendered again. So are edited pictures: their
 //! metadata and the log keep the digest of the rendered pixels.
 //!

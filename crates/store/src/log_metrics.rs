@@ -1,6 +1,6 @@
 //! Adds metrics to a log: columns at its end. Everything else in the log stays as it is.
 //!
-//! A log is replaced by one with more columns while nobody renders into the run. Damaged rows keep their bytes; a torn last
+//! A log is replaced by one with more columns while no process renders into the run. Damaged rows keep their bytes; a torn last
 //! row is cut off, as when the run is resumed.
 
 use crate::lock;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
 
-/// Adds metrics to a run. Nobody else writes into the run until it is dropped.
+/// Adds metrics to a run. It holds the lock of the run, so no other process writes there until it is dropped.
 pub struct MetricsWriter {
     run: Run,
     _lock: File,

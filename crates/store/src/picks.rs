@@ -44,7 +44,7 @@ impl Picks {
 }
 
 impl Run {
-    /// The picks of this run; none if nobody has picked anything.
+    /// The picks of this run; none if nothing was picked.
     ///
     /// # Errors
     ///

@@ -72,7 +72,7 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Review runs in the browser: picks, rejections, notes and blind votes, saved in the run folders as they are made
     #[command(
-        after_help = "The pages are served on this machine only (127.0.0.1), at an address that nobody can guess.\n\nExample: \
+        after_help = "The pages are served on this machine only (127.0.0.1), at an address with a random token.\n\nExample: \
                       maquette review mucha@latest --open"
     )]
     Review(ReviewArgs),
