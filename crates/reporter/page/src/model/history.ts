@@ -3,7 +3,7 @@
 const PAUSE = 200;
 
 export interface UrlState {
-  /** Writes a hash without a new entry; bundles what comes in quick succession. */
+  /** Writes a hash without a new entry: the first at once, what follows in quick succession together (browsers limit how often). */
   replace(hash: string): void;
   push(hash: string): void;
   /** Goes back if the present entry was pushed; tells whether it did. */
@@ -17,7 +17,9 @@ export function urlState(changed: (hash: string) => void): UrlState {
   const write = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (hashOf() !== waiting) history.replaceState(history.state, "", `#${waiting}`);
+    if (hashOf() === waiting) return;
+    history.replaceState(history.state, "", `#${waiting}`);
+    timer = window.setTimeout(write, PAUSE);
   };
   const flush = () => timer !== undefined && write();
   window.addEventListener("popstate", () => {
@@ -29,7 +31,7 @@ export function urlState(changed: (hash: string) => void): UrlState {
   return {
     replace(hash) {
       waiting = hash;
-      timer ??= window.setTimeout(write, PAUSE);
+      if (timer === undefined) write();
     },
     push(hash) {
       flush();

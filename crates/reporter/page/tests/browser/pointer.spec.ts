@@ -97,6 +97,7 @@ test("picks and notes stay in the browser, are exported and imported", async ({ 
   await press(page, "p ArrowRight x n");
   await page.keyboard.type('a "note" </script>');
   await press(page, "Escape");
+  await expect(page).toHaveURL(/at\.strength=/);
   await page.reload();
   const box = page.getByRole("button", { name: "Picks: 1 picked, 1 rejected" });
   await box.click();
