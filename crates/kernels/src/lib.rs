@@ -18,6 +18,7 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod layers;
+mod layout;
 mod reference;
 mod set;
 mod vector;

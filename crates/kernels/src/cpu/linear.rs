@@ -1,6 +1,6 @@
-//! Linear layers, on tokens and on the pixels of images.
+//! Linear layers.
 
-use super::matrix::{Matrix, multiply, with_scratch};
+use super::matrix::{Matrix, multiply};
 use rayon::prelude::*;
 
 /// The shape of one row's layer; the weight is `[inputs, outputs]`.
@@ -40,56 +40,6 @@ pub(super) fn linear(
             let residual = &residual[(row * tokens + first) * outputs..];
             out.iter_mut().zip(residual).for_each(|(out, x)| *out += x);
         }
-    });
-    out
-}
-
-/// `x` is `[batch, inputs, tokens]`, the result `[batch, tokens, outputs]`.
-pub(super) fn from_image(shape: &Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-    let &Shape { tokens, inputs, outputs } = shape;
-    let batch = x.len() / (tokens * inputs);
-    let weight = Matrix::new(weight, inputs, outputs, outputs);
-    let mut out = vec![0.0; batch * tokens * outputs];
-    tiles(shape, &mut out).into_par_iter().for_each(|(row, first, out)| {
-        let count = out.len() / outputs;
-        let x = &x[row * tokens * inputs + first..];
-        multiply(out, Matrix::new(x, inputs, count, tokens).transposed(), weight);
-        if let Some(bias) = bias {
-            add_bias(out, bias);
-        }
-    });
-    out
-}
-
-/// `x` is `[batch, tokens, inputs]`, the result and `residual` `[batch, outputs, tokens]`.
-pub(super) fn to_image(
-    shape: &Shape,
-    x: &[f32],
-    weight: &[f32],
-    bias: Option<&[f32]>,
-    residual: &[f32],
-) -> Vec<f32> {
-    let &Shape { tokens, inputs, outputs } = shape;
-    let tile = shape.tile();
-    let mut out = vec![0.0; residual.len()];
-    let mut tiles = Vec::new();
-    for (row, out) in out.chunks_mut(outputs * tokens).enumerate() {
-        let mut lines: Vec<_> = out.chunks_mut(tokens).map(|line| line.chunks_mut(tile)).collect();
-        for first in (0..tokens).step_by(tile) {
-            tiles.push((row, first, lines.iter_mut().filter_map(Iterator::next).collect::<Vec<_>>()));
-        }
-    }
-    tiles.into_par_iter().for_each(|(row, first, lines)| {
-        let count = tile.min(tokens - first);
-        with_scratch(outputs * count, |result| {
-            let x = Matrix::new(&x[(row * tokens + first) * inputs..], count, inputs, inputs);
-            multiply(result, Matrix::new(weight, inputs, outputs, outputs).transposed(), x.transposed());
-            for (channel, (line, result)) in lines.into_iter().zip(result.chunks(count)).enumerate() {
-                let plus = bias.map_or(0.0, |bias| bias[channel]);
-                let residual = &residual[(row * outputs + channel) * tokens + first..];
-                line.iter_mut().zip(result).zip(residual).for_each(|((out, x), y)| *out = x + plus + y);
-            }
-        });
     });
     out
 }

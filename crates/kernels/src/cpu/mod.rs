@@ -10,8 +10,10 @@ mod conv;
 mod linear;
 mod matrix;
 mod norm;
+mod shared;
 mod softmax;
 
+use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use rayon::prelude::*;
@@ -64,6 +66,10 @@ impl Kernels for CpuF32 {
         DType::F32
     }
 
+    fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
+        if weight.rank() == 4 { as_weight(&outputs_last(&weight)?) } else { weight.contiguous() }
+    }
+
     fn conv2d(&self, x: &Tensor, conv: ConvOperands, add: Add) -> Result<Tensor> {
         let like = x;
         let ConvOperands { weight, bias, stride, padding } = conv;
@@ -73,28 +79,28 @@ impl Kernels for CpuF32 {
         let (out_height, out_width) = conv.output_size(x)?;
         let shape =
             conv::Shape { inputs, outputs, height, width, kernel, stride, before, out_height, out_width };
-        let bias = match bias {
-            Some(bias) => bias.clone(),
-            None => Tensor::zeros(outputs, DType::F32, &Device::Cpu)?,
-        };
-        values!(x);
-        values!(weight);
-        values!(bias);
-        check(bias, outputs)?;
-        let out = match add {
-            Add::Nothing => conv::conv2d(&shape, batch, x, weight, bias, None, None),
-            Add::Channels(shift) => {
-                values!(shift);
-                check(shift, batch * outputs)?;
-                conv::conv2d(&shape, batch, x, weight, bias, Some(shift), None)
+        values!(x = &channels_last(x)?);
+        values!(weight = &outputs_last(weight)?);
+        let layer = |bias: Option<&[f32]>| {
+            let run = |shift: Option<&[f32]>, image: Option<&[f32]>| {
+                conv::conv2d(&shape, batch, x, weight, &conv::Epilogue { bias, shift, image })
+            };
+            match add {
+                Add::Nothing => Ok(run(None, None)),
+                Add::Channels(shift) => {
+                    values!(shift);
+                    check(shift, batch * outputs)?;
+                    Ok(run(Some(shift), None))
+                }
+                Add::Image(image) => {
+                    values!(image = &channels_last(image)?);
+                    check(image, batch * outputs * out_height * out_width)?;
+                    Ok(run(None, Some(image)))
+                }
             }
-            Add::Image(image) => {
-                values!(image);
-                check(image, batch * outputs * out_height * out_width)?;
-                conv::conv2d(&shape, batch, x, weight, bias, None, Some(image))
-            }
         };
-        tensor(out, (batch, outputs, out_height, out_width), like)
+        let out = with_bias(bias, outputs, layer)?;
+        as_image(&tensor(out, (batch, out_height, out_width, outputs), like)?)
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
@@ -111,38 +117,26 @@ impl Kernels for CpuF32 {
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
-        let (batch, inputs, height, width) = x.dims4()?;
-        let outputs = linear.outputs(inputs, x)?;
-        let shape = linear::Shape { tokens: height * width, inputs, outputs };
-        let out = with_layer(x, linear, |x, weight, bias| Ok(linear::from_image(&shape, x, weight, bias)))?;
-        tensor(out, (batch, height * width, outputs), x)
+        self.linear(&channels_last(x)?.flatten(1, 2)?, linear, None)
     }
 
     fn tokens_to_image(&self, x: &Tensor, linear: LinearOperands, residual: &Tensor) -> Result<Tensor> {
-        let (batch, tokens, inputs) = x.dims3()?;
-        let outputs = linear.outputs(inputs, x)?;
-        let (rows, channels, height, width) = residual.dims4()?;
-        if (batch, outputs, tokens) != (rows, channels, height * width) {
-            bail!("tokens of {:?} cannot be reshaped to an image of {:?}", x.shape(), residual.shape())
-        }
-        let shape = linear::Shape { tokens, inputs, outputs };
-        let out = with_layer(x, linear, |x, weight, bias| {
-            values!(residual);
-            Ok(linear::to_image(&shape, x, weight, bias, residual))
-        })?;
-        tensor(out, (batch, channels, height, width), x)
+        let residual = channels_last(residual)?;
+        let out = self.linear(x, linear, Some(&residual.flatten(1, 2)?))?;
+        as_image(&out.reshape(residual.shape())?)
     }
 
     fn group_norm(&self, x: &Tensor, norm: NormOperands, groups: usize, then: Activation) -> Result<Tensor> {
         let like = x;
-        let (_, channels, height, width) = x.dims4()?;
-        values!(x);
+        let (batch, channels, height, width) = x.dims4()?;
+        values!(x = &channels_last(x)?);
         values!(weight = norm.weight);
         values!(bias = norm.bias);
         check(weight, channels)?;
+        check(bias, channels)?;
         let silu = then == Activation::Silu;
         let out = norm::group_norm(x, weight, bias, channels / groups, height * width, norm.eps, silu);
-        tensor(out, like.shape(), like)
+        as_image(&tensor(out, (batch, height, width, channels), like)?)
     }
 
     fn layer_norm(&self, x: &Tensor, norm: NormOperands) -> Result<Tensor> {
@@ -197,25 +191,43 @@ impl Kernels for CpuF32 {
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
         let like = x;
         let (batch, channels, from_height, from_width) = x.dims4()?;
-        values!(x);
+        values!(x = &channels_last(x)?);
         let mut out = vec![0.0; batch * channels * height * width];
-        let planes = x.par_chunks(from_height * from_width);
-        out.par_chunks_mut(height * width).zip(planes).for_each(|(out, x)| {
-            for (y, line) in out.chunks_mut(width).enumerate() {
-                let from = &x[y * from_height / height * from_width..][..from_width];
-                if width == 2 * from_width {
-                    for (pair, &value) in line.chunks_mut(2).zip(from) {
-                        pair.fill(value);
-                    }
-                } else {
-                    for (i, value) in line.iter_mut().enumerate() {
-                        *value = from[i * from_width / width];
-                    }
-                }
+        out.par_chunks_mut(width * channels).enumerate().for_each(|(line, out)| {
+            let (row, y) = (line / height, line % height);
+            let from = &x[(row * from_height + y * from_height / height) * from_width * channels..];
+            for (i, out) in out.chunks_mut(channels).enumerate() {
+                out.copy_from_slice(&from[i * from_width / width * channels..][..channels]);
             }
         });
-        tensor(out, (batch, channels, height, width), like)
+        as_image(&tensor(out, (batch, height, width, channels), like)?)
     }
+
+    fn concat(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+        as_image(&Tensor::cat(&[channels_last(left)?, channels_last(right)?], 3)?)
+    }
+}
+
+/// `[kernel, kernel, inputs, outputs]` of a convolution's weight; a copy only if it is in the usual layout.
+fn outputs_last(weight: &Tensor) -> Result<Tensor> {
+    weight.permute((2, 3, 1, 0))?.contiguous()
+}
+
+/// The inverse of [`outputs_last`], which never copies.
+fn as_weight(outputs_last: &Tensor) -> Result<Tensor> {
+    outputs_last.permute((3, 2, 0, 1))
+}
+
+/// Calls `run` with the values of a bias.
+fn with_bias<R>(
+    bias: Option<&Tensor>,
+    outputs: usize,
+    run: impl FnOnce(Option<&[f32]>) -> Result<R>,
+) -> Result<R> {
+    let Some(bias) = bias else { return run(None) };
+    values!(bias);
+    check(bias, outputs)?;
+    run(Some(bias))
 }
 
 fn with_layer(
@@ -225,13 +237,14 @@ fn with_layer(
 ) -> Result<Vec<f32>> {
     values!(x);
     values!(weight = linear.weight);
-    let Some(bias) = linear.bias else { return run(x, weight, None) };
-    values!(bias);
-    run(x, weight, Some(bias))
+    with_bias(linear.bias, weight.len() / linear.weight.dim(0)?, |bias| run(x, weight, bias))
 }
 
 fn each(x: &Tensor, curve: fn(&mut [f32], &[f32])) -> Result<Tensor> {
     const CHUNK: usize = 16384;
+    if x.rank() == 4 && !x.is_contiguous() {
+        return as_image(&each(&channels_last(x)?, curve)?);
+    }
     let like = x;
     values!(x);
     let mut out = vec![0.0; x.len()];

@@ -84,6 +84,12 @@ fn convolutions_match_the_reference() {
         ([4, 10], [7, 9], 3, 1, Padding::Around(1)),
         ([3, 70], [33, 17], 3, 1, Padding::Around(1)),
         ([40, 200], [24, 24], 3, 1, Padding::Around(1)),
+        // Winograd: whole and cut tiles, one and several blocks of outputs and of channels, one and several chunks.
+        ([16, 16], [5, 5], 3, 1, Padding::Around(1)),
+        ([32, 48], [8, 12], 3, 1, Padding::Around(1)),
+        ([336, 80], [9, 6], 3, 1, Padding::Around(1)),
+        ([640, 192], [7, 13], 3, 1, Padding::Around(1)),
+        ([16, 32], [170, 160], 3, 1, Padding::Around(1)),
         ([5, 6], [9, 8], 3, 2, Padding::Around(1)),
         ([5, 6], [9, 8], 3, 2, Padding::After(1)),
         ([5, 6], [10, 7], 3, 2, Padding::After(1)),
