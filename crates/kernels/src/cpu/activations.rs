@@ -97,6 +97,12 @@ pub(super) fn silu(out: &mut [f32], x: &[f32]) {
     out.iter_mut().zip(x).for_each(|(out, &x)| *out = x / (1.0 + exp(-x)));
 }
 
+/// max(x, 0); NaN stays NaN.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn relu(out: &mut [f32], x: &[f32]) {
+    out.iter_mut().zip(x).for_each(|(out, &x)| *out = if x < 0.0 { 0.0 } else { x });
+}
+
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 pub(super) fn quick_gelu(out: &mut [f32], x: &[f32]) {
     out.iter_mut().zip(x).for_each(|(out, &x)| *out = x / (1.0 + exp(-1.702 * x)));

@@ -6,10 +6,13 @@
 
 mod activations;
 mod attention;
+
 mod conv;
 mod linear;
 mod matrix;
 mod norm;
+mod pairs;
+mod products;
 mod shared;
 mod softmax;
 
@@ -45,13 +48,36 @@ fn tensor(values: Vec<f32>, shape: impl Into<Shape>, like: &Tensor) -> Result<Te
     Tensor::from_vec(values, shape.into(), &Device::Cpu)?.to_dtype(like.dtype())
 }
 
-/// The custom CPU kernels: computed in f32 for every dtype.
+/// The custom CPU kernels, with everything between layers in f32.
 #[derive(Debug)]
-pub(crate) struct CpuF32;
+pub(crate) struct Cpu {
+    products: Products,
+}
 
-impl Kernels for CpuF32 {
+/// What linear layers multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Products {
+    F32,
+    /// Numbers rounded to bf16, with sums in f32; the weights are stored in bf16.
+    Bf16,
+}
+
+impl Cpu {
+    /// The kernels of a model in `dtype`: products in bf16 if the processor has instructions for them.
+    pub(crate) fn of(dtype: DType) -> &'static Cpu {
+        match dtype == DType::BF16 && pairs::is_supported() {
+            true => &Cpu { products: Products::Bf16 },
+            false => &Cpu { products: Products::F32 },
+        }
+    }
+}
+
+impl Kernels for Cpu {
     fn name(&self) -> &'static str {
-        "cpu-f32"
+        match self.products {
+            Products::F32 => "cpu-f32",
+            Products::Bf16 => "cpu-bf16",
+        }
     }
 
     fn is_differentiable(&self) -> bool {
@@ -62,12 +88,20 @@ impl Kernels for CpuF32 {
         DType::F32
     }
 
+    fn activation_dtype(&self, _: DType) -> DType {
+        DType::F32
+    }
+
     fn accumulation_dtype(&self, _: DType) -> DType {
         DType::F32
     }
 
     fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
-        if weight.rank() == 4 { as_weight(&outputs_last(&weight)?) } else { weight.contiguous() }
+        match (weight.rank(), self.products) {
+            (4, _) => as_weight(&outputs_last(&weight)?),
+            (_, Products::F32) => weight.contiguous(),
+            (_, Products::Bf16) => weight.to_dtype(DType::BF16)?.contiguous(),
+        }
     }
 
     fn conv2d(&self, x: &Tensor, conv: ConvOperands, add: Add) -> Result<Tensor> {
@@ -104,16 +138,20 @@ impl Kernels for CpuF32 {
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
+        let like = x;
         let (batch, tokens, inputs) = x.dims3()?;
         let outputs = linear.outputs(inputs, x)?;
-        let shape = linear::Shape { tokens, inputs, outputs };
-        let layer = |x: &[f32], weight: &[f32], bias: Option<&[f32]>| {
-            let Some(residual) = residual else { return Ok(linear::linear(&shape, x, weight, bias, None)) };
-            values!(residual);
-            check(residual, batch * tokens * outputs)?;
-            Ok(linear::linear(&shape, x, weight, bias, Some(residual)))
+        values!(x);
+        let run = |bias: Option<&[f32]>| {
+            with_weight(linear.weight, |weight| {
+                let layer = |residual| linear::Layer { inputs, outputs, x, weight, bias, residual };
+                let Some(residual) = residual else { return Ok(layer(None).run()) };
+                values!(residual);
+                check(residual, batch * tokens * outputs)?;
+                Ok(layer(Some(residual)).run())
+            })
         };
-        tensor(with_layer(x, linear, layer)?, (batch, tokens, outputs), x)
+        tensor(with_bias(linear.bias, outputs, run)?, (batch, tokens, outputs), like)
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
@@ -188,6 +226,10 @@ impl Kernels for CpuF32 {
         each(x, activations::silu)
     }
 
+    fn relu(&self, x: &Tensor) -> Result<Tensor> {
+        each(x, activations::relu)
+    }
+
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
         let like = x;
         let (batch, channels, from_height, from_width) = x.dims4()?;
@@ -230,14 +272,17 @@ fn with_bias<R>(
     run(Some(bias))
 }
 
-fn with_layer(
-    x: &Tensor,
-    linear: LinearOperands,
-    run: impl FnOnce(&[f32], &[f32], Option<&[f32]>) -> Result<Vec<f32>>,
-) -> Result<Vec<f32>> {
-    values!(x);
-    values!(weight = linear.weight);
-    with_bias(linear.bias, weight.len() / linear.weight.dim(0)?, |bias| run(x, weight, bias))
+/// Calls `run` with the values of a linear layer's weight, in bf16 if they are stored so and can be multiplied.
+fn with_weight<R>(weight: &Tensor, run: impl FnOnce(linear::Weight) -> Result<R>) -> Result<R> {
+    if weight.dtype() == DType::BF16 && pairs::is_supported() {
+        let weight = weight.contiguous()?;
+        let (storage, layout) = weight.storage_and_layout();
+        let Storage::Cpu(CpuStorage::BF16(all)) = &*storage else { bail!("a weight is not on the CPU") };
+        let values = &all[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()];
+        return run(linear::Weight::Bf16(values));
+    }
+    values!(weight);
+    run(linear::Weight::F32(weight))
 }
 
 fn each(x: &Tensor, curve: fn(&mut [f32], &[f32])) -> Result<Tensor> {

@@ -7,23 +7,21 @@
 //! Sums run over channels in an order that depends on the number of channels only, so a row of a batch has the same bits
 //! whatever the other rows, the threads and the split into chunks.
 
-mod products;
 mod stages;
 mod transforms;
 
 use super::super::matrix::{with_buffer, with_scratch};
+use super::super::products::{DEPTH, LINES, PanelWidth, depths};
 use super::super::shared::SharedSlice;
 use super::{Epilogue, Shape};
 use pulp::Arch;
 use rayon::prelude::*;
-use stages::{BlockWidth, InputTile, OutputTiles, Products, Weights};
+use stages::{InputTile, OutputTiles, Products, Weights};
 use std::ops::Range;
 use transforms::{INPUTS, OUTPUTS};
 
 /// Positions of a tile in the transformed domain.
 const POSITIONS: usize = INPUTS * INPUTS;
-/// Channels whose products are summed in registers before the sums go to memory.
-const DEPTH: usize = 320;
 /// Transformed values of a chunk of tiles, 12 MiB, so that they stay in a shared cache.
 const CHUNK: usize = 3 << 20;
 /// The same if there are many chunks, which then have to share it with their results: 4 MiB.
@@ -56,7 +54,7 @@ pub(super) fn conv2d(shape: &Shape, x: &[f32], weight: &[f32], epilogue: &Epilog
         false => CHUNK,
     };
     let chunk = (whole / layer.tile_len()).max(UNIT).min(tiles);
-    let units = chunk.div_ceil(UNIT).max(TASKS.div_ceil(layer.blocks()).min(chunk.div_ceil(products::TILES)));
+    let units = chunk.div_ceil(UNIT).max(TASKS.div_ceil(layer.blocks()).min(chunk.div_ceil(LINES)));
     let out = SharedSlice::new(out);
     let run = |weights: Option<&[f32]>| {
         with_buffer(chunk * layer.tile_len(), |v| {
@@ -97,8 +95,8 @@ struct Layer<'a> {
 impl<'a> Layer<'a> {
     fn new(shape: &'a Shape, x: &'a [f32], weight: &'a [f32], epilogue: &'a Epilogue<'a>) -> Layer<'a> {
         let arch = Arch::new();
-        let depth = shape.inputs.div_ceil(shape.inputs.div_ceil(DEPTH)).next_multiple_of(16);
-        Layer { shape, x, weight, epilogue, arch, block: arch.dispatch(BlockWidth), depth }
+        let depth = depths(shape.inputs, DEPTH).map(|channels| channels.len()).max().unwrap_or(0);
+        Layer { shape, x, weight, epilogue, arch, block: arch.dispatch(PanelWidth), depth }
     }
 
     /// Tiles of an image, down and across.
@@ -138,8 +136,7 @@ impl<'a> Layer<'a> {
 
     /// The blocks of channels.
     fn depths(&self) -> impl Iterator<Item = Range<usize>> {
-        let (inputs, depth) = (self.shape.inputs, self.depth);
-        (0..inputs).step_by(depth).map(move |first| first..inputs.min(first + depth))
+        depths(self.shape.inputs, DEPTH)
     }
 
     /// Values of the transformed weights of a block of outputs and a block of channels, `[positions, channels, outputs]`

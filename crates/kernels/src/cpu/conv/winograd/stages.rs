@@ -2,25 +2,12 @@
 //!
 //! Loops instead of closures: a function that is not inlined would be compiled without the instruction set.
 
-use super::products::{TILES, multiply};
+use super::super::super::products::{LINES, multiply};
 use super::transforms::{self, INPUTS, OUTPUTS};
 use super::{GAP, Layer, POSITIONS, SharedSlice};
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
 use std::ops::Range;
-
-/// The outputs of a block: as many vectors as leave the sums of [`TILES`] tiles in registers.
-pub(super) struct BlockWidth;
-
-impl WithSimd for BlockWidth {
-    type Output = usize;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> usize {
-        // AVX2 has 16 registers; AVX-512 and NEON have 32.
-        S::F32_LANES * if S::F32_LANES == 8 { 2 } else { 4 }
-    }
-}
 
 /// Transforms a tile of all channels.
 pub(super) struct InputTile<'a> {
@@ -124,7 +111,7 @@ impl WithSimd for Products<'_> {
         let Products { layer, v, channels, u, outputs, m } = self;
         let (tile_len, m_len) = (layer.tile_len(), POSITIONS * outputs);
         let tiles = v.len() / tile_len;
-        let groups = tiles.div_ceil(TILES);
+        let groups = tiles.div_ceil(LINES);
         let (first, panel) = (channels.start == 0, channels.len() * outputs);
         for position in 0..POSITIONS {
             let u = &u[position * (panel + GAP)..][..panel];
@@ -132,7 +119,7 @@ impl WithSimd for Products<'_> {
                 let (start, end) = (group * tiles / groups, (group + 1) * tiles / groups);
                 let v = &v[start * tile_len + position * layer.position_len() + channels.start..];
                 let m = &mut m[start * m_len + position * outputs..];
-                multiply(simd, end - start, outputs, (v, tile_len), u, (m, m_len), first);
+                multiply(simd, end - start, (v, tile_len), u, outputs, (m, m_len), first);
             }
         }
     }
