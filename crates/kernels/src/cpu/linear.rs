@@ -1,6 +1,7 @@
 //! Linear layers: tiles of tokens times panels of the weight.
 
 use super::matrix::with_scratch;
+use super::memory::unwritten;
 use super::pairs::{self, Pairs};
 use super::products::{DEPTH, LINES, PanelWidth, depths, multiply};
 use super::shared::SharedSlice;
@@ -40,8 +41,13 @@ impl Layer<'_> {
     pub(super) fn run(&self) -> Vec<f32> {
         let tokens = self.x.len() / self.inputs;
         let arch = Arch::new();
-        let width = arch.dispatch(PanelWidth);
-        let mut values = vec![0.0; tokens * self.outputs];
+        let width = match self.weight {
+            Weight::F32(_) => arch.dispatch(PanelWidth),
+            Weight::Bf16(_) => pairs::WIDTH,
+        };
+        // SAFETY: the tasks below write every output of every token.
+        #[allow(unsafe_code)]
+        let mut values = unsafe { unwritten(tokens * self.outputs) };
         let out = SharedSlice::new(&mut values);
         let (across, panels) = (tokens.div_ceil(TOKENS), self.outputs.div_ceil(width));
         // How tasks are cut does not change any result.
@@ -52,7 +58,9 @@ impl Layer<'_> {
             let panels = part * panels / parts..(part + 1) * panels / parts;
             let task = Task { layer: self, tokens, panels, width, out };
             match self.weight {
-                Weight::F32(weight) => arch.dispatch(InF32 { task, weight }),
+                Weight::F32(weight) => with_scratch((task.tokens.len() + DEPTH) * width, |scratch| {
+                    arch.dispatch(InF32 { task, weight, scratch });
+                }),
                 Weight::Bf16(weight) => task.in_bf16(weight),
             }
         });
@@ -72,41 +80,41 @@ struct Task<'a> {
 struct InF32<'a> {
     task: Task<'a>,
     weight: &'a [f32],
+    scratch: &'a mut [f32],
 }
 
 impl WithSimd for InF32<'_> {
     type Output = ();
 
+    // Loops instead of closures: a function that is not inlined would be compiled without the instruction set.
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let InF32 { task, weight } = self;
+        let InF32 { task, weight, scratch } = self;
         let &Layer { inputs, outputs, x, .. } = task.layer;
         let (count, width) = (task.tokens.len(), task.width);
         let x = &x[task.tokens.start * inputs..task.tokens.end * inputs];
-        with_scratch((count + DEPTH) * width, |scratch| {
-            let (sums, panel) = scratch.split_at_mut(count * width);
-            for number in task.panels.clone() {
-                let columns = task.columns(number);
-                for depth in depths(inputs, DEPTH) {
-                    let panel = &mut panel[..depth.len() * width];
-                    for (line, from) in
-                        panel.chunks_mut(width).zip(weight[depth.start * outputs..].chunks(outputs))
-                    {
-                        let (line, beyond) = line.split_at_mut(columns.len());
-                        line.copy_from_slice(&from[columns.clone()]);
-                        beyond.fill(0.0);
-                    }
-                    let groups = count.div_ceil(LINES);
-                    for group in 0..groups {
-                        let (start, end) = (group * count / groups, (group + 1) * count / groups);
-                        let x = (&x[start * inputs + depth.start..], inputs);
-                        let sums = (&mut sums[start * width..], width);
-                        multiply(simd, end - start, x, panel, width, sums, depth.start == 0);
-                    }
+        let (sums, panel) = scratch.split_at_mut(count * width);
+        for number in task.panels.clone() {
+            let columns = task.columns(number);
+            for depth in depths(inputs, DEPTH) {
+                let panel = &mut panel[..depth.len() * width];
+                for (line, from) in
+                    panel.chunks_mut(width).zip(weight[depth.start * outputs..].chunks(outputs))
+                {
+                    let (line, beyond) = line.split_at_mut(columns.len());
+                    line.copy_from_slice(&from[columns.clone()]);
+                    beyond.fill(0.0);
                 }
-                task.finish(columns, sums);
+                let groups = count.div_ceil(LINES);
+                for group in 0..groups {
+                    let (start, end) = (group * count / groups, (group + 1) * count / groups);
+                    let x = (&x[start * inputs + depth.start..], inputs);
+                    let sums = (&mut sums[start * width..], width);
+                    multiply(simd, end - start, x, panel, width, sums, depth.start == 0);
+                }
             }
-        });
+            task.finish(columns, sums);
+        }
     }
 }
 
@@ -124,7 +132,7 @@ impl Task<'_> {
             for number in self.panels.clone() {
                 let columns = self.columns(number);
                 panel.fill_with_panel(weight, outputs, columns.clone(), width);
-                pairs::multiply(&x, &panel, width, sums);
+                pairs::multiply((&x.words, x.depth), &panel.words, sums, true);
                 self.finish(columns, sums);
             }
         });

@@ -19,17 +19,6 @@ impl<'a> Matrix<'a> {
         Matrix { values, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
-    /// The same values with rows and columns exchanged.
-    pub(super) fn transposed(self) -> Matrix<'a> {
-        Matrix {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
-    }
-
     fn fits(&self) -> bool {
         let last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride;
         last < self.values.len()

@@ -6,19 +6,19 @@
 
 mod activations;
 mod attention;
-
 mod conv;
 mod linear;
 mod matrix;
+mod memory;
 mod norm;
 mod pairs;
 mod products;
 mod shared;
-mod softmax;
 
 use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
+use memory::unwritten;
 use rayon::prelude::*;
 use std::ops::Deref;
 
@@ -54,7 +54,7 @@ pub(crate) struct Cpu {
     products: Products,
 }
 
-/// What linear layers multiply.
+/// What linear layers and attention multiply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Products {
     F32,
@@ -197,7 +197,7 @@ impl Kernels for Cpu {
         check(k, batch * keys * channels)?;
         check(v, batch * keys * channels)?;
         let shape = attention::Shape { queries, keys, channels, heads, causal: mask == Mask::Causal };
-        tensor(attention::attention(&shape, q, k, v), like.shape(), like)
+        tensor(attention::attention(&shape, q, k, v, self.products == Products::Bf16), like.shape(), like)
     }
 
     fn geglu(&self, x: &Tensor) -> Result<Tensor> {
@@ -205,7 +205,9 @@ impl Kernels for Cpu {
         let (batch, tokens, channels) = x.dims3()?;
         let half = channels / 2;
         values!(x);
-        let mut out = vec![0.0; batch * tokens * half];
+        // SAFETY: every half of a token is written.
+        #[allow(unsafe_code)]
+        let mut out = unsafe { unwritten(batch * tokens * half) };
         out.par_chunks_mut(half).zip(x.par_chunks(channels)).with_min_len(norm::TOKENS).for_each(
             |(out, x)| {
                 activations::geglu(out, &x[..half], &x[half..]);
@@ -234,7 +236,9 @@ impl Kernels for Cpu {
         let like = x;
         let (batch, channels, from_height, from_width) = x.dims4()?;
         values!(x = &channels_last(x)?);
-        let mut out = vec![0.0; batch * channels * height * width];
+        // SAFETY: every pixel of every line is written.
+        #[allow(unsafe_code)]
+        let mut out = unsafe { unwritten(batch * channels * height * width) };
         out.par_chunks_mut(width * channels).enumerate().for_each(|(line, out)| {
             let (row, y) = (line / height, line % height);
             let from = &x[(row * from_height + y * from_height / height) * from_width * channels..];
@@ -292,7 +296,9 @@ fn each(x: &Tensor, curve: fn(&mut [f32], &[f32])) -> Result<Tensor> {
     }
     let like = x;
     values!(x);
-    let mut out = vec![0.0; x.len()];
+    // SAFETY: the curves write a value for every one that they read.
+    #[allow(unsafe_code)]
+    let mut out = unsafe { unwritten(x.len()) };
     out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| curve(out, x));
     tensor(out, like.shape(), like)
 }

@@ -1,6 +1,7 @@
 //! Norms: mean and variance, then scale, shift and SiLU.
 
 use super::activations::{self, Channels, normalise, sum, sum_of_squares};
+use super::memory::unwritten;
 use rayon::prelude::*;
 
 /// The minimum number of tokens per task.
@@ -22,7 +23,9 @@ pub(super) fn group_norm(
     silu: bool,
 ) -> Vec<f32> {
     let (channels, count) = (weight.len(), (span * positions) as f64);
-    let mut out = vec![0.0; x.len()];
+    // SAFETY: every pixel of every row is written.
+    #[allow(unsafe_code)]
+    let mut out = unsafe { unwritten(x.len()) };
     let rows = out.par_chunks_mut(positions * channels).zip(x.par_chunks(positions * channels));
     rows.for_each(|(out, x)| {
         let zeros = vec![0.0; channels];
@@ -69,7 +72,9 @@ fn spread(groups: &[(f64, f64)], span: usize, value: impl Fn((f64, f64)) -> f32)
 /// Normalises over the channels of each token.
 pub(super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> Vec<f32> {
     let channels = weight.len();
-    let mut out = vec![0.0; x.len()];
+    // SAFETY: every token is written.
+    #[allow(unsafe_code)]
+    let mut out = unsafe { unwritten(x.len()) };
     let tokens = out.par_chunks_mut(channels).zip(x.par_chunks(channels)).with_min_len(TOKENS);
     tokens.for_each(|(out, x)| {
         let (mean, scale) = moments(x, eps);

@@ -16,12 +16,15 @@ pub(super) fn is_supported() -> bool {
     }
 }
 
+/// Columns of a panel.
+pub(super) const WIDTH: usize = 64;
+
 /// Numbers in bf16, two neighbours along the depth in one word; zeros fill the last one.
 #[derive(Default)]
 pub(super) struct Pairs {
-    words: Vec<u32>,
+    pub words: Vec<u32>,
     /// Words along the depth.
-    depth: usize,
+    pub depth: usize,
 }
 
 impl Pairs {
@@ -52,14 +55,23 @@ impl Pairs {
     }
 }
 
+/// A line of numbers, rounded; the last word has a zero if their count is odd.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq"))]
-fn round_line(words: &mut [u32], line: &[f32]) {
+pub(super) fn round_line(words: &mut [u32], line: &[f32]) {
     let (whole, rest) = line.as_chunks::<2>();
     for (word, [x, y]) in words.iter_mut().zip(whole) {
         *word = word_of(rounded(*x), rounded(*y));
     }
     if let (Some(word), [x]) = (words.last_mut(), rest) {
         *word = word_of(rounded(*x), 0);
+    }
+}
+
+/// Two lines of numbers, rounded, as the words of a panel.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq"))]
+pub(super) fn round_lines(words: &mut [u32], first: &[f32], second: &[f32]) {
+    for ((word, x), y) in words.iter_mut().zip(first).zip(second) {
+        *word = word_of(rounded(*x), rounded(*y));
     }
 }
 
@@ -89,66 +101,58 @@ fn rounded(x: f32) -> u16 {
     (if x.is_nan() { bits >> 16 | 0x40 } else { whole }) as u16
 }
 
-/// Writes the products of all lines and a panel to `sums`, `[lines, width]`; `width` is 64.
+/// Writes the products of lines and a panel to `sums`, `[lines, WIDTH]`, or adds them if they are not the `first`.
+///
+/// `x` are the words of the lines, `stride` words apart; `panel` is `[depth, WIDTH]`.
 ///
 /// # Panics
 ///
 /// Without the instructions, see [`is_supported`], or if the shapes do not match.
-#[cfg(target_arch = "x86_64")]
-pub(super) fn multiply(x: &Pairs, panel: &Pairs, width: usize, sums: &mut [f32]) {
-    assert!(is_supported() && width == avx512::WIDTH, "products in bf16 without their instructions");
-    let lines = x.words.len() / x.depth;
-    assert!(x.depth == panel.depth && panel.words.len() == x.depth * width && sums.len() == lines * width);
-    // SAFETY: the processor has the instructions, and the lengths are those that the function asks for.
-    #[allow(unsafe_code)]
-    unsafe {
-        avx512::multiply(&x.words, &panel.words, x.depth, sums);
+pub(super) fn multiply((x, stride): (&[u32], usize), panel: &[u32], sums: &mut [f32], first: bool) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        assert!(is_supported(), "products in bf16 without their instructions");
+        // SAFETY: the processor has the instructions.
+        #[allow(unsafe_code)]
+        unsafe {
+            avx512::multiply(x, stride, panel, sums, first);
+        }
     }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-pub(super) fn multiply(_: &Pairs, _: &Pairs, _: usize, _: &mut [f32]) {
-    unreachable!("products in bf16 without their instructions")
+    #[cfg(not(target_arch = "x86_64"))]
+    unreachable!("products in bf16 without their instructions: {:?}", (x, stride, panel, sums, first))
 }
 
 #[cfg(target_arch = "x86_64")]
 mod avx512 {
     use super::super::products::LINES;
+    use super::WIDTH;
     use std::arch::x86_64::{
         __m512, __m512bh, __m512i, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_loadu_ps,
         _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
     };
 
-    const VECTORS: usize = 4;
-    /// Columns of a panel.
-    pub(super) const WIDTH: usize = 16 * VECTORS;
+    const VECTORS: usize = WIDTH / 16;
     /// Words along the depth whose part of the panel, 160 KiB, stays in a core's second-level cache.
     const DEPTH: usize = 640;
 
-    /// # Safety
-    ///
-    /// The processor has AVX-512 F and BF16; `x` is `[lines, depth]`, `panel` `[depth, WIDTH]`, `sums` `[lines, WIDTH]`.
     #[target_feature(enable = "avx512f,avx512bf16")]
-    #[allow(unsafe_code)]
-    pub(super) unsafe fn multiply(x: &[u32], panel: &[u32], depth: usize, sums: &mut [f32]) {
-        let lines = x.len() / depth;
+    pub(super) fn multiply(x: &[u32], stride: usize, panel: &[u32], sums: &mut [f32], first: bool) {
+        let (depth, lines) = (panel.len() / WIDTH, sums.len() / WIDTH);
         let groups = lines.div_ceil(LINES);
-        for first in (0..depth).step_by(DEPTH) {
-            let panel = &panel[first * WIDTH..depth.min(first + DEPTH) * WIDTH];
+        for from in (0..depth).step_by(DEPTH) {
+            let panel = &panel[from * WIDTH..depth.min(from + DEPTH) * WIDTH];
             for group in 0..groups {
                 let (start, end) = (group * lines / groups, (group + 1) * lines / groups);
-                let x = &x[start * depth + first..];
+                let x = &x[start * stride + from..];
                 let sums = &mut sums[start * WIDTH..end * WIDTH];
-                // SAFETY: as for this function.
-                unsafe {
-                    match end - start {
-                        6 => product::<6>(x, depth, panel, sums, first == 0),
-                        5 => product::<5>(x, depth, panel, sums, first == 0),
-                        4 => product::<4>(x, depth, panel, sums, first == 0),
-                        3 => product::<3>(x, depth, panel, sums, first == 0),
-                        2 => product::<2>(x, depth, panel, sums, first == 0),
-                        _ => product::<1>(x, depth, panel, sums, first == 0),
-                    }
+                let first = first && from == 0;
+                match end - start {
+                    6 => product::<6>(x, stride, panel, sums, first),
+                    5 => product::<5>(x, stride, panel, sums, first),
+                    4 => product::<4>(x, stride, panel, sums, first),
+                    3 => product::<3>(x, stride, panel, sums, first),
+                    2 => product::<2>(x, stride, panel, sums, first),
+                    _ => product::<1>(x, stride, panel, sums, first),
                 }
             }
         }
@@ -157,7 +161,7 @@ mod avx512 {
     #[target_feature(enable = "avx512f,avx512bf16")]
     #[inline]
     #[allow(unsafe_code)]
-    unsafe fn product<const R: usize>(x: &[u32], stride: usize, panel: &[u32], out: &mut [f32], first: bool) {
+    fn product<const R: usize>(x: &[u32], stride: usize, panel: &[u32], out: &mut [f32], first: bool) {
         let mut sums = [[_mm512_setzero_ps(); VECTORS]; R];
         if !first {
             for (sums, out) in sums.iter_mut().zip(out.as_chunks::<WIDTH>().0) {

@@ -238,6 +238,26 @@ fn products_in_bf16_are_exact_but_for_their_operands() {
 }
 
 #[test]
+fn attention_in_bf16_rounds_its_operands() {
+    let kernels = select(&Device::Cpu, DType::BF16);
+    // An odd number of keys or channels, several blocks of keys, and every query's largest score in any of them.
+    for (queries, keys, depth, heads, mask) in [
+        (1, 1, 1, 1, Mask::None),
+        (77, 77, 8, 5, Mask::Causal),
+        (130, 77, 9, 4, Mask::None),
+        (70, 1101, 40, 3, Mask::None),
+    ] {
+        let channels = depth * heads;
+        let q = (numbers(&[2, queries, channels], 1) * 4.0).unwrap();
+        let (k, v) = (numbers(&[2, keys, channels], 2), numbers(&[2, keys, channels], 3));
+        let round = |x: &Tensor| x.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap();
+        let found = kernels.attention(&q, &k, &v, heads, mask).unwrap();
+        let expected = reference().attention(&round(&q), &round(&k), &round(&v), heads, mask).unwrap();
+        assert_close(&found, &expected, 1.0 / 128.0);
+    }
+}
+
+#[test]
 fn half_precision_rounds_and_keeps_its_dtype() {
     for dtype in [DType::F16, DType::BF16] {
         let x = numbers(&[1, 8, 6, 6], 1).to_dtype(dtype).unwrap();
