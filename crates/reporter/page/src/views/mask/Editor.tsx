@@ -77,7 +77,7 @@ export function Editor(props: ParentProps<{ model: Model; subject: MaskSubject; 
           <span class="mask-count">{points().length === 1 ? "1 point" : `${points().length} points`}</span>
           <button type="button" disabled={!points().length} onClick={undo} title="Remove the last point (u)">Undo</button>
           <button type="button" disabled={!points().length} onClick={() => (change({ points: [] }), setTrouble(""), model.say("All points removed"))}>Clear</button>
-          <button type="button" aria-pressed={covered()} disabled={!made()} onClick={() => setCovered(!covered())} title="Show or hide the mask (Space)">Show mask</button>
+          <Show when={made()}><button type="button" aria-pressed={covered()} onClick={() => setCovered(!covered())} title="Show or hide the mask (Space)">Show mask</button></Show>
         </div>
         <Show when={trouble() || failed()}><p class="problem" role="alert">{trouble() || failed()}</p></Show>
         <p class="mask-status" role="status">{status()}</p>
@@ -170,10 +170,10 @@ function FromDisk(props: { model: Model; subject: MaskSubject; points: readonly 
   const command = () => maskCommand(pathOnDisk(location.href, props.subject.image), props.points, props.invert);
   return (
     <div class="mask-disk">
-      <p>This page was opened from disk, so no model runs here. Masks appear on the picture where this serves the page:</p>
+      <p>No model runs on a page that was opened from disk. This command serves the page, with masks on the picture:</p>
       <pre><code>{review()}</code></pre>
       <CopyButton label="Copy command" text={review} say={props.model.say} />
-      <p>Or this makes the mask of the points above:</p>
+      <p>This one makes the mask of these points:</p>
       <pre><code>{command()}</code></pre>
       <CopyButton label="Copy mask command" text={command} say={props.model.say} />
     </div>
