@@ -179,6 +179,12 @@ test("a slow model is waited for, and only the last click counts", async ({ page
   await click(page, 96, 70);
   await expect(status(page)).toContainText("75 %", { timeout: 10_000 });
   await expect(page.getByRole("progressbar")).toHaveCount(0);
+  // The mask that is shown until the next one comes is not that of the points: it is not saved as theirs.
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByRole("button", { name: "Save" })).toBeDisabled();
+  await expect(page.getByRole("button", { name: "Download" })).toBeDisabled();
+  await expect(status(page)).toContainText("50 %", { timeout: 10_000 });
+  await expect(page.getByRole("button", { name: "Save" })).toBeEnabled();
   server.close();
 });
 

@@ -86,7 +86,7 @@ export function Editor(props: ParentProps<{ model: Model; subject: MaskSubject; 
           {(mask) => (
             <>
               <p class="mask-legend quiet"><span class="mask-sample" aria-hidden="true" /> is repainted: white in the mask. The rest is kept.</p>
-              <Save model={model} subject={props.subject} mask={mask()} points={points()} invert={draft().invert} saved={props.saved} />
+              <Save model={model} subject={props.subject} mask={mask()} stale={working()} points={points()} invert={draft().invert} saved={props.saved} />
             </>
           )}
         </Show>
@@ -131,7 +131,8 @@ function createMasks(model: Model, wanted: () => { subject: MaskSubject; points:
   return { made, failed, seconds, working: () => since() !== null };
 }
 
-function Save(props: { model: Model; subject: MaskSubject; mask: MadeMask; points: readonly Point[]; invert: boolean; saved: () => void }) {
+/** `stale`: the mask is not yet that of the points. */
+function Save(props: { model: Model; subject: MaskSubject; mask: MadeMask; stale: boolean; points: readonly Point[]; invert: boolean; saved: () => void }) {
   const [name, setName] = createSignal(props.subject.name);
   const [saving, setSaving] = createSignal(false);
   const [message, setMessage] = createSignal("");
@@ -155,8 +156,8 @@ function Save(props: { model: Model; subject: MaskSubject; mask: MadeMask; point
     <form class="mask-save" onSubmit={(event) => { event.preventDefault(); void save(); }}>
       <label>Name <input type="text" value={name()} maxlength="200" onInput={(event) => setName(event.currentTarget.value)} /></label>
       <div class="buttons">
-        <button type="submit" disabled={saving()} title="Save it in the run’s folder, for other experiments">Save</button>
-        <button type="button" onClick={() => download("mask.png", props.mask.png)}>Download</button>
+        <button type="submit" disabled={saving() || props.stale} title="Save it in the run’s folder, for other experiments">Save</button>
+        <button type="button" disabled={props.stale} onClick={() => download("mask.png", props.mask.png)}>Download</button>
       </div>
       <p role="status">{message()}</p>
       <Show when={failed()}><p class="problem" role="alert">{failed()}</p></Show>
