@@ -12,6 +12,7 @@ mod events;
 mod files;
 mod guard;
 mod index_page;
+mod mask_model;
 mod masks;
 mod runs;
 mod server;

@@ -1,7 +1,6 @@
 //! Masks from clicks: `POST api/mask` shows one, `POST api/masks` saves it in the run's folder, `GET api/masks` lists those.
 //!
-//! A request names a picture by a cell, never by a path. The model is loaded for the first mask and kept, as is what it has
-//! seen of its last picture. Masks are made one at a time.
+//! A request names a picture by a cell, never by a path.
 
 use crate::api::{json, read};
 use crate::error::Refusal;
@@ -11,25 +10,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use axum::response::{IntoResponse, Response};
-use maquette::{Mask, MaskedPicture, Masker, Run, Workspace, saved_masks};
+use maquette::{Mask, MaskedPicture, Run, saved_masks};
 use serde::Deserialize;
 use std::sync::Arc;
-use tokio::sync::{Mutex, oneshot};
 
 /// The most points of one mask: a hand does not put more, and the model's time grows with them.
 const MOST_POINTS: usize = 64;
 
 /// The longest name of a mask, in characters; the file's name may be shorter.
 const LONGEST_NAME: usize = 200;
-
-/// The model of masks.
-pub(crate) struct MaskModel {
-    pub workspace: Workspace,
-    /// Its name; `None` for the default one.
-    pub name: Option<String>,
-    /// The model itself once it is loaded.
-    pub loaded: Arc<Mutex<Option<Masker>>>,
-}
 
 /// What the mask is of.
 #[derive(Deserialize)]
@@ -98,32 +87,7 @@ async fn make(site: &Arc<Site>, run: Run, request: MaskBody) -> Result<Mask, Ref
         return Err(bad(format!("{} points are too many; allowed: at most {MOST_POINTS}", points.len())));
     }
     let (image, points) = on_thread(move || Ok((picture.load(&run, &points)?, points))).await?;
-    // A request whose page has gone, as after another click, is dropped while it waits here.
-    let mut loaded = Arc::clone(&site.masks.loaded).lock_owned().await;
-    let site = Arc::clone(site);
-    let (done, made) = oneshot::channel();
-    // A thread of its own, for which a server that is stopped does not wait: it takes seconds, and writes nothing.
-    std::thread::spawn(move || {
-        let mask =
-            masker(&site.masks, &mut loaded).and_then(|masker| Ok(masker.mask(&image, &points, invert)?));
-        // Whoever asked may have gone.
-        _ = done.send(mask);
-    });
-    let failed = |_| {
-        Refusal(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the model failed; its message is in the terminal".to_owned(),
-        )
-    };
-    made.await.map_err(failed)?
-}
-
-/// The model, loaded if it is not. One that is missing is looked for again at the next mask.
-fn masker<'a>(model: &MaskModel, loaded: &'a mut Option<Masker>) -> Result<&'a mut Masker, Refusal> {
-    match loaded {
-        Some(masker) => Ok(masker),
-        none => Ok(none.insert(model.workspace.masker(model.name.as_deref())?)),
-    }
+    site.masks.mask(move |masker| masker.mask(&image, &points, invert)).await
 }
 
 fn bad(why: String) -> Refusal {

@@ -1,7 +1,7 @@
 //! Binds the port, makes the token, routes requests, runs until it is stopped.
 
 use crate::error::{Refusal, ReviewError};
-use crate::masks::MaskModel;
+use crate::mask_model::MaskModel;
 use crate::runs::{Runs, address};
 use crate::site::Site;
 use crate::{api, events, files, guard, index_page, masks};
@@ -68,11 +68,7 @@ impl Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(listening)?;
         listener.set_nonblocking(true).map_err(listening)?;
         let port = listener.local_addr().map_err(listening)?.port();
-        let masks = MaskModel {
-            workspace: workspace.clone(),
-            name: options.mask_model.clone(),
-            loaded: Arc::default(),
-        };
+        let masks = MaskModel::new(workspace.clone(), options.mask_model.clone());
         let site = Arc::new(Site { runs, port, token: token()?, masks });
         Ok(Server { listener, site, stop: StopHandle::default() })
     }

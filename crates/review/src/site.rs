@@ -1,7 +1,7 @@
 //! What every request has at hand.
 
 use crate::error::Refusal;
-use crate::masks::MaskModel;
+use crate::mask_model::MaskModel;
 use crate::runs::Runs;
 use axum::http::StatusCode;
 
