@@ -24,13 +24,14 @@ const MUST_NOT: &[(&[&str], &[&str], &[&str])] = &[
 ];
 
 /// Crates that are functions of their arguments.
-const PURE: &[&str] = &["core", "kernels", "reporter", "analysis"];
+const PURE: &[&str] = &["core", "kernels", "reporter", "analysis", "tokenizer"];
 
 /// Every crate but the binary's.
 const BELOW_CLI: &[&str] = &[
     "core",
     "kernels",
     "sketchbook",
+    "tokenizer",
     "picture",
     "planner",
     "reporter",

@@ -40,6 +40,7 @@ mod animate;
 mod assets;
 mod checks;
 mod clean;
+mod clock;
 mod describe;
 mod diff;
 mod draft;

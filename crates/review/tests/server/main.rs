@@ -171,6 +171,10 @@ fn only_files_of_the_page_are_served() {
     let head = review.raw("HEAD", &format!("{}{image}", review.path), &[], None).status(200);
     assert_eq!(head.body.len(), 0);
 
+    // The picture of a cell that has only a draft.
+    write(&review.run, "drafts/d.png", "draft");
+    assert_eq!(review.get("drafts/d.png").status(200).body, b"draft");
+
     std::fs::write(review.folder.path().join("secret.png"), "classified").unwrap();
     for path in [
         "log.csv",

@@ -34,7 +34,7 @@ impl Review {
         self.send("POST", "api/mask", Some(body))
     }
 
-    fn refused(&self, body: Value, status: u16, expected: &str) {
+    fn refused(&self, body: &Value, status: u16, expected: &str) {
         for (path, body) in [("mask", body.clone()), ("masks", json!({ "mask": body, "name": "" }))] {
             let answer = self.send("POST", &format!("api/{path}"), Some(body));
             assert!(answer.text().contains(expected), "{path}: {}", answer.text());
@@ -120,31 +120,31 @@ fn points_and_pictures_that_do_not_exist_are_refused_without_the_model() {
     let reference = json!({ "reference": review.cells[0] });
     let of = |points: Value| json!({ "picture": reference, "points": points });
     review.refused(
-        of(json!([[512, 0]])),
+        &of(json!([[512, 0]])),
         400,
         "the point 512,0 is outside of the picture, which has 512x512",
     );
-    review.refused(of(json!([[-1, 0]])), 400, "outside of the picture");
-    review.refused(of(json!([])), 400, "no point is given");
-    review.refused(of(json!(vec![[1, 1]; 65])), 400, "65 points are too many; allowed: at most 64");
+    review.refused(&of(json!([[-1, 0]])), 400, "outside of the picture");
+    review.refused(&of(json!([])), 400, "no point is given");
+    review.refused(&of(json!(vec![[1, 1]; 65])), 400, "65 points are too many; allowed: at most 64");
     for points in
         [json!([[1]]), json!([["1", 2]]), json!([[1, 2, 3]]), json!([[null, 1]]), json!({}), Value::Null]
     {
-        review.refused(of(points), 400, "the request is not understood");
+        review.refused(&of(points), 400, "the request is not understood");
     }
     let with = |picture: Value| json!({ "picture": picture, "points": [[1, 1]] });
     for picture in
         [json!("selfie.png"), json!({ "file": "../selfie.png" }), json!({ "cell": "../x" }), json!({})]
     {
-        review.refused(with(picture), 400, "the request is not understood");
+        review.refused(&with(picture), 400, "the request is not understood");
     }
     review.refused(
-        json!({ "picture": reference, "points": [[1, 1]], "model": "x" }),
+        &json!({ "picture": reference, "points": [[1, 1]], "model": "x" }),
         400,
         "unknown field `model`",
     );
-    review.refused(with(json!({ "cell": "0".repeat(64) })), 404, "man@1 has no cell 00000000");
-    review.refused(with(json!({ "reference": "0".repeat(64) })), 404, "man@1 has no cell 00000000");
+    review.refused(&with(json!({ "cell": "0".repeat(64) })), 404, "man@1 has no cell 00000000");
+    review.refused(&with(json!({ "reference": "0".repeat(64) })), 404, "man@1 has no cell 00000000");
     let huge = format!("{{\"picture\":{reference},\"points\":[[1e999,1]]}}");
     let post = |headers: &[(&str, &str)], body: &str| {
         review.raw("POST", &format!("{}api/mask", review.path), headers, Some(body)).status
@@ -164,23 +164,23 @@ fn points_and_pictures_that_do_not_exist_are_refused_without_the_model() {
 fn cells_without_such_a_picture_are_said() {
     let review = review(Some("nowhere".to_owned()), "prompt = \"a man\"\nwidth = 64\nheight = 64\n");
     let of = |kind: &str| json!({ "picture": { kind: review.cells[0] }, "points": [[1, 1]] });
-    review.refused(of("reference"), 404, "of man@1 has no reference picture");
+    review.refused(&of("reference"), 404, "of man@1 has no reference picture");
     let image = review.run.log().unwrap()[0].image().unwrap().to_owned();
     let path = review.run.dir().join(&image);
     #[cfg(unix)]
     {
         std::fs::rename(&path, review.folder.path().join("moved.png")).unwrap();
         std::os::unix::fs::symlink(review.folder.path().join("moved.png"), &path).unwrap();
-        review.refused(of("cell"), 404, "has no picture in the folder of the run");
+        review.refused(&of("cell"), 404, "has no picture in the folder of the run");
     }
     std::fs::remove_file(&path).unwrap();
-    review.refused(of("cell"), 404, &image);
+    review.refused(&of("cell"), 404, &image);
     let log = std::fs::read_to_string(review.run.dir().join("log.csv")).unwrap();
     write(&review.run, "log.csv", &log.replace(&image, "../../../moved.png"));
     let answer = review.mask(of("cell"));
     assert!(answer.status == 404 && !answer.text().contains("nowhere"), "{}", answer.text());
     write(&review.run, "log.csv", &format!("{}\n", log.lines().next().unwrap()));
-    review.refused(of("cell"), 404, "has no finished picture");
+    review.refused(&of("cell"), 404, "has no finished picture");
 }
 
 #[test]

@@ -50,9 +50,14 @@ test("a run that goes on fills in and keeps the view", async ({ page }) => {
   await expect(page.locator(".progress")).toHaveText("6 of 12 pictures · running");
   await press(page, "ArrowDown");
   await expect(page.locator(".cell.focus")).toContainText("not yet");
+  await expect(page.locator("progress")).toBeVisible();
   const text = readFileSync(join(folder, "page/data.js"), "utf8");
   let data: any;
   new Function("maquettePage", text)((json: string) => (data = JSON.parse(json)));
+  // As after `kill -9`: the page still says that the run goes on, but nobody writes it any more.
+  writeData(folder, data, Date.UTC(2020, 0, 31, 12) / 1000);
+  await expect(page.locator(".progress")).toHaveText(/^6 of 12 pictures · no sign of life since 2020-01-31 \d\d:00: was it stopped\?$/, { timeout: 10_000 });
+  await expect(page.locator("progress")).toBeHidden();
   data.revision = "2";
   data.run.state = "complete";
   data.pictures.status = data.pictures.status.map(() => "done");
