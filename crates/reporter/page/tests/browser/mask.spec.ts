@@ -115,6 +115,8 @@ test("the keyboard is enough, and everything is said", async ({ page }) => {
   await expect(page.locator(".cell").first()).toBeVisible();
   await press(page, "M");
   await expect(page.getByRole("application")).toBeFocused();
+  // The picture, and with it its size, is there.
+  await expect(page.locator(".mask-picture")).toHaveAttribute("style", /aspect-ratio: (?!1 \/ 1;)/);
   await press(page, "ArrowLeft");
   const said = page.locator(".only-read");
   await expect(said).toHaveText("61, 80");

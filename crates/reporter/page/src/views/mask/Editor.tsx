@@ -37,7 +37,7 @@ export function Editor(props: ParentProps<{ model: Model; subject: MaskSubject; 
   };
   const move = (event: KeyboardEvent) => {
     const now = size();
-    if (!now) return;
+    if (!now) return model.say("The picture is not loaded yet");
     setCross(moved(cross() ?? [Math.floor(now[0] / 2), Math.floor(now[1] / 2)], event.key, now, event.shiftKey));
     model.say(cross()!.join(", "));
   };
