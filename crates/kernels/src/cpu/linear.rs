@@ -3,7 +3,7 @@
 use super::matrix::with_scratch;
 use super::memory::unwritten;
 use super::pairs::{self, Pairs};
-use super::products::{DEPTH, LINES, PanelWidth, depths, multiply};
+use super::products::{DEPTH, PanelWidth, depths, multiply_lines};
 use super::shared::SharedSlice;
 use half::bf16;
 use pulp::{Arch, Simd, WithSimd};
@@ -105,13 +105,8 @@ impl WithSimd for InF32<'_> {
                     line.copy_from_slice(&from[columns.clone()]);
                     beyond.fill(0.0);
                 }
-                let groups = count.div_ceil(LINES);
-                for group in 0..groups {
-                    let (start, end) = (group * count / groups, (group + 1) * count / groups);
-                    let x = (&x[start * inputs + depth.start..], inputs);
-                    let sums = (&mut sums[start * width..], width);
-                    multiply(simd, end - start, x, panel, width, sums, depth.start == 0);
-                }
+                let x = (&x[depth.start..], inputs);
+                multiply_lines(simd, count, x, panel, width, (&mut *sums, width), depth.start == 0);
             }
             task.finish(columns, sums);
         }

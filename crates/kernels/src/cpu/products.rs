@@ -29,11 +29,31 @@ pub(super) fn depths(depth: usize, most: usize) -> impl Iterator<Item = std::ops
     (0..depth).step_by(part).map(move |first| first..depth.min(first + part))
 }
 
-/// Adds the products of lines of `x` and a panel to `sums`, or writes them there if they are the `first`.
+/// Adds the products of `count` lines of `x` and a panel to `sums`, or writes them there if they are the `first`.
 ///
 /// The lines of `x` and `sums` are a given number of values apart. `panel` is `[depth, width]`, one to four vectors wide.
 #[inline(always)]
-pub(super) fn multiply<S: Simd>(
+pub(super) fn multiply_lines<S: Simd>(
+    simd: S,
+    count: usize,
+    (x, x_stride): (&[f32], usize),
+    panel: &[f32],
+    width: usize,
+    (sums, sums_stride): (&mut [f32], usize),
+    first: bool,
+) {
+    let groups = count.div_ceil(LINES);
+    for group in 0..groups {
+        let (start, end) = (group * count / groups, (group + 1) * count / groups);
+        let x = (&x[start * x_stride..], x_stride);
+        let sums = (&mut sums[start * sums_stride..], sums_stride);
+        multiply(simd, end - start, x, panel, width, sums, first);
+    }
+}
+
+/// The same of at most [`LINES`] lines.
+#[inline(always)]
+fn multiply<S: Simd>(
     simd: S,
     count: usize,
     x: (&[f32], usize),

@@ -2,7 +2,7 @@
 
 use crate::cpu::matrix::with_buffer;
 use crate::cpu::pairs::{self, round_line, round_lines};
-use crate::cpu::products::{LINES, multiply};
+use crate::cpu::products::multiply_lines;
 use pulp::Simd;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -112,7 +112,7 @@ impl<'a> Operands<'a> {
         match (&self.values, q) {
             (Values::F32 { k, .. }, Panel::F32(q)) => {
                 let k = &k[(row * keys + block.start) * channels + head * depth..];
-                lines(simd, block.len(), (k, channels), q, width, scores, true);
+                multiply_lines(simd, block.len(), (k, channels), q, width, (scores, width), true);
             }
             (Values::Bf16 { k, .. }, Panel::Bf16(q)) => {
                 let stride = depth.div_ceil(2);
@@ -142,7 +142,7 @@ impl<'a> Operands<'a> {
             Values::F32 { v, .. } => {
                 let stride = keys + GAP;
                 let v = &v[line * stride + block.start..];
-                lines(simd, depth, (v, stride), weights, width, result, first);
+                multiply_lines(simd, depth, (v, stride), weights, width, (result, width), first);
             }
             Values::Bf16 { v, .. } => {
                 let stride = keys.div_ceil(2) + GAP;
@@ -150,25 +150,6 @@ impl<'a> Operands<'a> {
                 pairs::multiply((v, stride), &words(weights), result, first);
             }
         }
-    }
-}
-
-/// Products of `count` lines and a panel.
-#[inline(always)]
-fn lines<S: Simd>(
-    simd: S,
-    count: usize,
-    (x, stride): (&[f32], usize),
-    panel: &[f32],
-    width: usize,
-    out: &mut [f32],
-    first: bool,
-) {
-    let groups = count.div_ceil(LINES);
-    for group in 0..groups {
-        let (start, end) = (group * count / groups, (group + 1) * count / groups);
-        let x = (&x[start * stride..], stride);
-        multiply(simd, end - start, x, panel, width, (&mut out[start * width..], width), first);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::layer::{GAP, Layer, POSITIONS};
 use super::transforms::{self, INPUTS, OUTPUTS};
-use crate::cpu::products::{LINES, multiply};
+use crate::cpu::products::multiply_lines;
 use crate::cpu::shared::SharedSlice;
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
@@ -112,16 +112,12 @@ impl WithSimd for Products<'_> {
         let Products { layer, v, channels, u, outputs, m } = self;
         let (tile_len, m_len) = (layer.tile_len(), POSITIONS * outputs);
         let tiles = v.len() / tile_len;
-        let groups = tiles.div_ceil(LINES);
         let (first, panel) = (channels.start == 0, channels.len() * outputs);
         for position in 0..POSITIONS {
             let u = &u[position * (panel + GAP)..][..panel];
-            for group in 0..groups {
-                let (start, end) = (group * tiles / groups, (group + 1) * tiles / groups);
-                let v = &v[start * tile_len + position * layer.position_len() + channels.start..];
-                let m = &mut m[start * m_len + position * outputs..];
-                multiply(simd, end - start, (v, tile_len), u, outputs, (m, m_len), first);
-            }
+            let v = &v[position * layer.position_len() + channels.start..];
+            let m = &mut m[position * outputs..];
+            multiply_lines(simd, tiles, (v, tile_len), u, outputs, (m, m_len), first);
         }
     }
 }
