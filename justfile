@@ -108,6 +108,19 @@ test-gpu:
 bench *arguments:
     cargo bench -p maquette-diffusion {{ features }} --bench speed -- "$@"
 
+# Simulate a thousand workers on a million cells (docs/scale.md)
+simulate:
+    cargo test --release -p maquette-share --test simulation -- --ignored --nocapture
+
+# Kill eight workers two hundred times, and compare their run with an undisturbed one
+soak-workers:
+    cargo test -p maquette-cli --test main -- --ignored --nocapture survive_two_hundred_kills
+
+# Submit a run to a real Slurm of one node, and take tasks away from it (needs root on Debian, or Slurm)
+test-slurm:
+    cargo build -p maquette-cli
+    tests/slurm/check.sh "${CARGO_TARGET_DIR:-target}/debug/maquette"
+
 # Draw the pictures and train the bundled model from scratch; resumes from its checkpoints (needs Python)
 train-sketchbook *arguments: training-venv
     cd crates/sketchbook/training && OMP_NUM_THREADS=1 .venv/bin/python train.py --out .work --to ../weights --workers "$(nproc 2>/dev/null || echo 2)" "$@"

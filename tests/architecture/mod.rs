@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("kernels", &[]),
     ("sketchbook", &[]),
+    ("share", &[]),
     ("picture", &["core"]),
     ("planner", &["core"]),
     ("reporter", &["core", "analysis"]),
@@ -21,8 +22,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hub", &["core"]),
     ("interop", &["core", "picture"]),
     ("diffusion", &["core", "kernels", "picture"]),
-    ("store", &["core", "picture", "interop"]),
-    ("executor", &["core", "store"]),
+    ("store", &["core", "picture", "interop", "share"]),
+    ("executor", &["core", "store", "share"]),
     (
         "maquette",
         &[

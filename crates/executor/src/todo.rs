@@ -2,7 +2,7 @@
 
 use crate::pass::Pass;
 use crate::{ExecuteError, Stop};
-use maquette_core::{CellId, Digest, Dtype, Lora, Settings};
+use maquette_core::{CellId, Digest, Dtype, Lora, Plan, Settings};
 use maquette_store::{PictureProblem, Reuse, RunWriter};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -82,6 +82,33 @@ fn order(pass: &Pass<'_>, cells: &mut Vec<(usize, CellId)>) -> Result<(), Execut
     grouped.sort_by_key(|(group, _)| *group);
     *cells = grouped.into_iter().map(|(_, cell)| cell).collect();
     Ok(())
+}
+
+/// The cells of a plan in the same groups, and the number of each cell's group. Inside a group, cells with the same prompt lie
+/// together, so that workers that share the plan encode few prompts twice.
+pub(crate) fn order_to_share(
+    plan: &Plan,
+    cells: &[(usize, CellId)],
+) -> Result<(Vec<(usize, CellId)>, Vec<u32>), ExecuteError> {
+    let (mut groups, mut prompts) = (Groups::default(), HashMap::new());
+    let mut grouped = Vec::with_capacity(cells.len());
+    for &(number, id) in cells {
+        let settings = plan.cell(number)?.settings;
+        let next = prompts.len();
+        let prompt = *prompts.entry(Arc::clone(&settings.prompt)).or_insert(next);
+        grouped.push(((groups.of(&settings), prompt), (number, id)));
+    }
+    grouped.sort_by_key(|(order, _)| *order);
+    let mut numbers: Vec<u32> = Vec::with_capacity(grouped.len());
+    for (at, ((group, _), _)) in grouped.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| (grouped[before].0.0, numbers[before]));
+        numbers.push(match before {
+            Some((same, number)) if same == *group => number,
+            Some((_, number)) => number + 1,
+            None => 0,
+        });
+    }
+    Ok((grouped.into_iter().map(|(_, cell)| cell).collect(), numbers))
 }
 
 /// Numbers models, sizes, precisions and sets of LoRAs by first appearance.

@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 pub(crate) const REMOVING: &str = ".removing";
 
 /// Every file and folder of a run.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 17] = [
     REMOVING,
     "plan.json",
     "experiment.toml",
+    ".share",
     "references",
     "images",
     "drafts",
     "sheets",
+    "submit",
     "page",
     "plots",
     "effects.json",
