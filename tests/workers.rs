@@ -116,7 +116,7 @@ fn a_worker_refuses_a_run_in_which_a_single_process_renders() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let worker = [&RUN[..], &["--worker"]].concat();
-    workspace.maquette(&worker).code(1).says(&["is in use"]);
+    workspace.maquette(&worker).code(7).says(&["is in use", "start each process with `--worker`"]);
     alone.kill().unwrap();
     alone.wait().unwrap();
     workspace.maquette(&worker).code(0);
@@ -129,7 +129,7 @@ fn a_terminated_worker_gives_its_cells_back() {
     let workspace = Workspace::new();
     workspace.write("cats.toml", experiment(20));
     // With this lease, cells of a dead worker would not come back during the test.
-    let mut first = start(&workspace, 3600, 100);
+    let mut first = start(&workspace, 600, 100);
     let claims = || !workspace.files("runs/cats/1/.share/1/claims").is_empty();
     while !claims() {
         std::thread::sleep(Duration::from_millis(10));
@@ -137,7 +137,7 @@ fn a_terminated_worker_gives_its_cells_back() {
     let signal = std::process::Command::new("kill").args(["-TERM", &first.id().to_string()]).status();
     assert!(signal.unwrap().success());
     assert_eq!(first.wait().unwrap().code(), Some(130));
-    let ended = Ended::of(workspace.command(&RUN).args(["--worker", "--lease", "3600"])).code(0);
+    let ended = Ended::of(workspace.command(&RUN).args(["--worker", "--lease", "600"])).code(0);
     ended.says(&["cats@1 is finished"]);
     assert_eq!(pictures(&workspace).len(), 20);
 }

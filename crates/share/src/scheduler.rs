@@ -12,8 +12,11 @@ use std::time::Duration;
 /// A claim is renewed when this part of the lease has passed: three renewals may fail before it expires.
 const RENEWALS: u32 = 4;
 
-/// A worker that waits makes this many requests in a lease.
+/// A worker that waits makes at least this many requests in a lease.
 const LOOKS: u32 = 32;
+
+/// It does not wait longer than this from one to the next.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// How many of those requests there are for each that asks which blocks have ended.
 const LOOKS_PER_OVERVIEW: u32 = 8;
@@ -238,7 +241,7 @@ impl Scheduler {
 
     /// The time between two requests while nothing is free, which is also often enough to look for claims to renew.
     pub fn pause(&self) -> Duration {
-        self.lease / LOOKS
+        (self.lease / LOOKS).min(LONGEST_PAUSE)
     }
 
     /// Goes on after the last chunk, or nearby.

@@ -52,6 +52,7 @@ mod drafts;
 mod error;
 mod find;
 mod fingerprints;
+mod folders;
 mod former_names;
 mod image_folder;
 mod links;

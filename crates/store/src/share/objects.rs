@@ -1,8 +1,9 @@
 //! The objects of a session as files in a folder.
 
 use super::FOLDER;
+use crate::StoreError;
 use crate::atomic::write_new;
-use crate::{StoreError, run_parts};
+use crate::folders::folders;
 use maquette_share::{FINISHED, Objects};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -32,8 +33,8 @@ impl FolderObjects {
 
 /// The numbers of a run's sessions, ascending.
 pub(crate) fn sessions(run: &Path) -> Result<Vec<u32>, StoreError> {
-    let folders = run_parts::folders(&run.join(FOLDER))?;
-    let mut numbers: Vec<u32> = folders.iter().filter_map(|(name, _)| name.parse().ok()).collect();
+    let named = folders(&run.join(FOLDER))?;
+    let mut numbers: Vec<u32> = named.iter().filter_map(|(name, _)| name.parse().ok()).collect();
     numbers.sort_unstable();
     Ok(numbers)
 }

@@ -1,8 +1,9 @@
 //! The rows of a run's sessions that are not in `log.csv` yet: a file for each, with the header of the log.
 
 use super::objects::{FolderObjects, sessions};
+use crate::StoreError;
+use crate::folders::folders;
 use crate::log::{DamagedRow, LogRow, parse};
-use crate::{StoreError, run_parts};
 use std::path::{Path, PathBuf};
 
 /// Every row of the sessions of a run, in the order of chunks and cells. An empty file is a row that is being written.
@@ -45,8 +46,8 @@ pub(crate) fn row_files(run: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// The folders in a folder that are named by numbers, ascending.
 pub(crate) fn numbered(folder: &Path) -> Result<Vec<(u32, PathBuf)>, StoreError> {
-    let folders = run_parts::folders(folder)?.into_iter();
-    let mut numbered: Vec<_> = folders.filter_map(|(name, path)| Some((name.parse().ok()?, path))).collect();
+    let named = folders(folder)?.into_iter();
+    let mut numbered: Vec<_> = named.filter_map(|(name, path)| Some((name.parse().ok()?, path))).collect();
     numbered.sort();
     Ok(numbered)
 }

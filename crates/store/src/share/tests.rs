@@ -2,7 +2,7 @@
 
 use crate::run_tests::{Folder, artists, finish};
 use crate::{LogRow, Reuse, SharedWriter, Status, StoreError};
-use maquette_core::test_plans::image;
+use maquette_core::test_plans::{image, plan};
 use maquette_core::{Cell, CellId, Image, Plan, Remarks};
 use maquette_share::{Objects, row_key};
 use std::time::Duration;
@@ -71,7 +71,8 @@ fn the_first_picture_and_row_of_a_cell_stay() {
 #[test]
 fn rows_are_read_where_they_are_and_then_folded() {
     let folder = Folder::new();
-    let run = join(&folder, &artists());
+    let seeds = plan(&[("seed", vec!["1", "2", "3", "4"])]);
+    let run = join(&folder, &seeds);
     for index in [3, 1, 0] {
         let cell = cell(&run, index);
         render(&run, &cell, &image(&cell));
@@ -93,7 +94,7 @@ fn rows_are_read_where_they_are_and_then_folded() {
     assert_eq!(left, ["finished"]);
 
     // The next worker finds what is left to do, in a session of its own.
-    let again = join(&folder, &artists());
+    let again = join(&folder, &seeds);
     assert!(!again.is_done(&failed.id) && again.is_done(&before[0].cell()));
     assert_ne!(again.objects().path(""), session.path(""));
     render(&again, &failed, &image(&failed));
