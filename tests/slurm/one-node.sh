@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A real Slurm of one node on this machine, for tests: one-node.sh start FOLDER | one-node.sh stop FOLDER
 # Keeps configuration, state and logs in FOLDER; needs root and Debian's slurmctld, slurmd and munge, which it installs if it can.
-# Exits with 77 if there is no Slurm to be had.
+# Exits with 77 if there is no Slurm to be had. `stop` ends the processes that `start` began, and no others.
 set -euo pipefail
 action=${1:?start or stop}
 folder=$(realpath -m "${2:?a folder for its state}")
@@ -77,9 +77,15 @@ start() {
 }
 
 stop() {
-    local daemon
+    local daemon pid
     for daemon in slurmd slurmctld munged; do
-        [ -s "$folder/$daemon.pid" ] && kill "$(cat "$folder/$daemon.pid")" 2>/dev/null || true
+        [ -s "$folder/$daemon.pid" ] || continue
+        pid=$(cat "$folder/$daemon.pid")
+        kill "$pid" 2>/dev/null || continue
+        for _ in $(seq 50); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.2
+        done
     done
 }
 
