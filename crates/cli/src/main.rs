@@ -15,6 +15,10 @@ use args::{Command, CommandLine, ModelsCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
+/// See the dependency.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let CommandLine { command, common } = CommandLine::parse();
     // Paths and URLs are not broken across lines, so that they can be copied.

@@ -12,7 +12,9 @@ use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
 use crate::{AssetResolver, MetricNames, derived_from, filter, merged, metrics, placeholders, seeds, sheet};
-use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, MetricsSpec, NAMING, Plan, Selection, Value};
+use maquette_core::{
+    Axis, AxisValue, CellId, Digest, Dtype, MetricsSpec, NAMING, NUMERICS, Plan, Selection, Value,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -125,6 +127,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         sheet: sheet.clone(),
         metrics: metrics.clone(),
         naming: NAMING,
+        numerics: NUMERICS,
         derived_from: derived_from.clone(),
     };
 

@@ -56,6 +56,9 @@ pub struct ReviewArgs {
     /// Open the page in the browser
     #[arg(long)]
     pub open: bool,
+    /// The model for masks: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL", default_value = maquette::MASK_MODEL)]
+    pub mask_model: String,
 }
 
 /// `maquette votes`.

@@ -1,10 +1,12 @@
 //! The review server over real HTTP on the loopback address.
 
 mod client;
+mod masks;
+mod sam;
 
 use crate::client::{Review, write};
 use maquette::{Choice, Experiment, Mark, Renderer, RunOptions, Stop, Workspace};
-use maquette_review::Server;
+use maquette_review::{Server, ServerOptions};
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::path::Path;
@@ -298,9 +300,12 @@ fn stopping_ends_open_connections() {
 fn runs_and_ports_that_cannot_be_served_are_errors() {
     let review = Review::new();
     let workspace = Workspace::open(review.folder.path().join("runs")).unwrap().with_renderer(Renderer::Fake);
-    let open = |run: &str, port: u16| match Server::open(&workspace, &[run.to_owned()], port, &mut |_| {}) {
-        Ok(_) => panic!("it was served"),
-        Err(error) => (error.to_string(), error.hint()),
+    let open = |run: &str, port: u16| {
+        let options = ServerOptions { port, ..ServerOptions::default() };
+        match Server::open(&workspace, &[run.to_owned()], &options, &mut |_| {}) {
+            Ok(_) => panic!("it was served"),
+            Err(error) => (error.to_string(), error.hint()),
+        }
     };
     let (error, hint) = open("nothing", 0);
     assert!(error.starts_with("there is no run `nothing`"), "{error}");
