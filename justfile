@@ -114,12 +114,26 @@ simulate:
 
 # Kill eight workers two hundred times, and compare their run with an undisturbed one
 soak-workers:
-    cargo test -p maquette-cli --test main -- --ignored --nocapture survive_two_hundred_kills
+    cargo test --quiet --workspace --test main -- --ignored --nocapture survive_two_hundred_kills
 
-# Submit a run to a real Slurm of one node, and take tasks away from it (needs root on Debian, or Slurm)
+# Work on runs as tasks of a real Slurm and a real HyperQueue on this machine, where they can be had
+test-engines: test-slurm test-hyperqueue
+
+# Submit a run to a Slurm of one node, and take tasks away from it (needs Slurm, or root on Debian)
 test-slurm:
-    cargo build -p maquette-cli
+    cargo build --quiet --workspace --bin maquette
     tests/slurm/check.sh "${CARGO_TARGET_DIR:-target}/debug/maquette"
+
+# Work on a run as tasks of HyperQueue (needs Python with venv and pip)
+test-hyperqueue:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --quiet --workspace --bin maquette
+    if ! python3 -m venv target/hyperqueue || ! target/hyperqueue/bin/pip install --quiet -r tests/hyperqueue/requirements.txt; then
+        echo "not run: the test with HyperQueue, whose package could not be installed"
+        exit 0
+    fi
+    target/hyperqueue/bin/python tests/hyperqueue/check.py "${CARGO_TARGET_DIR:-target}/debug/maquette"
 
 # Draw the pictures and train the bundled model from scratch; resumes from its checkpoints (needs Python)
 train-sketchbook *arguments: training-venv

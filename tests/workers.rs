@@ -100,6 +100,8 @@ fn the_last_worker_prints_the_paths_and_a_late_one_has_nothing_to_do() {
     assert_eq!((printed[0], printed[printed.len() - 1]), ("runs/cats/1/log.csv", "runs/cats/1/index.html"));
     let late = workspace.maquette(&worker).code(0).says(&["this worker: 0 rendered"]);
     assert_eq!(late.stdout, "");
+    let status = workspace.maquette(&["status", "cats"]).code(0).stdout;
+    assert_eq!(status, "cats@1: 6 cells, 6 done, 0 failed, 0 left\n");
     // One process alone goes on where workers have ended.
     workspace.maquette(&RUN).code(0).says(&["0 rendered, 6 finished earlier"]);
     workspace.maquette(&[&worker[..], &["--shard", "1/2"]].concat()).code(2);
@@ -140,6 +142,66 @@ fn a_terminated_worker_gives_its_cells_back() {
     let ended = Ended::of(workspace.command(&RUN).args(["--worker", "--lease", "600"])).code(0);
     ended.says(&["cats@1 is finished"]);
     assert_eq!(pictures(&workspace).len(), 20);
+}
+
+/// A program in the folder `bin` that logs its arguments and prints a text.
+#[cfg(unix)]
+fn program(workspace: &Workspace, name: &str, prints: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    let script = format!("#!/bin/sh\necho \"{name} $@\" >> \"$(dirname \"$0\")/log\"\necho '{prints}'\n");
+    let path = workspace.write(&format!("bin/{name}"), script);
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_is_submitted_to_slurm_and_followed() {
+    let workspace = Workspace::new();
+    workspace.write("cats.toml", experiment(6));
+    let submit = ["submit", "cats.toml", "--slurm", "--workers", "3", "--device", "cpu", "--backend", "fake"];
+    let submit = [&submit[..], &["--set", "steps=3", "--", "--partition=gpu", "--array=0-2"]].concat();
+    let path = format!("{}:/usr/bin:/bin", workspace.path().join("bin").display());
+    let run = |arguments: &[&str], path: &str| Ended::of(workspace.command(arguments).env("PATH", path));
+    // Without Slurm the scripts are there.
+    run(&submit, "/nowhere").code(7).says(&["cannot run `sbatch`", "The scripts are in"]);
+    let script = workspace.read("runs/cats/1/submit/workers.sh");
+    for part in
+        ["#SBATCH --array=1-3\n", " --set steps=3 --dtype f32 --device cpu --lease 120 --backend fake\n"]
+    {
+        assert!(script.contains(part), "{script}");
+    }
+
+    program(&workspace, "sbatch", "41;cluster");
+    program(&workspace, "squeue", "41_[1-3] PENDING 0:00 Priority");
+    let submitted = run(&submit, &path).code(0).says(&["cats@1: 3 workers as job 41"]);
+    assert_eq!(submitted.stdout, "41\n");
+    let said = run(&["status", "cats"], &path).code(0).stdout;
+    assert!(said.ends_with("slurm says:\n41_[1-3] PENDING 0:00 Priority\n"), "{said}");
+    let log = workspace.read("bin/log");
+    let calls: Vec<&str> = log.lines().collect();
+    let folder = fs::canonicalize(workspace.path().join("runs/cats/1/submit")).unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    assert!(calls[0].starts_with("sbatch --parsable --partition=gpu --array=0-2 "), "{log}");
+    assert!(calls[1].starts_with("sbatch --parsable --partition=gpu --dependency=afterany:41 "), "{log}");
+    for (call, script) in [(calls[0], "workers.sh"), (calls[1], "report.sh")] {
+        let named = call.rsplit(' ').next().unwrap();
+        assert_eq!(fs::canonicalize(workspace.path().join(named)).unwrap().display().to_string(), at(script));
+    }
+    // The script is what the queue runs.
+    let ended = std::process::Command::new("bash").arg(at("workers.sh")).current_dir("/").output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    let status = run(&["status", "cats", "--json"], &path).code(0).stdout;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!((&status["done"], &status["submission"]["workers"]), (&6.into(), &"41".into()));
+}
+
+#[test]
+fn a_bucket_is_no_folder_for_runs() {
+    let workspace = Workspace::new();
+    workspace.write("cats.toml", experiment(6));
+    let ended = workspace.maquette(&[&RUN[..], &["--worker", "--runs", "s3://bucket/runs"]].concat());
+    ended.code(7).says(&["`s3://bucket/runs` is an address; allowed: a folder for runs"]);
+    assert_eq!(workspace.files(""), ["cats.toml"]);
 }
 
 #[test]

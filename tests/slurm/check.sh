@@ -36,13 +36,15 @@ done
 grep -q "^slurm says:" "$work/status.txt"
 grep -q "${job}_" "$work/status.txt"
 
-# One task is requeued (Slurm starts it again two minutes later), one is told to stop, one is killed without a word.
+# One task is requeued, one is told to stop, one is killed without a word.
 scontrol requeue "${job}_1"
 scancel --batch --signal=TERM "${job}_2"
 scancel --signal=KILL --full "${job}_3"
 
 for _ in $(seq 300); do
     [ -z "$(squeue --noheader)" ] && break
+    # Slurm would start the requeued task two minutes later.
+    scontrol update JobId="${job}_1" StartTime=now 2>/dev/null || true
     sleep 1
 done
 squeue
