@@ -126,18 +126,46 @@ fn a_worker_refuses_a_run_in_which_a_single_process_renders() {
 }
 
 #[cfg(unix)]
+fn signal(worker: &Child, signal: &str) {
+    let sent = std::process::Command::new("kill").args([signal, &worker.id().to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Waits until a worker has claimed something.
+#[cfg(unix)]
+fn wait_for_claims(workspace: &Workspace) {
+    while workspace.files("runs/cats/1/.share/1/claims").is_empty() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_paused_worker_repeats_no_row_when_it_goes_on() {
+    let workspace = Workspace::new();
+    workspace.write("cats.toml", experiment(20));
+    let mut paused = start(&workspace, 1, 100);
+    wait_for_claims(&workspace);
+    signal(&paused, "-STOP");
+    let other = start(&workspace, 1, 0).wait().unwrap();
+    assert_eq!(other.code(), Some(0));
+    let status = workspace.maquette(&["status", "cats"]).code(0).stdout;
+    assert!(status.contains("20 done, 0 failed, 0 left"), "{status}");
+    signal(&paused, "-CONT");
+    assert_eq!(paused.wait().unwrap().code(), Some(0));
+    // The last one out of the run folds the rows.
+    assert_eq!(pictures(&workspace).len(), 20);
+}
+
+#[cfg(unix)]
 #[test]
 fn a_terminated_worker_gives_its_cells_back() {
     let workspace = Workspace::new();
     workspace.write("cats.toml", experiment(20));
     // With this lease, cells of a dead worker would not come back during the test.
     let mut first = start(&workspace, 600, 100);
-    let claims = || !workspace.files("runs/cats/1/.share/1/claims").is_empty();
-    while !claims() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let signal = std::process::Command::new("kill").args(["-TERM", &first.id().to_string()]).status();
-    assert!(signal.unwrap().success());
+    wait_for_claims(&workspace);
+    signal(&first, "-TERM");
     assert_eq!(first.wait().unwrap().code(), Some(130));
     let ended = Ended::of(workspace.command(&RUN).args(["--worker", "--lease", "600"])).code(0);
     ended.says(&["cats@1 is finished"]);

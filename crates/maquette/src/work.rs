@@ -99,6 +99,7 @@ impl Workspace {
         let mut result =
             WorkResult { run, summary, finished: finishes, lost, log: None, sheets: vec![], page: None };
         if !finishes {
+            writer.leave()?;
             return Ok(result);
         }
         let run = &result.run;

@@ -180,6 +180,12 @@ impl SharedWriter {
         self.objects.create(FINISHED, b"").map(drop)
     }
 
+    /// Leaves the run. If the session is over and no other process is in the run any more, the rows are folded: the worker that
+    /// finished may have waited for this one in vain.
+    pub fn leave(self) -> Result<(), StoreError> {
+        if self.objects.is_over() { self.fold(Duration::ZERO).map(drop) } else { Ok(()) }
+    }
+
     /// Leaves the run, and folds the rows into `log.csv` as soon as no other process is in it, or gives that up after a time.
     /// Returns whether it was done; until then readers find the rows where they are.
     pub fn fold(self, patience: Duration) -> Result<bool, StoreError> {
