@@ -125,6 +125,22 @@ fn rows_are_folded_only_when_nobody_else_is_in_the_run() {
 }
 
 #[test]
+fn the_last_one_out_of_a_run_folds_its_rows() {
+    let folder = Folder::new();
+    let writers = [0, 1, 2].map(|_| join(&folder, &artists()));
+    let [finishing, early, late] = writers;
+    let cell = cell(&finishing, 0);
+    render(&finishing, &cell, &image(&cell));
+    let log = finishing.run().dir().join("log.csv");
+    // While the session is open nothing is folded.
+    early.leave().unwrap();
+    finishing.end_session().unwrap();
+    assert!(!finishing.fold(Duration::ZERO).unwrap() && !log.exists());
+    late.leave().unwrap();
+    assert_eq!(std::fs::read_to_string(log).unwrap().lines().count(), 2);
+}
+
+#[test]
 fn folding_can_be_interrupted_and_repeated() {
     let folder = Folder::new();
     let run = join(&folder, &artists());
