@@ -66,7 +66,6 @@ fn kill_workers(cells: usize, workers: usize, kills: usize, pause: u32) {
     }
     let codes: Vec<_> = running.iter_mut().map(|worker| worker.wait().unwrap().code()).collect();
     assert_eq!(codes, vec![Some(0); workers]);
-    println!("{in_progress} of {kills} kills hit a worker; {cells} cells, {workers} workers");
     assert!(in_progress > kills / 2, "only {in_progress} of {kills} kills hit a worker");
     let pictures = pictures(&killed);
     assert_eq!(pictures.len(), cells);

@@ -2,7 +2,7 @@
 
 use crate::recorder::{Ended, RunRecorder, Written};
 use crate::source::Source;
-use crate::todo::order_to_share;
+use crate::todo::{Grouped, order_to_share};
 use crate::write_queue::with_writer;
 use crate::{ExecuteError, RunProgress, Stop, Summary};
 use maquette_core::{Backend, Cell, CellId, Digest, Plan};
@@ -75,7 +75,7 @@ pub fn execute_shared(
     report: &mut dyn FnMut(RunProgress),
 ) -> Result<SharedSummary, ExecuteError> {
     let plan = run.plan();
-    let (cells, groups) = order_to_share(&plan, cells)?;
+    let Grouped { cells, groups } = order_to_share(&plan, cells)?;
     let chunks = Chunks::cut(&groups);
     let is_done = |chunk: &Chunk| chunks.cells(*chunk).all(|at| run.is_done(&cells[at].1));
     let done: BTreeSet<Chunk> = (0..chunks.len() as Chunk).filter(is_done).collect();

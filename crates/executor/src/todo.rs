@@ -84,12 +84,17 @@ fn order(pass: &Pass<'_>, cells: &mut Vec<(usize, CellId)>) -> Result<(), Execut
     Ok(())
 }
 
-/// The cells of a plan in the same groups, and the number of each cell's group. Inside a group, cells with the same prompt lie
+/// Cells in the order of their groups.
+pub(crate) struct Grouped {
+    /// The number of each cell, and its name.
+    pub cells: Vec<(usize, CellId)>,
+    /// The number of each cell's group.
+    pub groups: Vec<u32>,
+}
+
+/// The cells of a plan in the same groups. Inside a group, cells with the same prompt lie
 /// together, so that workers that share the plan encode few prompts twice.
-pub(crate) fn order_to_share(
-    plan: &Plan,
-    cells: &[(usize, CellId)],
-) -> Result<(Vec<(usize, CellId)>, Vec<u32>), ExecuteError> {
+pub(crate) fn order_to_share(plan: &Plan, cells: &[(usize, CellId)]) -> Result<Grouped, ExecuteError> {
     let (mut groups, mut prompts) = (Groups::default(), HashMap::new());
     let mut grouped = Vec::with_capacity(cells.len());
     for &(number, id) in cells {
@@ -108,7 +113,7 @@ pub(crate) fn order_to_share(
             None => 0,
         });
     }
-    Ok((grouped.into_iter().map(|(_, cell)| cell).collect(), numbers))
+    Ok(Grouped { cells: grouped.into_iter().map(|(_, cell)| cell).collect(), groups: numbers })
 }
 
 /// Numbers models, sizes, precisions and sets of LoRAs by first appearance.

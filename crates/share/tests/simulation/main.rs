@@ -2,6 +2,8 @@
 //!
 //! `just simulate` runs the large one and prints its figures, which are in `docs/scale.md`.
 
+#![allow(clippy::print_stdout, reason = "figures for people")]
+
 mod store;
 mod workers;
 

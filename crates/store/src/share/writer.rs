@@ -8,7 +8,9 @@ use crate::log_writer::{self, LogWriter};
 use crate::logs::read_logs;
 use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
 use crate::start::plan_of;
-use crate::{PictureProblem, Reuse, Run, Runs, StartReason, StoreError, Timings, cells, lock, picture};
+use crate::{
+    LogRow, PictureProblem, Reuse, Run, Runs, StartReason, StoreError, Timings, cells, lock, picture,
+};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_interop::{FileHashes, encode_cell};
 use maquette_share::{FINISHED, Objects};
@@ -68,7 +70,7 @@ fn open(
     let rows = read_logs(run.dir())?.rows;
     let done = rows.iter().filter(|row| row.status() == Status::Done && exists(row.image()));
     Ok(Some(SharedWriter {
-        done: done.map(|row| row.cell()).collect(),
+        done: done.map(LogRow::cell).collect(),
         placeholders: placeholders(&plan),
         runs: runs.clone(),
         run,
