@@ -109,15 +109,15 @@ impl Workspace {
         }
         writer.end_session()?;
         // The others leave when they look next.
-        if !writer.fold(LEAVING + options.lease / 16)? {
-            return Ok(result);
-        }
-        result.log = Some(run.dir().join("log.csv"));
-        if !plan.metrics.measure.is_empty() {
-            measure(run, &plan, &result.summary, &self.environment.hub, report);
-            if options.sheets {
-                result.page = write_page(&self.runs, run, &plan, report);
+        if writer.fold(LEAVING + options.lease / 16)? {
+            result.log = Some(run.dir().join("log.csv"));
+            if !plan.metrics.measure.is_empty() {
+                measure(run, &plan, &result.summary, &self.environment.hub, report);
             }
+        }
+        if options.sheets {
+            // No process is in the run any more, and there may be metrics.
+            result.page = write_page(&self.runs, run, &plan, report);
         }
         Ok(result)
     }
