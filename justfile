@@ -115,6 +115,33 @@ bench-peers *arguments:
     target/speed/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt -r tests/speed/requirements.txt
     target/speed/.venv/bin/python tests/speed/peers.py --out target/speed "$@"
 
+# Simulate a thousand workers on a million cells (docs/scale.md)
+simulate:
+    cargo test --release -p maquette-share --test simulation -- --ignored --nocapture
+
+# Kill eight workers two hundred times, and compare their run with an undisturbed one
+soak-workers:
+    cargo test --quiet --workspace --test main -- --ignored --nocapture survive_two_hundred_kills
+
+# Work on runs as tasks of a real Slurm and a real HyperQueue on this machine, where they can be had
+test-engines: test-slurm test-hyperqueue
+
+# Submit a run to a Slurm of one node, and take tasks away from it (needs Slurm, or root on Debian)
+test-slurm:
+    cargo build --quiet --workspace --bin maquette
+    tests/slurm/check.sh "${CARGO_TARGET_DIR:-target}/debug/maquette"
+
+# Work on a run as tasks of HyperQueue (needs Python with venv and pip)
+test-hyperqueue:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo build --quiet --workspace --bin maquette
+    if ! python3 -m venv target/hyperqueue || ! target/hyperqueue/bin/pip install --quiet -r tests/hyperqueue/requirements.txt; then
+        echo "not run: the test with HyperQueue, whose package could not be installed"
+        exit 0
+    fi
+    target/hyperqueue/bin/python tests/hyperqueue/check.py "${CARGO_TARGET_DIR:-target}/debug/maquette"
+
 # Draw the pictures and train the bundled model from scratch; resumes from its checkpoints (needs Python)
 train-sketchbook *arguments: training-venv
     cd crates/sketchbook/training && OMP_NUM_THREADS=1 .venv/bin/python train.py --out .work --to ../weights --workers "$(nproc 2>/dev/null || echo 2)" "$@"

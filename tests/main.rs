@@ -20,3 +20,4 @@ mod old_runs;
 mod prompts;
 mod review;
 mod support;
+mod workers;

@@ -7,6 +7,8 @@ const COMMANDS: &[&[&str]] = &[
     &[],
     &["plan"],
     &["run"],
+    &["submit"],
+    &["status"],
     &["report"],
     &["diff"],
     &["show"],

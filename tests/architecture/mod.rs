@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("kernels", &[]),
     ("sketchbook", &[]),
     ("tokenizer", &[]),
+    ("share", &[]),
     ("picture", &["core"]),
     ("planner", &["core"]),
     ("reporter", &["core", "analysis"]),
@@ -22,8 +23,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hub", &["core"]),
     ("interop", &["core", "picture"]),
     ("diffusion", &["core", "kernels", "picture", "tokenizer"]),
-    ("store", &["core", "picture", "interop"]),
-    ("executor", &["core", "store"]),
+    ("store", &["core", "picture", "interop", "share"]),
+    ("executor", &["core", "store", "share"]),
     (
         "maquette",
         &[

@@ -9,7 +9,7 @@ const MUST_NOT: &[(&[&str], &[&str], &[&str])] = &[
     (PURE, &["std::fs", "std::net", "std::env", "std::process", "std::thread", "tempfile"], &[]),
     // Nothing depends on the time of day, and only the engine measures how long something takes.
     (
-        &["core", "planner", "interop", "picture", "reporter", "store", "executor", "kernels"],
+        &["core", "planner", "interop", "picture", "reporter", "store", "executor", "kernels", "share"],
         &["std::time::Instant", "std::time::SystemTime"],
         &[],
     ),
@@ -24,7 +24,7 @@ const MUST_NOT: &[(&[&str], &[&str], &[&str])] = &[
 ];
 
 /// Crates that are functions of their arguments.
-const PURE: &[&str] = &["core", "kernels", "reporter", "analysis", "tokenizer"];
+const PURE: &[&str] = &["core", "kernels", "reporter", "analysis", "tokenizer", "share"];
 
 /// Every crate but the binary's.
 const BELOW_CLI: &[&str] = &[
@@ -40,6 +40,7 @@ const BELOW_CLI: &[&str] = &[
     "diffusion",
     "store",
     "executor",
+    "share",
     "analysis",
     "metrics",
     "maquette",

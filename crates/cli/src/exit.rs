@@ -1,6 +1,6 @@
 //! Every exit code, and the error that carries one.
 
-use maquette::ErrorKind;
+use maquette::{ErrorKind, Summary};
 use std::process::ExitCode;
 
 /// How the program ends. Scripts may rely on these numbers.
@@ -38,6 +38,17 @@ impl From<ErrorKind> for Exit {
             ErrorKind::NotFound => Exit::NotFound,
             ErrorKind::CellFailed => Exit::CellsFailed,
             ErrorKind::Unexpected => Exit::Unexpected,
+        }
+    }
+}
+
+/// How a run ended, or the part of a worker in it.
+impl From<&Summary> for Exit {
+    fn from(summary: &Summary) -> Exit {
+        match summary {
+            Summary { interrupted: true, .. } => Exit::Interrupted,
+            Summary { failures, .. } if !failures.is_empty() => Exit::CellsFailed,
+            _ => Exit::Done,
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The `maquette` binary: arguments, text and JSON, progress bars, signals, exit codes. Everything else is in the library.
 
 mod args;
+mod array_task;
 mod commands;
 mod exit;
 mod output;
 mod progress;
+mod run_events;
 mod signals;
+mod slurm;
 mod text;
 mod workspace;
 
@@ -32,7 +35,10 @@ fn main() -> ExitCode {
     let _ = miette::set_hook(Box::new(|_| Box::new(whole_words())));
     let outcome = match command {
         Command::Plan(args) => commands::plan(&args, &common),
+        Command::Run(args) if args.worker => commands::work(&args, &common),
         Command::Run(args) => commands::run(&args, &common),
+        Command::Submit(args) => commands::submit(&args, &common),
+        Command::Status(args) => commands::status(&args, &common),
         Command::Report(args) => commands::report(&args, &common),
         Command::Diff(args) => commands::diff(&args, &common),
         Command::Show(args) => commands::show(&args, &common),

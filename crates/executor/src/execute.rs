@@ -2,6 +2,7 @@
 
 use crate::pass::{Pass, Queue};
 use crate::recorder::{Ended, RunRecorder};
+use crate::source::PassSource;
 use crate::todo::{Todo, todo};
 use crate::write_queue::with_writer;
 use crate::{ExecuteError, RunProgress, Stop, Summary};
@@ -44,7 +45,7 @@ pub fn execute(
         // The backend holds both callbacks at once and calls one at a time.
         let recorder = RefCell::new(RunRecorder::new(
             plan,
-            (pass, Queue::new(render)),
+            Box::new(PassSource { pass, queue: Queue::new(render) }),
             queue,
             stop,
             report,

@@ -14,6 +14,10 @@ mod progress;
 mod recorder;
 #[cfg(test)]
 mod resume_tests;
+mod share;
+#[cfg(test)]
+mod share_tests;
+mod source;
 mod stop;
 mod todo;
 mod write_queue;
@@ -23,4 +27,5 @@ pub use execute::execute;
 pub use fake::FakeBackend;
 pub use pass::{Pass, Rank, Ranks};
 pub use progress::{Failure, RunProgress, Summary};
+pub use share::{SharedSummary, Worker, execute_shared};
 pub use stop::Stop;

@@ -1,11 +1,11 @@
 //! Turns the backend's events into records, and tracks the cells in flight.
 
-use crate::pass::{Pass, Queue};
 use crate::progress::{Failure, RunProgress, Summary};
+use crate::source::Source;
 use crate::write_queue::WriteQueue;
 use crate::{ExecuteError, Stop};
 use maquette_core::{Cell, CellId, Event, Image, Outcome, Plan, Record, Remarks};
-use maquette_store::{RunWriter, StoreError, Timings, WorkKind};
+use maquette_store::{RunWriter, SharedWriter, StoreError, Timings, WorkKind};
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -27,12 +27,11 @@ pub(crate) type Written = Result<Record, StoreError>;
 /// The state shared by the backend's two callbacks.
 pub(crate) struct RunRecorder<'a> {
     plan: Arc<Plan>,
-    pass: Pass<'a>,
+    source: Box<dyn Source + 'a>,
     queue: WriteQueue<Ended, Written>,
     stop: &'a Stop,
     report: &'a mut dyn FnMut(RunProgress),
     device: &'a str,
-    todo: Queue,
     in_flight: HashMap<CellId, InFlight>,
     /// The UNet calls of each cell that is being written, in order.
     writing: VecDeque<usize>,
@@ -57,12 +56,27 @@ impl Ended {
             How::Failed { error } => run.fail(&self.cell, &error, device),
         }
     }
+
+    /// The same into a run that workers share. `key` is the row's.
+    pub(crate) fn write_shared(self, run: &SharedWriter, key: &str, device: &str) -> Written {
+        match self.how {
+            How::Finished { image, seconds, remarks } => {
+                run.finish(key, &self.cell, &image, (seconds, device), remarks)
+            }
+            How::Failed { error } => run.fail(key, &self.cell, &error, device),
+        }
+    }
+
+    /// Which cell it is.
+    pub(crate) fn cell(&self) -> CellId {
+        self.cell.id
+    }
 }
 
 impl<'a> RunRecorder<'a> {
     pub(crate) fn new(
         plan: Arc<Plan>,
-        (pass, todo): (Pass<'a>, Queue),
+        source: Box<dyn Source + 'a>,
         queue: WriteQueue<Ended, Written>,
         stop: &'a Stop,
         report: &'a mut dyn FnMut(RunProgress),
@@ -71,12 +85,11 @@ impl<'a> RunRecorder<'a> {
     ) -> RunRecorder<'a> {
         RunRecorder {
             plan,
-            pass,
+            source,
             queue,
             stop,
             report,
             device,
-            todo,
             in_flight: HashMap::new(),
             writing: VecDeque::new(),
             summary,
@@ -90,16 +103,14 @@ impl<'a> RunRecorder<'a> {
         if self.stop.is_requested() || self.fatal.is_some() {
             return None;
         }
-        if let Some(ranks) = (self.pass.ranks)() {
-            self.todo.rank(&ranks);
-        }
-        match (self.pass.cell)(self.todo.pull()?) {
+        match self.source.next() {
             Ok(cell) => {
+                let cell = cell?;
                 self.in_flight.insert(cell.id, InFlight { cell: cell.clone(), steps: 0 });
                 Some(cell)
             }
             Err(error) => {
-                self.fatal = Some(error.into());
+                self.fatal = Some(error);
                 None
             }
         }
@@ -161,11 +172,9 @@ impl<'a> RunRecorder<'a> {
         if let Some(cell) = self.in_flight.keys().min() {
             return Err(ExecuteError::contract(format!("cell {cell:?} was started but never ended")));
         }
-        if !self.stop.is_requested() && self.todo.len() > 0 {
-            return Err(ExecuteError::contract(format!(
-                "cells that were never started: {}",
-                self.todo.len()
-            )));
+        let left = self.source.left();
+        if !self.stop.is_requested() && left > 0 {
+            return Err(ExecuteError::contract(format!("cells that were never started: {left}")));
         }
         Ok(())
     }
@@ -209,7 +218,7 @@ impl<'a> RunRecorder<'a> {
                     if !self.summary.kinds.contains(&kind) {
                         self.summary.kinds.push(kind.clone());
                     }
-                    if !self.pass.drafts {
+                    if !self.source.are_drafts() {
                         self.measured.add_cell(kind, steps as u64, record.seconds.unwrap_or_default());
                     }
                 }

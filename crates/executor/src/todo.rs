@@ -2,7 +2,7 @@
 
 use crate::pass::Pass;
 use crate::{ExecuteError, Stop};
-use maquette_core::{CellId, Digest, Dtype, Lora, Settings};
+use maquette_core::{CellId, Digest, Dtype, Lora, Plan, Settings};
 use maquette_store::{PictureProblem, Reuse, RunWriter};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -82,6 +82,38 @@ fn order(pass: &Pass<'_>, cells: &mut Vec<(usize, CellId)>) -> Result<(), Execut
     grouped.sort_by_key(|(group, _)| *group);
     *cells = grouped.into_iter().map(|(_, cell)| cell).collect();
     Ok(())
+}
+
+/// Cells in the order of their groups.
+pub(crate) struct Grouped {
+    /// The number of each cell, and its name.
+    pub cells: Vec<(usize, CellId)>,
+    /// The number of each cell's group.
+    pub groups: Vec<u32>,
+}
+
+/// The cells of a plan in the same groups. Inside a group, cells with the same prompt lie
+/// together, so that workers that share the plan encode few prompts twice.
+pub(crate) fn order_to_share(plan: &Plan, cells: &[(usize, CellId)]) -> Result<Grouped, ExecuteError> {
+    let (mut groups, mut prompts) = (Groups::default(), HashMap::new());
+    let mut grouped = Vec::with_capacity(cells.len());
+    for &(number, id) in cells {
+        let settings = plan.cell(number)?.settings;
+        let next = prompts.len();
+        let prompt = *prompts.entry(Arc::clone(&settings.prompt)).or_insert(next);
+        grouped.push(((groups.of(&settings), prompt), (number, id)));
+    }
+    grouped.sort_by_key(|(order, _)| *order);
+    let mut numbers: Vec<u32> = Vec::with_capacity(grouped.len());
+    for (at, ((group, _), _)) in grouped.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| (grouped[before].0.0, numbers[before]));
+        numbers.push(match before {
+            Some((same, number)) if same == *group => number,
+            Some((_, number)) => number + 1,
+            None => 0,
+        });
+    }
+    Ok(Grouped { cells: grouped.into_iter().map(|(_, cell)| cell).collect(), groups: numbers })
 }
 
 /// Numbers models, sizes, precisions and sets of LoRAs by first appearance.

@@ -72,9 +72,11 @@ mod run_masks;
 mod run_pictures;
 mod sheets;
 mod show;
+mod status;
 mod unused_inputs;
 mod verify;
 mod vision_models;
+mod work;
 mod workspace;
 
 pub use animate::AnimateOptions;
@@ -101,8 +103,10 @@ pub use run_list::{RunContent, RunEntry};
 pub use run_masks::{MaskedPicture, SavedMask, saved_masks};
 pub use sheets::Report;
 pub use show::{PictureInfo, SheetCell, SheetPlace};
+pub use status::{PreparedRun, RunStatus};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use vision_models::{CAPTION_MODEL, MASK_MODEL};
+pub use work::{WorkOptions, WorkResult};
 pub use workspace::{Renderer, Workspace};
 
 // The types of the crates below that appear in the functions above, in their data or in their errors.
@@ -128,6 +132,6 @@ pub use maquette_reporter::{
     AlongError, CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError,
 };
 pub use maquette_store::{
-    DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, StartReason, Status,
-    StoreError, Unused, UnusedFile, UnusedKind, Votes, WorkKind,
+    DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, Sharing, StartReason, Status,
+    StoreError, Submission, Unused, UnusedFile, UnusedKind, Votes, WorkKind, WorkerCells,
 };

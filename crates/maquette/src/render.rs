@@ -9,6 +9,7 @@ use maquette_diffusion::Engine;
 use maquette_executor::{ExecuteError, FakeBackend};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 impl Workspace {
     /// The engine on the workspace's device, or the fake. The names of models are relative to the folder `base`; `rows` is
@@ -22,6 +23,7 @@ impl Workspace {
             }
             Renderer::Fake => Ok(Box::new(FakeBackend {
                 fail_on: self.environment.fake_fail_on.clone(),
+                pause: Duration::from_millis(self.environment.fake_pause.unwrap_or(0)),
                 ..FakeBackend::new()
             })),
         }

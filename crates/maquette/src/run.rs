@@ -203,7 +203,7 @@ fn render_drafts(
 }
 
 /// Draws the sheets. Failing to is a warning: the pictures exist, and `report` can draw the sheets later.
-fn draw_sheets(run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> Vec<PathBuf> {
+pub(crate) fn draw_sheets(run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> Vec<PathBuf> {
     let drawn = sheets::draw(run, plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
     drawn.unwrap_or_else(|error| {
         report(RunEvent::Warning(format!("the sheets could not be drawn: {}", with_causes(&error))));
@@ -212,7 +212,12 @@ fn draw_sheets(run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> 
 }
 
 /// Writes the page. Failing to is a warning, likewise.
-fn write_page(runs: &Runs, run: &Run, plan: &Plan, report: &mut dyn FnMut(RunEvent<'_>)) -> Option<PathBuf> {
+pub(crate) fn write_page(
+    runs: &Runs,
+    run: &Run,
+    plan: &Plan,
+    report: &mut dyn FnMut(RunEvent<'_>),
+) -> Option<PathBuf> {
     let written = page::write(runs, run, plan, &mut |text| report(RunEvent::Warning(text.to_owned())));
     let refused = |error: &Error| {
         report(RunEvent::Warning(format!("the page could not be written: {}", with_causes(error))));
@@ -273,7 +278,7 @@ fn pass_on(
 
 /// Measures the metrics that the experiment names. A problem is a warning: `maquette measure` can try again. Where a model is
 /// missing, the other metrics are measured.
-fn measure(
+pub(crate) fn measure(
     run: &Run,
     plan: &Plan,
     summary: &Summary,

@@ -1,9 +1,11 @@
 //! Writes files atomically: a file is complete or absent.
 
 use crate::StoreError;
-use std::io::Write;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
+use tempfile::NamedTempFile;
 
 /// Writes a file atomically: under a temporary name in the same folder, then renamed. No reader sees a partial file.
 ///
@@ -12,7 +14,29 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     write(path, bytes, None)
 }
 
-/// The same, with that modification time, in nanoseconds since 1970.
+/// Creates a file atomically with its content; false, and nothing is changed, if there is one with that name.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+    let folder = folder_of(path);
+    std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+    let file = temporary(folder, path, bytes)?;
+    match file.persist_noclobber(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(_) => write_new_in_place(path, bytes),
+    }
+}
+
+/// The same where the file system has neither hard links nor a rename that does not replace: the name is reserved by an
+/// empty file, which the whole one then replaces.
+fn write_new_in_place(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
+    match File::options().write(true).create_new(true).open(path) {
+        Ok(_) => write_atomic(path, bytes).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(StoreError::io("write", path)(error)),
+    }
+}
+
+/// Writes a file atomically, with that modification time, in nanoseconds since 1970.
 pub(crate) fn write_atomic_with_time(path: &Path, bytes: &[u8], modified: u64) -> Result<(), StoreError> {
     write(path, bytes, Some(modified))
 }
@@ -20,6 +44,16 @@ pub(crate) fn write_atomic_with_time(path: &Path, bytes: &[u8], modified: u64) -
 fn write(path: &Path, bytes: &[u8], modified: Option<u64>) -> Result<(), StoreError> {
     let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+    let file = temporary(folder, path, bytes)?;
+    if let Some(modified) = modified {
+        let time = UNIX_EPOCH + Duration::from_nanos(modified);
+        file.as_file().set_modified(time).map_err(StoreError::io("write", path))?;
+    }
+    file.persist(path).map(drop).map_err(|error| StoreError::io("write", path)(error.error))
+}
+
+/// A temporary file with that content in the folder of `path`, which it is going to be.
+fn temporary(folder: &Path, path: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     // Temporary files are private by default, but other users may read results.
@@ -27,11 +61,7 @@ fn write(path: &Path, bytes: &[u8], modified: Option<u64>) -> Result<(), StoreEr
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(StoreError::io("write", path))?;
     file.write_all(bytes).map_err(StoreError::io("write", path))?;
-    if let Some(modified) = modified {
-        let time = UNIX_EPOCH + Duration::from_nanos(modified);
-        file.as_file().set_modified(time).map_err(StoreError::io("write", path))?;
-    }
-    file.persist(path).map(drop).map_err(|error| StoreError::io("write", path)(error.error))
+    Ok(file)
 }
 
 /// Gives a file a second name, as a hard link where the file system has them and as a copy elsewhere.
@@ -62,7 +92,6 @@ fn folder_of(path: &Path) -> &Path {
 mod tests {
     use super::*;
     use std::error::Error;
-    use std::io::ErrorKind;
 
     #[test]
     fn a_file_is_replaced_and_no_temporary_file_remains() {
@@ -86,6 +115,26 @@ mod tests {
         std::fs::create_dir_all(taken.join("inside")).unwrap();
         assert!(write_atomic(&taken, b"bytes").is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "temporary files are removed");
+    }
+
+    #[test]
+    fn of_many_that_create_a_file_one_succeeds() {
+        for create in [write_new, write_new_in_place] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("new");
+            let created = std::thread::scope(|scope| {
+                let create = |writer: usize| {
+                    let (path, content) = (&path, vec![b'0' + writer as u8; 5000]);
+                    scope.spawn(move || create(path, &content).unwrap())
+                };
+                let threads: Vec<_> = (0..8).map(create).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won).count()
+            });
+            assert_eq!(created, 1);
+            let content = std::fs::read(&path).unwrap();
+            assert!(content.len() == 5000 && content.iter().all(|byte| *byte == content[0]));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "temporary files are removed");
+        }
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl StoreError {
                 _ => None,
             },
             StoreError::Locked { .. } => Some(
-                "Wait for it to end. To share the work, start each process with `--shard I/N`.".to_owned(),
+                "Wait for it to end. To share the work, start each process with `--worker`.".to_owned(),
             ),
             StoreError::InUse { .. } => Some("Wait for it to end, then measure again.".to_owned()),
             StoreError::NoRun { nearest, .. } if nearest.is_empty() => {

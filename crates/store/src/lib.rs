@@ -18,6 +18,8 @@
 //!       references/<stem>-<digest8>.<ext>    the reference pictures, so that the folder is self-contained
 //!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work)
 //!       log.csv                       a row per ended cell; the journal (`log.<i>-of-<n>.csv` for a shard)
+//!       .share/<session>/             claims and rows of workers (docs/scale.md); the rows are folded into log.csv
+//!       submit/                       scripts for a queue, and what their jobs print
 //!       drafts.csv                    drafts of cells, in the log's format; `final` names the cell (a file per shard, too)
 //!       drafts/                       their pictures: hard links into .cells
 //!       sheets/*.png                  the contact sheets
@@ -51,6 +53,7 @@ mod drafts;
 mod error;
 mod find;
 mod fingerprints;
+mod folders;
 mod former_names;
 mod image_folder;
 mod links;
@@ -64,6 +67,7 @@ mod log_scan;
 #[cfg(test)]
 mod log_tests;
 mod log_writer;
+mod logs;
 mod masks;
 mod names;
 mod page_files;
@@ -73,6 +77,7 @@ mod picks_tests;
 mod picture;
 #[cfg(test)]
 mod picture_tests;
+mod pictures_of_run;
 mod plan_file;
 mod rename;
 #[cfg(test)]
@@ -83,8 +88,10 @@ mod run_parts;
 mod run_tests;
 mod runs;
 mod shard;
+mod share;
 mod start;
 mod start_reason;
+mod submission;
 mod timings;
 mod unused;
 mod votes;
@@ -105,7 +112,9 @@ pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};
+pub use share::{FolderObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
+pub use submission::Submission;
 pub use timings::{Speed, Timings, WorkKind};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;

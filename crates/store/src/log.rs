@@ -1,4 +1,4 @@
-//! Reads the log: `log.csv` and the logs of shards, as one list.
+//! The rows of the log, and reading one file of them.
 //!
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is in `log_writer.rs`.
@@ -7,7 +7,6 @@ use crate::log_columns::{Columns, FINAL, Status, columns, own_end, placeholders}
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -138,34 +137,14 @@ impl LogRow {
         self.field(own.iter().rposition(|name| name == column)?)
     }
 
+    /// Its fields in these columns; `None` if it has others.
+    pub(crate) fn fields_in(&self, columns: &[String]) -> Option<&[String]> {
+        (*self.columns == *columns).then_some(&self.fields)
+    }
+
     fn field(&self, at: usize) -> Option<&str> {
         self.fields.get(at).map(String::as_str).filter(|text| !text.is_empty())
     }
-}
-
-/// Every cell of a run that ended, once: within one file the last row of a cell counts, and between files a finished cell
-/// takes precedence over a failed one. Only a file that cannot be read at all is an error.
-pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
-    let mut log = Log::default();
-    let mut places: HashMap<CellId, usize> = HashMap::new();
-    for path in log_files(run, "log")? {
-        let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
-        let mut here: HashSet<CellId> = HashSet::new();
-        let (rows, damaged) = parse(&path, &bytes, &|| planned_columns(run));
-        for row in rows {
-            let again = !here.insert(row.cell);
-            match places.get(&row.cell) {
-                Some(&at) if again || row.status == Status::Done => log.rows[at] = row,
-                Some(_) => {}
-                None => {
-                    places.insert(row.cell, log.rows.len());
-                    log.rows.push(row);
-                }
-            }
-        }
-        log.damaged.extend(damaged);
-    }
-    Ok(log)
 }
 
 /// The files of one kind in a run: `log.csv`, or those of its shards; the same for drafts.

@@ -8,7 +8,7 @@ use crate::log::log_files;
 use crate::log_columns::{Columns, are_metrics, own_end};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::log_writer::line;
-use crate::{Run, StoreError, write_atomic};
+use crate::{Run, StoreError, share, write_atomic};
 use maquette_core::CellId;
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,7 +28,10 @@ impl Run {
     /// [`StoreError::InUse`] if another process writes into the run.
     pub fn metrics_writer(&self) -> Result<MetricsWriter, StoreError> {
         match lock::of_writer(self.dir(), ".lock", false) {
-            Ok(lock) => Ok(MetricsWriter { run: self.clone(), _lock: lock }),
+            Ok(lock) => {
+                share::fold(self.dir())?;
+                Ok(MetricsWriter { run: self.clone(), _lock: lock })
+            }
             Err(StoreError::Locked { folder }) => Err(StoreError::InUse { folder }),
             Err(error) => Err(error),
         }

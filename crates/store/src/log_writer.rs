@@ -1,9 +1,9 @@
 //! Appends to the log: one row in one write when a cell ends. Written rows are never changed; `log_metrics.rs` adds columns
 //! to them.
 
-use crate::StoreError;
 use crate::log_columns::{Columns, are_metrics, columns, placeholders};
 use crate::log_scan::{self, scan};
+use crate::{LogRow, StoreError};
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -74,6 +74,30 @@ impl LogWriter {
         self.append(&line(row))
     }
 
+    /// Whether a log can be continued, or need not be because there is none.
+    pub(crate) fn would_continue(path: &Path, plan: &Plan) -> Result<bool, StoreError> {
+        match std::fs::read(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+            read => {
+                let bytes = read.map_err(StoreError::io("read", path))?;
+                Ok(!bytes.contains(&b'\n') || header(&bytes, &columns(&placeholders(plan))).is_some())
+            }
+        }
+    }
+
+    /// Appends rows of workers; false, and nothing is written, if one of them has other columns.
+    pub(crate) fn append_rows(&mut self, rows: &[LogRow]) -> Result<bool, StoreError> {
+        let own = columns(&self.placeholders);
+        let mut lines = Vec::new();
+        for row in rows {
+            let Some(fields) = row.fields_in(&own) else { return Ok(false) };
+            let mut fields = fields.to_vec();
+            fields.resize(fields.len() + self.metrics, String::new());
+            lines.extend(line(fields));
+        }
+        self.append(&lines).map(|()| true)
+    }
+
     fn append(&mut self, row: &[u8]) -> Result<(), StoreError> {
         let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(row));
         match written {
@@ -103,6 +127,13 @@ fn header(bytes: &[u8], own: &[String]) -> Option<(Columns, usize)> {
         }
         _ => None,
     }
+}
+
+/// A log with a single row.
+pub(crate) fn row_with_header(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<u8> {
+    let mut log = line(columns(placeholders));
+    log.extend(line(fields(record, fingerprint, placeholders)));
+    log
 }
 
 fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<String> {

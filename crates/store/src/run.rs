@@ -3,7 +3,8 @@
 //! Cells, log and plan are written only by `writer.rs`, under a lock. Sheets need no lock: they can be drawn again at any
 //! time, and each is replaced atomically.
 
-use crate::log::{Log, LogRow, log_files, read_logs};
+use crate::log::{Log, LogRow, log_files};
+use crate::logs::read_logs;
 use crate::{StoreError, names, plan_file, write_atomic};
 use maquette_core::{Digest, Mark, Plan};
 use std::fmt;

@@ -1,21 +1,23 @@
 //! The parts of a run's folder, for removing it: whatever else is in there is not touched.
 
+use crate::folders::folders;
 use crate::{Run, StoreError, plan_file};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Marks a folder whose run is being removed.
 pub(crate) const REMOVING: &str = ".removing";
 
 /// Every file and folder of a run.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 17] = [
     REMOVING,
     "plan.json",
     "experiment.toml",
+    ".share",
     "references",
     "images",
     "drafts",
     "sheets",
+    "submit",
     "page",
     "plots",
     "effects.json",
@@ -75,21 +77,4 @@ pub(crate) fn thumbnails(run: &Path) -> Vec<(String, PathBuf)> {
 /// Whether a folder is what remains of a run whose removal was interrupted.
 pub(crate) fn is_being_removed(folder: &Path) -> bool {
     folder.join(REMOVING).is_file() && !plan_file::is_run(folder)
-}
-
-/// The folders in a folder that are not hidden, with their names; links are not followed.
-pub(crate) fn folders(folder: &Path) -> Result<Vec<(String, PathBuf)>, StoreError> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(StoreError::io("read", folder))?,
-    };
-    let mut found = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(StoreError::io("read", folder))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !name.starts_with('.') {
-            found.push((name, entry.path()));
-        }
-    }
-    Ok(found)
 }

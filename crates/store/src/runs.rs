@@ -15,6 +15,10 @@ pub struct Runs {
 impl Runs {
     /// The runs folder at that path. It need not exist: the first run creates it.
     pub fn open(root: &Path) -> Result<Runs, StoreError> {
+        // Otherwise a folder named `s3:` would be created.
+        if root.to_string_lossy().contains("://") {
+            return Err(StoreError::damaged(root, "is an address; allowed: a folder for runs"));
+        }
         match std::fs::metadata(root) {
             Ok(found) if !found.is_dir() => {
                 Err(StoreError::damaged(root, "is not a folder; allowed: a folder for runs"))

@@ -12,7 +12,9 @@ pub struct Shard {
 
 /// Text that is not a share.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a share of the work; allowed: `I/N` with I from 1 to N, such as `2/4`")]
+#[error(
+    "`{0}` is not a share of the work; allowed: `I/N` with I from 1 to N, such as `2/4`, or `auto` in a job array"
+)]
 pub struct ShardError(pub String);
 
 impl Shard {

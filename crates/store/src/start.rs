@@ -2,7 +2,9 @@
 
 use crate::former_names::FormerNames;
 use crate::log_writer::{LogWriter, Opened};
-use crate::{Run, RunWriter, Runs, Shard, StartReason, StoreError, lock, names, plan_file, write_atomic};
+use crate::{
+    Run, RunWriter, Runs, Shard, StartReason, StoreError, lock, names, plan_file, share, write_atomic,
+};
 use maquette_core::{Digest, Plan};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -23,6 +25,18 @@ impl Runs {
         source: &Digest,
         shard: Option<Shard>,
     ) -> Result<RunWriter, StoreError> {
+        self.start_with(name, experiment, plan, source, &|run, reason| open(self, run, plan, shard, reason))
+    }
+
+    /// The same, where `open` makes what renders into the run; `None` if the run cannot be resumed by this version.
+    pub(crate) fn start_with<W>(
+        &self,
+        name: &str,
+        experiment: &str,
+        plan: &Plan,
+        source: &Digest,
+        open: &dyn Fn(Run, StartReason) -> Result<Option<W>, StoreError>,
+    ) -> Result<W, StoreError> {
         let name = names::run_name(name);
         let folder = self.root().join(&name);
         std::fs::create_dir_all(&folder).map_err(StoreError::io("create", &folder))?;
@@ -37,7 +51,7 @@ impl Runs {
             if reason == StartReason::Resumed {
                 plan_file::keep_references(run.dir(), plan)?;
                 keep_metrics(&run, experiment, plan)?;
-                match open(self, run, plan, shard, reason)? {
+                match open(run, reason)? {
                     Some(writer) => return Ok(writer),
                     None => reason = StartReason::OtherVersion,
                 }
@@ -45,8 +59,7 @@ impl Runs {
         }
         let run = create(self, &folder, &name, experiment, plan, source)?;
         let dir = run.dir().to_owned();
-        open(self, run, plan, shard, reason)?
-            .ok_or_else(|| StoreError::damaged(&dir, "is a new run but has a log"))
+        open(run, reason)?.ok_or_else(|| StoreError::damaged(&dir, "is a new run but has a log"))
     }
 }
 
@@ -149,14 +162,23 @@ fn open(
     if shard.is_some() {
         locks.push(lock::of_writer(run.dir(), &format!(".lock.{log_name}"), false)?);
     }
+    let plan = plan_of(&run, requested)?;
+    if shard.is_none() {
+        share::fold(run.dir())?;
+    }
+    match LogWriter::open(&run.dir().join(log_name), &plan, &[])? {
+        Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, reason, log, locks).map(Some),
+        Opened::OtherColumns => Ok(None),
+    }
+}
+
+/// The plan in a run's folder, with the current paths of weight files from `requested`.
+pub(crate) fn plan_of(run: &Run, requested: &Plan) -> Result<Plan, StoreError> {
     let (_, mut plan) = plan_file::read(run.dir())?;
     for (key, found) in &mut plan.weights {
         if let Some(now) = requested.weights.get(key) {
             found.file.clone_from(&now.file);
         }
     }
-    match LogWriter::open(&run.dir().join(log_name), &plan, &[])? {
-        Opened::Ready(log) => RunWriter::new(runs.clone(), run, plan, shard, reason, log, locks).map(Some),
-        Opened::OtherColumns => Ok(None),
-    }
+    Ok(plan)
 }

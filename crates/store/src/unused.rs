@@ -3,8 +3,9 @@
 //! Only files that this crate or the page's writer made are listed, by their places and names. Whatever cannot be told with
 //! certainty is kept, and a note says why. Nothing is removed here: see `clean.rs`.
 
+use crate::folders::folders;
 use crate::links::Links;
-use crate::run_parts::{folders, is_being_removed, parts, run_folders, thumbnails};
+use crate::run_parts::{is_being_removed, parts, run_folders, thumbnails};
 use crate::{LogRow, Run, Runs, Status, StoreError, cells, lock, plan_file};
 use maquette_core::{CellId, Digest};
 use std::collections::HashSet;

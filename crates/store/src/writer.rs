@@ -2,13 +2,13 @@
 //! it is dropped.
 
 use crate::checked::{CheckedPictures, FileState};
-use crate::log::{DamagedRow, Log, read_logs};
+use crate::log::{DamagedRow, Log};
 use crate::log_columns::{FINAL, Status};
 use crate::log_writer::{LogWriter, Opened};
+use crate::logs::read_logs;
 use crate::picture::{self, PictureProblem};
-use crate::{
-    LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, drafts, names, timings,
-};
+use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
+use crate::{LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, cells, drafts, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -51,13 +51,6 @@ struct Records {
 struct LoggedPicture {
     /// Relative to the run.
     image: String,
-    pixels: Option<Digest>,
-}
-
-/// The run that rendered a cell, and the digest of the pixels.
-#[derive(Clone)]
-struct Renderer {
-    run: String,
     pixels: Option<Digest>,
 }
 
@@ -267,11 +260,7 @@ impl RunWriter {
 
     /// The fingerprint of the model that a cell names.
     pub fn fingerprint(&self, cell: &Cell) -> Digest {
-        // A cell comes from the plan, which has every model it names.
-        self.plan
-            .models
-            .get(&*cell.settings.model)
-            .map_or(Digest::from_bytes([0; 32]), |card| card.fingerprint)
+        fingerprint(&self.plan, cell)
     }
 
     fn record(&mut self, record: Record) -> Result<Record, StoreError> {
@@ -296,23 +285,13 @@ impl RunWriter {
 
     /// Gives a kept picture its readable name in this run.
     fn link(&self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
-        let mut name = names::image_name(&self.plan, &cell.coordinates, &cell.id);
-        let folder = self.records.folder;
-        let images = self.run.dir().join(folder);
-        let other =
-            picture::cell_in(&images.join(&name)).ok().flatten().is_some_and(|found| found != cell.id);
-        if other {
-            name = names::long_image_name(&self.plan, &cell.coordinates, &cell.id);
-        }
-        atomic::link_atomic(kept, &images.join(&name))?;
-        Ok(format!("{folder}/{name}"))
+        link_picture(&self.run, &self.plan, self.records.folder, cell, kept)
     }
 
     fn renderer(&mut self, id: &CellId) -> Renderer {
         let runs = &self.runs;
         let renderers = self.renderers.get_or_insert_with(|| renderers(runs));
-        // The cells of a deleted run remain.
-        renderers.get(id).cloned().unwrap_or_else(|| Renderer { run: "?".to_owned(), pixels: None })
+        renderers.get(id).cloned().unwrap_or_else(Renderer::unknown)
     }
 }
 
@@ -338,22 +317,4 @@ fn check_picture(
         false => picture::check(&path, &id, picture.pixels)?.map(drop),
     };
     Ok(found.map(|()| state))
-}
-
-/// Which run rendered each cell. A log that cannot be read is skipped; its pictures can still be reused.
-fn renderers(runs: &Runs) -> HashMap<CellId, Renderer> {
-    let mut renderers = HashMap::new();
-    for run in runs.list().unwrap_or_default() {
-        let Ok(Log { rows, damaged }) = run.read_log() else { continue };
-        // A draft may be the cell of another run.
-        for row in run.draft_rows().unwrap_or_default().into_iter().chain(rows) {
-            if row.status() == Status::Done && row.reused().is_none() {
-                renderers.insert(row.cell(), Renderer { run: run.to_string(), pixels: row.pixels() });
-            }
-        }
-        for cell in damaged.iter().filter_map(|row| row.cell) {
-            renderers.entry(cell).or_insert_with(|| Renderer { run: run.to_string(), pixels: None });
-        }
-    }
-    renderers
 }

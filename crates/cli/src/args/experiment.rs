@@ -58,9 +58,18 @@ pub struct RunArgs {
     /// The experiment.
     #[command(flatten)]
     pub experiment: ExperimentArgs,
-    /// Render only one share of the cells: 2/4 is the second of four
+    /// Render only one share of the cells: 2/4 is the second of four; auto, or auto/N, is the task's share of a job array
     #[arg(long, value_name = "I/N")]
     pub shard: Option<String>,
+    /// Share the run with other workers: any number of processes with the same runs folder, on any machines
+    #[arg(long, conflicts_with_all = ["shard", "draft"])]
+    pub worker: bool,
+    /// The worker's name in the state of the run; made of the machine and the process by default
+    #[arg(long, value_name = "NAME", requires = "worker")]
+    pub worker_name: Option<String>,
+    /// Seconds without a sign of life after which a worker counts as dead; the same for all workers of a run
+    #[arg(long, value_name = "N", requires = "worker", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub lease: u64,
     /// How to show progress
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,

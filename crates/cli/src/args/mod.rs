@@ -4,6 +4,7 @@ mod experiment;
 mod picture;
 mod review;
 mod runs;
+mod submit;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use experiment::*;
@@ -11,6 +12,7 @@ pub use picture::*;
 pub use review::*;
 pub use runs::*;
 use std::path::PathBuf;
+pub use submit::*;
 
 /// Prompt experiments with diffusion models: one TOML file in, labelled contact sheets and a log of every setting out.
 #[derive(Debug, Parser)]
@@ -46,6 +48,16 @@ pub enum Command {
         "maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
     ))]
     Run(RunArgs),
+    /// Hand an experiment to a queue: workers that share its run, and a report after them; prints the number of their job
+    #[command(
+        after_help = "The scripts are written into the run's folder under submit/. Options after -- go to sbatch. The runs folder, the \
+                      experiment and what it names must be on a file system that the nodes share.\n\nExample: maquette submit \
+                      experiments/mucha.toml --slurm --workers 8 -- --partition=gpu --gres=gpu:1 --time=4:00:00"
+    )]
+    Submit(SubmitArgs),
+    /// Show how far a run is, by worker, and what the queue says
+    #[command(after_help = "Example: maquette status mucha@latest")]
+    Status(StatusArgs),
     /// Make the sheets and the page of a run again
     #[command(after_help = "Example: maquette report mucha@latest --open")]
     Report(ReportArgs),

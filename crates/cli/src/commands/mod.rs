@@ -19,8 +19,11 @@ mod review;
 mod run;
 mod runs;
 mod show;
+mod status;
+mod submit;
 mod verify;
 mod votes;
+mod work;
 
 pub use animate::animate;
 pub use clean::clean;
@@ -41,8 +44,11 @@ pub use review::review;
 pub use run::run;
 pub use runs::runs;
 pub use show::show;
+pub use status::status;
+pub use submit::submit;
 pub use verify::verify;
 pub use votes::votes;
+pub use work::work;
 
 use crate::args::{DraftArgs, ExperimentArgs};
 use crate::workspace::{rendering_workspace, workspace};

@@ -6,10 +6,10 @@ mod download;
 mod json;
 mod plain;
 
+pub use display::Display;
 pub use download::Download;
 
 use crate::args;
-use display::Display;
 use maquette::RunProgress;
 use std::io::IsTerminal;
 

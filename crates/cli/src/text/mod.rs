@@ -10,6 +10,7 @@ mod ranking;
 mod run;
 mod runs;
 mod show;
+mod status;
 mod verify;
 
 pub use clean::unused;
@@ -18,7 +19,8 @@ pub use measure::{measured, measurement, metrics};
 pub use percent::Percent;
 pub use plan::plan;
 pub use ranking::ranking;
-pub use run::{counts, planned, reason, summary};
+pub use run::{counts, planned, reason, summary, worked};
 pub use runs::{runs, runs_json};
 pub use show::picture_info;
+pub use status::{status, status_json};
 pub use verify::{reproduction, verification};

@@ -1,6 +1,6 @@
 //! How a run started and how it ended.
 
-use maquette::{StartReason, Summary};
+use maquette::{StartReason, Summary, WorkResult};
 
 /// Why a run has its number, to follow its name and device.
 pub fn reason(reason: StartReason) -> &'static str {
@@ -29,6 +29,27 @@ pub fn summary(summary: &Summary) -> String {
         let cells = if left == 1 { "cell" } else { "cells" };
         text += &format!("\ninterrupted with {left} {cells} left; run again to resume");
     }
+    text
+}
+
+/// How a worker ended, with a line for each cell that failed.
+pub fn worked(result: &WorkResult) -> String {
+    let WorkResult { run, summary, finished, lost, .. } = result;
+    let Summary { reused, rendered, failures, interrupted, .. } = summary;
+    let mut text = format!("this worker: {rendered} rendered, {reused} reused, {} failed", failures.len());
+    for failure in failures {
+        text += &format!("\n  {}: {}", failure.label, failure.error);
+    }
+    if *lost > 0 {
+        let groups = if *lost == 1 { "group of cells was" } else { "groups of cells were" };
+        text +=
+            &format!("\n{lost} {groups} taken over by others, because this worker was silent for too long");
+    }
+    text += &match (interrupted, finished) {
+        (true, _) => format!("\nstopped; what is left of {run} is free for other workers"),
+        (false, true) => format!("\n{run} is finished"),
+        (false, false) => String::new(),
+    };
     text
 }
 

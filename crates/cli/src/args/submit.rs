@@ -1,0 +1,68 @@
+//! Arguments of the commands that hand runs to a queue and follow them.
+
+use super::{BackendName, ExperimentArgs};
+use clap::{ArgGroup, Args, ValueEnum};
+use maquette::Dtype;
+
+/// `maquette submit`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("queue").required(true))]
+pub struct SubmitArgs {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Submit to Slurm, with sbatch
+    #[arg(long, group = "queue")]
+    pub slurm: bool,
+    /// Number of workers
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub workers: u32,
+    /// Maximum rows per UNet call, two for each guided picture; chosen by picture size by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=256))]
+    pub rows: Option<u32>,
+    /// Seconds without a sign of life after which a worker counts as dead
+    #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub lease: u64,
+    /// Options of the queue's own command, such as --partition=gpu
+    #[arg(last = true, value_name = "OPTION")]
+    pub options: Vec<String>,
+    /// What renders: the engine, or a fake for tests
+    #[arg(long, value_enum, default_value_t = BackendName::Engine, hide = true)]
+    pub backend: BackendName,
+}
+
+/// `maquette status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
+    pub run: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl SubmitArgs {
+    /// The arguments of each worker that depend on these, with the precision that was planned.
+    pub fn worker_arguments(&self, dtype: Option<Dtype>) -> Vec<String> {
+        let ExperimentArgs { file: _, set, sweep, only, device, dtype: _ } = &self.experiment;
+        let mut arguments = Vec::new();
+        let mut add = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
+        set.iter().for_each(|value| add("--set", value));
+        sweep.iter().for_each(|value| add("--sweep", value));
+        only.iter().for_each(|value| add("--only", value));
+        if let Some(dtype) = dtype {
+            add("--dtype", dtype.as_str());
+        }
+        add("--device", device);
+        if let Some(rows) = self.rows {
+            add("--rows", &rows.to_string());
+        }
+        add("--lease", &self.lease.to_string());
+        if self.backend == BackendName::Fake
+            && let Some(name) = self.backend.to_possible_value()
+        {
+            add("--backend", name.get_name());
+        }
+        arguments
+    }
+}

@@ -1,0 +1,124 @@
+//! Working on a run that other processes work on, too.
+
+use crate::Workspace;
+use crate::error::Error;
+use crate::metric_models::ModelNames;
+use crate::plan::{Experiment, PlannedExperiment};
+use crate::run::{RunEvent, draw_sheets, measure, write_page};
+use maquette_executor::{SharedSummary, Stop, Summary, Worker, execute_shared};
+use maquette_store::Run;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How a worker takes part in a run.
+#[derive(Debug, Clone)]
+pub struct WorkOptions {
+    /// Its name, for people. No two workers should have the same.
+    pub name: String,
+    /// After which time without a sign of life a worker counts as dead; the same for every worker of a run. It must be longer
+    /// than a shared folder may take to show a new file, which is up to 60 s on NFS.
+    pub lease: Duration,
+    /// Maximum rows per UNet call, two for each guided picture; `None` chooses it by picture size.
+    pub rows: Option<usize>,
+    /// Draw the contact sheets and write the page if this worker is the last one to finish.
+    pub sheets: bool,
+    /// Download models that are on the hub but not on this machine.
+    pub download: bool,
+}
+
+/// What a worker did.
+#[derive(Debug)]
+pub struct WorkResult {
+    /// The run.
+    pub run: Run,
+    /// How many cells this worker dealt with; `total` and `done` are those of the run when it joined.
+    pub summary: Summary,
+    /// Whether it was the last one to finish, so that what follows was made.
+    pub finished: bool,
+    /// Chunks of cells that others took over because this worker was silent for too long.
+    pub lost: usize,
+    /// The log, if every row is in it.
+    pub log: Option<PathBuf>,
+    /// The contact sheets, in the order of the pages.
+    pub sheets: Vec<PathBuf>,
+    /// The page, for a browser.
+    pub page: Option<PathBuf>,
+}
+
+impl WorkOptions {
+    /// The lease of workers unless another is given.
+    pub const LEASE: Duration = Duration::from_secs(120);
+
+    /// A worker of that name with the usual lease, rows chosen by size, with sheets, page and downloads.
+    pub fn named(name: impl Into<String>) -> WorkOptions {
+        WorkOptions { name: name.into(), lease: WorkOptions::LEASE, rows: None, sheets: true, download: true }
+    }
+}
+
+/// How long the last worker waits for others to leave the run, at least.
+const LEAVING: Duration = Duration::from_secs(2);
+
+impl Workspace {
+    /// Works on a run that any number of processes with the same runs folder share. Starts the run, or joins it; claims cells,
+    /// renders and records them until every cell has ended. The last worker to finish draws the sheets and writes the page.
+    ///
+    /// A requested `stop` ends the work early without an error; the cells that were claimed and not begun are given back.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Workspace::run`]; [`Error::Store`] if a process that is not a worker renders into the run.
+    pub fn work(
+        &self,
+        experiment: &Experiment,
+        options: &WorkOptions,
+        stop: &Stop,
+        report: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Result<WorkResult, Error> {
+        let planned = match options.download {
+            true => self.plan_and_fetch(experiment, &mut |event| report(RunEvent::Fetch(event)))?,
+            false => self.plan(experiment)?,
+        };
+        let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
+        let mut backend = self.backend(&base, options.rows)?;
+        let mut writer = self.runs.join(&plan.name, &resolved, &plan, &source)?;
+        if distinct.iter().any(|(_, id)| !writer.has_picture(id)) {
+            writer.set_hashes(self.hashes(&plan, &base));
+        }
+        let plan_drawn = plan.drawn;
+        let plan = writer.plan();
+        let cells = if plan.drawn == plan_drawn { distinct } else { maquette_planner::distinct(&plan)? };
+        notes.iter().for_each(|note| report(RunEvent::Note(note)));
+        let (run, device) = (writer.run().clone(), backend.device());
+        report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
+
+        let start = Instant::now();
+        let worker = Worker { name: &options.name, lease: options.lease, clock: &|| start.elapsed() };
+        let mut progress = |progress| report(RunEvent::Progress(&progress));
+        let worked = execute_shared(&worker, &cells, backend.as_mut(), &writer, stop, &mut progress);
+        report(RunEvent::Rendered);
+        let SharedSummary { summary, finishes, lost } = worked?;
+        let mut result =
+            WorkResult { run, summary, finished: finishes, lost, log: None, sheets: vec![], page: None };
+        if !finishes {
+            writer.leave()?;
+            return Ok(result);
+        }
+        let run = &result.run;
+        if options.sheets {
+            result.sheets = draw_sheets(run, &plan, report);
+            result.page = write_page(&self.runs, run, &plan, report);
+        }
+        writer.end_session()?;
+        // The others leave when they look next.
+        if writer.fold(LEAVING + options.lease / 16)? {
+            result.log = Some(run.dir().join("log.csv"));
+            let models = self.metric_models(run, &plan, &ModelNames::new());
+            measure(run, &plan, &result.summary, &models, report);
+        }
+        if options.sheets {
+            // No process is in the run any more, and there may be metrics.
+            result.page = write_page(&self.runs, run, &plan, report);
+        }
+        Ok(result)
+    }
+}
