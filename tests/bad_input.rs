@@ -72,7 +72,7 @@ fn two_writers_of_one_run() {
     workspace.write("long.toml", "prompt = \"a cat\"\n[sweep]\nseed = { count = 200 }\n");
     let mut first = workspace.start_run(&["long.toml", "--no-sheets"]);
     first.wait_for("planned", 1);
-    workspace.maquette(&["run", "long.toml"]).code(7).says(&["runs/long/1", "--shard"]);
+    workspace.maquette(&["run", "long.toml"]).code(7).says(&["runs/long/1", "--worker"]);
     first.kill();
 }
 

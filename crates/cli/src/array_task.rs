@@ -9,8 +9,7 @@ struct Engine {
     name: &'static str,
     /// The variable that is set in every task, and in nothing else.
     index: &'static str,
-    /// Computes the share: its number from 1, and how many there are if the engine says so.
-    share: fn(&Variables<'_>) -> Result<(u64, Option<u64>), Wrong>,
+    share: fn(&Variables<'_>) -> Share,
 }
 
 /// The engines, the innermost first: HyperQueue's workers run inside the jobs of the others.
@@ -23,6 +22,9 @@ const ENGINES: [Engine; 4] = [
 
 /// Looks up a variable.
 type Variables<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// The number of a share, from 1, and how many there are if the engine says so.
+type Share = Result<(u64, Option<u64>), Wrong>;
 
 /// Why the environment does not say which share to render.
 #[derive(Debug, PartialEq)]
@@ -98,7 +100,7 @@ fn share(given: Option<u64>, variables: &Variables<'_>) -> Result<(u64, u64), Wr
 }
 
 /// Ids may begin anywhere and have steps, as in `--array=10-18:4`.
-fn slurm(variables: &Variables<'_>) -> Result<(u64, Option<u64>), Wrong> {
+fn slurm(variables: &Variables<'_>) -> Share {
     let id = number(variables, "SLURM_ARRAY_TASK_ID")?;
     let first = number(variables, "SLURM_ARRAY_TASK_MIN")?;
     let last = number(variables, "SLURM_ARRAY_TASK_MAX")?;
@@ -117,15 +119,15 @@ fn slurm(variables: &Variables<'_>) -> Result<(u64, Option<u64>), Wrong> {
     }
 }
 
-fn hyperqueue(variables: &Variables<'_>) -> Result<(u64, Option<u64>), Wrong> {
+fn hyperqueue(variables: &Variables<'_>) -> Share {
     Ok((number(variables, "HQ_TASK_ID")?, None))
 }
 
-fn kubernetes(variables: &Variables<'_>) -> Result<(u64, Option<u64>), Wrong> {
+fn kubernetes(variables: &Variables<'_>) -> Share {
     Ok((number(variables, "JOB_COMPLETION_INDEX")?.saturating_add(1), None))
 }
 
-fn aws_batch(variables: &Variables<'_>) -> Result<(u64, Option<u64>), Wrong> {
+fn aws_batch(variables: &Variables<'_>) -> Share {
     let index = number(variables, "AWS_BATCH_JOB_ARRAY_INDEX")?;
     Ok((index.saturating_add(1), Some(number(variables, "AWS_BATCH_JOB_ARRAY_SIZE")?)))
 }
