@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const REMOVING: &str = ".removing";
 
 /// Every file and folder of a run.
-const PARTS: [&str; 15] = [
+const PARTS: [&str; 16] = [
     REMOVING,
     "plan.json",
     "experiment.toml",
@@ -23,6 +23,7 @@ const PARTS: [&str; 15] = [
     "picks.toml",
     "votes.csv",
     ".checked.json",
+    ".report.json",
     "picks.lock",
 ];
 

@@ -18,8 +18,8 @@ const SHARE: u32 = 20;
 /// How long thumbnails are made before the page is written again.
 const THUMBNAILS: Duration = Duration::from_secs(1);
 
-/// Writes the page at once, and again when cells have ended. `ended` says so, until its sender is dropped; `written` gets the
-/// path of the page when it is there, `warn` why it could not be written.
+/// Writes the page when `changes` says that there is something to do, and again at each further change, until its sender is
+/// dropped; `written` gets the path of the page when it is there, or why it could not be written.
 ///
 /// Everything is done on this thread, so that rendering keeps the other cores.
 #[expect(clippy::needless_pass_by_value, reason = "the receiving thread owns the receiver")]
@@ -27,13 +27,16 @@ pub(crate) fn keep_writing(
     runs: &Runs,
     run: &Run,
     plan: &Plan,
-    ended: Receiver<()>,
+    changes: Receiver<()>,
     written: &Sender<Result<PathBuf, String>>,
 ) {
     let warn = |error: &Error| {
         // The receiver is gone if the run has ended meanwhile.
         let _ = written.send(Err(format!("the page could not be written: {}", with_causes(error))));
     };
+    if changes.recv().is_err() {
+        return;
+    }
     let mut writer = match PageWriter::new(runs, run, plan) {
         Ok(writer) => writer,
         Err(error) => return warn(&error),
@@ -52,13 +55,13 @@ pub(crate) fn keep_writing(
             }
             first = false;
         }
-        match ended.recv_timeout(EVERY) {
+        match changes.recv_timeout(EVERY) {
             Ok(()) => changed = true,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         let begin = Instant::now();
-        let made = writer.make_some_thumbnails(&mut || match ended.try_recv() {
+        let made = writer.make_some_thumbnails(&mut || match changes.try_recv() {
             Err(TryRecvError::Disconnected) => false,
             Ok(()) | Err(TryRecvError::Empty) => begin.elapsed() < THUMBNAILS,
         });
