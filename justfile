@@ -104,6 +104,11 @@ test-gpu:
     cargo test --release -p maquette-kernels {{ features }} --test gpu -- --nocapture --test-threads=1
     cargo test --release -p maquette-diffusion {{ features }} --test gpu -- --nocapture --test-threads=1
 
+# Count instructions under valgrind and compare them with tests/speed/counts.txt; `just count --accept` writes that file
+count *arguments:
+    cargo build --release -p maquette-cli
+    tests/speed/count.sh "$@"
+
 # Measure the parts of a model: just bench FOLDER --device cuda --dtype f16 --rows 2,4,8,16
 bench *arguments:
     cargo bench -p maquette-diffusion {{ features }} --bench speed -- "$@"

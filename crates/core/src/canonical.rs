@@ -9,6 +9,7 @@ use crate::kind::{Effect, Fallback};
 use crate::table::Setting;
 use crate::{ModelCard, SETTINGS, Settings, Value};
 use std::fmt::{Display, Write};
+use std::ops::Range;
 use std::sync::LazyLock;
 
 /// Version of the rules by which cells are named.
@@ -39,6 +40,19 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    pub fn new(naming: u32) -> Form {
+        Form { text: String::with_capacity(1024), buffer: String::with_capacity(64), naming }
+    }
+
+    /// What has been written.
+    pub fn written(&self) -> &str {
+        &self.text
+    }
+
+    pub fn clear(&mut self) {
+        self.text.clear();
+    }
+
     /// Whether LoRAs of weight 0 have lines.
     pub fn has_zero_weights(&self) -> bool {
         self.naming == 1
@@ -66,7 +80,24 @@ impl Settings {
     /// The text whose digest names a cell: everything that can change the pixels, and nothing else. `naming` is a
     /// version of the rules, see [`NAMING`].
     pub fn canonical(&self, model: &ModelCard, numerics: u32, naming: u32) -> String {
-        let mut form = Form { text: String::with_capacity(1024), buffer: String::with_capacity(64), naming };
+        self.form(None, model, numerics, naming).0.text
+    }
+
+    /// What the canonical form has before and after the lines of one setting.
+    pub(crate) fn canonical_around(
+        &self,
+        setting: &Setting,
+        model: &ModelCard,
+        numerics: u32,
+        naming: u32,
+    ) -> [String; 2] {
+        let (Form { text, .. }, lines) = self.form(Some(setting.name), model, numerics, naming);
+        [text[..lines.start].to_owned(), text[lines.end..].to_owned()]
+    }
+
+    /// The canonical form, and where in it the lines of the setting `of` are.
+    fn form(&self, of: Option<&str>, model: &ModelCard, numerics: u32, naming: u32) -> (Form, Range<usize>) {
+        let (mut form, mut lines) = (Form::new(naming), 0..0);
         // Every guidance scale has an effect of its own then, but none on which prompts are used.
         let unguided = model.guidance_embedding.then(|| Settings { guidance_scale: 1.0, ..self.clone() });
         let mut numerics = Some(numerics);
@@ -79,34 +110,49 @@ impl Settings {
                     form.line("reading", &model.reading);
                 }
             }
-            let name = setting.name;
-            let effect = match &unguided {
-                Some(_) if name == "guidance_scale" => Effect::Value,
-                Some(unguided) => (setting.effect)(unguided),
-                None => (setting.effect)(self),
-            };
-            match effect {
-                Effect::None => {}
-                Effect::UnlessOwn if self.get(name) == own(setting, model) => {}
-                Effect::Fingerprint => form.line(name, &model.fingerprint),
-                Effect::SafetyChecker => match &model.safety_checker_weights {
-                    Some(weights) if naming > 1 => form.line(name, weights),
-                    _ => self.write(name, &mut form),
-                },
-                Effect::FileWords => {
-                    self.write(name, &mut form);
-                    if naming > 2 {
-                        form.text("embedding_words", "names of files");
-                    }
-                }
-                Effect::Value | Effect::UnlessOwn | Effect::NonZeroWeights => self.write(name, &mut form),
-                _ if naming == 1 => self.write(name, &mut form),
-                Effect::Number(number) => form.line(name, &number),
-                Effect::Seed(seed) => form.line(name, &seed),
-                Effect::EmptyText => form.text(name, ""),
+            let start = form.text.len();
+            self.write_lines(setting, model, unguided.as_ref(), &mut form);
+            if of == Some(setting.name) {
+                lines = start..form.text.len();
             }
         }
-        form.text
+        (form, lines)
+    }
+
+    /// Writes the lines of one setting. `unguided`: these settings without guidance, if the model embeds the scale.
+    pub(crate) fn write_lines(
+        &self,
+        setting: &Setting,
+        model: &ModelCard,
+        unguided: Option<&Settings>,
+        form: &mut Form,
+    ) {
+        let (name, naming) = (setting.name, form.naming);
+        let effect = match unguided {
+            Some(_) if name == "guidance_scale" => Effect::Value,
+            Some(unguided) => (setting.effect)(unguided),
+            None => (setting.effect)(self),
+        };
+        match effect {
+            Effect::None => {}
+            Effect::UnlessOwn if self.get(name) == own(setting, model) => {}
+            Effect::Fingerprint => form.line(name, &model.fingerprint),
+            Effect::SafetyChecker => match &model.safety_checker_weights {
+                Some(weights) if naming > 1 => form.line(name, weights),
+                _ => self.write(name, form),
+            },
+            Effect::FileWords => {
+                self.write(name, form);
+                if naming > 2 {
+                    form.text("embedding_words", "names of files");
+                }
+            }
+            Effect::Value | Effect::UnlessOwn | Effect::NonZeroWeights => self.write(name, form),
+            _ if naming == 1 => self.write(name, form),
+            Effect::Number(number) => form.line(name, &number),
+            Effect::Seed(seed) => form.line(name, &seed),
+            Effect::EmptyText => form.text(name, ""),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod lookup;
 mod lora_tags;
 mod model;
 mod named_file;
+mod names;
 mod options;
 mod plan;
 mod record;

@@ -129,11 +129,15 @@ impl Plan {
 
     /// The coordinates of the cell with that index: for each axis, the index of its value.
     pub fn coordinates(&self, index: usize) -> Vec<usize> {
-        let position = match &self.kept {
+        self.coordinates_at(self.position(index))
+    }
+
+    /// The position in the unfiltered grid of the cell with that index.
+    pub(crate) fn position(&self, index: usize) -> usize {
+        match &self.kept {
             Selection::All => index,
             Selection::Only(positions) => positions[index] as usize,
-        };
-        self.coordinates_at(position)
+        }
     }
 
     /// The coordinates of a position of the unfiltered grid.

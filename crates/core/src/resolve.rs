@@ -33,15 +33,15 @@ impl Plan {
 }
 
 /// The resolved values of a cell.
-struct Resolved<'a> {
-    settings: Settings,
+pub(crate) struct Resolved<'a> {
+    pub settings: Settings,
     /// The value of each placeholder.
-    vars: Vec<(&'a str, Cow<'a, str>)>,
-    model: &'a ModelCard,
+    pub vars: Vec<(&'a str, Cow<'a, str>)>,
+    pub model: &'a ModelCard,
 }
 
 /// Every setting of the cell at some coordinates, checked.
-fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resolved<'a>, SettingError> {
+pub(crate) fn resolve<'a>(plan: &'a Plan, coordinates: &[usize]) -> Result<Resolved<'a>, SettingError> {
     let lookup = Lookup::new(plan, coordinates);
     let model = lookup.text(crate::lookup::row("model"))?;
     let card = lookup.card().ok_or_else(|| SettingError {

@@ -8,7 +8,7 @@ use crate::xmp::{self, SourceType};
 use maquette_core::{
     Cell, CellId, Digest, Image, Kind, NUMERICS, NamedFile, Remarks, Setting, Settings, Value, WeightRef,
 };
-use maquette_picture::{PictureError, encode_png};
+use maquette_picture::{PictureError, encode_png, encode_png_fast};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ pub fn encode_cell(
 /// Encodes a contact sheet as a PNG file, with its content, JSON, in a `maquette` text and the XMP packet of its pictures.
 /// The same arguments give the same bytes.
 pub fn encode_sheet(image: &Image, shows: &str) -> Result<Vec<u8>, PictureError> {
-    encode_png(image, &[("maquette", shows), (xmp::KEYWORD, &xmp::packet(SourceType::Model))])
+    encode_png_fast(image, &[("maquette", shows), (xmp::KEYWORD, &xmp::packet(SourceType::Model))])
 }
 
 impl GenerationInfo {

@@ -70,7 +70,12 @@ impl Workspace {
             drafts: left.len(),
             steps: all.iter().map(maquette_core::Settings::unet_calls).sum(),
             vaes: all.iter().filter_map(|settings| Some(settings.vae.as_ref()?.path.to_string())).collect(),
-            estimate: estimate(plan, all, &device, &self.runs.timings()),
+            estimate: estimate(
+                plan,
+                all.into_iter().map(|settings| (settings, 1)),
+                &device,
+                &self.runs.timings(),
+            ),
         })
     }
 

@@ -16,6 +16,11 @@ pub struct Environment {
     pub fake_pause: Option<u64>,
 }
 
+/// The file of this program; `None` if the system does not say.
+pub(crate) fn program() -> Option<PathBuf> {
+    std::env::current_exe().ok()
+}
+
 impl Environment {
     /// Reads the environment of this process.
     pub fn read() -> Environment {

@@ -15,22 +15,26 @@ pub struct Estimate {
     pub memory: Option<u64>,
 }
 
-/// Adds up the time of cells with those settings, on a device.
+/// The settings on which the time and memory of a cell depend.
+pub(crate) const DECIDING: [&str; 8] =
+    ["model", "width", "height", "dtype", "init_image", "scheduler", "steps", "strength"];
+
+/// Adds up the time of cells on a device: settings, and how many cells have the same of [`DECIDING`].
 pub(crate) fn estimate(
     plan: &Plan,
-    cells: impl IntoIterator<Item = Settings>,
+    cells: impl IntoIterator<Item = (Settings, usize)>,
     device: &str,
     timings: &Timings,
 ) -> Estimate {
     let mut estimate = Estimate::default();
     let mut loads = BTreeSet::new();
-    for settings in cells {
+    for (settings, count) in cells {
         let Some(card) = plan.models.get(&*settings.model) else { continue };
         let work = WorkKind::of(&settings, &card.fingerprint, device);
-        let calls = settings.unet_calls();
+        let calls = settings.unet_calls() * count;
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
             Some(seconds) => estimate.seconds += seconds * calls as f64,
-            None => estimate.unknown += 1,
+            None => estimate.unknown += count,
         }
         estimate.memory = estimate.memory.max(timings.memory(&work));
         loads.insert(card.fingerprint);

@@ -2,11 +2,11 @@
 
 use crate::Workspace;
 use crate::error::Error;
-use crate::estimate::{Estimate, estimate};
+use crate::estimate::{self, Estimate, estimate};
 use crate::plan::PlannedExperiment;
 use crate::prompt_report::{PromptNotes, prompt_notes};
-use maquette_core::{CellId, SettingError};
-use maquette_planner::{Work, work};
+use maquette_core::CellId;
+use maquette_planner::{Work, combinations, work};
 use maquette_store::{LogRow, Status};
 use std::collections::HashSet;
 
@@ -30,14 +30,13 @@ impl Workspace {
     pub fn forecast(&self, experiment: &PlannedExperiment) -> Result<Forecast, Error> {
         let PlannedExperiment { plan, distinct, base, .. } = experiment;
         let finished = self.finished(&plan.name)?;
-        let done = |id: &CellId| finished.contains(id) || self.runs.has_cell(id);
+        let left = self.runs.without_pictures(distinct.iter().filter(|(_, id)| !finished.contains(id)));
         let device = self.device().to_string();
-        let left = distinct.iter().filter(|(_, id)| !done(id));
-        let settings = left.map(|(index, _)| Ok(plan.cell(*index)?.settings));
-        let settings = settings.collect::<Result<Vec<_>, SettingError>>()?;
+        let cells = combinations(plan, &left, &estimate::DECIDING)?.into_iter();
+        let cells = cells.map(|(cell, count)| (cell.settings, count));
         Ok(Forecast {
-            work: work(plan, distinct, &done)?,
-            estimate: estimate(plan, settings, &device, &self.runs.timings()),
+            work: work(plan, &left)?,
+            estimate: estimate(plan, cells, &device, &self.runs.timings()),
             prompts: prompt_notes(plan, distinct, base, &self.environment.hub)?,
         })
     }

@@ -3,15 +3,17 @@
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
 use crate::draft::{DraftOptions, Drafts, final_pass};
+use crate::environment::program;
 use crate::error::{Error, with_causes};
 use crate::measure::{is_measured, measure_run, metric_list, named, not_measured};
 use crate::metric_models::{MetricModels, ModelNames};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, page, sheets};
-use maquette_core::{Backend, CellId, DraftSettings, Plan};
+use maquette_core::{Backend, CellId, Digest, DraftSettings, Plan};
 use maquette_executor::{Pass, RunProgress, Stop, Summary, execute};
 use maquette_metrics::Metric;
 use maquette_store::{Run, RunWriter, Runs, Shard, StartReason, Timings};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -54,7 +56,7 @@ pub enum RunEvent<'a> {
         /// Why the run was resumed or a new one started.
         reason: StartReason,
     },
-    /// The page of the run is there; it fills in by itself.
+    /// The page of the run is there; it fills in by itself while there is something to render.
     Page(&'a Path),
     /// The progress of a cell.
     Progress(&'a RunProgress),
@@ -117,9 +119,14 @@ impl Workspace {
             false => self.plan(experiment)?,
         };
         let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
+        let page_reported = Cell::new(false);
+        let report = &mut |event: RunEvent<'_>| {
+            page_reported.set(page_reported.get() || matches!(event, RunEvent::Page(_)));
+            report(event);
+        };
         let mut backend = self.backend(&base, options.rows)?;
         let mut writer = self.runs.start(&plan.name, &resolved, &plan, &source, options.shard)?;
-        if distinct.iter().any(|(_, id)| !writer.has_picture(id)) {
+        if !self.runs.without_pictures(distinct.iter()).is_empty() {
             writer.set_hashes(self.hashes(&plan, &base));
         }
         // A resumed run may have other drawn seeds than this plan; otherwise the cells are those just planned.
@@ -153,6 +160,7 @@ impl Workspace {
             }
         };
         remember_memory(&writer, &summary);
+        let shows_the_log = options.shard.is_none() && options.draft.is_none() && writer.notices_edits();
         drop(writer);
         if options.sheets && !summary.failures.is_empty() {
             // Until now the page says that they may be tried again; measuring and drawing may take long.
@@ -163,10 +171,32 @@ impl Workspace {
             measure(&run, &plan, &summary, &models, report);
         }
 
-        let sheets = if options.sheets { draw_sheets(&run, &plan, report) } else { Vec::new() };
-        let page = options.sheets.then(|| write_page(&self.runs, &run, &plan, report)).flatten();
+        let inputs = if shows_the_log { report_inputs(&self.runs, &run, &plan) } else { None };
+        let current = inputs.filter(|_| options.sheets && summary.done == summary.total);
+        let (sheets, page) = match current.and_then(|inputs| run.current_sheets(&inputs)) {
+            Some(sheets) => (sheets, Some(run.page())),
+            None if options.sheets => {
+                let sheets = draw_sheets(&run, &plan, report);
+                let page = write_page(&self.runs, &run, &plan, report);
+                if let Some(inputs) = inputs.filter(|_| page.is_some() && !sheets.is_empty()) {
+                    // Otherwise the next run makes them again.
+                    let _ = run.remember_report(inputs, &sheets);
+                }
+                (sheets, page)
+            }
+            None => (Vec::new(), None),
+        };
+        if let Some(page) = page.as_ref().filter(|_| !page_reported.get()) {
+            report(RunEvent::Page(page));
+        }
         Ok(RunResult { run, summary, drafts, sheets, page })
     }
+}
+
+/// Everything that sheets and page are made from; `None` while another process renders into the run.
+fn report_inputs(runs: &Runs, run: &Run, plan: &Plan) -> Option<Digest> {
+    let ancestry = page::ancestry(runs, run, plan);
+    run.report_inputs(&program()?, &format!("{ancestry:?}")).filter(|_| !run.is_in_use())
 }
 
 /// What cells are rendered with, and into.
@@ -246,6 +276,11 @@ fn render(
             scope.spawn(move || page::keep_writing(runs, run, drawn_plan, page_changes, &page_written));
         }
         let summary = execute(pass, backend, writer, stop, &mut |progress| {
+            if let RunProgress::Planned { todo, reused, .. } = &progress
+                && todo + reused > 0
+            {
+                let _ = page_changed.send(());
+            }
             if let RunProgress::Finished { record } | RunProgress::Failed { record } = &progress
                 && let Some(index) = plan.index_at(&record.cell.coordinates)
             {

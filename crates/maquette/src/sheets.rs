@@ -82,6 +82,8 @@ pub(crate) fn warn_of_boxes(missing: &[char], warn: &mut dyn FnMut(&str)) {
 /// A page that cannot be drawn is a warning: the pictures are safe, and [`Workspace::report`] can try again.
 #[expect(clippy::needless_pass_by_value, reason = "the receiving thread owns the receiver")]
 pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warnings: &Sender<String>) {
+    // Most runs with nothing to do end before fonts are needed.
+    let Ok(first) = ended.recv() else { return };
     let Ok(pages) = pages(plan) else { return };
     let page_of: HashMap<usize, usize> = pages
         .iter()
@@ -89,7 +91,7 @@ pub(crate) fn keep_drawing(run: &Run, plan: &Plan, ended: Receiver<usize>, warni
         .flat_map(|(number, page)| page.cells(plan).into_iter().map(move |cell| (cell.index, number)))
         .collect();
     let (reference, experiment) = (reference(plan), experiment(run, plan));
-    let mut changed = BTreeSet::new();
+    let mut changed: BTreeSet<usize> = page_of.get(&first).copied().into_iter().collect();
     let mut last: Option<Instant> = None;
     loop {
         match ended.recv_timeout(EVERY) {

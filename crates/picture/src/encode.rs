@@ -11,12 +11,29 @@ use maquette_core::Image;
 ///
 /// [`PictureError::Encode`] for an image without pixels.
 pub fn encode_png(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, PictureError> {
+    encode(image, texts, png::Compression::Balanced)
+}
+
+/// The same about twenty times as fast, for large pictures: files of photographs are as small, those of flat areas larger.
+///
+/// # Errors
+///
+/// As for [`encode_png`].
+pub fn encode_png_fast(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, PictureError> {
+    encode(image, texts, png::Compression::Fast)
+}
+
+fn encode(
+    image: &Image,
+    texts: &[(&str, &str)],
+    compression: png::Compression,
+) -> Result<Vec<u8>, PictureError> {
     let encoded = || {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(png::Compression::Balanced);
+        encoder.set_compression(compression);
         for &(keyword, text) in texts {
             let latin_1 = text.chars().all(|c| u32::from(c) < 256);
             if keyword == "parameters" && latin_1 {

@@ -15,7 +15,7 @@ mod texts;
 
 pub use animation::{encode_animated_webp, encode_gif};
 pub use decode::{decode, decode_bytes, size};
-pub use encode::{encode_png, encode_webp};
+pub use encode::{encode_png, encode_png_fast, encode_webp};
 pub use error::PictureError;
 pub use hidden::read_hidden_text;
 pub use read_texts::{read_png_texts, read_texts};

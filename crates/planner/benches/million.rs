@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let planned = plan(request, &Fake)?;
         let planning = start.elapsed();
         let start = Instant::now();
-        let work = work(&planned.plan, &planned.distinct, &|_| false)?;
+        let work = work(&planned.plan, &planned.distinct)?;
         let counting = start.elapsed();
         let cells = planned.plan.len();
         println!("{what}: {cells} cells planned in {planning:.2?}, counted in {counting:.2?}; {work:?}");

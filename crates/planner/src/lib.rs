@@ -59,5 +59,5 @@ pub use plan::{Planned, Request, plan};
 pub use problem::{PlanError, Problem};
 pub use prompts::{PlannedPrompt, prompts};
 pub use schema::schema;
-pub use work::{Work, work};
+pub use work::{Work, combinations, work};
 pub use written::{Line, experiment, folder};

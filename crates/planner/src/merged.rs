@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 const GROUPS: usize = 64;
 const MEMBERS: usize = 1000;
 
+/// How many cells are named at once by one thread.
+const CHUNK: usize = 1000;
+
 /// How many reasons a note contains.
 const REASONS: usize = 3;
 
@@ -65,9 +68,11 @@ pub(crate) fn named(plan: &Plan) -> Result<(Named, Option<String>), SettingError
 
 /// Every cell with its name, sorted by name, then by number.
 fn sorted(plan: &Plan) -> Result<Named, SettingError> {
-    let named: Result<Named, SettingError> =
-        (0..plan.len()).into_par_iter().map(|index| Ok((index, plan.id(index)?))).collect();
-    let mut named = named?;
+    let chunks = (0..plan.len().div_ceil(CHUNK)).into_par_iter().map(|chunk| {
+        let indices = chunk * CHUNK..plan.len().min((chunk + 1) * CHUNK);
+        Ok(indices.clone().zip(plan.ids(indices)?).collect::<Named>())
+    });
+    let mut named = chunks.collect::<Result<Vec<Named>, SettingError>>()?.concat();
     named.par_sort_unstable_by_key(|(index, id)| (*id, *index));
     Ok(named)
 }

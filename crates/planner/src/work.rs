@@ -22,16 +22,9 @@ pub struct Work {
     pub steps: usize,
 }
 
-/// Counts the work in the distinct cells that are not `done`.
-///
-/// `distinct` is the result of [`crate::distinct`] for the plan.
-pub fn work(
-    plan: &Plan,
-    distinct: &[(usize, CellId)],
-    done: &(dyn Fn(&CellId) -> bool + Sync),
-) -> Result<Work, SettingError> {
-    let left: Vec<usize> = distinct.par_iter().filter(|(_, id)| !done(id)).map(|(index, _)| *index).collect();
-    let left = CellSubset { plan, cells: left };
+/// Counts the work in the cells `left` of a plan: those of [`crate::distinct`] that are not done.
+pub fn work(plan: &Plan, left: &[(usize, CellId)]) -> Result<Work, SettingError> {
+    let left = CellSubset { plan, cells: left.iter().map(|(index, _)| *index).collect() };
 
     let mut loads = BTreeSet::new();
     for (cell, _) in left.parts(&["model", "dtype"])? {
@@ -78,6 +71,16 @@ pub fn work(
         model_loads: loads.len(),
         steps,
     })
+}
+
+/// One of these cells of a plan for each combination of values that decides about the settings `names`, and how many of
+/// the cells it represents.
+pub fn combinations(
+    plan: &Plan,
+    cells: &[(usize, CellId)],
+    names: &[&str],
+) -> Result<Vec<(Cell, usize)>, SettingError> {
+    CellSubset { plan, cells: cells.iter().map(|(index, _)| *index).collect() }.parts(names)
 }
 
 /// Some cells of a plan.

@@ -33,6 +33,7 @@
 //!       plots/*.svg                   plots of the run
 //!       effects.json                  how much each axis changes the pictures
 //!       .checked.json                 pictures whose pixels were verified, so that they are not decoded again
+//!       .report.json                  what sheets and page were made from, so that they are not made again
 //! ```
 //!
 //! A file is complete or absent: it is written under a temporary name in the same folder and then renamed. Only the log
@@ -82,6 +83,7 @@ mod plan_file;
 mod rename;
 #[cfg(test)]
 mod rename_tests;
+mod report_state;
 mod run;
 mod run_parts;
 #[cfg(test)]

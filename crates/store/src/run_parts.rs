@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const REMOVING: &str = ".removing";
 
 /// Every file and folder of a run.
-const PARTS: [&str; 17] = [
+const PARTS: [&str; 18] = [
     REMOVING,
     "plan.json",
     "experiment.toml",
@@ -25,6 +25,7 @@ const PARTS: [&str; 17] = [
     "picks.toml",
     "votes.csv",
     ".checked.json",
+    ".report.json",
     "picks.lock",
 ];
 

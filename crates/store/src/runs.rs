@@ -55,6 +55,20 @@ impl Runs {
         cells::path(&self.root, id).is_file()
     }
 
+    /// Those of some cells that no run has finished, in their order. Like [`Runs::has_cell`], but for a million cells the
+    /// folders are listed instead, each once.
+    pub fn without_pictures<'a>(
+        &self,
+        cells: impl Iterator<Item = &'a (usize, CellId)>,
+    ) -> Vec<(usize, CellId)> {
+        let cells: Vec<(usize, CellId)> = cells.copied().collect();
+        if cells.len() < cells::MANY {
+            return cells.into_iter().filter(|(_, id)| !self.has_cell(id)).collect();
+        }
+        let finished = cells::list(&self.root);
+        cells.into_iter().filter(|(_, id)| !finished.contains(id)).collect()
+    }
+
     /// The folder for the page of a comparison, whether it exists or not; the same for the same names.
     pub fn diff_folder(&self, left: &str, right: &str) -> PathBuf {
         self.root.join(".diffs").join(names::diff_name(left, right))

@@ -149,6 +149,11 @@ impl RunWriter {
         self.records.done.get(id).is_some_and(|picture| self.run.dir().join(&picture.image).is_file())
     }
 
+    /// Whether the log has the digest of every picture, so that [`RunWriter::check_done`] notices each that was edited.
+    pub fn notices_edits(&self) -> bool {
+        self.records.done.values().all(|picture| picture.pixels.is_some())
+    }
+
     /// Sets the hashes by which other tools know the files of the cells; they are written into pictures.
     pub fn set_hashes(&mut self, hashes: FileHashes) {
         self.hashes = hashes;

@@ -7,7 +7,7 @@ use maquette_store::{Run, Runs};
 use std::collections::{BTreeSet, HashMap};
 
 /// The ancestors of a run, nearest first. One that is not in the runs folder, or cannot be read, is the last.
-pub(super) fn ancestry(runs: &Runs, run: &Run, plan: &Plan) -> Vec<Ancestor> {
+pub(crate) fn ancestry(runs: &Runs, run: &Run, plan: &Plan) -> Vec<Ancestor> {
     let mut ancestry = Vec::new();
     // Only a plan that was edited by hand descends from itself.
     let mut seen = BTreeSet::from([run.to_string()]);

@@ -10,6 +10,7 @@ mod refresh;
 mod relative;
 mod thumbnails;
 
+pub(crate) use ancestry::ancestry;
 pub(crate) use refresh::keep_writing;
 
 use crate::Workspace;
@@ -89,7 +90,7 @@ impl<'a> PageWriter<'a> {
         }
         let references = planned.references.iter().map(|path| reference(run, plan, path)).collect();
         let pictures = KnownPictures::new(planned.cells.clone(), planned.longest_edge());
-        let ancestry = ancestry::ancestry(runs, run, plan);
+        let ancestry = ancestry(runs, run, plan);
         Ok(PageWriter { run, plan, planned, references, ancestry, pictures, toml, notes, state: None })
     }
 

@@ -22,8 +22,8 @@ const THUMBNAILS: Duration = Duration::from_secs(1);
 /// for minutes as stopped (`crates/reporter/page/src/model/progress.ts`).
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 
-/// Writes the page at once, and again when cells have ended. `ended` says so, until its sender is dropped; `written` gets the
-/// path of the page when it is there, `warn` why it could not be written.
+/// Writes the page when `changes` says that there is something to do, and again at each further change, until its sender is
+/// dropped; `written` gets the path of the page when it is there, or why it could not be written.
 ///
 /// Everything is done on this thread, so that rendering keeps the other cores.
 #[expect(clippy::needless_pass_by_value, reason = "the receiving thread owns the receiver")]
@@ -31,13 +31,16 @@ pub(crate) fn keep_writing(
     runs: &Runs,
     run: &Run,
     plan: &Plan,
-    ended: Receiver<()>,
+    changes: Receiver<()>,
     written: &Sender<Result<PathBuf, String>>,
 ) {
     let warn = |error: &Error| {
         // The receiver is gone if the run has ended meanwhile.
         let _ = written.send(Err(format!("the page could not be written: {}", with_causes(error))));
     };
+    if changes.recv().is_err() {
+        return;
+    }
     let mut writer = match PageWriter::new(runs, run, plan) {
         Ok(writer) => writer,
         Err(error) => return warn(&error),
@@ -65,13 +68,13 @@ pub(crate) fn keep_writing(
             }
             first = false;
         }
-        match ended.recv_timeout(EVERY) {
+        match changes.recv_timeout(EVERY) {
             Ok(()) => changed = true,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         let begin = Instant::now();
-        let made = writer.make_some_thumbnails(&mut || match ended.try_recv() {
+        let made = writer.make_some_thumbnails(&mut || match changes.try_recv() {
             Err(TryRecvError::Disconnected) => false,
             Ok(()) | Err(TryRecvError::Empty) => begin.elapsed() < THUMBNAILS,
         });

@@ -1,13 +1,13 @@
 //! The work in plans.
 
 use crate::folder::planned;
-use maquette_planner::{Work, work};
+use maquette_planner::{Work, combinations, work};
 
 #[test]
 fn nothing_is_counted_twice() {
     let check = |text: &str, expected: Work| {
         let planned = planned(text);
-        assert_eq!(work(&planned.plan, &planned.distinct, &|_| false).unwrap(), expected, "{text}");
+        assert_eq!(work(&planned.plan, &planned.distinct).unwrap(), expected, "{text}");
     };
     check(
         "prompt = \"{a}\"\nsteps = 10\n[sweep]\na = [\"x\", \"y\"]\nseed = [1, 2, 3]\n",
@@ -34,9 +34,23 @@ fn finished_cells_are_not_counted() {
     let planned = planned(
         "prompt = \"{a}\"\nsteps = 10\n[sweep]\na = [\"x\", \"y\"]\nseed = [1, 2, 3]\n[[exclude]]\na = \"x\"\nseed = 1\n",
     );
-    let half: Vec<_> = planned.distinct.iter().take(3).map(|(_, id)| *id).collect();
-    let left = work(&planned.plan, &planned.distinct, &|id| half.contains(id)).unwrap();
+    let left = work(&planned.plan, &planned.distinct[3..]).unwrap();
     assert_eq!(left, Work { pictures: 2, text_encodes: 2, image_encodes: 0, model_loads: 1, steps: 20 });
-    let none = work(&planned.plan, &planned.distinct, &|_| true).unwrap();
-    assert_eq!(none, Work::default());
+    assert_eq!(work(&planned.plan, &[]).unwrap(), Work::default());
+}
+
+#[test]
+fn cells_are_represented_by_the_settings_that_were_asked_for() {
+    let planned = planned(
+        "prompt = \"{a}\"\n[sweep]\na = [\"x\", \"y\"]\nsteps = [10, 20]\nseed = [1, 2, 3]\n[[exclude]]\na = \"x\"\nsteps = 10\n",
+    );
+    let check = |names: &[&str], expected: &[(u32, &str, usize)]| {
+        let found = combinations(&planned.plan, &planned.distinct, names).unwrap();
+        let found: Vec<_> =
+            found.iter().map(|(cell, count)| (cell.settings.steps, &*cell.settings.prompt, *count)).collect();
+        assert_eq!(found, expected, "{names:?}");
+    };
+    check(&["steps"], &[(20, "x", 6), (10, "y", 3)]);
+    check(&["steps", "prompt"], &[(20, "x", 3), (10, "y", 3), (20, "y", 3)]);
+    check(&["width"], &[(20, "x", 9)]);
 }
