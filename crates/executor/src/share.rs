@@ -133,7 +133,8 @@ impl State<'_> {
         let device = backend.device();
         loop {
             let seen = RefCell::new(Seen::default());
-            let rendered = summary.rendered;
+            let dealt_with = |summary: &Summary| summary.rendered + summary.reused + summary.failures.len();
+            let (rendered, before) = (summary.rendered, dealt_with(&summary));
             let (outcome, after, measured) = self.render(backend, stop, summary, &seen, &device, report);
             summary = after;
             // A run does not fail because measurements cannot be saved.
@@ -150,6 +151,8 @@ impl State<'_> {
             summary.interrupted = stop.is_requested();
             let pause = match last {
                 _ if summary.interrupted => break,
+                // The rows of the last cells were not written yet when nothing was free.
+                Some(Take::Nothing(_)) if dealt_with(&summary) > before => Duration::ZERO,
                 Some(Take::Nothing(pause)) => pause,
                 Some(Take::Over) => break,
                 // The backend asks for no more cells although there may be some.

@@ -65,6 +65,7 @@ mod prompt_report;
 mod ranking;
 mod recreate;
 mod render;
+mod report_state;
 mod reproduce;
 mod run;
 mod run_list;

@@ -3,13 +3,13 @@
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
 use crate::draft::{DraftOptions, Drafts, final_pass};
-use crate::environment::program;
 use crate::error::{Error, with_causes};
 use crate::measure::{is_measured, measure_run, metric_list, named, not_measured};
 use crate::metric_models::{MetricModels, ModelNames};
 use crate::plan::{Experiment, PlannedExperiment};
+use crate::report_state::{remember_report, report_inputs};
 use crate::{memory, page, sheets};
-use maquette_core::{Backend, CellId, Digest, DraftSettings, Plan};
+use maquette_core::{Backend, CellId, DraftSettings, Plan};
 use maquette_executor::{Pass, RunProgress, Stop, Summary, execute};
 use maquette_metrics::Metric;
 use maquette_store::{Run, RunWriter, Runs, Shard, StartReason, Timings};
@@ -178,10 +178,7 @@ impl Workspace {
             None if options.sheets => {
                 let sheets = draw_sheets(&run, &plan, report);
                 let page = write_page(&self.runs, &run, &plan, report);
-                if let Some(inputs) = inputs.filter(|_| page.is_some() && !sheets.is_empty()) {
-                    // Otherwise the next run makes them again.
-                    let _ = run.remember_report(inputs, &sheets);
-                }
+                remember_report(&run, inputs, &sheets, page.as_ref());
                 (sheets, page)
             }
             None => (Vec::new(), None),
@@ -191,12 +188,6 @@ impl Workspace {
         }
         Ok(RunResult { run, summary, drafts, sheets, page })
     }
-}
-
-/// Everything that sheets and page are made from; `None` while another process renders into the run.
-fn report_inputs(runs: &Runs, run: &Run, plan: &Plan) -> Option<Digest> {
-    let ancestry = page::ancestry(runs, run, plan);
-    run.report_inputs(&program()?, &format!("{ancestry:?}")).filter(|_| !run.is_in_use())
 }
 
 /// What cells are rendered with, and into.

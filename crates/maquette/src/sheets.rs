@@ -3,6 +3,7 @@
 use crate::Workspace;
 use crate::error::{Error, with_causes};
 use crate::page;
+use crate::report_state::{remember_report, report_inputs};
 use maquette_core::{CellId, Image, Plan, WeightsKind};
 use maquette_interop::{GenerationInfo, Place, Recipes, SheetMap, encode_sheet, portable};
 use maquette_picture::decode;
@@ -38,8 +39,11 @@ impl Workspace {
     pub fn report(&self, run: &str, warn: &mut dyn FnMut(&str)) -> Result<Report, Error> {
         let run = self.runs.find(run)?;
         let plan = run.plan()?;
+        let inputs = report_inputs(&self.runs, &run, &plan);
         let page = page::write(&self.runs, &run, &plan, warn)?;
-        Ok(Report { sheets: draw(&run, &plan, warn)?, page })
+        let sheets = draw(&run, &plan, warn)?;
+        remember_report(&run, inputs, &sheets, Some(&page));
+        Ok(Report { sheets, page })
     }
 }
 

@@ -4,6 +4,7 @@ use crate::Workspace;
 use crate::error::Error;
 use crate::metric_models::ModelNames;
 use crate::plan::{Experiment, PlannedExperiment};
+use crate::report_state::{remember_report, report_inputs};
 use crate::run::{RunEvent, draw_sheets, measure, write_page};
 use maquette_executor::{SharedSummary, Stop, Summary, Worker, execute_shared};
 use maquette_store::Run;
@@ -81,7 +82,7 @@ impl Workspace {
         let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
         let mut backend = self.backend(&base, options.rows)?;
         let mut writer = self.runs.join(&plan.name, &resolved, &plan, &source)?;
-        if distinct.iter().any(|(_, id)| !writer.has_picture(id)) {
+        if !self.runs.without_pictures(distinct.iter()).is_empty() {
             writer.set_hashes(self.hashes(&plan, &base));
         }
         let plan_drawn = plan.drawn;
@@ -116,8 +117,10 @@ impl Workspace {
             measure(run, &plan, &result.summary, &models, report);
         }
         if options.sheets {
-            // No process is in the run any more, and there may be metrics.
+            // No process is in the run any more, and there may be metrics. Folding rows changes no sheet.
+            let inputs = report_inputs(&self.runs, run, &plan).filter(|_| result.log.is_some());
             result.page = write_page(&self.runs, run, &plan, report);
+            remember_report(run, inputs, &result.sheets, result.page.as_ref());
         }
         Ok(result)
     }

@@ -11,29 +11,35 @@ use maquette_core::Image;
 ///
 /// [`PictureError::Encode`] for an image without pixels.
 pub fn encode_png(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, PictureError> {
-    encode(image, texts, png::Compression::Balanced)
+    encode(image, texts, |encoder| encoder.set_compression(png::Compression::Balanced))
 }
 
-/// The same about twenty times as fast, for large pictures: files of photographs are as small, those of flat areas larger.
+/// The same about five times as fast, for large pictures; files of sheets are at most 1.3 times as large.
+///
+/// `png::Compression::Fast` takes a fifth of this time and makes files of photographs as small as [`encode_png`] does, but
+/// finds no repetitions: sheets of flat areas, or of the same picture several times, become several times larger.
 ///
 /// # Errors
 ///
 /// As for [`encode_png`].
 pub fn encode_png_fast(image: &Image, texts: &[(&str, &str)]) -> Result<Vec<u8>, PictureError> {
-    encode(image, texts, png::Compression::Fast)
+    encode(image, texts, |encoder| {
+        encoder.set_deflate_compression(png::DeflateCompression::Level(2));
+        encoder.set_filter(png::Filter::Adaptive);
+    })
 }
 
 fn encode(
     image: &Image,
     texts: &[(&str, &str)],
-    compression: png::Compression,
+    set_compression: fn(&mut png::Encoder<'_, &mut Vec<u8>>),
 ) -> Result<Vec<u8>, PictureError> {
     let encoded = || {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, image.width(), image.height());
         encoder.set_color(png::ColorType::Rgb);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_compression(compression);
+        set_compression(&mut encoder);
         for &(keyword, text) in texts {
             let latin_1 = text.chars().all(|c| u32::from(c) < 256);
             if keyword == "parameters" && latin_1 {
@@ -82,6 +88,52 @@ mod tests {
         };
         assert_eq!(kinds("café"), (1, 1));
         assert_eq!(kinds("猫"), (0, 2));
+    }
+
+    /// The color of a pixel: of the tile with a number, at x and y.
+    type Color<'a> = &'a dyn Fn(usize, usize, usize) -> [u8; 3];
+
+    /// A picture of 8 x 4 tiles on white, as on a sheet.
+    fn tiles(of: Color<'_>) -> Image {
+        let (size, gap) = (96, 12);
+        let (width, height) = (gap + 8 * (size + gap), gap + 4 * (size + gap));
+        let mut rgb = vec![255; width * height * 3];
+        for (tile, y, x) in (0..32 * size * size).map(|n| (n / (size * size), n / size % size, n % size)) {
+            let (left, top) = (gap + tile % 8 * (size + gap), gap + tile / 8 * (size + gap));
+            let at = ((top + y) * width + left + x) * 3;
+            rgb[at..at + 3].copy_from_slice(&of(tile, x, y));
+        }
+        Image::new(width as u32, height as u32, rgb).unwrap()
+    }
+
+    #[test]
+    fn fast_files_have_the_same_pixels_and_are_little_larger() {
+        let noise = |n: usize| (n as u64 * n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+        let blank = |_, _, _| [255; 3];
+        let stripes = |tile, x, y| noise(tile * 8 + (x + y) / 8 % 8)[..3].try_into().unwrap();
+        let noisy = |tile, x, y| noise(tile * 9216 + y * 96 + x)[..3].try_into().unwrap();
+        let same = |_, x, y| noise(y * 96 + x)[..3].try_into().unwrap();
+        let blocks = |tile, x, y| [noise(tile * 99 + y / 8 * 12 + x / 8)[0] / 128 * 255; 3];
+        let soft = |tile, x: usize, y: usize| {
+            let wave = |at: usize, period: f64| ((at as f64 / period).sin() * 90.0 + 120.0) as u8;
+            let grain = noise(tile * 9216 + y * 96 + x)[0] / 64;
+            [wave(x + tile, 20.0), wave(y, 31.0), wave(x + y, 11.0)].map(|color| color + grain)
+        };
+        let all: [(&str, Color<'_>); 6] = [
+            ("blank", &blank),
+            ("stripes", &stripes),
+            ("noise", &noisy),
+            ("the same picture", &same),
+            ("blocks", &blocks),
+            ("soft", &soft),
+        ];
+        for (name, of) in all {
+            let image = tiles(of);
+            let (small, fast) = (encode_png(&image, &[]).unwrap(), encode_png_fast(&image, &[]).unwrap());
+            assert!(fast.len() * 10 <= small.len() * 13, "{name}: {} and {}", small.len(), fast.len());
+            let read = crate::decode_bytes(std::path::Path::new("x.png"), &fast).unwrap();
+            assert!(read == image, "{name}");
+        }
     }
 
     #[test]

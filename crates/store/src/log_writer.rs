@@ -53,7 +53,10 @@ impl LogWriter {
             None if !bytes.contains(&b'\n') => (0, 0),
             None => return Ok(Opened::OtherColumns),
         };
-        file.set_len(end as u64).map_err(StoreError::io("write", path))?;
+        if end < bytes.len() {
+            // Not otherwise, so that the time of a log that is whole stays that of its last row.
+            file.set_len(end as u64).map_err(StoreError::io("write", path))?;
+        }
         let mut log = LogWriter { path: path.to_owned(), file, end: end as u64, placeholders, metrics };
         if end == 0 {
             log.append(&line(own))?;

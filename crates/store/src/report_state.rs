@@ -13,9 +13,6 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// The folders of what is made, and of the pictures.
-const MADE: [&str; 3] = ["sheets", "page", "plots"];
-const PICTURES: &str = "images";
 const PAGE: &str = "index.html";
 
 /// What the sheets and the page were made from, and what was made.
@@ -39,17 +36,14 @@ impl Run {
             writeln!(text, "{} {state:?}", path.display()).ok()
         };
         add(program)?;
-        let mut folders = vec![self.dir().to_owned()];
-        while let Some(folder) = folders.pop() {
+        for folder in [self.dir().to_owned(), self.dir().join("references"), self.dir().join("drafts")] {
             let mut entries = entries(&folder).ok()?;
             entries.sort();
             for (path, name) in entries {
-                let top = folder == self.dir();
-                let made = top && (MADE.contains(&&*name) || name == PICTURES || name == PAGE);
-                if made || name.starts_with('.') || name.ends_with(".lock") {
-                    continue;
+                let other = name == PAGE || name.starts_with('.') || name.ends_with(".lock");
+                if !other && path.is_file() {
+                    add(&path)?;
                 }
-                if path.is_dir() { folders.push(path) } else { add(&path)? }
             }
         }
         Some(Digest::of(text.as_bytes()))
@@ -118,8 +112,10 @@ mod tests {
         let inputs = run.report_inputs(&program, "parent@1").unwrap();
         assert_eq!(run.current_sheets(&inputs), Some(vec![run.dir().join("sheets/a.png")]));
         assert!(!current("parent@2"));
-        write(".checked.json", "{}");
-        assert!(current("parent@1"), "what nothing is made from");
+        for nothing_is_made_from_it in [".checked.json", "submit/report.out", "plots/a.svg"] {
+            write(nothing_is_made_from_it, "x");
+            assert!(current("parent@1"), "{nothing_is_made_from_it}");
+        }
 
         let changed = [
             ("program", "22"),
@@ -130,6 +126,7 @@ mod tests {
             ("effects.json", "x"),
             ("plan.json", "x"),
             ("references/a.png", "x"),
+            ("drafts/a.png", "x"),
             ("sheets/a.png", "edited"),
             ("page/data.js", "edited"),
             ("page/thumbnails/160/1.webp", "one more"),

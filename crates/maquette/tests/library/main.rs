@@ -8,6 +8,7 @@ mod bad_input;
 mod diff;
 mod drafts;
 mod examples;
+mod finished;
 mod housekeeping;
 mod hub;
 #[path = "../../../../tests/hub_server.rs"]
