@@ -27,9 +27,8 @@ pub(crate) fn estimate(
     for settings in cells {
         let Some(card) = plan.models.get(&*settings.model) else { continue };
         let work = WorkKind::of(&settings, &card.fingerprint, device);
-        let calls = settings.unet_calls();
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
-            Some(seconds) => estimate.seconds += seconds * calls as f64,
+            Some(seconds) => estimate.seconds += seconds * settings.unet_work(),
             None => estimate.unknown += 1,
         }
         estimate.memory = estimate.memory.max(timings.memory(&work));

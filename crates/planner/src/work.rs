@@ -38,7 +38,7 @@ pub fn work(
         loads.insert((cell.settings.model, cell.settings.dtype));
     }
     let mut texts = BTreeSet::new();
-    let named = [
+    let mut named = vec![
         "model",
         "dtype",
         "lora",
@@ -49,6 +49,10 @@ pub fn work(
         "negative_prompt",
         "guidance_scale",
     ];
+    // An interval may leave no step with guidance.
+    if plan.written("guidance_interval").any(|interval| interval.as_text() != Some("0-1")) {
+        named.extend(["guidance_interval", "init_image", "scheduler", "steps", "strength"]);
+    }
     for (cell, _) in left.parts(&named)? {
         let settings = &cell.settings;
         let loras: Vec<_> = settings.lora.iter().map(Lora::key).collect();
