@@ -150,6 +150,7 @@ impl Settings {
             Effect::Value | Effect::UnlessOwn | Effect::NonZeroWeights => self.write(name, form),
             _ if naming == 1 => self.write(name, form),
             Effect::Number(number) => form.line(name, &number),
+            Effect::Calls(start, stop) => form.line(name, &format_args!("{start}-{stop}")),
             Effect::Seed(seed) => form.line(name, &seed),
             Effect::EmptyText => form.text(name, ""),
         }
@@ -197,6 +198,7 @@ mod tests {
             variation_strength: Some(0.25),
             steps: 20,
             guidance_scale: 7.0,
+            guidance_interval: "0-1".parse().ok(),
             guidance_rescale: Some(0.0),
             scheduler: Scheduler::EulerA,
             eta: None,
@@ -305,12 +307,15 @@ mod tests {
         let unguided: Change = |s| (s.guidance_scale, s.guidance_rescale) = (1.0, None);
         let a1111: Change = |s| (s.dialect, s.prompt) = (Dialect::A1111, "a cat".into());
         let cuda: Change = |s| s.noise = Noise::TorchCuda;
+        let none: Change = |s| s.guidance_interval = "0.5-0.5".parse().ok();
         let same: &[(&[Change], &[Change])] = &[
             (&[], &[|s| s.strength = Some(0.34)]),
             (&[], &[|s| s.seed += 1 << 32]),
             (&[], &[|s| s.variation_seed = Some(8 + (1 << 40))]),
             (&[], &[|s| s.lora.push(Lora::new(file("other"), 0.0))]),
             (&[unguided], &[unguided, |s| s.guidance_scale = 0.5]),
+            (&[unguided], &[none]),
+            (&[none], &[none, |s| s.negative_prompt = "blurry".into()]),
             (&[unguided], &[unguided, |s| s.negative_prompt = "blurry".into()]),
             (&[unguided, a1111], &[unguided, a1111, |s| s.negative_prompt = "blurry".into()]),
         ];
@@ -325,6 +330,7 @@ mod tests {
             (&[|s| s.strength = Some(1.0)], &[|s| s.strength = Some(0.9999)]),
             (&[cuda], &[cuda, |s| s.seed += 1 << 32]),
             (&[], &[|s| s.guidance_rescale = Some(0.7)]),
+            (&[], &[|s| s.guidance_interval = "0.2-0.8".parse().ok()]),
             (&[], &[|s| s.negative_prompt = "blurry".into()]),
             (&[unguided, a1111, composed], &[unguided, a1111, composed, |s| s.negative_prompt = "x".into()]),
             (&[unguided, a1111, weighted], &[unguided, a1111, weighted, |s| s.guidance_scale = 0.5]),

@@ -1,6 +1,7 @@
 //! The types of the fields of [`crate::Settings`]: how each is read, formatted and written into a cell's name.
 
 use crate::canonical::Form;
+use crate::interval::GuidanceInterval;
 use crate::lookup::Lookup;
 use crate::lora_tags::{LoraTag, has_loras, take_loras};
 use crate::named_file::{Embedding, Lora, NamedFile};
@@ -97,6 +98,21 @@ impl Field for u64 {
     }
 }
 
+impl Field for GuidanceInterval {
+    fn read(lookup: &Lookup, row: usize) -> Result<GuidanceInterval, SettingError> {
+        let interval = lookup.required(row)?.as_text().and_then(|text| text.parse().ok());
+        interval.ok_or_else(|| lookup.wrong(row))
+    }
+
+    fn value(&self) -> Option<Value> {
+        Some(self.to_string().as_str().into())
+    }
+
+    fn write(&self, name: &str, form: &mut Form) {
+        form.line(name, self);
+    }
+}
+
 /// Options are read from and written as their words.
 macro_rules! option_fields {
     ($($name:ident),+) => {$(
@@ -127,6 +143,7 @@ trait Optional: Field {}
 impl Optional for bool {}
 impl Optional for f64 {}
 impl Optional for u64 {}
+impl Optional for GuidanceInterval {}
 
 impl<T: Optional> Field for Option<T> {
     fn read(lookup: &Lookup, row: usize) -> Result<Option<T>, SettingError> {

@@ -17,6 +17,8 @@ pub enum Kind {
     Weights,
     /// One word of a list.
     Choice(&'static [&'static str]),
+    /// A part of a picture's steps, as text; see [`crate::GuidanceInterval`].
+    Interval,
     /// The seed of a generator: a whole number from 0 to 2^64 - 1.
     Seed,
     /// A whole number within inclusive bounds.
@@ -93,6 +95,8 @@ pub enum Effect {
     Fingerprint,
     /// The same effect as this number.
     Number(f64),
+    /// The UNet calls from the first number to before the second.
+    Calls(usize, usize),
     /// The same effect as this seed.
     Seed(u64),
     /// The same effect as empty text.

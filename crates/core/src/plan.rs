@@ -117,6 +117,11 @@ impl Plan {
         settings.guided_by(card.is_some_and(|card| card.guidance_embedding))
     }
 
+    /// Whether any cell may have guidance in a part of its steps only.
+    pub fn has_guidance_intervals(&self) -> bool {
+        self.written("guidance_interval").any(|interval| interval.as_text() != Some("0-1"))
+    }
+
     /// Whether the filters left no cells.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

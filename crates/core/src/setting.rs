@@ -2,6 +2,7 @@
 //!
 //! The rows are in `table.rs`; `lookup.rs` resolves a setting in one cell.
 
+use crate::interval::GuidanceInterval;
 use crate::kind::{Fallback, Kind, SettingError};
 use crate::table::{SETTINGS, Setting};
 use crate::value::Value;
@@ -41,6 +42,7 @@ impl Setting {
                 _ => false,
             },
             Kind::Choice(words) => value.as_text().is_some_and(|word| words.contains(&word)),
+            Kind::Interval => value.as_text().is_some_and(|text| text.parse::<GuidanceInterval>().is_ok()),
             Kind::Seed => value.as_unsigned().is_some(),
             Kind::Integer { min, max } => value.as_integer().is_some_and(|n| (min..=max).contains(&n)),
             Kind::Number { min, max } => value.as_number().is_some_and(|x| (min..=max).contains(&x)),
@@ -59,6 +61,7 @@ impl Setting {
             Kind::Choice(words) => {
                 words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
             }
+            Kind::Interval => "two numbers from 0 to 1 in ascending order, such as `0.1-0.8`".to_owned(),
             Kind::Seed => "a whole number from 0 to 2^64 - 1".to_owned(),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
@@ -88,6 +91,11 @@ mod tests {
             "scheduler",
             "dmi".into(),
             "`scheduler` is `dmi`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`",
+        );
+        check(
+            "guidance_interval",
+            "0.8-0.1".into(),
+            "`guidance_interval` is `0.8-0.1`; allowed: two numbers from 0 to 1 in ascending order, such as `0.1-0.8`",
         );
         check("prompt", 3.into(), "`prompt` is `3`; allowed: text");
         check("model", 3.into(), "`model` is `3`; allowed: the name of a model");

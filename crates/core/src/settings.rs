@@ -2,6 +2,7 @@
 
 use crate::composition::compose;
 use crate::{Dialect, SETTINGS, Setting, Settings, Value};
+use std::ops::Range;
 
 /// A second seed and the weight of its noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,15 +24,34 @@ impl Settings {
         Some(Variation { seed: self.variation_seed?, strength: self.variation_strength? })
     }
 
-    /// Whether there is guidance, so that the negative prompt is used.
+    /// Whether there is guidance, so that the negative prompt is used: in at least one UNet call.
     pub fn guided(&self) -> bool {
-        guided(self.guidance_scale, self.dialect, &self.prompt)
+        let scale = if self.guided_calls().is_empty() { 1.0 } else { self.guidance_scale };
+        guided(scale, self.dialect, &self.prompt)
     }
 
     /// The same for a model whose UNet takes the guidance scale as an input ([`crate::ModelCard::guidance_embedding`]):
     /// classifier-free guidance has a scale of 1 there, so only composed prompts are guided.
     pub fn guided_by(&self, guidance_embedding: bool) -> bool {
-        guided(if guidance_embedding { 1.0 } else { self.guidance_scale }, self.dialect, &self.prompt)
+        if guidance_embedding { guided(1.0, self.dialect, &self.prompt) } else { self.guided() }
+    }
+
+    /// The UNet calls that use the guidance scale; all others have a scale of 1.
+    pub fn guided_calls(&self) -> Range<usize> {
+        let calls = self.unet_calls();
+        self.guidance_interval.map_or(0..calls, |interval| interval.calls(calls))
+    }
+
+    /// The work of all its UNet calls, in calls with all of its rows.
+    ///
+    /// Outside of `guidance_interval`, a call has one row of two; composed prompts keep theirs. With a `guidance_embedding`
+    /// ([`crate::ModelCard::guidance_embedding`]) a single prompt has one row in every call.
+    pub fn unet_work(&self, guidance_embedding: bool) -> f64 {
+        let (calls, guided_calls) = (self.unet_calls(), self.guided_calls().len());
+        match self.guided_by(guidance_embedding) && !guided(1.0, self.dialect, &self.prompt) {
+            true => (calls + guided_calls) as f64 / 2.0,
+            false => calls as f64,
+        }
     }
 
     /// The number of UNet calls for the picture.
@@ -48,4 +68,32 @@ pub(crate) fn guided(guidance_scale: f64, dialect: Dialect, prompt: &str) -> boo
             let parts = compose(prompt);
             parts.len() > 1 || parts[0].weight != 1.0
         }
+}
+
+#[cfg(all(test, feature = "test-plans"))]
+mod tests {
+    use super::*;
+    use crate::test_plans::cell;
+
+    #[test]
+    fn calls_without_guidance_have_half_the_rows() {
+        let check = |change: &dyn Fn(&mut Settings), guided_calls: Range<usize>, work: f64| {
+            let mut settings = cell().settings;
+            change(&mut settings);
+            assert_eq!((settings.guided_calls(), settings.unet_work(false)), (guided_calls, work));
+        };
+        let interval = |text: &str| text.parse().ok();
+        check(&|_| (), 0..20, 20.0);
+        check(&|s| s.guidance_interval = interval("0.2-0.7"), 4..14, 15.0);
+        check(&|s| s.guidance_interval = interval("0.5-0.5"), 10..10, 20.0);
+        check(&|s| (s.guidance_scale, s.guidance_interval) = (1.0, interval("0.2-0.7")), 4..14, 20.0);
+        let composed = |s: &mut Settings| {
+            (s.dialect, s.prompt) = (Dialect::A1111, "a cat AND a dog".into());
+            s.guidance_interval = interval("0.2-0.7");
+        };
+        check(&composed, 4..14, 20.0);
+        let mut embedding = cell().settings;
+        embedding.guidance_interval = interval("0.2-0.7");
+        assert_eq!(embedding.unet_work(true), 20.0);
+    }
 }

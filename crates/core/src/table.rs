@@ -4,6 +4,7 @@
 //! column of the log, the entry in a picture's texts and in a sheet's footer, and the effect on a cell's name.
 //! To add a setting, add a row and the code that uses its field.
 
+use crate::interval::GuidanceInterval;
 use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
@@ -209,15 +210,41 @@ settings! {
     guidance_scale: f64 = {
         kind: Kind::Number { min: 0.0, max: 100.0 },
         fallback: Fallback::Value(Literal::Number(7.5)),
-        effect: |settings| if settings.guided() { Effect::Value } else { Effect::Number(1.0) },
+        effect: |settings| match settings.guided() && !settings.guided_calls().is_empty() {
+            true => Effect::Value,
+            false => Effect::Number(1.0),
+        },
         same_effect: |_| "turn guidance off".to_owned(),
+    };
+    /// The part of the steps that has guidance, as fractions of them: `0.1-0.8` leaves out the first tenth and the last fifth.
+    guidance_interval: Option<GuidanceInterval> = {
+        kind: Kind::Interval,
+        fallback: Fallback::Value(Literal::Text("0-1")),
+        applies: Applies::Guided,
+        effect: |settings| {
+            let (guided, calls) = (settings.guided_calls(), settings.unet_calls());
+            let all = guided == (0..calls);
+            match all || guided.is_empty() || !settings.guided() || settings.guidance_scale == 1.0 {
+                true => Effect::None,
+                false => Effect::Calls(guided.start, guided.end),
+            }
+        },
+        same_effect: |settings| match settings.guided_calls().is_empty() {
+            true => "guide no step".to_owned(),
+            false => "guide the same steps".to_owned(),
+        },
+        rare: true,
     };
     /// How far to scale guided predictions back to the contrast of unguided ones; zero-SNR models need about 0.7.
     guidance_rescale: Option<f64> = {
         kind: Kind::Number { min: 0.0, max: 1.0 },
         fallback: Fallback::Value(Literal::Number(0.0)),
         applies: Applies::Guided,
-        effect: |settings| if settings.guidance_rescale == Some(0.0) { Effect::None } else { Effect::Value },
+        effect: |settings| match settings.guidance_rescale == Some(0.0) || !settings.guided() {
+            true => Effect::None,
+            false => Effect::Value,
+        },
+        same_effect: |_| "have no effect without guidance".to_owned(),
         rare: true,
     };
     /// The rule that turns predicted noise into the next latents.

@@ -157,6 +157,9 @@ fn pair<'a>(
         "Civitai resources" => civitai::resources(out, key, value),
         _ if key.starts_with("Hires ") => out.left(key, value, "Maquette makes a picture in one pass"),
         "Script" => out.left(key, value, "the text describes only the first picture of the script's sheet"),
+        "Skip Early CFG" => {
+            out.left(key, value, "it skips one step more than that part of them: set `guidance_interval`");
+        }
         "Seed resize from" => out.left(key, value, "Maquette does not resize the noise"),
         _ => out.left(key, value, NO_SETTING),
     }

@@ -15,11 +15,16 @@ pub struct Estimate {
     pub memory: Option<u64>,
 }
 
-/// The settings on which the time and memory of a cell depend.
-pub(crate) const DECIDING: [&str; 8] =
-    ["model", "width", "height", "dtype", "init_image", "scheduler", "steps", "strength"];
+/// The settings on which the time and memory of a plan's cells depend.
+pub(crate) fn deciding(plan: &Plan) -> Vec<&'static str> {
+    let mut names = vec!["model", "width", "height", "dtype", "init_image", "scheduler", "steps", "strength"];
+    if plan.has_guidance_intervals() {
+        names.extend(["guidance_interval", "guidance_scale", "dialect", "prompt"]);
+    }
+    names
+}
 
-/// Adds up the time of cells on a device: settings, and how many cells have the same of [`DECIDING`].
+/// Adds up the time of cells on a device: settings, and how many cells have the same of those that are [`deciding`].
 pub(crate) fn estimate(
     plan: &Plan,
     cells: impl IntoIterator<Item = (Settings, usize)>,
@@ -31,9 +36,10 @@ pub(crate) fn estimate(
     for (settings, count) in cells {
         let Some(card) = plan.models.get(&*settings.model) else { continue };
         let work = WorkKind::of(&settings, &card.fingerprint, device);
-        let calls = settings.unet_calls() * count;
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
-            Some(seconds) => estimate.seconds += seconds * calls as f64,
+            Some(seconds) => {
+                estimate.seconds += seconds * settings.unet_work(card.guidance_embedding) * count as f64
+            }
             None => estimate.unknown += count,
         }
         estimate.memory = estimate.memory.max(timings.memory(&work));

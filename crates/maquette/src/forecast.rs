@@ -2,7 +2,7 @@
 
 use crate::Workspace;
 use crate::error::Error;
-use crate::estimate::{self, Estimate, estimate};
+use crate::estimate::{Estimate, deciding, estimate};
 use crate::plan::PlannedExperiment;
 use crate::prompt_report::{PromptNotes, prompt_notes};
 use maquette_core::CellId;
@@ -32,7 +32,7 @@ impl Workspace {
         let finished = self.finished(&plan.name)?;
         let left = self.runs.without_pictures(distinct.iter().filter(|(_, id)| !finished.contains(id)));
         let device = self.device().to_string();
-        let cells = combinations(plan, &left, &estimate::DECIDING)?.into_iter();
+        let cells = combinations(plan, &left, &deciding(plan))?.into_iter();
         let cells = cells.map(|(cell, count)| (cell.settings, count));
         Ok(Forecast {
             work: work(plan, &left)?,

@@ -61,7 +61,8 @@ fn takes(name: &str, node: &Node) -> bool {
     match (&node.data, kind) {
         (Data::Text(_), _) => true,
         (Data::List(_) | Data::Table(_), Some(Kind::Weights)) => true,
-        (Data::Unfit(_), _) | (_, Some(Kind::Text | Kind::Model | Kind::Path | Kind::Weights)) => false,
+        (Data::Unfit(_), _)
+        | (_, Some(Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Interval)) => false,
         _ => name != "title",
     }
 }

@@ -151,6 +151,9 @@ fn value(setting: &Setting) -> Value {
             json!({ "anyOf": [one, { "type": "array", "items": one }] })
         }
         Kind::Choice(words) => json!({ "enum": words }),
+        Kind::Interval => {
+            json!({ "type": "string", "pattern": "^ *[0-9.]+ *- *[0-9.]+ *$" })
+        }
         // Editors use 64-bit floats or 63-bit integers, so the planner checks the maximum.
         Kind::Seed => json!({ "type": "integer", "minimum": 0 }),
         Kind::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),

@@ -40,7 +40,9 @@ pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Pro
         let problem = Problem::at(at, error.to_string()).label(format!("allowed: {}", setting.allowed()));
         return Err(match (setting.kind, value.as_text()) {
             (Kind::Choice(words), Some(word)) => problem.help_if(did_you_mean(word, words.iter().copied())),
-            (Kind::Text | Kind::Model | Kind::Path | Kind::Weights, None) => problem.help("put it in quotes"),
+            (Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Interval, None) => {
+                problem.help("put it in quotes")
+            }
             (Kind::Seed, None) if value.as_integer().is_some_and(|n| n < 0) => {
                 problem.help(format!("for a random seed, write `{name} = {{ random = 1 }}` in [sweep]"))
             }
@@ -135,7 +137,7 @@ pub(crate) fn from_line(name: &str, line: &str, at: &At) -> Result<Value, Proble
         Kind::Integer { .. } | Kind::Seed => line.parse().ok().map(Value::Integer).or_else(number),
         Kind::Number { .. } => number(),
         Kind::Flag => line.parse().ok().map(Value::Flag),
-        Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Choice(_) => None,
+        Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Choice(_) | Kind::Interval => None,
     };
     fit(setting, value.unwrap_or_else(|| line.into()), at)
 }

@@ -31,7 +31,7 @@ pub fn work(plan: &Plan, left: &[(usize, CellId)]) -> Result<Work, SettingError>
         loads.insert((cell.settings.model, cell.settings.dtype));
     }
     let mut texts = BTreeSet::new();
-    let named = [
+    let mut named = vec![
         "model",
         "dtype",
         "lora",
@@ -42,6 +42,10 @@ pub fn work(plan: &Plan, left: &[(usize, CellId)]) -> Result<Work, SettingError>
         "negative_prompt",
         "guidance_scale",
     ];
+    // An interval may leave no step with guidance.
+    if plan.has_guidance_intervals() {
+        named.extend(["guidance_interval", "init_image", "scheduler", "steps", "strength"]);
+    }
     for (cell, _) in left.parts(&named)? {
         let settings = &cell.settings;
         let loras: Vec<_> = settings.lora.iter().map(Lora::key).collect();

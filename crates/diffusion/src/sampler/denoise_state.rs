@@ -11,6 +11,7 @@ use crate::text::encoded_prompt::EncodedPrompt;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Cell;
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// The longest history that a scheduler needs.
 const HISTORY: usize = 3;
@@ -22,6 +23,8 @@ pub(super) struct DenoiseState {
     conditioning: Conditioning,
     /// Of classifier-free guidance.
     guidance_scale: f64,
+    /// The calls that use it; all others have a scale of 1.
+    guided_calls: Range<usize>,
     tokens: usize,
     /// Seconds that the engine has spent on it so far, except on the steps of `unshared_rows`.
     pub seconds: f64,
@@ -95,6 +98,7 @@ impl DenoiseState {
             }
         }
         Ok(DenoiseState {
+            guided_calls: cell.settings.guided_calls(),
             cell,
             tokens: conditioning.tokens()?,
             conditioning,
@@ -122,9 +126,19 @@ impl DenoiseState {
         self.done
     }
 
-    /// The number of its rows in a call: two with guidance.
+    /// The number of its rows in the next call: two with guidance.
     pub fn rows(&self) -> usize {
-        self.conditioning.rows()
+        self.conditioning.rows(self.is_guided())
+    }
+
+    /// The most rows in a call of those that are left.
+    pub fn most_rows(&self) -> usize {
+        self.conditioning.rows(self.done < self.guided_calls.end)
+    }
+
+    /// Whether the next call uses the guidance scale.
+    fn is_guided(&self) -> bool {
+        self.guided_calls.contains(&self.done)
     }
 
     /// The length of its prompts' embeddings, which must be the same for all rows of a call.
@@ -134,7 +148,7 @@ impl DenoiseState {
 
     /// The prompts of its rows in the next call, the negative prompt first.
     pub fn prompts(&self) -> impl Iterator<Item = &EncodedPrompt> {
-        self.conditioning.at(self.cell.settings.scheduler, self.done)
+        self.conditioning.at(self.cell.settings.scheduler, self.done, self.is_guided())
     }
 
     /// Whether every step is done.
@@ -163,7 +177,8 @@ impl DenoiseState {
     pub fn guide(&self, predicted: &Tensor) -> Result<Tensor> {
         let predicted = predicted.to_dtype(DType::F32)?;
         let guidance_rescale = self.cell.settings.guidance_rescale.unwrap_or(0.0);
-        self.conditioning.combine(&predicted, self.guidance_scale, guidance_rescale)
+        let guidance_scale = if self.is_guided() { self.guidance_scale } else { 1.0 };
+        self.conditioning.combine(&predicted, guidance_scale, guidance_rescale)
     }
 
     /// Computes the latents after this step, and saves what later steps need.

@@ -139,7 +139,7 @@ impl Engine {
         let Some(loaded) = self.loaded.as_ref().filter(|_| batch::can_share_calls(other, settings)) else {
             return false;
         };
-        let rows: usize = states.iter().map(DenoiseState::rows).sum();
+        let rows: usize = states.iter().map(DenoiseState::most_rows).sum();
         rows + conditioning::rows(settings) <= self.limits.rows(settings, &*loaded.family)
     }
 

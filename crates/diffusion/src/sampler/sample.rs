@@ -38,6 +38,7 @@ impl Engine {
     /// One step of every cell in progress; those that fail are removed.
     fn step(&mut self, states: &mut Vec<DenoiseState>, events: Events) -> std::result::Result<(), Ended> {
         let clock = Instant::now();
+        let rows: Vec<usize> = states.iter().map(DenoiseState::rows).collect();
         let mut failed = Vec::new();
         for (at, predicted) in self.predict(states, events)?.into_iter().enumerate() {
             match predicted {
@@ -50,7 +51,7 @@ impl Engine {
                 Err(error) => failed.push((at, error)),
             }
         }
-        self.step_time.add(clock.elapsed().as_secs_f64(), states);
+        self.step_time.add(clock.elapsed().as_secs_f64(), states, &rows);
         for (at, error) in failed.into_iter().rev() {
             events.send(Event::Failed { cell: states.remove(at).cell.id, error })?;
         }

@@ -15,12 +15,12 @@ pub(super) struct StepTime {
 }
 
 impl StepTime {
-    /// Adds a step of these states.
-    pub fn add(&mut self, seconds: f64, states: &mut [DenoiseState]) {
+    /// Adds a step of these states, each with its rows in it.
+    pub fn add(&mut self, seconds: f64, states: &mut [DenoiseState], rows: &[usize]) {
         self.seconds += seconds;
-        for state in states {
-            state.unshared_rows += state.rows();
-            self.rows += state.rows();
+        for (state, rows) in states.iter_mut().zip(rows) {
+            state.unshared_rows += rows;
+            self.rows += rows;
         }
     }
 

@@ -81,9 +81,15 @@ impl Conditioning {
         Ok(Conditioning { negative, positive })
     }
 
-    /// How many rows it has in a UNet call.
-    pub fn rows(&self) -> usize {
-        self.positive.len() + usize::from(self.negative.is_some())
+    /// How many rows it has in a UNet call, which uses the guidance scale or has a scale of 1.
+    pub fn rows(&self, guided: bool) -> usize {
+        self.positive.len() + usize::from(self.negative(guided).is_some())
+    }
+
+    /// The negative prompt of a call. At a scale of 1 a single prompt needs none; composed prompts do.
+    fn negative(&self, guided: bool) -> Option<&Timeline> {
+        let single = matches!(self.positive[..], [(_, 1.0)]);
+        self.negative.as_ref().filter(|_| guided || !single)
     }
 
     /// The length of its embeddings, which must be the same for all rows of a UNet call.
@@ -92,21 +98,26 @@ impl Conditioning {
     }
 
     /// The embeddings of a UNet call, counted from 0; the negative prompt's first.
-    pub fn at(&self, scheduler: Scheduler, call: usize) -> impl Iterator<Item = &EncodedPrompt> {
+    pub fn at(
+        &self,
+        scheduler: Scheduler,
+        call: usize,
+        guided: bool,
+    ) -> impl Iterator<Item = &EncodedPrompt> {
         let step = step(scheduler, call);
-        self.negative
-            .iter()
+        self.negative(guided)
+            .into_iter()
             .chain(self.positive.iter().map(|(positive, _)| positive))
             .map(move |t| t.at(step))
     }
 
-    /// One prediction, `[1, channels, height, width]`, from the predictions of all rows.
+    /// One prediction, `[1, channels, height, width]`, from the predictions of all rows; a row alone is the prediction.
     ///
     /// Classifier-free guidance (Ho and Salimans, arXiv 2207.12598), each prompt with its weight (Liu et al.,
     /// arXiv 2206.01714): `negative + sum of guidance_scale * weight * (positive - negative)`. A `guidance_rescale` above
     /// 0 then moves its standard deviation by that fraction towards that of the same sum at a scale of 1.
     pub fn combine(&self, rows: &Tensor, guidance_scale: f64, guidance_rescale: f64) -> Result<Tensor> {
-        if self.negative.is_none() {
+        if rows.dim(0)? == 1 {
             return Ok(rows.clone());
         }
         let guided = self.guided(rows, guidance_scale)?;

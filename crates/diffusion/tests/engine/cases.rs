@@ -26,6 +26,8 @@ pub struct Case {
     guidance_scale: f64,
     #[serde(default)]
     guidance_rescale: f64,
+    #[serde(default)]
+    guidance_interval: Option<String>,
     pub scheduler: Scheduler,
     width: u32,
     height: u32,
@@ -104,6 +106,7 @@ impl Case {
             variation_strength: self.variation.map(|variation| variation.strength),
             steps: self.steps,
             guidance_scale: self.guidance_scale,
+            guidance_interval: self.guidance_interval.as_ref().map(|text| text.parse().unwrap()),
             guidance_rescale: Some(self.guidance_rescale),
             scheduler,
             eta: (scheduler == Scheduler::Ddim).then_some(self.eta.unwrap_or(0.0)),

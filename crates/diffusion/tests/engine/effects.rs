@@ -51,6 +51,7 @@ fn values(name: &str) -> BoxedStrategy<Value> {
         "variation_strength" => number(&[0.0, 0.6]),
         "steps" => whole(&[2, 3, 4]),
         "guidance_scale" => number(&[0.0, 0.5, 1.0, 5.0]),
+        "guidance_interval" => text(&["0-1", "0.4-1", "0.45-1", "0-0.3", "0.5-0.5"]),
         "guidance_rescale" => number(&[0.0, 0.8]),
         "scheduler" => text(&["ddim", "pndm", "euler", "euler_a", "heun", "dpmpp_2m", "lcm"]),
         "eta" => number(&[0.0, 1.0]),
@@ -61,7 +62,7 @@ fn values(name: &str) -> BoxedStrategy<Value> {
     }
 }
 
-const VARIED: [&str; 18] = [
+const VARIED: [&str; 19] = [
     "model",
     "prompt",
     "negative_prompt",
@@ -76,6 +77,7 @@ const VARIED: [&str; 18] = [
     "variation_strength",
     "steps",
     "guidance_scale",
+    "guidance_interval",
     "guidance_rescale",
     "scheduler",
     "eta",
@@ -83,7 +85,7 @@ const VARIED: [&str; 18] = [
 ];
 
 /// The settings that differ between neighbours; those that may be merged occur more often.
-const CHANGED: [&str; 15] = [
+const CHANGED: [&str; 17] = [
     "strength",
     "strength",
     "strength",
@@ -91,6 +93,8 @@ const CHANGED: [&str; 15] = [
     "negative_prompt",
     "guidance_scale",
     "guidance_scale",
+    "guidance_interval",
+    "guidance_interval",
     "guidance_rescale",
     "seed",
     "variation_seed",

@@ -48,6 +48,11 @@ fn guidance_is_rescaled_from_pure_noise() {
     check_with(&mut engine_of(DeviceName::Cpu, zero_snr.path()), &cases_in("rescale/zero-snr.json"), HANDFUL);
 }
 
+#[test]
+fn guidance_is_limited_to_an_interval() {
+    check(&cases_in("interval/cases.json"), HANDFUL);
+}
+
 fn check(cases: &[Case], off_by_one: usize) {
     check_with(&mut engine(DeviceName::Cpu, None), cases, off_by_one);
 }

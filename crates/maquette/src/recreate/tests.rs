@@ -134,6 +134,7 @@ fn settings() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
         (0..=i64::MAX, prop_oneof![Just(0.0), 0.0..=1.0]),
         (1..=128i64, 1..=128i64),
         0..=11i64,
+        one_of(&["0-1", "0.1-0.8", "0.5-0.5"]),
     );
     let choices = (
         choice("scheduler"),
@@ -147,7 +148,7 @@ fn settings() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
     );
     (texts, numbers, choices).prop_map(|(texts, numbers, choices)| {
         let (prompt, negative_prompt, init_image, mask, vae, lora, embeddings) = texts;
-        let (seed, steps, guidance_scale, strength, eta, variation, size, clip_skip) = numbers;
+        let (seed, steps, guidance_scale, strength, eta, variation, size, clip_skip, interval) = numbers;
         let (scheduler, sigmas, spacing, noise, dialect, fit, dtype, safety_checker) = choices;
         let mut given = vec![
             ("prompt", prompt),
@@ -158,6 +159,7 @@ fn settings() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
             ("seed", seed.into()),
             ("steps", steps.into()),
             ("guidance_scale", guidance_scale),
+            ("guidance_interval", interval),
             ("noise", noise),
             ("dialect", dialect),
             ("variation_seed", variation.0.into()),

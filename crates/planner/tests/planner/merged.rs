@@ -61,6 +61,14 @@ fn unused_settings_make_no_difference() {
         "model = \"consistent\"\nguidance_scale = 7\n[sweep]\nguidance_rescale = [0, 0.7]\n",
         &["2 cells, 1 distinct: `guidance_rescale` 0 and 0.7 both have no effect without guidance"],
     );
+    check(
+        "[sweep]\nguidance_interval = [\"0-1\", \"0.2-0.8\", \"0.2-0.82\"]\n",
+        &["3 cells, 2 distinct: `guidance_interval` 0.2-0.8 and 0.2-0.82 both guide the same steps"],
+    );
+    check(
+        "guidance_scale = 1\n[sweep]\nguidance_interval = [\"0-1\", \"0.2-0.8\"]\n",
+        &["2 cells, 1 distinct: `guidance_interval` 0-1 and 0.2-0.8 both have no effect without guidance"],
+    );
     check("noise = \"torch-cuda\"\n[sweep]\nseed = [7, 4294967303]\n", &[]);
 }
 

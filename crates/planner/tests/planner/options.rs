@@ -205,6 +205,7 @@ fn the_resolved_text_includes_overrides() {
     variation_strength = 0.0
     steps = 30
     guidance_scale = 7.5
+    guidance_interval = "0-1"
     guidance_rescale = 0.0
     eta = 0.0
     clip_skip = 0

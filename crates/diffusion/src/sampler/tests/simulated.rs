@@ -220,6 +220,7 @@ pub(super) fn cell(seed: u64, steps: u32) -> Cell {
         variation_strength: None,
         prediction_type: None,
         zero_snr: None,
+        guidance_interval: None,
         guidance_rescale: None,
         steps,
         guidance_scale: 2.0,
