@@ -90,6 +90,8 @@ fn convolutions_match_the_reference() {
         ([336, 80], [9, 6], 3, 1, Padding::Around(1)),
         ([640, 192], [7, 13], 3, 1, Padding::Around(1)),
         ([16, 32], [170, 160], 3, 1, Padding::Around(1)),
+        // The last chunk has fewer tiles than the others have tasks.
+        ([16, 16], [40, 548], 3, 1, Padding::Around(1)),
         ([5, 6], [9, 8], 3, 2, Padding::Around(1)),
         ([5, 6], [9, 8], 3, 2, Padding::After(1)),
         ([5, 6], [10, 7], 3, 2, Padding::After(1)),

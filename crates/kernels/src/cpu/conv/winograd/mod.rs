@@ -96,6 +96,10 @@ fn outputs_of(
         // Neighbouring tasks have the same weights.
         let (block, unit) = (task / units, task % units);
         let tiles = unit * count / units..(unit + 1) * count / units;
+        // A last chunk can have fewer tiles than units.
+        if tiles.is_empty() {
+            return;
+        }
         let outputs = layer.outputs(block);
         let own = if weights.is_none() { layer.depth_len() } else { 0 };
         with_scratch(tiles.len() * POSITIONS * outputs.len() + own, |scratch| {
