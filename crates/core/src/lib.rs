@@ -3,6 +3,8 @@
 //! Deliberately not here: files, clocks, TOML, tensors. Functions in this crate depend only on their arguments, and every
 //! other crate may depend on this one.
 
+#![forbid(unsafe_code)]
+
 // In reading order.
 mod axis;
 mod backend;
@@ -15,6 +17,7 @@ mod event;
 mod field;
 mod image;
 mod kind;
+mod limits;
 mod lookup;
 mod lora_tags;
 mod model;
@@ -44,6 +47,7 @@ pub use draft::DraftSettings;
 pub use event::{Event, Remarks};
 pub use image::Image;
 pub use kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
+pub use limits::{MAX_AXES, MAX_NAMES, MAX_POSITIONS, MAX_TEXT, MAX_VALUES, shortened};
 pub use lora_tags::{LoraTag, has_loras, take_loras};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};

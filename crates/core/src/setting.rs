@@ -3,6 +3,7 @@
 //! The rows are in `table.rs`; `lookup.rs` resolves a setting in one cell.
 
 use crate::kind::{Fallback, Kind, SettingError};
+use crate::limits::{MAX_TEXT, shortened};
 use crate::table::{SETTINGS, Setting};
 use crate::value::Value;
 use crate::weights::parse_weights;
@@ -32,6 +33,9 @@ impl Setting {
 
     /// Checks the type and the range of a value.
     pub fn check(&self, value: &Value) -> Result<(), SettingError> {
+        if let Value::Text(text) = value {
+            self.check_length(text)?;
+        }
         let fits = match self.kind {
             Kind::Text | Kind::Model | Kind::Path => matches!(value, Value::Text(_)),
             Kind::Flag => matches!(value, Value::Flag(_)),
@@ -46,6 +50,15 @@ impl Setting {
             Kind::Number { min, max } => value.as_number().is_some_and(|x| (min..=max).contains(&x)),
         };
         if fits { Ok(()) } else { Err(self.error(value)) }
+    }
+
+    /// Checks the length of a text: the value as written, or with its placeholders filled.
+    pub(crate) fn check_length(&self, text: &str) -> Result<(), SettingError> {
+        if text.len() <= MAX_TEXT {
+            return Ok(());
+        }
+        let allowed = format!("text of at most {MAX_TEXT} bytes; it has {}", text.len());
+        Err(SettingError { setting: self.name.to_owned(), value: shortened(text), allowed })
     }
 
     /// A description of the allowed values.
@@ -90,6 +103,10 @@ mod tests {
             "`scheduler` is `dmi`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`",
         );
         check("prompt", 3.into(), "`prompt` is `3`; allowed: text");
+        let long = "a".repeat(MAX_TEXT + 1);
+        let expected =
+            format!("`prompt` is `{}`; allowed: text of at most 65536 bytes; it has 65537", shortened(&long));
+        check("prompt", long.as_str().into(), &expected);
         check("model", 3.into(), "`model` is `3`; allowed: the name of a model");
     }
 

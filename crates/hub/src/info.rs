@@ -47,11 +47,14 @@ pub(crate) fn info(client: &Client, repository: &Repository) -> Result<Info, Hub
         },
         error => error,
     })?;
-    let nonsense = |reason: String| HubError::Nonsense { url: url.clone(), reason };
-    let reply: Reply =
-        serde_json::from_slice(&bytes).map_err(|error| nonsense(json_problem(&bytes, &error)))?;
+    parse(&bytes).map_err(|reason| HubError::Nonsense { url: url.clone(), reason })
+}
+
+/// The information in an answer; the error says what is wrong with it.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Info, String> {
+    let reply: Reply = serde_json::from_slice(bytes).map_err(|error| json_problem(bytes, &error))?;
     let commit = reply.sha.filter(|sha| is_commit(sha));
-    let commit = commit.ok_or_else(|| nonsense("it has no commit (`sha`)".to_owned()))?;
+    let commit = commit.ok_or("it has no commit (`sha`)")?;
     Ok(Info {
         commit,
         licence: licence(&reply.card, &reply.tags),

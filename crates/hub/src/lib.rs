@@ -12,6 +12,8 @@
 //!
 //! The only crate that uses HTTP. Deliberately not here: printing, interpreting the files, other hubs.
 
+#![forbid(unsafe_code)]
+
 mod cache;
 mod download;
 mod environment;
@@ -28,4 +30,4 @@ pub use environment::Environment;
 pub use error::HubError;
 pub use offer::{Hub, Offer, OfferedFile};
 pub use repository::{Repository, RepositoryError};
-pub use wanted::{Unusable, Wanted};
+pub use wanted::{Unusable, Wanted, wanted_files};

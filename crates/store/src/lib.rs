@@ -40,6 +40,8 @@
 //!
 //! Not here: rendering, drawing sheets, printing, clocks. The types of plans and records come from `maquette-core`.
 
+#![forbid(unsafe_code)]
+
 mod atomic;
 mod cells;
 mod checked;
@@ -51,6 +53,7 @@ mod error;
 mod find;
 mod fingerprints;
 mod former_names;
+mod formulas;
 mod image_folder;
 mod links;
 mod lock;

@@ -3,10 +3,12 @@
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is in `log_writer.rs`.
 
+use crate::formulas::{FORMAT, restore};
 use crate::log_columns::{Columns, FINAL, Status, columns, own_end, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
+use maquette_files::limits;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
@@ -109,6 +111,22 @@ impl LogRow {
         text?.parse().ok().map(CellId)
     }
 
+    /// The version of the log in which the row was written; those before the column `format` count as the first.
+    pub(crate) fn format(&self) -> u32 {
+        self.last("format").and_then(|text| text.parse().ok()).unwrap_or(1)
+    }
+
+    /// The row without the apostrophes that keep spreadsheets from running its fields.
+    fn restored(mut self) -> LogRow {
+        for field in &mut self.fields {
+            let text = restore(field);
+            if text.len() < field.len() {
+                *field = text.to_owned();
+            }
+        }
+        self
+    }
+
     /// A column by name: a setting or a placeholder. `None` when it does not apply to this cell.
     pub fn get(&self, column: &str) -> Option<&str> {
         self.field(self.columns.iter().position(|name| name == column)?)
@@ -149,9 +167,10 @@ pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
     let mut log = Log::default();
     let mut places: HashMap<CellId, usize> = HashMap::new();
     for path in log_files(run, "log")? {
-        let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let bytes = maquette_files::read(&path, limits::LOG).map_err(StoreError::io("read", &path))?;
         let mut here: HashSet<CellId> = HashSet::new();
         let (rows, damaged) = parse(&path, &bytes, &|| planned_columns(run));
+        refuse_newer(&path, &rows)?;
         for row in rows {
             let again = !here.insert(row.cell);
             match places.get(&row.cell) {
@@ -166,6 +185,14 @@ pub(crate) fn read_logs(run: &Path) -> Result<Log, StoreError> {
         log.damaged.extend(damaged);
     }
     Ok(log)
+}
+
+/// Refuses a log with rows of a newer version: their fields may mean something else.
+pub(crate) fn refuse_newer(path: &Path, rows: &[LogRow]) -> Result<(), StoreError> {
+    match rows.iter().map(LogRow::format).max() {
+        Some(format) if format > FORMAT => Err(StoreError::newer(path, format.into(), FORMAT)),
+        _ => Ok(()),
+    }
 }
 
 /// The files of one kind in a run: `log.csv`, or those of its shards; the same for drafts.
@@ -244,7 +271,8 @@ fn separate(
     for Piece { bytes: place, fields } in pieces {
         let row = fields.and_then(|fields| {
             let (cell, status) = columns.check(&fields)?;
-            Ok(LogRow { columns: columns.names(), cell, status, fields })
+            let row = LogRow { columns: columns.names(), cell, status, fields };
+            Ok(if row.format() >= FORMAT { row.restored() } else { row })
         });
         match row {
             Ok(row) => rows.push(row),

@@ -1,6 +1,7 @@
 //! The columns of a log: those that this version writes, and those that every row must have.
 
-use maquette_core::{CellId, Plan, SETTINGS};
+use maquette_core::{CellId, Plan, SETTINGS, shortened};
+use maquette_files::is_plain_path;
 use std::sync::Arc;
 
 /// The columns of a log, with the positions of those that every row must have.
@@ -8,13 +9,20 @@ pub(crate) struct Columns {
     names: Arc<[String]>,
     cell: usize,
     status: usize,
+    /// Every log has it; drafts and tests of older ones may not.
+    image: Option<usize>,
 }
 
 impl Columns {
     /// `None` if they are not the columns of a log.
     pub(crate) fn of(names: Vec<String>) -> Option<Columns> {
         let place = |name: &str| names.iter().position(|column| column == name);
-        Some(Columns { cell: place("cell")?, status: place("status")?, names: names.into() })
+        Some(Columns {
+            cell: place("cell")?,
+            status: place("status")?,
+            image: place("image"),
+            names: names.into(),
+        })
     }
 
     /// Their names, shared by every row.
@@ -33,6 +41,10 @@ impl Columns {
             "failed" => Status::Failed,
             _ => return Err("has no valid status; allowed: `done`, `failed`".to_owned()),
         };
+        let image = self.image.and_then(|at| fields.get(at)).filter(|image| !image.is_empty());
+        if let Some(image) = image.filter(|image| !is_plain_path(image)) {
+            return Err(format!("names `{}`, which is not a picture in the run's folder", shortened(image)));
+        }
         Ok((CellId(cell), status))
     }
 }
@@ -50,8 +62,17 @@ pub enum Status {
 }
 
 /// The log's own columns after the settings and placeholders.
-const TAIL: [&str; 8] =
-    ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"];
+const TAIL: [&str; 9] = [
+    "fingerprint",
+    "seconds",
+    "device",
+    "reused",
+    "error",
+    "nsfw_content_detected",
+    "note",
+    "pixels",
+    "format",
+];
 
 /// Where the log's own columns end: the columns after that are metrics.
 pub(crate) fn own_end(names: &[String]) -> usize {

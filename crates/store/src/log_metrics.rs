@@ -10,6 +10,7 @@ use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::log_writer::line;
 use crate::{Run, StoreError, write_atomic};
 use maquette_core::CellId;
+use maquette_files::limits;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ impl MetricsWriter {
     pub fn write(&self, names: &[&str], values: &HashMap<CellId, Vec<String>>) -> Result<(), StoreError> {
         let mut replaced: Vec<(PathBuf, Vec<u8>)> = Vec::new();
         for path in log_files(self.run.dir(), "log")? {
-            let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+            let bytes = maquette_files::read(&path, limits::LOG).map_err(StoreError::io("read", &path))?;
             match with_metrics(&bytes, names, values) {
                 Ok(Some(bytes)) => replaced.push((path, bytes)),
                 Ok(None) => {}

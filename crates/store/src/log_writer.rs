@@ -2,6 +2,7 @@
 //! to them.
 
 use crate::StoreError;
+use crate::formulas::{FORMAT, defuse};
 use crate::log_columns::{Columns, are_metrics, columns, placeholders};
 use crate::log_scan::{self, scan};
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
@@ -70,6 +71,7 @@ impl LogWriter {
     ) -> Result<(), StoreError> {
         let mut row = fields(record, fingerprint, &self.placeholders);
         row.extend_from_slice(more);
+        let mut row = defused(&row);
         row.resize(row.len() + self.metrics, String::new());
         self.append(&line(row))
     }
@@ -129,12 +131,18 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
     fields.push(nsfw_content_detected.map_or(String::new(), |verdict| verdict.to_string()));
     fields.push(note.clone().unwrap_or_default());
     fields.push(pixels.map_or(String::new(), Digest::to_string));
+    fields.push(FORMAT.to_string());
     fields
 }
 
-/// A table as CSV, the first row being its header.
+/// A table as CSV, the first row being its header. Fields that a spreadsheet would run as formulas get an apostrophe in
+/// front.
 pub fn csv_table(rows: &[Vec<String>]) -> Vec<u8> {
-    rows.iter().flat_map(|row| line(row.clone())).collect()
+    rows.iter().flat_map(|row| line(defused(row))).collect()
+}
+
+fn defused(fields: &[String]) -> Vec<String> {
+    fields.iter().map(|field| defuse(field).into_owned()).collect()
 }
 
 /// One line of CSV.

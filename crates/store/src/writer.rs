@@ -10,6 +10,7 @@ use crate::{
     LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, atomic, cells, drafts, names, timings,
 };
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
+use maquette_files::inside;
 use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::{HashMap, HashSet};
@@ -330,7 +331,7 @@ fn check_picture(
     id: CellId,
     picture: &LoggedPicture,
 ) -> Result<Option<Option<FileState>>, String> {
-    let path = run.join(&picture.image);
+    let path = inside(run, &picture.image).map_err(|error| error.to_string())?;
     // Read before decoding: a file that changes meanwhile is decoded again next time.
     let state = FileState::of(&path);
     let found = match checked.holds(&picture.image, state) {

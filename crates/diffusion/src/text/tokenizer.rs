@@ -7,6 +7,7 @@ use crate::error::ModelError;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
+use maquette_files::limits;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -80,7 +81,7 @@ impl Tokenizer {
         let whole = format!("{folder}/{WHOLE}");
         let parts = PARTS.map(|name| format!("{folder}/{name}"));
         let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
-            (&whole, source.open(&whole)?.to_vec())
+            (&whole, source.open_small(&whole, limits::TOKENIZER)?.to_vec())
         } else {
             (&parts[0], assemble(source, &parts, &settings)?.to_string().into_bytes())
         };
@@ -96,8 +97,10 @@ impl Tokenizer {
         }
         // In order of their ids; a token that is there already stays as it is.
         let special = settings.special().map(|token| AddedToken::from(token, true));
+        let known = inner.get_added_tokens_decoder().into_values().map(|token| token.content);
+        let mut known: BTreeSet<String> = known.collect();
         for token in settings.added.iter().cloned().chain(special) {
-            if inner.get_added_tokens_decoder().values().all(|known| known.content != token.content) {
+            if known.insert(token.content.clone()) {
                 inner.add_tokens([token]).map_err(|error| fail(error.to_string()))?;
             }
         }
@@ -269,9 +272,9 @@ fn beyond(token: &str, id: u32, words: usize) -> String {
 /// Source: `_maybe_convert_prompt` of diffusers' `loaders/textual_inversion.py`.
 fn vectors(inner: &tokenizers::Tokenizer) -> HashMap<u32, Vec<u32>> {
     let added = inner.get_added_tokens_decoder();
-    let id = |content: &str| added.iter().find(|(_, token)| token.content == content).map(|(&id, _)| id);
+    let ids: HashMap<&str, u32> = added.iter().map(|(&id, token)| (&*token.content, id)).collect();
     let more = |token: &AddedToken| -> Vec<u32> {
-        (1..).map_while(|number| id(&format!("{}_{number}", token.content))).collect()
+        (1..).map_while(|number| ids.get(&*format!("{}_{number}", token.content)).copied()).collect()
     };
     added.iter().map(|(&id, token)| (id, more(token))).filter(|(_, more)| !more.is_empty()).collect()
 }
@@ -283,7 +286,7 @@ fn assemble(
     settings: &Settings,
 ) -> Result<Value, ModelError> {
     let vocab: Map<String, Value> = parse(source, vocab_file)?;
-    let merges = source.open(merges_file)?;
+    let merges = source.open_small(merges_file, limits::TOKENIZER)?;
     let fail = |file: &str, reason: String| ModelError::Tokenizer { file: source.file_name(file), reason };
     let merges = std::str::from_utf8(&merges).map_err(|error| fail(merges_file, error.to_string()))?;
     let lines = merges.lines().filter(|line| !line.is_empty() && !line.starts_with("#version"));

@@ -17,6 +17,7 @@ mod huge_picture;
 mod masks;
 mod metrics;
 mod moved;
+mod newer;
 mod next;
 mod next_any;
 mod notes;
