@@ -1,9 +1,12 @@
 //! The `maquette` binary: arguments, text and JSON, progress bars, signals, exit codes. Everything else is in the library.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod commands;
 mod exit;
 mod output;
+mod printable;
 mod progress;
 mod signals;
 mod text;
