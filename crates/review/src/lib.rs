@@ -5,6 +5,8 @@
 //! whoever knows the random token in the address reaches anything, and only from a page of the server itself (`guard`).
 //! `api` reads and writes picks and votes, `events` follows the files, `files` serves the page.
 
+#![forbid(unsafe_code)]
+
 mod api;
 mod error;
 mod events;

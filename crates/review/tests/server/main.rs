@@ -1,6 +1,7 @@
 //! The review server over real HTTP on the loopback address.
 
 mod client;
+mod hostile;
 
 use crate::client::{Review, write};
 use maquette::{Choice, Experiment, Mark, Renderer, RunOptions, Stop, Workspace};
