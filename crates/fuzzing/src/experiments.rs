@@ -1,0 +1,118 @@
+//! Experiment files, lists of values, prompts.
+
+use crate::Folder;
+use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
+use maquette_diffusion::prompt::{compose, oddities, pieces, schedule};
+use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, folder, plan};
+use std::path::Path;
+
+/// Every file exists, and every model is the same.
+struct AnyAssets;
+
+impl AssetResolver for AnyAssets {
+    fn model(&self, name: &str, _: Dtype) -> Result<ModelCard, AssetError> {
+        Ok(ModelCard {
+            fingerprint: Digest::of(name.as_bytes()),
+            size: (64, 64),
+            multiple_of: 8,
+            reading: 1,
+            scheduler: Some(Scheduler::Ddim),
+            scheduler_class: None,
+            spacing: None,
+            sigmas: None,
+            prediction_type: None,
+            zero_snr: None,
+            inpainting: false,
+            guidance_embedding: false,
+            safety_checker: true,
+            safety_checker_weights: None,
+        })
+    }
+
+    fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
+        Ok(Digest::of(model.as_bytes()))
+    }
+
+    fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
+        Ok(FoundFile { file: file.to_owned(), digest: Digest::of(file.as_os_str().as_encoded_bytes()) })
+    }
+
+    fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
+        Ok(())
+    }
+
+    fn weights(&self, _: WeightsKind, name: &str) -> Result<FoundFile, AssetError> {
+        Ok(FoundFile { file: name.into(), digest: Digest::of(name.as_bytes()) })
+    }
+}
+
+/// Plans a text as an experiment. What it resolves to must plan to the same cells.
+pub fn experiment(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    // Files of other tests must not matter, and walking a file system is not what is tested.
+    if text.contains("extends") || text.contains("glob") || text.contains("file") {
+        return;
+    }
+    let _ = folder(text);
+    let Some((cells, resolved)) = planned(text) else { return };
+    // Random seeds are drawn again for the resolved text only if it still names them.
+    let (again, _) = planned(&resolved).expect("a resolved experiment can be planned");
+    assert_eq!(cells, again, "{resolved}");
+}
+
+/// The first cells of an experiment, and what it resolves to.
+fn planned(text: &str) -> Option<(Vec<String>, String)> {
+    let mut next = 0;
+    let request = Request {
+        file: Path::new("fuzz.toml"),
+        text: Some(text),
+        overrides: &Overrides::default(),
+        default_dtype: Dtype::F32,
+        drawn: None,
+        metrics: MetricNames { metrics: &["psnr", "ssim"], models: &[("clip", "CLIP")] },
+        draw: &mut || {
+            next += 1;
+            next
+        },
+    };
+    // Large grids are correct, but slow.
+    let planned = plan(request, &AnyAssets)
+        .map_err(|error| error.problems.iter().for_each(|it| drop(it.to_string())))
+        .ok()?;
+    planned.plan.check().expect("a plan is within its limits");
+    let cells = (0..planned.plan.len().min(20))
+        .map(|index| planned.plan.cell(index).expect("a planned cell").id.to_string());
+    Some((cells.collect(), planned.resolved))
+}
+
+/// Reads a list of values.
+pub fn list(input: &[u8]) {
+    thread_local! { static FOLDER: Folder = Folder::new(); }
+    FOLDER.with(|folder| {
+        folder.write("list.txt", input);
+        let file =
+            folder.write("list.toml", b"prompt = \"{a}\"\nseed = 1\n[sweep]\na = { file = \"list.txt\" }\n");
+        let request = Request {
+            file: &file,
+            text: None,
+            overrides: &Overrides::default(),
+            default_dtype: Dtype::F32,
+            drawn: None,
+            metrics: MetricNames { metrics: &[], models: &[] },
+            draw: &mut || 0,
+        };
+        let _ = plan(request, &AnyAssets);
+    });
+}
+
+/// Reads a text as a prompt of A1111's dialect.
+pub fn dialect(input: &[u8]) {
+    let Ok(prompt) = std::str::from_utf8(input) else { return };
+    oddities(prompt);
+    for part in compose(prompt) {
+        assert!(part.weight.is_finite());
+        for stage in schedule(&part.text, 20) {
+            assert!(!pieces(&stage.text).is_empty());
+        }
+    }
+}
