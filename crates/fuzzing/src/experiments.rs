@@ -34,7 +34,9 @@ impl AssetResolver for AnyAssets {
     }
 
     fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
-        Ok(FoundFile { file: file.to_owned(), digest: Digest::of(file.as_os_str().as_encoded_bytes()) })
+        // A resolved experiment names the same file by another path.
+        let name = file.file_name().unwrap_or_default();
+        Ok(FoundFile { file: file.to_owned(), digest: Digest::of(name.as_encoded_bytes()) })
     }
 
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {

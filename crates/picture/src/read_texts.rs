@@ -76,6 +76,9 @@ fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
 
 /// Some tools write UTF-8 where PNG requires Latin-1. Real Latin-1 is almost never valid UTF-8 by accident.
 fn perhaps_utf8(latin_1: &str) -> String {
+    if latin_1.is_ascii() {
+        return latin_1.to_owned();
+    }
     let bytes: Option<Vec<u8>> = latin_1.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| latin_1.to_owned())
 }

@@ -235,9 +235,25 @@ fn apply(document: &mut DocumentMut, name: &str, change: &PickChange) -> Option<
     });
     let inline = cells.is_inline_table();
     let cells = cells.as_table_like_mut()?;
-    // The name may be written with capital letters.
-    let written = cells.iter().map(|(key, _)| key).find(|key| key.eq_ignore_ascii_case(name));
-    let name = written.unwrap_or(name).to_owned();
+    // The name may be written with capital letters, also twice. Of several entries the last one with a pick counts; the
+    // others must not come back when that one is removed.
+    let written: Vec<String> =
+        cells.iter().map(|(key, _)| key.to_owned()).filter(|key| key.eq_ignore_ascii_case(name)).collect();
+    let has_pick = |key: &&String| {
+        let entry = cells.get(key).and_then(Item::as_table_like);
+        entry.is_some_and(|entry| entry_of(entry, &Digest::of(&[]), &mut Vec::new()) != Pick::default())
+    };
+    let counts = written.iter().rev().find(has_pick).or(written.last());
+    let name = counts.map_or(name, String::as_str).to_owned();
+    let others: Vec<&String> = written.iter().filter(|other| **other != name).filter(has_pick).collect();
+    for other in others {
+        let Some(entry) = cells.get_mut(other).and_then(Item::as_table_like_mut) else { continue };
+        entry.remove("mark");
+        entry.remove("note");
+        if entry.is_empty() {
+            cells.remove(other);
+        }
+    }
     if !cells.get(&name).is_some_and(Item::is_table_like) {
         let new = if inline {
             Item::Value(Value::InlineTable(Default::default()))

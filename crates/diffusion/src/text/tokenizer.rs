@@ -81,7 +81,7 @@ impl Tokenizer {
         let whole = format!("{folder}/{WHOLE}");
         let parts = PARTS.map(|name| format!("{folder}/{name}"));
         let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
-            (&whole, source.open_small(&whole, limits::TOKENIZER)?.to_vec())
+            (&whole, without_decoder(&parse(source, &whole)?))
         } else {
             (&parts[0], assemble(source, &parts, &settings)?.to_string().into_bytes())
         };
@@ -277,6 +277,15 @@ fn vectors(inner: &tokenizers::Tokenizer) -> HashMap<u32, Vec<u32>> {
         (1..).map_while(|number| ids.get(&*format!("{}_{number}", token.content)).copied()).collect()
     };
     added.iter().map(|(&id, token)| (id, more(token))).filter(|(_, more)| !more.is_empty()).collect()
+}
+
+/// A `tokenizer.json` without its decoder. Nothing is decoded here, and the reader of some broken decoders panics.
+fn without_decoder(tokenizer: &Value) -> Vec<u8> {
+    let mut tokenizer = tokenizer.clone();
+    if let Some(parts) = tokenizer.as_object_mut() {
+        parts.insert("decoder".to_owned(), Value::Null);
+    }
+    tokenizer.to_string().into_bytes()
 }
 
 /// A `tokenizer.json` from `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).

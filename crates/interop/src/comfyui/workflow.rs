@@ -22,7 +22,7 @@ const DEEPEST: usize = 16;
 
 /// The most nodes, slots and links of all graphs together. A subgraph counts as often as it is used: a few of them, each with
 /// two of the next, would be millions.
-const MOST_PARTS: usize = 50_000;
+const MOST_PARTS: usize = 20_000;
 
 /// The most bypassed nodes and subgraphs that a link leads through.
 const LONGEST: usize = 256;
