@@ -129,6 +129,13 @@ test-gpu:
 bench *arguments:
     cargo bench -p maquette-diffusion {{ features }} --bench speed -- "$@"
 
+# Compare the parts of a full-size model on this CPU with torch and OpenVINO (needs Python)
+bench-peers *arguments:
+    cargo bench --no-run -p maquette-diffusion --bench speed
+    python3 -m venv target/speed/.venv
+    target/speed/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt -r tests/speed/requirements.txt
+    target/speed/.venv/bin/python tests/speed/peers.py --out target/speed "$@"
+
 # Draw the pictures and train the bundled model from scratch; resumes from its checkpoints (needs Python)
 train-sketchbook *arguments: training-venv
     cd crates/sketchbook/training && OMP_NUM_THREADS=1 .venv/bin/python train.py --out .work --to ../weights --workers "$(nproc 2>/dev/null || echo 2)" "$@"

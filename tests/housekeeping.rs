@@ -104,3 +104,31 @@ fn drafts_are_counted_apart() {
     assert!(toml.contains("[sweep]"), "{toml}");
     workspace.maquette(&["run", "cats.toml", "--draft-steps", "2"]).code(2);
 }
+
+#[test]
+fn a_run_that_was_killed_is_not_in_use_any_more() {
+    let workspace = Workspace::new();
+    workspace.write(
+        "men.toml",
+        "prompt = \"a man\"\nsteps = 200\nwidth = 64\nheight = 64\n[sweep]\nseed = [1, 2]\n",
+    );
+    let mut running = workspace.start_run(&["men.toml"]);
+    running.wait_for("stepped", 2);
+    let in_use = || {
+        let json = workspace.maquette(&["runs", "--json"]).code(0).stdout;
+        let table = workspace.maquette(&["runs"]).code(0).stdout;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        (json[0]["in_use"].as_bool().unwrap(), table.contains("0 of 2, in use"))
+    };
+    let page = |state: &str| {
+        workspace.maquette(&["report", "men"]).code(0);
+        let page = workspace.read("runs/men/1/page/state.js");
+        assert!(page.contains(&format!("\"state\":\"{state}\"")), "{page}");
+    };
+    assert_eq!(in_use(), (true, true));
+    page("running");
+    // As by `kill -9`: nothing is written on the way out.
+    running.kill();
+    assert_eq!(in_use(), (false, false));
+    page("incomplete");
+}

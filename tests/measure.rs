@@ -2,18 +2,7 @@
 
 use crate::support::Workspace;
 
-const EXPERIMENT: &str = r#"
-prompt = "portrait of a man, by {artist}"
-init_image = "references/selfie.png"
-steps = 2
-width = 64
-height = 64
-[sweep]
-artist = ["Mucha", "Munch"]
-strength = [0.5, 1.0]
-[metrics]
-measure = ["ssim"]
-"#;
+const EXPERIMENT: &str = include_str!("fixtures/metrics/faces.toml");
 
 #[test]
 fn metrics_are_listed() {
@@ -27,13 +16,16 @@ fn metrics_are_listed() {
 #[test]
 fn a_run_is_measured_and_analysed() {
     let workspace = Workspace::new().with_selfie();
-    workspace.write("faces.toml", EXPERIMENT);
+    workspace.write("faces.toml", format!("{EXPERIMENT}[metrics]\nmeasure = [\"ssim\"]\n"));
     let ran = workspace.maquette(&["run", "faces.toml", "--no-sheets", "--progress", "plain"]).code(0);
-    ran.says(&["measured ssim of 4 pictures"]);
+    ran.says(&["measured ssim of 8 pictures"]);
     let measured = workspace.maquette(&["measure", "faces", "--metric", "sharpness"]).code(0);
-    assert_eq!(measured.stdout, "faces@1: measured sharpness of 4 pictures\n");
+    assert_eq!(measured.stdout, "faces@1: measured sharpness of 8 pictures\n");
     workspace.maquette(&["measure", "faces", "--metric", "sim"]).code(3).says(&["did you mean `ssim`?"]);
     workspace.maquette(&["measure", "nothing"]).code(7);
+    // The command can be copied: it is not broken at hyphens.
+    let missing = workspace.maquette(&["measure", "faces", "--metric", "clip"]).code(7);
+    assert!(missing.stderr.contains(" openai/clip-vit-base-patch32@refs/pr/15\n"), "{}", missing.stderr);
 
     let effects = workspace.maquette(&["effects", "faces", "--csv", "tables"]).code(0).stdout;
     for part in

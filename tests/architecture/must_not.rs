@@ -31,7 +31,7 @@ const MUST_NOT: &[(&[&str], &[&str], &[&str])] = &[
 ];
 
 /// Crates that are functions of their arguments.
-const PURE: &[&str] = &["core", "kernels", "reporter", "analysis"];
+const PURE: &[&str] = &["core", "kernels", "reporter", "analysis", "tokenizer"];
 
 /// Every crate that reads files of users.
 const READERS: &[&str] = &[
@@ -53,6 +53,7 @@ const BELOW_CLI: &[&str] = &[
     "core",
     "kernels",
     "sketchbook",
+    "tokenizer",
     "picture",
     "planner",
     "reporter",

@@ -10,16 +10,29 @@ mod printable;
 mod progress;
 mod signals;
 mod text;
+mod workspace;
 
 use args::{Command, CommandLine, ModelsCommand};
 use clap::Parser;
 use std::process::ExitCode;
 
+/// See the dependency.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Paths, URLs and the names of models are not broken across lines, so that they can be copied.
+fn whole_words() -> miette::MietteHandler {
+    let options = miette::MietteHandlerOpts::new();
+    options
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .build()
+}
+
 fn main() -> ExitCode {
     let CommandLine { command, common } = CommandLine::parse();
-    // Paths and URLs are not broken across lines, so that they can be copied.
-    let whole_words = |_: &_| Box::new(miette::MietteHandlerOpts::new().break_words(false).build()) as _;
-    let _ = miette::set_hook(Box::new(whole_words));
+    let _ = miette::set_hook(Box::new(|_| Box::new(whole_words())));
     let outcome = match command {
         Command::Plan(args) => commands::plan(&args, &common),
         Command::Run(args) => commands::run(&args, &common),

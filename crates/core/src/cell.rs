@@ -8,8 +8,8 @@ use std::sync::Arc;
 /// Version of the engine's arithmetic, part of every cell's name.
 ///
 /// It is incremented when a change makes different pixels from the same settings, so that old pictures are not mistaken
-/// for new ones.
-pub const NUMERICS: u32 = 1;
+/// for new ones. A plan stores its version, so that the cells of an older run keep the names that are in its log.
+pub const NUMERICS: u32 = 2;
 
 /// The name of a cell: the digest of everything that can change its pixels.
 ///
@@ -34,12 +34,12 @@ pub struct Cell {
 impl CellId {
     /// The name of the picture that the model makes from `settings`.
     pub fn of(settings: &Settings, model: &ModelCard) -> CellId {
-        CellId::by(settings, model, NAMING)
+        CellId::by(settings, model, NUMERICS, NAMING)
     }
 
-    /// The same by a given version of the rules.
-    pub(crate) fn by(settings: &Settings, model: &ModelCard, naming: u32) -> CellId {
-        CellId(Digest::of(settings.canonical(model, NUMERICS, naming).as_bytes()))
+    /// The same by given versions.
+    pub(crate) fn by(settings: &Settings, model: &ModelCard, numerics: u32, naming: u32) -> CellId {
+        CellId(Digest::of(settings.canonical(model, numerics, naming).as_bytes()))
     }
 
     /// The first eight hexadecimal digits, as in file names.

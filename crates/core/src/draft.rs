@@ -4,7 +4,7 @@
 //! it stands for.
 
 use crate::steps::steps_left;
-use crate::{Cell, CellId, NamedFile, Plan, Settings};
+use crate::{Cell, NamedFile, Plan, Settings};
 use std::collections::BTreeMap;
 
 /// The least number of denoising steps of a draft, unless a number is given.
@@ -33,7 +33,7 @@ impl DraftSettings {
         if let Some(vae) = self.vae.get(&*settings.model) {
             settings.vae = Some(vae.clone());
         }
-        let id = CellId::by(&settings, card, plan.naming);
+        let id = plan.name_of(&settings, card);
         Some(Cell { id, settings, ..cell.clone() })
     }
 

@@ -39,6 +39,9 @@ pub struct Plan {
     /// The version of the rules by which its cells are named; see [`crate::NAMING`].
     #[serde(default = "first_naming")]
     pub naming: u32,
+    /// The version of the arithmetic that rendered its cells; see [`crate::NUMERICS`].
+    #[serde(default = "first_numerics")]
+    pub numerics: u32,
     /// The run and cells that the experiment was derived from; `None` for one written by hand. Changes no cell's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived_from: Option<DerivedFrom>,
@@ -55,6 +58,11 @@ pub struct DerivedFrom {
 
 /// The naming version of plans that do not contain one.
 fn first_naming() -> u32 {
+    1
+}
+
+/// The numerics of plans that do not contain one.
+fn first_numerics() -> u32 {
     1
 }
 

@@ -12,13 +12,18 @@ impl Plan {
         let coordinates = self.coordinates(index);
         let Resolved { settings, vars, model } = resolve(self, &coordinates)?;
         let vars = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Ok(Cell { id: CellId::by(&settings, model, self.naming), coordinates, settings, vars })
+        Ok(Cell { id: self.name_of(&settings, model), coordinates, settings, vars })
     }
 
     /// The name of the cell with that index, the same as from [`Plan::cell`] but faster.
     pub fn id(&self, index: usize) -> Result<CellId, SettingError> {
         let Resolved { settings, model, .. } = resolve(self, &self.coordinates(index))?;
-        Ok(CellId::by(&settings, model, self.naming))
+        Ok(self.name_of(&settings, model))
+    }
+
+    /// The name of the picture that the model makes from `settings` in this plan, which may be that of an older run.
+    pub(crate) fn name_of(&self, settings: &Settings, model: &ModelCard) -> CellId {
+        CellId::by(settings, model, self.numerics, self.naming)
     }
 
     /// Every cell in order.

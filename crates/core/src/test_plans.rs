@@ -53,6 +53,8 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         sheet: SheetSpec::default(),
         metrics: MetricsSpec::default(),
         naming: NAMING,
+        // So that the names in tests stay.
+        numerics: 1,
         derived_from: None,
     }
 }

@@ -3,10 +3,10 @@
 
 #![cfg(feature = "test-plans")]
 
-use maquette_core::{CellId, Digest, FoundFile, Plan, Value, WeightsKind, test_plans};
+use maquette_core::{CellId, Digest, FoundFile, NUMERICS, Plan, Value, WeightsKind, test_plans};
 use serde_json::{Value as Json, json};
 
-/// A plan from a `plan.json` without a naming version.
+/// A plan from a `plan.json` without the versions of naming and numerics.
 fn old(lora: &str, guidance_scale: f64) -> Plan {
     let mut plan = test_plans::plan(&[]);
     plan.weights.insert(
@@ -14,7 +14,7 @@ fn old(lora: &str, guidance_scale: f64) -> Plan {
         FoundFile { file: "style.safetensors".into(), digest: Digest::of(b"style") },
     );
     let mut json = serde_json::to_value(&plan).unwrap();
-    json.as_object_mut().unwrap().remove("naming");
+    json.as_object_mut().unwrap().retain(|name, _| name != "naming" && name != "numerics");
     let base = json["base"].as_array_mut().unwrap();
     base.retain(|pair| pair[0] != "guidance_rescale" && pair[0] != "guidance_scale");
     base.extend([json!(["lora", lora]), json!(["guidance_scale", guidance_scale])]);
@@ -31,7 +31,8 @@ fn lists_are_text_and_later_settings_have_their_defaults() {
 #[test]
 fn cells_keep_the_names_in_their_log() {
     let names = |lora: &str, guidance_scale| {
-        let plan = old(lora, guidance_scale);
+        // The current name contains the current numerics.
+        let plan = Plan { numerics: NUMERICS, ..old(lora, guidance_scale) };
         let cell = plan.cell(0).unwrap();
         assert_eq!(plan.id(0).unwrap(), cell.id);
         (cell.id, CellId::of(&cell.settings, &plan.models["sketchbook"]))
@@ -45,4 +46,13 @@ fn cells_keep_the_names_in_their_log() {
     assert_eq!(half.1, one.1);
     // Current names are names that these pictures had.
     assert_eq!((none.0, one.0), (none.1, one.1));
+}
+
+#[test]
+fn cells_keep_the_numerics_that_rendered_them() {
+    let plan = old("none", 7.5);
+    assert_eq!((plan.naming, plan.numerics), (1, 1));
+    let name = |numerics| Plan { numerics, ..plan.clone() }.id(0).unwrap();
+    assert_eq!(plan.id(0).unwrap(), name(1));
+    assert_ne!(name(1), name(2));
 }

@@ -10,6 +10,10 @@ use maquette_diffusion::{DeviceName, ModelSource, StableDiffusion};
 use serde_json::json;
 use std::time::Instant;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Fallible<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HELP: &str = "\
@@ -20,6 +24,7 @@ Usage: speed [FOLDER] [OPTIONS]
   FOLDER                the model in diffusers' layout; by default the bundled model
   --device DEVICE       auto, cpu, cuda, cuda:N or metal; default: cpu
   --dtype DTYPE         f32, f16 or bf16; default: f32
+  --parts PARTS         some of: text, unet, decode, encode; default: all of them
   --rows ROWS           rows of the UNet calls, such as 2,4,8,16,32; default: 2
   --json                one JSON object per line";
 
@@ -27,9 +32,12 @@ struct Arguments {
     folder: String,
     device: DeviceName,
     dtype: DType,
+    parts: Vec<String>,
     rows: Vec<usize>,
     json: bool,
 }
+
+const PARTS: [&str; 4] = ["text", "unet", "decode", "encode"];
 
 fn main() -> Fallible<()> {
     let Some(arguments) = Arguments::read(std::env::args().skip(1))? else {
@@ -57,6 +65,7 @@ impl Arguments {
             folder: bundled.to_owned(),
             device: DeviceName::Cpu,
             dtype: DType::F32,
+            parts: PARTS.map(str::to_owned).to_vec(),
             rows: vec![2],
             json: false,
         };
@@ -73,6 +82,12 @@ impl Arguments {
                         "f16" => DType::F16,
                         "bf16" => DType::BF16,
                         other => return Err(format!("no dtype `{other}`; allowed: f32, f16, bf16").into()),
+                    }
+                }
+                "--parts" => {
+                    read.parts = value()?.split(',').map(|part| part.trim().to_owned()).collect();
+                    if let Some(part) = read.parts.iter().find(|part| !PARTS.contains(&part.as_str())) {
+                        return Err(format!("no part `{part}`; allowed: {}", PARTS.join(", ")).into());
                     }
                 }
                 "--rows" => {
@@ -100,8 +115,11 @@ fn measure_all(bench: &Bench, model: &StableDiffusion) -> Fallible<()> {
     let normal = |shape: [usize; 4]| Tensor::randn(0f32, 1.0, &shape, &Device::Cpu)?.to_device(bench.device);
     let ids = model.tokenizer.encode("a portrait of a woman with a red hat")?.ids;
 
-    bench.measure("text encoder", 1, || model.text_encoder.encode(&ids, 0));
-    for &rows in &bench.arguments.rows {
+    let wanted = |part: &str| bench.arguments.parts.iter().any(|wanted| wanted == part);
+    if wanted("text") {
+        bench.measure("text encoder", 1, || model.text_encoder.encode(&ids, 0));
+    }
+    for &rows in bench.arguments.rows.iter().filter(|_| wanted("unet")) {
         let inputs = || {
             let latents = normal([rows, model.unet.in_channels, size, size])?;
             Ok((latents, model.text_encoder.encode(&ids, 0)?.repeat((rows, 1, 1))?))
@@ -111,12 +129,14 @@ fn measure_all(bench: &Bench, model: &StableDiffusion) -> Fallible<()> {
             model.unet.forward(latents, &timesteps, text)
         });
     }
-    for pictures in [1, 4] {
+    for pictures in [1, 4].into_iter().filter(|_| wanted("decode")) {
         let latents = || normal([pictures, model.vae.latent_channels, size, size]);
         bench.measure_with("VAE decode", pictures, latents, |latents| model.vae.decode(latents));
     }
-    let image = || normal([1, 3, pixels, pixels]);
-    bench.measure_with("VAE encode", 1, image, |image| Ok(model.vae.encode(image)?.0));
+    if wanted("encode") {
+        let image = || normal([1, 3, pixels, pixels]);
+        bench.measure_with("VAE encode", 1, image, |image| Ok(model.vae.encode(image)?.0));
+    }
     Ok(())
 }
 

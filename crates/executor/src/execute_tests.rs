@@ -45,6 +45,7 @@ pub(crate) fn plan(artists: &[&str], seeds: usize) -> Plan {
         sheet: SheetSpec::default(),
         metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,
+        numerics: 1,
         derived_from: None,
     }
 }

@@ -18,6 +18,7 @@ mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod layers;
+mod layout;
 mod reference;
 mod set;
 mod vector;
@@ -33,7 +34,7 @@ pub use weight::{Change, Weight};
 /// The fastest set of kernels for a model in `dtype` on a device.
 pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
     match (device, dtype) {
-        (Device::Cpu, DType::F32 | DType::F16 | DType::BF16) => &cpu::CpuF32,
+        (Device::Cpu, DType::F32 | DType::F16 | DType::BF16) => cpu::Cpu::of(dtype),
         #[cfg(feature = "cuda")]
         (Device::Cuda(_), DType::F32 | DType::F16 | DType::BF16) => &cuda::Cuda,
         _ => &reference::Reference,

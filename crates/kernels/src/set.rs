@@ -20,12 +20,18 @@ pub trait Kernels: Debug + Send + Sync {
     /// It may be wider than `dtype`: the values are then rounded to `dtype` once and stored in the kernels' dtype.
     fn storage_dtype(&self, dtype: DType) -> DType;
 
+    /// The dtype of the tensors between the layers of a model in `dtype`.
+    fn activation_dtype(&self, dtype: DType) -> DType {
+        dtype
+    }
+
     /// The dtype in which norms, softmax and merged weights of a model in `dtype` are summed.
     fn accumulation_dtype(&self, dtype: DType) -> DType;
 
-    /// A weight in the memory layout that the kernels read without a copy; shape and values stay.
+    /// The weight of a linear layer or convolution in the memory layout, and the dtype, that the kernels read without a
+    /// copy. Shape and values stay.
     fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
-        Ok(weight)
+        weight.contiguous()
     }
 
     /// Convolves an image `[B, inputs, h, w]` and adds bias and `add`.
@@ -65,6 +71,11 @@ pub trait Kernels: Debug + Send + Sync {
 
     /// x / (1 + e^-x)
     fn silu(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// max(x, 0)
+    fn relu(&self, x: &Tensor) -> Result<Tensor> {
+        x.relu()
+    }
 
     /// Resizes an image, taking the nearest pixel (torch's `nearest`).
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor>;

@@ -2,7 +2,7 @@
 //!
 //! Renders nothing and writes nothing.
 
-use maquette_core::{CellId, Digest, Kind, NUMERICS, Setting};
+use maquette_core::{CellId, Digest, Kind, Setting};
 use maquette_interop::{GenerationInfo, Origin, read_metadata};
 use maquette_picture::decode;
 use maquette_store::{LogRow, Run, Status, check_pixels};
@@ -86,17 +86,7 @@ fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>
     if let Some(problem) = check_pixels(&pixels, &info, row) {
         return Some(format!("it {problem}"));
     }
-    if places.contains_key(&row.cell()) {
-        return None;
-    }
-    Some(match info.numerics {
-        Some(numerics) if numerics != NUMERICS => {
-            format!(
-                "it was rendered with numerics {numerics}; this version has {NUMERICS} and cannot check its name"
-            )
-        }
-        _ => "plan.json has no such cell".to_owned(),
-    })
+    (!places.contains_key(&row.cell())).then(|| "plan.json has no such cell".to_owned())
 }
 
 /// The first setting that differs between a picture's metadata and its row. Names of files may differ: a picture that

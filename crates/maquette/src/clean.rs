@@ -1,9 +1,9 @@
 //! Housekeeping in the runs folder: what no run uses any more, removing and renaming runs.
 
 use crate::Workspace;
+use crate::clock::now;
 use crate::error::Error;
 use maquette_store::{Run, Unused};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 impl Workspace {
     /// What no run uses any more, and what removing it frees. Picked cells, files of runs that are being rendered, and
@@ -47,13 +47,4 @@ impl Workspace {
     pub fn rename(&self, run: &str, name: &str) -> Result<Vec<Run>, Error> {
         Ok(self.runs.rename(run, name)?)
     }
-}
-
-/// Seconds since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "temporary files are stale by their age; no result depends on it"
-)]
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }

@@ -3,7 +3,7 @@
 use crate::Workspace;
 use crate::error::Error;
 use crate::measure::named;
-use crate::metric_models::embedder;
+use crate::metric_models::ModelNames;
 use crate::run_pictures::{RunPictures, axis_numbers, neighbour_axis};
 use maquette_analysis::{Axis, Curve, Effects, curves, effects};
 use maquette_core::{Digest, Plan};
@@ -24,6 +24,8 @@ pub struct EffectsOptions {
     pub along: Option<String>,
     /// The axis with a curve for each value; the first one that is neither numbers nor seeds if `None`.
     pub lines: Option<String>,
+    /// Models instead of those of the experiment; folders are relative to the current one.
+    pub models: ModelNames,
 }
 
 /// The effects of a run's axes.
@@ -122,7 +124,7 @@ impl Workspace {
         let metric = options.metric.as_ref().map(|name| named(std::slice::from_ref(name))).transpose()?;
         let metric = metric.and_then(|metrics| metrics.first().copied());
         let measure = options.measure.as_deref().unwrap_or("pixels");
-        let mut embedder = embedder(measure, &plan.metrics.models, &self.environment.hub)?;
+        let mut embedder = self.metric_models(&run, &plan, &options.models).embedder(measure)?;
         let pictures = RunPictures::of(&run, &plan)?;
         let axes: Vec<Axis> = plan
             .axes

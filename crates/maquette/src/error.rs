@@ -1,6 +1,6 @@
 //! The errors of the library and their kinds.
 
-use maquette_core::SettingError;
+use maquette_core::{CellId, SettingError};
 use maquette_diffusion::DeviceError;
 use maquette_executor::ExecuteError;
 use maquette_hub::{HubError, RepositoryError};
@@ -121,6 +121,16 @@ pub enum Error {
         width: u32,
         /// The picture's height.
         height: u32,
+    },
+    /// A cell of a run that has no such picture.
+    #[error("the cell {} of {run} has no {what}", cell.short())]
+    NoPicture {
+        /// The cell.
+        cell: CellId,
+        /// The run.
+        run: String,
+        /// What it lacks: `finished picture` or `reference picture`.
+        what: &'static str,
     },
     /// A name that is not a metric's.
     #[error("`{name}` is not a metric")]

@@ -86,11 +86,21 @@ impl Mask {
     ///
     /// [`Error::Store`] if the file cannot be written.
     pub fn write(&self, file: &Path) -> Result<(), Error> {
-        Ok(write_atomic(file, &maquette_picture::encode_png(&self.image, &[])?)?)
+        Ok(write_atomic(file, &self.png()?)?)
+    }
+
+    /// The bytes of that file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Picture`] if it cannot be encoded.
+    pub fn png(&self) -> Result<Vec<u8>, Error> {
+        Ok(maquette_picture::encode_png(&self.image, &[])?)
     }
 }
 
-fn check(image: &Image, points: &[(f64, f64)]) -> Result<(), Error> {
+/// Checks that there are points, and that all are in the picture.
+pub(crate) fn check(image: &Image, points: &[(f64, f64)]) -> Result<(), Error> {
     let (width, height) = (image.width(), image.height());
     let inside = |&(x, y): &(f64, f64)| x >= 0.0 && y >= 0.0 && x < f64::from(width) && y < f64::from(height);
     match points.iter().find(|point| !inside(point)) {

@@ -1,11 +1,10 @@
 //! Measures the pictures of a run; the metrics become columns of its log.
 
 use crate::Workspace;
-use crate::error::Error;
-use crate::metric_models::{ModelNames, measurers};
+use crate::error::{Error, with_causes};
+use crate::metric_models::{MetricModels, ModelNames, Unavailable};
 use crate::run_pictures::{RunPictures, neighbour_axis};
 use maquette_core::Plan;
-use maquette_hub::Environment;
 use maquette_metrics::{METRICS, MODELS, Metric, Needs, Score, measure};
 use maquette_planner::{MetricNames, did_you_mean};
 use maquette_store::Run;
@@ -56,10 +55,13 @@ pub(crate) fn metric_names() -> MetricNames<'static> {
 }
 
 impl Workspace {
-    /// Measures the pictures of a run and writes the metrics into its log, as columns at its end: those named, or all that
-    /// need no model and apply to the run. Columns that the log already has are replaced. `run` is a name such as
-    /// `mucha@2`, a unique prefix, or a path. `models` names models instead of those of the experiment, folders relative to the
-    /// current one; nothing is downloaded. `progress` gets the number of pictures that are measured, and of all.
+    /// Measures the pictures of a run and writes the metrics into its log, as columns at its end: those named, where the name
+    /// of a model such as `clip` stands for all of its metrics, or all that apply to the run and need no model or one of
+    /// `models`. Columns that the log already has are replaced. `run` is a name such as `mucha@2`, a unique prefix, or a path.
+    ///
+    /// `models` names models instead of those of the experiment. Folders that the experiment names are relative to its file,
+    /// those of `models` to the current folder. Nothing is downloaded. `progress` gets the number of pictures that are
+    /// measured, and of all.
     ///
     /// # Errors
     ///
@@ -73,13 +75,23 @@ impl Workspace {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Measurement, Error> {
         let run = self.runs.find(run)?;
-        let mut plan = run.plan()?;
-        plan.metrics.models.extend(models.clone());
+        let plan = run.plan()?;
         let metrics = match metrics {
-            [] => applicable(&plan),
-            names => named(names)?,
+            [] => applicable(&plan, models),
+            names => named(&of_models(names))?,
         };
-        measure_run(&run, &plan, &metrics, &self.environment.hub, progress)
+        let places = self.metric_models(&run, &plan, models);
+        let mut progress = |_: &[&'static Metric], done, all| progress(done, all);
+        let mut measurement =
+            measure_run(&run, &plan, &metrics, &places, &mut |_, error| Err(error), &mut progress)?;
+        let unused = models
+            .iter()
+            .filter(|(kind, _)| metrics.iter().all(|metric| metric.model != Some(kind.as_str())));
+        let note = |(kind, name): (&String, &String)| {
+            format!("`{name}` is not used: no metric of `{kind}` is measured")
+        };
+        measurement.notes.extend(unused.map(note));
+        Ok(measurement)
     }
 }
 
@@ -96,12 +108,34 @@ pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Metric>, Error> {
     Ok(METRICS.iter().filter(|metric| names.iter().any(|name| name == metric.name)).collect())
 }
 
-/// The metrics that need no model and that some cell of the plan may have.
-fn applicable(plan: &Plan) -> Vec<&'static Metric> {
+/// Why something is not measured, in one sentence with what to do about it.
+pub(crate) fn not_measured(what: &str, error: &Error) -> String {
+    let hint = error.hint().map_or(String::new(), |hint| format!("; {}", hint.replace("\n\n", "; ")));
+    format!("{what} cannot be measured: {}{hint}", with_causes(error))
+}
+
+/// The names of metrics, as in a sentence.
+pub(crate) fn metric_list(metrics: &[&Metric]) -> String {
+    metrics.iter().map(|metric| format!("`{}`", metric.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Names of metrics, with all metrics of a model in place of its name.
+fn of_models(names: &[String]) -> Vec<String> {
+    let of = |name: &String| -> Vec<String> {
+        let of_model = METRICS.iter().filter(|metric| metric.model == Some(name.as_str()));
+        let of_model: Vec<String> = of_model.map(|metric| metric.name.to_owned()).collect();
+        if of_model.is_empty() { vec![name.clone()] } else { of_model }
+    };
+    names.iter().flat_map(of).collect()
+}
+
+/// The metrics that need no model or one of these, and that some cell of the plan may have.
+fn applicable(plan: &Plan, models: &ModelNames) -> Vec<&'static Metric> {
     let lacking = lacking(plan);
     METRICS
         .iter()
-        .filter(|metric| metric.model.is_none() && !metric.needs.iter().any(|need| lacking.contains(need)))
+        .filter(|metric| metric.model.is_none_or(|model| models.contains_key(model)))
+        .filter(|metric| !metric.needs.iter().any(|need| lacking.contains(need)))
         .collect()
 }
 
@@ -118,18 +152,28 @@ fn lacking(plan: &Plan) -> Vec<Needs> {
     lacking
 }
 
-/// Measures the pictures of a run. The run is locked meanwhile.
+/// Measures the pictures of a run. The run is locked meanwhile. `unavailable` is that of [`MetricModels::measurers`];
+/// `progress` gets the metrics that are measured, the number of pictures that are, and of all.
 pub(crate) fn measure_run(
     run: &Run,
     plan: &Plan,
     metrics: &[&'static Metric],
-    hub: &Environment,
-    progress: &mut dyn FnMut(usize, usize),
+    models: &MetricModels,
+    unavailable: &mut Unavailable,
+    progress: &mut dyn FnMut(&[&'static Metric], usize, usize),
 ) -> Result<Measurement, Error> {
     let writer = run.metrics_writer()?;
+    let mut measurers = models.measurers(metrics, unavailable)?;
+    let order: Vec<&'static Metric> =
+        measurers.iter().flat_map(|measurer| measurer.metrics()).copied().collect();
+    let metrics: Vec<&'static Metric> =
+        metrics.iter().copied().filter(|metric| order.iter().any(|one| one.name == metric.name)).collect();
+    let mut notes = Vec::new();
+    if metrics.is_empty() {
+        return Ok(Measurement { run: run.clone(), metrics, pictures: 0, duplicates: Vec::new(), notes });
+    }
     let pictures = RunPictures::of(run, plan)?;
     let needs = |what| metrics.iter().any(|metric| metric.needs(what));
-    let mut notes = Vec::new();
     for lack in lacking(plan) {
         let names: Vec<&str> = metrics.iter().filter(|metric| metric.needs(lack)).map(|it| it.name).collect();
         if let Some(note) = lack_note(lack, &names) {
@@ -141,12 +185,9 @@ pub(crate) fn measure_run(
     }
     let axis = if needs(Needs::Neighbours) { neighbour_axis(plan) } else { None };
     let tasks = pictures.tasks(axis);
-    let mut measurers = measurers(metrics, &plan.metrics.models, hub)?;
-    let order: Vec<&'static Metric> =
-        measurers.iter().flat_map(|measurer| measurer.metrics()).copied().collect();
     let load = |number| pictures.load(number);
     let measured = measure(&tasks, pictures.chunk(), &load, &mut measurers, &mut |done| {
-        progress(done, tasks.len());
+        progress(&metrics, done, tasks.len());
         true
     })
     .map_err(Error::Metrics)?;
@@ -182,7 +223,7 @@ pub(crate) fn measure_run(
     let names: Vec<&str> = metrics.iter().map(|metric| metric.name).collect();
     writer.write(&names, &texts)?;
     let (run, pictures) = (run.clone(), texts.len());
-    Ok(Measurement { run, metrics: metrics.to_vec(), pictures, duplicates, notes })
+    Ok(Measurement { run, metrics, pictures, duplicates, notes })
 }
 
 fn lack_note(lack: Needs, names: &[&str]) -> Option<String> {

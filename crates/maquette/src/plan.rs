@@ -4,7 +4,7 @@ use crate::Workspace;
 use crate::assets::FakeAssets;
 use crate::assets::fetch::{self, FetchEvent};
 use crate::error::Error;
-use crate::measure::metric_names;
+use crate::measure::{metric_list, metric_names, named, not_measured};
 use crate::model_notes::model_notes;
 use crate::unused_inputs::unused_inputs;
 use crate::workspace::Renderer;
@@ -112,7 +112,17 @@ impl Workspace {
             notes.extend(model_notes(&plan, &distinct, &base, &self.environment.hub)?);
             notes.extend(unused_inputs(&plan, &distinct, &base, &self.environment.hub)?);
         }
+        notes.extend(self.unmeasured(&plan, &resolved)?);
         Ok(PlannedExperiment { plan, distinct, resolved, source, notes, base })
+    }
+
+    /// Notes on the metrics whose models are not on this machine: it takes long until they would be measured.
+    fn unmeasured(&self, plan: &Plan, resolved: &str) -> Result<Vec<String>, Error> {
+        let bases = maquette_planner::folder(resolved).map(PathBuf::from).into_iter();
+        let bases = bases.chain(self.environment.folder.clone()).collect();
+        let missing = self.planned_metric_models(plan, bases).missing(&named(&plan.metrics.measure)?);
+        let note = |(metrics, error): &(Vec<_>, _)| not_measured(&metric_list(metrics), error);
+        Ok(missing.iter().map(note).collect())
     }
 
     /// The seeds that the newest run of an experiment with that name drew.

@@ -4,7 +4,8 @@ use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
 use crate::draft::{DraftOptions, Drafts, final_pass};
 use crate::error::{Error, with_causes};
-use crate::measure::{is_measured, measure_run, named};
+use crate::measure::{is_measured, measure_run, metric_list, named, not_measured};
+use crate::metric_models::{MetricModels, ModelNames};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::{memory, page, sheets};
 use maquette_core::{Backend, CellId, DraftSettings, Plan};
@@ -142,11 +143,24 @@ impl Workspace {
         };
         let rendered = drafts.and_then(|drafts| Ok((drafts, render(&mut to, pass, report)?)));
         report(RunEvent::Rendered);
-        let (drafts, summary) = rendered?;
+        let (drafts, summary) = match rendered {
+            Ok(rendered) => rendered,
+            Err(error) => {
+                drop(writer);
+                // The page must not say that the run goes on.
+                let _ = options.sheets.then(|| write_page(&self.runs, &run, &plan, report));
+                return Err(error);
+            }
+        };
         remember_memory(&writer, &summary);
         drop(writer);
+        if options.sheets && !summary.failures.is_empty() {
+            // Until now the page says that they may be tried again; measuring and drawing may take long.
+            write_page(&self.runs, &run, &plan, report);
+        }
         if !summary.interrupted {
-            measure(&run, &plan, &summary, &self.environment.hub, report);
+            let models = self.metric_models(&run, &plan, &ModelNames::new());
+            measure(&run, &plan, &summary, &models, report);
         }
 
         let sheets = if options.sheets { draw_sheets(&run, &plan, report) } else { Vec::new() };
@@ -257,32 +271,36 @@ fn pass_on(
     });
 }
 
-/// Measures the metrics that the experiment names. A problem is a warning: `maquette measure` can try again.
+/// Measures the metrics that the experiment names. A problem is a warning: `maquette measure` can try again. Where a model is
+/// missing, the other metrics are measured.
 fn measure(
     run: &Run,
     plan: &Plan,
     summary: &Summary,
-    hub: &maquette_hub::Environment,
+    models: &MetricModels,
     report: &mut dyn FnMut(RunEvent<'_>),
 ) {
-    let mut warn = |text: String| report(RunEvent::Warning(text));
+    let mut warnings = Vec::new();
     let metrics = match named(&plan.metrics.measure) {
         Ok(metrics) => metrics,
-        Err(error) => return warn(format!("the pictures were not measured: {}", with_causes(&error))),
+        Err(error) => return report(RunEvent::Warning(not_measured("the pictures", &error))),
     };
     let unchanged = summary.rendered + summary.reused == 0 && is_measured(run, &metrics);
     if metrics.is_empty() || unchanged {
         return;
     }
-    let measured = measure_run(run, plan, &metrics, hub, &mut |done, pictures| {
-        report(RunEvent::Measuring { metrics: &metrics, done, pictures });
-    });
-    match measured {
-        Ok(measurement) => measurement.notes.into_iter().for_each(|note| report(RunEvent::Warning(note))),
-        Err(error) => {
-            report(RunEvent::Warning(format!("the pictures were not measured: {}", with_causes(&error))));
-        }
+    let mut unavailable = |metrics: &[&'static Metric], error: Error| {
+        warnings.push(not_measured(&metric_list(metrics), &error));
+        Ok(())
+    };
+    let mut progress = |metrics: &[&'static Metric], done, pictures| {
+        report(RunEvent::Measuring { metrics, done, pictures });
+    };
+    match measure_run(run, plan, &metrics, models, &mut unavailable, &mut progress) {
+        Ok(measurement) => warnings.extend(measurement.notes),
+        Err(error) => warnings.push(not_measured("the pictures", &error)),
     }
+    warnings.into_iter().for_each(|warning| report(RunEvent::Warning(warning)));
 }
 
 /// Records the peak memory of this process for the kinds of cells it rendered; estimates are based on it.

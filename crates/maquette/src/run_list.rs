@@ -32,6 +32,8 @@ pub struct RunContent {
     pub seconds: f64,
     /// The models that its cells may name.
     pub models: Vec<String>,
+    /// Whether a process writes into it now.
+    pub in_use: bool,
     /// The number of picked cells; `None` if `picks.toml` cannot be read.
     pub picks: Option<usize>,
     /// The run that its experiment was derived from, by its present name.
@@ -59,6 +61,7 @@ impl Workspace {
             changed,
             seconds: log.iter().filter_map(LogRow::seconds).sum(),
             models: plan.models.into_keys().collect(),
+            in_use: run.is_in_use(),
             picks: run.count_picks().ok(),
             parent: plan.derived_from.map(|from| present(from.run)),
         })

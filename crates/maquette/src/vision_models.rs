@@ -31,27 +31,36 @@ const SIZES: [(&str, u32); 9] = [
 ///
 /// [`Error::NoVisionModel`] if there is neither, with the command that downloads it.
 pub(crate) fn find(name: &str, base: &Path, hub: &Environment) -> Result<ModelFolder, Error> {
-    let paths = [base.join(name), PathBuf::from(name)];
-    if let Some(folder) = paths.into_iter().find(|path| path.is_dir()) {
+    find_in(name, &[base.to_owned(), PathBuf::new()], hub)
+}
+
+/// The same, of a path relative to any of these folders, most likely first.
+pub(crate) fn find_in(name: &str, bases: &[PathBuf], hub: &Environment) -> Result<ModelFolder, Error> {
+    let mut paths = bases.iter().map(|base| base.join(name));
+    if let Some(folder) = paths.find(|path| path.is_dir()) {
         return Ok(ModelFolder::new(folder));
     }
     let repository = name.parse().ok();
     let cached = repository.and_then(|repository| Cache::new(hub).find(&repository, &Wanted::Single));
     cached
         .map(ModelFolder::new)
-        .ok_or_else(|| Error::NoVisionModel { name: name.to_owned(), hint: hint(name) })
+        .ok_or_else(|| Error::NoVisionModel { name: name.to_owned(), hint: hint(name, bases) })
 }
 
-/// What to do about a model that is not here.
-fn hint(name: &str) -> String {
-    const ALLOWED: &str = "allowed: a folder in transformers' layout, or a repository on the hub, OWNER/NAME or OWNER/NAME@REVISION";
+/// What to do about a model that is not here. `bases`: where its folder was looked for.
+fn hint(name: &str, bases: &[PathBuf]) -> String {
+    let base = bases.first().filter(|base| !base.as_os_str().is_empty());
+    let base = base.map_or(String::new(), |base| format!(" in {}", base.display()));
+    let allowed = format!(
+        "allowed: a folder in transformers' layout{base}, or a repository on the hub, OWNER/NAME or OWNER/NAME@REVISION"
+    );
     if name.parse::<maquette_hub::Repository>().is_err() {
-        return ALLOWED.to_owned();
+        return allowed;
     }
     let repository = name.split('@').next().unwrap_or(name);
     let size = SIZES.iter().find(|(known, _)| *known == repository);
     let size = size.map_or(String::new(), |(_, megabytes)| format!(" (about {megabytes} MB)"));
-    format!("{ALLOWED}\n\nTo download it{size}: maquette models fetch {name}")
+    format!("{allowed}\n\nTo download it{size}: maquette models fetch {name}")
 }
 
 #[cfg(test)]
@@ -60,10 +69,13 @@ mod tests {
 
     #[test]
     fn the_hint_has_the_command_and_the_size() {
+        let hint = |name: &str| hint(name, &[PathBuf::new()]);
         assert!(hint(CAPTION_MODEL).ends_with(
             "(about 990 MB): maquette models fetch Salesforce/blip-image-captioning-base@refs/pr/38"
         ));
         assert!(hint("someone/clip").ends_with("To download it: maquette models fetch someone/clip"));
         assert!(!hint("models/clip/x").contains("fetch"));
+        let from = super::hint("models/clip", &[PathBuf::from("experiments"), PathBuf::new()]);
+        assert!(from.starts_with("allowed: a folder in transformers' layout in experiments, or"), "{from}");
     }
 }

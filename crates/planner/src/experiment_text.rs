@@ -4,9 +4,9 @@
 //! `written.rs` writes an experiment of one cell, `resolved.rs` the complete text that a run keeps.
 
 use crate::range::decimal;
-use crate::resolved::{derived_from, key, list, string, value};
+use crate::resolved::{derived_from, key, list, metric_lines, sheet_lines, string, value};
 use crate::written::comment;
-use maquette_core::{DerivedFrom, Kind, Setting, SheetSpec, Value};
+use maquette_core::{DerivedFrom, Kind, MetricsSpec, Setting, SheetSpec, Value};
 use std::fmt::Write;
 
 /// The longest line of a comment, in characters.
@@ -33,6 +33,8 @@ pub struct ExperimentText {
     pub exclude: Vec<Vec<(String, Vec<Value>)>>,
     /// The layout of the sheets.
     pub sheet: SheetSpec,
+    /// What to measure.
+    pub metrics: MetricsSpec,
 }
 
 /// An axis of an experiment file.
@@ -113,21 +115,12 @@ impl ExperimentText {
                 let _ = writeln!(text, "{} = {written}", key(name));
             }
         }
-        self.write_sheet(&mut text);
-        text
-    }
-
-    fn write_sheet(&self, text: &mut String) {
-        let SheetSpec { rows, columns, cell, max } = &self.sheet;
-        let axes = [("rows", rows), ("columns", columns)];
-        let axes = axes.into_iter().filter_map(|(name, axis)| Some((name, string(axis.as_ref()?))));
-        let sizes = [("cell", cell), ("max", max)];
-        let sizes = sizes.into_iter().filter_map(|(name, size)| Some((name, size.as_ref()?.to_string())));
-        let lines: Vec<_> = axes.chain(sizes).collect();
-        if !lines.is_empty() {
-            text.push_str("\n[sheet]\n");
+        let tables = [("[sheet]", sheet_lines(&self.sheet)), ("[metrics]", metric_lines(&self.metrics))];
+        for (header, lines) in tables.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+            let _ = writeln!(text, "\n{header}");
             lines.iter().for_each(|(name, value)| _ = writeln!(text, "{name} = {value}"));
         }
+        text
     }
 }
 

@@ -74,8 +74,13 @@ fn metric(node: &Node, names: &[&str]) -> Result<String, Problem> {
     }
 }
 
+/// A folder, relative to the experiment file's folder like every path, or a repository on the hub: both may have the form
+/// `OWNER/NAME`, so a name is a path if it is written as one or such a folder exists.
 fn model(entry: &Entry) -> Result<String, Problem> {
+    let origin = &entry.node.at.origin;
+    let is_path = |name: &str| name.starts_with('.') || origin.folder.join(name).is_dir();
     match entry.node.text() {
+        Some(name) if is_path(name) && !name.is_empty() => Ok(origin.rebase(name)),
         Some(name) if !name.is_empty() => Ok(name.to_owned()),
         _ => {
             let message = format!("`{}` is {}; allowed: the name of a model", entry.key, entry.node.what());

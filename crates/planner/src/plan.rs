@@ -12,7 +12,9 @@ use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
 use crate::{AssetResolver, MetricNames, derived_from, filter, merged, metrics, placeholders, seeds, sheet};
-use maquette_core::{Axis, AxisValue, CellId, Digest, Dtype, MetricsSpec, NAMING, Plan, Selection, Value};
+use maquette_core::{
+    Axis, AxisValue, CellId, Digest, Dtype, MetricsSpec, NAMING, NUMERICS, Plan, Selection, Value,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -125,6 +127,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         sheet: sheet.clone(),
         metrics: metrics.clone(),
         naming: NAMING,
+        numerics: NUMERICS,
         derived_from: derived_from.clone(),
     };
 
@@ -166,7 +169,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let folder = if folder.as_os_str().is_empty() { Path::new(".").to_owned() } else { folder };
     let folder: PathBuf = std::path::absolute(&folder).unwrap_or(folder).components().collect();
     let folder = folder.to_string_lossy().replace('\\', "/");
-    let folder = resolved::has_paths(&grid).then_some(folder.as_str());
+    let folder = resolved::has_paths(&grid, &metrics).then_some(folder.as_str());
     let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
     let (exclude, only) = (rules(exclude), rules(only));
     let resolved = text(folder, &grid, &exclude, &only, &metrics);

@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// The contents of the text.
 pub(crate) struct Experiment<'a> {
     pub title: &'a str,
-    /// The folder that paths are relative to; `None` if there are no paths.
+    /// The folder that paths are relative to; `None` if there are none.
     pub folder: Option<&'a str>,
     pub derived_from: Option<&'a DerivedFrom>,
     pub grid: &'a Grid,
@@ -66,19 +66,25 @@ impl Experiment<'_> {
                 table(header, conditions.map(|on| (on.name.clone(), tests(&on.tests))).collect());
             }
         }
-        let axes = [("rows", &sheet.rows), ("columns", &sheet.columns)];
-        let axes =
-            axes.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), string(axis.as_ref()?))));
-        let numbers = [("cell", sheet.cell), ("max", sheet.max)];
-        let numbers =
-            numbers.into_iter().filter_map(|(name, size)| Some((name.to_owned(), size?.to_string())));
-        table("[sheet]", axes.chain(numbers).collect());
+        table("[sheet]", sheet_lines(sheet));
         table("[metrics]", metric_lines(metrics));
         text
     }
 }
 
-fn metric_lines(metrics: &MetricsSpec) -> Vec<(String, String)> {
+/// The keys of `[sheet]` and their values; none for a layout by default.
+pub(crate) fn sheet_lines(sheet: &SheetSpec) -> Vec<(String, String)> {
+    let SheetSpec { rows, columns, cell, max } = sheet;
+    let axes = [("rows", rows), ("columns", columns)];
+    let axes = axes.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), string(axis.as_ref()?))));
+    let sizes = [("cell", cell), ("max", max)];
+    let sizes =
+        sizes.into_iter().filter_map(|(name, size)| Some((name.to_owned(), size.as_ref()?.to_string())));
+    axes.chain(sizes).collect()
+}
+
+/// The keys of `[metrics]` and their values; none if nothing is to be measured.
+pub(crate) fn metric_lines(metrics: &MetricsSpec) -> Vec<(String, String)> {
     let MetricsSpec { measure, neighbours, models } = metrics;
     let names: Vec<String> = measure.iter().map(|name| string(name)).collect();
     let names = (!names.is_empty()).then(|| ("measure".to_owned(), list(&names)));
@@ -163,8 +169,8 @@ pub(crate) fn key(name: &str) -> String {
     if bare { name.to_owned() } else { string(name) }
 }
 
-/// Whether any cell may have a path that is relative to `folder`.
-pub(crate) fn has_paths(grid: &Grid) -> bool {
+/// Whether any cell or metric may have a path that is relative to `folder`.
+pub(crate) fn has_paths(grid: &Grid, metrics: &MetricsSpec) -> bool {
     let paths = grid
         .settings
         .iter()
@@ -172,5 +178,6 @@ pub(crate) fn has_paths(grid: &Grid) -> bool {
     let is_path = |name: &str| {
         Setting::named(name).is_some_and(|setting| matches!(setting.kind, Kind::Path | Kind::Weights))
     };
-    paths.into_iter().any(|given| is_path(&given.name) && !given.value.is_empty())
+    let mut paths = paths.into_iter();
+    !metrics.models.is_empty() || paths.any(|given| is_path(&given.name) && !given.value.is_empty())
 }

@@ -220,3 +220,19 @@ fn axis(value: &Value, seeds: bool) -> Value {
     }
     json!({ "anyOf": forms })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layer::KEYS;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_top_level_key_is_in_the_schema_and_described() {
+        let schema: Value = serde_json::from_str(&schema(&MetricNames::default())).unwrap();
+        let properties = schema["properties"].as_object().unwrap();
+        let found: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
+        assert_eq!(found, KEYS.iter().copied().chain(names()).collect());
+        assert!(properties.values().all(|property| property["description"].is_string()));
+    }
+}

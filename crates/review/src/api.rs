@@ -8,26 +8,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
-use maquette::{CellId, Mark, Pick, PickChange, StoreError, Vote, with_causes};
+use maquette::{CellId, Mark, PickChange, Picks, StoreError, Vote, Votes, with_causes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
+use serde_json::json;
 use std::sync::Arc;
-
-#[derive(Serialize)]
-struct PicksBody {
-    /// Changes whenever the file does.
-    revision: u64,
-    cells: BTreeMap<CellId, Pick>,
-    problems: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct VotesBody {
-    revision: u64,
-    votes: Vec<Vote>,
-    problems: Vec<String>,
-}
 
 /// A change of a pick: an absent field stays as it is, null removes it.
 #[derive(Deserialize)]
@@ -39,20 +24,15 @@ struct ChangeBody {
     note: Option<Option<String>>,
 }
 
-/// `GET api/picks`. A file that cannot be read is a problem to show; changes to it are refused.
+/// `GET api/picks`.
 pub(crate) async fn picks(
     State(site): State<Arc<Site>>,
     Path((name, number)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let run = site.runs.at(&name, &number)?;
     on_thread(move || {
-        Ok(json(&match run.picks() {
-            Ok(picks) => PicksBody { revision: picks.revision, cells: picks.cells, problems: picks.problems },
-            Err(error @ StoreError::Damaged { .. }) => {
-                PicksBody { revision: 0, cells: BTreeMap::new(), problems: vec![with_causes(&error)] }
-            }
-            Err(error) => return Err(error.into()),
-        }))
+        let Picks { revision, cells, problems, .. } = shown(run.picks(), |picks| &mut picks.problems)?;
+        Ok(json(&json!({ "revision": revision, "cells": cells, "problems": problems })))
     })
     .await
 }
@@ -78,13 +58,8 @@ pub(crate) async fn votes(
 ) -> Result<Response, Refusal> {
     let run = site.runs.at(&name, &number)?;
     on_thread(move || {
-        Ok(json(&match run.votes() {
-            Ok(votes) => VotesBody { revision: votes.revision, votes: votes.votes, problems: votes.problems },
-            Err(error @ StoreError::Damaged { .. }) => {
-                VotesBody { revision: 0, votes: Vec::new(), problems: vec![with_causes(&error)] }
-            }
-            Err(error) => return Err(error.into()),
-        }))
+        let Votes { revision, votes, problems } = shown(run.votes(), |votes| &mut votes.problems)?;
+        Ok(json(&json!({ "revision": revision, "votes": votes, "problems": problems })))
     })
     .await
 }
@@ -113,11 +88,28 @@ pub(crate) async fn remove_last_vote(
     on_thread(move || Ok(json(&run.remove_last_vote()?))).await
 }
 
-fn json(body: &impl Serialize) -> Response {
+/// What is in a file. One that cannot be read is a problem to show, of an empty file; changes to it are refused.
+fn shown<T: Default>(
+    read: Result<T, StoreError>,
+    problems: fn(&mut T) -> &mut Vec<String>,
+) -> Result<T, StoreError> {
+    match read {
+        Err(error @ StoreError::Damaged { .. }) => {
+            let mut empty = T::default();
+            problems(&mut empty).push(with_causes(&error));
+            Ok(empty)
+        }
+        read => read,
+    }
+}
+
+/// An answer as JSON.
+pub(crate) fn json(body: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
+/// The body of a request.
+pub(crate) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
     serde_json::from_slice(body)
         .map_err(|error| Refusal(StatusCode::BAD_REQUEST, format!("the request is not understood: {error}")))
 }

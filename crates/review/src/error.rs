@@ -3,14 +3,14 @@
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use maquette::{StoreError, with_causes};
+use maquette::{Error, ErrorKind, StoreError, with_causes};
 
 /// Why a server cannot be started or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
     /// A run is not found or cannot be read.
     #[error(transparent)]
-    Run(#[from] maquette::Error),
+    Run(#[from] Error),
     /// Two different runs of that name; addresses need different ones.
     #[error("two runs are named {name}; allowed: runs of different names")]
     SameName {
@@ -55,6 +55,26 @@ impl From<StoreError> for Refusal {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Refusal(status, with_causes(&error))
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let status = match &error {
+            Error::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Error::OutsidePicture { .. } => StatusCode::BAD_REQUEST,
+            // It may be here at the next request.
+            Error::NoVisionModel { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            error if error.kind() == ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        match (error, status) {
+            (Error::Store(error), _) => error.into(),
+            (error, status) => {
+                let hint = error.hint().map_or(String::new(), |hint| format!("\n\n{hint}"));
+                Refusal(status, with_causes(&error) + &hint)
+            }
+        }
     }
 }
 

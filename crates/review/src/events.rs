@@ -1,6 +1,6 @@
 //! `GET api/events`: what changes in a run's folder, as server-sent events, whoever changes it.
 //!
-//! `picks` with `{"cell", "pick"}`, or `{}` if the picks are to be read again; `votes` and `data` with `{}`. A connection
+//! `picks` with `{"cell", "pick"}`, or `{}` if the picks are to be read again; `votes`, `data` and `masks` with `{}`. A connection
 //! begins with `picks` and `votes`, so that nothing is missed between reading them and connecting.
 
 use crate::error::Refusal;
@@ -28,12 +28,12 @@ type Cells = BTreeMap<CellId, Pick>;
 /// What a connection has seen.
 struct Seen {
     run: Run,
-    stamps: [Stamp; 3],
+    stamps: [Stamp; 4],
     cells: Cells,
     waiting: VecDeque<Event>,
 }
 
-/// Follows `picks.toml`, `votes.csv` and the page's data.
+/// Follows `picks.toml`, `votes.csv`, the page's data and the folder of masks.
 pub(crate) async fn events(
     State(site): State<Arc<Site>>,
     Path((name, number)): Path<(String, String)>,
@@ -58,7 +58,7 @@ pub(crate) async fn events(
 /// Looks at the files and notes what has changed.
 fn look(mut seen: Seen) -> Seen {
     let now = stamps(&seen.run);
-    let [picks, votes, data] = [0, 1, 2].map(|file| now[file] != seen.stamps[file]);
+    let [picks, votes, data, masks] = [0, 1, 2, 3].map(|file| now[file] != seen.stamps[file]);
     // A file that cannot be read at the moment, such as one that is being edited, is read when it changes again.
     if picks && let Some(cells) = cells(&seen.run) {
         seen.waiting.extend(differences(&seen.cells, &cells));
@@ -66,12 +66,13 @@ fn look(mut seen: Seen) -> Seen {
     }
     seen.waiting.extend(votes.then(|| empty("votes")));
     seen.waiting.extend(data.then(|| empty("data")));
+    seen.waiting.extend(masks.then(|| empty("masks")));
     seen.stamps = now;
     seen
 }
 
-fn stamps(run: &Run) -> [Stamp; 3] {
-    ["picks.toml", "votes.csv", "page/state.js"].map(|file| {
+fn stamps(run: &Run) -> [Stamp; 4] {
+    ["picks.toml", "votes.csv", "page/state.js", "masks"].map(|file| {
         let found = std::fs::metadata(run.dir().join(file)).ok()?;
         Some((found.modified().ok()?, found.len()))
     })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 /// The folders of a run that its page shows files of.
-const FOLDERS: [&str; 4] = ["page", "images", "references", "sheets"];
+const FOLDERS: [&str; 6] = ["page", "images", "drafts", "references", "sheets", "masks"];
 
 /// `GET <run>/`: the page.
 pub(crate) async fn page(

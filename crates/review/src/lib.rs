@@ -1,9 +1,10 @@
 //! The review server: serves the pages of runs on this machine's loopback address, so that picks, notes and votes are saved
 //! in the run folders as they are made.
 //!
-//! It keeps no state of its own: `picks.toml` and `votes.csv` are the truth, and edits by hand are seen while it runs. Only
-//! whoever knows the random token in the address reaches anything, and only from a page of the server itself (`guard`).
-//! `api` reads and writes picks and votes, `events` follows the files, `files` serves the page.
+//! It keeps no state of its own but the model that makes masks: `picks.toml`, `votes.csv` and `masks/` are the truth, and
+//! edits by hand are seen while it runs. Only whoever knows the random token in the address reaches anything, and only from
+//! a page of the server itself (`guard`). `api` reads and writes picks and votes, `masks` makes and saves masks, `events`
+//! follows the files, `files` serves the page.
 
 #![forbid(unsafe_code)]
 
@@ -13,9 +14,11 @@ mod events;
 mod files;
 mod guard;
 mod index_page;
+mod mask_model;
+mod masks;
 mod runs;
 mod server;
 mod site;
 
 pub use error::ReviewError;
-pub use server::{Server, StopHandle};
+pub use server::{Server, ServerOptions, StopHandle};

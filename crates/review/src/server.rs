@@ -1,12 +1,13 @@
 //! Binds the port, makes the token, routes requests, runs until it is stopped.
 
 use crate::error::{Refusal, ReviewError};
+use crate::mask_model::MaskModel;
 use crate::runs::{Runs, address};
 use crate::site::Site;
-use crate::{api, events, files, guard, index_page};
+use crate::{api, events, files, guard, index_page, masks};
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
 use maquette::{Workspace, with_causes};
 use std::net::{Ipv4Addr, TcpListener};
@@ -23,6 +24,15 @@ pub struct Server {
     stop: StopHandle,
 }
 
+/// How a server is opened.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// The port of the loopback address; 0 is any free one.
+    pub port: u16,
+    /// The model that makes masks, as for [`Workspace::masker`]; it is loaded for the first mask.
+    pub mask_model: Option<String>,
+}
+
 /// Stops a server; copies stop the same one.
 #[derive(Clone, Default)]
 pub struct StopHandle(Arc<Notify>);
@@ -35,8 +45,8 @@ impl StopHandle {
 }
 
 impl Server {
-    /// Opens a server for some runs on a port of the loopback address; 0 is any free port. Before that, the pages of the
-    /// runs are brought up to date; problems with them go to `warn`.
+    /// Opens a server for some runs on the loopback address. Before that, the pages of the runs are brought up to date;
+    /// problems with them go to `warn`.
     ///
     /// # Errors
     ///
@@ -44,7 +54,7 @@ impl Server {
     pub fn open(
         workspace: &Workspace,
         runs: &[String],
-        port: u16,
+        options: &ServerOptions,
         warn: &mut dyn FnMut(&str),
     ) -> Result<Server, ReviewError> {
         let runs = Runs::find(workspace, runs)?;
@@ -53,17 +63,19 @@ impl Server {
                 warn(&format!("the page of {run} could not be brought up to date: {}", with_causes(&error)));
             }
         }
+        let port = options.port;
         let listening = |source| ReviewError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(listening)?;
         listener.set_nonblocking(true).map_err(listening)?;
         let port = listener.local_addr().map_err(listening)?.port();
-        let site = Arc::new(Site { runs, port, token: token()? });
+        let masks = MaskModel::new(workspace.clone(), options.mask_model.clone());
+        let site = Arc::new(Site { runs, port, token: token()?, masks });
         Ok(Server { listener, site, stop: StopHandle::default() })
     }
 
     /// The address to open: that of the run's page, or with several runs of a page that lists them.
     pub fn url(&self) -> String {
-        let Site { runs, port, token } = &*self.site;
+        let Site { runs, port, token, .. } = &*self.site;
         let page = runs.only().map(address).unwrap_or_default();
         format!("http://127.0.0.1:{port}/{token}/{page}")
     }
@@ -103,6 +115,8 @@ fn routes(site: Arc<Site>) -> Router {
         .route("/{name}/{number}/api/picks/{cell}", put(api::change_pick))
         .route("/{name}/{number}/api/votes", get(api::votes).post(api::add_vote))
         .route("/{name}/{number}/api/votes/last", delete(api::remove_last_vote))
+        .route("/{name}/{number}/api/mask", post(masks::mask))
+        .route("/{name}/{number}/api/masks", get(masks::list).post(masks::save))
         .route("/{name}/{number}/api/events", get(events::events))
         .route("/{name}/{number}/", get(files::page))
         .route("/{name}/{number}/{*file}", get(files::file))

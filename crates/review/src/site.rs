@@ -1,6 +1,7 @@
 //! What every request has at hand.
 
 use crate::error::Refusal;
+use crate::mask_model::MaskModel;
 use crate::runs::Runs;
 use axum::http::StatusCode;
 
@@ -10,6 +11,7 @@ pub(crate) struct Site {
     pub port: u16,
     /// The beginning of every path, so that no other program or web page guesses an address.
     pub token: String,
+    pub masks: MaskModel,
 }
 
 /// Runs something that reads or writes files on a thread of its own.

@@ -21,6 +21,7 @@
 //!       drafts.csv                    drafts of cells, in the log's format; `final` names the cell (a file per shard, too)
 //!       drafts/                       their pictures: hard links into .cells
 //!       sheets/*.png                  the contact sheets
+//!       masks/<name>-<digest8>.png    masks of its pictures, for other experiments; they stay when the run is removed
 //!       picks.toml                    the marks and notes of its cells, also edited by hand
 //!       votes.csv                     the votes between two cells, a row each
 //!       picks.lock                    held while one of these two is changed
@@ -66,6 +67,7 @@ mod log_scan;
 #[cfg(test)]
 mod log_tests;
 mod log_writer;
+mod masks;
 mod names;
 mod page_files;
 mod picks;

@@ -51,15 +51,17 @@ pub(crate) fn long_image_name(plan: &Plan, coordinates: &[usize], id: &CellId) -
 /// The name of a reference picture's copy: its name and the digest of its content.
 pub(crate) fn reference_name(path_as_written: &str, digest: &Digest) -> String {
     let path = Path::new(path_as_written);
-    let text = |part: Option<&std::ffi::OsStr>| slug(&part.unwrap_or_default().to_string_lossy());
-    let mut stem = text(path.file_stem());
-    shorten(&mut stem, READABLE);
-    let stem = if stem.is_empty() { "picture".to_owned() } else { stem };
-    let name = format!("{stem}-{}", digest.short());
-    match text(path.extension()) {
+    let text = |part: Option<&std::ffi::OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+    let name = with_digest(&text(path.file_stem()), "picture", digest);
+    match slug(&text(path.extension())) {
         ending if ending.is_empty() || ending.len() > 8 => name,
         ending => format!("{name}.{ending}"),
     }
+}
+
+/// The name of a mask: a given name and the digest of its content.
+pub(crate) fn mask_name(name: &str, digest: &Digest) -> String {
+    format!("{}.png", with_digest(name, "mask", digest))
 }
 
 /// The path of a given file name in a folder, which it must not leave.
@@ -69,6 +71,14 @@ pub(crate) fn plain(folder: &Path, name: &str) -> Result<PathBuf, StoreError> {
         return Err(StoreError::Name { name: name.to_owned(), folder: folder.to_owned() });
     }
     Ok(folder.join(name))
+}
+
+/// A readable name, or `otherwise` if nothing of it is left, and the first digits of a digest.
+fn with_digest(text: &str, otherwise: &str, digest: &Digest) -> String {
+    let mut name = slug(text);
+    shorten(&mut name, READABLE);
+    let name = if name.is_empty() { otherwise } else { &name };
+    format!("{name}-{}", digest.short())
 }
 
 fn named(readable: &str, id: &str) -> String {
@@ -225,7 +235,8 @@ mod tests {
         fn no_text_leads_out_of_the_folder(text in ".*", other in ".*") {
             let plan = plan(&[("prompt", vec![&*text]), ("artist", vec![&*other])]);
             let id = CellId(Digest::of(b""));
-            for name in [image_name(&plan, &[0, 0], &id), run_name(&text), reference_name(&text, &id.0)] {
+            let names = [image_name(&plan, &[0, 0], &id), run_name(&text), reference_name(&text, &id.0), mask_name(&text, &id.0)];
+            for name in names {
                 prop_assert!(name.len() <= 120, "{name}");
                 prop_assert!(!name.contains(['/', '\\', ':', '\0', '"', '*', '?', '<', '>', '|']), "{name}");
                 prop_assert!(!name.starts_with('.') && !name.ends_with('.') && !is_reserved(&name), "{name}");

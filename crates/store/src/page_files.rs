@@ -113,7 +113,7 @@ fn is_digits(name: &str) -> bool {
 }
 
 /// The paths and names in a folder; none if there is no such folder.
-fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
+pub(crate) fn entries(folder: &Path) -> Result<Vec<(PathBuf, String)>, StoreError> {
     let found = match std::fs::read_dir(folder) {
         Err(error)
             if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>

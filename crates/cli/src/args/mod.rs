@@ -72,8 +72,9 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Review runs in the browser: picks, rejections, notes and blind votes, saved in the run folders as they are made
     #[command(
-        after_help = "The pages are served on this machine only (127.0.0.1), at an address with a random token.\n\nExample: \
-                      maquette review mucha@latest --open"
+        after_help = "The pages are served on this machine only (127.0.0.1), at an address with a random token. Masks from \
+                      clicks need a Segment Anything model. Download the default one (375 MB) with: maquette models fetch \
+                      facebook/sam-vit-base\n\nExample: maquette review mucha@latest --open"
     )]
     Review(ReviewArgs),
     /// Rank the values of every axis by the votes

@@ -56,6 +56,9 @@ pub struct ReviewArgs {
     /// Open the page in the browser
     #[arg(long)]
     pub open: bool,
+    /// The model for masks: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL", default_value = maquette::MASK_MODEL)]
+    pub mask_model: String,
 }
 
 /// `maquette votes`.
@@ -93,7 +96,8 @@ pub struct MeasureArgs {
     /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
     #[arg(required_unless_present = "list")]
     pub run: Option<String>,
-    /// A metric to measure, see --list; repeatable; the default is every metric that needs no model and applies
+    /// A metric to measure, see --list, or clip, siglip or sketchbook for all of its metrics; repeatable; the default is every
+    /// metric that applies and needs no model, or a model that is named here
     #[arg(long, value_name = "NAME")]
     pub metric: Vec<String>,
     /// The CLIP model: a folder, or a repository on the hub that has been downloaded
@@ -115,7 +119,7 @@ pub struct MeasureArgs {
 pub struct EffectsArgs {
     /// The run: mucha, mucha@2, mucha@latest, a unique beginning, or a path
     pub run: String,
-    /// The measure of distance between pictures: pixels, or a model
+    /// The measure of distance between pictures: pixels, clip, siglip or sketchbook
     #[arg(long, value_name = "NAME")]
     pub measure: Option<String>,
     /// The metric of the curves, which must be in the log; the default is a likeness to the reference picture
@@ -127,6 +131,12 @@ pub struct EffectsArgs {
     /// The axis with a curve for each value; the first axis of words by default
     #[arg(long, value_name = "AXIS")]
     pub lines: Option<String>,
+    /// The CLIP model for --measure clip: a folder, or a repository on the hub that has been downloaded
+    #[arg(long, value_name = "MODEL")]
+    pub clip: Option<String>,
+    /// The SigLIP model, likewise
+    #[arg(long, value_name = "MODEL")]
+    pub siglip: Option<String>,
     /// Print JSON and write no plots
     #[arg(long)]
     pub json: bool,

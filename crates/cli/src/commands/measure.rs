@@ -1,6 +1,6 @@
 //! `maquette measure`: measures the pictures of a run, or lists the metrics.
 
-use super::workspace;
+use super::{named_models, workspace};
 use crate::args::{Common, MeasureArgs};
 use crate::exit::Outcome;
 use crate::{output, text};
@@ -9,9 +9,8 @@ pub fn measure(args: &MeasureArgs, common: &Common) -> Outcome {
     let Some(run) = args.run.as_deref().filter(|_| !args.list) else {
         return output::print(&text::metrics());
     };
-    let named = [("clip", &args.clip), ("siglip", &args.siglip), ("aesthetic", &args.aesthetic)];
     let models =
-        named.into_iter().filter_map(|(kind, name)| Some((kind.to_owned(), name.clone()?))).collect();
+        named_models([("clip", &args.clip), ("siglip", &args.siglip), ("aesthetic", &args.aesthetic)]);
     let mut progress = text::Percent::new("measuring", common.quiet);
     let measurement =
         workspace(common)?.measure(run, &args.metric, &models, &mut |done, all| progress.show(done, all))?;

@@ -44,36 +44,9 @@ pub use show::show;
 pub use verify::verify;
 pub use votes::votes;
 
-use crate::args::{BackendName, Common, DraftArgs, ExperimentArgs};
-use crate::exit::Failure;
-use crate::output;
-use maquette::{DeviceName, DraftOptions, Error, Experiment, Overrides, Renderer, Workspace, with_causes};
-
-/// The workspace that the options of every command name.
-fn workspace(common: &Common) -> Result<Workspace, Failure> {
-    Ok(Workspace::open(&common.runs)?)
-}
-
-/// The same, with the device and backend of a command that renders.
-fn rendering_workspace(common: &Common, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
-    let workspace = workspace(common)?;
-    Ok(match backend {
-        BackendName::Engine => workspace.with_device(self::device(device)?),
-        BackendName::Fake => workspace.with_renderer(Renderer::Fake),
-    })
-}
-
-/// The device of that name. Warns if `auto` is the CPU in a build for GPUs, where that is not expected.
-fn device(name: &str) -> Result<DeviceName, Failure> {
-    if name != "auto" {
-        return Ok(name.parse().map_err(Error::from)?);
-    }
-    let (device, unavailable) = DeviceName::detect();
-    if let Some(error) = unavailable {
-        output::warning(&format!("{}; using `{device}`", with_causes(&error)));
-    }
-    Ok(device)
-}
+use crate::args::{DraftArgs, ExperimentArgs};
+use crate::workspace::{rendering_workspace, workspace};
+use maquette::{DraftOptions, Experiment, ModelNames, Overrides};
 
 fn draft(args: &DraftArgs) -> Option<DraftOptions> {
     args.draft.then_some(DraftOptions { steps: args.draft_steps })
@@ -83,4 +56,9 @@ fn experiment(args: &ExperimentArgs) -> Experiment {
     let ExperimentArgs { file, set, sweep, only, dtype, .. } = args;
     let overrides = Overrides { set: set.clone(), sweep: sweep.clone(), only: only.clone(), dtype: *dtype };
     Experiment { file: file.clone(), text: None, overrides }
+}
+
+/// The models of metrics that the command line names, by kind.
+fn named_models<const N: usize>(given: [(&str, &Option<String>); N]) -> ModelNames {
+    given.into_iter().filter_map(|(kind, name)| Some((kind.to_owned(), name.clone()?))).collect()
 }

@@ -4,10 +4,11 @@ use super::workspace;
 use crate::args::{Common, ReviewArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::{output, signals};
-use maquette_review::Server;
+use maquette_review::{Server, ServerOptions};
 
 pub fn review(args: &ReviewArgs, common: &Common) -> Outcome {
-    let server = Server::open(&workspace(common)?, &args.reviewed, args.port, &mut output::warning)?;
+    let options = ServerOptions { port: args.port, mask_model: Some(args.mask_model.clone()) };
+    let server = Server::open(&workspace(common)?, &args.reviewed, &options, &mut output::warning)?;
     let stop = server.stop_handle();
     signals::on_first(move || stop.stop());
     let url = server.url();

@@ -21,12 +21,14 @@ fn row(RunEntry { run, content }: &RunEntry, parents: bool) -> Vec<String> {
     let Some(content) = content else {
         return vec![run.to_string(), String::new(), "unreadable".to_owned()];
     };
-    let RunContent { title, cells, done, failed, seconds, models, picks, parent, started, .. } = content;
+    let RunContent { title, cells, done, failed, seconds, models, picks, parent, started, in_use, .. } =
+        content;
     let failed = if *failed == 0 { String::new() } else { format!(", {failed} failed") };
+    let in_use = if *in_use { ", in use" } else { "" };
     let mut row = vec![
         run.to_string(),
         started.and_then(time).unwrap_or_default(),
-        format!("{done} of {cells}{failed}"),
+        format!("{done} of {cells}{failed}{in_use}"),
         duration(*seconds),
         match picks {
             Some(0) => String::new(),
@@ -51,11 +53,22 @@ pub fn runs_json(runs: &[RunEntry]) -> String {
             unreadable["unreadable"] = json!(true);
             return unreadable;
         };
-        let RunContent { title, cells, done, failed, seconds, models, picks, parent, started, changed } =
-            content;
+        let RunContent {
+            title,
+            cells,
+            done,
+            failed,
+            seconds,
+            models,
+            picks,
+            parent,
+            started,
+            changed,
+            in_use,
+        } = content;
         json!({
             "run": run.to_string(), "folder": run.dir(), "title": title, "cells": cells, "done": done, "failed": failed,
-            "started": started, "changed": changed, "seconds": seconds, "models": models, "picks": picks,
+            "started": started, "changed": changed, "in_use": in_use, "seconds": seconds, "models": models, "picks": picks,
             "parent": parent,
         })
     };

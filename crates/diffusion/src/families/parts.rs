@@ -58,7 +58,7 @@ impl<'a> Loader<'a> {
     pub fn unet(&self) -> Loaded<(Unet, ConfigFile)> {
         let config = ConfigFile::open(self.source, UNET_CONFIG)?;
         let weights = self.open(UNET_WEIGHTS, &config)?;
-        let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"), self.options.dtype)?;
+        let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"))?;
         weights.all_used(|_| false)?;
         Ok((unet, config))
     }
@@ -78,7 +78,7 @@ pub(super) fn load_vae(
     let config = ConfigFile::open(source, VAE_CONFIG)?;
     let options = options.with_dtype(dtype(&config)?);
     let weights = WeightFile::open(source, VAE_WEIGHTS, config.file(), &options)?;
-    let vae = Vae::load(&config, &weights.root(), options.dtype)?;
+    let vae = Vae::load(&config, &weights.root())?;
     weights.all_used(single_file::is_spare_in_vae)?;
     Ok(vae)
 }

@@ -8,7 +8,8 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
 use maquette_files::limits;
-use serde_json::{Map, Value, json};
+use maquette_tokenizer::clip_tokenizer;
+use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use tokenizers::AddedToken;
@@ -288,7 +289,7 @@ fn without_decoder(tokenizer: &Value) -> Vec<u8> {
     tokenizer.to_string().into_bytes()
 }
 
-/// A `tokenizer.json` from `vocab.json` and `merges.txt`, as transformers converts them (`CLIPConverter`).
+/// A `tokenizer.json` from `vocab.json` and `merges.txt`. Special tokens that are not in the vocabulary are added later.
 fn assemble(
     source: &ModelSource,
     [vocab_file, merges_file]: &[String; 2],
@@ -296,57 +297,7 @@ fn assemble(
 ) -> Result<Value, ModelError> {
     let vocab: Map<String, Value> = parse(source, vocab_file)?;
     let merges = source.open_small(merges_file, limits::TOKENIZER)?;
-    let fail = |file: &str, reason: String| ModelError::Tokenizer { file: source.file_name(file), reason };
-    let merges = std::str::from_utf8(&merges).map_err(|error| fail(merges_file, error.to_string()))?;
-    let lines = merges.lines().filter(|line| !line.is_empty() && !line.starts_with("#version"));
-    let merges: Vec<(&str, &str)> = lines
-        .map(|line| {
-            line.split_once(' ').ok_or_else(|| fail(merges_file, format!("`{line}` is not a pair of tokens")))
-        })
-        .collect::<Result<_, _>>()?;
-
-    let mut added: Vec<(u64, &str)> = Vec::new();
-    for token in settings.special() {
-        // One that is not in the vocabulary is added later.
-        let id = vocab.get(token).and_then(Value::as_u64);
-        added.extend(id.map(|id| (id, token)));
-    }
-    added.sort_unstable();
-    added.dedup();
-    let flags = |id: u64, content: &str| {
-        json!({
-            "id": id, "content": content, "special": true,
-            "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
-        })
-    };
-    let added: Vec<Value> = added.into_iter().map(|(id, content)| flags(id, content)).collect();
-    let words = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
-    Ok(json!({
-        "version": "1.0",
-        "truncation": null,
-        "padding": null,
-        "added_tokens": added,
-        "normalizer": { "type": "Sequence", "normalizers": [
-            { "type": "NFC" },
-            { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
-            { "type": "Lowercase" },
-        ]},
-        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
-            { "type": "Split", "pattern": { "Regex": words }, "behavior": "Removed", "invert": true },
-            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
-        ]},
-        "post_processor": null,
-        "decoder": null,
-        "model": {
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": settings.unk,
-            "continuing_subword_prefix": "",
-            "end_of_word_suffix": "</w>",
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "vocab": vocab,
-            "merges": merges,
-        },
-    }))
+    let fail = |reason: String| ModelError::Tokenizer { file: source.file_name(merges_file), reason };
+    let merges = std::str::from_utf8(&merges).map_err(|error| fail(error.to_string()))?;
+    clip_tokenizer(&vocab, merges, &settings.special(), &settings.unk).map_err(fail)
 }

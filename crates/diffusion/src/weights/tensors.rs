@@ -207,6 +207,11 @@ impl<'a> Weights<'a> {
         self.file.kernels
     }
 
+    /// The dtype of the tensors between its layers.
+    pub(crate) fn activation_dtype(&self) -> DType {
+        self.kernels().activation_dtype(self.file.dtype)
+    }
+
     /// A tensor, which must have this shape.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
         self.trainable(name, Ok(self.read(name, &[shape])?))
@@ -282,7 +287,7 @@ impl<'a> Weights<'a> {
 
     /// The weight of a linear layer from the one in a file, `[outputs, inputs]`.
     fn linear_weight(&self, weight: &Tensor) -> Result<Weight, ModelError> {
-        let transposed = weight.t().and_then(|weight| weight.contiguous());
+        let transposed = weight.t().and_then(|weight| self.kernels().storage_layout(weight));
         Ok(Weight::new(self.kernels(), self.trainable("weight", transposed)?, self.file.dtype))
     }
 

@@ -45,26 +45,44 @@ pub(super) fn sum_of_squares(x: &[f32], mean: f32) -> f64 {
     total
 }
 
-/// scale * (x - mean) + shift
+/// What each channel of an image is normalised with.
 #[derive(Clone, Copy)]
-pub(super) struct Line {
-    pub mean: f32,
-    pub scale: f32,
-    pub shift: f32,
+pub(super) struct Channels<'a> {
+    pub mean: &'a [f32],
+    pub scale: &'a [f32],
+    pub shift: &'a [f32],
 }
 
+/// scale * (x - mean) + shift of the channels of a pixel
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-pub(super) fn line(out: &mut [f32], x: &[f32], line: Line) {
-    out.iter_mut().zip(x).for_each(|(out, x)| *out = (x - line.mean) * line.scale + line.shift);
+pub(super) fn channels(out: &mut [f32], x: &[f32], by: Channels) {
+    let by = by.mean.iter().zip(by.scale).zip(by.shift);
+    out.iter_mut()
+        .zip(x)
+        .zip(by)
+        .for_each(|((out, x), ((mean, scale), shift))| *out = (x - mean) * scale + shift);
 }
 
-/// SiLU of a line.
+/// SiLU of [`channels`].
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
-pub(super) fn silu_of_line(out: &mut [f32], x: &[f32], line: Line) {
-    out.iter_mut().zip(x).for_each(|(out, x)| {
-        let x = (x - line.mean) * line.scale + line.shift;
+pub(super) fn silu_of_channels(out: &mut [f32], x: &[f32], by: Channels) {
+    let by = by.mean.iter().zip(by.scale).zip(by.shift);
+    out.iter_mut().zip(x).zip(by).for_each(|((out, x), ((mean, scale), shift))| {
+        let x = (x - mean) * scale + shift;
         *out = x / (1.0 + exp(-x));
     });
+}
+
+/// Adds x - pivot and its square to the sums of the channels.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn add_moments(sums: &mut [f32], squares: &mut [f32], x: &[f32], pivot: &[f32]) {
+    for x in x.chunks_exact(pivot.len()) {
+        for ((sum, square), (x, pivot)) in sums.iter_mut().zip(&mut *squares).zip(x.iter().zip(pivot)) {
+            let x = x - pivot;
+            *sum += x;
+            *square += x * x;
+        }
+    }
 }
 
 /// weight * (x - mean) * scale + bias
@@ -77,6 +95,12 @@ pub(super) fn normalise(out: &mut [f32], x: &[f32], mean: f32, scale: f32, weigh
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 pub(super) fn silu(out: &mut [f32], x: &[f32]) {
     out.iter_mut().zip(x).for_each(|(out, &x)| *out = x / (1.0 + exp(-x)));
+}
+
+/// max(x, 0); NaN stays NaN.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn relu(out: &mut [f32], x: &[f32]) {
+    out.iter_mut().zip(x).for_each(|(out, &x)| *out = if x < 0.0 { 0.0 } else { x });
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]

@@ -1,6 +1,7 @@
-//! Matrix products of one task: never parallel inside, so that the result depends only on the shapes.
+//! Matrix products of one task, never parallel inside, so that the result depends only on the shapes; and buffers.
 
 use std::cell::RefCell;
+use std::sync::{Mutex, PoisonError};
 
 /// A matrix in a slice, in any layout.
 #[derive(Clone, Copy)]
@@ -16,17 +17,6 @@ impl<'a> Matrix<'a> {
     /// A row-major matrix whose rows are `stride` values apart.
     pub(super) fn new(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Matrix<'a> {
         Matrix { values, rows, columns, row_stride: stride, column_stride: 1 }
-    }
-
-    /// The same values with rows and columns exchanged.
-    pub(super) fn transposed(self) -> Matrix<'a> {
-        Matrix {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
     }
 
     fn fits(&self) -> bool {
@@ -85,4 +75,27 @@ pub(super) fn with_scratch<R>(len: usize, run: impl FnOnce(&mut [f32]) -> R) -> 
         }
         run(&mut scratch[..len])
     })
+}
+
+/// Buffers that no call is using.
+static BUFFERS: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+
+/// Lends a buffer to a call that shares it among its tasks: fresh memory would cost a page fault for each of its pages.
+///
+/// Its initial content is arbitrary.
+pub(super) fn with_buffer<R>(len: usize, run: impl FnOnce(&mut [f32]) -> R) -> R {
+    let buffers = || BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buffer = {
+        let mut free = buffers();
+        // The smallest that is large enough, or else the largest one.
+        let fitting = (0..free.len()).filter(|&at| free[at].len() >= len).min_by_key(|&at| free[at].len());
+        let at = fitting.or_else(|| (0..free.len()).max_by_key(|&at| free[at].len()));
+        at.map(|at| free.swap_remove(at)).unwrap_or_default()
+    };
+    if buffer.len() < len {
+        buffer = vec![0.0; len];
+    }
+    let result = run(&mut buffer[..len]);
+    buffers().push(buffer);
+    result
 }

@@ -9,11 +9,16 @@ mod attention;
 mod conv;
 mod linear;
 mod matrix;
+mod memory;
 mod norm;
-mod softmax;
+mod pairs;
+mod products;
+mod shared;
 
+use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{CpuStorage, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
+use memory::unwritten;
 use rayon::prelude::*;
 use std::ops::Deref;
 
@@ -43,13 +48,36 @@ fn tensor(values: Vec<f32>, shape: impl Into<Shape>, like: &Tensor) -> Result<Te
     Tensor::from_vec(values, shape.into(), &Device::Cpu)?.to_dtype(like.dtype())
 }
 
-/// The custom CPU kernels: computed in f32 for every dtype.
+/// The custom CPU kernels, with everything between layers in f32.
 #[derive(Debug)]
-pub(crate) struct CpuF32;
+pub(crate) struct Cpu {
+    products: Products,
+}
 
-impl Kernels for CpuF32 {
+/// What linear layers and attention multiply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Products {
+    F32,
+    /// Numbers rounded to bf16, with sums in f32; the weights are stored in bf16.
+    Bf16,
+}
+
+impl Cpu {
+    /// The kernels of a model in `dtype`: products in bf16 if the processor has instructions for them.
+    pub(crate) fn of(dtype: DType) -> &'static Cpu {
+        match dtype == DType::BF16 && pairs::is_supported() {
+            true => &Cpu { products: Products::Bf16 },
+            false => &Cpu { products: Products::F32 },
+        }
+    }
+}
+
+impl Kernels for Cpu {
     fn name(&self) -> &'static str {
-        "cpu-f32"
+        match self.products {
+            Products::F32 => "cpu-f32",
+            Products::Bf16 => "cpu-bf16",
+        }
     }
 
     fn is_differentiable(&self) -> bool {
@@ -60,8 +88,20 @@ impl Kernels for CpuF32 {
         DType::F32
     }
 
+    fn activation_dtype(&self, _: DType) -> DType {
+        DType::F32
+    }
+
     fn accumulation_dtype(&self, _: DType) -> DType {
         DType::F32
+    }
+
+    fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
+        match (weight.rank(), self.products) {
+            (4, _) => as_weight(&outputs_last(&weight)?),
+            (_, Products::F32) => weight.contiguous(),
+            (_, Products::Bf16) => weight.to_dtype(DType::BF16)?.contiguous(),
+        }
     }
 
     fn conv2d(&self, x: &Tensor, conv: ConvOperands, add: Add) -> Result<Tensor> {
@@ -73,76 +113,68 @@ impl Kernels for CpuF32 {
         let (out_height, out_width) = conv.output_size(x)?;
         let shape =
             conv::Shape { inputs, outputs, height, width, kernel, stride, before, out_height, out_width };
-        let bias = match bias {
-            Some(bias) => bias.clone(),
-            None => Tensor::zeros(outputs, DType::F32, &Device::Cpu)?,
-        };
-        values!(x);
-        values!(weight);
-        values!(bias);
-        check(bias, outputs)?;
-        let out = match add {
-            Add::Nothing => conv::conv2d(&shape, batch, x, weight, bias, None, None),
-            Add::Channels(shift) => {
-                values!(shift);
-                check(shift, batch * outputs)?;
-                conv::conv2d(&shape, batch, x, weight, bias, Some(shift), None)
+        values!(x = &channels_last(x)?);
+        values!(weight = &outputs_last(weight)?);
+        let layer = |bias: Option<&[f32]>| {
+            let run = |shift: Option<&[f32]>, image: Option<&[f32]>| {
+                conv::conv2d(&shape, batch, x, weight, &conv::Epilogue { bias, shift, image })
+            };
+            match add {
+                Add::Nothing => Ok(run(None, None)),
+                Add::Channels(shift) => {
+                    values!(shift);
+                    check(shift, batch * outputs)?;
+                    Ok(run(Some(shift), None))
+                }
+                Add::Image(image) => {
+                    values!(image = &channels_last(image)?);
+                    check(image, batch * outputs * out_height * out_width)?;
+                    Ok(run(None, Some(image)))
+                }
             }
-            Add::Image(image) => {
-                values!(image);
-                check(image, batch * outputs * out_height * out_width)?;
-                conv::conv2d(&shape, batch, x, weight, bias, None, Some(image))
-            }
         };
-        tensor(out, (batch, outputs, out_height, out_width), like)
+        let out = with_bias(bias, outputs, layer)?;
+        as_image(&tensor(out, (batch, out_height, out_width, outputs), like)?)
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
+        let like = x;
         let (batch, tokens, inputs) = x.dims3()?;
         let outputs = linear.outputs(inputs, x)?;
-        let shape = linear::Shape { tokens, inputs, outputs };
-        let layer = |x: &[f32], weight: &[f32], bias: Option<&[f32]>| {
-            let Some(residual) = residual else { return Ok(linear::linear(&shape, x, weight, bias, None)) };
-            values!(residual);
-            check(residual, batch * tokens * outputs)?;
-            Ok(linear::linear(&shape, x, weight, bias, Some(residual)))
+        values!(x);
+        let run = |bias: Option<&[f32]>| {
+            with_weight(linear.weight, |weight| {
+                let layer = |residual| linear::Layer { inputs, outputs, x, weight, bias, residual };
+                let Some(residual) = residual else { return Ok(layer(None).run()) };
+                values!(residual);
+                check(residual, batch * tokens * outputs)?;
+                Ok(layer(Some(residual)).run())
+            })
         };
-        tensor(with_layer(x, linear, layer)?, (batch, tokens, outputs), x)
+        tensor(with_bias(linear.bias, outputs, run)?, (batch, tokens, outputs), like)
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
-        let (batch, inputs, height, width) = x.dims4()?;
-        let outputs = linear.outputs(inputs, x)?;
-        let shape = linear::Shape { tokens: height * width, inputs, outputs };
-        let out = with_layer(x, linear, |x, weight, bias| Ok(linear::from_image(&shape, x, weight, bias)))?;
-        tensor(out, (batch, height * width, outputs), x)
+        self.linear(&channels_last(x)?.flatten(1, 2)?, linear, None)
     }
 
     fn tokens_to_image(&self, x: &Tensor, linear: LinearOperands, residual: &Tensor) -> Result<Tensor> {
-        let (batch, tokens, inputs) = x.dims3()?;
-        let outputs = linear.outputs(inputs, x)?;
-        let (rows, channels, height, width) = residual.dims4()?;
-        if (batch, outputs, tokens) != (rows, channels, height * width) {
-            bail!("tokens of {:?} cannot be reshaped to an image of {:?}", x.shape(), residual.shape())
-        }
-        let shape = linear::Shape { tokens, inputs, outputs };
-        let out = with_layer(x, linear, |x, weight, bias| {
-            values!(residual);
-            Ok(linear::to_image(&shape, x, weight, bias, residual))
-        })?;
-        tensor(out, (batch, channels, height, width), x)
+        let residual = channels_last(residual)?;
+        let out = self.linear(x, linear, Some(&residual.flatten(1, 2)?))?;
+        as_image(&out.reshape(residual.shape())?)
     }
 
     fn group_norm(&self, x: &Tensor, norm: NormOperands, groups: usize, then: Activation) -> Result<Tensor> {
         let like = x;
-        let (_, channels, height, width) = x.dims4()?;
-        values!(x);
+        let (batch, channels, height, width) = x.dims4()?;
+        values!(x = &channels_last(x)?);
         values!(weight = norm.weight);
         values!(bias = norm.bias);
         check(weight, channels)?;
+        check(bias, channels)?;
         let silu = then == Activation::Silu;
         let out = norm::group_norm(x, weight, bias, channels / groups, height * width, norm.eps, silu);
-        tensor(out, like.shape(), like)
+        as_image(&tensor(out, (batch, height, width, channels), like)?)
     }
 
     fn layer_norm(&self, x: &Tensor, norm: NormOperands) -> Result<Tensor> {
@@ -165,7 +197,7 @@ impl Kernels for CpuF32 {
         check(k, batch * keys * channels)?;
         check(v, batch * keys * channels)?;
         let shape = attention::Shape { queries, keys, channels, heads, causal: mask == Mask::Causal };
-        tensor(attention::attention(&shape, q, k, v), like.shape(), like)
+        tensor(attention::attention(&shape, q, k, v, self.products == Products::Bf16), like.shape(), like)
     }
 
     fn geglu(&self, x: &Tensor) -> Result<Tensor> {
@@ -173,7 +205,9 @@ impl Kernels for CpuF32 {
         let (batch, tokens, channels) = x.dims3()?;
         let half = channels / 2;
         values!(x);
-        let mut out = vec![0.0; batch * tokens * half];
+        // SAFETY: every half of a token is written.
+        #[allow(unsafe_code)]
+        let mut out = unsafe { unwritten(batch * tokens * half) };
         out.par_chunks_mut(half).zip(x.par_chunks(channels)).with_min_len(norm::TOKENS).for_each(
             |(out, x)| {
                 activations::geglu(out, &x[..half], &x[half..]);
@@ -194,47 +228,77 @@ impl Kernels for CpuF32 {
         each(x, activations::silu)
     }
 
+    fn relu(&self, x: &Tensor) -> Result<Tensor> {
+        each(x, activations::relu)
+    }
+
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
         let like = x;
         let (batch, channels, from_height, from_width) = x.dims4()?;
-        values!(x);
-        let mut out = vec![0.0; batch * channels * height * width];
-        let planes = x.par_chunks(from_height * from_width);
-        out.par_chunks_mut(height * width).zip(planes).for_each(|(out, x)| {
-            for (y, line) in out.chunks_mut(width).enumerate() {
-                let from = &x[y * from_height / height * from_width..][..from_width];
-                if width == 2 * from_width {
-                    for (pair, &value) in line.chunks_mut(2).zip(from) {
-                        pair.fill(value);
-                    }
-                } else {
-                    for (i, value) in line.iter_mut().enumerate() {
-                        *value = from[i * from_width / width];
-                    }
-                }
+        values!(x = &channels_last(x)?);
+        // SAFETY: every pixel of every line is written.
+        #[allow(unsafe_code)]
+        let mut out = unsafe { unwritten(batch * channels * height * width) };
+        out.par_chunks_mut(width * channels).enumerate().for_each(|(line, out)| {
+            let (row, y) = (line / height, line % height);
+            let from = &x[(row * from_height + y * from_height / height) * from_width * channels..];
+            for (i, out) in out.chunks_mut(channels).enumerate() {
+                out.copy_from_slice(&from[i * from_width / width * channels..][..channels]);
             }
         });
-        tensor(out, (batch, channels, height, width), like)
+        as_image(&tensor(out, (batch, height, width, channels), like)?)
+    }
+
+    fn concat(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+        as_image(&Tensor::cat(&[channels_last(left)?, channels_last(right)?], 3)?)
     }
 }
 
-fn with_layer(
-    x: &Tensor,
-    linear: LinearOperands,
-    run: impl FnOnce(&[f32], &[f32], Option<&[f32]>) -> Result<Vec<f32>>,
-) -> Result<Vec<f32>> {
-    values!(x);
-    values!(weight = linear.weight);
-    let Some(bias) = linear.bias else { return run(x, weight, None) };
+/// `[kernel, kernel, inputs, outputs]` of a convolution's weight; a copy only if it is in the usual layout.
+fn outputs_last(weight: &Tensor) -> Result<Tensor> {
+    weight.permute((2, 3, 1, 0))?.contiguous()
+}
+
+/// The inverse of [`outputs_last`], which never copies.
+fn as_weight(outputs_last: &Tensor) -> Result<Tensor> {
+    outputs_last.permute((3, 2, 0, 1))
+}
+
+/// Calls `run` with the values of a bias.
+fn with_bias<R>(
+    bias: Option<&Tensor>,
+    outputs: usize,
+    run: impl FnOnce(Option<&[f32]>) -> Result<R>,
+) -> Result<R> {
+    let Some(bias) = bias else { return run(None) };
     values!(bias);
-    run(x, weight, Some(bias))
+    check(bias, outputs)?;
+    run(Some(bias))
+}
+
+/// Calls `run` with the values of a linear layer's weight, in bf16 if they are stored so and can be multiplied.
+fn with_weight<R>(weight: &Tensor, run: impl FnOnce(linear::Weight) -> Result<R>) -> Result<R> {
+    if weight.dtype() == DType::BF16 && pairs::is_supported() {
+        let weight = weight.contiguous()?;
+        let (storage, layout) = weight.storage_and_layout();
+        let Storage::Cpu(CpuStorage::BF16(all)) = &*storage else { bail!("a weight is not on the CPU") };
+        let values = &all[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()];
+        return run(linear::Weight::Bf16(values));
+    }
+    values!(weight);
+    run(linear::Weight::F32(weight))
 }
 
 fn each(x: &Tensor, curve: fn(&mut [f32], &[f32])) -> Result<Tensor> {
     const CHUNK: usize = 16384;
+    if x.rank() == 4 && !x.is_contiguous() {
+        return as_image(&each(&channels_last(x)?, curve)?);
+    }
     let like = x;
     values!(x);
-    let mut out = vec![0.0; x.len()];
+    // SAFETY: the curves write a value for every one that they read.
+    #[allow(unsafe_code)]
+    let mut out = unsafe { unwritten(x.len()) };
     out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| curve(out, x));
     tensor(out, like.shape(), like)
 }

@@ -2,7 +2,7 @@
 //! f32 with the scores of a few queries at a time.
 
 use super::launch::{Arg, Grid, launch, output, ptx};
-use super::layout::dtype_name;
+use super::names::dtype_name;
 use crate::reference::attention_in_parts;
 use crate::set::Mask;
 use candle_core::{DType, Result, Tensor, bail};

@@ -5,7 +5,8 @@
 
 use super::elementwise::sum;
 use super::launch::{Arg, Grid, Right, launch, output, product, ptx};
-use super::layout::{as_image, channels_last, variant};
+use super::names::variant;
+use crate::layout::{as_image, channels_last};
 use crate::set::{Add, ConvOperands};
 use candle_core::{Result, Tensor};
 

@@ -1,7 +1,8 @@
 //! Sums, GEGLU and nearest-neighbour upsampling: the launches of the kernels in `elementwise.cu`.
 
 use super::launch::{Arg, Grid, launch, output, ptx};
-use super::layout::{as_image, channels_last, variant};
+use super::names::variant;
+use crate::layout::{as_image, channels_last};
 use candle_core::{Result, Tensor, bail};
 
 const ELEMENTWISE: (&str, &str) = ("maquette_elementwise", ptx::ELEMENTWISE);

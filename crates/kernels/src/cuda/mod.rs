@@ -10,15 +10,15 @@ mod attention;
 mod conv;
 mod elementwise;
 mod launch;
-mod layout;
+mod names;
 mod norm;
 
+use crate::layout::{as_image, channels_last};
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{DType, Result, Tensor};
 use elementwise::{geglu, sum};
 use launch::{Right, output, product};
-use layout::{as_image, channels_last};
 
 /// cuBLAS and our CUDA kernels, for f32, f16 and bf16.
 #[derive(Debug)]

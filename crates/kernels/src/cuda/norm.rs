@@ -1,7 +1,8 @@
 //! Group norm and layer norm: the launches of the kernels in `norm.cu`.
 
 use super::launch::{Arg, Grid, launch, output, ptx};
-use super::layout::{as_image, channels_last, variant};
+use super::names::variant;
+use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, NormOperands};
 use candle_core::{DType, Result, Tensor, bail};
 

@@ -47,6 +47,12 @@ pub(super) fn place(
     };
     written.chain(swept).for_each(|(name, value)| place(name, value));
     ruled.for_each(|(name, value)| place(name, value));
+    let models = text.metrics.models.values_mut().filter(|_| !at_home);
+    models.for_each(|model| {
+        if let Some(folder) = nearby.folder(model) {
+            *model = folder;
+        }
+    });
     problems.dedup();
 }
 

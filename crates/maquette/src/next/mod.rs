@@ -16,7 +16,8 @@ use crate::error::Error;
 use crate::ranking::ranking;
 use crate::{Experiment, Workspace};
 use judged::Judged;
-use maquette_core::{DerivedFrom, Mark};
+use maquette_core::{DerivedFrom, Mark, Plan};
+use maquette_planner::ExperimentText;
 use maquette_store::{Run, write_atomic};
 use std::path::{Path, PathBuf};
 
@@ -75,6 +76,7 @@ impl Workspace {
             None => narrow::narrowed(&judged, &mut decisions)?,
         };
         text.title.clone_from(&plan.title);
+        layout_and_metrics(&plan, &mut text, &mut decisions);
         text.derived_from = Some(DerivedFrom { run: run.to_string(), cells: judged.parents(&votes) });
         let nearby = self.nearby(&run.dir().join("plan.json"));
         files::place(&mut text, &judged, &nearby, options.file.as_deref(), &mut problems);
@@ -101,6 +103,23 @@ impl NextExperiment {
             return Err(Error::FileExists { file: file.to_owned() });
         }
         Ok(write_atomic(file, self.text.as_bytes())?)
+    }
+}
+
+/// Carries on `[sheet]` and `[metrics]`. What names an axis that the new experiment does not have is left out.
+fn layout_and_metrics(plan: &Plan, text: &mut ExperimentText, decisions: &mut Vec<String>) {
+    (text.sheet, text.metrics) = (plan.sheet.clone(), plan.metrics.clone());
+    let (sheet, metrics) = (&mut text.sheet, &mut text.metrics);
+    let named = [
+        ("rows of [sheet]", &mut sheet.rows),
+        ("columns of [sheet]", &mut sheet.columns),
+        ("neighbours of [metrics]", &mut metrics.neighbours),
+    ];
+    for (what, axis) in named {
+        let gone = axis.take_if(|axis| text.axes.iter().all(|known| known.name != *axis));
+        if let Some(axis) = gone {
+            decisions.push(format!("{what}: left out, as there is no axis `{axis}`"));
+        }
     }
 }
 

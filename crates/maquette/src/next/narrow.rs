@@ -33,7 +33,6 @@ pub(super) fn narrowed(judged: &Judged<'_>, decisions: &mut Vec<String>) -> Resu
     remarks.extend(others.iter().map(|other| format!("- {other}")));
     decisions.extend(others);
     let mut text = ExperimentText { remarks, exclude, ..ExperimentText::default() };
-    text.sheet.clone_from(&plan.sheet);
     text.axes = axes.into_iter().map(NewAxis::into_text).collect();
     constants(plan, &mut text, &set);
     Ok(text)

@@ -13,14 +13,15 @@ mod thumbnails;
 pub(crate) use refresh::keep_writing;
 
 use crate::Workspace;
+use crate::clock::now;
 use crate::effects::stored_effects;
 use crate::error::{Error, with_causes};
 use maquette_core::{Plan, Value, Vote};
 use maquette_picture::size;
 use maquette_planner::{Line, experiment, folder};
 use maquette_reporter::page::{
-    APP_CSS, APP_JS, AboutRun, Ancestor, Picks, PicturesNow, PlannedPage, Reference, ThumbnailFolder,
-    data_script, index_html, run_page, state_script,
+    APP_CSS, APP_JS, AboutRun, Ancestor, PageState, Picks, PicturesNow, PlannedPage, Reference,
+    ThumbnailFolder, data_script, index_html, run_page, state_script,
 };
 use maquette_store::{Log, LogRow, Run, Runs, thumbnail_folder};
 use pictures::{KnownPictures, damaged_text};
@@ -69,6 +70,8 @@ pub(crate) struct PageWriter<'a> {
     toml: String,
     /// Remarks that do not depend on the log.
     notes: Vec<String>,
+    /// What the page said last.
+    state: Option<PageState>,
 }
 
 impl<'a> PageWriter<'a> {
@@ -87,7 +90,7 @@ impl<'a> PageWriter<'a> {
         let references = planned.references.iter().map(|path| reference(run, plan, path)).collect();
         let pictures = KnownPictures::new(planned.cells.clone(), planned.longest_edge());
         let ancestry = ancestry::ancestry(runs, run, plan);
-        Ok(PageWriter { run, plan, planned, references, ancestry, pictures, toml, notes })
+        Ok(PageWriter { run, plan, planned, references, ancestry, pictures, toml, notes, state: None })
     }
 
     /// Reads the log, and writes all files of the page but the thumbnails. `in_use`: whether a process renders into the
@@ -102,7 +105,7 @@ impl<'a> PageWriter<'a> {
         self.pictures.update(self.run, &log, &drafts);
         let (picks, votes) = (self.picks(&mut notes), self.votes(&mut notes));
         let edges = self.pictures.edges();
-        let now = PicturesNow {
+        let pictures = PicturesNow {
             facts: self.pictures.facts(&log),
             logged: outcomes::columns(&self.planned.cells, &log),
             thumbnails: edges
@@ -126,15 +129,27 @@ impl<'a> PageWriter<'a> {
             effects: stored_effects(self.run),
             notes,
         };
-        let page = run_page(&self.planned, about, now);
+        let page = run_page(&self.planned, about, pictures);
         let heading =
             if self.plan.title.is_empty() { String::new() } else { format!("{} · ", self.plan.title) };
         self.run.write_page_file("app.js", APP_JS)?;
         self.run.write_page_file("app.css", APP_CSS)?;
         self.run.write_page_file("data.js", data_script(&page).as_bytes())?;
         // After the data: a page that sees a new revision loads it.
-        self.run.write_page_file("state.js", state_script(&page.state()).as_bytes())?;
+        self.state = Some(page.state(now()));
+        self.say_state()?;
         Ok(self.run.write_page(&index_html(&format!("{heading}{}", self.run)))?)
+    }
+
+    /// Says again what the page said last, with the time, so that a reader sees that the run goes on.
+    pub fn say_again(&mut self) -> Result<(), Error> {
+        self.state.iter_mut().for_each(|state| state.written = now());
+        self.say_state()
+    }
+
+    fn say_state(&self) -> Result<(), Error> {
+        let Some(state) = &self.state else { return Ok(()) };
+        Ok(self.run.write_page_file("state.js", state_script(state).as_bytes())?)
     }
 
     /// Makes all thumbnails that are missing, on all cores, and removes those of cells that are gone.

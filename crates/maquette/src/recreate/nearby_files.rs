@@ -66,6 +66,11 @@ impl NearbyFiles {
             .map(text)
     }
 
+    /// An absolute path to the folder that was written as `path`.
+    pub fn folder(&self, path: &str) -> Option<String> {
+        self.bases.iter().map(|base| base.join(path)).find(|folder| folder.is_dir()).map(text)
+    }
+
     /// The name of a model, or its absolute path if it is a file or a folder near the picture.
     pub fn model(&self, name: &str) -> String {
         let plain = name == maquette_sketchbook::NAME || name.is_empty();

@@ -15,6 +15,7 @@ mod hub_server;
 #[path = "../../../../tests/huge_picture.rs"]
 mod huge_picture;
 mod masks;
+mod metric_models;
 mod metrics;
 mod moved;
 mod newer;
@@ -33,4 +34,6 @@ mod sampling;
 mod support;
 mod verify;
 mod vision;
+#[path = "../../../../tests/fixtures/vision_model.rs"]
+mod vision_model;
 mod weights;

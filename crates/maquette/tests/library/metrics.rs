@@ -4,17 +4,7 @@ use crate::support::{Project, log, pixels, run};
 use maquette::{EffectsOptions, Error, Experiment, LogRow, METRICS, Run, StartReason, Workspace};
 use std::fs;
 
-const EXPERIMENT: &str = r#"
-prompt = "portrait of a man, by {artist}"
-init_image = "references/selfie.png"
-steps = 2
-width = 64
-height = 64
-[sweep]
-artist = ["Alphonse Mucha", "<script>alert(1)</script>"]
-strength = [0.5, 1.0]
-seed = [1, 2]
-"#;
+const EXPERIMENT: &str = include_str!("../../../../tests/fixtures/metrics/faces.toml");
 
 fn project(metrics: &str) -> (Project, Workspace, Experiment) {
     let project = Project::new().with_selfie();

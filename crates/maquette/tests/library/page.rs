@@ -1,7 +1,9 @@
 //! The page of a run: what its data says, whatever happened to the run.
 
 use crate::support::{Project, try_run};
-use maquette::{Error, Experiment, Run, RunEvent, RunOptions, Stop, StoreError, Workspace};
+use maquette::{
+    DraftOptions, Error, Experiment, Run, RunEvent, RunOptions, RunProgress, Stop, StoreError, Workspace,
+};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -41,8 +43,16 @@ pub fn data(run: &Run) -> Value {
     argument(&run.dir().join("page/data.js"), "maquettePage")
 }
 
+/// Without the time at which it was written.
 fn state(run: &Run) -> Value {
-    argument(&run.dir().join("page/state.js"), "maquetteState")
+    state_of(&run.page())
+}
+
+fn state_of(page: &Path) -> Value {
+    let mut state = argument(&page.with_file_name("page/state.js"), "maquetteState");
+    let written = state.as_object_mut().unwrap().remove("written").unwrap().as_u64().unwrap();
+    assert!(written > 1_700_000_000, "{written}");
+    state
 }
 
 /// Writes the page again and returns its data, without warnings.
@@ -114,7 +124,7 @@ fn the_page_is_there_while_the_run_goes_on() {
         .run(&Experiment::at(file), &RunOptions::default(), &stop, &mut |event| match event {
             RunEvent::Progress(_) => {
                 let page = workspace.write_page("cats", &mut |_| ()).unwrap();
-                seen.push(argument(&page.with_file_name("page/state.js"), "maquetteState"));
+                seen.push(state_of(&page));
             }
             RunEvent::Page(page) => announced = Some(page.to_owned()),
             _ => {}
@@ -180,6 +190,44 @@ fn failed_cells_say_why() {
     let problem = data["pictures"]["problem"][2].as_str().unwrap();
     assert!(!problem.is_empty() && data["pictures"]["image"][2].is_null(), "{problem}");
     assert_eq!(state(&run)["done"], 2);
+
+    // They are tried again: nothing is complete until the last one has ended.
+    let mut seen = Vec::new();
+    let experiment = project.experiment("cats.toml");
+    let again = workspace.run(&experiment, &RunOptions::default(), &Stop::new(), &mut |event| {
+        if let RunEvent::Progress(RunProgress::Started { .. } | RunProgress::Failed { .. }) = event {
+            seen.push(state_of(&workspace.write_page("cats", &mut |_| ()).unwrap())["state"].clone());
+        }
+    });
+    assert_eq!(again.unwrap().summary.failures.len(), 2);
+    assert!(!seen.is_empty() && seen.iter().all(|state| state == "running"), "{seen:?}");
+    assert_eq!(state(&run)["state"], "complete");
+}
+
+#[test]
+fn a_run_whose_drafts_are_there_is_not_complete() {
+    let project = Project::new();
+    project.write("cats.toml", CATS.replace("steps = 5", "steps = 20"));
+    let (workspace, stop) = (project.fake(), Stop::new());
+    let options = RunOptions { draft: Some(DraftOptions::default()), ..RunOptions::default() };
+    let (mut drafts, mut seen) = (0, Vec::new());
+    let result = workspace.run(&project.experiment("cats.toml"), &options, &stop, &mut |event| {
+        if matches!(event, RunEvent::Progress(RunProgress::Finished { .. })) {
+            drafts += 1;
+            if drafts == 4 {
+                seen.push(state_of(&workspace.write_page("cats", &mut |_| ()).unwrap()));
+                stop.request();
+            }
+        }
+    });
+    let run = result.unwrap().run;
+    assert_eq!((&seen[0]["state"], &seen[0]["done"]), (&json!("running"), &json!(0)), "{seen:?}");
+    let data = data(&run);
+    assert_eq!(data["pictures"]["draft"], json!([true, true, true, true]));
+    assert_eq!(
+        (&data["run"]["state"], &state(&run)["done"], &state(&run)["total"]),
+        (&json!("incomplete"), &json!(0), &json!(4))
+    );
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! The models against transformers, on tiny ones whose weights are computed from their names (`tests/fixtures/vision.py`).
 
+#[path = "../../../../tests/fixtures/vision_model.rs"]
+mod vision_model;
+
+use self::vision_model::{weight_file, weights, write_vision_model};
 use super::encoder::normalised;
 use super::*;
-use candle_core::{Device, Tensor};
 use maquette_core::Image;
 use serde_json::Value;
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,54 +22,14 @@ fn expected() -> Value {
     serde_json::from_slice(&fs::read(fixtures().join("expected.json")).unwrap()).unwrap()
 }
 
-/// The same arithmetic as in `vision.py`.
-fn mixed(x: u32) -> u32 {
-    let x = (x ^ (x >> 16)).wrapping_mul(0x045D_9F3B);
-    let x = (x ^ (x >> 16)).wrapping_mul(0x045D_9F3B);
-    x ^ (x >> 16)
-}
-
-fn weight(name: &str, shape: &[usize]) -> Tensor {
-    let seed =
-        name.bytes().fold(0x811C_9DC5_u32, |seed, byte| (seed ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    let inputs: usize = if shape.len() == 3 { shape[2] } else { shape.iter().skip(1).product() };
-    let value = |i: usize| {
-        let mixed = mixed((i as u32).wrapping_mul(0x9E37_79B1).wrapping_add(seed));
-        let u = f64::from(mixed) / 4_294_967_296.0 - 0.5;
-        let value = match shape.len() {
-            0 | 1 => f64::from(u8::from(name.ends_with("weight"))) + 0.2 * u,
-            _ => 3.0 * u / (inputs as f64).sqrt(),
-        };
-        value as f32
-    };
-    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
-}
-
-fn shapes(value: &Value) -> HashMap<String, Tensor> {
-    let shape = |value: &Value| -> Vec<usize> { serde_json::from_value(value.clone()).unwrap() };
-    value.as_object().unwrap().iter().map(|(name, dims)| (name.clone(), weight(name, &shape(dims)))).collect()
-}
-
-/// A folder with the fixture's files, changed by `change`, and the weights of the tensors in `expected`.
-fn folder(name: &str, expected: &Value, change: impl Fn(&mut Value)) -> (tempfile::TempDir, ModelFolder) {
+/// The model's folder, with its configuration changed by `change`.
+fn folder(name: &str, change: impl Fn(&mut Value)) -> (tempfile::TempDir, ModelFolder) {
     let temporary = tempfile::tempdir().unwrap();
-    for entry in fixtures().join(name).read_dir().unwrap() {
-        let from = entry.unwrap().path();
-        fs::copy(&from, temporary.path().join(from.file_name().unwrap())).unwrap();
-    }
+    write_vision_model(&fixtures().join(".."), name, temporary.path());
     let config = temporary.path().join("config.json");
     let mut value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
     change(&mut value);
     fs::write(&config, value.to_string()).unwrap();
-    if name == "clip" {
-        let tokenizer = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sketchbook/weights/tokenizer");
-        for file in ["vocab.json", "merges.txt"] {
-            fs::copy(tokenizer.join(file), temporary.path().join(file)).unwrap();
-        }
-    }
-    candle_core::safetensors::save(&shapes(&expected["tensors"]), temporary.path().join("model.safetensors"))
-        .unwrap();
     let folder = ModelFolder::new(temporary.path());
     (temporary, folder)
 }
@@ -109,7 +71,7 @@ fn vectors_of_pictures_and_texts_are_those_of_transformers() {
     ];
     for (name, family) in cases {
         let expected = &all[name];
-        let (_temporary, folder) = folder(name, expected, |_| ());
+        let (_temporary, folder) = folder(name, |_| ());
         let encoder = Encoder::open(&folder, family).unwrap();
         let image = encoder.image(&picture(&all["crop"])).unwrap();
         assert_near(&image, &normalised(numbers(&expected["image"])), &format!("{name}: picture"));
@@ -146,9 +108,8 @@ fn pictures_are_prepared_as_by_transformers_on_pillow() {
 
 #[test]
 fn models_that_cannot_be_computed_exactly_are_refused() {
-    let all = expected();
     let check = |name: &str, family, change: &dyn Fn(&mut Value), reason: &str| {
-        let (_temporary, folder) = folder(name, &all[name], change);
+        let (_temporary, folder) = folder(name, change);
         let error = Encoder::open(&folder, family).err().expect(reason).to_string();
         assert!(error.contains(reason), "{error}");
     };
@@ -185,7 +146,7 @@ fn models_that_cannot_be_computed_exactly_are_refused() {
 #[test]
 fn captions_are_those_of_transformers() {
     let all = expected();
-    let (_temporary, folder) = folder("blip", &all["blip"], |_| ());
+    let (_temporary, folder) = folder("blip", |_| ());
     let mut captioner = Captioner::open(&folder).unwrap();
     for case in all["blip"]["captions"].as_array().unwrap() {
         let ids: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
@@ -197,7 +158,7 @@ fn captions_are_those_of_transformers() {
 #[test]
 fn masks_are_those_of_transformers() {
     let all = expected();
-    let (_temporary, folder) = folder("sam", &all["sam"], |_| ());
+    let (_temporary, folder) = folder("sam", |_| ());
     let segmenter = Segmenter::open(&folder).unwrap();
     let image = picture(&all["crop"]);
     let seen = segmenter.see(&image).unwrap();
@@ -231,9 +192,9 @@ fn the_aesthetic_head_is_the_original_one() {
     let all = expected();
     let temporary = tempfile::tempdir().unwrap();
     let file = temporary.path().join("head.safetensors");
-    candle_core::safetensors::save(&shapes(&all["aesthetic"]["tensors"]), &file).unwrap();
+    fs::write(&file, weight_file(&all["aesthetic"]["tensors"])).unwrap();
     let head = AestheticHead::open(&file).unwrap();
-    let vector = normalised(weight("vector", &[768]).to_vec1().unwrap());
+    let vector = normalised(weights("vector", &[768]));
     let score = head.score(vector).unwrap();
     let expected = all["aesthetic"]["score"].as_f64().unwrap();
     assert!((score - expected).abs() < TOLERANCE, "{score}, {expected}");
@@ -274,7 +235,7 @@ fn measurers_leave_out_what_does_not_apply() {
     };
     let metric = |name: &str| crate::Metric::named(name).unwrap();
     let all = expected();
-    let (_temporary, folder) = folder("clip", &all["clip"], |_| ());
+    let (_temporary, folder) = folder("clip", |_| ());
     let metrics = vec![metric("clip_text"), metric("clip_reference")];
     let mut clip = model_measurer("clip", Some(&folder), metrics).unwrap();
     let mut sitters = model_measurer("sketchbook", None, vec![metric("sketchbook_likeness")]).unwrap();

@@ -2,6 +2,7 @@
 
 use super::ModelError;
 use super::folder::{ModelFolder, text};
+use maquette_tokenizer::clip_tokenizer;
 use serde_json::{Value, json};
 use std::path::Path;
 use tokenizers::{PaddingDirection, PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
@@ -87,42 +88,25 @@ fn parse(file: &Path, bytes: &[u8]) -> Result<Tokenizer, ModelError> {
     Tokenizer::from_bytes(bytes).map_err(|error| ModelError::unreadable(file, error))
 }
 
-/// CLIP's tokenizer as transformers' `CLIPTokenizer` builds it.
+/// CLIP's tokenizer as transformers' `CLIPTokenizer` builds it, with start and end tokens around a text.
 fn clip_from_parts(folder: &ModelFolder) -> Result<Tokenizer, ModelError> {
     const START: &str = "<|startoftext|>";
     const END: &str = "<|endoftext|>";
     let missing = || folder.missing("tokenizer.json, nor vocab.json with merges.txt");
+    let file = |name: &str| folder.path().join(name);
     let vocab = folder.json("vocab.json")?.ok_or_else(missing)?;
     let merges = folder.read("merges.txt")?.ok_or_else(missing)?;
-    let merges = String::from_utf8_lossy(&merges).into_owned();
-    let merges: Vec<&str> =
-        merges.lines().filter(|line| !line.starts_with("#version") && !line.is_empty()).collect();
     let id = |token: &str| {
-        vocab[token].as_u64().ok_or_else(|| {
-            ModelError::unreadable(&folder.path().join("vocab.json"), format!("it has no token `{token}`"))
-        })
+        let missing = || ModelError::unreadable(&file("vocab.json"), format!("it has no token `{token}`"));
+        vocab[token].as_u64().ok_or_else(missing)
     };
-    let (start, end) = (id(START)?, id(END)?);
-    let special = |id: u64, content: &str| json!({ "id": id, "content": content, "special": true, "single_word": false, "lstrip": false, "rstrip": false, "normalized": false });
-    let words =
-        r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
-    let whole = json!({
-        "version": "1.0",
-        "added_tokens": [special(start, START), special(end, END)],
-        "normalizer": { "type": "Sequence", "normalizers": [
-            { "type": "NFC" },
-            { "type": "Replace", "pattern": { "Regex": r"\s+" }, "content": " " },
-            { "type": "Lowercase" },
-        ] },
-        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
-            { "type": "Split", "pattern": { "Regex": words }, "behavior": "Removed", "invert": true },
-            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
-        ] },
-        "post_processor": { "type": "RobertaProcessing", "sep": [END, end], "cls": [START, start],
-            "trim_offsets": false, "add_prefix_space": false },
-        "decoder": null,
-        "model": { "type": "BPE", "unk_token": END, "continuing_subword_prefix": "", "end_of_word_suffix": "</w>",
-            "fuse_unk": false, "vocab": vocab, "merges": merges },
-    });
-    parse(&folder.path().join("vocab.json"), whole.to_string().as_bytes())
+    let ends = json!({ "type": "RobertaProcessing", "sep": [END, id(END)?], "cls": [START, id(START)?],
+        "trim_offsets": false, "add_prefix_space": false });
+    let words = vocab.as_object().cloned().unwrap_or_default();
+    let merges = std::str::from_utf8(&merges);
+    let merges = merges.map_err(|error| ModelError::unreadable(&file("merges.txt"), error))?;
+    let whole = clip_tokenizer(&words, merges, &[START, END], END);
+    let mut whole = whole.map_err(|reason| ModelError::unreadable(&file("merges.txt"), reason))?;
+    whole["post_processor"] = ends;
+    parse(&file("vocab.json"), whole.to_string().as_bytes())
 }

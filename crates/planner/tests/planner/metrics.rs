@@ -35,6 +35,31 @@ fn metrics_are_part_of_the_plan_but_not_of_its_cells() {
 }
 
 #[test]
+fn folders_of_models_are_relative_to_the_experiment_file() {
+    let check = |at: &str, written: &str, expected: &str| {
+        let base = format!("{GRID}[metrics]\nclip = \"{written}\"\n");
+        let folder = Folder::new(&[
+            ("base/base.toml", &base),
+            ("x.toml", "extends = \"base/base.toml\"\n"),
+            ("y.toml", &format!("folder = \"base\"\n{base}")),
+            ("base/models/clip/config.json", "{}"),
+        ]);
+        let planned = folder.plan(at);
+        assert_eq!(planned.plan.metrics.models["clip"], expected, "{at} {written}");
+        // So that a run knows where they start.
+        let start = maquette_planner::folder(&planned.resolved).unwrap();
+        assert!(start.ends_with("/base") == (at != "x.toml"), "{start}");
+    };
+    check("base/base.toml", "models/clip", "models/clip");
+    check("x.toml", "models/clip", "base/models/clip");
+    check("y.toml", "models/clip", "models/clip");
+    // There is no such folder: a repository on the hub.
+    check("x.toml", "openai/clip", "openai/clip");
+    // Written as a path.
+    check("x.toml", "../clip", "base/../clip");
+}
+
+#[test]
 fn an_extending_file_replaces_keys() {
     let folder = Folder::new(&[
         ("base.toml", &format!("{GRID}[metrics]\nmeasure = [\"ssim\"]\nneighbours = \"guidance_scale\"\n")),

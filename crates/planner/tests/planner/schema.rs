@@ -22,21 +22,5 @@ fn the_schema_has_every_setting_in_every_place() {
     assert_eq!(properties["scheduler"]["enum"][4], "euler_a");
     let forms = |name: &str| schema["$defs"][format!("axis_of_{name}")]["anyOf"].as_array().unwrap().len();
     assert_eq!((forms("seed"), forms("strength"), forms("prompt")), (7, 5, 3));
-    for key in [
-        "title",
-        "extends",
-        "folder",
-        "derived_from",
-        "vars",
-        "sweep",
-        "zip",
-        "exclude",
-        "only",
-        "sheet",
-        "metrics",
-    ] {
-        assert!(properties[key]["description"].is_string(), "{key}");
-    }
-    assert_eq!(properties.as_object().unwrap().len(), SETTINGS.len() + 11);
     assert_eq!(schema["additionalProperties"], false);
 }

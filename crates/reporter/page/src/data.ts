@@ -39,7 +39,10 @@ export interface RunInfo {
   title: string;
   /** The resolved experiment file. */
   toml: string;
-  /** Cells still to render when the data was written; the page reloads the data while a run goes on. */
+  /**
+   * When the data was written: a process renders into the run, every cell has ended and none is a draft, or neither.
+   * The page reloads the data while a run goes on.
+   */
   state: "running" | "complete" | "incomplete";
   /** Remarks for the reader, such as damaged rows of the log. */
   notes: string[];
@@ -198,6 +201,9 @@ export interface DiffPair {
 export interface PageState {
   revision: string;
   state: RunInfo["state"];
+  /** Cells that are done; drafts are not. */
   done: number;
   total: number;
+  /** When the process that renders wrote this last, in seconds since 1970: every ten seconds, even if nothing changes. */
+  written: number;
 }

@@ -16,7 +16,9 @@ const OTHERWISE = 15_000;
 const [data, setData] = createSignal<PageData>();
 const [state, setState] = createSignal<PageState>();
 const [problem, setProblem] = createSignal("");
-export { data, problem, state };
+/** When the page looked last, in seconds since 1970. */
+const [looked, setLooked] = createSignal(seconds());
+export { data, looked, problem, state };
 
 /** Starts listening; `data.js` comes after this script. */
 export function listen(): void {
@@ -33,7 +35,8 @@ export function listen(): void {
   window.maquetteState = (json) => {
     const parsed = JSON.parse(json) as PageState;
     const before = state();
-    if (before?.revision !== parsed.revision || before.done !== parsed.done || before.state !== parsed.state) setState(parsed);
+    const same = before?.revision === parsed.revision && before.done === parsed.done && before.state === parsed.state;
+    if (!same || before.written !== parsed.written) setState(parsed);
   };
   window.addEventListener("load", () => {
     if (!data() && !problem()) setProblem("The file page/data.js is missing or damaged. Write the page again: maquette report RUN");
@@ -41,20 +44,25 @@ export function listen(): void {
   });
 }
 
-/** Loads `data.js` again, as when a server says that it changed. */
-export const reload = () => loadScript("page/data.js");
+/** Looks whether the run has gone on, and loads `data.js` again if it has changed. */
+export async function reload(): Promise<void> {
+  if ((await loadScript("page/state.js")) && state() && state()!.revision !== data()?.revision) await loadScript("page/data.js");
+  setLooked(seconds());
+}
 
 async function poll(): Promise<void> {
   // A comparison does not go on.
   if (data()?.kind === "diff") return;
   // A page in the background does not look; it looks as soon as it is shown.
-  if (!document.hidden && (await loadScript("page/state.js"))) {
-    if (state() && state()!.revision !== data()?.revision) await reload();
-  }
+  if (!document.hidden) await reload();
   const page = data();
   const running = (state()?.state ?? (page?.kind === "run" ? page.run.state : "complete")) === "running";
   await pause(running ? WHILE_RUNNING : OTHERWISE);
   return poll();
+}
+
+function seconds(): number {
+  return Date.now() / 1000;
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -198,11 +198,11 @@ export async function write(folder, kind) {
   return data;
 }
 
-/** Writes `data.js` and `state.js`. */
-export function writeData(folder, data) {
+/** Writes `data.js` and `state.js`, by a process that says forever that it goes on, or did last at `written`. */
+export function writeData(folder, data, written = Date.UTC(2100, 0) / 1000) {
   writeFileSync(join(folder, "page/data.js"), call("maquettePage", data));
-  const done = data.pictures.status.filter((status) => status === "done").length;
-  writeFileSync(join(folder, "page/state.js"), call("maquetteState", { revision: data.revision, state: data.run.state, done, total: data.pictures.count }));
+  const done = data.pictures.status.filter((status, at) => status === "done" && !data.pictures.draft[at]).length;
+  writeFileSync(join(folder, "page/state.js"), call("maquetteState", { revision: data.revision, state: data.run.state, done, total: data.pictures.count, written }));
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

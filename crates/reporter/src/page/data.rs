@@ -231,4 +231,5 @@ pub struct PageState {
     pub state: RunState,
     pub done: usize,
     pub total: usize,
+    pub written: u64,
 }

@@ -85,12 +85,7 @@ impl PictureFacts {
 /// The page of a run.
 pub fn run_page(planned: &PlannedPage, about: AboutRun, now: PicturesNow) -> RunPage {
     let PicturesNow { facts, logged, thumbnails, references } = now;
-    let ended = facts.iter().all(|fact| fact.status != PictureStatus::Missing);
-    let state = match (ended, about.in_use) {
-        (true, _) => RunState::Complete,
-        (false, true) => RunState::Running,
-        (false, false) => RunState::Incomplete,
-    };
+    let state = state(&facts, about.in_use);
     let size = |(fact, planned): (&PictureFacts, &(u32, u32))| fact.size.unwrap_or(*planned);
     let pictures = Pictures {
         count: planned.cells.len(),
@@ -138,10 +133,53 @@ pub fn run_page(planned: &PlannedPage, about: AboutRun, now: PicturesNow) -> Run
     page
 }
 
+/// A run tries failed cells again and replaces drafts, so as long as a process renders into it these are not its last word.
+fn state(facts: &[PictureFacts], in_use: bool) -> RunState {
+    let is_final = |fact: &PictureFacts| fact.status == PictureStatus::Done && !fact.draft;
+    let has_ended = |fact: &PictureFacts| is_final(fact) || fact.status == PictureStatus::Failed;
+    match in_use {
+        _ if facts.iter().all(is_final) => RunState::Complete,
+        true => RunState::Running,
+        false if facts.iter().all(has_ended) => RunState::Complete,
+        false => RunState::Incomplete,
+    }
+}
+
 impl RunPage {
-    /// The part that an open page asks for again and again.
-    pub fn state(&self) -> PageState {
-        let done = self.pictures.status.iter().filter(|status| **status == PictureStatus::Done).count();
-        PageState { revision: self.revision.clone(), state: self.run.state, done, total: self.pictures.count }
+    /// The part that an open page asks for again and again. `written`: the time, in seconds since 1970.
+    pub fn state(&self, written: u64) -> PageState {
+        let Pictures { status, draft, count, .. } = &self.pictures;
+        let done =
+            status.iter().zip(draft).filter(|(status, draft)| **status == PictureStatus::Done && !**draft);
+        PageState {
+            revision: self.revision.clone(),
+            state: self.run.state,
+            done: done.count(),
+            total: *count,
+            written,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_running_until_its_last_cell_is_final() {
+        let done = PictureFacts { status: PictureStatus::Done, ..PictureFacts::missing() };
+        let draft = PictureFacts { draft: true, ..done.clone() };
+        let failed = PictureFacts { status: PictureStatus::Failed, ..PictureFacts::missing() };
+        let check = |facts: &[&PictureFacts], in_use: RunState, not_in_use: RunState| {
+            let facts: Vec<PictureFacts> = facts.iter().map(|&fact| fact.clone()).collect();
+            assert_eq!((state(&facts, true), state(&facts, false)), (in_use, not_in_use), "{facts:?}");
+        };
+        check(&[&done, &done], RunState::Complete, RunState::Complete);
+        check(&[&done, &PictureFacts::missing()], RunState::Running, RunState::Incomplete);
+        check(&[&done, &draft], RunState::Running, RunState::Incomplete);
+        check(&[&draft, &draft], RunState::Running, RunState::Incomplete);
+        // Tried again by the process, or by the next one.
+        check(&[&done, &failed], RunState::Running, RunState::Complete);
+        check(&[&failed, &draft], RunState::Running, RunState::Incomplete);
     }
 }

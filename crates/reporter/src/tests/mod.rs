@@ -58,6 +58,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         sheet: SheetSpec::default(),
         metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,
+        numerics: 1,
         derived_from: None,
     }
 }

@@ -1,7 +1,7 @@
 //! A served run, and a client that sends any request.
 
 use maquette::{Experiment, Renderer, Run, RunOptions, Stop, Workspace};
-use maquette_review::{ReviewError, Server, StopHandle};
+use maquette_review::{ReviewError, Server, ServerOptions, StopHandle};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -47,12 +47,21 @@ impl Review {
     }
 
     pub fn serve(folder: TempDir, workspace: &Workspace, names: &[&str]) -> Review {
+        Review::serve_with(folder, workspace, names, &ServerOptions::default())
+    }
+
+    pub fn serve_with(
+        folder: TempDir,
+        workspace: &Workspace,
+        names: &[&str],
+        options: &ServerOptions,
+    ) -> Review {
         let run = workspace.runs().find(names[0]).unwrap();
         write(&run, "index.html", "<!doctype html><title>page</title>");
         write(&run, "page/app.css", "body {}");
         write(&run, "page/state.js", "maquetteState('1')");
         let queries: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let server = Server::open(workspace, &queries, 0, &mut |_| {}).unwrap();
+        let server = Server::open(workspace, &queries, options, &mut |_| {}).unwrap();
         let url = server.url();
         let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
         let (host, path) = (host.to_owned(), format!("/{path}"));

@@ -2,10 +2,12 @@
 
 mod client;
 mod hostile;
+mod masks;
+mod sam;
 
 use crate::client::{Review, write};
 use maquette::{Choice, Experiment, Mark, Renderer, RunOptions, Stop, Workspace};
-use maquette_review::Server;
+use maquette_review::{Server, ServerOptions};
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::path::Path;
@@ -170,6 +172,10 @@ fn only_files_of_the_page_are_served() {
     let head = review.raw("HEAD", &format!("{}{image}", review.path), &[], None).status(200);
     assert_eq!(head.body.len(), 0);
 
+    // The picture of a cell that has only a draft.
+    write(&review.run, "drafts/d.png", "draft");
+    assert_eq!(review.get("drafts/d.png").status(200).body, b"draft");
+
     std::fs::write(review.folder.path().join("secret.png"), "classified").unwrap();
     for path in [
         "log.csv",
@@ -299,9 +305,12 @@ fn stopping_ends_open_connections() {
 fn runs_and_ports_that_cannot_be_served_are_errors() {
     let review = Review::new();
     let workspace = Workspace::open(review.folder.path().join("runs")).unwrap().with_renderer(Renderer::Fake);
-    let open = |run: &str, port: u16| match Server::open(&workspace, &[run.to_owned()], port, &mut |_| {}) {
-        Ok(_) => panic!("it was served"),
-        Err(error) => (error.to_string(), error.hint()),
+    let open = |run: &str, port: u16| {
+        let options = ServerOptions { port, ..ServerOptions::default() };
+        match Server::open(&workspace, &[run.to_owned()], &options, &mut |_| {}) {
+            Ok(_) => panic!("it was served"),
+            Err(error) => (error.to_string(), error.hint()),
+        }
     };
     let (error, hint) = open("nothing", 0);
     assert!(error.starts_with("there is no run `nothing`"), "{error}");

@@ -81,7 +81,7 @@ impl SafetyChecker {
             special: Concepts::load(&weights, "special_care_embeds", 3, width)?,
             concepts: Concepts::load(&weights, "concept_embeds", 17, width)?,
             vision,
-            dtype,
+            dtype: weights.activation_dtype(),
             device: device.clone(),
         })
     }

@@ -42,11 +42,7 @@ pub struct Unet {
 }
 
 impl Unet {
-    pub(crate) fn load(
-        config: &ConfigFile,
-        weights: &Weights,
-        dtype: DType,
-    ) -> std::result::Result<Unet, ModelError> {
+    pub(crate) fn load(config: &ConfigFile, weights: &Weights) -> std::result::Result<Unet, ModelError> {
         let config = UnetConfig::read(config)?;
         let first = config.blocks[0].width;
         let last = config.blocks.len() - 1;
@@ -115,7 +111,7 @@ impl Unet {
                 1,
                 around(kernel_out),
             )?,
-            dtype,
+            dtype: weights.activation_dtype(),
             kernels: weights.kernels(),
             in_channels: config.in_channels,
             out_channels: config.out_channels,

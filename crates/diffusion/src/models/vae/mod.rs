@@ -33,13 +33,13 @@ enum Coder {
 }
 
 impl Vae {
-    pub(crate) fn load(config: &ConfigFile, weights: &Weights, dtype: DType) -> Loaded<Vae> {
+    pub(crate) fn load(config: &ConfigFile, weights: &Weights) -> Loaded<Vae> {
         let Shape { scaling_factor, latent_channels, factor } = Shape::read(config)?;
         let coder = match is_tiny(config) {
             true => Coder::Tiny(Tiny::load(config, weights)?),
             false => Coder::Kl(Box::new(Kl::load(config, weights)?)),
         };
-        Ok(Vae { coder, scaling_factor, latent_channels, factor, dtype })
+        Ok(Vae { coder, scaling_factor, latent_channels, factor, dtype: weights.activation_dtype() })
     }
 
     /// Pixels per latent pixel, in each direction.

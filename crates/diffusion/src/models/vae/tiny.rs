@@ -92,10 +92,11 @@ impl Tiny {
         for layer in layers {
             x = match layer {
                 Layer::Conv(conv) => conv.forward(&x)?,
-                Layer::Relu => x.relu()?,
+                Layer::Relu => self.kernels.relu(&x)?,
                 Layer::Block([first, second, third]) => {
-                    let h = second.forward(&first.forward(&x)?.relu()?)?.relu()?;
-                    third.forward_add(&h, Add::Image(&x))?.relu()?
+                    let relu = |x: Tensor| self.kernels.relu(&x);
+                    let h = relu(second.forward(&relu(first.forward(&x)?)?)?)?;
+                    relu(third.forward_add(&h, Add::Image(&x))?)?
                 }
                 Layer::Upsample => {
                     let (_, _, height, width) = x.dims4()?;

@@ -101,7 +101,9 @@ export function createModel(page: Accessor<RunPage>): Model {
   const cells = createMemo(() => indexCells(grid()));
   const [view, setView] = createStore<View>(begin(page(), cells()));
   const events = createEvents();
-  const picks = createPicks(storageKey(page()), page().picks, { data: () => void reload(), votes: (data) => events.tell("votes", data) });
+  const picks = createPicks(storageKey(page()), page().picks, {
+    data: () => void reload(), votes: (data) => events.tell("votes", data), masks: (data) => events.tell("masks", data),
+  });
   createEffect(() => picks.folder(page().picks));
 
   const url = urlState((hash) => {

@@ -1,4 +1,5 @@
 // The api of `maquette review`: reads picks, saves changes one at a time and again until they are saved, follows events.
+import { api } from "../api";
 import type { Pick, Picks } from "../data";
 import type { Changes } from "./store";
 
@@ -71,15 +72,7 @@ function sender({ waiting, trouble, pick }: ServerOptions): Server {
 }
 
 async function put(cell: string, change: unknown): Promise<Pick> {
-  const response = await fetch(`api/picks/${cell}`, {
-    method: "PUT",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(change),
-  }).catch(() => {
-    throw new Error("the server of maquette review does not answer");
-  });
-  if (!response.ok) throw new Error((await response.text()).slice(0, 200) || `the server answers ${response.status}`);
-  return ((await response.json()) as Pick | null) ?? {};
+  return ((await api("PUT", `picks/${cell}`, change)) as Pick | null) ?? {};
 }
 
 function follow(options: ServerOptions, server: Server): void {

@@ -104,7 +104,7 @@ export function asCommand(page: RunPage, at: readonly number[]): string {
 }
 
 /** An argument for a POSIX shell. */
-function shell(argument: string): string {
+export function shell(argument: string): string {
   if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
   const [name, ...rest] = argument.split("=");
   const value = rest.join("=").replaceAll("'", `'\\''`);

@@ -4,6 +4,7 @@ import type { Model } from "../model";
 import { AncestryPanel } from "./ancestry";
 import { EffectsView } from "./effects";
 import { GridView } from "./grid";
+import { MaskView } from "./mask";
 import { PicturePanel } from "./panel";
 import { Vote } from "./vote";
 
@@ -24,6 +25,7 @@ export const VIEWS: ViewEntry[] = [
   { name: "grid", title: "Grid", Component: GridView },
   { name: "vote", title: "Vote", has: varies, Component: Vote },
   { name: "effects", title: "Effects", has: varies, Component: EffectsView },
+  { name: "mask", title: "Mask", Component: MaskView },
 ];
 
 /** What stands beside the grid, from the top down. */

@@ -53,17 +53,6 @@ export function browserVotes(written: Vote[], key: string, storage: () => Store,
   };
 }
 
-/** Asks the server for a path below `api/`, with an error that says why it failed. */
-export async function api(method: string, path: string, body?: unknown): Promise<unknown> {
-  const sent = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const response = await fetch(`api/${path}`, { method, cache: "no-store", ...sent }).catch(() => {
-    throw new Error("the server of maquette review does not answer");
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(text.slice(0, 200) || `the server answers ${response.status}`);
-  return text && JSON.parse(text);
-}
-
 /**
  * Votes kept by the server. `request` fetches a path below `api/` and fails for any status but success. `trouble` is called with
  * what is wrong with the file of votes, as sentences; empty if nothing is.

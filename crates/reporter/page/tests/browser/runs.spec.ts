@@ -1,10 +1,10 @@
 // Runs of special kinds: hostile text, ten thousand cells, a run that goes on, pages served by `maquette review`.
 import { cpSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import AxeBuilder from "@axe-core/playwright";
 import { call, HOSTILE } from "../synthetic.mjs";
 import { expect, focused, pages, press, test, url, type Page } from "./page";
+import { bodyOf, events, json, serve } from "./serve";
 
 const hacked = (page: Page) => page.evaluate(() => (window as unknown as { hacked?: unknown }).hacked);
 
@@ -50,9 +50,14 @@ test("a run that goes on fills in and keeps the view", async ({ page }) => {
   await expect(page.locator(".progress")).toHaveText("6 of 12 pictures · running");
   await press(page, "ArrowDown");
   await expect(page.locator(".cell.focus")).toContainText("not yet");
+  await expect(page.locator("progress")).toBeVisible();
   const text = readFileSync(join(folder, "page/data.js"), "utf8");
   let data: any;
   new Function("maquettePage", text)((json: string) => (data = JSON.parse(json)));
+  // As after `kill -9`: the page still says that the run goes on, but nobody writes it any more.
+  writeData(folder, data, Date.UTC(2020, 0, 31, 12) / 1000);
+  await expect(page.locator(".progress")).toHaveText(/^6 of 12 pictures · no sign of life since 2020-01-31 \d\d:00: was it stopped\?$/, { timeout: 10_000 });
+  await expect(page.locator("progress")).toBeHidden();
   data.revision = "2";
   data.run.state = "complete";
   data.pictures.status = data.pictures.status.map(() => "done");
@@ -77,49 +82,23 @@ test("data of another format, and no data, are said", async ({ page }) => {
   rmSync(folder, { recursive: true });
 });
 
-/** A stand-in for `maquette review`: the api of picks, and a switch that makes saving fail. */
+/** The api of picks, and a switch that makes saving fail. */
 async function review(folder: string) {
   const cells: Record<string, Record<string, string>> = {};
   const listeners = new Set<(text: string) => void>();
-  const state = { cells, failing: false, url: "", tell: (event: string, data: unknown) => listeners.forEach((send) => send(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) };
-  const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".png": "image/png", ".webp": "image/webp" };
-  const server = createServer((request, response) => {
-    const path = request.url!.replace(/^\/token\//, "").replace(/\?.*/, "");
-    if (path === "api/picks") {
-      response.end(JSON.stringify({ revision: 1, cells }));
-      return;
-    }
-    if (path === "api/events") {
-      response.writeHead(200, { "content-type": "text/event-stream" }).write(": hello\n\n");
-      const send = (text: string) => response.write(text);
-      listeners.add(send);
-      request.on("close", () => listeners.delete(send));
-      return;
-    }
-    if (path.startsWith("api/picks/")) {
-      let body = "";
-      request.on("data", (part) => (body += part)).on("end", () => {
-        if (state.failing) {
-          response.writeHead(500).end("the disk is full");
-          return;
-        }
-        const cell = path.slice("api/picks/".length);
-        const entry = { ...cells[cell], ...JSON.parse(body) };
-        cells[cell] = Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== null)) as Record<string, string>;
-        response.end(JSON.stringify(cells[cell]));
-      });
-      return;
-    }
-    try {
-      const file = readFileSync(join(folder, path || "index.html"));
-      response.writeHead(200, { "content-type": types[extname(path)] ?? "text/html" }).end(file);
-    } catch {
-      response.writeHead(404).end();
-    }
+  const state = { failing: false };
+  const server = await serve(folder, async (path, request, response) => {
+    if (path === "picks") return json(response, { revision: 1, cells });
+    if (path === "events") return events(request, response, listeners);
+    const change = (await bodyOf(request)) as object;
+    if (state.failing) return response.writeHead(500).end("the disk is full");
+    const cell = path.slice("picks/".length);
+    const entry = Object.entries({ ...cells[cell], ...change }).filter(([, value]) => value !== null);
+    cells[cell] = Object.fromEntries(entry) as Record<string, string>;
+    json(response, cells[cell]);
   });
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
-  state.url = `http://127.0.0.1:${(server.address() as { port: number }).port}/token/`;
-  return { ...state, state, close: () => { server.closeAllConnections(); server.close(); } };
+  const tell = (event: string, data: unknown) => listeners.forEach((send) => send(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`));
+  return { ...server, cells, state, tell };
 }
 
 test("served: picks are saved, failures are said and tried again, other browsers are seen", async ({ page, context }) => {

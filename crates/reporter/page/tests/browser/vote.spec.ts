@@ -1,8 +1,8 @@
 import { problems } from "./accessible";
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 import { expect, pages, press, test, url, type Page } from "./page";
+import { bodyOf, events, json, serve, type Served } from "./serve";
 
 const VOTE = "view=vote&vote.axis=artist";
 const count = (page: Page) => page.locator(".vote-count");
@@ -83,10 +83,9 @@ test("a deleted picture is left out, and said", async ({ page }) => {
 
 test("the served page keeps votes on the server", async ({ page }) => {
   const votes: unknown[] = [];
-  const server = await serve(join(pages(), "painters"), votes);
-  const { port } = server.address() as { port: number };
+  const server = await review(votes);
   try {
-    await page.goto(`http://127.0.0.1:${port}/index.html#${VOTE}`);
+    await page.goto(`${server.url}#${VOTE}`);
     await expect(page.locator(".vote-picture img")).toHaveCount(2);
     await expect(page.getByRole("button", { name: "Export votes.csv" })).toHaveCount(0);
     await press(page, "ArrowRight");
@@ -98,7 +97,6 @@ test("the served page keeps votes on the server", async ({ page }) => {
     await expect(count(page)).toHaveText("1 vote");
     expect(votes.length).toBe(1);
   } finally {
-    server.closeAllConnections();
     server.close();
   }
 });
@@ -117,29 +115,13 @@ test("can be used by everybody, light, dark and small", async ({ page }) => {
 });
 
 /** The parts of `maquette review` that the vote needs. */
-async function serve(folder: string, votes: unknown[]): Promise<Server> {
-  const types: Record<string, string> = { html: "text/html", js: "text/javascript", css: "text/css", png: "image/png" };
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url!, "http://page").pathname;
-    const json = (value: unknown) => response.setHeader("content-type", "application/json").end(JSON.stringify(value));
-    if (path === "/api/picks") return json({ cells: {} });
-    if (path === "/favicon.ico") return response.writeHead(204).end();
-    if (path === "/api/events") return response.setHeader("content-type", "text/event-stream").write(": open\n\n");
-    if (path === "/api/votes" && request.method === "GET") return json({ votes });
-    if (path === "/api/votes/last" && request.method === "DELETE") return json(votes.pop() ?? null);
-    if (path === "/api/votes" && request.method === "POST") {
-      let body = "";
-      for await (const part of request) body += part;
-      votes.push(JSON.parse(body));
-      return json(null);
-    }
-    try {
-      const content = readFileSync(join(folder, path));
-      return response.setHeader("content-type", types[path.split(".").pop()!] ?? "text/plain").end(content);
-    } catch {
-      return response.writeHead(404).end();
-    }
+function review(votes: unknown[]): Promise<Served> {
+  return serve(join(pages(), "painters"), async (path, request, response) => {
+    if (path === "picks") return json(response, { cells: {} });
+    if (path === "events") return events(request, response, new Set());
+    if (path === "votes" && request.method === "GET") return json(response, { votes });
+    if (path === "votes/last" && request.method === "DELETE") return json(response, votes.pop() ?? null);
+    votes.push(await bodyOf(request));
+    json(response, null);
   });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  return server;
 }

@@ -1,5 +1,6 @@
 // The keys of the grid.
 import type { Binding } from "../../keymap";
+import { openMask } from "../../mask/subject";
 import type { Model } from "../../model";
 import { toggleMark } from "../../picks/mark";
 
@@ -61,6 +62,7 @@ export function pictureKeys(model: Model): Binding[] {
     { keys: ["c"], does: "Compare with a slider", group: "Look", run: () => model.compare() },
     { keys: ["m"], does: "Mark the picture to compare others with", group: "Look", run: () => model.markForComparison() },
     { keys: ["v"], does: "Compare with the reference, the last or the marked picture", group: "Look", run: () => model.nextAgainst() },
+    { keys: ["M"], does: "Make a mask: of the reference picture, or of the picture shown large", group: "Look", run: () => openMask(model, model.view.open ? "cell" : "reference") },
     { keys: ["p"], does: "Pick, or take the pick back", group: "Judge", run: () => toggleMark(model, "pick") },
     { keys: ["x"], does: "Reject, or take it back", group: "Judge", run: () => toggleMark(model, "reject") },
     {

@@ -3,6 +3,7 @@ import PhotoSwipe, { type SlideData } from "photoswipe";
 import "photoswipe/style.css";
 import { createEffect, on, onCleanup, onMount, untrack } from "solid-js";
 import { useKeys } from "../../keymap";
+import { openMask } from "../../mask/subject";
 import type { Model } from "../../model";
 import { describe } from "../../model/cells";
 import { toggleMark } from "../../picks/mark";
@@ -87,6 +88,7 @@ export function Large(props: { model: Model }) {
       button("pick", "Pick (p)", "★", 8, () => toggleMark(model, "pick"));
       button("reject", "Reject (x)", "⊘", 8.5, () => toggleMark(model, "reject"));
       button("flicker", "Flicker (Space)", "◐", 9, () => model.setFlicker(!model.flicker() && model.other() !== null));
+      button("mask", "Make a mask (M)", "▨", 9.2, () => openMask(model, "cell"));
     });
     pswp.on("change", () => {
       const cell = walk[pswp!.currIndex];

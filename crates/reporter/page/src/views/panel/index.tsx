@@ -1,10 +1,12 @@
 // Everything about the focused picture: marks, settings, what differs from its neighbour, copies for other places.
-import { createMemo, createSignal, For, Show } from "solid-js";
+import { createMemo, For, Show } from "solid-js";
 import type { Column } from "../../data";
 import type { Model } from "../../model";
 import { describe, isConstant, valueOf } from "../../model/cells";
 import { condition } from "../../model/filter";
 import { short } from "../../model/heat";
+import { openMask, subjects } from "../../mask/subject";
+import { CopyButton } from "../../parts/CopyButton";
 import { toggleMark } from "../../picks/mark";
 import { asA1111, asCommand, asToml } from "../../text/settings";
 import { Note } from "./Note";
@@ -50,6 +52,9 @@ function Preview(props: { model: Model }) {
           </select>
         </label>
         <button type="button" aria-pressed={model.marked() === model.focus()} onClick={() => model.markForComparison()} title="Mark to compare others with (m)">Mark</button>
+        <Show when={subjects(model).length}>
+          <button type="button" onClick={() => openMask(model)} title={`Make a mask of ${subjects(model)[0].label} (M)`}>Mask</button>
+        </Show>
       </div>
     </>
   );
@@ -121,18 +126,7 @@ function Table(props: { model: Model; columns: Column[]; changed: (column: Colum
 
 function Copies(props: { model: Model }) {
   const { model } = props;
-  const [copied, setCopied] = createSignal("");
-  const copy = async (what: string, text: string) => {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      copyBySelection(text);
-    }
-    setCopied(what);
-    model.say(`${what} copied`);
-    setTimeout(() => setCopied(""), 1500);
-  };
-  const button = (what: string, make: () => string) => <button type="button" onClick={() => void copy(what, make())}>{copied() === what ? "Copied" : what}</button>;
+  const button = (what: string, text: () => string) => <CopyButton label={what} text={text} say={model.say} />;
   return (
     <div class="buttons copies" role="group" aria-label="Copy the settings">
       <span class="quiet">Copy</span>
@@ -141,14 +135,4 @@ function Copies(props: { model: Model }) {
       {button("Command", () => asCommand(model.page(), model.view.at))}
     </div>
   );
-}
-
-/** For pages opened from disk in browsers that have no clipboard for them. */
-function copyBySelection(text: string): void {
-  const area = document.createElement("textarea");
-  area.value = text;
-  document.body.append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
 }

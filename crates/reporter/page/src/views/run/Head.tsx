@@ -1,7 +1,8 @@
 // The head of the page: the run and its progress, the views, the picks, theme and help.
-import { For, Show } from "solid-js";
+import { createMemo, For, Show } from "solid-js";
 import type { Model } from "../../model";
-import { state } from "../../load";
+import { looked, state } from "../../load";
+import { progress } from "../../model/progress";
 import { PickBox } from "../../picks/PickBox";
 import { theme, toggleTheme } from "../../theme";
 import type { ViewEntry } from "..";
@@ -9,25 +10,14 @@ import type { ViewEntry } from "..";
 export function Head(props: { model: Model; views: ViewEntry[]; help: () => void }) {
   const { model } = props;
   const run = () => model.page().run;
-  const count = (status: string) => model.pictures().status.reduce((sum, one) => sum + Number(one === status), 0);
-  const done = () => state()?.done ?? count("done");
-  const total = () => state()?.total ?? model.pictures().count;
-  const running = () => (state()?.state ?? run().state) === "running";
-  const progress = () => {
-    const failed = count("failed");
-    const parts = [done() === total() ? `${total()} pictures` : `${done()} of ${total()} pictures`];
-    if (failed) parts.push(`${failed} failed`);
-    if (running()) parts.push("running");
-    else if (done() + failed < total()) parts.push("incomplete");
-    return parts.join(" · ");
-  };
+  const now = createMemo(() => progress(run(), model.pictures(), state(), looked()));
   return (
     <header class="head">
       <div class="head-title">
         <h1><bdi>{run().title || run().name}</bdi></h1>
         <Show when={run().title}><span class="quiet"><bdi>{run().name}</bdi></span></Show>
-        <span class="quiet progress" aria-live="polite">{progress()}</span>
-        <Show when={running()}><progress value={done()} max={total()} aria-label="Rendered pictures" /></Show>
+        <span class="quiet progress" aria-live="polite">{now().text}</span>
+        <Show when={now().running}><progress value={now().done} max={now().total} aria-label="Rendered pictures" /></Show>
       </div>
       <Show when={props.views.length > 1}>
         <nav class="tabs" aria-label="Views">

@@ -1,7 +1,8 @@
 // The blind vote of a run: its votes in this browser or on the server, the voted axis in the URL.
 import { createMemo, createSignal } from "solid-js";
+import { api } from "../../api";
 import { storageKey, type Model } from "../../model";
-import { api, browserVotes, serverVotes } from "../../vote/store";
+import { browserVotes, serverVotes } from "../../vote/store";
 import { VoteView } from "./VoteView";
 
 export function Vote(props: { model: Model }) {

@@ -1,16 +1,6 @@
-//! Channels-last images, and the names of kernels by dtype and vector.
+//! The names of kernels by dtype and vector.
 
-use candle_core::{DType, Result, Tensor};
-
-/// `[B, height, width, channels]` of an image; a copy only if the image is in the usual layout.
-pub(super) fn channels_last(image: &Tensor) -> Result<Tensor> {
-    image.permute((0, 2, 3, 1))?.contiguous()
-}
-
-/// The inverse of [`channels_last`], which never copies.
-pub(super) fn as_image(channels_last: &Tensor) -> Result<Tensor> {
-    channels_last.permute((0, 3, 1, 2))
-}
+use candle_core::DType;
 
 /// The name of a kernel for a dtype, and how many channels its threads read at once: 16 bytes where that divides them.
 pub(super) fn variant(kernel: &str, dtype: DType, channels: usize) -> (String, usize) {
