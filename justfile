@@ -116,6 +116,26 @@ bless:
     cargo run --quiet -p maquette-cli -- schema > experiments/experiment.schema.json
     INSTA_UPDATE=always cargo test --workspace --quiet
 
+# Build the last commit twice, in folders of different names, and compare the programs byte for byte
+reproducible:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    for copy in one the-other; do
+        git clone --quiet . "$work/$copy"
+        # The places of sources are in the texts of panics: those of Rust and of C name the same folders in both.
+        cargo="${CARGO_HOME:-$HOME/.cargo}"
+        flags="--remap-path-prefix=$work/$copy=. --remap-path-prefix=$cargo=cargo"
+        c_flags="-ffile-prefix-map=$work/$copy=. -ffile-prefix-map=$cargo=cargo"
+        (cd "$work/$copy" && env CARGO_TARGET_DIR="$work/$copy/target" CARGO_INCREMENTAL=0 RUSTFLAGS="$flags" CFLAGS="$c_flags" CXXFLAGS="$c_flags" \
+            cargo build --quiet --locked --release -p maquette-cli)
+        cp "$work/$copy/target/release/maquette" "$work/maquette-$copy"
+        rm -rf "$work/$copy"
+    done
+    cmp "$work/maquette-one" "$work/maquette-the-other"
+    echo "both builds are the same: $(sha256sum "$work/maquette-one" | cut -d ' ' -f 1)"
+
 # Compile and link the CUDA build; needs nvcc, but no GPU
 check-cuda:
     cargo build --release -p maquette-cli --features cuda

@@ -49,7 +49,7 @@ impl Plan {
             }
         }
         let sizes = self.axes.iter().map(|axis| axis.values.len());
-        let size = sizes.into_iter().try_fold(1usize, |size, values| size.checked_mul(values));
+        let size = sizes.into_iter().try_fold(1, usize::checked_mul);
         let Some(size) = size.filter(|size| *size <= MAX_POSITIONS) else {
             return Err(format!("has a grid of more than {MAX_POSITIONS} positions"));
         };

@@ -49,7 +49,7 @@ pub struct Numbers(pub u64);
 
 impl Numbers {
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -59,7 +59,7 @@ impl Numbers {
 
     /// A number below `end`; 0 if that is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.draw() % end.max(1) as u64) as usize
     }
 }
 
@@ -72,7 +72,7 @@ pub fn mutated(known: &[Vec<u8>], numbers: &mut Numbers) -> Vec<u8> {
         match numbers.below(9) {
             // A bit, a byte, a small step.
             0 => input.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << numbers.below(8)),
-            1 => input.iter_mut().skip(at).take(1).for_each(|byte| *byte = numbers.next() as u8),
+            1 => input.iter_mut().skip(at).take(1).for_each(|byte| *byte = numbers.draw() as u8),
             2 => input.iter_mut().skip(at).take(1).for_each(|byte| *byte = byte.wrapping_add(1)),
             3 => drop(input.drain(at.min(end)..end)),
             4 => {

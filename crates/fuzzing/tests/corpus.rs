@@ -42,6 +42,7 @@ fn inputs_near_the_known_ones_are_read() {
 /// for one target and `FUZZ_SEED` for other inputs. An input that fails is kept in `fuzz/artifacts`.
 #[test]
 #[ignore = "takes as long as it is told to"]
+#[expect(clippy::print_stdout, reason = "its figures are its result")]
 fn soak() {
     let variable = |name: &str| std::env::var(name).ok();
     let seconds = variable("FUZZ_SECONDS").map_or(10, |text| text.parse().unwrap());

@@ -60,6 +60,8 @@ mod links;
 mod lock;
 mod log;
 mod log_columns;
+#[cfg(test)]
+mod log_format_tests;
 mod log_metrics;
 #[cfg(test)]
 mod log_metrics_tests;

@@ -2,6 +2,7 @@
 
 use maquette_core::{CellId, Plan, SETTINGS, shortened};
 use maquette_files::is_plain_path;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The columns of a log, with the positions of those that every row must have.
@@ -11,6 +12,7 @@ pub(crate) struct Columns {
     status: usize,
     /// Every log has it; drafts and tests of older ones may not.
     image: Option<usize>,
+    format: Option<usize>,
 }
 
 impl Columns {
@@ -21,6 +23,7 @@ impl Columns {
             cell: place("cell")?,
             status: place("status")?,
             image: place("image"),
+            format: own_tail(&names).rfind(|&at| names[at] == FORMAT_COLUMN),
             names: names.into(),
         })
     }
@@ -47,6 +50,11 @@ impl Columns {
         }
         Ok((CellId(cell), status))
     }
+
+    /// The version of the log in which a row was written; those before the column `format` count as the first.
+    pub(crate) fn format(&self, fields: &[String]) -> u32 {
+        self.format.and_then(|at| fields.get(at)?.parse().ok()).unwrap_or(1)
+    }
 }
 
 /// The column of drafts with the cell that a draft stands for; a log has none.
@@ -71,14 +79,21 @@ const TAIL: [&str; 9] = [
     "nsfw_content_detected",
     "note",
     "pixels",
-    "format",
+    FORMAT_COLUMN,
 ];
+
+const FORMAT_COLUMN: &str = "format";
 
 /// Where the log's own columns end: the columns after that are metrics.
 pub(crate) fn own_end(names: &[String]) -> usize {
-    let Some(first) = names.iter().rposition(|name| name == TAIL[0]) else { return names.len() };
+    own_tail(names).end
+}
+
+/// The places of the log's own columns after the placeholders, which may have the same names.
+pub(crate) fn own_tail(names: &[String]) -> Range<usize> {
+    let first = names.iter().rposition(|name| name == TAIL[0]).unwrap_or(names.len());
     // Older versions wrote fewer of them.
-    first + names[first..].iter().take_while(|name| TAIL.contains(&name.as_str())).count()
+    first..first + names[first..].iter().take_while(|name| TAIL.contains(&name.as_str())).count()
 }
 
 /// Whether these can be the names of metrics, and not the first row after a damaged line break.

@@ -3,6 +3,7 @@
 //! A log is replaced by one with more columns while no process renders into the run. Damaged rows keep their bytes; a torn last
 //! row is cut off, as when the run is resumed.
 
+use crate::formulas::{FORMAT, defuse};
 use crate::lock;
 use crate::log::log_files;
 use crate::log_columns::{Columns, are_metrics, own_end};
@@ -97,9 +98,11 @@ fn with_metrics(
             Some(((cell, _), fields)) => {
                 let mut fields = fields.clone();
                 fields.resize(width, String::new());
+                let defused = columns.format(&fields) >= FORMAT;
                 let texts = values.get(&cell);
                 for (at, &place) in places.iter().enumerate() {
-                    fields[place] = texts.and_then(|texts| texts.get(at)).cloned().unwrap_or_default();
+                    let text = texts.and_then(|texts| texts.get(at)).map_or("", String::as_str);
+                    fields[place] = if defused { defuse(text).into_owned() } else { text.to_owned() };
                 }
                 log.extend(line(fields));
             }

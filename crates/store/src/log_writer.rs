@@ -6,6 +6,7 @@ use crate::formulas::{FORMAT, defuse};
 use crate::log_columns::{Columns, are_metrics, columns, placeholders};
 use crate::log_scan::{self, scan};
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
+use maquette_files::{check_size, limits};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,8 @@ impl LogWriter {
             .truncate(false)
             .open(path)
             .map_err(StoreError::io("open", path))?;
+        let size = file.metadata().map_err(StoreError::io("read", path))?.len();
+        check_size(size, limits::LOG).map_err(StoreError::io("read", path))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);

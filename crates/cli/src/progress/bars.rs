@@ -78,7 +78,7 @@ impl Display for Bars {
                 self.cells.set_position(0);
             }
             RunProgress::Loading { model } => {
-                self.cells.set_message(printable(&format!("loading {model}")).into_owned())
+                self.cells.set_message(printable(&format!("loading {model}")).into_owned());
             }
             RunProgress::Loaded { .. } => self.cells.set_message(""),
             RunProgress::Started { cell, label, steps } => {

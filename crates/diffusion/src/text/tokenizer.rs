@@ -8,7 +8,7 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
 use maquette_files::limits;
-use maquette_tokenizer::clip_tokenizer;
+use maquette_tokenizer::{check_charsmaps, clip_tokenizer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -81,14 +81,20 @@ impl Tokenizer {
 
         let whole = format!("{folder}/{WHOLE}");
         let parts = PARTS.map(|name| format!("{folder}/{name}"));
-        let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
-            (&whole, without_decoder(&parse(source, &whole)?))
+        let (name, mut json) = if source.has(&whole) || !source.has(&parts[0]) {
+            (&whole, parse(source, &whole)?)
         } else {
-            (&parts[0], assemble(source, &parts, &settings)?.to_string().into_bytes())
+            (&parts[0], assemble(source, &parts, &settings)?)
         };
         let file = source.file_name(name);
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
+        check_charsmaps(&json).map_err(fail)?;
+        // Nothing is decoded here, and the reader of some broken decoders panics.
+        if let Some(parts) = json.as_object_mut() {
+            parts.insert("decoder".to_owned(), Value::Null);
+        }
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
         if let Some((token, id)) = inner.get_vocab(false).into_iter().max_by_key(|(_, id)| *id)
@@ -278,15 +284,6 @@ fn vectors(inner: &tokenizers::Tokenizer) -> HashMap<u32, Vec<u32>> {
         (1..).map_while(|number| ids.get(&*format!("{}_{number}", token.content)).copied()).collect()
     };
     added.iter().map(|(&id, token)| (id, more(token))).filter(|(_, more)| !more.is_empty()).collect()
-}
-
-/// A `tokenizer.json` without its decoder. Nothing is decoded here, and the reader of some broken decoders panics.
-fn without_decoder(tokenizer: &Value) -> Vec<u8> {
-    let mut tokenizer = tokenizer.clone();
-    if let Some(parts) = tokenizer.as_object_mut() {
-        parts.insert("decoder".to_owned(), Value::Null);
-    }
-    tokenizer.to_string().into_bytes()
 }
 
 /// A `tokenizer.json` from `vocab.json` and `merges.txt`. Special tokens that are not in the vocabulary are added later.

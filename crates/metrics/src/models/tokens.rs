@@ -2,7 +2,7 @@
 
 use super::ModelError;
 use super::folder::{ModelFolder, text};
-use maquette_tokenizer::clip_tokenizer;
+use maquette_tokenizer::{check_charsmaps, clip_tokenizer};
 use serde_json::{Value, json};
 use std::path::Path;
 use tokenizers::{PaddingDirection, PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
@@ -85,6 +85,9 @@ pub(super) fn open(folder: &ModelFolder) -> Result<Option<Tokenizer>, ModelError
 }
 
 fn parse(file: &Path, bytes: &[u8]) -> Result<Tokenizer, ModelError> {
+    // The library panics at JSON that is none, and at broken normalizers.
+    let json: Value = serde_json::from_slice(bytes).map_err(|error| ModelError::unreadable(file, error))?;
+    check_charsmaps(&json).map_err(|reason| ModelError::unreadable(file, reason))?;
     Tokenizer::from_bytes(bytes).map_err(|error| ModelError::unreadable(file, error))
 }
 
