@@ -73,13 +73,15 @@ pub enum StoreError {
         problem: String,
     },
     /// A file that a newer version has written, in a format that this one does not know.
-    #[error("`{}` has format {format}; this version of maquette reads formats up to {known}", path.display())]
+    #[error("`{}` has {field} {version}; this version of maquette reads {field} {known} and earlier ones", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
-        /// Its format.
-        format: u64,
-        /// The latest format that this version reads.
+        /// The field with its version: `format`, or `naming` for a plan whose cells are named by newer rules.
+        field: &'static str,
+        /// Its version.
+        version: u64,
+        /// The latest version that this one reads.
         known: u32,
     },
     /// A path in a file of a run that leads out of the run's folder.
@@ -182,8 +184,8 @@ impl StoreError {
         move |source| StoreError::Io { doing, path, source }
     }
 
-    pub(crate) fn newer(path: &Path, format: u64, known: u32) -> StoreError {
-        StoreError::Newer { path: path.to_owned(), format, known }
+    pub(crate) fn newer(path: &Path, version: u64, known: u32) -> StoreError {
+        StoreError::Newer { path: path.to_owned(), field: "format", version, known }
     }
 
     pub(crate) fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {

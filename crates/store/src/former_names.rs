@@ -131,7 +131,7 @@ mod tests {
         let first = FormerNames::read(folder.path()).unwrap();
         assert_eq!((first.present("a@1"), first.present("c@1")), (Some(Some("b@1")), Some(None)));
         std::fs::write(path(folder.path()), "{\"format\": 3, \"runs\": []}").unwrap();
-        assert!(matches!(FormerNames::read(folder.path()), Err(StoreError::Newer { format: 3, .. })));
+        assert!(matches!(FormerNames::read(folder.path()), Err(StoreError::Newer { version: 3, .. })));
         std::fs::write(path(folder.path()), "[").unwrap();
         assert!(FormerNames::read(folder.path()).is_err());
     }

@@ -85,5 +85,5 @@ fn a_newer_log_is_refused() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace(",2\n", ",3\n")).unwrap();
     let error = run.read_log().unwrap_err();
-    assert!(matches!(error, StoreError::Newer { format: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { version: 3, known: 2, .. }), "{error}");
 }

@@ -3,7 +3,7 @@
 //! Paths are relative to the run folder, so that the folder is self-contained and can be moved.
 
 use crate::{StoreError, names, write_atomic};
-use maquette_core::{Digest, FoundFile, MetricsSpec, Plan, shortened};
+use maquette_core::{Digest, FoundFile, MetricsSpec, NAMING, Plan, shortened};
 use maquette_files::{inside, limits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -58,6 +58,10 @@ pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
         return Err(StoreError::newer(&path, format, FORMAT));
     }
     let PlanFile { source, mut plan, .. } = serde_json::from_slice(&text).map_err(broken)?;
+    if plan.naming > NAMING {
+        let version = plan.naming.into();
+        return Err(StoreError::Newer { path, field: "naming", version, known: NAMING });
+    }
     plan.check().map_err(|problem| StoreError::damaged(&path, problem))?;
     for picture in plan.pictures.values_mut() {
         let named = picture.file.to_string_lossy().replace('\\', "/");

@@ -44,6 +44,12 @@ fn each_file_of_a_run_is_refused() {
     assert!(error.to_string().contains("has format 2"), "{error}");
     restore();
 
+    // The names of its cells would be others.
+    let restore = change("plan.json", "\"naming\": ", "\"naming\": 9");
+    let error = run.plan().unwrap_err().to_string();
+    assert!(error.contains("plan.json` has naming 9"), "{error}");
+    restore();
+
     let restore = change("log.csv", ",2\n", ",3\n");
     check_newer(run.log(), "log.csv", 3);
     let error = project.engine().report("cats@1", &mut |_| ()).unwrap_err();
