@@ -1,6 +1,6 @@
 //! Experiment files, lists of values, prompts.
 
-use crate::Folder;
+use crate::folder::Folder;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_diffusion::prompt::{compose, oddities, pieces, schedule};
 use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, folder, plan};

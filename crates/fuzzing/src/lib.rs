@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod experiments;
+mod folder;
 mod models;
 pub mod mutate;
 mod pictures;
@@ -44,21 +45,4 @@ pub const TARGETS: [(&str, Target); 17] = [
 pub fn run(name: &str, input: &[u8]) {
     let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("the name of a target");
     target(input);
-}
-
-/// A folder of this thread that the targets write their inputs into, made once.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Folder {
-        Folder(tempfile::tempdir().expect("a temporary folder"))
-    }
-
-    /// Writes a file, with the folders above it, and returns its path.
-    fn write(&self, name: &str, bytes: &[u8]) -> std::path::PathBuf {
-        let path = self.0.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap_or(&path)).expect("the folder can be made");
-        std::fs::write(&path, bytes).expect("the file can be written");
-        path
-    }
 }

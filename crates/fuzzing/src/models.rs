@@ -1,6 +1,6 @@
 //! The files of models, and the answers of the hub.
 
-use crate::Folder;
+use crate::folder::Folder;
 use maquette_core::{Dialect, Digest, Dtype, Embedding, NamedFile};
 use maquette_diffusion::{
     Inversions, ModelSource, card, check_lora, inversions, lora_has_embeddings, model_notes,

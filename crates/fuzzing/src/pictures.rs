@@ -1,6 +1,6 @@
 //! Pictures and the texts in them.
 
-use crate::Folder;
+use crate::folder::Folder;
 use maquette_interop::{Metadata, Origin, read_metadata};
 use maquette_picture::{decode_bytes, encode_png, size};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The files of a run's folder.
 
-use crate::Folder;
+use crate::folder::Folder;
 use maquette_core::{CellId, Mark, Vote};
 use maquette_store::{PickChange, Run, Runs};
 

@@ -28,6 +28,7 @@ pub use cache::Cache;
 pub use download::DownloadProgress;
 pub use environment::Environment;
 pub use error::HubError;
+pub use info::wanted_files;
 pub use offer::{Hub, Offer, OfferedFile};
 pub use repository::{Repository, RepositoryError};
-pub use wanted::{Unusable, Wanted, wanted_files};
+pub use wanted::{Unusable, Wanted};

@@ -3,7 +3,6 @@
 //!
 //! Only safetensors: a pickle (`.bin`, `.ckpt`) can run code when it is read.
 
-use crate::info;
 use maquette_core::Dtype;
 use serde_json::{Map, Value};
 use std::fmt;
@@ -38,18 +37,6 @@ pub enum Unusable {
     Pickle(String),
     /// A required file is missing.
     Missing(String),
-}
-
-/// The files to get from a repository, by the hub's list of its files and the content of its model_index.json.
-///
-/// # Errors
-///
-/// What is wrong with the list, or why the repository cannot be used.
-pub fn wanted_files(list: &[u8], index: Option<&[u8]>, wanted: &Wanted) -> Result<Vec<String>, String> {
-    let info = info::parse(list)?;
-    let all = || info.files.keys().cloned().collect();
-    let files = wanted.files(index, &all, &|file| info.files.contains_key(file), &|_| false);
-    files.map_err(|reason| reason.to_string())
 }
 
 /// The parts that are read, and the files of each.

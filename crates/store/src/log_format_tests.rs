@@ -12,7 +12,9 @@ const VALUES: [&str; 5] = ["=1+1", "'=1+1", "''-x", "'tis", "9"];
 
 /// A run whose placeholder has the name of the column.
 fn rendered(folder: &Folder) -> Run {
-    let mut writer = folder.start(&plan(&[("format", VALUES.to_vec())]));
+    let mut plan = plan(&[("format", VALUES.to_vec())]);
+    plan.base[1].1 = "{format}".into();
+    let mut writer = folder.start(&plan);
     (0..VALUES.len()).for_each(|index| finish(&mut writer, index));
     writer.run().clone()
 }

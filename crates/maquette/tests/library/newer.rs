@@ -2,7 +2,7 @@
 //! as it is.
 
 use crate::support::{Project, picture, run};
-use maquette::{PickChange, Run, StoreError};
+use maquette::{Error, PickChange, Run, StoreError};
 use std::fs;
 
 const CATS: &str =
@@ -81,9 +81,9 @@ fn a_picture_says_that_it_is_newer() {
     for text in ["{\"maquette\":2,\"cell\":\"?\"}", "{\"maquette_sheet\":2}"] {
         let png = maquette_picture::encode_png(&image, &[("maquette", text)]).unwrap();
         let path = project.write("newer.png", png);
-        let shown = project.engine().show(&path).unwrap();
-        assert!(shown.metadata.origin.is_none());
-        let [problem] = &shown.metadata.unreadable[..] else { panic!("{shown:?}") };
+        let error = project.engine().show(&path).unwrap_err();
+        let Error::NoOrigin { unreadable, .. } = &error else { panic!("{error:?}") };
+        let [problem] = &unreadable[..] else { panic!("{error:?}") };
         assert!(problem.contains("has format 2, which a newer version of maquette has written"), "{problem}");
     }
 }

@@ -142,7 +142,7 @@ fn a_run_without_formats_is_renamed_picked_and_left_alone_by_a_new_one() {
     workspace.rename("spreadsheet", "table").unwrap();
     assert_eq!(project.find("formulas@1").to_string(), "table@1");
     let run = project.find("table@1");
-    let cell = run.log().unwrap()[0].cell();
+    let cell = run.log().unwrap()[3].cell();
     let pick = PickChange { note: Some(Some("a note".to_owned())), ..PickChange::default() };
     run.update_pick(cell, &pick).unwrap();
     assert_eq!(run.picks().unwrap().cells.len(), 2);

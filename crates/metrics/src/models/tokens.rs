@@ -113,3 +113,30 @@ fn clip_from_parts(folder: &ModelFolder) -> Result<Tokenizer, ModelError> {
     whole["post_processor"] = ends;
     parse(&file("vocab.json"), whole.to_string().as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_at_which_the_library_panics_is_refused() {
+        let fixture =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vision/siglip/tokenizer.json");
+        let whole: Value = serde_json::from_slice(&std::fs::read(fixture).unwrap()).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = ModelFolder::new(temporary.path());
+        let check = |text: &str, expected: Option<&str>| {
+            std::fs::write(temporary.path().join(FILE), text).unwrap();
+            let error = TextTokens::siglip(&folder, 16).err().map(|error| error.to_string());
+            assert_eq!(error.is_some(), expected.is_some(), "{error:?}");
+            assert!(error.unwrap_or_default().contains(expected.unwrap_or_default()));
+        };
+        check(&whole.to_string(), None);
+        let mut broken = whole.clone();
+        broken["normalizer"] = json!({ "type": "Precompiled", "precompiled_charsmap": "AAAA" });
+        check(&broken.to_string(), Some("its `precompiled_charsmap` is broken"));
+        broken = whole;
+        broken["decoder"] = json!("here");
+        check(&broken.to_string().replace("\"here\"", "Null"), Some("expected value"));
+    }
+}

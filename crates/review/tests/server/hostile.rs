@@ -152,18 +152,25 @@ fn large_requests_are_refused() {
     };
     assert_eq!(note(60 << 10), 200);
     assert_eq!(note(64 << 10), 413);
-    assert_eq!(note(8 << 20), 413);
+    // One of megabytes is not read to its end; the answer may be lost with the connection.
+    let whole = format!("{}{path}", review.path);
+    let head = |bytes: u64| {
+        format!(
+            "PUT {whole} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {bytes}\r\n\r\n",
+            review.host
+        )
+    };
+    let mut stream = review.connect();
+    let sent = stream.write_all(format!("{}{}", head(8 << 20), "a".repeat(8 << 20)).as_bytes());
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    assert!(sent.is_err() || read.is_err() || answer.starts_with(b"HTTP/1.1 413"), "{answer:?}");
     // Nested deeper than JSON is read.
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
-    let whole = format!("{}{path}", review.path);
     assert_eq!(review.raw("PUT", &whole, &[], Some(&deep)).status, 400);
     // A length that nothing follows must not reserve memory.
     let mut stream = review.connect();
-    let head = format!(
-        "PUT {whole} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 999999999999\r\n\r\n",
-        review.host
-    );
-    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(head(999_999_999_999).as_bytes()).unwrap();
     let mut start = [0; 12];
     stream.read_exact(&mut start).unwrap();
     assert_eq!(&start, b"HTTP/1.1 413");
