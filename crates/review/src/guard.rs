@@ -7,11 +7,14 @@
 use crate::error::Refusal;
 use crate::site::Site;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
+
+/// The largest body of a request, in bytes: a note is text.
+pub(crate) const LARGEST_BODY: usize = 64 << 10;
 
 /// The policy of the page, and no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src \
@@ -58,6 +61,12 @@ fn check(port: u16, method: &Method, headers: &HeaderMap) -> Result<(), Refusal>
             true => forbidden("pages of another site may not read here"),
             false => Ok(()),
         };
+    }
+    // Before any of it is read; a body without a length is cut off while it is read.
+    let length = text(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > LARGEST_BODY as u64) {
+        let what = format!("the body is too large; allowed: at most {LARGEST_BODY} bytes");
+        return Err(Refusal(StatusCode::PAYLOAD_TOO_LARGE, what));
     }
     if text(ORIGIN).is_some_and(|origin| origin != format!("http://{host}")) {
         return forbidden("pages of another origin may not write here");
