@@ -103,7 +103,7 @@ deny:
         echo "not run: the check for known vulnerabilities, whose list could not be fetched"
         exit 0
     fi
-    cargo deny --all-features --log-level warn check --disable-fetch advisories
+    cargo deny --all-features --log-level warn check advisories
 
 # Fuzz a target of crates/fuzzing for some seconds, starting from its inputs in fuzz/corpus (needs a nightly Rust and cargo-fuzz)
 fuzz target seconds="600":
