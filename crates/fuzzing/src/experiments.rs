@@ -69,12 +69,10 @@ fn may_be_large(text: &str) -> bool {
         let number = rest.trim_start_matches([' ', '=', '"', '\'', '+']);
         let number = number.split(|c: char| !c.is_ascii_alphanumeric() && !".-_".contains(c)).next();
         let number = number.unwrap_or_default();
-        let digits =
-            number.split('.').next().unwrap_or_default().chars().filter(char::is_ascii_digit).count();
-        digits > 3
-            || number.starts_with("0.00")
-            || number.starts_with(".00")
-            || number.contains(['e', 'E', 'x', 'b', 'o'])
+        let is_number = number.starts_with(|c: char| c.is_ascii_digit() || "-.".contains(c));
+        let digits = number.split('.').next().unwrap_or_default().chars().filter(char::is_ascii_digit);
+        let is_small = digits.count() <= 3 && !number.contains(char::is_alphabetic);
+        is_number && (!is_small || number.starts_with("0.00") || number.starts_with(".00"))
     })
 }
 
