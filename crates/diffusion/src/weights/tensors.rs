@@ -12,6 +12,7 @@ use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Vector, Weight};
+use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
@@ -166,13 +167,14 @@ impl<'a> WeightFile<'a> {
 ///
 /// Checks the exponent's bits: all of them set means infinity or NaN in each of these types.
 fn not_finite(bytes: &[u8], stored: Stored) -> Option<usize> {
-    fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool) -> Option<usize> {
+    fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool + Sync) -> Option<usize> {
         // Testing whole stretches first is several times faster than testing for the index.
+        const STRETCH: usize = 1 << 16;
         let (values, _) = bytes.as_chunks::<N>();
         let stretch = values
-            .chunks(4096)
-            .position(|stretch| !stretch.iter().fold(true, |fine, &v| fine & is_finite(v)))?;
-        let start = stretch * 4096;
+            .par_chunks(STRETCH)
+            .position_first(|stretch| !stretch.iter().fold(true, |fine, &v| fine & is_finite(v)))?;
+        let start = stretch * STRETCH;
         values[start..].iter().position(|&value| !is_finite(value)).map(|i| start + i)
     }
     let has = |bits: u64, mask: u64| bits & mask == mask;

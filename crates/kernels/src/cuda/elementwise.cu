@@ -1,4 +1,4 @@
-// Sums, GEGLU, and nearest-neighbour upsampling. Images are channels-last, [rows, height, width, channels].
+// Sums, GEGLU, nearest-neighbour upsampling, and concatenation. Images are channels-last, [rows, height, width, channels].
 #include "common.cuh"
 
 // In all kernels, each thread computes vectors of N elements, N divides the channels, and `count` is the number of
@@ -77,6 +77,19 @@ __device__ void upsample(T* out, const T* x, unsigned channels, unsigned height,
     }
 }
 
+// The channels of `left`, then those of `right`, at each position.
+template <typename T, int N>
+__device__ void concat(T* out, const T* left, const T* right, unsigned of_left, unsigned of_right, unsigned count) {
+    using V = Vec<T, N>;
+    const unsigned lefts = of_left / N, rights = of_right / N, step = gridDim.x * blockDim.x;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const unsigned position = i / (lefts + rights), vector = i - position * (lefts + rights);
+        const uint64_t at = vector < lefts ? (uint64_t)position * lefts + vector
+                                           : (uint64_t)position * rights + (vector - lefts);
+        reinterpret_cast<V*>(out)[i] = reinterpret_cast<const V*>(vector < lefts ? left : right)[at];
+    }
+}
+
 #define ELEMENTWISE(NAME, T, SUFFIX, N)                                                                              \
     extern "C" __global__ void add_##NAME##SUFFIX(T* out, const T* x, const T* bias, const T* shift, const T* image, \
                                                   unsigned channels, unsigned positions, unsigned count) {           \
@@ -89,6 +102,10 @@ __device__ void upsample(T* out, const T* x, unsigned channels, unsigned height,
                                                        unsigned width, unsigned to_height, unsigned to_width,        \
                                                        unsigned count) {                                             \
         upsample<T, N>(out, x, channels, height, width, to_height, to_width, count);                                 \
+    }                                                                                                                \
+    extern "C" __global__ void concat_##NAME##SUFFIX(T* out, const T* left, const T* right, unsigned of_left,        \
+                                                     unsigned of_right, unsigned count) {                            \
+        concat<T, N>(out, left, right, of_left, of_right, count);                                                    \
     }
 #define INSTANTIATE(NAME, T)             \
     ELEMENTWISE(NAME, T, _wide, WIDE<T>) \

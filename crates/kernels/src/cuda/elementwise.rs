@@ -1,4 +1,4 @@
-//! Sums, GEGLU and nearest-neighbour upsampling: the launches of the kernels in `elementwise.cu`.
+//! Sums, GEGLU, nearest-neighbour upsampling and concatenation: the launches of the kernels in `elementwise.cu`.
 
 use super::launch::{Arg, Grid, launch, output, ptx};
 use super::names::variant;
@@ -84,5 +84,31 @@ pub(super) fn upsample_nearest(x: &Tensor, height: usize, width: usize) -> Resul
         Arg::Count(count),
     ];
     launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
+    as_image(&out)
+}
+
+/// The channels of two images of one size, one after the other.
+pub(super) fn concat(left: &Tensor, right: &Tensor) -> Result<Tensor> {
+    let (left, right) = (channels_last(left)?, channels_last(right)?);
+    let (batch, height, width, of_left) = left.dims4()?;
+    let of_right = right.dim(3)?;
+    if right.dims() != [batch, height, width, of_right] || right.dtype() != left.dtype() {
+        bail!("images of {:?} and {:?} cannot be concatenated", left.shape(), right.shape())
+    }
+    let out = output((batch, height, width, of_left + of_right), left.dtype(), left.device())?;
+    let (mut name, mut vector) = variant("concat", left.dtype(), of_left);
+    if !of_right.is_multiple_of(vector) {
+        (name, vector) = variant("concat", left.dtype(), 1);
+    }
+    let count = out.elem_count() / vector;
+    let args = [
+        Arg::Tensor(&out),
+        Arg::Tensor(&left),
+        Arg::Tensor(&right),
+        Arg::Count(of_left),
+        Arg::Count(of_right),
+        Arg::Count(count),
+    ];
+    launch(left.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
     as_image(&out)
 }

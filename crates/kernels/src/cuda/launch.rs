@@ -1,15 +1,15 @@
-//! Starts our kernels and cuBLAS's matrix products on candle's tensors.
+//! Starts our kernels on candle's tensors.
 //!
-//! The only unsafe code of the crate. What makes it sound: operands are contiguous tensors of one device and dtype, which
+//! What makes the unsafe code sound: operands are contiguous tensors of one device and dtype, which
 //! is checked here, and all work is queued on the device's one stream, so that memory is freed after the work that uses
 //! it. That a kernel stays inside its operands follows from the shapes that its caller has checked.
 #![allow(unsafe_code)]
 
-use candle_core::cuda_backend::cudarc::cublas::{result::gemm_ex, sys};
-use candle_core::cuda_backend::cudarc::driver::{DevicePtr, LaunchConfig, PushKernelArg};
-use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice};
+use candle_core::cuda_backend::cudarc::driver::{CudaFunction, DevicePtr, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::{CudaDevice, CudaStorageSlice, DeviceId};
 use candle_core::{DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
-use std::ffi::c_void;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// The sources of the kernels, compiled by `build.rs`.
 pub(super) mod ptx {
@@ -85,8 +85,9 @@ pub(super) fn launch(
             })
         })
         .collect::<Result<_>>()?;
-    let function = cuda(device)?.get_or_load_custom_func(name, module.0, module.1)?;
-    let mut builder = function.builder();
+    let function = function(cuda(device)?, module, name)?;
+    let stream = cuda(device)?.cuda_stream();
+    let mut builder = stream.launch_builder(&function);
     for value in &values {
         match value {
             Value::Pointer(pointer) => builder.arg(pointer),
@@ -104,82 +105,30 @@ pub(super) fn launch(
     Ok(())
 }
 
-/// The right matrix of a product.
-#[derive(Clone, Copy)]
-pub(super) enum Right<'a> {
-    /// `[k, n]`
-    Plain(&'a Tensor),
-    /// `[n, k]`
-    Transposed(&'a Tensor),
+/// A kernel, kept by device and name: looking it up in its module takes as long as launching it.
+fn function(device: &CudaDevice, module: (&str, &str), name: &str) -> Result<CudaFunction> {
+    thread_local! {
+        static FUNCTIONS: RefCell<HashMap<DeviceId, HashMap<String, CudaFunction>>> = RefCell::default();
+    }
+    FUNCTIONS.with_borrow_mut(|functions| {
+        let functions = functions.entry(device.id()).or_default();
+        if let Some(function) = functions.get(name) {
+            return Ok(function.clone());
+        }
+        let function = device.get_or_load_custom_func(name, module.0, module.1)?.into_cuda_function();
+        functions.insert(name.to_owned(), function.clone());
+        Ok(function)
+    })
 }
 
-/// Writes the product of `left`, `[rows, k]`, and `right` to the rows of `out`, `[.., n]`, from `first` on.
-///
-/// Sums are in f32, also of half-precision matrices, and without TF32.
-pub(super) fn product(
-    out: &Tensor,
-    first: usize,
-    left: &Tensor,
-    rows: usize,
-    right: Right,
-    (k, n): (usize, usize),
-) -> Result<()> {
-    let (weight, transposed) = match right {
-        Right::Plain(weight) => (weight, false),
-        Right::Transposed(weight) => (weight, true),
-    };
-    let fits = left.elem_count() >= rows * k
-        && weight.elem_count() == k * n
-        && out.elem_count() >= (first + rows) * n
-        && left.dtype() == out.dtype()
-        && weight.dtype() == out.dtype();
-    if !fits {
-        bail!("a product of {:?} and {:?} does not fit {:?}", left.shape(), weight.shape(), out.shape())
-    }
-    let kind = match out.dtype() {
-        DType::F32 => sys::cudaDataType_t::CUDA_R_32F,
-        DType::F16 => sys::cudaDataType_t::CUDA_R_16F,
-        DType::BF16 => sys::cudaDataType_t::CUDA_R_16BF,
-        dtype => bail!("no CUDA kernel computes in {dtype:?}"),
-    };
-    let blas = cuda(out.device())?.cublas_handle();
-    let (alpha, beta) = (1.0f32, 0.0f32);
-    let [left, weight] = [pointer(left)?, pointer(weight)?];
-    let to = pointer(out)? + (first * n * out.dtype().size_in_bytes()) as u64;
-    // cuBLAS has columns where candle has rows, so it computes the transposed product: n x rows = n x k times k x rows.
-    let (operation, stride) = match transposed {
-        true => (sys::cublasOperation_t::CUBLAS_OP_T, k),
-        false => (sys::cublasOperation_t::CUBLAS_OP_N, n),
-    };
-    // SAFETY: the matrices lie inside their tensors, as checked above; see the module's documentation.
-    unsafe {
-        gemm_ex(
-            *blas.handle(),
-            operation,
-            sys::cublasOperation_t::CUBLAS_OP_N,
-            int(n)?,
-            int(rows)?,
-            int(k)?,
-            std::ptr::from_ref(&alpha).cast::<c_void>(),
-            weight as *const c_void,
-            kind,
-            int(stride)?,
-            left as *const c_void,
-            kind,
-            int(k)?,
-            std::ptr::from_ref(&beta).cast::<c_void>(),
-            to as *mut c_void,
-            kind,
-            int(n)?,
-            sys::cublasComputeType_t::CUBLAS_COMPUTE_32F,
-            sys::cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
-        )
-    }
-    .map_err(candle_core::Error::wrap)
+/// Temporary memory of `count` bytes, with any values.
+pub(super) fn bytes(count: usize, device: &Device) -> Result<Tensor> {
+    // SAFETY: only libraries get it, which write what they read.
+    unsafe { Tensor::empty(count, DType::U8, device) }
 }
 
 /// The address of a contiguous tensor's first value.
-fn pointer(tensor: &Tensor) -> Result<u64> {
+pub(super) fn pointer(tensor: &Tensor) -> Result<u64> {
     let (storage, layout) = tensor.storage_and_layout();
     if !layout.is_contiguous() {
         bail!("an operand of a CUDA kernel is not contiguous: {layout:?}")
@@ -195,6 +144,7 @@ fn address(storage: &Storage, layout: &Layout) -> Result<u64> {
         CudaStorageSlice::F32(values) => (values.device_ptr(&stream).0, 4),
         CudaStorageSlice::F16(values) => (values.device_ptr(&stream).0, 2),
         CudaStorageSlice::BF16(values) => (values.device_ptr(&stream).0, 2),
+        CudaStorageSlice::U8(values) => (values.device_ptr(&stream).0, 1),
         _ => bail!("no CUDA kernel computes in {:?}", tensor_dtype(storage)),
     };
     Ok(start + (layout.start_offset() * size) as u64)
@@ -204,12 +154,12 @@ fn tensor_dtype(storage: &candle_core::CudaStorage) -> DType {
     candle_core::backend::BackendStorage::dtype(storage)
 }
 
-fn cuda(device: &Device) -> Result<&CudaDevice> {
+pub(super) fn cuda(device: &Device) -> Result<&CudaDevice> {
     device.as_cuda_device()
 }
 
 /// A count as CUDA's `int`.
-fn int(count: usize) -> Result<i32> {
+pub(super) fn int(count: usize) -> Result<i32> {
     i32::try_from(count).map_err(|_| {
         candle_core::Error::Msg(format!(
             "a tensor of {count} values is too large for a CUDA kernel; try a smaller size or `--rows 2`"

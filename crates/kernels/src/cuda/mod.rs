@@ -1,26 +1,30 @@
-//! The kernels for CUDA: matrix products by cuBLAS, the rest by our own kernels in the `.cu` files of this folder.
+//! The kernels for CUDA: matrix products by cuBLASLt, convolutions by cuDNN where it is installed, the rest by our own
+//! kernels in the `.cu` files of this folder.
 //!
 //! Images are kept channels-last: a result has the shape `[B, channels, height, width]` of every other set and the memory
 //! layout `[B, height, width, channels]`, which the next operation reads without a copy; the pixels of an image are
 //! then tokens. Operands in the usual layout are copied into it. Kernels split work by shapes alone, so that a row of a
-//! batch does not depend on the others; cuBLAS's products may differ in their last bits with the number of rows. Not
+//! batch does not depend on the others; the libraries' results may differ in their last bits with the number of rows. Not
 //! here: gradients.
 
 mod attention;
 mod conv;
+mod cudnn;
 mod elementwise;
 mod launch;
 mod names;
 mod norm;
+mod product;
 
 use crate::layout::{as_image, channels_last};
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{DType, Result, Tensor};
-use elementwise::{geglu, sum};
-use launch::{Right, output, product};
+use elementwise::geglu;
+use launch::output;
+use product::{Plus, Right, product};
 
-/// cuBLAS and our CUDA kernels, for f32, f16 and bf16.
+/// cuBLASLt, cuDNN and our CUDA kernels, for f32, f16 and bf16.
 #[derive(Debug)]
 pub(crate) struct Cuda;
 
@@ -42,7 +46,12 @@ impl Kernels for Cuda {
     }
 
     fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
-        if weight.rank() == 4 { as_image(&channels_last(&weight)?) } else { weight.contiguous() }
+        match weight.rank() {
+            4 => as_image(&channels_last(&weight)?),
+            // `[outputs, inputs]` in memory, as in files: no copy, and the layout that tensor cores read fastest.
+            2 => weight.t()?.contiguous()?.t(),
+            _ => weight.contiguous(),
+        }
     }
 
     fn conv2d(&self, x: &Tensor, conv: ConvOperands, add: Add) -> Result<Tensor> {
@@ -50,11 +59,11 @@ impl Kernels for Cuda {
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
-        sum(&times_weight(x, linear)?, linear.bias, None, residual)
+        times_weight(x, linear, linear.bias, residual)
     }
 
     fn linear_geglu(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
-        geglu(&times_weight(x, linear)?, linear.bias)
+        geglu(&times_weight(x, linear, None, None)?, linear.bias)
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
@@ -100,16 +109,29 @@ impl Kernels for Cuda {
     }
 
     fn concat(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
-        as_image(&Tensor::cat(&[channels_last(left)?, channels_last(right)?], 3)?)
+        elementwise::concat(left, right)
     }
 }
 
-/// The product of tokens `[B, count, inputs]` and a layer's weight.
-fn times_weight(x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
+/// The product of tokens `[B, count, inputs]` and a layer's weight, plus a bias and a residual.
+fn times_weight(
+    x: &Tensor,
+    linear: LinearOperands,
+    bias: Option<&Tensor>,
+    residual: Option<&Tensor>,
+) -> Result<Tensor> {
     let x = x.contiguous()?;
     let (batch, tokens, inputs) = x.dims3()?;
     let outputs = linear.outputs(inputs, &x)?;
     let out = output((batch, tokens, outputs), x.dtype(), x.device())?;
-    product(&out, 0, &x, batch * tokens, Right::Plain(&linear.weight.contiguous()?), (inputs, outputs))?;
+    let bias = bias.map(Tensor::contiguous).transpose()?;
+    let residual = residual.map(Tensor::contiguous).transpose()?;
+    let plus = Plus { bias: bias.as_ref(), residual: residual.as_ref() };
+    let transposed = linear.weight.t()?;
+    let right = match linear.weight.is_contiguous() {
+        true => Right::Plain(linear.weight),
+        false => Right::Transposed(&transposed.contiguous()?),
+    };
+    product(&out, 0, &x, batch * tokens, right, (inputs, outputs), plus)?;
     Ok(out)
 }

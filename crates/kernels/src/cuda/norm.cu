@@ -142,25 +142,44 @@ __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, f
     if (token >= tokens) return;
     const T* from = x + (uint64_t)token * channels;
     const unsigned first = threadIdx.x % 32 * N;
+    // The values of up to KEPT * 32 * N channels stay in registers, so that they are read once.
+    constexpr int KEPT = 40 / N;
+    const bool fits = channels <= KEPT * 32 * N;
+    V kept[KEPT];
     float sum = 0.0f;
-    for (unsigned c = first; c < channels; c += 32 * N) {
-        const V value = *reinterpret_cast<const V*>(from + c);
+    const auto add = [&](const V& value) {
 #pragma unroll
         for (int j = 0; j < N; j++) sum += widen(value.at[j]);
+    };
+    if (fits) {
+#pragma unroll
+        for (int k = 0; k < KEPT; k++) {
+            if (first + k * 32 * N < channels) {
+                kept[k] = *reinterpret_cast<const V*>(from + first + k * 32 * N);
+                add(kept[k]);
+            }
+        }
+    } else {
+        for (unsigned c = first; c < channels; c += 32 * N) add(*reinterpret_cast<const V*>(from + c));
     }
     const float mean = sum_of_warp(sum) / channels;
     float square = 0.0f;
-    for (unsigned c = first; c < channels; c += 32 * N) {
-        const V value = *reinterpret_cast<const V*>(from + c);
+    const auto add_square = [&](const V& value) {
 #pragma unroll
         for (int j = 0; j < N; j++) {
             const float centred = widen(value.at[j]) - mean;
             square += centred * centred;
         }
+    };
+    if (fits) {
+#pragma unroll
+        for (int k = 0; k < KEPT; k++)
+            if (first + k * 32 * N < channels) add_square(kept[k]);
+    } else {
+        for (unsigned c = first; c < channels; c += 32 * N) add_square(*reinterpret_cast<const V*>(from + c));
     }
     const float scale = 1.0f / sqrtf(sum_of_warp(square) / channels + eps);
-    for (unsigned c = first; c < channels; c += 32 * N) {
-        const V value = *reinterpret_cast<const V*>(from + c);
+    const auto write = [&](const V& value, unsigned c) {
         const V weights = *reinterpret_cast<const V*>(weight + c);
         const V biases = *reinterpret_cast<const V*>(bias + c);
         V result;
@@ -170,6 +189,13 @@ __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, f
             result.at[j] = narrow<T>(normal * widen(weights.at[j]) + widen(biases.at[j]));
         }
         *reinterpret_cast<V*>(out + (uint64_t)token * channels + c) = result;
+    };
+    if (fits) {
+#pragma unroll
+        for (int k = 0; k < KEPT; k++)
+            if (first + k * 32 * N < channels) write(kept[k], first + k * 32 * N);
+    } else {
+        for (unsigned c = first; c < channels; c += 32 * N) write(*reinterpret_cast<const V*>(from + c), c);
     }
 }
 

@@ -10,6 +10,9 @@
 //!
 //! `MAQUETTE_TEST_DEVICE` chooses the device: `cuda`, `cuda:N`, `metal`, or `cpu` to check the tests themselves.
 
+// The table of the results.
+#![allow(clippy::print_stdout)]
+
 mod activations;
 mod attention;
 mod comparison;
