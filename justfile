@@ -84,16 +84,57 @@ training-venv:
     python3 -m venv crates/sketchbook/training/.venv
     crates/sketchbook/training/.venv/bin/pip install --quiet -r crates/sketchbook/training/requirements.txt pytest
 
-# Check format and lints
-lint:
+# Check format, lints and dependencies
+lint: deny
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+# Check the dependencies' licences, sources and known vulnerabilities (docs/dependencies.md), if cargo-deny is there
+deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! cargo deny --version >/dev/null 2>&1; then
+        echo "not run: the check of the dependencies, which needs cargo-deny (install it with: cargo install cargo-deny --locked)"
+        exit 0
+    fi
+    cargo deny --all-features --log-level warn check licenses bans sources
+    # The list of vulnerabilities is a repository, which offline machines cannot reach.
+    if ! cargo deny --all-features --log-level error fetch db >/dev/null 2>&1; then
+        echo "not run: the check for known vulnerabilities, whose list could not be fetched"
+        exit 0
+    fi
+    cargo deny --all-features --log-level warn check advisories
+
+# Fuzz a target of crates/fuzzing for some seconds, starting from its inputs in fuzz/corpus (needs a nightly Rust and cargo-fuzz)
+fuzz target seconds="600":
+    mkdir -p fuzz/work/{{ target }}
+    cargo +nightly fuzz run --fuzz-dir fuzz {{ target }} fuzz/work/{{ target }} fuzz/corpus/{{ target }} -- -max_total_time={{ seconds }} -timeout=10 -rss_limit_mb=4096 -max_len=65536
 
 # Accept changes: format, snapshots, the manual docs/cli.md, the schema of the experiment file
 bless:
     cargo fmt --all
     cargo run --quiet -p maquette-cli -- schema > experiments/experiment.schema.json
     INSTA_UPDATE=always cargo test --workspace --quiet
+
+# Build the last commit twice, in folders of different names, and compare the programs byte for byte
+reproducible:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    work=$(mktemp -d)
+    trap 'rm -rf "$work"' EXIT
+    for copy in one the-other; do
+        git clone --quiet . "$work/$copy"
+        # The places of sources are in the texts of panics: those of Rust and of C name the same folders in both.
+        cargo="${CARGO_HOME:-$HOME/.cargo}"
+        flags="--remap-path-prefix=$work/$copy=. --remap-path-prefix=$cargo=cargo"
+        c_flags="-ffile-prefix-map=$work/$copy=. -ffile-prefix-map=$cargo=cargo"
+        (cd "$work/$copy" && env CARGO_TARGET_DIR="$work/$copy/target" CARGO_INCREMENTAL=0 RUSTFLAGS="$flags" CFLAGS="$c_flags" CXXFLAGS="$c_flags" \
+            cargo build --quiet --locked --release -p maquette-cli)
+        cp "$work/$copy/target/release/maquette" "$work/maquette-$copy"
+        rm -rf "$work/$copy"
+    done
+    cmp "$work/maquette-one" "$work/maquette-the-other"
+    echo "both builds are the same: $(sha256sum "$work/maquette-one" | cut -d ' ' -f 1)"
 
 # Compile and link the CUDA build; needs nvcc, but no GPU
 check-cuda:

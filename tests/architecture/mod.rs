@@ -3,6 +3,7 @@
 
 mod circles;
 mod must_not;
+mod unsafe_code;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,24 +12,26 @@ use std::path::{Path, PathBuf};
 /// The workspace crates that each crate may use. Tests may use more.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("core", &[]),
+    ("files", &[]),
     ("kernels", &[]),
     ("sketchbook", &[]),
     ("tokenizer", &[]),
     ("share", &[]),
-    ("picture", &["core"]),
-    ("planner", &["core"]),
+    ("picture", &["core", "files"]),
+    ("planner", &["core", "files"]),
     ("reporter", &["core", "analysis"]),
     ("analysis", &["core"]),
-    ("metrics", &["core", "picture", "sketchbook", "tokenizer"]),
-    ("hub", &["core"]),
-    ("interop", &["core", "picture"]),
-    ("diffusion", &["core", "kernels", "picture", "tokenizer"]),
-    ("store", &["core", "picture", "interop", "share"]),
+    ("metrics", &["core", "files", "picture", "sketchbook", "tokenizer"]),
+    ("hub", &["core", "files"]),
+    ("interop", &["core", "files", "picture"]),
+    ("diffusion", &["core", "files", "kernels", "picture", "tokenizer"]),
+    ("store", &["core", "files", "picture", "interop", "share"]),
     ("executor", &["core", "store", "share"]),
     (
         "maquette",
         &[
             "core",
+            "files",
             "planner",
             "reporter",
             "interop",
@@ -42,6 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "metrics",
         ],
     ),
+    ("fuzzing", &["core", "planner", "interop", "picture", "hub", "diffusion", "store"]),
     ("review", &["maquette"]),
     ("cli", &["maquette", "review"]),
 ];
@@ -170,6 +174,19 @@ fn no_file_has_a_vague_name() {
         let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
         let vague = ["util", "utils", "helper", "helpers", "common", "misc", "imp"];
         assert!(!vague.contains(&stem.as_str()), "{}: name it after its subject", file.display());
+    }
+}
+
+#[test]
+fn every_dependency_is_listed_with_who_keeps_it() {
+    let listed = fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
+    for (name, _) in MAY_USE {
+        for dependency in dependencies(name).iter().filter(|name| !name.starts_with("maquette")) {
+            assert!(
+                listed.contains(&format!("\n| {dependency} | ")),
+                "docs/dependencies.md lacks {dependency}"
+            );
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! `ranking` ranks the values of every axis by the votes between cells; `fit` finds their strengths. `effects` says how
 //! much each axis changes the pictures, by `variance`; `curves` are the means of a metric along an axis.
 
+#![forbid(unsafe_code)]
+
 mod curves;
 mod effects;
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! The `maquette` binary: arguments, text and JSON, progress bars, signals, exit codes. Everything else is in the library.
 
+#![forbid(unsafe_code)]
+
 mod args;
 mod array_task;
 mod commands;
 mod exit;
 mod output;
+mod printable;
 mod progress;
 mod run_events;
 mod signals;

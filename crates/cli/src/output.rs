@@ -1,12 +1,14 @@
 //! Results go to standard output, everything else to standard error, so that pipes work.
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::printable::printable;
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 /// Prints a result. A closed pipe is not an error.
 pub fn print(text: &str) -> Outcome {
+    let text = if std::io::stdout().is_terminal() { printable(text) } else { text.into() };
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::new(Exit::Unexpected, error))
@@ -17,6 +19,8 @@ pub fn print(text: &str) -> Outcome {
 
 /// Prints a message on standard error.
 pub fn message(text: impl std::fmt::Display) {
+    let text = text.to_string();
+    let text = if std::io::stderr().is_terminal() { printable(&text) } else { text.into() };
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 

@@ -3,6 +3,8 @@
 //! Deliberately not here: files, clocks, TOML, tensors. Functions in this crate depend only on their arguments, and every
 //! other crate may depend on this one.
 
+#![forbid(unsafe_code)]
+
 // In reading order.
 mod axis;
 mod backend;
@@ -16,6 +18,7 @@ mod field;
 mod image;
 mod interval;
 mod kind;
+mod limits;
 mod lookup;
 mod lora_tags;
 mod model;
@@ -47,6 +50,7 @@ pub use event::{Event, Remarks};
 pub use image::Image;
 pub use interval::{GuidanceInterval, IntervalError};
 pub use kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
+pub use limits::{MAX_AXES, MAX_NAMES, MAX_POSITIONS, MAX_TEXT, MAX_VALUES, shortened};
 pub use lora_tags::{LoraTag, has_loras, take_loras};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};

@@ -149,7 +149,11 @@ impl<'a> Lookup<'a> {
         let text = self.required(row)?.as_text().ok_or_else(|| self.wrong(row))?;
         match text.contains(['{', '}']) {
             false => Ok(Cow::Borrowed(text)),
-            true => self.fill(text).map(Cow::Owned).ok_or_else(|| self.wrong(row)),
+            true => {
+                let filled = self.fill(text).ok_or_else(|| self.wrong(row))?;
+                SETTINGS[row].check_length(&filled)?;
+                Ok(Cow::Owned(filled))
+            }
         }
     }
 

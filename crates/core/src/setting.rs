@@ -4,6 +4,7 @@
 
 use crate::interval::GuidanceInterval;
 use crate::kind::{Fallback, Kind, SettingError};
+use crate::limits::{MAX_TEXT, shortened};
 use crate::table::{SETTINGS, Setting};
 use crate::value::Value;
 use crate::weights::parse_weights;
@@ -33,6 +34,9 @@ impl Setting {
 
     /// Checks the type and the range of a value.
     pub fn check(&self, value: &Value) -> Result<(), SettingError> {
+        if let Value::Text(text) = value {
+            self.check_length(text)?;
+        }
         let fits = match self.kind {
             Kind::Text | Kind::Model | Kind::Path => matches!(value, Value::Text(_)),
             Kind::Flag => matches!(value, Value::Flag(_)),
@@ -48,6 +52,15 @@ impl Setting {
             Kind::Number { min, max } => value.as_number().is_some_and(|x| (min..=max).contains(&x)),
         };
         if fits { Ok(()) } else { Err(self.error(value)) }
+    }
+
+    /// Checks the length of a text: the value as written, or with its placeholders filled.
+    pub(crate) fn check_length(&self, text: &str) -> Result<(), SettingError> {
+        if text.len() <= MAX_TEXT {
+            return Ok(());
+        }
+        let allowed = format!("text of at most {MAX_TEXT} bytes; it has {}", text.len());
+        Err(SettingError { setting: self.name.to_owned(), value: shortened(text), allowed })
     }
 
     /// A description of the allowed values.
@@ -98,6 +111,10 @@ mod tests {
             "`guidance_interval` is `0.8-0.1`; allowed: two numbers from 0 to 1 in ascending order, such as `0.1-0.8`",
         );
         check("prompt", 3.into(), "`prompt` is `3`; allowed: text");
+        let long = "a".repeat(MAX_TEXT + 1);
+        let expected =
+            format!("`prompt` is `{}`; allowed: text of at most 65536 bytes; it has 65537", shortened(&long));
+        check("prompt", long.as_str().into(), &expected);
         check("model", 3.into(), "`model` is `3`; allowed: the name of a model");
     }
 

@@ -56,3 +56,12 @@ fn cells_keep_the_numerics_that_rendered_them() {
     assert_eq!(plan.id(0).unwrap(), name(1));
     assert_ne!(name(1), name(2));
 }
+
+#[test]
+fn every_rise_of_numerics_is_explained() {
+    let changes =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../CHANGELOG.md")).unwrap();
+    for version in 1..=NUMERICS {
+        assert!(changes.contains(&format!("\n### {version}\n")), "CHANGELOG.md lacks numerics {version}");
+    }
+}

@@ -4,6 +4,8 @@
 //! is a row of the log and the run continues; a record that cannot be written ends it. Not here: signals, progress bars,
 //! clocks. Seconds come with the backend's events.
 
+#![forbid(unsafe_code)]
+
 mod error;
 mod execute;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::info::is_commit;
 use crate::wanted::{INDEX, Wanted};
 use crate::{Environment, HubError, Repository};
+use maquette_files::limits;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ impl Cache {
     /// The folder of a repository's files, if every wanted file is there.
     pub fn find(&self, repository: &Repository, wanted: &Wanted) -> Option<PathBuf> {
         let folder = self.snapshot(repository)?;
-        let index = fs::read(folder.join(INDEX)).ok();
+        let index = maquette_files::read(&folder.join(INDEX), limits::CONFIG).ok();
         wanted.files(index.as_deref(), &Vec::new, &|file| folder.join(file).is_file(), &|_| false).ok()?;
         Some(folder)
     }
@@ -32,7 +33,8 @@ impl Cache {
     /// The folder of a repository's files at the commit last fetched, which may be incomplete.
     pub fn snapshot(&self, repository: &Repository) -> Option<PathBuf> {
         let folder = self.folder(repository);
-        let reference = fs::read_to_string(folder.join("refs").join(repository.revision()));
+        let reference =
+            maquette_files::read_text(&folder.join("refs").join(repository.revision()), limits::LINE);
         let commit =
             reference.map_or_else(|_| repository.revision().to_owned(), |commit| commit.trim().to_owned());
         is_commit(&commit).then(|| self.snapshot_at(repository, &commit)).filter(|folder| folder.is_dir())

@@ -1,5 +1,6 @@
 //! The environment variables of Hugging Face's own tools, with the same meanings.
 
+use maquette_files::limits;
 use std::path::PathBuf;
 
 /// Where the hub and its cache are, and the token to use.
@@ -44,7 +45,7 @@ impl Environment {
         });
         let token_file = path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"));
         let token_from_file = || {
-            let token = std::fs::read_to_string(token_file).ok()?.trim().to_owned();
+            let token = maquette_files::read_text(&token_file, limits::LINE).ok()?.trim().to_owned();
             Some(token).filter(|token| !token.is_empty() && !flag("HF_HUB_DISABLE_IMPLICIT_TOKEN"))
         };
         Environment {

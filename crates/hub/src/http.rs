@@ -4,6 +4,7 @@
 //! the redirect itself, and because the token must never be sent to another host.
 
 use crate::{Environment, HubError};
+use maquette_files::limits;
 use std::io::Read;
 use std::time::Duration;
 use ureq::http::Response;
@@ -44,7 +45,8 @@ impl Client {
             .timeout_recv_response(Some(TIMEOUT))
             .timeout_per_read(Some(TIMEOUT));
         if let Some(file) = &environment.certificates {
-            let pem = std::fs::read(file).map_err(|_| HubError::Certificates(file.clone()))?;
+            let pem = maquette_files::read(file, limits::CERTIFICATES)
+                .map_err(|_| HubError::Certificates(file.clone()))?;
             let certificates: Vec<_> = parse_pem(&pem)
                 .filter_map(|item| match item {
                     Ok(PemItem::Certificate(certificate)) => Some(certificate),
@@ -78,8 +80,12 @@ impl Client {
         self.retry(|| {
             let response = self.body(url, 0)?;
             let mut bytes = Vec::new();
-            let read = response.into_body().into_reader().take(MAX_ANSWER_BYTES).read_to_end(&mut bytes);
+            let read = response.into_body().into_reader().take(MAX_ANSWER_BYTES + 1).read_to_end(&mut bytes);
             read.map_err(|error| unreachable(url, error.into()))?;
+            if bytes.len() as u64 > MAX_ANSWER_BYTES {
+                let reason = format!("it has more than {} MiB", MAX_ANSWER_BYTES >> 20);
+                return Err(HubError::Nonsense { url: url.to_owned(), reason });
+            }
             Ok(bytes)
         })
     }

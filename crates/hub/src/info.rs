@@ -1,7 +1,7 @@
 //! A repository's information on the hub at a revision: its commit, its files, its licence.
 
 use crate::http::Client;
-use crate::{HubError, Repository};
+use crate::{HubError, Repository, Wanted};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -47,11 +47,26 @@ pub(crate) fn info(client: &Client, repository: &Repository) -> Result<Info, Hub
         },
         error => error,
     })?;
-    let nonsense = |reason: String| HubError::Nonsense { url: url.clone(), reason };
-    let reply: Reply =
-        serde_json::from_slice(&bytes).map_err(|error| nonsense(json_problem(&bytes, &error)))?;
+    parse(&bytes).map_err(|reason| HubError::Nonsense { url: url.clone(), reason })
+}
+
+/// The files to get from a repository, by the hub's list of its files and the content of its model_index.json.
+///
+/// # Errors
+///
+/// What is wrong with the list, or why the repository cannot be used.
+pub fn wanted_files(list: &[u8], index: Option<&[u8]>, wanted: &Wanted) -> Result<Vec<String>, String> {
+    let info = parse(list)?;
+    let all = || info.files.keys().cloned().collect();
+    let files = wanted.files(index, &all, &|file| info.files.contains_key(file), &|_| false);
+    files.map_err(|reason| reason.to_string())
+}
+
+/// The information in an answer; the error says what is wrong with it.
+fn parse(bytes: &[u8]) -> Result<Info, String> {
+    let reply: Reply = serde_json::from_slice(bytes).map_err(|error| json_problem(bytes, &error))?;
     let commit = reply.sha.filter(|sha| is_commit(sha));
-    let commit = commit.ok_or_else(|| nonsense("it has no commit (`sha`)".to_owned()))?;
+    let commit = commit.ok_or("it has no commit (`sha`)")?;
     Ok(Info {
         commit,
         licence: licence(&reply.card, &reply.tags),

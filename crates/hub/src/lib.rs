@@ -12,6 +12,8 @@
 //!
 //! The only crate that uses HTTP. Deliberately not here: printing, interpreting the files, other hubs.
 
+#![forbid(unsafe_code)]
+
 mod cache;
 mod download;
 mod environment;
@@ -26,6 +28,7 @@ pub use cache::Cache;
 pub use download::DownloadProgress;
 pub use environment::Environment;
 pub use error::HubError;
+pub use info::wanted_files;
 pub use offer::{Hub, Offer, OfferedFile};
 pub use repository::{Repository, RepositoryError};
 pub use wanted::{Unusable, Wanted};

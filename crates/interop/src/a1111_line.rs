@@ -69,9 +69,11 @@ fn settings(lines: &[&str]) -> Option<Settings> {
 fn settings_at(lines: &[&str], at: usize) -> Option<Settings> {
     let end = (at + 1..lines.len()).find(|at| template(lines[*at]).is_some()).unwrap_or(lines.len());
     let (mut pairs, strays) = pairs(&lines[at..end].join("\n"));
-    let is_settings = is_settings(&pairs);
+    if !is_settings(&pairs) {
+        return None;
+    }
     pairs.extend(templates(&lines[end..]));
-    is_settings.then_some((at, pairs, strays))
+    Some((at, pairs, strays))
 }
 
 fn is_settings(pairs: &[(String, String)]) -> bool {
@@ -125,10 +127,14 @@ fn pairs(text: &str) -> (Vec<(String, String)>, Vec<String>) {
 
 /// The length of a value without quotes.
 fn unquoted(text: &str) -> usize {
-    let begins_with_key = |line: &str| line.split_once(':').is_some_and(|(key, _)| is_key(key.trim()));
-    let breaks = text.match_indices('\n').find(|(at, _)| begins_with_key(&text[at + 1..])).map(|(at, _)| at);
-    let comma = text.find(',').unwrap_or(text.len());
-    breaks.map_or(comma, |at| at.min(comma))
+    let begins_with_key = |text: &str| {
+        let line = text.split('\n').next().unwrap_or_default();
+        line.split_once(':').is_some_and(|(key, _)| is_key(key.trim()))
+    };
+    // Each line is looked at once: a text of a megabyte may have a hundred thousand values.
+    let mut ends = text.match_indices([',', '\n']);
+    let end = ends.find(|(at, sign)| *sign == "," || begins_with_key(&text[at + 1..]));
+    end.map_or(text.len(), |(at, _)| at)
 }
 
 /// A quoted value that is followed by a comma, a line or the end of the text: its content, and the text after it.

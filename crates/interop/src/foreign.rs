@@ -92,8 +92,8 @@ impl Foreign {
             }
             Some(setting) => match setting.check(&value) {
                 Ok(()) => self.settings.push((name, value)),
-                Err(_) => {
-                    self.left(key, value.to_string(), format!("allowed for {name}: {}", setting.allowed()));
+                Err(error) => {
+                    self.left(key, value.to_string(), format!("allowed for {name}: {}", error.allowed));
                 }
             },
         }

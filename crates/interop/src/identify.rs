@@ -1,13 +1,19 @@
 //! Finds the tool that wrote a picture's texts.
 
 use crate::foreign::Foreign;
+use crate::maquette_text::FORMAT;
 use crate::origin::{Metadata, Origin};
 use crate::{a1111, comfyui, fooocus, invokeai, json, novelai, swarmui};
 use maquette_picture::Texts;
+use serde::Deserialize;
 use serde_json::Value as Json;
 
-/// The most bytes of Maquette's own text that are read; its own sheets have at most a quarter of it.
+/// The most bytes of a text of JSON that is read: Maquette's own sheets have at most a quarter of it, ComfyUI's graphs some
+/// hundred kilobytes.
 const MOST: usize = 16 << 20;
+
+/// The most bytes of any other text: two of the longest prompts, and settings.
+const MOST_PLAIN: usize = 1 << 20;
 
 /// The words by which A1111's settings are found in texts that also have other uses.
 const SETTINGS: &str = "Steps: ";
@@ -15,6 +21,7 @@ const SETTINGS: &str = "Steps: ";
 /// Finds the tool that wrote the texts, and reads them.
 pub fn identify(texts: &Texts) -> Metadata {
     let mut unreadable = texts.unreadable.clone();
+    let texts = &within_limits(texts, &mut unreadable);
     let origin = maquette(texts, &mut unreadable)
         .or_else(|| parameters(texts, &mut unreadable).map(Origin::Foreign))
         .or_else(|| novelai::read(texts).map(Origin::Foreign))
@@ -23,21 +30,51 @@ pub fn identify(texts: &Texts) -> Metadata {
     Metadata { origin, unreadable }
 }
 
+/// The texts that are not too long; the others are added to `unreadable`.
+fn within_limits(texts: &Texts, unreadable: &mut Vec<String>) -> Texts {
+    let mut short = Texts::default();
+    for (keyword, text) in &texts.found {
+        let most = if text.trim_start().starts_with(['{', '[']) { MOST } else { MOST_PLAIN };
+        match text.len() > most {
+            true => {
+                let bytes = text.len();
+                unreadable.push(format!("the text `{keyword}` has {bytes} bytes; allowed: at most {most}"));
+            }
+            false => short.found.push((keyword.clone(), text.clone())),
+        }
+    }
+    short
+}
+
 fn maquette(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Origin> {
     let text = texts.get("maquette")?;
-    if text.len() > MOST {
-        unreadable.push(format!("the text `maquette` has {} bytes; allowed: at most {MOST}", text.len()));
-        return None;
-    }
     let read = |text: &str| -> Result<Origin, serde_json::Error> {
         match serde_json::from_str(text).map(Origin::Cell) {
             Err(error) => serde_json::from_str(text).map(Origin::Sheet).map_err(|_| error),
             cell => cell,
         }
     };
+    if let Ok(Version { cell, sheet }) = serde_json::from_str(text)
+        && let Some(format) = cell.or(sheet).filter(|format| *format > FORMAT.into())
+    {
+        unreadable.push(format!(
+            "the text `maquette` has format {format}, which a newer version of maquette has written; this version reads \
+             formats up to {FORMAT}"
+        ));
+        return None;
+    }
     read(text)
         .map_err(|error| unreadable.push(format!("the text `maquette` is not in Maquette's format: {error}")))
         .ok()
+}
+
+/// The version of Maquette's own text: of a cell or of a sheet.
+#[derive(Deserialize)]
+struct Version {
+    #[serde(rename = "maquette")]
+    cell: Option<u64>,
+    #[serde(rename = "maquette_sheet")]
+    sheet: Option<u64>,
 }
 
 /// Reads `parameters`, a keyword that A1111 shares with SwarmUI, Fooocus and others; also EXIF's comment.
@@ -102,6 +139,11 @@ fn others(texts: &Texts, unreadable: &mut Vec<String>) -> Option<Foreign> {
                 Some(found) => return Some(found),
                 // Anything may be a comment.
                 None if keyword == "Comment" && !json.is_object() => {}
+                None if comfyui::is_too_large(&json) => {
+                    unreadable.push(format!(
+                        "the text `{keyword}` is a graph with too many nodes, which is not read"
+                    ));
+                }
                 None => unreadable.push(format!("the text `{keyword}` is JSON of an unknown format")),
             },
             Err(_) if keyword == "Comment" => {}

@@ -4,6 +4,8 @@
 //! One file per tool converts its text to Maquette's settings. It must accept any input, and must not drop anything.
 //! Deliberately not here: looking up the files that a text names, and writing an experiment.
 
+#![forbid(unsafe_code)]
+
 mod a1111;
 mod a1111_line;
 mod a1111_text;
@@ -44,7 +46,7 @@ use std::path::Path;
 /// If the file cannot be read or is not a picture. Texts that cannot be read are listed in [`Metadata::unreadable`].
 pub fn read_metadata(path: &Path) -> Result<Metadata, PictureError> {
     let read = |source| PictureError::Read { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(read)?;
+    let bytes = maquette_files::read(path, maquette_files::limits::PICTURE).map_err(read)?;
     let texts = read_texts(path, &bytes)?;
     let mut metadata = identify(&texts);
     if metadata.origin.is_none() {

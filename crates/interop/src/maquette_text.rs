@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 
 /// Version of the JSON.
-const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;
 
 /// Everything that determines one picture, from its `maquette` text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -52,7 +52,10 @@ pub(crate) fn check(run: &Run, log: &[LogRow], places: &HashMap<CellId, usize>) 
 
 /// The first problem with a picture.
 fn problem(run: &Run, row: &LogRow, image: &str, places: &HashMap<CellId, usize>) -> Option<String> {
-    let path = run.dir().join(image);
+    let path = match run.picture(image) {
+        Ok(path) => path,
+        Err(error) => return Some(error.to_string()),
+    };
     if !path.is_file() {
         return Some("the picture is missing".to_owned());
     }

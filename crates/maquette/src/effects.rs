@@ -88,9 +88,19 @@ pub struct RunCurve {
 /// The content of `effects.json` in a run.
 #[derive(Serialize, Deserialize)]
 struct EffectsFile {
+    /// The version of the file; the first versions did not write it.
+    #[serde(default = "first_format")]
+    format: u32,
     /// The pictures that the effects are of.
     pictures: Digest,
     effects: Vec<Effects>,
+}
+
+/// The version of `effects.json`. A file of a newer version is computed again, as one of other pictures is.
+const FORMAT: u32 = 1;
+
+fn first_format() -> u32 {
+    1
 }
 
 impl Workspace {
@@ -196,7 +206,7 @@ pub fn stored_effects(run: &Run) -> Vec<Effects> {
 fn read(run: &Run, pictures: &Digest) -> Vec<Effects> {
     let bytes = run.read_effects().ok().flatten().unwrap_or_default();
     match serde_json::from_slice::<EffectsFile>(&bytes) {
-        Ok(file) if file.pictures == *pictures => file.effects,
+        Ok(file) if file.format == FORMAT && file.pictures == *pictures => file.effects,
         _ => Vec::new(),
     }
 }
@@ -209,7 +219,8 @@ fn store(run: &Run, log: &[LogRow], found: &[Effects]) -> Result<(), Error> {
         read(run, &pictures).into_iter().filter(|old| found.iter().all(|new| new.measure != old.measure)),
     );
     effects.sort_by(|a, b| a.measure.cmp(&b.measure));
-    let mut text = serde_json::to_vec_pretty(&EffectsFile { pictures, effects }).unwrap_or_default();
+    let mut text =
+        serde_json::to_vec_pretty(&EffectsFile { format: FORMAT, pictures, effects }).unwrap_or_default();
     text.push(b'\n');
     run.write_effects(&text)?;
     Ok(())

@@ -36,6 +36,8 @@
 //! # }
 //! ```
 
+#![forbid(unsafe_code)]
+
 mod animate;
 mod assets;
 mod checks;
@@ -52,6 +54,7 @@ mod estimate;
 mod export;
 mod forecast;
 mod locate;
+mod logged_picture;
 mod mask;
 mod measure;
 mod memory;
@@ -118,6 +121,7 @@ pub use maquette_core::{
 };
 pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
 pub use maquette_executor::{ExecuteError, Failure, RunProgress, Stop, Summary};
+pub use maquette_files::{limits, read as read_file};
 pub use maquette_hub::{
     DownloadProgress, Environment as HubEnvironment, HubError, Offer, OfferedFile, Repository,
     RepositoryError,

@@ -3,11 +3,12 @@
 use crate::error::Error;
 use crate::mask::{Mask, check};
 use maquette_core::{CellId, Image, Value};
+use maquette_files::{is_plain_path, limits};
 use maquette_picture::{decode, encode_png, read_texts};
 use maquette_planner::{Line, experiment};
 use maquette_store::{Run, Status, StoreError};
 use serde::{Deserialize, Serialize};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The keyword of the text in a mask's file that names the picture it is for, relative to the run. It is only there if that
 /// is not the reference picture, which the experiment has anyway.
@@ -77,14 +78,11 @@ impl MaskedPicture {
                 let log = run.log()?;
                 let row = log.iter().find(|row| row.cell() == cell && row.status() == Status::Done);
                 let image = row.and_then(|row| row.image()).ok_or_else(|| none("finished picture"))?;
-                run.dir().join(image)
+                run.picture(image).map_err(|_| none("picture in the folder of the run"))?
             }
         };
         // A file that is gone is an error when it is read.
-        let leads_out = file
-            .canonicalize()
-            .is_ok_and(|file| run.dir().canonicalize().is_ok_and(|folder| !file.starts_with(folder)));
-        if leads_out { Err(none("picture in the folder of the run")) } else { Ok(file) }
+        Ok(file)
     }
 }
 
@@ -100,10 +98,9 @@ pub fn saved_masks(run: &Run) -> Result<Vec<SavedMask>, Error> {
 
 /// The picture of the run that a mask's file names.
 fn picture_of(mask: &Path) -> Option<String> {
-    let bytes = std::fs::read(mask).ok()?;
+    let bytes = maquette_files::read(mask, limits::PICTURE).ok()?;
     let texts = read_texts(mask, &bytes).ok()?;
-    let plain = |path: &&str| Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
-    texts.get(PICTURE).filter(plain).map(str::to_owned)
+    texts.get(PICTURE).filter(|path| is_plain_path(path)).map(str::to_owned)
 }
 
 fn saved(run: &Run, file: &Path, picture: Option<&str>) -> SavedMask {

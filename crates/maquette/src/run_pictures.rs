@@ -1,6 +1,7 @@
 //! The finished pictures of a run, with what each is compared with: its reference picture and its neighbours.
 
 use crate::error::{Error, with_causes};
+use crate::logged_picture::decode_logged;
 use maquette_core::{Axis, CellId, Digest, Fit, Image, Kind, Plan, Setting};
 use maquette_diffusion::init_image::{Margin, fit};
 use maquette_metrics::{Task, chunk_size};
@@ -143,7 +144,7 @@ impl RunPictures<'_> {
 
     fn rendered(&self, picture: &Picture) -> Result<Image, String> {
         let path = self.run.dir().join(&picture.image);
-        let image = decode(&path).map_err(|error| with_causes(&error))?;
+        let image = decode_logged(self.run, &picture.image).map_err(|error| with_causes(&error))?;
         match picture.pixels {
             Some(pixels) if pixels != image.digest() => {
                 Err(format!("`{}` was edited: its pixels are not the rendered ones", path.display()))

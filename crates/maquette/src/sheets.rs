@@ -2,6 +2,7 @@
 
 use crate::Workspace;
 use crate::error::{Error, with_causes};
+use crate::logged_picture::decode_logged;
 use crate::page;
 use crate::report_state::{remember_report, report_inputs};
 use maquette_core::{CellId, Image, Plan, WeightsKind};
@@ -198,7 +199,7 @@ pub(crate) fn tile(run: &Run, plan: &Plan, rows: &Rows, index: usize) -> Tile {
     let tile = load(run, plan, &rows.log, index);
     let draft = || {
         let row = rows.drafts.get(&plan.id(index).ok()?)?;
-        decode(&run.dir().join(row.image()?)).ok()
+        decode_logged(run, row.image()?).ok()
     };
     match (&tile, draft) {
         (Tile::Missing, draft) => draft().map_or(tile, Tile::Draft),
@@ -215,7 +216,7 @@ pub(crate) fn load(run: &Run, plan: &Plan, log: &Log, index: usize) -> Tile {
     match row.map(|row| (row.status(), row)) {
         None => Tile::Missing,
         Some((Status::Failed, row)) => Tile::Failed(row.error().unwrap_or("failed").to_owned()),
-        Some((Status::Done, row)) => match decode(&run.dir().join(row.image().unwrap_or_default())) {
+        Some((Status::Done, row)) => match decode_logged(run, row.image().unwrap_or_default()) {
             Ok(image) => Tile::Done(image),
             Err(error) => Tile::Failed(error.to_string()),
         },

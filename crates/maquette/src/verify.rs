@@ -6,10 +6,10 @@ use crate::Workspace;
 use crate::checks::{Checked, check, spread};
 use crate::error::Error;
 use crate::locate::locate;
+use crate::logged_picture::decode_logged;
 use crate::recreate::base_of;
 use crate::render::render;
 use maquette_core::{Cell, CellId, Dtype, Plan};
-use maquette_picture::decode;
 use maquette_planner::AssetResolver;
 use maquette_reporter::{Likeness, Pixels};
 use maquette_store::{Log, Run};
@@ -177,7 +177,7 @@ impl Workspace {
         render(backend.as_mut(), cells, &mut |text| note.borrow_mut()(text), &mut |id, ended| {
             let Some(cell) = found.get(&id) else { return };
             let image = images.get(&id).cloned().unwrap_or_default();
-            let before = decode(&run.dir().join(&image)).map_err(|error| error.to_string());
+            let before = decode_logged(run, &image).map_err(|error| error.to_string());
             let (outcome, error, pixels) = match (before, ended) {
                 (Ok(before), Ok((now, _))) => {
                     let pixels = Pixels::of(&before, &now);

@@ -5,6 +5,8 @@
 //!
 //! Not here: runs, logs, plans. The caller says which pictures belong together.
 
+#![forbid(unsafe_code)]
+
 // In reading order.
 mod metric;
 mod subject;

@@ -5,6 +5,7 @@ use crate::error::{MAX_BYTES, MAX_EDGE, MAX_PIXELS};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageReader, Limits, Rgb, RgbImage};
 use maquette_core::Image;
+use maquette_files::limits;
 use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use std::path::Path;
 ///
 /// [`PictureError`], also for a file that claims more pixels than the limits allow; nothing is allocated for them.
 pub fn decode(path: &Path) -> Result<Image, PictureError> {
-    let bytes = std::fs::read(path).map_err(PictureError::read(path))?;
+    let bytes = maquette_files::read(path, limits::PICTURE).map_err(PictureError::read(path))?;
     decode_bytes(path, &bytes)
 }
 
@@ -42,7 +43,7 @@ pub fn size(path: &Path) -> Result<(u32, u32), PictureError> {
     let mut start = BufReader::new(file);
     let wrong = |error: image::ImageError| {
         // The first bytes show a format that is not supported.
-        let bytes = std::fs::read(path).unwrap_or_default();
+        let bytes = maquette_files::read(path, limits::PICTURE).unwrap_or_default();
         not_a_picture(path, &bytes, &error)
     };
     let first = start.fill_buf().map_err(PictureError::read(path))?;

@@ -27,17 +27,23 @@ const EXIF_DIRECTORY: u16 = 0x8769;
 /// The bytes of each TIFF type that may hold text: BYTE, ASCII, UNDEFINED, and SHORT, which some tools use for UTF-16.
 const TEXT_TYPES: &[(u16, usize)] = &[(1, 1), (2, 1), (7, 1), (3, 2)];
 
+/// The most directories of a block: a file has the first one and EXIF's own.
+const MOST_DIRECTORIES: usize = 16;
+
 /// Adds the texts of a block: `parameters` for the comment, the keyword for a text that begins with one, such as
 /// `prompt:{…}`, and the tag's name for any other.
 pub(crate) fn read(block: &[u8], texts: &mut Texts) {
     let little = match block.get(..2) {
         Some(b"II") => true,
         Some(b"MM") => false,
-        _ => return texts.unreadable.push("the EXIF block does not begin with its byte order".to_owned()),
+        _ => return texts.problem("the EXIF block does not begin with its byte order".to_owned()),
     };
     let block = Block { bytes: block, little };
     let (mut next, mut seen) = (block.u32(4).into_iter().collect::<Vec<_>>(), Vec::new());
     while let Some(at) = next.pop() {
+        if seen.len() == MOST_DIRECTORIES {
+            return texts.problem(format!("the EXIF block has more than {MOST_DIRECTORIES} directories"));
+        }
         if !seen.contains(&at) {
             seen.push(at);
             block.directory(at, &mut next, texts);
@@ -65,12 +71,14 @@ impl<'a> Block<'a> {
     fn directory(&self, at: usize, next: &mut Vec<usize>, texts: &mut Texts) {
         for entry in 0..usize::from(self.u16(at).unwrap_or(0)) {
             let at = at + 2 + 12 * entry;
-            let Some(tag) = self.u16(at) else { return };
+            let Some(tag) = self.u16(at).filter(|_| !texts.is_full()) else { return };
             if tag == EXIF_DIRECTORY {
-                next.extend(self.u32(at + 8));
+                if next.len() < MOST_DIRECTORIES {
+                    next.extend(self.u32(at + 8));
+                }
             } else if let Some((_, name)) = TEXT_TAGS.iter().find(|(known, _)| *known == tag) {
                 match self.value(at) {
-                    None => texts.unreadable.push(format!("the EXIF tag {name} is cut off or not text")),
+                    None => texts.problem(format!("the EXIF tag {name} is cut off or not text")),
                     Some(value) if value.iter().all(|byte| *byte == 0) => {}
                     Some(value) => self.text(tag, name, value, texts),
                 }
@@ -90,7 +98,7 @@ impl<'a> Block<'a> {
     fn text(&self, tag: u16, name: &str, value: &[u8], texts: &mut Texts) {
         let (encoding, bytes) = if tag == USER_COMMENT { prefix(value) } else { (Encoding::Unknown, value) };
         let Some(text) = decode(encoding, bytes, self.little) else {
-            return texts.unreadable.push(format!("the EXIF tag {name} has an unknown encoding"));
+            return texts.problem(format!("the EXIF tag {name} has an unknown encoding"));
         };
         let (keyword, text) = match keyword(&text) {
             Some((keyword, text)) => (keyword, text.to_owned()),
@@ -99,7 +107,7 @@ impl<'a> Block<'a> {
             None if text.starts_with('{') => ("parameters".to_owned(), text),
             None => (name.to_owned(), text),
         };
-        texts.found.push((keyword, text));
+        texts.add(keyword, text);
     }
 }
 

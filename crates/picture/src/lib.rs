@@ -3,6 +3,8 @@
 //! Every picture that Maquette opens is opened here: reference pictures, masks, cells, pictures of other tools. The
 //! texts are interpreted by `maquette-interop`; the engine resizes pictures.
 
+#![forbid(unsafe_code)]
+
 mod animation;
 mod containers;
 mod decode;

@@ -13,6 +13,9 @@ use std::path::Path;
 /// The most bytes that a packed text may unpack to; real ones are a few hundred kilobytes.
 pub(crate) const MOST: usize = 16 << 20;
 
+/// The most packed texts of each kind that are unpacked: tools write up to five.
+const MOST_PACKED: usize = 100;
+
 /// Reads the texts of a picture, whose format is detected from its content; `path` is for the error.
 pub fn read_texts(path: &Path, bytes: &[u8]) -> Result<Texts, PictureError> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
@@ -35,22 +38,22 @@ fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
     let mut texts = Texts::default();
     // Texts may come after the pixels, too. A truncated picture still has those before them.
     if let Err(error) = reader.finish() {
-        texts.unreadable.push(format!("the picture is damaged, so texts may be missing: {error}"));
+        texts.problem(format!("the picture is damaged, so texts may be missing: {error}"));
     }
     let info = reader.info();
     for chunk in &info.uncompressed_latin1_text {
-        texts.found.push((chunk.keyword.clone(), perhaps_utf8(&chunk.text)));
+        texts.add(&*chunk.keyword, perhaps_utf8(&chunk.text));
     }
     let mut packed = |keyword: &str, text: Result<String, png::DecodingError>| match text {
-        Ok(text) => texts.found.push((keyword.to_owned(), text)),
-        Err(error) => texts.unreadable.push(format!("the text `{keyword}` cannot be unpacked: {error}")),
+        Ok(text) => texts.add(keyword, text),
+        Err(error) => texts.problem(format!("the text `{keyword}` cannot be unpacked: {error}")),
     };
-    for chunk in &info.compressed_latin1_text {
+    for chunk in info.compressed_latin1_text.iter().take(MOST_PACKED) {
         let mut chunk = chunk.clone();
         let text = chunk.decompress_text_with_limit(MOST).and_then(|()| chunk.get_text());
         packed(&chunk.keyword, text.map(|text| perhaps_utf8(&text)));
     }
-    for chunk in &info.utf8_text {
+    for chunk in info.utf8_text.iter().take(MOST_PACKED) {
         let mut chunk = chunk.clone();
         let text = chunk.decompress_text_with_limit(MOST).and_then(|()| chunk.get_text());
         packed(&chunk.keyword, text);
@@ -60,9 +63,12 @@ fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
     }
     // The decoder skips invalid chunks, such as text that should be UTF-8 and is not.
     for keyword in keywords(bytes) {
+        if texts.is_full() {
+            break;
+        }
         let known = texts.found.iter().any(|(known, _)| *known == keyword);
         if !known && !texts.unreadable.iter().any(|problem| problem.contains(&format!("`{keyword}`"))) {
-            texts.unreadable.push(format!("the text `{keyword}` is not valid in PNG; it may not be UTF-8"));
+            texts.problem(format!("the text `{keyword}` is not valid in PNG; it may not be UTF-8"));
         }
     }
     Ok(texts)
@@ -70,6 +76,9 @@ fn png(bytes: &[u8]) -> Result<Texts, png::DecodingError> {
 
 /// Some tools write UTF-8 where PNG requires Latin-1. Real Latin-1 is almost never valid UTF-8 by accident.
 fn perhaps_utf8(latin_1: &str) -> String {
+    if latin_1.is_ascii() {
+        return latin_1.to_owned();
+    }
     let bytes: Option<Vec<u8>> = latin_1.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_else(|| latin_1.to_owned())
 }
@@ -98,7 +107,7 @@ fn jpeg_or_webp(bytes: &[u8]) -> Result<Texts, image::ImageError> {
     exif.into_iter().for_each(|block| exif::read(block, &mut texts));
     for (keyword, found) in [("XML:com.adobe.xmp", xmp), ("Comment", comments)] {
         let text = |bytes| String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
-        texts.found.extend(found.into_iter().map(|bytes| (keyword.to_owned(), text(bytes))));
+        found.into_iter().for_each(|bytes| texts.add(keyword, text(bytes)));
     }
     Ok(texts)
 }

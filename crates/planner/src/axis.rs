@@ -3,10 +3,10 @@
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
-use crate::range::{self, MAX_VALUES};
+use crate::range;
 use crate::tree::{Data, Entry, Node, find};
 use crate::{listing, values};
-use maquette_core::{Kind, Setting, Value};
+use maquette_core::{Kind, MAX_VALUES, Setting, Value};
 use rust_decimal::Decimal;
 
 /// One value of an axis, and the label that the file gives it.

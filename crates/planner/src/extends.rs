@@ -5,7 +5,11 @@ use crate::place::{At, Origin, folder_of};
 use crate::problem::{PlanError, Problem, Problems};
 use crate::tree::Node;
 use crate::{text_file, tree};
+use maquette_files::limits;
 use std::path::{Path, PathBuf};
+
+/// The most files of a chain: each is there to be read by people.
+const MOST_FILES: usize = 32;
 
 /// The files of an experiment.
 pub(crate) struct Chain {
@@ -32,6 +36,10 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
             let message = format!("`extends` forms a cycle: {name} is already in the chain");
             return Err(place(from.as_ref().map(|node| &node.at), message).label("closes the cycle").into());
         }
+        if seen.len() == MOST_FILES {
+            let message = format!("the chain of `extends` has more than {MOST_FILES} files");
+            return Err(place(from.as_ref().map(|node| &node.at), message).into());
+        }
         seen.push(identity);
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         let (origin, entries) = tree::parse(Origin::new(&name, text, &folder, &prefix, depth))?;
@@ -55,15 +63,17 @@ pub(crate) fn read_chain(file: &Path, mut text: Option<&str>) -> Result<Chain, P
 
 /// Reads a file that `from` names, or the command line if that is `None`.
 fn read(path: &Path, name: &str, from: Option<&Node>) -> Result<String, Problem> {
-    text_file::read(path, from.and_then(Node::text).unwrap_or(name)).map_err(|unreadable| {
-        let picture = "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture";
-        place(
-            from.map(|node| &node.at),
-            format!("cannot read the experiment file {name}: {}", unreadable.reason),
-        )
-        .help(if unreadable.picture { picture } else { "allowed: a TOML file in UTF-8" })
-        .help_if(unreadable.help)
-    })
+    text_file::read(path, from.and_then(Node::text).unwrap_or(name), limits::EXPERIMENT).map_err(
+        |unreadable| {
+            let picture = "allowed: a TOML file in UTF-8; `maquette show --toml` writes one from a picture";
+            place(
+                from.map(|node| &node.at),
+                format!("cannot read the experiment file {name}: {}", unreadable.reason),
+            )
+            .help(if unreadable.picture { picture } else { "allowed: a TOML file in UTF-8" })
+            .help_if(unreadable.help)
+        },
+    )
 }
 
 fn place(from: Option<&At>, message: String) -> Problem {

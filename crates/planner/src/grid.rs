@@ -6,10 +6,7 @@ use crate::place::At;
 use crate::problem::{PlanError, Problem, Problems};
 use crate::tree::{Data, Entry, Node};
 use crate::values;
-use maquette_core::{Dtype, SETTINGS, Setting, Value};
-
-/// A grid may have this many positions; larger ones are taken for mistakes.
-pub(crate) const MAX_POSITIONS: usize = 50_000_000;
+use maquette_core::{Dtype, MAX_AXES, MAX_NAMES, MAX_POSITIONS, SETTINGS, Setting, Value};
 
 /// Every value of an experiment.
 #[derive(Debug)]
@@ -58,6 +55,8 @@ impl GridAxis {
 impl Grid {
     /// Reads every value, and fills in the defaults.
     pub fn read(layer: &Layer, auto: Dtype, problems: &mut Problems) -> Result<Grid, PlanError> {
+        not_too_many(layer, problems);
+        problems.settle()?;
         let mut axes = Vec::new();
         for axis in &layer.axes {
             axes.extend(match &axis.form {
@@ -139,6 +138,23 @@ impl Grid {
                 self.axes[axis].positions.iter().map(|position| &position.set[slot]).collect()
             }
             None => self.constant(name).into_iter().collect(),
+        }
+    }
+}
+
+/// Checks the numbers of axes, of their columns and of placeholders.
+fn not_too_many(layer: &Layer, problems: &mut Problems) {
+    let mut check = |count: usize, most: usize, what: &str, at: Option<&At>| {
+        if let Some(at) = at.filter(|_| count > most) {
+            let message = format!("the experiment has {count} {what}; allowed: at most {most}");
+            problems.add(Problem::at(at, message));
+        }
+    };
+    check(layer.axes.len(), MAX_AXES, "axes", layer.axes.last().map(|axis| &axis.at));
+    check(layer.vars.len(), MAX_NAMES, "placeholders", layer.vars.last().map(|entry| &entry.at));
+    for axis in &layer.axes {
+        if let Form::Zip(columns) = &axis.form {
+            check(columns.len(), MAX_NAMES, "columns in a zip", columns.last().map(|entry| &entry.at));
         }
     }
 }

@@ -9,6 +9,8 @@
 //! `rules` check references between names, `filter` selects the cells, `cells` checks them, and `plan` runs these
 //! stages in order.
 
+#![forbid(unsafe_code)]
+
 mod assets;
 mod axis;
 mod cells;

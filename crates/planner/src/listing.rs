@@ -3,14 +3,15 @@
 use crate::place::{At, Origin, folder_of};
 use crate::problem::Problem;
 use crate::{text_file, values};
-use maquette_core::{Setting, Value};
+use maquette_core::{MAX_VALUES, Setting, Value};
+use maquette_files::limits;
 use std::path::Path;
 use std::sync::Arc;
 
 /// One value per line; blank lines and lines that begin with `#` are skipped.
 pub(crate) fn lines(name: &str, written: &str, at: &At) -> Result<Vec<(Value, At)>, Problem> {
     let path = at.origin.folder.join(written);
-    let text = text_file::read(&path, written).map_err(|unreadable| {
+    let text = text_file::read(&path, written, limits::LIST).map_err(|unreadable| {
         Problem::at(at, format!("cannot read {}: {}", path.display(), unreadable.reason))
             .help("allowed: a text file in UTF-8 with one value per line, relative to the file that names it")
             .help_if(unreadable.help)
@@ -52,6 +53,10 @@ pub(crate) fn files(name: &str, pattern: &str, at: &At) -> Result<Vec<(Value, At
         .map_err(|error| wrong(format!("`{pattern}` is not a valid pattern: {}", error.msg)))?;
     let mut found = Vec::new();
     for path in paths {
+        // One more than allowed, which is an error of the axis.
+        if found.len() > MAX_VALUES {
+            break;
+        }
         let path = path.map_err(|error| wrong(format!("cannot search for `{pattern}`: {error}")))?;
         if path.is_file() {
             let written = path.strip_prefix(folder).unwrap_or(&path);

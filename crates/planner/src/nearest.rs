@@ -3,6 +3,10 @@
 /// The least similarity for a word to be suggested, from 0 to 1.
 const MIN_SIMILARITY: f64 = 0.55;
 
+/// Longer words are not compared, in bytes; nor are words after so many others.
+const LONGEST: usize = 256;
+const MOST_WORDS: usize = 10_000;
+
 /// A hint that suggests the nearest of the words; `None` if none is similar enough.
 pub fn did_you_mean<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<String> {
     nearest(word, words).map(|near| format!("did you mean `{near}`?"))
@@ -13,7 +17,9 @@ pub(crate) fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) 
     let written = word.to_lowercase();
     let likeness = |word: &str| strsim::normalized_damerau_levenshtein(&written, &word.to_lowercase());
     let mut best = (MIN_SIMILARITY, None);
-    for word in words.into_iter().filter(|other| *other != word) {
+    // The comparison takes time and memory by the product of both lengths.
+    let short = |other: &&str| *other != word && other.len() <= LONGEST;
+    for word in words.into_iter().filter(|_| word.len() <= LONGEST).filter(short).take(MOST_WORDS) {
         let like = likeness(word);
         if like > best.0 {
             best = (like, Some(word));

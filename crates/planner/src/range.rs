@@ -1,10 +1,8 @@
 //! Ranges of numbers: both ends included, exact decimals, never a floating sum.
 
+use maquette_core::MAX_VALUES;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-
-/// An axis holds no more values than this.
-pub(crate) const MAX_VALUES: usize = 100_000;
 
 /// Why a range is invalid, and how to fix it.
 #[derive(Debug, PartialEq)]

@@ -44,11 +44,22 @@ pub(crate) type Masks = Vec<Option<Vec<bool>>>;
 /// How many of an axis' values an error message lists.
 const MAX_LISTED: usize = 12;
 
+/// The most bytes of a pattern: matching descends by one call for each `*`.
+const LONGEST_PATTERN: usize = 1000;
+
+/// The most rules of one key: each is applied to the whole grid.
+const MAX_RULES: usize = 1000;
+
 const TESTS: &[&str] = &["above", "below", "not", "like"];
 
 /// Reads the blocks of one key.
 pub(crate) fn read(nodes: &[Node], problems: &mut Problems) -> Vec<Rule> {
     let mut rules = Vec::new();
+    if let Some(node) = nodes.get(MAX_RULES) {
+        let message = format!("there are {} rules; allowed: at most {MAX_RULES}", nodes.len());
+        problems.add(Problem::at(&node.at, message));
+        return rules;
+    }
     for node in nodes {
         let entries = node.table().unwrap_or(&[]);
         if entries.is_empty() {
@@ -108,6 +119,11 @@ fn test(name: &str, entry: &Entry) -> Result<Test, Problem> {
                 let message = format!("`like` is {}; allowed: text with `*` and `?`", entry.node.what());
                 Problem::at(&entry.node.at, message)
             })?;
+            if pattern.len() > LONGEST_PATTERN {
+                let message =
+                    format!("`like` has {} bytes; allowed: at most {LONGEST_PATTERN}", pattern.len());
+                return Err(Problem::at(&entry.node.at, message));
+            }
             Test::Like(glob::Pattern::new(pattern).map_err(|error| {
                 Problem::at(&entry.node.at, format!("`{pattern}` is not a valid pattern: {}", error.msg))
                     .help("`*` matches any characters, `?` one character")

@@ -5,9 +5,8 @@
 
 use crate::MetricNames;
 use crate::metrics::NEIGHBOURS;
-use crate::range::MAX_VALUES;
 use crate::sheet::{CELL, PAGE};
-use maquette_core::{Kind, SETTINGS, Setting};
+use maquette_core::{Kind, MAX_VALUES, SETTINGS, Setting};
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 

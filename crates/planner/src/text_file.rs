@@ -2,6 +2,7 @@
 //! found instead. Not here: parsing the text.
 
 use crate::nearest;
+use maquette_files::limits::Limit;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -17,12 +18,11 @@ pub(crate) struct Unreadable {
 }
 
 /// Reads a text file; `written` is its path as the user wrote it, for hints.
-pub(crate) fn read(path: &Path, written: &str) -> Result<String, Unreadable> {
+pub(crate) fn read(path: &Path, written: &str, limit: Limit) -> Result<String, Unreadable> {
     let plain = |reason: String| Unreadable { reason, help: None, picture: false };
-    let bytes = match std::fs::read(path) {
+    let bytes = match read_bytes(path, limit) {
         Ok(bytes) => bytes,
-        // Windows reports a folder as a lack of permission.
-        Err(_) if path.is_dir() => {
+        Err(error) if error.kind() == ErrorKind::IsADirectory => {
             return Err(Unreadable { help: inside(path, written), ..plain("it is a folder".to_owned()) });
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -32,6 +32,14 @@ pub(crate) fn read(path: &Path, written: &str) -> Result<String, Unreadable> {
         Err(error) => return Err(plain(error.to_string())),
     };
     decode(&bytes)
+}
+
+/// The bytes of a file, which may be a pipe.
+fn read_bytes(path: &Path, limit: Limit) -> Result<Vec<u8>, std::io::Error> {
+    if path.is_dir() {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    maquette_files::read_stream(path, limit)
 }
 
 fn decode(bytes: &[u8]) -> Result<String, Unreadable> {

@@ -4,7 +4,7 @@
 
 use crate::place::{At, Origin};
 use crate::problem::Problem;
-use maquette_core::Value;
+use maquette_core::{MAX_TEXT, Value, shortened};
 use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -92,6 +92,7 @@ fn node(origin: &Arc<Origin>, offset: usize, value: Spanned<DeValue<'_>>) -> Nod
     let span = value.span();
     let at = At { origin: Arc::clone(origin), span: span.start + offset..span.end + offset };
     let data = match value.into_inner() {
+        DeValue::String(text) if text.len() > MAX_TEXT => Data::Unfit("a text of more than 64 KiB"),
         DeValue::String(text) => Data::Text(text.into_owned()),
         // TOML requires signed 64-bit integers; seeds are unsigned.
         DeValue::Integer(n) => match i128::from_str_radix(n.as_str(), n.radix()) {
@@ -144,7 +145,7 @@ impl Node {
             Data::Flag(flag) => format!("`{flag}`"),
             Data::Integer(n) => format!("`{n}`"),
             Data::Number(text) => format!("`{text}`"),
-            Data::Text(text) => format!("the text `{text}`"),
+            Data::Text(text) => format!("the text `{}`", shortened(text)),
             Data::List(_) => "a list".to_owned(),
             Data::Table(_) => "a table".to_owned(),
             Data::Unfit(what) => (*what).to_owned(),

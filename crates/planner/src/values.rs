@@ -4,7 +4,7 @@ use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::Problem;
 use crate::tree::{Data, Node};
-use maquette_core::{Kind, SETTINGS, Setting, Value, parse_weights};
+use maquette_core::{Kind, MAX_TEXT, SETTINGS, Setting, Value, parse_weights};
 
 /// The settings whose `{placeholders}` are filled.
 pub(crate) fn templates() -> impl Iterator<Item = &'static str> {
@@ -37,7 +37,7 @@ pub(crate) fn read(name: &str, node: &Node) -> Result<Value, Problem> {
 pub(crate) fn fit(setting: &Setting, value: Value, at: &At) -> Result<Value, Problem> {
     let name = setting.name;
     if let Err(error) = setting.check(&value) {
-        let problem = Problem::at(at, error.to_string()).label(format!("allowed: {}", setting.allowed()));
+        let problem = Problem::at(at, error.to_string()).label(format!("allowed: {}", error.allowed));
         return Err(match (setting.kind, value.as_text()) {
             (Kind::Choice(words), Some(word)) => problem.help_if(did_you_mean(word, words.iter().copied())),
             (Kind::Text | Kind::Model | Kind::Path | Kind::Weights | Kind::Interval, None) => {
@@ -131,7 +131,15 @@ fn weights(setting: &Setting, node: &Node) -> Result<Value, Problem> {
 
 /// Reads a line of a list file as a value of `name`: a number if the setting is a number.
 pub(crate) fn from_line(name: &str, line: &str, at: &At) -> Result<Value, Problem> {
-    let Some(setting) = Setting::named(name) else { return Ok(line.into()) };
+    let Some(setting) = Setting::named(name) else {
+        return match line.len() > MAX_TEXT {
+            true => Err(Problem::at(
+                at,
+                format!("this line has {} bytes; allowed: at most {MAX_TEXT}", line.len()),
+            )),
+            false => Ok(line.into()),
+        };
+    };
     let number = || line.parse::<f64>().ok().filter(|x| x.is_finite()).map(Value::Number);
     let value = match setting.kind {
         Kind::Integer { .. } | Kind::Seed => line.parse().ok().map(Value::Integer).or_else(number),

@@ -4,6 +4,8 @@
 //! Deliberately not here: files and clocks. Pictures come from a callback, and pages are returned as pictures. Nothing is
 //! read from the machine, not even its fonts: the same plan and pictures give the same sheet everywhere.
 
+#![forbid(unsafe_code)]
+
 // In reading order.
 mod axes;
 mod constants;

@@ -48,7 +48,7 @@ fn serve(run: &Run, file: &str, headers: &HeaderMap) -> Result<Response, Refusal
     let kind = kind(file);
     // The page's data changes while it is shown.
     if matches!(file.rsplit('.').next(), Some("js" | "html" | "json")) {
-        let bytes = std::fs::read(&path).map_err(|_| missing())?;
+        let bytes = maquette::read_file(&path, maquette::limits::PICTURE).map_err(|_| missing())?;
         return Ok(([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")], bytes).into_response());
     }
     let found = std::fs::metadata(&path).map_err(|_| missing())?;
@@ -60,7 +60,7 @@ fn serve(run: &Run, file: &str, headers: &HeaderMap) -> Result<Response, Refusal
     if fresh {
         return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
     }
-    let bytes = std::fs::read(&path).map_err(|_| missing())?;
+    let bytes = maquette::read_file(&path, maquette::limits::PICTURE).map_err(|_| missing())?;
     Ok(([(CONTENT_TYPE, kind)], cached, bytes).into_response())
 }
 

@@ -6,6 +6,8 @@
 //! a page of the server itself (`guard`). `api` reads and writes picks and votes, `masks` makes and saves masks, `events`
 //! follows the files, `files` serves the page.
 
+#![forbid(unsafe_code)]
+
 mod api;
 mod error;
 mod events;

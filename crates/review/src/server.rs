@@ -14,9 +14,6 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
-/// The largest body of a request, in bytes: a note is text.
-const LARGEST_BODY: usize = 64 << 10;
-
 /// A server that listens, but does not answer before [`Server::run`].
 pub struct Server {
     listener: TcpListener,
@@ -126,7 +123,7 @@ fn routes(site: Arc<Site>) -> Router {
         .route(&format!("/{}/", site.token), get(index_page::index))
         .nest(&format!("/{}", site.token), run)
         .fallback(|| async { Refusal(StatusCode::NOT_FOUND, "there is nothing here".to_owned()) })
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(DefaultBodyLimit::max(guard::LARGEST_BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), guard::guard))
         .with_state(site)
 }

@@ -6,6 +6,8 @@
 //! The Python code that drew its pictures and trained it is in `training/`. This crate only stores the bytes; the
 //! engine loads them like any model folder.
 
+#![forbid(unsafe_code)]
+
 /// The name by which experiments select it.
 pub const NAME: &str = "sketchbook";
 

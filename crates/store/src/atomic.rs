@@ -1,6 +1,7 @@
 //! Writes files atomically: a file is complete or absent.
 
 use crate::StoreError;
+use maquette_files::limits;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -74,7 +75,7 @@ pub(crate) fn link_atomic(from: &Path, to: &Path) -> Result<(), StoreError> {
         tempfile::Builder::new().prefix(".writing-").make_in(folder, |path| std::fs::hard_link(from, path));
     // Not every file system has hard links, and they cannot cross file systems.
     let Ok(linked) = linked else {
-        let bytes = std::fs::read(from).map_err(StoreError::io("read", from))?;
+        let bytes = maquette_files::read(from, limits::PICTURE).map_err(StoreError::io("read", from))?;
         return write_atomic(to, &bytes);
     };
     // Renaming between two names of one file does nothing (POSIX); the first name is removed when it is dropped.

@@ -5,6 +5,7 @@
 //! decoded. The file is written when the run ends; of two shards that end at once, one wins.
 
 use crate::{StoreError, write_atomic};
+use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ impl FileState {
 impl CheckedPictures {
     /// Reads the run's file; empty if there is none or it cannot be read.
     pub(crate) fn read(run: &Path) -> CheckedPictures {
-        let text = std::fs::read(path(run)).unwrap_or_default();
+        let text = maquette_files::read(&path(run), limits::RUN_FILE).unwrap_or_default();
         serde_json::from_slice(&text).unwrap_or_default()
     }
 

@@ -3,10 +3,11 @@
 //! The file has the columns of the log, and `final`: the cell that a draft stands for. It is apart from the log, so that a
 //! draft never passes for the cell: what counts finished cells, verifies or exports them reads the log.
 
-use crate::log::{log_files, parse, planned_columns};
+use crate::log::{log_files, parse, planned_columns, refuse_newer};
 use crate::log_columns::FINAL;
 use crate::{LogRow, Run, Shard, Status, StoreError};
 use maquette_core::CellId;
+use maquette_files::limits;
 use std::collections::HashMap;
 
 /// The folder of the pictures.
@@ -33,8 +34,10 @@ impl Run {
             || planned_columns(self.dir()).map(|columns| [columns, vec![FINAL.to_owned()]].concat());
         let mut rows = Vec::new();
         for path in log_files(self.dir(), "drafts")? {
-            let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
-            rows.extend(parse(&path, &bytes, &columns).0);
+            let bytes = maquette_files::read(&path, limits::LOG).map_err(StoreError::io("read", &path))?;
+            let (found, _) = parse(&path, &bytes, &columns);
+            refuse_newer(&path, &found)?;
+            rows.extend(found);
         }
         Ok(rows)
     }

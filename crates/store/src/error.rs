@@ -72,6 +72,26 @@ pub enum StoreError {
         /// What is wrong with it, as the rest of a sentence.
         problem: String,
     },
+    /// A file that a newer version has written, in a format that this one does not know.
+    #[error("`{}` has {field} {version}; this version of maquette reads {field} {known} and earlier ones", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The field with its version: `format`, or `naming` for a plan whose cells are named by newer rules.
+        field: &'static str,
+        /// Its version.
+        version: u64,
+        /// The latest version that this one reads.
+        known: u32,
+    },
+    /// A path in a file of a run that leads out of the run's folder.
+    #[error("`{}` names `{named}`: it leads out of the folder", folder.display())]
+    Outside {
+        /// The run's folder.
+        folder: PathBuf,
+        /// The path.
+        named: String,
+    },
     /// A picture that cannot be read or written.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -146,6 +166,11 @@ impl StoreError {
             StoreError::HasPicks { .. } => Some("Use `--with-picks` to remove them as well.".to_owned()),
             StoreError::Picture(error) => error.hint(),
             StoreError::Name { .. } => Some("Use letters, digits, `-`, `_` and `.`.".to_owned()),
+            StoreError::Newer { .. } => Some("A newer version has written it: update maquette.".to_owned()),
+            StoreError::Outside { .. } => Some(
+                "allowed: a relative path without `..`, and no link out of the folder. Somebody has changed the run's files."
+                    .to_owned(),
+            ),
             StoreError::Damaged { .. }
             | StoreError::NotEmpty { .. }
             | StoreError::NoCell { .. } => None,
@@ -157,6 +182,10 @@ impl StoreError {
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
         let path = path.to_owned();
         move |source| StoreError::Io { doing, path, source }
+    }
+
+    pub(crate) fn newer(path: &Path, version: u64, known: u32) -> StoreError {
+        StoreError::Newer { path: path.to_owned(), field: "format", version, known }
     }
 
     pub(crate) fn damaged(path: &Path, problem: impl Into<String>) -> StoreError {

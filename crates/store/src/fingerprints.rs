@@ -5,6 +5,7 @@
 
 use crate::{StoreError, write_atomic};
 use maquette_core::Digest;
+use maquette_files::limits;
 use maquette_interop::Sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,7 +98,7 @@ fn insert(root: &Path, key: String, stamp: &Stamp, value: Value) -> Result<(), S
 
 /// Reads the file; empty if there is none or it cannot be read.
 fn all(root: &Path) -> BTreeMap<String, Known> {
-    let text = std::fs::read(path(root)).unwrap_or_default();
+    let text = maquette_files::read(&path(root), limits::RUN_FILE).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 

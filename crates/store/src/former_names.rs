@@ -4,15 +4,30 @@
 //! run under its present name, and no later run gets it.
 
 use crate::{Runs, StoreError, write_atomic};
+use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The former names, such as `mucha@1`, each with the present name of its run; `None` for a run that was removed.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct FormerNames(BTreeMap<String, Option<String>>);
+
+/// The version of the file.
+const FORMAT: u32 = 2;
+
+#[derive(Serialize, Deserialize)]
+struct NamesFile {
+    format: u32,
+    names: BTreeMap<String, Option<String>>,
+}
+
+/// What every version of the file has but the first, which has names alone.
+#[derive(Deserialize)]
+struct Version {
+    format: u64,
+}
 
 impl Runs {
     /// The present name of a run that a log or a plan names: another one if it was renamed since.
@@ -26,16 +41,25 @@ impl FormerNames {
     /// Reads the file; empty if there is none.
     pub fn read(root: &Path) -> Result<FormerNames, StoreError> {
         let path = path(root);
-        let text = match std::fs::read(&path) {
+        let text = match maquette_files::read(&path, limits::RUN_FILE) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(FormerNames::default()),
             text => text.map_err(StoreError::io("read", &path))?,
         };
-        serde_json::from_slice(&text)
+        let names = match serde_json::from_slice(&text) {
+            Ok(Version { format }) if format > FORMAT.into() => {
+                return Err(StoreError::newer(&path, format, FORMAT));
+            }
+            Ok(_) => serde_json::from_slice(&text).map(|NamesFile { names, .. }| names),
+            Err(_) => serde_json::from_slice(&text),
+        };
+        names
+            .map(FormerNames)
             .map_err(|error| StoreError::damaged(&path, format!("is not a list of names of runs: {error}")))
     }
 
     pub fn write(&self, root: &Path) -> Result<(), StoreError> {
-        let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
+        let file = NamesFile { format: FORMAT, names: self.0.clone() };
+        let mut text = serde_json::to_vec_pretty(&file).unwrap_or_default();
         text.push(b'\n');
         write_atomic(&path(root), &text)
     }
@@ -103,6 +127,11 @@ mod tests {
         assert_eq!(FormerNames::read(folder.path()).unwrap(), FormerNames::default());
         names.write(folder.path()).unwrap();
         assert_eq!(FormerNames::read(folder.path()).unwrap(), names);
+        std::fs::write(path(folder.path()), "{\"a@1\": \"b@1\", \"c@1\": null}").unwrap();
+        let first = FormerNames::read(folder.path()).unwrap();
+        assert_eq!((first.present("a@1"), first.present("c@1")), (Some(Some("b@1")), Some(None)));
+        std::fs::write(path(folder.path()), "{\"format\": 3, \"runs\": []}").unwrap();
+        assert!(matches!(FormerNames::read(folder.path()), Err(StoreError::Newer { version: 3, .. })));
         std::fs::write(path(folder.path()), "[").unwrap();
         assert!(FormerNames::read(folder.path()).is_err());
     }

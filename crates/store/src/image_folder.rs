@@ -1,11 +1,14 @@
 //! A run as an ImageFolder of Hugging Face's `datasets`: its pictures, and `metadata.csv` with a row for each.
 //!
 //! `load_dataset("imagefolder", data_dir=…)` finds a picture by the column `file_name`; the other columns are the cell's name,
-//! the settings and the placeholders under their own names, and the model's fingerprint.
+//! the settings and the placeholders under their own names, and the model's fingerprint. A value that a spreadsheet would
+//! run as a formula has an apostrophe in front, as in the log.
 
+use crate::formulas::defuse;
 use crate::log_columns::{Status, placeholders};
 use crate::{LogRow, Run, StoreError, write_atomic};
 use maquette_core::SETTINGS;
+use maquette_files::limits;
 use std::path::Path;
 
 /// The column that names the picture of a row, as `datasets` requires it.
@@ -38,7 +41,7 @@ impl Run {
         let mut table = csv::Writer::from_writer(Vec::new());
         let mut add = |row: Vec<&str>| {
             // Writing to memory cannot fail, and all rows have the same length.
-            let _ = table.write_record(row);
+            let _ = table.write_record(row.into_iter().map(|field| defuse(field).into_owned()));
         };
         add([&[FILE_NAME, "cell"], &columns[..], &["fingerprint"]].concat());
         let done: Vec<(&LogRow, &str)> = log
@@ -48,9 +51,10 @@ impl Run {
             .collect();
         for (row, image) in &done {
             let name = image.rsplit('/').next().unwrap_or(image);
-            let (from, cell) = (self.dir().join(image), row.cell().to_string());
+            let (from, cell) = (self.picture(image)?, row.cell().to_string());
             // A copy: pictures of the run must not change with those of a data set.
-            let bytes = std::fs::read(&from).map_err(StoreError::io("read", &from))?;
+            let bytes =
+                maquette_files::read(&from, limits::PICTURE).map_err(StoreError::io("read", &from))?;
             write_atomic(&folder.join(name), &bytes)?;
             let values = columns.iter().map(|column| row.get(column).unwrap_or_default());
             add([name, &cell]

@@ -44,6 +44,8 @@
 //!
 //! Not here: rendering, drawing sheets, printing, clocks. The types of plans and records come from `maquette-core`.
 
+#![forbid(unsafe_code)]
+
 mod atomic;
 mod cells;
 mod checked;
@@ -56,11 +58,14 @@ mod find;
 mod fingerprints;
 mod folders;
 mod former_names;
+mod formulas;
 mod image_folder;
 mod links;
 mod lock;
 mod log;
 mod log_columns;
+#[cfg(test)]
+mod log_format_tests;
 mod log_metrics;
 #[cfg(test)]
 mod log_metrics_tests;

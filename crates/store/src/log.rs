@@ -3,10 +3,12 @@
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is in `log_writer.rs`.
 
-use crate::log_columns::{Columns, FINAL, Status, columns, own_end, placeholders};
+use crate::formulas::{FORMAT, restore};
+use crate::log_columns::{Columns, FINAL, Status, columns, own_end, own_tail, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
+use maquette_files::limits;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ pub struct LogRow {
     fields: Vec<String>,
     cell: CellId,
     status: Status,
+    /// The version of the log in which it was written.
+    format: u32,
 }
 
 /// The logs of a run.
@@ -108,6 +112,17 @@ impl LogRow {
         text?.parse().ok().map(CellId)
     }
 
+    /// The row without the apostrophes that keep spreadsheets from running its fields.
+    fn restored(mut self) -> LogRow {
+        for field in &mut self.fields {
+            let text = restore(field);
+            if text.len() < field.len() {
+                *field = text.to_owned();
+            }
+        }
+        self
+    }
+
     /// A column by name: a setting or a placeholder. `None` when it does not apply to this cell.
     pub fn get(&self, column: &str) -> Option<&str> {
         self.field(self.columns.iter().position(|name| name == column)?)
@@ -133,8 +148,8 @@ impl LogRow {
 
     /// One of the log's own columns after the placeholders, which may have any name.
     fn last(&self, column: &str) -> Option<&str> {
-        let own = &self.columns[..own_end(&self.columns)];
-        self.field(own.iter().rposition(|name| name == column)?)
+        let own = own_tail(&self.columns);
+        self.field(own.start + self.columns[own].iter().position(|name| name == column)?)
     }
 
     /// Its fields in these columns; `None` if it has others.
@@ -144,6 +159,14 @@ impl LogRow {
 
     fn field(&self, at: usize) -> Option<&str> {
         self.fields.get(at).map(String::as_str).filter(|text| !text.is_empty())
+    }
+}
+
+/// Refuses a log with rows of a newer version: their fields may mean something else.
+pub(crate) fn refuse_newer(path: &Path, rows: &[LogRow]) -> Result<(), StoreError> {
+    match rows.iter().map(|row| row.format).max() {
+        Some(format) if format > FORMAT => Err(StoreError::newer(path, format.into(), FORMAT)),
+        _ => Ok(()),
     }
 }
 
@@ -188,7 +211,7 @@ pub(crate) fn parse(
     // With a damaged header no row has the right number of fields.
     if rows.is_empty()
         && let Some(first) = row_starts(bytes, 0).next()
-        && let Some(columns) = planned().and_then(|names| widened(names, bytes, first))
+        && let Some(columns) = planned().and_then(|names| fitted(names, bytes, first))
     {
         let (rows, mut damaged) = read(&columns, first);
         if !rows.is_empty() {
@@ -204,9 +227,14 @@ pub(crate) fn parse(
     (rows, damaged)
 }
 
-/// The planned columns, and further ones for metrics, whose names are lost, if the first row has more fields.
-fn widened(mut names: Vec<String>, bytes: &[u8], first: usize) -> Option<Columns> {
+/// The planned columns, without `format` if the first row was written before there was that column, and with further ones
+/// for metrics, whose names are lost, if it has more fields.
+fn fitted(mut names: Vec<String>, bytes: &[u8], first: usize) -> Option<Columns> {
     if let Record::Whole(fields, _) = record(&bytes[first..]) {
+        let format = own_end(&names) - 1;
+        if fields.get(format).is_none_or(|text| text.parse::<u32>().is_err()) {
+            names.remove(format);
+        }
         names.extend((names.len()..fields.len()).map(|at| format!("column_{}", at + 1)));
     }
     Columns::of(names)
@@ -223,7 +251,9 @@ fn separate(
     for Piece { bytes: place, fields } in pieces {
         let row = fields.and_then(|fields| {
             let (cell, status) = columns.check(&fields)?;
-            Ok(LogRow { columns: columns.names(), cell, status, fields })
+            let format = columns.format(&fields);
+            let row = LogRow { columns: columns.names(), cell, status, format, fields };
+            Ok(if format >= FORMAT { row.restored() } else { row })
         });
         match row {
             Ok(row) => rows.push(row),

@@ -1,6 +1,8 @@
 //! The columns of a log: those that this version writes, and those that every row must have.
 
-use maquette_core::{CellId, Plan, SETTINGS};
+use maquette_core::{CellId, Plan, SETTINGS, shortened};
+use maquette_files::is_plain_path;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The columns of a log, with the positions of those that every row must have.
@@ -8,13 +10,22 @@ pub(crate) struct Columns {
     names: Arc<[String]>,
     cell: usize,
     status: usize,
+    /// Every log has it; drafts and tests of older ones may not.
+    image: Option<usize>,
+    format: Option<usize>,
 }
 
 impl Columns {
     /// `None` if they are not the columns of a log.
     pub(crate) fn of(names: Vec<String>) -> Option<Columns> {
         let place = |name: &str| names.iter().position(|column| column == name);
-        Some(Columns { cell: place("cell")?, status: place("status")?, names: names.into() })
+        Some(Columns {
+            cell: place("cell")?,
+            status: place("status")?,
+            image: place("image"),
+            format: own_tail(&names).rfind(|&at| names[at] == FORMAT_COLUMN),
+            names: names.into(),
+        })
     }
 
     /// Their names, shared by every row.
@@ -33,7 +44,16 @@ impl Columns {
             "failed" => Status::Failed,
             _ => return Err("has no valid status; allowed: `done`, `failed`".to_owned()),
         };
+        let image = self.image.and_then(|at| fields.get(at)).filter(|image| !image.is_empty());
+        if let Some(image) = image.filter(|image| !is_plain_path(image)) {
+            return Err(format!("names `{}`, which is not a picture in the run's folder", shortened(image)));
+        }
         Ok((CellId(cell), status))
+    }
+
+    /// The version of the log in which a row was written; those before the column `format` count as the first.
+    pub(crate) fn format(&self, fields: &[String]) -> u32 {
+        self.format.and_then(|at| fields.get(at)?.parse().ok()).unwrap_or(1)
     }
 }
 
@@ -50,14 +70,30 @@ pub enum Status {
 }
 
 /// The log's own columns after the settings and placeholders.
-const TAIL: [&str; 8] =
-    ["fingerprint", "seconds", "device", "reused", "error", "nsfw_content_detected", "note", "pixels"];
+const TAIL: [&str; 9] = [
+    "fingerprint",
+    "seconds",
+    "device",
+    "reused",
+    "error",
+    "nsfw_content_detected",
+    "note",
+    "pixels",
+    FORMAT_COLUMN,
+];
+
+const FORMAT_COLUMN: &str = "format";
 
 /// Where the log's own columns end: the columns after that are metrics.
 pub(crate) fn own_end(names: &[String]) -> usize {
-    let Some(first) = names.iter().rposition(|name| name == TAIL[0]) else { return names.len() };
+    own_tail(names).end
+}
+
+/// The places of the log's own columns after the placeholders, which may have the same names.
+pub(crate) fn own_tail(names: &[String]) -> Range<usize> {
+    let first = names.iter().rposition(|name| name == TAIL[0]).unwrap_or(names.len());
     // Older versions wrote fewer of them.
-    first + names[first..].iter().take_while(|name| TAIL.contains(&name.as_str())).count()
+    first..first + names[first..].iter().take_while(|name| TAIL.contains(&name.as_str())).count()
 }
 
 /// Whether these can be the names of metrics, and not the first row after a damaged line break.

@@ -3,6 +3,7 @@
 //! A log is replaced by one with more columns while no process renders into the run. Damaged rows keep their bytes; a torn last
 //! row is cut off, as when the run is resumed.
 
+use crate::formulas::{FORMAT, defuse};
 use crate::lock;
 use crate::log::log_files;
 use crate::log_columns::{Columns, are_metrics, own_end};
@@ -10,6 +11,7 @@ use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::log_writer::line;
 use crate::{Run, StoreError, share, write_atomic};
 use maquette_core::CellId;
+use maquette_files::limits;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -49,7 +51,7 @@ impl MetricsWriter {
     pub fn write(&self, names: &[&str], values: &HashMap<CellId, Vec<String>>) -> Result<(), StoreError> {
         let mut replaced: Vec<(PathBuf, Vec<u8>)> = Vec::new();
         for path in log_files(self.run.dir(), "log")? {
-            let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+            let bytes = maquette_files::read(&path, limits::LOG).map_err(StoreError::io("read", &path))?;
             match with_metrics(&bytes, names, values) {
                 Ok(Some(bytes)) => replaced.push((path, bytes)),
                 Ok(None) => {}
@@ -99,9 +101,11 @@ fn with_metrics(
             Some(((cell, _), fields)) => {
                 let mut fields = fields.clone();
                 fields.resize(width, String::new());
+                let defused = columns.format(&fields) >= FORMAT;
                 let texts = values.get(&cell);
                 for (at, &place) in places.iter().enumerate() {
-                    fields[place] = texts.and_then(|texts| texts.get(at)).cloned().unwrap_or_default();
+                    let text = texts.and_then(|texts| texts.get(at)).map_or("", String::as_str);
+                    fields[place] = if defused { defuse(text).into_owned() } else { text.to_owned() };
                 }
                 log.extend(line(fields));
             }

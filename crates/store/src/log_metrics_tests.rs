@@ -51,7 +51,7 @@ fn columns_are_added_at_the_end_and_replaced() {
     assert_eq!(metric(&log, &cells, "sharpness"), [Some("3"), None, None, None]);
     assert_eq!(log.rows[2].error(), Some("no, \"memory\""));
     let after = std::fs::read_to_string(log_path(&run)).unwrap();
-    assert!(after.lines().next().unwrap().ends_with(",pixels,ssim,phash,sharpness"));
+    assert!(after.lines().next().unwrap().ends_with(",pixels,format,ssim,phash,sharpness"));
     for (before, after) in before.lines().zip(after.lines()) {
         assert!(after.starts_with(before), "{before}\n{after}");
     }

@@ -72,12 +72,12 @@ pub(crate) fn scan(
     (pieces, at)
 }
 
-/// Where rows seem to begin, from a position on: 64 hexadecimal digits and a comma at the start of a line, or after zero
-/// bytes, which some file systems leave in place of lost data.
+/// Where rows seem to begin, from a position on: 64 hexadecimal digits, which may be capitals as in any name of a cell, and a
+/// comma at the start of a line, or after zero bytes, which some file systems leave in place of lost data.
 pub(crate) fn row_starts(bytes: &[u8], from: usize) -> impl Iterator<Item = usize> {
     let begins = |at: &usize| {
         let line = *at == 0 || matches!(bytes[at - 1], b'\n' | 0);
-        let digits = || bytes[*at..*at + DIGITS].iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+        let digits = || bytes[*at..*at + DIGITS].iter().all(u8::is_ascii_hexdigit);
         line && bytes.get(at + DIGITS) == Some(&b',') && digits()
     };
     (from..bytes.len()).filter(begins)

@@ -1,10 +1,12 @@
 //! Appends to the log: one row in one write when a cell ends. Written rows are never changed; `log_metrics.rs` adds columns
 //! to them.
 
+use crate::formulas::{FORMAT, defuse};
 use crate::log_columns::{Columns, are_metrics, columns, placeholders};
 use crate::log_scan::{self, scan};
 use crate::{LogRow, StoreError};
 use maquette_core::{Digest, Outcome, Plan, Record, Remarks, SETTINGS};
+use maquette_files::{check_size, limits};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ impl LogWriter {
             .truncate(false)
             .open(path)
             .map_err(StoreError::io("open", path))?;
+        let size = file.metadata().map_err(StoreError::io("read", path))?.len();
+        check_size(size, limits::LOG).map_err(StoreError::io("read", path))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);
@@ -73,13 +77,14 @@ impl LogWriter {
     ) -> Result<(), StoreError> {
         let mut row = fields(record, fingerprint, &self.placeholders);
         row.extend_from_slice(more);
+        let mut row = defused(&row);
         row.resize(row.len() + self.metrics, String::new());
         self.append(&line(row))
     }
 
     /// Whether a log can be continued, or need not be because there is none.
     pub(crate) fn would_continue(path: &Path, plan: &Plan) -> Result<bool, StoreError> {
-        match std::fs::read(path) {
+        match maquette_files::read(path, limits::LOG) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
             read => {
                 let bytes = read.map_err(StoreError::io("read", path))?;
@@ -94,7 +99,7 @@ impl LogWriter {
         let mut lines = Vec::new();
         for row in rows {
             let Some(fields) = row.fields_in(&own) else { return Ok(false) };
-            let mut fields = fields.to_vec();
+            let mut fields = defused(fields);
             fields.resize(fields.len() + self.metrics, String::new());
             lines.extend(line(fields));
         }
@@ -135,7 +140,7 @@ fn header(bytes: &[u8], own: &[String]) -> Option<(Columns, usize)> {
 /// A log with a single row.
 pub(crate) fn row_with_header(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<u8> {
     let mut log = line(columns(placeholders));
-    log.extend(line(fields(record, fingerprint, placeholders)));
+    log.extend(line(defused(&fields(record, fingerprint, placeholders))));
     log
 }
 
@@ -163,12 +168,18 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
     fields.push(nsfw_content_detected.map_or(String::new(), |verdict| verdict.to_string()));
     fields.push(note.clone().unwrap_or_default());
     fields.push(pixels.map_or(String::new(), Digest::to_string));
+    fields.push(FORMAT.to_string());
     fields
 }
 
-/// A table as CSV, the first row being its header.
+/// A table as CSV, the first row being its header. Fields that a spreadsheet would run as formulas get an apostrophe in
+/// front.
 pub fn csv_table(rows: &[Vec<String>]) -> Vec<u8> {
-    rows.iter().flat_map(|row| line(row.clone())).collect()
+    rows.iter().flat_map(|row| line(defused(row))).collect()
+}
+
+fn defused(fields: &[String]) -> Vec<String> {
+    fields.iter().map(|field| defuse(field).into_owned()).collect()
 }
 
 /// One line of CSV.

@@ -1,10 +1,11 @@
 //! Reads the log of a run: `log.csv`, the logs of shards and the rows of workers, as one list.
 
 use crate::StoreError;
-use crate::log::{DamagedRow, Log, LogRow, log_files, parse, planned_columns};
+use crate::log::{DamagedRow, Log, LogRow, log_files, parse, planned_columns, refuse_newer};
 use crate::log_columns::Status;
 use crate::share::read_rows;
 use maquette_core::CellId;
+use maquette_files::limits;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -26,8 +27,10 @@ pub(crate) fn read_log_files(run: &Path) -> Result<Log, StoreError> {
 fn read_files(run: &Path) -> Result<Joined, StoreError> {
     let mut joined = Joined::default();
     for path in log_files(run, "log")? {
-        let bytes = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
-        joined.add(parse(&path, &bytes, &|| planned_columns(run)));
+        let bytes = maquette_files::read(&path, limits::LOG).map_err(StoreError::io("read", &path))?;
+        let (rows, damaged) = parse(&path, &bytes, &|| planned_columns(run));
+        refuse_newer(&path, &rows)?;
+        joined.add((rows, damaged));
     }
     Ok(joined)
 }

@@ -4,6 +4,7 @@
 
 use crate::StoreError;
 use maquette_core::{CellId, Digest, Plan};
+use maquette_files::is_plain_path;
 use std::path::{Path, PathBuf};
 
 /// The longest readable part of a picture's name, in bytes; file systems allow 255 for the whole name.
@@ -17,7 +18,11 @@ pub(crate) fn run_name(experiment: &str) -> String {
     let name = name.trim_matches(['-', '.']);
     match name {
         "" => "experiment".to_owned(),
-        name if is_reserved(name) => format!("{name}-experiment"),
+        // Windows reserves the name with any extension.
+        name if is_reserved(name) => {
+            let (stem, rest) = name.split_at(name.find('.').unwrap_or(name.len()));
+            format!("{stem}-experiment{rest}")
+        }
         name => name.to_owned(),
     }
 }
@@ -61,8 +66,8 @@ pub(crate) fn mask_name(name: &str, digest: &Digest) -> String {
 
 /// The path of a given file name in a folder, which it must not leave.
 pub(crate) fn plain(folder: &Path, name: &str) -> Result<PathBuf, StoreError> {
-    let leaves = name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', ':', '\0']);
-    if leaves || is_reserved(name) {
+    let plain = is_plain_path(name) && !name.contains(['/', '"', '*', '?', '<', '>', '|']);
+    if !plain || name.starts_with('.') || is_reserved(name) {
         return Err(StoreError::Name { name: name.to_owned(), folder: folder.to_owned() });
     }
     Ok(folder.join(name))
@@ -138,9 +143,13 @@ fn shorten(name: &mut String, bytes: usize) {
 /// Names that Windows reserves for devices, with any extension.
 fn is_reserved(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
-    let numbered =
-        |device: &str| stem.strip_prefix(device).is_some_and(|n| matches!(n.as_bytes(), [b'0'..=b'9']));
-    matches!(&*stem, "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
+    let digit = |c: char| c.is_ascii_digit() || "¹²³".contains(c);
+    let numbered = |device: &str| {
+        stem.strip_prefix(device).is_some_and(|n| n.chars().count() == 1 && n.chars().all(digit))
+    };
+    matches!(&*stem, "con" | "prn" | "aux" | "nul" | "conin$" | "conout$")
+        || numbered("com")
+        || numbered("lpt")
 }
 
 #[cfg(test)]
@@ -184,6 +193,10 @@ mod tests {
         check("..", "experiment");
         check("mucha@2", "mucha-2");
         check("nul", "nul-experiment");
+        check("Aux.v2", "Aux-experiment.v2");
+        check("com1", "com1-experiment");
+        check("COM¹", "COM¹-experiment");
+        check("com10", "com10");
         check(".cells", "cells");
     }
 
@@ -198,7 +211,21 @@ mod tests {
     fn a_given_name_cannot_leave_its_folder() {
         let folder = Path::new("run");
         assert_eq!(plain(folder, "page-1.png").unwrap(), Path::new("run/page-1.png"));
-        for name in ["", "..", "../x", "a/b", "c:x", "nul.png"] {
+        for name in [
+            "",
+            "..",
+            "../x",
+            "a/b",
+            "a\\b",
+            "c:x",
+            "nul.png",
+            "lpt².txt",
+            "a.",
+            "a ",
+            "a?",
+            "a\n",
+            ".hidden",
+        ] {
             assert!(plain(folder, name).is_err(), "{name}");
         }
     }

@@ -6,6 +6,7 @@ use crate::atomic::{write_atomic, write_atomic_with_time};
 use crate::checked::FileState;
 use crate::{Run, StoreError, lock, names};
 use maquette_core::CellId;
+use maquette_files::limits;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -95,7 +96,7 @@ impl Run {
 
 /// Leaves a file alone that has these bytes already.
 fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    match std::fs::read(path) {
+    match maquette_files::read(path, limits::RUN_FILE) {
         Ok(there) if there == bytes => Ok(()),
         _ => write_atomic(path, bytes),
     }

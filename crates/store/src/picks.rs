@@ -5,11 +5,16 @@
 
 use crate::{Run, StoreError, lock, write_atomic};
 use maquette_core::{CellId, Digest, Mark, OptionError, Pick};
+use maquette_files::limits;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 const FILE: &str = "picks.toml";
+
+/// The version of the file, and its key. Files without it have the first one.
+const FORMAT: u32 = 1;
+const FORMAT_KEY: &str = "format";
 
 /// Held while `picks.toml` or `votes.csv` is changed.
 const LOCK: &str = "picks.lock";
@@ -76,6 +81,9 @@ impl Run {
         let mut document = parse(&before, &path)?;
         if !entries(&document).0.contains_key(&cell) && !self.cells_not_in_run(&[cell])?.is_empty() {
             return Err(StoreError::NoCell { cell, run: self.to_string() });
+        }
+        if before.trim().is_empty() {
+            document[FORMAT_KEY] = toml_edit::value(i64::from(FORMAT));
         }
         let pick = apply(&mut document, &cell.to_string(), change)
             .ok_or_else(|| StoreError::damaged(&path, "has `cells` that is not a table"))?;
@@ -146,7 +154,7 @@ pub(crate) fn revision(bytes: &[u8]) -> u64 {
 }
 
 fn read(path: &Path) -> Result<String, StoreError> {
-    match std::fs::read(path) {
+    match maquette_files::read(path, limits::PICKS) {
         Ok(bytes) => {
             String::from_utf8(bytes).map_err(|_| StoreError::damaged(path, "is not TOML: it is not UTF-8"))
         }
@@ -156,11 +164,15 @@ fn read(path: &Path) -> Result<String, StoreError> {
 }
 
 fn parse(text: &str, path: &Path) -> Result<DocumentMut, StoreError> {
-    text.parse().map_err(|error: toml_edit::TomlError| {
+    let document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
         let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
         let line = line.map_or(String::new(), |line| format!(", line {line}"));
         StoreError::damaged(path, format!("is not TOML{line}: {}", error.message()))
-    })
+    })?;
+    match document.get(FORMAT_KEY).and_then(Item::as_integer) {
+        Some(format) if format > FORMAT.into() => Err(StoreError::newer(path, format.unsigned_abs(), FORMAT)),
+        _ => Ok(document),
+    }
 }
 
 /// The entries that can be read, and the problems with the others.
@@ -223,9 +235,25 @@ fn apply(document: &mut DocumentMut, name: &str, change: &PickChange) -> Option<
     });
     let inline = cells.is_inline_table();
     let cells = cells.as_table_like_mut()?;
-    // The name may be written with capital letters.
-    let written = cells.iter().map(|(key, _)| key).find(|key| key.eq_ignore_ascii_case(name));
-    let name = written.unwrap_or(name).to_owned();
+    // The name may be written with capital letters, also twice. Of several entries the last one with a pick counts; the
+    // others must not come back when that one is removed.
+    let written: Vec<String> =
+        cells.iter().map(|(key, _)| key.to_owned()).filter(|key| key.eq_ignore_ascii_case(name)).collect();
+    let has_pick = |key: &&String| {
+        let entry = cells.get(key).and_then(Item::as_table_like);
+        entry.is_some_and(|entry| entry_of(entry, &Digest::of(&[]), &mut Vec::new()) != Pick::default())
+    };
+    let counts = written.iter().rev().find(has_pick).or(written.last());
+    let name = counts.map_or(name, String::as_str).to_owned();
+    let others: Vec<&String> = written.iter().filter(|other| **other != name).filter(has_pick).collect();
+    for other in others {
+        let Some(entry) = cells.get_mut(other).and_then(Item::as_table_like_mut) else { continue };
+        entry.remove("mark");
+        entry.remove("note");
+        if entry.is_empty() {
+            cells.remove(other);
+        }
+    }
     if !cells.get(&name).is_some_and(Item::is_table_like) {
         let new = if inline {
             Item::Value(Value::InlineTable(Default::default()))

@@ -2,6 +2,7 @@
 
 use crate::LogRow;
 use maquette_core::{CellId, Digest, Image, Remarks};
+use maquette_files::limits;
 use maquette_interop::{GenerationInfo, read_generation_info};
 use maquette_picture::decode_bytes;
 use std::fmt;
@@ -50,7 +51,7 @@ pub(crate) struct Whole {
 ///
 /// `None` if the file does not exist. The error is the problem, as the rest of a sentence about the file.
 pub(crate) fn check(path: &Path, id: &CellId, logged: Option<Digest>) -> Result<Option<Whole>, String> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match maquette_files::read(path, limits::PICTURE) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         read => read.map_err(|error| format!("cannot be read: {error}"))?,
     };
@@ -103,8 +104,10 @@ pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {
         let length = u32::from_be_bytes([a, b, c, d]);
         match &kind {
             b"iTXt" if length < 1 << 24 => {
-                let mut data = vec![0; length as usize];
-                file.read_exact(&mut data)?;
+                let mut data = Vec::new();
+                if (&mut file).take(u64::from(length)).read_to_end(&mut data)? < length as usize {
+                    return Err(ErrorKind::UnexpectedEof.into());
+                }
                 // The keyword, then five bytes of flags and empty names, as `encode` writes them.
                 let info =
                     data.strip_prefix(b"maquette\0\0\0\0\0").map(serde_json::from_slice::<GenerationInfo>);

@@ -3,7 +3,8 @@
 //! Paths are relative to the run folder, so that the folder is self-contained and can be moved.
 
 use crate::{StoreError, names, write_atomic};
-use maquette_core::{Digest, FoundFile, MetricsSpec, Plan};
+use maquette_core::{Digest, FoundFile, MetricsSpec, NAMING, Plan, shortened};
+use maquette_files::{inside, limits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ struct PlanFile {
 /// The part that every version of the format has.
 #[derive(Deserialize)]
 struct Format {
-    format: u32,
+    format: u64,
 }
 
 /// Whether a folder is a run.
@@ -50,16 +51,23 @@ pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), Stor
 /// weight files are empty.
 pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     let path = run.join(NAME);
-    let text = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+    let text = maquette_files::read(&path, limits::PLAN).map_err(StoreError::io("read", &path))?;
     let broken = |error: serde_json::Error| StoreError::damaged(&path, format!("is not a plan: {error}"));
     let Format { format } = serde_json::from_slice(&text).map_err(broken)?;
-    if format != FORMAT {
-        let problem = format!("has format {format}; this version of maquette reads format {FORMAT}");
-        return Err(StoreError::damaged(&path, problem));
+    if format > FORMAT.into() {
+        return Err(StoreError::newer(&path, format, FORMAT));
     }
     let PlanFile { source, mut plan, .. } = serde_json::from_slice(&text).map_err(broken)?;
+    if plan.naming > NAMING {
+        let version = plan.naming.into();
+        return Err(StoreError::Newer { path, field: "naming", version, known: NAMING });
+    }
+    plan.check().map_err(|problem| StoreError::damaged(&path, problem))?;
     for picture in plan.pictures.values_mut() {
-        picture.file = run.join(&picture.file);
+        let named = picture.file.to_string_lossy().replace('\\', "/");
+        picture.file = inside(run, &named).map_err(|error| {
+            StoreError::damaged(&path, format!("names the picture `{}`: {error}", shortened(&named)))
+        })?;
     }
     // Earlier versions wrote the paths of the files at that time.
     plan.weights.values_mut().for_each(|found| found.file = PathBuf::new());
@@ -69,7 +77,7 @@ pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
 /// Gives the plan of a run another name: that of its experiment.
 pub(crate) fn set_name(run: &Path, name: &str) -> Result<(), StoreError> {
     let path = run.join(NAME);
-    let text = std::fs::read(&path).map_err(StoreError::io("read", &path))?;
+    let text = maquette_files::read(&path, limits::PLAN).map_err(StoreError::io("read", &path))?;
     // As JSON, so that nothing else in it changes, whatever version wrote it.
     let broken = |error: serde_json::Error| StoreError::damaged(&path, format!("is not a plan: {error}"));
     let mut file: serde_json::Value = serde_json::from_slice(&text).map_err(broken)?;
@@ -89,10 +97,13 @@ pub(crate) fn set_name(run: &Path, name: &str) -> Result<(), StoreError> {
 pub(crate) fn keep_references(run: &Path, plan: &Plan) -> Result<(), StoreError> {
     for (path, picture) in &plan.pictures {
         let copy = run.join(reference(path, picture));
-        if std::fs::read(&copy).is_ok_and(|bytes| Digest::of(&bytes) == picture.digest) {
+        if maquette_files::read(&copy, limits::PICTURE)
+            .is_ok_and(|bytes| Digest::of(&bytes) == picture.digest)
+        {
             continue;
         }
-        let bytes = std::fs::read(&picture.file).map_err(StoreError::io("read", &picture.file))?;
+        let bytes = maquette_files::read(&picture.file, limits::PICTURE)
+            .map_err(StoreError::io("read", &picture.file))?;
         if Digest::of(&bytes) != picture.digest {
             return Err(StoreError::Changed { path: picture.file.clone() });
         }

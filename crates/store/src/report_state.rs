@@ -8,6 +8,7 @@ use crate::checked::FileState;
 use crate::page_files::entries;
 use crate::{Run, StoreError, write_atomic};
 use maquette_core::Digest;
+use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -51,7 +52,8 @@ impl Run {
 
     /// The sheets that were made from these inputs, in the order of the pages, if they and the page have not changed since.
     pub fn current_sheets(&self, inputs: &Digest) -> Option<Vec<PathBuf>> {
-        let state: ReportState = serde_json::from_slice(&std::fs::read(path(self)).ok()?).ok()?;
+        let bytes = maquette_files::read(&path(self), limits::RUN_FILE).ok()?;
+        let state: ReportState = serde_json::from_slice(&bytes).ok()?;
         let current = state.inputs == *inputs && self.made().ok()? == state.made;
         current.then(|| state.sheets.iter().map(|sheet| self.dir().join(sheet)).collect())
     }

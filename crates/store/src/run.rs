@@ -6,7 +6,8 @@
 use crate::log::{Log, LogRow, log_files};
 use crate::logs::read_logs;
 use crate::{StoreError, names, plan_file, write_atomic};
-use maquette_core::{Digest, Mark, Plan};
+use maquette_core::{Digest, Mark, Plan, shortened};
+use maquette_files::{inside, limits};
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,16 @@ impl Run {
         &self.dir
     }
 
+    /// The path of a picture that the log names.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Outside`] if it leads out of the run's folder, also by a link.
+    pub fn picture(&self, image: &str) -> Result<PathBuf, StoreError> {
+        inside(&self.dir, image)
+            .map_err(|_| StoreError::Outside { folder: self.dir.clone(), named: shortened(image) })
+    }
+
     /// Its plan. The plan's pictures are the copies in the run's folder.
     pub fn plan(&self) -> Result<Plan, StoreError> {
         plan_file::read(&self.dir).map(|(_, plan)| plan)
@@ -52,7 +63,7 @@ impl Run {
     /// The resolved experiment, overrides included.
     pub fn experiment(&self) -> Result<String, StoreError> {
         let path = self.dir.join("experiment.toml");
-        std::fs::read_to_string(&path).map_err(StoreError::io("read", &path))
+        maquette_files::read_text(&path, limits::RUN_FILE).map_err(StoreError::io("read", &path))
     }
 
     /// Every cell that ended, once, in the order of the log; the logs of all shards together. Damaged rows are left out;
@@ -115,7 +126,7 @@ impl Run {
     /// Reads `effects.json`; `None` if there is none.
     pub fn read_effects(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.dir.join(EFFECTS);
-        match std::fs::read(&path) {
+        match maquette_files::read(&path, limits::RUN_FILE) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             bytes => bytes.map(Some).map_err(StoreError::io("read", &path)),
         }

@@ -1,6 +1,7 @@
 //! What was handed to a queue to render a run: scripts, and the numbers of the jobs.
 
 use crate::{Run, StoreError, names, write_atomic};
+use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -46,7 +47,7 @@ impl Run {
     /// What was submitted last; `None` if nothing was.
     pub fn submission(&self) -> Result<Option<Submission>, StoreError> {
         let path = self.submit_folder().join(JOBS);
-        match std::fs::read(&path) {
+        match maquette_files::read(&path, limits::RUN_FILE) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             read => {
                 let text = read.map_err(StoreError::io("read", &path))?;

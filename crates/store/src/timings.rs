@@ -5,6 +5,7 @@
 
 use crate::{StoreError, write_atomic};
 use maquette_core::{Digest, Settings};
+use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -108,7 +109,7 @@ impl Timings {
 
 /// Reads the file; empty if there is none or it cannot be read.
 pub(crate) fn read(root: &Path) -> Timings {
-    let text = std::fs::read(path(root)).unwrap_or_default();
+    let text = maquette_files::read(&path(root), limits::RUN_FILE).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 

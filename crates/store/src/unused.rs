@@ -8,6 +8,7 @@ use crate::links::Links;
 use crate::run_parts::{is_being_removed, parts, run_folders, thumbnails};
 use crate::{LogRow, Run, Runs, Status, StoreError, cells, lock, plan_file};
 use maquette_core::{CellId, Digest};
+use maquette_files::limits;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -169,7 +170,7 @@ impl Runs {
         let mut picked = HashSet::new();
         let mut read = |folder: &Path| -> Result<(), StoreError> {
             let path = folder.join("picks.toml");
-            match std::fs::read(&path) {
+            match maquette_files::read(&path, limits::PICKS) {
                 Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound) => Ok(()),
                 Err(error) => Err(StoreError::io("read", &path)(error)),
                 Ok(text) => {
@@ -234,7 +235,10 @@ fn look_through(
     };
     let (kept, replaced) = (images(true), images(false));
     for image in replaced.difference(&kept).filter(|image| image.starts_with("drafts/")) {
-        push(&mut unused.files, UnusedKind::Draft, run.dir().join(image));
+        // A link out of the folder is not followed, least of all to remove something.
+        if let Ok(path) = run.picture(image) {
+            push(&mut unused.files, UnusedKind::Draft, path);
+        }
     }
     let finals = drafts.iter().filter_map(LogRow::final_cell);
     let shown: HashSet<String> =

@@ -5,6 +5,7 @@ use crate::log_scan::{Record, record, scan};
 use crate::picks::{not_in_run, revision};
 use crate::{Run, StoreError, write_atomic};
 use maquette_core::{CellId, Choice, Vote};
+use maquette_files::limits;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
@@ -100,7 +101,7 @@ impl Run {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    match std::fs::read(path) {
+    match maquette_files::read(path, limits::VOTES) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
         result => result.map_err(StoreError::io("read", path)),
     }
@@ -117,7 +118,10 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, StoreError> {
             return Ok(Parsed { votes: vec![], damaged: vec![], end: 0, unfinished: false, torn });
         }
         _ => {
-            let problem = format!("has other columns; allowed: `{}`", COLUMNS.join(","));
+            let allowed = COLUMNS.join(",");
+            let problem = format!(
+                "has other columns, perhaps those of a newer version of maquette; allowed: `{allowed}`"
+            );
             return Err(StoreError::damaged(path, problem));
         }
     };

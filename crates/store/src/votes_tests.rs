@@ -91,7 +91,9 @@ fn damaged_rows_are_reported_and_kept() {
 
     write(&run, "a,b\n1,2\n");
     let error = run.votes().unwrap_err();
-    assert!(error.to_string().ends_with("has other columns; allowed: `left,right,choice`"), "{error}");
+    let expected =
+        "has other columns, perhaps those of a newer version of maquette; allowed: `left,right,choice`";
+    assert!(error.to_string().ends_with(expected), "{error}");
     assert!(run.add_vote(&Vote { left: a, right: b, choice: Choice::Tie }).is_err());
     assert_eq!(text(&run), "a,b\n1,2\n");
 }

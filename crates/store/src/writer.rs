@@ -10,6 +10,7 @@ use crate::picture::{self, PictureProblem};
 use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
 use crate::{LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, cells, drafts, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
+use maquette_files::inside;
 use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::{HashMap, HashSet};
@@ -314,7 +315,7 @@ fn check_picture(
     id: CellId,
     picture: &LoggedPicture,
 ) -> Result<Option<Option<FileState>>, String> {
-    let path = run.join(&picture.image);
+    let path = inside(run, &picture.image).map_err(|error| error.to_string())?;
     // Read before decoding: a file that changes meanwhile is decoded again next time.
     let state = FileState::of(&path);
     let found = match checked.holds(&picture.image, state) {

@@ -1,7 +1,14 @@
-//! CLIP's `tokenizer.json`, made from `vocab.json` and `merges.txt`, which older models have instead.
+//! The content of `tokenizer.json`: CLIP's made from `vocab.json` and `merges.txt`, which older models have instead, and a check
+//! of what the library that reads it takes for granted.
 //!
-//! For the prompts of the engine and for the metrics of CLIP, which read models without knowing each other. Not here: files,
-//! and what a tokenizer does with a text.
+//! For the prompts of the engine and for the metrics of CLIP and SigLIP, which read models without knowing each other. Not
+//! here: files, and what a tokenizer does with a text.
+
+#![forbid(unsafe_code)]
+
+mod charsmap;
+
+pub use charsmap::check_charsmaps;
 
 use serde_json::{Map, Value, json};
 

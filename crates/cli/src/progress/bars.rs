@@ -1,6 +1,7 @@
 //! Bars for a terminal: cells done, the steps of the cells in flight, pictures per minute, time left.
 
 use super::display::Display;
+use crate::printable::printable;
 use crate::text::planned;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use maquette::RunProgress;
@@ -39,7 +40,7 @@ impl Bars {
 
     fn print(&self, text: &str) {
         // Rendering goes on even if the terminal is gone.
-        let _ = self.bars.println(text);
+        let _ = self.bars.println(printable(text));
     }
 
     fn end(&mut self, cell: &CellId) {
@@ -76,14 +77,16 @@ impl Display for Bars {
                 self.cells.set_length(*todo as u64);
                 self.cells.set_position(0);
             }
-            RunProgress::Loading { model } => self.cells.set_message(format!("loading {model}")),
+            RunProgress::Loading { model } => {
+                self.cells.set_message(printable(&format!("loading {model}")).into_owned());
+            }
             RunProgress::Loaded { .. } => self.cells.set_message(""),
             RunProgress::Started { cell, label, steps } => {
                 self.began.get_or_insert_with(Instant::now);
                 let bar = (self.in_flight.len() < MOST_BARS).then(|| {
                     let bar = self.bars.add(ProgressBar::new(*steps as u64));
                     bar.set_style(style("  {bar:20} {pos:>3}/{len} {wide_msg}"));
-                    bar.set_message(label.clone());
+                    bar.set_message(printable(label).into_owned());
                     bar
                 });
                 self.in_flight.insert(*cell, InFlight { bar, step: 0, steps: *steps });

@@ -7,7 +7,8 @@ use crate::error::ModelError;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
-use maquette_tokenizer::clip_tokenizer;
+use maquette_files::limits;
+use maquette_tokenizer::{check_charsmaps, clip_tokenizer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -80,14 +81,20 @@ impl Tokenizer {
 
         let whole = format!("{folder}/{WHOLE}");
         let parts = PARTS.map(|name| format!("{folder}/{name}"));
-        let (name, bytes) = if source.has(&whole) || !source.has(&parts[0]) {
-            (&whole, source.open(&whole)?.to_vec())
+        let (name, mut json) = if source.has(&whole) || !source.has(&parts[0]) {
+            (&whole, parse(source, &whole)?)
         } else {
-            (&parts[0], assemble(source, &parts, &settings)?.to_string().into_bytes())
+            (&parts[0], assemble(source, &parts, &settings)?)
         };
         let file = source.file_name(name);
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| fail(error.to_string()))?;
+        check_charsmaps(&json).map_err(fail)?;
+        // Nothing is decoded here, and the reader of some broken decoders panics.
+        if let Some(parts) = json.as_object_mut() {
+            parts.insert("decoder".to_owned(), Value::Null);
+        }
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
         if let Some((token, id)) = inner.get_vocab(false).into_iter().max_by_key(|(_, id)| *id)
@@ -97,8 +104,10 @@ impl Tokenizer {
         }
         // In order of their ids; a token that is there already stays as it is.
         let special = settings.special().map(|token| AddedToken::from(token, true));
+        let known = inner.get_added_tokens_decoder().into_values().map(|token| token.content);
+        let mut known: BTreeSet<String> = known.collect();
         for token in settings.added.iter().cloned().chain(special) {
-            if inner.get_added_tokens_decoder().values().all(|known| known.content != token.content) {
+            if known.insert(token.content.clone()) {
                 inner.add_tokens([token]).map_err(|error| fail(error.to_string()))?;
             }
         }
@@ -270,9 +279,9 @@ fn beyond(token: &str, id: u32, words: usize) -> String {
 /// Source: `_maybe_convert_prompt` of diffusers' `loaders/textual_inversion.py`.
 fn vectors(inner: &tokenizers::Tokenizer) -> HashMap<u32, Vec<u32>> {
     let added = inner.get_added_tokens_decoder();
-    let id = |content: &str| added.iter().find(|(_, token)| token.content == content).map(|(&id, _)| id);
+    let ids: HashMap<&str, u32> = added.iter().map(|(&id, token)| (&*token.content, id)).collect();
     let more = |token: &AddedToken| -> Vec<u32> {
-        (1..).map_while(|number| id(&format!("{}_{number}", token.content))).collect()
+        (1..).map_while(|number| ids.get(&*format!("{}_{number}", token.content)).copied()).collect()
     };
     added.iter().map(|(&id, token)| (id, more(token))).filter(|(_, more)| !more.is_empty()).collect()
 }
@@ -284,7 +293,7 @@ fn assemble(
     settings: &Settings,
 ) -> Result<Value, ModelError> {
     let vocab: Map<String, Value> = parse(source, vocab_file)?;
-    let merges = source.open(merges_file)?;
+    let merges = source.open_small(merges_file, limits::TOKENIZER)?;
     let fail = |reason: String| ModelError::Tokenizer { file: source.file_name(merges_file), reason };
     let merges = std::str::from_utf8(&merges).map_err(|error| fail(error.to_string()))?;
     clip_tokenizer(&vocab, merges, &settings.special(), &settings.unk).map_err(fail)

@@ -4,6 +4,7 @@
 
 use crate::error::ModelError;
 use crate::weights::source::ModelSource;
+use maquette_files::limits;
 use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
@@ -107,7 +108,7 @@ pub(super) fn parse<T: serde::de::DeserializeOwned>(
     source: &ModelSource,
     file: &str,
 ) -> Result<T, ModelError> {
-    let content = source.open(file)?;
+    let content = source.open_small(file, limits::TOKENIZER)?;
     serde_json::from_slice(&content)
         .map_err(|error| ModelError::Json { file: source.file_name(file), source: error })
 }

@@ -4,6 +4,7 @@
 
 use crate::error::ModelError;
 use crate::weights::source::ModelSource;
+use maquette_files::limits;
 use serde_json::{Map, Value};
 
 /// One configuration file; errors name the file, the key and the value.
@@ -14,7 +15,7 @@ pub(crate) struct ConfigFile {
 
 impl ConfigFile {
     pub(crate) fn open(source: &ModelSource, file: &str) -> Result<ConfigFile, ModelError> {
-        let content = source.open(file)?;
+        let content = source.open_small(file, limits::CONFIG)?;
         let file = source.file_name(file);
         match serde_json::from_slice(&strict(&content)) {
             Ok(values) => Ok(ConfigFile { file, values }),

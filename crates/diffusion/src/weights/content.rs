@@ -37,6 +37,10 @@ pub(crate) fn refuse_pickle(path: &Path) -> Result<(), ModelError> {
 /// Maps a file on disk.
 pub(crate) fn map_file(path: &Path) -> Result<Content, ModelError> {
     let read = |source| ModelError::Read { file: path.display().to_string(), source };
+    // Opening a pipe could wait forever.
+    if !std::fs::metadata(path).map_err(read)?.is_file() {
+        return Err(read(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a regular file")));
+    }
     let file = std::fs::File::open(path).map_err(read)?;
     map(&file).map(Content::Mapped).map_err(read)
 }

@@ -4,6 +4,7 @@
 
 use crate::weights::float8::Float8;
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
+use maquette_files::limits;
 use safetensors::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, Range};
@@ -52,6 +53,8 @@ impl Header {
         if size > body.len() as u64 {
             return Err(format!("its header declares {size} bytes, but the file has {length}"));
         }
+        maquette_files::check_size(size, limits::TENSOR_HEADER)
+            .map_err(|error| format!("its header: {error}"))?;
         let (_, metadata) =
             SafeTensors::read_metadata(content).map_err(|error| match declared(content, size as usize) {
                 Some(declared) if declared != length => {

@@ -10,6 +10,7 @@ use crate::weights::single_file::{Part, vae_in};
 use crate::weights::tiny_vae;
 use crate::weights::weight_files::{self, Found};
 use maquette_core::Digest;
+use maquette_files::limits;
 use std::path::{Path, PathBuf};
 
 const CONFIG: &str = "config.json";
@@ -132,6 +133,14 @@ impl SeparateVae {
     }
 }
 
+/// Maps a file that is parsed as a whole.
+fn small(file: &Path) -> Result<Content, ModelError> {
+    let content = map_file(file)?;
+    let read = |source| ModelError::Read { file: file.display().to_string(), source };
+    maquette_files::check_size(content.len() as u64, limits::CONFIG).map_err(read)?;
+    Ok(content)
+}
+
 /// The weight files in a folder; shards without their index.
 fn weights_in(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
     let missing = |file: String| {
@@ -143,7 +152,7 @@ fn weights_in(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
         Some(Found::Index(index)) => {
             let file = folder.join(&index);
             let read = |source| ModelError::Json { file: file.display().to_string(), source };
-            let content = serde_json::from_slice(&map_file(&file)?).map_err(read)?;
+            let content = serde_json::from_slice(&small(&file)?).map_err(read)?;
             // What is wrong with the list is reported when the model is loaded.
             let shards = weight_files::shards(&index, &content).unwrap_or_default();
             Ok(shards.iter().map(|name| folder.join(name)).collect())

@@ -4,6 +4,7 @@
 
 use crate::weights::header::Stored;
 use candle_core::{DType, Device, Tensor};
+use maquette_files::limits::{self, Limit};
 use safetensors::SafeTensors;
 use safetensors::tensor::Metadata;
 use std::collections::{BTreeMap, HashMap};
@@ -58,8 +59,9 @@ pub enum SmallFileError {
 }
 
 /// The bytes of a file.
-pub(crate) fn read(file: &Path) -> Result<Vec<u8>, SmallFileError> {
-    std::fs::read(file).map_err(|source| SmallFileError::Read { file: file.display().to_string(), source })
+pub(crate) fn read(file: &Path, limit: Limit) -> Result<Vec<u8>, SmallFileError> {
+    maquette_files::read(file, limit)
+        .map_err(|source| SmallFileError::Read { file: file.display().to_string(), source })
 }
 
 /// The names of the tensors in the bytes of a safetensors file, in order.
@@ -114,6 +116,12 @@ pub(crate) fn parse(file: &str, bytes: &[u8]) -> Result<SmallFile, SmallFileErro
 }
 
 fn header(file: &str, bytes: &[u8]) -> Result<Metadata, SmallFileError> {
+    let declared = bytes.first_chunk::<8>().map_or(0, |size| u64::from_le_bytes(*size));
+    // A larger number than the file has bytes is another error.
+    if declared <= bytes.len() as u64 {
+        maquette_files::check_size(declared, limits::TENSOR_HEADER)
+            .map_err(|error| not_whole(file, format!("its header: {error}")))?;
+    }
     match SafeTensors::read_metadata(bytes) {
         Ok((_, header)) => Ok(header),
         // A zip archive, as torch writes, or a bare pickle of protocol 2 and later.

@@ -7,6 +7,7 @@ use crate::weights::content::{Content, map_file, refuse_pickle};
 use crate::weights::separate_vae::SeparateVae;
 use crate::weights::single_file::{Checkpoint, Part};
 use crate::weights::weight_files::{self, Found, WeightFiles};
+use maquette_files::limits::{self, Limit};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,6 +107,14 @@ impl ModelSource {
         }
     }
 
+    /// The same for a file that is parsed as a whole: it must not be larger than the limit of its kind.
+    pub(crate) fn open_small(&self, file: &str, limit: Limit) -> Result<Content, ModelError> {
+        let content = self.open(file)?;
+        maquette_files::check_size(content.len() as u64, limit)
+            .map_err(|source| ModelError::Read { file: self.file_name(file), source })?;
+        Ok(content)
+    }
+
     /// The checkpoint, if the model is one file.
     pub(crate) fn checkpoint(&self) -> Option<&Checkpoint> {
         match self {
@@ -133,7 +142,7 @@ impl ModelSource {
             None => return Err(self.missing(&weight_files::names(stem).each_ref().map(String::as_str))),
         };
         let file = self.file_name(&index);
-        let content: Value = match serde_json::from_slice(&self.open(&index)?) {
+        let content: Value = match serde_json::from_slice(&self.open_small(&index, limits::CONFIG)?) {
             Ok(content) => content,
             Err(source) => return Err(ModelError::Json { file, source }),
         };

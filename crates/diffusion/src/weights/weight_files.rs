@@ -3,6 +3,7 @@
 //! Full precision is preferred; the variants `fp16` and `bf16` are used if there is nothing else. Not here: other variants
 //! such as `non_ema`, which are other weights; opening the files.
 
+use maquette_files::is_plain_path;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -57,7 +58,7 @@ pub(crate) const SHARDS: &str = "weight_map";
 /// The files that an index lists, which are beside it; `None` if it does not list files beside it.
 pub(crate) fn shards(index: &str, content: &Value) -> Option<Vec<String>> {
     let folder = &index[..index.rfind('/').map_or(0, |at| at + 1)];
-    let plain = |name: &&str| name.ends_with(".safetensors") && !name.contains(['/', '\\']);
+    let plain = |name: &&str| name.ends_with(".safetensors") && !name.contains('/') && is_plain_path(name);
     let names = content.get(SHARDS)?.as_object()?.values().map(|name| name.as_str().filter(plain));
     let names = names.collect::<Option<BTreeSet<&str>>>().filter(|names| !names.is_empty())?;
     Some(names.into_iter().map(|name| format!("{folder}{name}")).collect())

@@ -6,6 +6,7 @@
 use super::nodes::{Kind, ONLY, value_input};
 use crate::foreign::Foreign;
 use serde_json::{Map, Value as Json};
+use std::collections::HashSet;
 
 /// What a link carries.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,9 @@ impl Wire {
         }
     }
 }
+
+/// The most nodes of a graph that is read: the largest ones that people share have some hundreds.
+pub const MOST_NODES: usize = 10_000;
 
 pub struct Graph<'a> {
     nodes: &'a Map<String, Json>,
@@ -76,7 +80,7 @@ impl<'a> Node<'a> {
 impl<'a> Graph<'a> {
     /// The graph; `None` if the JSON is not one.
     pub fn of(json: &'a Json) -> Option<Graph<'a>> {
-        let nodes = json.as_object()?;
+        let nodes = json.as_object().filter(|nodes| nodes.len() <= MOST_NODES)?;
         let is_graph = nodes.values().any(|node| node.get("class_type").is_some());
         is_graph.then_some(Graph { nodes })
     }
@@ -116,10 +120,10 @@ impl<'a> Graph<'a> {
     /// The outputs that what an input carries comes from: the nearest first, last the one that makes it. A node that is not
     /// in the table is assumed to pass on its input of the usual name, which is noted.
     pub fn path(&self, out: &mut Foreign, node: Node<'a>, input: &str, wire: Wire) -> Vec<Output<'a>> {
-        let mut path: Vec<Output> = Vec::new();
+        let (mut path, mut seen) = (Vec::new(), HashSet::new());
         let mut next = self.link(node, input);
         while let Some(output) = next {
-            if path.iter().any(|seen| (seen.node.id, seen.number) == (output.node.id, output.number)) {
+            if !seen.insert((output.node.id, output.number)) {
                 return Vec::new();
             }
             path.push(output);

@@ -4,6 +4,7 @@
 //! counts and types agree with its definition is opened: nothing is guessed. After `groupNode.ts` of ComfyUI's frontend.
 
 use serde_json::{Value as Json, json};
+use std::collections::{HashMap, HashSet};
 
 /// The nodes that stand for a subgraph's inputs and outputs.
 pub const INPUTS: i64 = -10;
@@ -12,7 +13,11 @@ pub const OUTPUTS: i64 = -20;
 /// The subgraph of a group node, by its definition in `extra.groupNodes`; `None` if they do not agree.
 pub fn subgraph(definition: &Json, group: &Json) -> Option<Json> {
     let internal: Vec<[u64; 4]> = array(definition, "links").iter().filter_map(ends).collect();
-    let external: Vec<(u64, u64)> = array(definition, "external").iter().filter_map(slot).collect();
+    let external: HashSet<(u64, u64)> = array(definition, "external").iter().filter_map(slot).collect();
+    // The first link into an input counts.
+    let into: HashMap<[u64; 2], usize> =
+        internal.iter().enumerate().rev().map(|(id, link)| ([link[2], link[3]], id)).collect();
+    let out_of: HashSet<(u64, u64)> = internal.iter().map(|link| (link[0], link[1])).collect();
     let (outer_inputs, outer_outputs) = (array(group, "inputs"), array(group, "outputs"));
     let mut values = array(group, "widgets_values").iter();
     let (mut nodes, mut links) = (Vec::new(), Vec::new());
@@ -23,9 +28,8 @@ pub fn subgraph(definition: &Json, group: &Json) -> Option<Json> {
     for (number, node) in array(definition, "nodes").iter().enumerate() {
         let mut inputs = Vec::new();
         for (slot, inner) in array(node, "inputs").iter().enumerate() {
-            let inside = internal.iter().position(|link| link[2..] == [number as u64, slot as u64]);
-            let id = match inside {
-                Some(id) => id,
+            let id = match into.get(&[number as u64, slot as u64]) {
+                Some(id) => *id,
                 // Values that are inputs come after the node's own inputs.
                 None if inner.get("widget").is_some() => return None,
                 None => {
@@ -39,8 +43,7 @@ pub fn subgraph(definition: &Json, group: &Json) -> Option<Json> {
         }
         for (slot, inner) in array(node, "outputs").iter().enumerate() {
             let place = (number as u64, slot as u64);
-            let inside = internal.iter().any(|link| link[..2] == [place.0, place.1]);
-            if !inside || external.contains(&place) {
+            if !out_of.contains(&place) || external.contains(&place) {
                 same_type(outer_outputs.get(output)?, inner)?;
                 links.push(json!([links.len(), number, slot, OUTPUTS, output]));
                 output += 1;

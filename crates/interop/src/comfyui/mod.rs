@@ -17,6 +17,7 @@ mod workflow;
 pub(super) use dialect::{Converter, convert_prompts};
 pub(super) use loaders::last_layer;
 pub(super) use steps::Schedule;
+pub(super) use workflow::is_too_large;
 
 use crate::foreign::{Foreign, Tool, plain};
 use graph::{Graph, Node, Output, Wire};

@@ -7,6 +7,7 @@ use super::dialect::{Converter, without_separators};
 use super::graph::{Graph, Node, Output, Wire};
 use crate::foreign::{Foreign, plain};
 use serde_json::Value as Json;
+use std::cell::Cell;
 
 /// Text encoders, and their inputs with text: one for each part of the model.
 const ENCODERS: &[(&str, &[&str])] = &[
@@ -16,6 +17,14 @@ const ENCODERS: &[(&str, &[&str])] = &[
     ("CLIPTextEncodeSDXL", &["text_g", "text_l"]),
     ("CLIPTextEncodeSDXLRefiner", &["text"]),
 ];
+
+/// The most nodes with conditionings and texts that are visited for one picture, and the most bytes of texts that they may
+/// put together. A few nodes that each join the next one with itself would be millions.
+const MOST_VISITS: usize = 1000;
+const MOST_BYTES: usize = 1 << 20;
+
+/// The most nodes from the sampler to a text encoder that join conditionings or texts.
+const DEEPEST: usize = 64;
 
 /// Why there is no text, and what the graph has instead.
 struct Missing {
@@ -28,13 +37,21 @@ struct Missing {
 pub struct Prompts<'g, 'a> {
     graph: &'g Graph<'a>,
     converter: Converter,
+    visits: Cell<usize>,
+    bytes: Cell<usize>,
     /// The text encoders of the prompts read so far.
     pub encoders: Vec<Node<'a>>,
 }
 
 impl<'g, 'a> Prompts<'g, 'a> {
     pub fn new(graph: &'g Graph<'a>) -> Prompts<'g, 'a> {
-        Prompts { graph, converter: Converter::default(), encoders: Vec::new() }
+        Prompts {
+            graph,
+            converter: Converter::default(),
+            visits: Cell::new(0),
+            bytes: Cell::new(0),
+            encoders: Vec::new(),
+        }
     }
 
     /// Sets a prompt to the text that an input of a sampler or guider comes from, or lists why it has none.
@@ -68,9 +85,8 @@ impl<'g, 'a> Prompts<'g, 'a> {
         else {
             return Err(missing(node.key(input), "it is linked to no node, or in a circle".to_owned()));
         };
-        // A graph that joins a conditioning with itself.
-        if depth > 64 {
-            return Err(missing(source.class.to_owned(), "it is joined with itself".to_owned()));
+        if depth > DEEPEST || !self.visit() {
+            return Err(missing(source.class.to_owned(), "it is joined with others too often".to_owned()));
         }
         if let Some((_, inputs)) = ENCODERS.iter().find(|(class, _)| *class == source.class) {
             let text = self.encoder(out, setting, source, inputs)?;
@@ -96,6 +112,10 @@ impl<'g, 'a> Prompts<'g, 'a> {
                 let from = part(self, out, "conditioning_from")?;
                 // ComfyUI takes the first of several.
                 let from = from.first().map(String::as_str).unwrap_or_default();
+                let bytes = to.iter().map(|to| to.len() + from.len()).sum();
+                if !self.spend(bytes) {
+                    return Err(missing(source.class.to_owned(), "the text is too long".to_owned()));
+                }
                 Ok(to.iter().map(|to| format!("{to} BREAK {from}")).collect())
             }
             "ConditioningAverage" => {
@@ -144,6 +164,10 @@ impl<'g, 'a> Prompts<'g, 'a> {
             })?;
             texts.push(text);
         }
+        if !self.spend(texts.iter().map(String::len).sum()) {
+            let (key, why) = (node.class.to_owned(), "the text is too long".to_owned());
+            return Err(Missing { key, value: String::new(), why });
+        }
         self.encoders.push(node);
         let Some(first) = texts.first().cloned() else {
             let key = node.class.to_owned();
@@ -164,17 +188,30 @@ impl<'g, 'a> Prompts<'g, 'a> {
         })
     }
 
+    /// Counts a node; whether it may be read.
+    fn visit(&self) -> bool {
+        self.visits.set(self.visits.get() + 1);
+        self.visits.get() <= MOST_VISITS
+    }
+
+    /// Counts bytes of texts that are put together; whether there may be as many.
+    fn spend(&self, bytes: usize) -> bool {
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
+        self.bytes.get() <= MOST_BYTES
+    }
+
     /// The text of an input, also if it is put together from others.
     fn text(&self, node: Node<'a>, input: &str, depth: usize) -> Option<String> {
         if let Some(value) = self.graph.value(node, input) {
             return matches!(value, Json::String(_) | Json::Number(_)).then(|| plain(value));
         }
         let source = self.graph.source(node, input)?.node;
-        if source.class != "StringConcatenate" || depth > 64 {
+        if source.class != "StringConcatenate" || depth > DEEPEST || !self.visit() {
             return None;
         }
         let part = |input| self.text(source, input, depth + 1);
-        Some([part("string_a")?, part("delimiter").unwrap_or_default(), part("string_b")?].concat())
+        let text = [part("string_a")?, part("delimiter").unwrap_or_default(), part("string_b")?].concat();
+        self.spend(text.len()).then_some(text)
     }
 }
 

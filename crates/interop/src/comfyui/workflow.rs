@@ -4,7 +4,7 @@
 //! Muted nodes are left out, bypassed ones pass on the input of the same type, subgraphs and group nodes are replaced by
 //! their nodes. A group node that does not agree with its definition stays, and nothing is read through it.
 
-use super::graph::linked;
+use super::graph::{MOST_NODES, linked};
 use super::group_nodes::{INPUTS, OUTPUTS, subgraph};
 use super::nodes::{CONTROL, Kind};
 use serde_json::{Map, Value as Json, json};
@@ -20,6 +20,13 @@ const BYPASSED: i64 = 4;
 /// The deepest nesting of subgraphs that is read.
 const DEEPEST: usize = 16;
 
+/// The most nodes, slots and links of all graphs together. A subgraph counts as often as it is used: a few of them, each with
+/// two of the next, would be millions.
+const MOST_PARTS: usize = 20_000;
+
+/// The most bypassed nodes and subgraphs that a link leads through.
+const LONGEST: usize = 256;
+
 /// The graph in the form of `prompt`; `None` if the JSON is not a workflow.
 pub fn as_prompt(workflow: &Json) -> Option<Json> {
     workflow.get("nodes")?.as_array()?;
@@ -27,8 +34,11 @@ pub fn as_prompt(workflow: &Json) -> Option<Json> {
     let id = |subgraph: &'_ Json| subgraph.get("id").and_then(Json::as_str).map(str::to_owned);
     let subgraphs = subgraphs.into_iter().flatten().filter_map(|graph| Some((id(graph)?, graph))).collect();
     let groups = workflow.pointer("/extra/groupNodes");
-    let mut flat = Flat { subgraphs, groups, nodes: Map::new(), passes: HashMap::new() };
+    let mut flat = Flat { subgraphs, groups, nodes: Map::new(), passes: HashMap::new(), parts: 0 };
     flat.add(workflow, "", &[], &[], 0);
+    if flat.parts > MOST_PARTS {
+        return None;
+    }
     Some(Json::Object(flat.linked()))
 }
 
@@ -40,6 +50,8 @@ struct Flat<'a> {
     nodes: Map<String, Json>,
     /// Outputs that are those of other nodes, or of none: bypassed nodes' and subgraphs'.
     passes: HashMap<(String, u64), Option<Json>>,
+    /// How many nodes, slots and links there are so far.
+    parts: usize,
 }
 
 impl<'a> Flat<'a> {
@@ -54,6 +66,10 @@ impl<'a> Flat<'a> {
         depth: usize,
     ) -> HashMap<u64, Json> {
         let (mut sources, mut given, mut outputs) = (HashMap::new(), HashMap::new(), HashMap::new());
+        self.parts = self.parts.saturating_add(parts(graph));
+        if self.parts > MOST_PARTS {
+            return outputs;
+        }
         for link in array(graph, "links").iter().filter_map(Link::of) {
             let source = match link.from {
                 INPUTS => {
@@ -128,7 +144,11 @@ impl<'a> Flat<'a> {
     /// The subgraph of a group node, whose class is `workflow>NAME`, in older versions `workflow/NAME`.
     fn group(&self, class: &str, node: &Json) -> Option<Json> {
         let name = class.strip_prefix("workflow")?.strip_prefix(['>', '/'])?;
-        subgraph(self.groups?.get(name)?, node)
+        let definition = self.groups?.get(name)?;
+        if parts(definition) > MOST_PARTS {
+            return None;
+        }
+        subgraph(definition, node)
     }
 
     /// Each output of a bypassed node is the input of the same type, the one at the output's own place first.
@@ -160,7 +180,7 @@ impl<'a> Flat<'a> {
 /// The value or link that an input really has; `None` if it is linked to nothing in the end.
 fn source(passes: &HashMap<(String, u64), Option<Json>>, value: &Json) -> Option<Json> {
     let mut value = value.clone();
-    for _ in 0..=passes.len() {
+    for _ in 0..=passes.len().min(LONGEST) {
         let Some((id, output)) = linked(&value) else { return Some(value) };
         match passes.get(&(id.to_owned(), output)) {
             Some(next) => value = next.clone()?,
@@ -168,6 +188,24 @@ fn source(passes: &HashMap<(String, u64), Option<Json>>, value: &Json) -> Option
         }
     }
     None
+}
+
+/// How many nodes, slots of nodes and links a graph has, without those of its subgraphs.
+fn parts(graph: &Json) -> usize {
+    let slots = |node: &Json| array(node, "inputs").len() + array(node, "outputs").len();
+    let nodes = array(graph, "nodes");
+    nodes.len() + nodes.iter().map(slots).sum::<usize>() + array(graph, "links").len()
+}
+
+/// Whether a graph, of either form, has more parts than are read.
+pub fn is_too_large(json: &Json) -> bool {
+    let many = |json: &Json| json.as_object().is_some_and(|nodes| nodes.len() > MOST_NODES);
+    let prompt = json.get("prompt").is_some_and(many);
+    // Subgraphs are counted by opening them.
+    many(json)
+        || prompt
+        || parts(json) > MOST_PARTS
+        || json.get("nodes").is_some() && as_prompt(json).is_none()
 }
 
 /// An input of a node: what it is linked to, or the value that a subgraph's node has for it.

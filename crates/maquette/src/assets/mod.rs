@@ -12,6 +12,7 @@ use maquette_diffusion::{
     safety_checker_files,
 };
 use maquette_executor::FakeBackend;
+use maquette_files::limits;
 use maquette_hub::{Environment, HubError, Offer, Repository};
 use maquette_picture::{PictureError, decode_bytes};
 use maquette_planner::{AssetError, AssetResolver};
@@ -159,7 +160,7 @@ impl AssetResolver for FakeAssets {
 fn picture(file: &Path) -> Result<FoundFile, AssetError> {
     let unusable = |error: PictureError| AssetError { message: with_causes(&error), help: error.hint() };
     let read = |source| PictureError::Read { path: file.to_owned(), source };
-    let bytes = std::fs::read(file).map_err(read).map_err(unusable)?;
+    let bytes = maquette_files::read(file, limits::PICTURE).map_err(read).map_err(unusable)?;
     decode_bytes(file, &bytes).map_err(unusable)?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }
@@ -179,7 +180,7 @@ fn vae(file: PathBuf) -> Result<FoundFile, AssetError> {
 
 /// A weight file.
 fn weights(file: &Path) -> Result<FoundFile, AssetError> {
-    let bytes = std::fs::read(file)
+    let bytes = maquette_files::read(file, limits::WEIGHTS)
         .map_err(|error| AssetError { message: format!("{}: {error}", file.display()), help: None })?;
     Ok(FoundFile { file: file.to_owned(), digest: Digest::of(&bytes) })
 }

@@ -5,6 +5,7 @@
 use crate::error::with_causes;
 use maquette_core::{Digest, FoundFile, WeightsKind};
 use maquette_diffusion::{check_lora, lora_digest};
+use maquette_files::limits;
 use maquette_planner::{AssetError, did_you_mean};
 use std::path::{Path, PathBuf};
 
@@ -17,13 +18,14 @@ pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFi
         let digest = check_lora(&file).and_then(|()| lora_digest(&file));
         return Ok(FoundFile { digest: digest.map_err(|error| wrong(with_causes(&error)))?, file });
     }
-    let bytes = std::fs::read(&file).map_err(|error| wrong(format!("{}: {error}", file.display())))?;
+    let bytes = maquette_files::read(&file, limits::WEIGHTS)
+        .map_err(|error| wrong(format!("{}: {error}", file.display())))?;
     Ok(FoundFile { digest: Digest::of(&bytes), file })
 }
 
 /// Whether a file, or the folder of a LoRA, has that content.
 pub(crate) fn has_digest(file: &Path, digest: &Digest) -> bool {
-    std::fs::read(file).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
+    maquette_files::read(file, limits::WEIGHTS).is_ok_and(|bytes| Digest::of(&bytes) == *digest)
         || lora_digest(file).is_ok_and(|found| found == *digest)
 }
 

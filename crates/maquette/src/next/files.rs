@@ -67,7 +67,8 @@ fn picture(
     let copy = judged.plan.pictures.get(path)?;
     let Some(base) = base else { return nearby.file(path, Some(&copy.digest)).map(Value::Text) };
     let original = base.join(path);
-    let digest = std::fs::read(&original).map(|bytes| maquette_core::Digest::of(&bytes));
+    let digest = maquette_files::read(&original, maquette_files::limits::PICTURE)
+        .map(|bytes| maquette_core::Digest::of(&bytes));
     if digest.is_ok_and(|digest| digest == copy.digest) {
         return None;
     }

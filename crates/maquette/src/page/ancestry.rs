@@ -49,9 +49,8 @@ fn known(run: &Run, plan: &Plan, cells: &[CellId]) -> HashMap<CellId, (String, O
         known.entry(id).or_insert_with(|| (plan.label(&plan.coordinates(index)), None));
     }
     for row in run.log().unwrap_or_default() {
-        let image = row.image().filter(|image| super::pictures::is_inside(image));
-        if let (Some(known), Some(image)) = (known.get_mut(&row.cell()), image) {
-            known.1 = run.dir().join(image).is_file().then(|| image.to_owned());
+        if let (Some(known), Some(image)) = (known.get_mut(&row.cell()), row.image()) {
+            known.1 = run.picture(image).is_ok_and(|path| path.is_file()).then(|| image.to_owned());
         }
     }
     known

@@ -9,7 +9,6 @@ use maquette_reporter::page::{PictureFacts, PictureStatus};
 use maquette_store::{DamagedRow, Log, LogRow, PictureState, Run, Status};
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use std::collections::HashMap;
-use std::path::{Component, Path};
 
 /// The pictures of a run.
 pub(super) struct KnownPictures {
@@ -149,19 +148,14 @@ impl PictureFile {
         state: Option<PictureState>,
         edges: &[u32],
     ) -> PictureFile {
-        let path = run.dir().join(image);
-        let problem = match (is_inside(image), state) {
-            (false, _) => {
-                Some(format!("the log names `{image}`, which is not a picture in the run's folder"))
+        let size = match (run.picture(image), state) {
+            (Err(_), _) => {
+                Err(format!("the log names `{image}`, which is not a picture in the run's folder"))
             }
-            (true, None) => {
-                Some(format!("`{image}` is gone; the next `maquette run` of the experiment makes it again"))
+            (Ok(_), None) => {
+                Err(format!("`{image}` is gone; the next `maquette run` of the experiment makes it again"))
             }
-            (true, Some(_)) => None,
-        };
-        let size = match problem {
-            Some(problem) => Err(problem),
-            None => size(&path).map_err(|error| with_causes(&error)),
+            (Ok(path), Some(_)) => size(&path).map_err(|error| with_causes(&error)),
         };
         let made = |state| edges.iter().all(|&edge| run.has_thumbnail(edge, cell, state));
         let thumbnail = size.is_ok() && !edges.is_empty() && state.is_some_and(made);
@@ -190,10 +184,4 @@ impl PictureFile {
 pub(super) fn damaged_text(row: &DamagedRow) -> String {
     let file = row.file.file_name().unwrap_or_default().to_string_lossy();
     format!("line {} of {file} {}: its cell counts as not done", row.line, row.problem)
-}
-
-/// Whether a path of the log stays inside the run's folder. Only a log that was edited has others.
-pub(super) fn is_inside(image: &str) -> bool {
-    let plain = Path::new(image).components().all(|part| matches!(part, Component::Normal(_)));
-    plain && !image.is_empty() && !image.contains([':', '\\'])
 }

@@ -1,8 +1,9 @@
 //! Thumbnails: small WebP files, so that a page of ten thousand pictures loads fast.
 
 use crate::error::Error;
+use crate::logged_picture::decode_logged;
 use maquette_core::CellId;
-use maquette_picture::{decode, encode_webp};
+use maquette_picture::encode_webp;
 use maquette_reporter::page::thumbnail;
 use maquette_store::{PictureState, Run};
 
@@ -25,7 +26,7 @@ pub(super) fn make(
     state: PictureState,
     edges: &[u32],
 ) -> Result<(), Error> {
-    let picture = decode(&run.dir().join(image))?;
+    let picture = decode_logged(run, image)?;
     for &edge in edges {
         let webp = encode_webp(&thumbnail(&picture, edge), QUALITY)?;
         run.write_thumbnail(edge, cell, state, &webp)?;

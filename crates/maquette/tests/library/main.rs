@@ -19,6 +19,7 @@ mod masks;
 mod metric_models;
 mod metrics;
 mod moved;
+mod newer;
 mod next;
 mod next_any;
 mod notes;

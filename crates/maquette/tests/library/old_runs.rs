@@ -1,7 +1,7 @@
 //! Runs that an earlier version made: read, drawn, compared, verified and used again.
 
-use crate::support::{Project, run};
-use maquette::{GenerationInfo, Origin, RunContent, VerifyOptions};
+use crate::support::{Project, run as run_of};
+use maquette::{GenerationInfo, LogRow, Origin, PickChange, Run, RunContent, VerifyOptions};
 use std::path::PathBuf;
 
 /// A copy of the runs in `tests/fixtures/runs-before`, with the files that they were made from.
@@ -78,9 +78,79 @@ fn old_runs_are_verified() {
 fn an_old_run_is_left_alone_by_a_new_one() {
     let project = project();
     let log = project.read("runs/portraits/2/log.csv");
-    let ran = run(&project.engine(), &project.experiment("portraits.toml"));
+    let ran = run_of(&project.engine(), &project.experiment("portraits.toml"));
     assert_eq!(ran.result.run.to_string(), "portraits@3");
     // Strength 0.6 leaves one of two steps, and cells are named by that now.
     assert_eq!(ran.counts(), [0, 0, 4, 0]);
     assert_eq!(project.read("runs/portraits/2/log.csv"), log);
+}
+
+/// A copy of the run in `tests/fixtures/runs-without-format`, whose texts look like those of newer logs.
+fn without_format() -> Project {
+    let project = Project::new();
+    project.copy("runs-without-format", "");
+    project
+}
+
+fn artists(run: &Run) -> Vec<(String, String)> {
+    let text = |row: &LogRow, name: &str| row.get(name).unwrap_or_default().to_owned();
+    run.log().unwrap().iter().map(|row| (text(row, "artist"), text(row, "format"))).collect()
+}
+
+#[test]
+fn a_log_without_a_format_keeps_its_meaning() {
+    let project = without_format();
+    // It was renamed since.
+    let run = project.find("formulas@1");
+    assert_eq!(run.to_string(), "spreadsheet@1");
+    let expected = [
+        ("=Alphonse Mucha", "-0.5"),
+        ("=Alphonse Mucha", "@home"),
+        ("'-Edvard Munch", "-0.5"),
+        ("'-Edvard Munch", "@home"),
+    ];
+    let expected = expected.map(|(artist, format)| (artist.to_owned(), format.to_owned()));
+    assert_eq!(artists(&run), expected);
+    let ssim = |run: &Run| -> Vec<Option<String>> {
+        run.log().unwrap().iter().map(|row| row.metric("ssim").map(str::to_owned)).collect()
+    };
+    let before = ssim(&run);
+    assert!(before.iter().all(Option::is_some), "{before:?}");
+    assert_eq!(run.drafts().unwrap().len(), 4);
+    assert_eq!((run.picks().unwrap().cells.len(), run.votes().unwrap().votes.len()), (1, 1));
+
+    // Another metric is added to it: everything else in it stays.
+    let log = project.read("runs/spreadsheet/1/log.csv");
+    let names = ["psnr".to_owned()];
+    let workspace = project.engine();
+    workspace.measure("spreadsheet@1", &names, &Default::default(), &mut |_, _| ()).unwrap();
+    let measured = project.read("runs/spreadsheet/1/log.csv");
+    for (before, after) in log.lines().zip(measured.lines()) {
+        assert!(after.starts_with(before), "{after}");
+    }
+    assert_eq!((artists(&run), ssim(&run)), (expected.to_vec(), before));
+
+    let verified = workspace.verify("spreadsheet@1", VerifyOptions::default(), &mut |_| ()).unwrap();
+    assert!(verified.is_sound() && verified.remarks.is_empty(), "{verified:?}");
+    assert!(!workspace.report("spreadsheet@1", &mut |_| ()).unwrap().sheets.is_empty());
+}
+
+#[test]
+fn a_run_without_formats_is_renamed_picked_and_left_alone_by_a_new_one() {
+    let project = without_format();
+    let workspace = project.engine();
+    workspace.rename("spreadsheet", "table").unwrap();
+    assert_eq!(project.find("formulas@1").to_string(), "table@1");
+    let run = project.find("table@1");
+    let cell = run.log().unwrap()[3].cell();
+    let pick = PickChange { note: Some(Some("a note".to_owned())), ..PickChange::default() };
+    run.update_pick(cell, &pick).unwrap();
+    assert_eq!(run.picks().unwrap().cells.len(), 2);
+    let log = project.read("runs/table/1/log.csv");
+    let ran = run_of(&workspace, &project.experiment("formulas.toml"));
+    assert_eq!(ran.result.run.to_string(), "formulas@2");
+    let [done, reused, rendered, failed] = ran.counts();
+    assert_eq!((done, reused + rendered, failed), (0, 4, 0));
+    assert_eq!(artists(&ran.result.run), artists(&run));
+    assert_eq!(project.read("runs/table/1/log.csv"), log);
 }

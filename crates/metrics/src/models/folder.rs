@@ -4,9 +4,9 @@ use super::ModelError;
 use candle_core::safetensors::BufferedSafetensors;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use maquette_files::{is_plain_path, limits};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Named tensors in single precision.
@@ -47,7 +47,7 @@ impl ModelFolder {
     /// The bytes of a file, if it is there.
     pub(super) fn read(&self, file: &str) -> Result<Option<Vec<u8>>, ModelError> {
         let path = self.path.join(file);
-        match fs::read(&path) {
+        match maquette_files::read(&path, limits::TOKENIZER) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ModelError::unreadable(&path, error)),
@@ -81,7 +81,7 @@ impl ModelFolder {
             let shards = index["weight_map"].as_object().into_iter().flat_map(|map| map.values());
             let names: BTreeSet<&str> = shards.filter_map(Value::as_str).collect();
             // The names come from a file: only plain ones are looked up.
-            return match names.iter().find(|name| name.contains(['/', '\\']) || name.starts_with('.')) {
+            return match names.iter().find(|name| name.contains('/') || !is_plain_path(name)) {
                 Some(name) => {
                     let reason = format!("`{name}` is not the name of a shard");
                     Err(ModelError::unreadable(&self.path.join(INDEX), reason))
@@ -100,7 +100,8 @@ impl ModelFolder {
 
 /// The tensors of a file whose names `keep` selects.
 pub(super) fn read_tensors(file: &Path, keep: &dyn Fn(&str) -> bool) -> Result<Tensors, ModelError> {
-    let bytes = fs::read(file).map_err(|error| ModelError::unreadable(file, error))?;
+    let bytes =
+        maquette_files::read(file, limits::WEIGHTS).map_err(|error| ModelError::unreadable(file, error))?;
     parse_tensors(bytes, keep).map_err(|error| ModelError::unreadable(file, error))
 }
 

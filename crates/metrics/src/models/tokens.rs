@@ -2,7 +2,7 @@
 
 use super::ModelError;
 use super::folder::{ModelFolder, text};
-use maquette_tokenizer::clip_tokenizer;
+use maquette_tokenizer::{check_charsmaps, clip_tokenizer};
 use serde_json::{Value, json};
 use std::path::Path;
 use tokenizers::{PaddingDirection, PaddingParams, PaddingStrategy, Tokenizer, TruncationParams};
@@ -85,6 +85,9 @@ pub(super) fn open(folder: &ModelFolder) -> Result<Option<Tokenizer>, ModelError
 }
 
 fn parse(file: &Path, bytes: &[u8]) -> Result<Tokenizer, ModelError> {
+    // The library panics at JSON that is none, and at broken normalizers.
+    let json: Value = serde_json::from_slice(bytes).map_err(|error| ModelError::unreadable(file, error))?;
+    check_charsmaps(&json).map_err(|reason| ModelError::unreadable(file, reason))?;
     Tokenizer::from_bytes(bytes).map_err(|error| ModelError::unreadable(file, error))
 }
 
@@ -109,4 +112,31 @@ fn clip_from_parts(folder: &ModelFolder) -> Result<Tokenizer, ModelError> {
     let mut whole = whole.map_err(|reason| ModelError::unreadable(&file("merges.txt"), reason))?;
     whole["post_processor"] = ends;
     parse(&file("vocab.json"), whole.to_string().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tokenizer_at_which_the_library_panics_is_refused() {
+        let fixture =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/vision/siglip/tokenizer.json");
+        let whole: Value = serde_json::from_slice(&std::fs::read(fixture).unwrap()).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = ModelFolder::new(temporary.path());
+        let check = |text: &str, expected: Option<&str>| {
+            std::fs::write(temporary.path().join(FILE), text).unwrap();
+            let error = TextTokens::siglip(&folder, 16).err().map(|error| error.to_string());
+            assert_eq!(error.is_some(), expected.is_some(), "{error:?}");
+            assert!(error.unwrap_or_default().contains(expected.unwrap_or_default()));
+        };
+        check(&whole.to_string(), None);
+        let mut broken = whole.clone();
+        broken["normalizer"] = json!({ "type": "Precompiled", "precompiled_charsmap": "AAAA" });
+        check(&broken.to_string(), Some("its `precompiled_charsmap` is broken"));
+        broken = whole;
+        broken["decoder"] = json!("here");
+        check(&broken.to_string().replace("\"here\"", "Null"), Some("expected value"));
+    }
 }

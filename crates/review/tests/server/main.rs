@@ -1,6 +1,7 @@
 //! The review server over real HTTP on the loopback address.
 
 mod client;
+mod hostile;
 mod masks;
 mod sam;
 

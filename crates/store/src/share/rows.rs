@@ -3,19 +3,21 @@
 use super::objects::{FolderObjects, sessions};
 use crate::StoreError;
 use crate::folders::folders;
-use crate::log::{DamagedRow, LogRow, parse};
+use crate::log::{DamagedRow, LogRow, parse, refuse_newer};
+use maquette_files::limits;
 use std::path::{Path, PathBuf};
 
 /// Every row of the sessions of a run, in the order of chunks and cells. An empty file is a row that is being written.
 pub(crate) fn read_rows(run: &Path) -> Result<(Vec<LogRow>, Vec<DamagedRow>), StoreError> {
     let (mut rows, mut damaged) = (Vec::new(), Vec::new());
     for path in row_files(run)? {
-        let bytes = match std::fs::read(&path) {
+        let bytes = match maquette_files::read(&path, limits::LOG) {
             // Folded meanwhile.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
             bytes => bytes.map_err(StoreError::io("read", &path))?,
         };
         let (some, wrong) = parse(&path, &bytes, &|| None);
+        refuse_newer(&path, &some)?;
         rows.extend(some);
         damaged.extend(wrong);
     }

@@ -3,6 +3,7 @@
 use super::objects::{FolderObjects, sessions};
 use super::rows::numbered;
 use crate::{Run, StoreError};
+use maquette_files::limits;
 use maquette_share::{ClaimState, Objects, claim_states, rows_prefix};
 use std::collections::BTreeMap;
 
@@ -44,7 +45,7 @@ impl Run {
                 entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
             for (chunk, key, state) in claim_states(block, &names) {
                 // A worker writes its name into its claims.
-                let worker = std::fs::read_to_string(objects.path(&key)).unwrap_or_default();
+                let worker = maquette_files::read_text(&objects.path(&key), limits::LINE).unwrap_or_default();
                 let cells = sharing.workers.entry(worker).or_default();
                 cells.held += usize::from(state == ClaimState::Held);
                 cells.recorded += objects.list(&rows_prefix(chunk))?.len();

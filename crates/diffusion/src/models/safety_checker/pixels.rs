@@ -42,8 +42,11 @@ impl Preprocessor {
             Some(value) => value.as_u64().map(|edge| edge as usize),
             None => Some(224),
         };
-        let shortest_edge = edge("size", &["shortest_edge"])
-            .ok_or_else(|| config.refuse("size", "a whole number, or {\"shortest_edge\": …}"))?;
+        // The largest size of a picture that is rendered here.
+        let shortest_edge =
+            edge("size", &["shortest_edge"]).filter(|edge| (1..=8192).contains(edge)).ok_or_else(|| {
+                config.refuse("size", "a whole number from 1 to 8192, or {\"shortest_edge\": …} with one")
+            })?;
         let crop = edge("crop_size", &["height", "width"])
             .filter(|crop| (1..=shortest_edge).contains(crop))
             .ok_or_else(|| config.refuse("crop_size", format!("a square of at most {shortest_edge}")))?;

@@ -7,6 +7,7 @@ use super::error::LoraError;
 use super::peft::Alphas;
 use crate::weights::small_file;
 use maquette_core::Digest;
+use maquette_files::limits;
 use std::path::{Path, PathBuf};
 
 /// Peft's names of an adapter's tensors and of its configuration.
@@ -57,10 +58,10 @@ pub(super) fn files(path: &Path) -> Result<Vec<AdapterFile>, LoraError> {
 pub fn digest(path: &Path) -> Result<Digest, LoraError> {
     let mut digests = Vec::new();
     for AdapterFile { path: file, part } in files(path)? {
-        let bytes = small_file::read(&file)?;
+        let bytes = small_file::read(&file, limits::WEIGHTS)?;
         digests.push((part.unwrap_or_default(), Digest::of(&bytes)));
         if let Some(config) = config_of(&file, &keys(&file, &bytes)?) {
-            digests.push((CONFIG, Digest::of(&small_file::read(&config)?)));
+            digests.push((CONFIG, Digest::of(&small_file::read(&config, limits::CONFIG)?)));
         }
     }
     match digests.as_slice() {
@@ -95,7 +96,7 @@ pub(super) fn alphas(
         return Alphas::parse(&name, HEADER, text, true);
     }
     if let Some(config) = config_of(file, keys) {
-        let text = String::from_utf8_lossy(&small_file::read(&config)?).into_owned();
+        let text = String::from_utf8_lossy(&small_file::read(&config, limits::CONFIG)?).into_owned();
         return Alphas::parse(&config.display().to_string(), CONFIG, &text, false);
     }
     // Some trainers write peft's names together with alphas.

@@ -12,6 +12,7 @@ use super::names::Names;
 use crate::weights::lora::targets::Targets;
 use crate::weights::small_file::{self, SmallFileError};
 use candle_core::Tensor;
+use maquette_files::limits;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -33,7 +34,7 @@ impl LoraFile {
         let names = Names::of(targets);
         for AdapterFile { path, part } in adapter::files(path)? {
             let name = path.display().to_string();
-            let content = small_file::parse(&name, &small_file::read(&path)?)?;
+            let content = small_file::parse(&name, &small_file::read(&path, limits::WEIGHTS)?)?;
             let base = other_base(&content, &targets.layers);
             let all: Vec<String> = content.tensors.keys().cloned().collect();
             let alphas = adapter::alphas(&path, &all, &content.metadata)?;
@@ -95,7 +96,7 @@ pub(super) fn is_text(layer: &str) -> bool {
 pub fn check(path: &Path) -> Result<(), LoraError> {
     for AdapterFile { path, .. } in adapter::files(path)? {
         let file = path.display().to_string();
-        let (keys, metadata) = small_file::header_of(&file, &small_file::read(&path)?)?;
+        let (keys, metadata) = small_file::header_of(&file, &small_file::read(&path, limits::WEIGHTS)?)?;
         adapter::alphas(&path, &keys, &metadata)?;
         let mut modules: BTreeMap<String, Factors<()>> = BTreeMap::new();
         for key in keys {
@@ -117,7 +118,8 @@ pub fn check(path: &Path) -> Result<(), LoraError> {
 
 /// Whether a LoRA has textual inversions; a file that cannot be read has none.
 pub fn has_embeddings(path: &Path) -> bool {
-    let keys = small_file::read(path).and_then(|bytes| small_file::keys(&path.display().to_string(), &bytes));
+    let keys = small_file::read(path, limits::WEIGHTS)
+        .and_then(|bytes| small_file::keys(&path.display().to_string(), &bytes));
     keys.is_ok_and(|keys| keys.iter().any(|key| keys::embedding(key).is_some()))
 }
 
@@ -127,7 +129,9 @@ pub(super) fn embeddings(path: &Path) -> Result<Embeddings, SmallFileError> {
     if !has_embeddings(path) {
         return Ok(embeddings);
     }
-    for (key, tensor) in small_file::parse(&path.display().to_string(), &small_file::read(path)?)?.tensors {
+    for (key, tensor) in
+        small_file::parse(&path.display().to_string(), &small_file::read(path, limits::WEIGHTS)?)?.tensors
+    {
         if let Some((word, tensor_name)) = keys::embedding(&key) {
             embeddings.entry(word.to_owned()).or_default().push((tensor_name.to_owned(), tensor));
         }

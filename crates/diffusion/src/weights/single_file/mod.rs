@@ -15,6 +15,7 @@ use crate::error::ModelError;
 use crate::weights::content::{Content, map_file};
 use crate::weights::header::Header;
 use infer::Kind;
+use maquette_files::limits;
 pub(crate) use names::{Part, Place, is_spare_in_text_encoder, is_spare_in_vae};
 use stated::Stated;
 use std::collections::BTreeMap;
@@ -35,9 +36,6 @@ pub struct Checkpoint {
     kind: Kind,
     stated: Stated,
 }
-
-/// LDM's configurations are smaller; a larger file is something else.
-const MOST_YAML: u64 = 1 << 20;
 
 impl Checkpoint {
     /// Reads a checkpoint's header. Fails if it is not a safetensors file or not a kind of Stable Diffusion.
@@ -178,10 +176,10 @@ impl Checkpoint {
 fn read_yaml(path: Option<&Path>) -> Result<Option<(String, String)>, ModelError> {
     let Some(path) = path else { return Ok(None) };
     let read = |source| ModelError::Read { file: path.display().to_string(), source };
-    if path.metadata().map_err(read)?.len() > MOST_YAML {
+    if path.metadata().map_err(read)?.len() > limits::YAML.bytes {
         return Ok(None);
     }
-    let bytes = std::fs::read(path).map_err(read)?;
+    let bytes = maquette_files::read(path, limits::YAML).map_err(read)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok(Some((name, String::from_utf8_lossy(&bytes).into_owned())))
 }

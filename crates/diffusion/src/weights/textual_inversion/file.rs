@@ -12,6 +12,7 @@ use super::pickle::Pickle;
 use crate::weights::small_file;
 use crate::weights::small_file::SmallFileError;
 use candle_core::{DType, Tensor};
+use maquette_files::limits;
 use std::path::Path;
 
 /// The content of a file.
@@ -37,7 +38,7 @@ const ONE: [&str; 2] = ["emb_params", "*"];
 /// Reads a file for text encoders of these widths.
 pub(super) fn read(path: &Path, widths: &[usize]) -> Result<Content, InversionError> {
     let file = path.display().to_string();
-    let bytes = small_file::read(path)?;
+    let bytes = small_file::read(path, limits::EMBEDDING)?;
     // The magic number of zip archives; a safetensors file begins with the length of its header, which is never that
     // large.
     let tensors = match bytes.starts_with(b"PK\x03\x04")

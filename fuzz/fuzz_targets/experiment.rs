@@ -1,0 +1,5 @@
+//! Fuzzes `experiment` of `crates/fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| maquette_fuzzing::run("experiment", input));
