@@ -6,6 +6,8 @@
 //!
 //! Not here: files, threads, clocks, pictures, the log.
 
+#![forbid(unsafe_code)]
+
 mod chunks;
 mod keys;
 mod objects;

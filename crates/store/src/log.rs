@@ -8,7 +8,6 @@ use crate::log_columns::{Columns, FINAL, Status, columns, own_end, own_tail, pla
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::{StoreError, plan_file};
 use maquette_core::{CellId, Digest};
-use maquette_files::limits;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
