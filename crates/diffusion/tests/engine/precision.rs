@@ -1,6 +1,6 @@
 //! Precision: pictures that overflow are rendered again in f32, with a note.
 
-use crate::cases::{cases, cell, fixtures};
+use crate::cases::{cases, cases_in, cell, engine, fixtures};
 use crate::composed::overflowing_model;
 use maquette_core::{Backend, Cell, CellId, Dtype, Event, Image, Remarks, Settings};
 use maquette_diffusion::{DeviceName, Engine, ModelSource};
@@ -53,6 +53,20 @@ fn a_picture_that_overflows_in_f16_is_rendered_again_in_f32() {
     }
     assert_eq!(rendered[&fine.id].1, Remarks::default());
     assert_eq!(rendered[&wide.id].1, Remarks::default());
+}
+
+/// The bundled model's pictures. With AVX512-BF16 products are in bf16, elsewhere only the weights are.
+#[test]
+fn pictures_in_bf16_are_within_40_db_of_f32() {
+    for case in cases_in("sketchbook/cases.json") {
+        let settings = Settings { dtype: Dtype::Bf16, ..case.cell().settings };
+        let cells = [cell(settings.clone()), cell(Settings { dtype: Dtype::F32, ..settings })];
+        let (rendered, _) = render(&mut engine(DeviceName::Cpu, None), &cells);
+        let [bf16, f32] = cells.each_ref().map(|cell| rendered[&cell.id].0.rgb());
+        let squares = bf16.iter().zip(f32).map(|(&a, &b)| f64::from(a.abs_diff(b)).powi(2));
+        let decibels = 10.0 * (255f64.powi(2) * bf16.len() as f64 / squares.sum::<f64>()).log10();
+        assert!(decibels >= 40.0, "{}: {decibels:.1} dB", case.name);
+    }
 }
 
 #[test]
