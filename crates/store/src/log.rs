@@ -229,7 +229,12 @@ pub(crate) fn parse(
 /// The planned columns, without `format` if the first row was written before there was that column, and with further ones
 /// for metrics, whose names are lost, if it has more fields.
 fn fitted(mut names: Vec<String>, bytes: &[u8], first: usize) -> Option<Columns> {
-    if let Record::Whole(fields, _) = record(&bytes[first..]) {
+    // What only looks like a row, such as a digest in the damaged header, has fewer fields.
+    let whole = |at: usize| match record(&bytes[at..]) {
+        Record::Whole(fields, _) => Some(fields).filter(|fields| fields.len() + 1 >= names.len()),
+        _ => None,
+    };
+    if let Some(fields) = row_starts(bytes, first).find_map(whole) {
         let format = own_end(&names) - 1;
         if fields.get(format).is_none_or(|text| text.parse::<u32>().is_err()) {
             names.remove(format);
