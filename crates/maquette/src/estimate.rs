@@ -38,7 +38,7 @@ pub(crate) fn estimate(
         let work = WorkKind::of(&settings, &card.fingerprint, device);
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
             Some(seconds) => {
-                estimate.seconds += seconds * settings.unet_work(card.guidance_embedding) * count as f64
+                estimate.seconds += seconds * settings.unet_work(card.guidance_embedding) * count as f64;
             }
             None => estimate.unknown += count,
         }
