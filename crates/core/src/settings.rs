@@ -26,7 +26,7 @@ impl Settings {
 
     /// Whether there is guidance, so that the negative prompt is used: in at least one UNet call.
     pub fn guided(&self) -> bool {
-        let scale = if self.guided_calls().is_empty() { 1.0 } else { self.guidance_scale };
+        let scale = if self.interval_is_empty() { 1.0 } else { self.guidance_scale };
         guided(scale, self.dialect, &self.prompt)
     }
 
@@ -40,6 +40,12 @@ impl Settings {
     pub fn guided_calls(&self) -> Range<usize> {
         let calls = self.unet_calls();
         self.guidance_interval.map_or(0..calls, |interval| interval.calls(calls))
+    }
+
+    /// Whether `guidance_interval` leaves none of the UNet calls. A picture without any call is not meant: its name is older
+    /// than intervals.
+    pub(crate) fn interval_is_empty(&self) -> bool {
+        self.unet_calls() > 0 && self.guided_calls().is_empty()
     }
 
     /// The work of all its UNet calls, in calls with all of its rows.
@@ -92,6 +98,9 @@ mod tests {
             s.guidance_interval = interval("0.2-0.7");
         };
         check(&composed, 4..14, 20.0);
+        let mut untouched = cell().settings;
+        (untouched.strength, untouched.guidance_interval) = (Some(0.0), interval("0-1"));
+        assert!(untouched.guided() && !untouched.interval_is_empty());
         let mut embedding = cell().settings;
         embedding.guidance_interval = interval("0.2-0.7");
         assert_eq!(embedding.unet_work(true), 20.0);

@@ -210,7 +210,7 @@ settings! {
     guidance_scale: f64 = {
         kind: Kind::Number { min: 0.0, max: 100.0 },
         fallback: Fallback::Value(Literal::Number(7.5)),
-        effect: |settings| match settings.guided() && !settings.guided_calls().is_empty() {
+        effect: |settings| match settings.guided() && !settings.interval_is_empty() {
             true => Effect::Value,
             false => Effect::Number(1.0),
         },
