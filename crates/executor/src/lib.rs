@@ -12,6 +12,7 @@ mod fake;
 mod pass;
 mod progress;
 mod recorder;
+mod render;
 #[cfg(test)]
 mod resume_tests;
 mod share;
