@@ -26,7 +26,7 @@
 #define REAL(name, type, ...) ((type (*)(__VA_ARGS__))real(&real_##name, #name))
 
 static char root[4096], here[4096];
-static int record_fd = -1, fail_at = -1, fail_with, fail_on, count, no_links, lock_error, clock_step;
+static int record_fd = -1, fail_at = -1, fail_with, fail_on, count, no_links, no_new_names, lock_error, clock_step;
 static char ours[FDS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -100,7 +100,8 @@ __attribute__((constructor)) static void start(void) {
     if (getenv("DISK_NO_LINKS")) no_links = 1;
     if ((text = getenv("DISK_LOCK_ERROR"))) lock_error = atoi(text);
     if ((text = getenv("DISK_CLOCK_STEP"))) clock_step = atoi(text);
-    if (no_links) {
+    if (getenv("DISK_NO_RENAME_NEW")) no_new_names = 1;
+    if (no_links || no_new_names) {
         // The program makes this call by itself, so it is refused in the kernel: as on a file system without it.
         struct sock_filter filter[] = {
             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

@@ -6,7 +6,8 @@
 //! | `DISK_RECORD` | a file for the record: a line for each operation, bytes after those of `write` and `say` (standard error) |
 //! | `DISK_FAIL_AT`, `DISK_FAIL_WITH` | the number of the operation that fails, from 1, and its error number |
 //! | `DISK_FAIL_ON` | every later operation fails, too |
-//! | `DISK_NO_LINKS` | there are no hard links and no rename that does not replace |
+//! | `DISK_NO_RENAME_NEW` | there is no rename that does not replace, which the record would not show |
+//! | `DISK_NO_LINKS` | the same, and there are no hard links |
 //! | `DISK_LOCK_ERROR` | the error number of every lock |
 //! | `DISK_CLOCK_STEP` | seconds that the clock jumps whenever it is read |
 
@@ -39,12 +40,16 @@ impl Disk {
         command
     }
 
-    /// Runs `maquette` with those arguments to its end and records what it does to the runs folder.
-    pub fn record(&self, workspace: &Workspace, arguments: &[&str]) -> Recording {
+    /// Runs `maquette` with those arguments and variables, and adds what it does to the runs folder to the workspace's record.
+    pub fn record(&self, workspace: &Workspace, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
         let record = workspace.path().join("record");
-        let variables = [("DISK_RECORD", record.to_str().unwrap())];
-        Ended::of(&mut self.command(workspace, arguments, &variables)).code(0);
-        Recording::parse(&std::fs::read(&record).unwrap())
+        let mut command = self.command(workspace, arguments, variables);
+        Ended::of(command.env("DISK_RECORD", record).env("DISK_NO_RENAME_NEW", "1"))
+    }
+
+    /// What was recorded in a workspace.
+    pub fn recording(&self, workspace: &Workspace) -> Recording {
+        Recording::parse(&std::fs::read(workspace.path().join("record")).unwrap())
     }
 }
 

@@ -35,7 +35,9 @@ fn fail_operations(every: u64, seed: u64) {
     let experiment = experiment(4);
     let whole = whole(&experiment);
     let mut random = Random(seed);
-    let operations = disk.record(&workspace(&experiment), &ARGUMENTS).len() as u64;
+    let recorded = workspace(&experiment);
+    disk.record(&recorded, &ARGUMENTS, &[]).code(0);
+    let operations = disk.recording(&recorded).len() as u64;
     let (mut at, mut faults) = (1 + random.below(every), 0);
     while at <= operations {
         let (error, name) = [(EIO, "error 5"), (ENOSPC, "The disk is full")][faults % 2];

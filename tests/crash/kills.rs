@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 /// one, and the next begins in a new folder.
 fn kill_runs(experiment: &str, backend: &str, kills: usize, seed: u64) {
     let whole = workspace(experiment);
-    let run = ["cats.toml", "--backend", backend];
+    // One guided picture at a time.
+    let run = ["cats.toml", "--backend", backend, "--rows", "2"];
     whole.maquette(&[&["run", "--progress", "none"], &run[..]].concat()).code(0);
     let cells = rows(&whole).len();
     let mut random = Random(seed);

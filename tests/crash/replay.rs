@@ -68,9 +68,20 @@ impl Recording {
             Reader { rest: record, nodes: vec![Kind::Folder], names: HashMap::new(), open: HashMap::new() };
         let mut steps = Vec::new();
         while !reader.rest.is_empty() {
-            steps.extend(reader.step());
+            match (reader.step(), steps.last_mut()) {
+                (Some(Step::Said(text)), Some(Step::Said(said))) => said.push_str(&text),
+                (step, _) => steps.extend(step),
+            }
         }
         Recording { steps, nodes: reader.nodes }
+    }
+
+    /// The same without its syncs of files, or of folders.
+    pub fn without_syncs(mut self, of_folders: bool) -> Recording {
+        let nodes = &self.nodes;
+        let is_dropped = |node: usize| matches!(nodes[node], Kind::Folder) == of_folders;
+        self.steps.retain(|step| !matches!(step, Step::Sync(node) if is_dropped(*node)));
+        self
     }
 
     /// The number of operations.
