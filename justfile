@@ -169,6 +169,14 @@ simulate:
 soak-workers:
     cargo test --quiet --workspace --test main -- --ignored --nocapture survive_two_hundred_kills
 
+# Kill runs a thousand times, let the power fail a thousand times, let every operation fail, and check that nothing is lost
+soak:
+    cargo test --quiet --workspace --test main -- --ignored --nocapture crash::kills crash::power crash::faults
+
+# Run 20,000 cells: memory and time per cell must not grow
+soak-long:
+    cargo test --quiet --workspace --test main -- --ignored --nocapture crash::long
+
 # Work on runs as tasks of a real Slurm and a real HyperQueue on this machine, where they can be had
 test-engines: test-slurm test-hyperqueue
 

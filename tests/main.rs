@@ -5,6 +5,7 @@
 mod again;
 mod architecture;
 mod bad_input;
+mod crash;
 mod diff;
 mod examples;
 mod housekeeping;

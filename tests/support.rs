@@ -17,6 +17,9 @@ pub struct Running {
     events: Lines<BufReader<ChildStderr>>,
 }
 
+/// A linear congruential generator, so that a failure can be repeated as far as that is possible.
+pub struct Random(pub u64);
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -97,12 +100,25 @@ impl Workspace {
     }
 }
 
+impl Random {
+    /// A number from 0 to below `end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
 impl Running {
     /// Waits until the event has happened `times` more times.
     pub fn wait_for(&mut self, event: &str, times: usize) {
         let event = format!("{{\"event\":\"{event}\"");
         let seen = self.events.by_ref().map(Result::unwrap).filter(|line| line.starts_with(&event));
         assert_eq!(seen.take(times).count(), times, "it ended before {event} happened {times} times");
+    }
+
+    /// Waits for the next event of any kind; false if it has ended.
+    pub fn wait(&mut self) -> bool {
+        self.events.next().is_some()
     }
 
     /// The id of its process.

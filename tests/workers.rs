@@ -1,6 +1,6 @@
 //! Several `maquette run --worker` processes on one runs folder: killed, stopped, started twice.
 
-use crate::support::{Ended, Workspace};
+use crate::support::{Ended, Random, Workspace};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Stdio};
@@ -49,16 +49,11 @@ fn kill_workers(cells: usize, workers: usize, kills: usize, pause: u32) {
     }
     whole.maquette(&RUN).code(0);
     let mut running: Vec<Child> = (0..workers).map(|_| start(&killed, 1, pause)).collect();
-    // A linear congruential generator, so that a failure can be repeated as far as that is possible.
-    let mut random = 1u64;
-    let mut below = |end: u64| {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (random >> 33) % end
-    };
+    let mut random = Random(1);
     let mut in_progress = 0;
     for _ in 0..kills {
-        std::thread::sleep(Duration::from_millis(below(2 * u64::from(pause) + 100)));
-        let at = below(workers as u64) as usize;
+        std::thread::sleep(Duration::from_millis(random.below(2 * u64::from(pause) + 100)));
+        let at = random.below(workers as u64) as usize;
         in_progress += usize::from(running[at].try_wait().unwrap().is_none());
         running[at].kill().unwrap();
         running[at].wait().unwrap();

@@ -2,6 +2,7 @@
 
 use crate::pass::{Pass, Queue};
 use crate::recorder::{Ended, RunRecorder};
+use crate::render::render;
 use crate::source::PassSource;
 use crate::todo::{Todo, todo};
 use crate::write_queue::with_writer;
@@ -29,34 +30,31 @@ pub fn execute(
     stop: &Stop,
     report: &mut dyn FnMut(RunProgress),
 ) -> Result<Summary, ExecuteError> {
-    let Todo { total, done, reused, render, warnings } = todo(&pass, run, stop)?;
-    report(RunProgress::Planned { total, done, reused, todo: render.len(), drafts: pass.drafts });
+    let Todo { total, done, reused, render: left, warnings } = todo(&pass, run, stop)?;
+    report(RunProgress::Planned { total, done, reused, todo: left.len(), drafts: pass.drafts });
     for (cell, warning) in warnings {
         report(RunProgress::Warned { cell, warning });
     }
     let summary = Summary { total, done, reused, ..Summary::default() };
-    if render.is_empty() || stop.is_requested() {
-        return Ok(Summary { interrupted: !render.is_empty(), ..summary });
+    if left.is_empty() || stop.is_requested() {
+        return Ok(Summary { interrupted: !left.is_empty(), ..summary });
     }
 
     let (plan, device) = (run.plan(), backend.device());
-    let write = |ended: Ended| ended.write(run, &device);
+    let write = |ended: Vec<Ended>| Ended::write(ended, run, &device);
     let (outcome, mut summary, measured) = with_writer(write, |queue| {
         // The backend holds both callbacks at once and calls one at a time.
         let recorder = RefCell::new(RunRecorder::new(
             plan,
-            Box::new(PassSource { pass, queue: Queue::new(render) }),
+            Box::new(PassSource { pass, queue: Queue::new(left) }),
             queue,
             stop,
             report,
             &device,
             summary,
         ));
-        let rendered = backend
-            .render(&mut std::iter::from_fn(|| recorder.borrow_mut().pull()), &mut |event| {
-                recorder.borrow_mut().event(event)
-            });
-        recorder.into_inner().close(rendered.map_err(Into::into))
+        let rendered = render(backend, &recorder, &mut || {});
+        recorder.into_inner().close(rendered)
     });
     // A run does not fail because measurements cannot be saved.
     if let Err(error) = run.remember(&measured) {

@@ -369,3 +369,47 @@ proptest! {
         prop_assert_eq!(folder.results().into_keys().collect::<BTreeSet<_>>(), expected);
     }
 }
+
+#[test]
+fn a_panic_fails_its_cell_and_no_other() {
+    let (folder, plan) = (Folder::new(), plan(&["Mucha", "Munch", "Klimt"], 3));
+    let mut backend = FakeBackend { panic_on: Some("Munch".to_owned()), ..fake() };
+    let (summary, seen) = folder.execute(&plan, None, &mut backend, &[]);
+    let summary = summary.unwrap();
+    assert_eq!((summary.rendered, summary.failures.len(), summary.left()), (6, 3, 0));
+    for failure in &summary.failures {
+        assert_eq!(failure.error, "the engine panicked: the fake engine panics on `Munch`");
+        assert!(failure.label.contains("Munch"), "{failure:?}");
+    }
+    let finished = seen.iter().filter(|event| matches!(event, RunProgress::Finished { .. })).count();
+    assert_eq!(finished, 6);
+    // The next run tries them again.
+    let (summary, _) = folder.execute(&plan, None, &mut fake(), &[]);
+    assert_eq!(counts(summary), Summary { total: 9, done: 6, rendered: 3, ..Summary::default() });
+}
+
+/// Panics whatever it is given.
+struct Broken;
+
+impl Backend for Broken {
+    fn device(&self) -> String {
+        "fake".to_owned()
+    }
+
+    fn render(
+        &mut self,
+        _: &mut dyn Iterator<Item = Cell>,
+        _: &mut dyn FnMut(Event) -> ControlFlow<()>,
+    ) -> Result<(), BackendError> {
+        panic!("no device")
+    }
+}
+
+#[test]
+fn a_panic_without_a_cell_ends_the_run() {
+    let folder = Folder::new();
+    let error = folder.execute(&plan(&["Mucha"], 2), None, &mut Broken, &[]).0.unwrap_err();
+    assert!(
+        matches!(error, ExecuteError::Backend(error) if error.message == "the engine panicked: no device")
+    );
+}

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct FakeBackend {
     /// Cells whose prompt contains this text fail.
     pub fail_on: Option<String>,
+    /// The backend panics in the last step of cells whose prompt contains this text.
+    pub panic_on: Option<String>,
     /// The most cells in flight at once.
     pub rows: usize,
     /// How long each step takes; for trying out how a run is stopped.
@@ -30,9 +32,9 @@ impl Default for FakeBackend {
 }
 
 impl FakeBackend {
-    /// Three rows, no failures, no pauses.
+    /// Three rows, no failures, no panics, no pauses.
     pub fn new() -> FakeBackend {
-        FakeBackend { fail_on: None, rows: 3, pause: Duration::ZERO, pulled: 0 }
+        FakeBackend { fail_on: None, panic_on: None, rows: 3, pause: Duration::ZERO, pulled: 0 }
     }
 
     /// The card of a fake model. A plan for this backend must use it: its fingerprint keeps fake pictures apart from
@@ -100,6 +102,11 @@ impl Backend for FakeBackend {
             let (step, steps) = (done + 1, steps(&cell));
             let mut flow = events(Event::Stepped { cell: cell.id, step, steps });
             if flow.is_continue() && step >= steps {
+                if let Some(text) =
+                    self.panic_on.as_deref().filter(|text| cell.settings.prompt.contains(text))
+                {
+                    panic!("the fake engine panics on `{text}`");
+                }
                 flow = events(match stripes(&cell.id, cell.settings.width, cell.settings.height) {
                     Some(image) => {
                         Event::Finished { cell: cell.id, image, seconds: 0.0, remarks: Remarks::default() }

@@ -14,6 +14,7 @@ mod fake;
 mod pass;
 mod progress;
 mod recorder;
+mod render;
 #[cfg(test)]
 mod resume_tests;
 mod share;

@@ -2,7 +2,7 @@
 
 use crate::progress::{Failure, RunProgress, Summary};
 use crate::source::Source;
-use crate::write_queue::WriteQueue;
+use crate::write_queue::{Batch, WriteQueue};
 use crate::{ExecuteError, Stop};
 use maquette_core::{Cell, CellId, Event, Image, Outcome, Plan, Record, Remarks};
 use maquette_store::{RunWriter, SharedWriter, StoreError, Timings, WorkKind};
@@ -47,13 +47,24 @@ struct InFlight {
 }
 
 impl Ended {
-    /// Encodes and writes the picture, and writes the row.
-    pub(crate) fn write(self, run: &mut RunWriter, device: &str) -> Written {
-        match self.how {
-            How::Finished { image, seconds, remarks } => {
-                run.finish(&self.cell, &image, seconds, device, remarks)
+    /// Encodes and writes the pictures of some cells, then their rows.
+    pub(crate) fn write(cells: Vec<Ended>, run: &mut RunWriter, device: &str) -> Batch<Record, StoreError> {
+        let (mut batch, mut failed) = (run.batch(), None);
+        for Ended { cell, how } in cells {
+            match how {
+                How::Finished { image, seconds, remarks } => {
+                    failed = batch.finish(&cell, &image, seconds, device, remarks).err();
+                }
+                How::Failed { error } => batch.fail(&cell, &error, device),
             }
-            How::Failed { error } => run.fail(&self.cell, &error, device),
+            // The cells before it are recorded.
+            if failed.is_some() {
+                break;
+            }
+        }
+        match batch.commit() {
+            Ok(records) => (records, failed),
+            Err(error) => (Vec::new(), failed.or(Some(error))),
         }
     }
 
@@ -116,6 +127,18 @@ impl<'a> RunRecorder<'a> {
         }
     }
 
+    /// The cells that the backend has begun and not ended, in the plan's order.
+    pub(crate) fn in_flight(&self) -> Vec<Cell> {
+        let mut cells: Vec<Cell> = self.in_flight.values().map(|in_flight| in_flight.cell.clone()).collect();
+        cells.sort_by_key(|cell| (self.plan.index_at(&cell.coordinates), cell.id));
+        cells
+    }
+
+    /// Whether no more cells are to be rendered, not even those in flight.
+    pub(crate) fn is_over(&self) -> bool {
+        self.fatal.is_some() || self.stop.is_urgent()
+    }
+
     /// Handles one event: sends cells that ended to the writer, reports other events and what was written meanwhile.
     pub(crate) fn event(&mut self, event: Event) -> ControlFlow<()> {
         match event {
@@ -142,11 +165,7 @@ impl<'a> RunRecorder<'a> {
         while let Some(written) = self.queue.written() {
             self.written(written);
         }
-        if self.fatal.is_some() || self.stop.is_urgent() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if self.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Waits until every ended cell is written. Returns the outcome, the summary and the measurements.

@@ -1,11 +1,12 @@
 //! The loop of a worker: claims chunks of a run that others render, too, until every cell has ended.
 
 use crate::recorder::{Ended, RunRecorder, Written};
+use crate::render::render;
 use crate::source::Source;
 use crate::todo::{Grouped, order_to_share};
-use crate::write_queue::with_writer;
+use crate::write_queue::{Batch, with_writer};
 use crate::{ExecuteError, RunProgress, Stop, Summary};
-use maquette_core::{Backend, Cell, CellId, Digest, Plan};
+use maquette_core::{Backend, Cell, CellId, Digest, Plan, Record};
 use maquette_share::{Chunk, Chunks, Finish, Scheduler, Session, Take, row_key};
 use maquette_store::{FolderObjects, Reuse, SharedWriter, StoreError, Timings};
 use std::cell::RefCell;
@@ -191,22 +192,32 @@ impl State<'_> {
             Ok(cell) => source.ahead = cell,
         }
         with_writer(
-            |ended| self.write(ended, device),
+            |ended| self.write_all(ended, device),
             |queue| {
                 let (plan, source) = (self.run.plan(), Box::new(source));
                 let recorder =
                     RefCell::new(RunRecorder::new(plan, source, queue, stop, report, device, summary));
-                let rendered =
-                    backend.render(&mut std::iter::from_fn(|| recorder.borrow_mut().pull()), &mut |event| {
-                        if stop.is_requested() {
-                            // Given back early; a failure here is one of the end, too.
-                            let _ = self.lock().stop();
-                        }
-                        recorder.borrow_mut().event(event)
-                    });
-                recorder.into_inner().close(rendered.map_err(Into::into))
+                let rendered = render(backend, &recorder, &mut || {
+                    if stop.is_requested() {
+                        // Given back early; a failure here is one of the end, too.
+                        let _ = self.lock().stop();
+                    }
+                });
+                recorder.into_inner().close(rendered)
             },
         )
+    }
+
+    /// Writes the pictures and the rows of some cells.
+    fn write_all(&self, cells: Vec<Ended>, device: &str) -> Batch<Record, StoreError> {
+        let mut records = Vec::new();
+        for ended in cells {
+            match self.write(ended, device) {
+                Ok(record) => records.push(record),
+                Err(error) => return (records, Some(error)),
+            }
+        }
+        (records, None)
     }
 
     /// Writes the picture and the row of a cell; the last row of a chunk ends it.
@@ -273,7 +284,7 @@ impl Source for SharedSource<'_> {
             let cell = self.state.plan.cell(number)?;
             if self.state.run.has_picture(&id) {
                 match self.state.run.reuse(&self.state.key(&id), &cell)? {
-                    Reuse::Taken(_) => {
+                    Reuse::Taken => {
                         self.seen.borrow_mut().reused += 1;
                         self.state.recorded(&id)?;
                         continue;

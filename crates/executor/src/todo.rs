@@ -18,6 +18,9 @@ pub(crate) struct Todo {
     pub warnings: Vec<(Option<CellId>, String)>,
 }
 
+/// How many cells are reused with one wait for the disk.
+const AT_ONCE: usize = 256;
+
 /// The most damaged rows that get a warning each.
 const NAMED: usize = 5;
 
@@ -30,24 +33,27 @@ pub(crate) fn todo(pass: &Pass<'_>, run: &mut RunWriter, stop: &Stop) -> Result<
     let (done, problems) = run.check_done(&cells.iter().map(|(_, id)| *id).collect::<Vec<_>>());
     let mut warned: HashSet<CellId> = problems.iter().map(|problem| problem.cell).collect();
     todo.warnings.extend(problems.iter().map(replaced));
-    for &(number, id) in cells {
-        if done.contains(&id) {
-            todo.done += 1;
-            continue;
-        }
-        if !stop.is_requested() && run.has_picture(&id) {
-            match run.reuse(&(pass.cell)(number)?)? {
-                Reuse::Taken(_) => {
-                    todo.reused += 1;
-                    continue;
+    todo.done = done.len();
+    let left = cells.iter().filter(|(_, id)| !done.contains(id));
+    let left: Vec<_> = left.map(|(number, id)| (*number, *id, run.has_picture(id))).collect();
+    for some in left.chunks(AT_ONCE) {
+        let mut batch = run.batch();
+        for &(number, id, has_picture) in some {
+            if !stop.is_requested() && has_picture {
+                match batch.reuse(&(pass.cell)(number)?)? {
+                    Reuse::Taken => {
+                        todo.reused += 1;
+                        continue;
+                    }
+                    Reuse::Absent => {}
+                    // Often the same file under its other name, which has a warning already.
+                    Reuse::Unusable(problem) if warned.insert(id) => todo.warnings.push(replaced(&problem)),
+                    Reuse::Unusable(_) => {}
                 }
-                Reuse::Absent => {}
-                // Often the same file under its other name, which has a warning already.
-                Reuse::Unusable(problem) if warned.insert(id) => todo.warnings.push(replaced(&problem)),
-                Reuse::Unusable(_) => {}
             }
+            todo.render.push((number, id));
         }
-        todo.render.push((number, id));
+        batch.commit()?;
     }
     order(pass, &mut todo.render)?;
     Ok(todo)

@@ -18,22 +18,28 @@ pub(crate) struct WriteQueue<J, R> {
 #[derive(Debug, PartialEq)]
 pub(crate) struct WriterEnded;
 
-/// Runs `body` with a queue whose jobs `write` handles on another thread, until it returns `Err`. Returns when every
-/// accepted job has been written and `body` has ended.
+/// The results of some jobs in their order, up to the one that failed, and why that one failed.
+pub(crate) type Batch<T, E> = (Vec<T>, Option<E>);
+
+/// Runs `body` with a queue whose jobs `write` handles on another thread, until it fails. It gets all jobs that wait, so that
+/// the disk is waited for once for all of them. Returns when every accepted job has been written and `body` has ended.
 pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
-    mut write: impl FnMut(J) -> Result<T, E> + Send,
+    mut write: impl FnMut(Vec<J>) -> Batch<T, E> + Send,
     body: impl FnOnce(WriteQueue<J, Result<T, E>>) -> R,
 ) -> R {
     let (jobs, queue) = sync_channel::<J>(WAITING);
     let (done, results) = channel();
     std::thread::scope(|scope| {
         scope.spawn(move || {
-            for job in queue {
-                let result = write(job);
-                let failed = result.is_err();
-                // If the receiver is gone, the body has panicked; the waiting jobs are still written.
-                let _ = done.send(result);
-                if failed {
+            while let Ok(job) = queue.recv() {
+                let jobs = std::iter::once(job).chain(queue.try_iter().take(WAITING)).collect();
+                let (written, failed) = write(jobs);
+                let is_over = failed.is_some();
+                for result in written.into_iter().map(Ok).chain(failed.map(Err)) {
+                    // If the receiver is gone, the body has panicked; the waiting jobs are still written.
+                    let _ = done.send(result);
+                }
+                if is_over {
                     break;
                 }
             }
@@ -72,44 +78,46 @@ mod tests {
 
     #[test]
     fn jobs_are_written_in_order() {
-        let written = with_writer(Ok::<usize, ()>, |mut queue| {
-            (0..50).for_each(|job| queue.push(job).unwrap());
-            rest(&mut queue)
-        });
+        let written = with_writer(
+            |jobs: Vec<usize>| (jobs, None::<()>),
+            |mut queue| {
+                (0..50).for_each(|job| queue.push(job).unwrap());
+                rest(&mut queue)
+            },
+        );
         assert_eq!(written, (0..50).map(Ok).collect::<Vec<_>>());
     }
 
     #[test]
     fn an_error_ends_the_writer_after_earlier_jobs_are_written() {
-        let mut saved = Vec::new();
-        let write = |job: usize| {
-            if job == 3 {
-                return Err("full");
-            }
-            saved.push(job);
-            Ok(job)
+        let mut saved: Vec<usize> = Vec::new();
+        let write = |jobs: Vec<usize>| {
+            let whole: Vec<usize> = jobs.iter().copied().take_while(|job| *job < 3).collect();
+            saved.extend(&whole);
+            let failed = jobs.contains(&3).then_some("full");
+            (whole, failed)
         };
         let (taken, results) = with_writer(write, |mut queue| {
             let taken = (0..50).take_while(|job| queue.push(*job).is_ok()).count();
             (taken, rest(&mut queue))
         });
         assert_eq!(results, [Ok(0), Ok(1), Ok(2), Err("full")]);
-        assert!(taken <= 4 + WAITING, "{taken} jobs were taken");
+        assert!(taken <= 4 + 2 * WAITING, "{taken} jobs were taken");
         assert_eq!(saved, [0, 1, 2]);
     }
 
     #[test]
     fn the_backend_waits_for_a_slow_disk() {
         let (begun, written) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        // One being written, those that wait, one that blocks.
-        let most = 1 + WAITING + 1;
-        let write = |_: usize| {
+        // One that is written and those that waited with it, those that wait, one that blocks.
+        let most = 1 + WAITING + WAITING + 1;
+        let write = |jobs: Vec<usize>| {
             // The disk is slow until the queue is full.
-            while written.load(SeqCst) == 0 && begun.load(SeqCst) < most {
+            while written.load(SeqCst) == 0 && begun.load(SeqCst) < 1 + WAITING + 1 {
                 std::thread::yield_now();
             }
-            let ahead = begun.load(SeqCst) - written.fetch_add(1, SeqCst);
-            if ahead <= most { Ok(()) } else { Err(ahead) }
+            let ahead = begun.load(SeqCst) - written.fetch_add(jobs.len(), SeqCst);
+            if ahead <= most { (vec![(); jobs.len()], None) } else { (Vec::new(), Some(ahead)) }
         };
         let results = with_writer(write, |mut queue| {
             for job in 0..100 {

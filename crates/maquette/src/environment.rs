@@ -12,6 +12,8 @@ pub struct Environment {
     pub folder: Option<PathBuf>,
     /// `MAQUETTE_FAKE_FAIL_ON`: prompts that contain this text fail on the fake backend; for tests.
     pub fake_fail_on: Option<String>,
+    /// `MAQUETTE_FAKE_PANIC_ON`: the fake backend panics on prompts that contain this text; for tests.
+    pub fake_panic_on: Option<String>,
     /// `MAQUETTE_FAKE_PAUSE`: how long each step of the fake backend takes, in milliseconds; for tests.
     pub fake_pause: Option<u64>,
 }
@@ -28,6 +30,7 @@ impl Environment {
             hub: maquette_hub::Environment::read(),
             folder: std::env::current_dir().ok(),
             fake_fail_on: std::env::var("MAQUETTE_FAKE_FAIL_ON").ok(),
+            fake_panic_on: std::env::var("MAQUETTE_FAKE_PANIC_ON").ok(),
             fake_pause: std::env::var("MAQUETTE_FAKE_PAUSE").ok().and_then(|text| text.parse().ok()),
         }
     }

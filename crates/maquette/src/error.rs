@@ -229,6 +229,11 @@ impl Error {
         }
     }
 
+    /// Whether another process renders into the run, so that it is worth trying again later.
+    pub fn is_in_use(&self) -> bool {
+        matches!(self, Error::Store(StoreError::Locked { .. }))
+    }
+
     /// What to do about it, in a sentence. Of several problems with an experiment, each has its own.
     pub fn hint(&self) -> Option<String> {
         match self {

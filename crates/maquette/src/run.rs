@@ -30,12 +30,14 @@ pub struct RunOptions {
     pub download: bool,
     /// Render a draft of every cell first, then replace drafts, the most promising cells first.
     pub draft: Option<DraftOptions>,
+    /// Stop after the first cell that fails, when the cells in flight have ended.
+    pub fail_fast: bool,
 }
 
 impl Default for RunOptions {
     /// Every cell, rows chosen by size, with sheets, page and downloads.
     fn default() -> RunOptions {
-        RunOptions { shard: None, rows: None, sheets: true, download: true, draft: None }
+        RunOptions { shard: None, rows: None, sheets: true, download: true, draft: None, fail_fast: false }
     }
 }
 
@@ -124,7 +126,7 @@ impl Workspace {
             page_reported.set(page_reported.get() || matches!(event, RunEvent::Page(_)));
             report(event);
         };
-        let mut backend = self.backend(&base, options.rows)?;
+        let mut backend = self.backend(&base, options.rows, Some(&plan))?;
         let mut writer = self.runs.start(&plan.name, &resolved, &plan, &source, options.shard)?;
         if !self.runs.without_pictures(distinct.iter()).is_empty() {
             writer.set_hashes(self.hashes(&plan, &base));
@@ -139,7 +141,9 @@ impl Workspace {
 
         let cells = writer.share(&cells);
         let (runs, with_sheets) = (&self.runs, options.sheets);
-        let mut to = Rendering { runs, backend: backend.as_mut(), writer: &mut writer, stop, with_sheets };
+        let fail_fast = options.fail_fast;
+        let mut to =
+            Rendering { runs, backend: backend.as_mut(), writer: &mut writer, stop, with_sheets, fail_fast };
         let drafts = match &options.draft {
             Some(how) => render_drafts(&mut to, &cells, self.draft_settings(&plan, &base, how), report),
             None => Ok(None),
@@ -198,6 +202,8 @@ struct Rendering<'a> {
     stop: &'a Stop,
     /// Whether sheets are drawn and the page is written.
     with_sheets: bool,
+    /// Whether to stop after the first cell that fails.
+    fail_fast: bool,
 }
 
 /// Renders drafts of the cells that have no picture yet; `None` if there are none to render.
@@ -252,7 +258,7 @@ fn render(
     pass: Pass<'_>,
     report: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Summary, Error> {
-    let Rendering { runs, stop, with_sheets, .. } = *to;
+    let Rendering { runs, stop, with_sheets, fail_fast, .. } = *to;
     let (backend, writer) = (&mut *to.backend, &mut *to.writer);
     let (run, plan) = (writer.run().clone(), writer.plan());
     let (ended, endings): (Sender<usize>, Receiver<usize>) = channel();
@@ -278,6 +284,9 @@ fn render(
                 // Without sheets the receiver is gone.
                 let _ = ended.send(index);
                 let _ = page_changed.send(());
+            }
+            if fail_fast && matches!(progress, RunProgress::Failed { .. }) && !stop.is_requested() {
+                stop.request();
             }
             report(RunEvent::Progress(&progress));
             pass_on(&warnings, &pages, report);

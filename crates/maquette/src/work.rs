@@ -80,7 +80,7 @@ impl Workspace {
             false => self.plan(experiment)?,
         };
         let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
-        let mut backend = self.backend(&base, options.rows)?;
+        let mut backend = self.backend(&base, options.rows, Some(&plan))?;
         let mut writer = self.runs.join(&plan.name, &resolved, &plan, &source)?;
         if !self.runs.without_pictures(distinct.iter()).is_empty() {
             writer.set_hashes(self.hashes(&plan, &base));

@@ -1,6 +1,7 @@
 //! Writes files atomically: a file is complete or absent.
 
 use crate::StoreError;
+use crate::sync::{self, folder_of};
 use maquette_files::limits;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
@@ -10,16 +11,25 @@ use tempfile::NamedTempFile;
 
 /// Writes a file atomically: under a temporary name in the same folder, then renamed. No reader sees a partial file.
 ///
-/// Creates the folders above it, replaces an existing file, and leaves nothing behind if it fails.
+/// Creates the folders above it, replaces an existing file, and leaves nothing behind if it fails. When it returns, the file
+/// outlasts a power failure; a power failure before that leaves the old file or the new one.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    write(path, bytes, None)
+    let file = prepare(path, bytes)?;
+    file.as_file().sync_all().map_err(StoreError::io("write", path))?;
+    replace(file, path)?;
+    sync::folder(folder_of(path))
 }
 
-/// Creates a file atomically with its content; false, and nothing is changed, if there is one with that name.
+/// The same without waiting for the disk: a power failure may leave the file empty or torn, or the old one. For what is forced
+/// later, together with other files, and for what can be made again and is checked when it is read.
+pub(crate) fn write_unforced(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(prepare(path, bytes)?, path)
+}
+
+/// Creates a file atomically with its content, without waiting for the disk; false, and nothing is changed, if there is one
+/// with that name.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
-    let folder = folder_of(path);
-    std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-    let file = temporary(folder, path, bytes)?;
+    let file = prepare(path, bytes)?;
     match file.persist_noclobber(path) {
         Ok(_) => Ok(true),
         Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
@@ -31,30 +41,24 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
 /// empty file, which the whole one then replaces.
 fn write_new_in_place(path: &Path, bytes: &[u8]) -> Result<bool, StoreError> {
     match File::options().write(true).create_new(true).open(path) {
-        Ok(_) => write_atomic(path, bytes).map(|()| true),
+        Ok(_) => write_unforced(path, bytes).map(|()| true),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(StoreError::io("write", path)(error)),
     }
 }
 
-/// Writes a file atomically, with that modification time, in nanoseconds since 1970.
-pub(crate) fn write_atomic_with_time(path: &Path, bytes: &[u8], modified: u64) -> Result<(), StoreError> {
-    write(path, bytes, Some(modified))
+/// [`write_unforced`], with that modification time, in nanoseconds since 1970.
+pub(crate) fn write_unforced_with_time(path: &Path, bytes: &[u8], modified: u64) -> Result<(), StoreError> {
+    let file = prepare(path, bytes)?;
+    let time = UNIX_EPOCH + Duration::from_nanos(modified);
+    file.as_file().set_modified(time).map_err(StoreError::io("write", path))?;
+    replace(file, path)
 }
 
-fn write(path: &Path, bytes: &[u8], modified: Option<u64>) -> Result<(), StoreError> {
+/// A temporary file with that content in the folder of `path`, which it is going to be. Creates the folders above it.
+fn prepare(path: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
     let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
-    let file = temporary(folder, path, bytes)?;
-    if let Some(modified) = modified {
-        let time = UNIX_EPOCH + Duration::from_nanos(modified);
-        file.as_file().set_modified(time).map_err(StoreError::io("write", path))?;
-    }
-    file.persist(path).map(drop).map_err(|error| StoreError::io("write", path)(error.error))
-}
-
-/// A temporary file with that content in the folder of `path`, which it is going to be.
-fn temporary(folder: &Path, path: &Path, bytes: &[u8]) -> Result<NamedTempFile, StoreError> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".writing-");
     // Temporary files are private by default, but other users may read results.
@@ -63,6 +67,17 @@ fn temporary(folder: &Path, path: &Path, bytes: &[u8]) -> Result<NamedTempFile, 
     let mut file = builder.tempfile_in(folder).map_err(StoreError::io("write", path))?;
     file.write_all(bytes).map_err(StoreError::io("write", path))?;
     Ok(file)
+}
+
+/// Gives a temporary file its name.
+fn replace(file: NamedTempFile, path: &Path) -> Result<(), StoreError> {
+    // Not `persist`, whose rename passes by the C library: tests record and refuse what passes through it.
+    #[cfg(unix)]
+    let renamed =
+        std::fs::rename(file.path(), path).and_then(|()| Ok(file.into_temp_path().keep()?)).map(drop);
+    #[cfg(not(unix))]
+    let renamed = file.persist(path).map(drop).map_err(|error| error.error);
+    renamed.map_err(StoreError::io("write", path))
 }
 
 /// Gives a file a second name, as a hard link where the file system has them and as a copy elsewhere.
@@ -76,17 +91,10 @@ pub(crate) fn link_atomic(from: &Path, to: &Path) -> Result<(), StoreError> {
     // Not every file system has hard links, and they cannot cross file systems.
     let Ok(linked) = linked else {
         let bytes = maquette_files::read(from, limits::PICTURE).map_err(StoreError::io("read", from))?;
-        return write_atomic(to, &bytes);
+        return write_unforced(to, &bytes);
     };
     // Renaming between two names of one file does nothing (POSIX); the first name is removed when it is dropped.
     std::fs::rename(linked.path(), to).map_err(StoreError::io("write", to))
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 #[cfg(test)]

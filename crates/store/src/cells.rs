@@ -1,6 +1,7 @@
 //! `.cells`: every finished picture once, named by its cell.
 
-use crate::{StoreError, write_atomic};
+use crate::StoreError;
+use crate::atomic::write_unforced;
 use maquette_core::{CellId, Digest};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -28,10 +29,10 @@ pub(crate) fn list(root: &Path) -> HashSet<CellId> {
     names.filter_map(|name| Some(CellId(name.strip_suffix(".png")?.parse::<Digest>().ok()?))).collect()
 }
 
-/// Writes a finished picture and returns its path.
+/// Writes a finished picture and returns its path. It has to be forced to the disk before a row relies on it.
 pub(crate) fn keep(root: &Path, id: &CellId, png: &[u8]) -> Result<PathBuf, StoreError> {
     let path = path(root, id);
-    write_atomic(&path, png)?;
+    write_unforced(&path, png)?;
     Ok(path)
 }
 

@@ -4,7 +4,8 @@
 //! modification time are unchanged is not decoded again. This is a cache: without an entry, as after a crash, a picture is
 //! decoded. The file is written when the run ends; of two shards that end at once, one wins.
 
-use crate::{StoreError, write_atomic};
+use crate::StoreError;
+use crate::atomic::write_unforced;
 use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -34,6 +35,11 @@ impl FileState {
         let found = path.metadata().ok()?;
         let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(FileState { bytes: found.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
+    }
+
+    /// Its size.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// When it was modified, in nanoseconds since 1970.
@@ -67,7 +73,7 @@ impl CheckedPictures {
         let mut all = CheckedPictures::read(run);
         all.files.append(&mut self.files);
         *self = all;
-        write_atomic(&path(run), &serde_json::to_vec(self).unwrap_or_default())
+        write_unforced(&path(run), &serde_json::to_vec(self).unwrap_or_default())
     }
 }
 

@@ -19,10 +19,12 @@ pub enum StoreError {
         source: io::Error,
     },
     /// Another process is rendering into this run.
-    #[error("`{}` is in use: another maquette process is rendering into this run", folder.display())]
+    #[error("`{}` is in use: {} is rendering into this run", folder.display(), holder.as_deref().unwrap_or("another maquette process"))]
     Locked {
         /// The run's folder.
         folder: PathBuf,
+        /// That process, its machine and since when, if they are known.
+        holder: Option<String>,
     },
     /// Another process writes into this run, so that metrics cannot be added.
     #[error("`{}` is in use: another maquette process is writing into this run; metrics are added when no process does", folder.display())]
@@ -151,7 +153,7 @@ impl StoreError {
                 _ => None,
             },
             StoreError::Locked { .. } => Some(
-                "Wait for it to end. To share the work, start each process with `--worker`.".to_owned(),
+                "Wait for it to end: `--wait` does. To share the work, start each process with `--worker`.".to_owned(),
             ),
             StoreError::InUse { .. } => Some("Wait for it to end, then measure again.".to_owned()),
             StoreError::NoRun { nearest, .. } if nearest.is_empty() => {

@@ -3,7 +3,8 @@
 //!
 //! They are computed from every byte of a file, which takes too long to repeat for every plan when a model has gigabytes. Files with the same path, size and modification time count as unchanged.
 
-use crate::{StoreError, write_atomic};
+use crate::StoreError;
+use crate::atomic::write_unforced;
 use maquette_core::Digest;
 use maquette_files::limits;
 use maquette_interop::Sha256;
@@ -93,7 +94,7 @@ fn find(root: &Path, key: &str, stamp: &Stamp) -> Option<Value> {
 fn insert(root: &Path, key: String, stamp: &Stamp, value: Value) -> Result<(), StoreError> {
     let mut all = all(root);
     all.insert(key, Known { stamp: stamp.lines, value });
-    write_atomic(&path(root), &serde_json::to_vec_pretty(&all).unwrap_or_default())
+    write_unforced(&path(root), &serde_json::to_vec_pretty(&all).unwrap_or_default())
 }
 
 /// Reads the file; empty if there is none or it cannot be read.

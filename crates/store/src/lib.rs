@@ -37,16 +37,18 @@
 //! ```
 //!
 //! A file is complete or absent: it is written under a temporary name in the same folder and then renamed. Only the log
-//! grows, by a row per write; a torn last row is cut off when the run is resumed. Measuring replaces a log by one with more
-//! columns, while no process renders into the run. Nothing is synced to the disk by force:
-//! files that a power cut damages are recognised when they are read, and rendered again. So are edited pictures: their
-//! metadata and the log keep the digest of the rendered pixels.
+//! grows, by whole rows per write; a torn last row is cut off when the run is resumed. Measuring replaces a log by one with more
+//! columns, while no process renders into the run. Pictures are forced to the disk before their rows are written, and rows
+//! before their cells are reported as finished, several cells at once (`sync.rs`); so are plans, picks and votes. What can be
+//! made again (sheets, page, caches) is not. Pictures that are damaged or edited are recognised when they are read: their metadata
+//! and the log keep the digest of the rendered pixels.
 //!
 //! Not here: rendering, drawing sheets, printing, clocks. The types of plans and records come from `maquette-core`.
 
 #![forbid(unsafe_code)]
 
 mod atomic;
+mod batch;
 mod cells;
 mod checked;
 mod clean;
@@ -99,6 +101,7 @@ mod share;
 mod start;
 mod start_reason;
 mod submission;
+mod sync;
 mod timings;
 mod unused;
 mod votes;
@@ -107,6 +110,7 @@ mod votes_tests;
 mod writer;
 
 pub use atomic::write_atomic;
+pub use batch::{Batch, Reuse};
 pub use error::StoreError;
 pub use fingerprints::Stamp;
 pub use log::{DamagedRow, Log, LogRow};
@@ -125,4 +129,4 @@ pub use submission::Submission;
 pub use timings::{Speed, Timings, WorkKind};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;
-pub use writer::{Reuse, RunWriter};
+pub use writer::RunWriter;

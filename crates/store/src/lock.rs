@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,10 +21,30 @@ pub(crate) fn of_writer(run: &Path, name: &str, shared: bool) -> Result<File, St
         try_lock()
     });
     match locked {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { folder: run.to_owned() }),
+        Ok(()) => {
+            // For whoever finds it locked; it is no error if this cannot be written.
+            let _ = file.set_len(0).and_then(|()| (&file).write_all(this_process().as_bytes()));
+            Ok(file)
+        }
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::Locked { folder: run.to_owned(), holder: holder(&path) })
+        }
         Err(TryLockError::Error(error)) => unlockable(error, &path).map(|()| file),
     }
+}
+
+/// How this process is named to others.
+fn this_process() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let on = if host.trim().is_empty() { String::new() } else { format!(" on {}", host.trim()) };
+    format!("process {}{on}", std::process::id())
+}
+
+/// Who has a lock and since when, as that process has written it; `None` if it has not yet.
+fn holder(path: &Path) -> Option<String> {
+    let name = std::fs::read_to_string(path).ok().filter(|name| !name.is_empty())?;
+    let since = jiff::Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()?;
+    Some(format!("{name} since {}", since.strftime("%F %T UTC")))
 }
 
 /// Whether a process renders into a run.
@@ -65,5 +85,11 @@ fn open(path: &Path) -> Result<File, StoreError> {
 
 /// Ignores the error of a file system that does not support locks.
 fn unlockable(error: std::io::Error, path: &Path) -> Result<(), StoreError> {
-    if error.kind() == ErrorKind::Unsupported { Ok(()) } else { Err(StoreError::io("lock", path)(error)) }
+    // NFS without its lock service.
+    const ENOLCK: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
+    match error.kind() {
+        ErrorKind::Unsupported => Ok(()),
+        _ if cfg!(unix) && error.raw_os_error() == Some(ENOLCK) => Ok(()),
+        _ => Err(StoreError::io("lock", path)(error)),
+    }
 }

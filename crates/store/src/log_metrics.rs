@@ -34,7 +34,7 @@ impl Run {
                 share::fold(self.dir())?;
                 Ok(MetricsWriter { run: self.clone(), _lock: lock })
             }
-            Err(StoreError::Locked { folder }) => Err(StoreError::InUse { folder }),
+            Err(StoreError::Locked { folder, .. }) => Err(StoreError::InUse { folder }),
             Err(error) => Err(error),
         }
     }

@@ -208,3 +208,56 @@ proptest! {
         })?;
     }
 }
+
+#[test]
+fn a_log_that_is_cut_anywhere_in_its_last_rows_is_continued_to_the_same_log() {
+    let folder = Folder::new();
+    let starts = folder.starts();
+    for end in starts[4]..folder.whole.len() {
+        let rows = starts.iter().skip(1).filter(|start| **start <= end).count();
+        assert_eq!(
+            folder.read(&folder.whole[..end]),
+            (folder.cells[..rows].to_vec(), vec![]),
+            "cut at {end}"
+        );
+        // Each wait for the disk takes some milliseconds.
+        if end % 29 > 0 && !starts.contains(&end) {
+            continue;
+        }
+        let mut run = folder.start();
+        assert_eq!((run.run().log().unwrap().len(), run.damaged_rows()), (rows, &[][..]), "cut at {end}");
+        for index in rows..6 {
+            let cell = run.plan().cell(index).unwrap();
+            match index {
+                4 => run.fail(&cell, "no\nmemory", "cpu").unwrap(),
+                _ => run.finish(&cell, &image(&cell), 1.0, "cpu", Remarks::default()).unwrap(),
+            };
+        }
+        drop(run);
+        assert!(std::fs::read(folder.path()).unwrap() == folder.whole, "cut at {end}");
+    }
+}
+
+#[test]
+fn a_page_of_zeros_takes_only_the_rows_it_covers() {
+    let folder = Folder::new();
+    let length = 512;
+    for page in 0..folder.whole.len().div_ceil(length) {
+        let (from, to) = (page * length, ((page + 1) * length).min(folder.whole.len()));
+        std::fs::write(folder.path(), folder.damaged(from, to, &vec![0; to - from])).unwrap();
+        let mut run = folder.start();
+        if run.run().number() > 1 {
+            // Without its header, a log cannot be continued; its pictures are reused in a new run.
+            assert_eq!(page, 0);
+            std::fs::remove_dir_all(run.run().dir()).unwrap();
+            continue;
+        }
+        let done = run.check_done(&folder.cells).0;
+        let starts = folder.starts();
+        for (index, cell) in folder.cells.iter().enumerate().filter(|(index, _)| *index != 4) {
+            let end = starts.get(index + 1).copied().unwrap_or(folder.whole.len());
+            let is_covered = starts[index] < to && from < end;
+            assert!(is_covered || done.contains(cell), "page {page}, row {index}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! Appends to the log: one row in one write when a cell ends. Written rows are never changed; `log_metrics.rs` adds columns
+//! Appends to the log: the rows of cells that ended, in one write, which is forced to the disk. Written rows are never changed; `log_metrics.rs` adds columns
 //! to them.
 
 use crate::formulas::{FORMAT, defuse};
@@ -68,18 +68,13 @@ impl LogWriter {
         Ok(Opened::Ready(log))
     }
 
-    /// Writes the row of a cell that ended; the fingerprint is its model's, `more` are the fields of the further columns.
-    pub(crate) fn write(
-        &mut self,
-        record: &Record,
-        fingerprint: &Digest,
-        more: &[String],
-    ) -> Result<(), StoreError> {
+    /// The row of a cell that ended; the fingerprint is its model's, `more` are the fields of the further columns.
+    pub(crate) fn row(&self, record: &Record, fingerprint: &Digest, more: &[String]) -> Vec<u8> {
         let mut row = fields(record, fingerprint, &self.placeholders);
         row.extend_from_slice(more);
         let mut row = defused(&row);
         row.resize(row.len() + self.metrics, String::new());
-        self.append(&line(row))
+        line(row)
     }
 
     /// Whether a log can be continued, or need not be because there is none.
@@ -106,15 +101,22 @@ impl LogWriter {
         self.append(&lines).map(|()| true)
     }
 
-    fn append(&mut self, row: &[u8]) -> Result<(), StoreError> {
-        let written = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(row));
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes whole rows. When it returns they outlast a power failure; if it fails there is none of them.
+    pub(crate) fn append(&mut self, rows: &[u8]) -> Result<(), StoreError> {
+        let start = self.file.seek(SeekFrom::Start(self.end));
+        let written = start.and_then(|_| self.file.write_all(rows)).and_then(|()| self.file.sync_data());
         match written {
             Ok(()) => {
-                self.end += row.len() as u64;
+                self.end += rows.len() as u64;
                 Ok(())
             }
             Err(error) => {
-                // Remove the partial row; if this fails, the next writer cuts it off.
+                // Remove partial rows; if this fails, the next writer cuts it off.
                 let _ = self.file.set_len(self.end);
                 Err(StoreError::io("write", &self.path)(error))
             }

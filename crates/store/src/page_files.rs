@@ -2,7 +2,7 @@
 //!
 //! Like sheets, these files need no lock: they can be written again at any time, and each is replaced atomically.
 
-use crate::atomic::{write_atomic, write_atomic_with_time};
+use crate::atomic::{write_unforced, write_unforced_with_time};
 use crate::checked::FileState;
 use crate::{Run, StoreError, lock, names};
 use maquette_core::CellId;
@@ -58,7 +58,8 @@ impl Run {
     /// gets a new one.
     pub fn has_thumbnail(&self, edge: u32, cell: &CellId, picture: PictureState) -> bool {
         let made = FileState::of(&self.thumbnail(edge, cell));
-        made.is_some_and(|made| made.modified() == picture.0.modified())
+        // A power failure leaves empty files.
+        made.is_some_and(|made| made.bytes() > 0 && made.modified() == picture.0.modified())
     }
 
     /// Writes the thumbnail of a cell; `picture` is the state of the picture before it was read.
@@ -69,7 +70,7 @@ impl Run {
         picture: PictureState,
         webp: &[u8],
     ) -> Result<(), StoreError> {
-        write_atomic_with_time(&self.thumbnail(edge, cell), webp, picture.0.modified())
+        write_unforced_with_time(&self.thumbnail(edge, cell), webp, picture.0.modified())
     }
 
     /// Removes the thumbnails of all other cells and sizes than these. Files that are not thumbnails are left alone.
@@ -98,7 +99,7 @@ impl Run {
 fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     match maquette_files::read(path, limits::RUN_FILE) {
         Ok(there) if there == bytes => Ok(()),
-        _ => write_atomic(path, bytes),
+        _ => write_unforced(path, bytes),
     }
 }
 

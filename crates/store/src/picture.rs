@@ -56,8 +56,7 @@ pub(crate) fn check(path: &Path, id: &CellId, logged: Option<Digest>) -> Result<
         read => read.map_err(|error| format!("cannot be read: {error}"))?,
     };
     let image = decode_bytes(path, &bytes).map_err(|_| DAMAGED)?;
-    // The decoder accepts a missing end; the last chunk has no content, so these are always its bytes.
-    if !bytes.ends_with(b"IEND\xae\x42\x60\x82") {
+    if !has_whole_chunks(&bytes) {
         return Err(DAMAGED.to_owned());
     }
     let info = read_generation_info(&bytes).ok_or(NAMELESS)?;
@@ -87,6 +86,26 @@ pub(crate) fn check_quickly(path: &Path, id: &CellId) -> Result<Option<()>, Stri
 
 const DAMAGED: &str = "is damaged";
 const NAMELESS: &str = "has no metadata that names its cell";
+
+/// Whether every chunk of a PNG file has its checksum, and the file ends with the last one. Decoders accept a missing end, and
+/// damage in chunks that they skip.
+fn has_whole_chunks(bytes: &[u8]) -> bool {
+    let Some(mut rest) = bytes.strip_prefix(&SIGNATURE) else { return false };
+    loop {
+        let Some((length, after)) = rest.split_first_chunk() else { return false };
+        let length = u32::from_be_bytes(*length) as usize;
+        // The checksum covers the kind and the content.
+        let Some((chunk, after)) = after.split_at_checked(length.saturating_add(4)) else { return false };
+        let Some((sum, after)) = after.split_first_chunk() else { return false };
+        if crc32fast::hash(chunk) != u32::from_be_bytes(*sum) {
+            return false;
+        }
+        if chunk.starts_with(b"IEND") {
+            return after.is_empty();
+        }
+        rest = after;
+    }
+}
 
 /// The cell that the metadata of a complete PNG file names.
 pub(crate) fn cell_in(path: &Path) -> std::io::Result<Option<CellId>> {

@@ -85,9 +85,9 @@ fn an_edited_picture_is_reported_and_not_used() {
     let mut second = folder.start(&plan(&[("artist", vec!["Mucha"]), ("seed", vec!["1", "2"])]));
     let Reuse::Unusable(problem) = second.reuse(&cells[0]).unwrap() else { panic!("it was edited") };
     assert!(problem.path.starts_with(folder.runs.root().join(".cells")), "{problem}");
-    assert!(matches!(second.reuse(&cells[1]).unwrap(), Reuse::Taken(_)));
+    assert!(matches!(second.reuse(&cells[1]).unwrap(), Reuse::Taken));
     finish(&mut second, 0);
-    assert!(matches!(second.reuse(&cells[0]).unwrap(), Reuse::Taken(_)), "it was rendered again");
+    assert!(matches!(second.reuse(&cells[0]).unwrap(), Reuse::Taken), "it was rendered again");
 }
 
 #[test]
@@ -180,4 +180,26 @@ fn remarks_are_kept_when_a_picture_is_reused() {
     assert_eq!(logged(&second), reused);
     reused.sort_by_key(|remarks| remarks.nsfw_content_detected);
     assert_eq!(reused, given);
+}
+
+#[test]
+fn a_picture_that_is_cut_or_flipped_at_any_byte_is_not_reused() {
+    let folder = Folder::new();
+    let mut first = folder.start(&artists());
+    finish(&mut first, 0);
+    let cell = first.plan().cell(0).unwrap();
+    drop(first);
+    let kept = crate::cells::path(folder.runs.root(), &cell.id);
+    let whole = std::fs::read(&kept).unwrap();
+    let check = |bytes: &[u8]| {
+        std::fs::write(&kept, bytes).unwrap();
+        crate::picture::check(&kept, &cell.id, None).map(|whole| whole.is_some())
+    };
+    assert_eq!(check(&whole), Ok(true));
+    for at in 0..whole.len() {
+        assert!(check(&whole[..at]).is_err(), "cut at {at}");
+        let mut flipped = whole.clone();
+        flipped[at] ^= 0x10;
+        assert!(check(&flipped).is_err(), "flipped at {at} of {}: {:?}", whole.len(), check(&flipped));
+    }
 }

@@ -4,9 +4,10 @@
 //! Files are compared by size and modification time, as in `.checked.json`. Pictures are not among them: a run has nothing
 //! to do only if they have the pixels that the log says.
 
+use crate::atomic::write_unforced;
 use crate::checked::FileState;
 use crate::page_files::entries;
-use crate::{Run, StoreError, write_atomic};
+use crate::{Run, StoreError, sync};
 use maquette_core::Digest;
 use maquette_files::limits;
 use serde::{Deserialize, Serialize};
@@ -63,7 +64,11 @@ impl Run {
         let relative = |sheet: &PathBuf| sheet.strip_prefix(self.dir()).unwrap_or(sheet).to_owned();
         let sheets = sheets.iter().map(relative).collect();
         let state = ReportState { inputs, sheets, made: self.made()? };
-        write_atomic(&path(self), &serde_json::to_vec(&state).unwrap_or_default())
+        // A power failure must not leave torn files that count as made.
+        for path in state.made.keys().map(|name| self.dir().join(name)) {
+            if path.is_dir() { sync::folder(&path)? } else { sync::file(&path)? }
+        }
+        write_unforced(&path(self), &serde_json::to_vec(&state).unwrap_or_default())
     }
 
     /// The states of all that is made. A folder of thumbnails counts as changed if files were added or removed.
@@ -96,7 +101,7 @@ mod tests {
         let folder = Folder::new();
         let run = folder.start(&plan(&[("seed", vec!["1"])])).run().clone();
         let write = |name: &str, text: &str| {
-            write_atomic(&run.dir().join(name), text.as_bytes()).unwrap();
+            write_unforced(&run.dir().join(name), text.as_bytes()).unwrap();
         };
         write("program", "1");
         let program = run.dir().join("program");

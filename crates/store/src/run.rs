@@ -3,6 +3,7 @@
 //! Cells, log and plan are written only by `writer.rs`, under a lock. Sheets need no lock: they can be drawn again at any
 //! time, and each is replaced atomically.
 
+use crate::atomic::write_unforced;
 use crate::log::{Log, LogRow, log_files};
 use crate::logs::read_logs;
 use crate::{StoreError, names, plan_file, write_atomic};
@@ -105,7 +106,7 @@ impl Run {
     /// Writes a contact sheet under `sheets/` and returns its path.
     pub fn write_sheet(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, StoreError> {
         let path = names::plain(&self.dir.join("sheets"), name)?;
-        write_atomic(&path, bytes)?;
+        write_unforced(&path, bytes)?;
         Ok(path)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{Reuse, RunWriter, Runs, StartReason, Status, StoreError};
 use maquette_core::test_plans::{image, plan};
-use maquette_core::{Cell, CellId, Digest, FoundFile, Plan, Record, Remarks};
+use maquette_core::{Cell, CellId, Digest, FoundFile, Image, Plan, Record, Remarks};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -51,9 +51,36 @@ pub(crate) fn is_done(run: &mut RunWriter, id: &CellId) -> bool {
 }
 
 pub(crate) fn reuse(run: &mut RunWriter, cell: &Cell) -> Option<Record> {
-    match run.reuse(cell).unwrap() {
-        Reuse::Taken(record) => Some(*record),
-        Reuse::Absent | Reuse::Unusable(_) => None,
+    let mut batch = run.batch();
+    batch.reuse(cell).unwrap();
+    batch.commit().unwrap().pop()
+}
+
+/// One cell at a time.
+impl RunWriter {
+    pub(crate) fn finish(
+        &mut self,
+        cell: &Cell,
+        image: &Image,
+        seconds: f64,
+        device: &str,
+        remarks: Remarks,
+    ) -> Result<Record, StoreError> {
+        let mut batch = self.batch();
+        batch.finish(cell, image, seconds, device, remarks)?;
+        Ok(batch.commit()?.remove(0))
+    }
+
+    pub(crate) fn fail(&mut self, cell: &Cell, error: &str, device: &str) -> Result<Record, StoreError> {
+        let mut batch = self.batch();
+        batch.fail(cell, error, device);
+        Ok(batch.commit()?.remove(0))
+    }
+
+    pub(crate) fn reuse(&mut self, cell: &Cell) -> Result<Reuse, StoreError> {
+        let mut batch = self.batch();
+        let reuse = batch.reuse(cell)?;
+        batch.commit().map(|_| reuse)
     }
 }
 
@@ -106,7 +133,7 @@ fn one_writer_at_a_time_but_shards_share() {
     let folder = Folder::new();
     let first = folder.start(&artists());
     let error = folder.try_start(&artists(), None).err().unwrap();
-    assert!(matches!(&error, StoreError::Locked { folder } if folder.ends_with("test/1")), "{error}");
+    assert!(matches!(&error, StoreError::Locked { folder, .. } if folder.ends_with("test/1")), "{error}");
     assert!(folder.try_start(&artists(), Some("1/2")).is_err());
     drop(first);
     let mut one = folder.try_start(&artists(), Some("1/2")).unwrap();

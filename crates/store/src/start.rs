@@ -3,7 +3,7 @@
 use crate::former_names::FormerNames;
 use crate::log_writer::{LogWriter, Opened};
 use crate::{
-    Run, RunWriter, Runs, Shard, StartReason, StoreError, lock, names, plan_file, share, write_atomic,
+    Run, RunWriter, Runs, Shard, StartReason, StoreError, lock, names, plan_file, share, sync, write_atomic,
 };
 use maquette_core::{Digest, Plan};
 use std::io::ErrorKind;
@@ -51,8 +51,12 @@ impl Runs {
             if reason == StartReason::Resumed {
                 plan_file::keep_references(run.dir(), plan)?;
                 keep_metrics(&run, experiment, plan)?;
+                let number = run.number();
                 match open(run, reason)? {
-                    Some(writer) => return Ok(writer),
+                    Some(writer) => {
+                        repoint_latest(&folder, number)?;
+                        return Ok(writer);
+                    }
                     None => reason = StartReason::OtherVersion,
                 }
             }
@@ -115,7 +119,18 @@ fn create(
         let _ = std::fs::remove_dir_all(&building);
     })?;
     point_latest(folder, run.number())?;
+    sync::folder(folder)?;
     Ok(run)
+}
+
+/// Points `latest` at a run that is resumed, unless it does already: the process that created the run may have been killed.
+fn repoint_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
+    let (latest, name) = (folder.join("latest"), number.to_string());
+    let linked = std::fs::read_link(&latest).is_ok_and(|to| to == Path::new(&name));
+    // A plain file is the second choice: whatever kept the link from being made may be over.
+    let written =
+        || cfg!(not(unix)) && std::fs::read_to_string(&latest).is_ok_and(|text| text.trim() == name);
+    if linked || written() { Ok(()) } else { point_latest(folder, number) }
 }
 
 /// The highest number of a name's runs, including those that were renamed or removed, so that a name in a log keeps its

@@ -3,7 +3,8 @@
 //! This is a cache, not a record: a file that is missing or damaged reads as empty, and of two writers at once one wins.
 //! What happened to each cell is in the log.
 
-use crate::{StoreError, write_atomic};
+use crate::StoreError;
+use crate::atomic::write_unforced;
 use maquette_core::{Digest, Settings};
 use maquette_files::limits;
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ pub(crate) fn add_to_file(root: &Path, now: &Timings) -> Result<(), StoreError> 
     now.loads.iter().for_each(|(load, speed)| add(&mut all.loads, load.clone(), *speed));
     now.memory.iter().for_each(|(work, bytes)| all.add_memory(work.clone(), *bytes));
     let text = serde_json::to_vec_pretty(&all).unwrap_or_default();
-    write_atomic(&path(root), &text)
+    write_unforced(&path(root), &text)
 }
 
 fn add<K: PartialEq>(sums: &mut Vec<(K, Speed)>, key: K, more: Speed) {

@@ -8,6 +8,7 @@ use crate::log_writer::{LogWriter, Opened};
 use crate::logs::read_logs;
 use crate::picture::{self, PictureProblem};
 use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
+use crate::sync::Unsynced;
 use crate::{LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, cells, drafts, timings};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_files::inside;
@@ -15,7 +16,7 @@ use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A run that is being rendered into, from [`Runs::start`].
@@ -30,6 +31,8 @@ pub struct RunWriter {
     set_aside: Option<Records>,
     damaged: Vec<DamagedRow>,
     checked: CheckedPictures,
+    /// What has to be on the disk before the next rows.
+    unsynced: Unsynced,
     /// What other tools call the files of the cells.
     hashes: FileHashes,
     /// Which run rendered a cell; read from all logs when first needed.
@@ -53,17 +56,6 @@ struct LoggedPicture {
     /// Relative to the run.
     image: String,
     pixels: Option<Digest>,
-}
-
-/// The result of reusing a picture.
-#[derive(Debug)]
-pub enum Reuse {
-    /// The picture was linked into this run.
-    Taken(Box<Record>),
-    /// No run has finished that cell.
-    Absent,
-    /// There is a picture, but it is not the rendered one.
-    Unusable(PictureProblem),
 }
 
 impl RunWriter {
@@ -95,6 +87,7 @@ impl RunWriter {
             set_aside: None,
             damaged,
             checked,
+            unsynced: Unsynced::default(),
             hashes,
             renderers,
             _locks,
@@ -213,50 +206,9 @@ impl RunWriter {
         (done, problems)
     }
 
-    /// Whether a run seems to have finished that cell; [`RunWriter::reuse`] checks the picture.
+    /// Whether a run seems to have finished that cell; [`crate::Batch::reuse`] checks the picture.
     pub fn has_picture(&self, id: &CellId) -> bool {
         self.runs.has_cell(id)
-    }
-
-    /// Reuses the picture of a cell that another run has finished, if its pixels are the rendered ones by the log of the
-    /// run that rendered it and by its metadata.
-    pub fn reuse(&mut self, cell: &Cell) -> Result<Reuse, StoreError> {
-        let kept = cells::path(self.runs.root(), &cell.id);
-        let Renderer { run, pixels } = self.renderer(&cell.id);
-        let picture::Whole { remarks, pixels } = match picture::check(&kept, &cell.id, pixels) {
-            Ok(Some(whole)) => whole,
-            Ok(None) => return Ok(Reuse::Absent),
-            Err(problem) => {
-                return Ok(Reuse::Unusable(PictureProblem { cell: cell.id, path: kept, problem }));
-            }
-        };
-        let image = self.link(cell, &kept)?;
-        let outcome = Outcome::Done { image, pixels, reused: Some(run) };
-        let record = Record { cell: cell.clone(), outcome, seconds: None, device: None, remarks };
-        self.record(record).map(Box::new).map(Reuse::Taken)
-    }
-
-    /// Keeps the picture of a newly rendered cell, and writes its row.
-    pub fn finish(
-        &mut self,
-        cell: &Cell,
-        image: &Image,
-        seconds: f64,
-        device: &str,
-        remarks: Remarks,
-    ) -> Result<Record, StoreError> {
-        let png = encode_cell(image, cell, &self.fingerprint(cell), &self.hashes, &remarks)?;
-        let kept = cells::keep(self.runs.root(), &cell.id, &png)?;
-        let outcome = Outcome::Done { image: self.link(cell, &kept)?, pixels: image.digest(), reused: None };
-        let (seconds, device) = (Some(seconds), Some(device.to_owned()));
-        self.record(Record { cell: cell.clone(), outcome, seconds, device, remarks })
-    }
-
-    /// Writes the row of a cell that could not be rendered.
-    pub fn fail(&mut self, cell: &Cell, error: &str, device: &str) -> Result<Record, StoreError> {
-        let outcome = Outcome::Failed { error: error.to_owned() };
-        let (cell, device) = (cell.clone(), Some(device.to_owned()));
-        self.record(Record { cell, outcome, seconds: None, device, remarks: Remarks::default() })
     }
 
     /// Adds to the timings of this machine.
@@ -269,32 +221,65 @@ impl RunWriter {
         fingerprint(&self.plan, cell)
     }
 
-    fn record(&mut self, record: Record) -> Result<Record, StoreError> {
+    /// The rows of a cell that ended: one, or those of the cells that a draft stands for.
+    pub(crate) fn rows(&self, record: &Record) -> Vec<u8> {
         let fingerprint = self.fingerprint(&record.cell);
+        let row = |more: &[String]| self.records.log.row(record, &fingerprint, more);
         match &self.records.finals {
-            None => self.records.log.write(&record, &fingerprint, &[])?,
-            Some(finals) => {
-                for cell in finals.get(&record.cell.id).into_iter().flatten() {
-                    self.records.log.write(&record, &fingerprint, &[cell.to_string()])?;
+            None => row(&[]),
+            Some(finals) => finals
+                .get(&record.cell.id)
+                .into_iter()
+                .flatten()
+                .flat_map(|cell| row(&[cell.to_string()]))
+                .collect(),
+        }
+    }
+
+    /// Forces the pictures of cells to the disk, then writes their rows.
+    pub(crate) fn commit(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        self.unsynced.add_name(self.records.log.path(), self.runs.root());
+        self.unsynced.sync()?;
+        let rows: Vec<u8> = records.iter().flat_map(|record| self.rows(record)).collect();
+        self.records.log.append(&rows)?;
+        for record in records {
+            if let Outcome::Done { image, pixels, .. } = &record.outcome {
+                if let Some(state) = FileState::of(&self.run.dir().join(image)) {
+                    self.checked.add(image.clone(), state);
                 }
+                let picture = LoggedPicture { image: image.clone(), pixels: Some(*pixels) };
+                self.records.done.insert(record.cell.id, picture);
             }
         }
-        if let Outcome::Done { image, pixels, .. } = &record.outcome {
-            if let Some(state) = FileState::of(&self.run.dir().join(image)) {
-                self.checked.add(image.clone(), state);
-            }
-            let picture = LoggedPicture { image: image.clone(), pixels: Some(*pixels) };
-            self.records.done.insert(record.cell.id, picture);
-        }
-        Ok(record)
+        Ok(())
+    }
+
+    /// Keeps the picture of a cell as a PNG file.
+    pub(crate) fn keep(
+        &mut self,
+        cell: &Cell,
+        image: &Image,
+        remarks: &Remarks,
+    ) -> Result<PathBuf, StoreError> {
+        let png = encode_cell(image, cell, &self.fingerprint(cell), &self.hashes, remarks)?;
+        cells::keep(self.runs.root(), &cell.id, &png)
+    }
+
+    /// The path of a cell's picture, whether it exists or not.
+    pub(crate) fn kept(&self, id: &CellId) -> PathBuf {
+        cells::path(self.runs.root(), id)
     }
 
     /// Gives a kept picture its readable name in this run.
-    fn link(&self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
-        link_picture(&self.run, &self.plan, self.records.folder, cell, kept)
+    pub(crate) fn link(&mut self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
+        let image = link_picture(&self.run, &self.plan, self.records.folder, cell, kept)?;
+        self.unsynced.add_file(kept, self.runs.root());
+        // Its own file where there are no hard links.
+        self.unsynced.add_file(&self.run.dir().join(&image), self.runs.root());
+        Ok(image)
     }
 
-    fn renderer(&mut self, id: &CellId) -> Renderer {
+    pub(crate) fn renderer(&mut self, id: &CellId) -> Renderer {
         let runs = &self.runs;
         let renderers = self.renderers.get_or_insert_with(|| renderers(runs));
         renderers.get(id).cloned().unwrap_or_else(Renderer::unknown)

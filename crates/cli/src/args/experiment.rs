@@ -79,6 +79,12 @@ pub struct RunArgs {
     /// Do not draw sheets or write the page
     #[arg(long)]
     pub no_sheets: bool,
+    /// Stop after the first cell that fails, when the cells in progress have ended; exits with 5
+    #[arg(long, conflicts_with = "worker")]
+    pub fail_fast: bool,
+    /// Wait while another process renders into the run, instead of ending with an error
+    #[arg(long, conflicts_with = "worker")]
+    pub wait: bool,
     /// Open the page in the browser as soon as it is there; it fills in by itself
     #[arg(long, conflicts_with = "no_sheets")]
     pub open: bool,

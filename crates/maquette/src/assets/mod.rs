@@ -17,6 +17,7 @@ use maquette_hub::{Environment, HubError, Offer, Repository};
 use maquette_picture::{PictureError, decode_bytes};
 use maquette_planner::{AssetError, AssetResolver};
 use maquette_store::{Runs, Stamp};
+use models::NoModel;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
@@ -76,6 +77,24 @@ impl LocalAssets {
 /// The card of a model. Its fingerprint, which takes reading every byte, is cached in the runs folder.
 pub(crate) fn card_of(source: &ModelSource, runs: &Runs) -> Result<ModelCard, ModelError> {
     card_with(source, || cached_digest(runs, &files(source), || fingerprint(source)))
+}
+
+/// Finds a model that is about to be loaded, hours after the plan perhaps: its files must still be those of the plan, which has
+/// their fingerprint.
+pub(crate) fn find_planned(
+    name: &str,
+    base: &Path,
+    hub: &Environment,
+    runs: &Runs,
+    planned: Option<Digest>,
+) -> Result<ModelSource, NoModel> {
+    let source = models::find(name, base, hub)?;
+    let has_changed = match planned {
+        // A model in the program has no files.
+        Some(planned) if !files(&source).is_empty() => card_of(&source, runs)?.fingerprint != planned,
+        _ => false,
+    };
+    if has_changed { Err(NoModel::Changed { name: name.to_owned() }) } else { Ok(source) }
 }
 
 /// A digest over the content of files, cached in the runs folder for as long as their paths, sizes and times are the same.

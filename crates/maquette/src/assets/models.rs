@@ -18,6 +18,12 @@ pub(crate) enum NoModel {
     /// There is such a file, but it is not a model.
     #[error(transparent)]
     Unusable(#[from] ModelError),
+    /// Its files are not those that the plan was made for: their pictures would have the wrong names.
+    #[error("the files of `{name}` have changed since the plan was made; run again to plan with them")]
+    Changed {
+        /// The name as written.
+        name: String,
+    },
 }
 
 impl NoModel {

@@ -1,7 +1,7 @@
 //! What a person may get wrong: each says what, where and what is allowed, and leaves nothing half-written.
 
 use crate::support::{Project, check_problem, check_says, fixture, problems, run, try_run};
-use maquette::{Error, Experiment, PlanProblem, RunOptions};
+use maquette::{Error, Experiment, PlanProblem, RunEvent, RunOptions, RunProgress, Stop};
 use std::fs;
 
 /// Runs an experiment that cannot work, asserts that it is refused for one reason and that nothing was left behind.
@@ -151,6 +151,33 @@ fn a_truncated_weight_file() {
     let whole = fs::read(fixture("tiny-a").join(file)).unwrap();
     project.write(&format!("tiny/{file}"), &whole[..whole.len() - 100]);
     failing_model(&project, &[file]);
+}
+
+#[test]
+fn a_model_that_is_replaced_during_a_run_makes_no_pictures_under_the_old_name() {
+    let project = tiny_model();
+    let file = "tiny/unet/diffusion_pytorch_model.safetensors";
+    project.write(
+        "two.toml",
+        "prompt = \"a cat\"\nsteps = 1\nwidth = 64\nheight = 64\n[sweep]\nmodel = [\"sketchbook\", \"tiny\"]\nseed = [1, 2]\n",
+    );
+    let (engine, options) = (project.engine(), RunOptions { sheets: false, ..RunOptions::default() });
+    let result = engine.run(&project.experiment("two.toml"), &options, &Stop::new(), &mut |event| {
+        if let RunEvent::Progress(RunProgress::Loading { model }) = event
+            && model == "sketchbook"
+        {
+            let mut weights = fs::read(project.path().join(file)).unwrap();
+            let last = weights.len() - 1;
+            weights[last] ^= 1;
+            project.write(file, weights);
+        }
+    });
+    let summary = result.unwrap().summary;
+    assert_eq!((summary.rendered, summary.failures.len()), (2, 2));
+    let error = &summary.failures[0].error;
+    assert!(error.contains("the files of `tiny` have changed since the plan was made"), "{error}");
+    let ran = run(&engine, &project.experiment("two.toml"));
+    assert_eq!((ran.result.run.to_string().as_str(), ran.result.summary.rendered), ("two@2", 2));
 }
 
 #[test]

@@ -78,7 +78,8 @@ impl Project {
         };
         let hub =
             HubEnvironment::from(&|name| given(name).or_else(|| (name == "HF_HOME").then(|| home.clone())));
-        Environment { hub, folder: Some(self.path().to_owned()), fake_fail_on: None, fake_pause: None }
+        let folder = Some(self.path().to_owned());
+        Environment { hub, folder, fake_fail_on: None, fake_panic_on: None, fake_pause: None }
     }
 
     /// The engine on the CPU, without a hub.

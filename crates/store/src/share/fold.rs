@@ -7,7 +7,7 @@ use crate::atomic::write_new;
 use crate::log_columns::Status;
 use crate::log_writer::{LogWriter, Opened};
 use crate::logs::read_log_files;
-use crate::{StoreError, lock, plan_file};
+use crate::{StoreError, lock, plan_file, sync};
 use maquette_core::CellId;
 use maquette_share::FINISHED;
 use std::collections::HashMap;
@@ -62,6 +62,8 @@ pub(crate) fn fold(run: &Path) -> Result<(), StoreError> {
         if !log.append_rows(&added)? {
             return Ok(());
         }
+        // The name of a new log, too, is on the disk before the rows are gone from where they were.
+        sync::folder(run)?;
     }
     // A damaged row is kept for the eyes of people, as in the log.
     if damaged.is_empty() {

@@ -2,12 +2,13 @@
 
 use super::fold_when_free;
 use super::objects::{FolderObjects, open_session};
-use crate::atomic::{write_atomic, write_new};
+use crate::atomic::{write_new, write_unforced};
 use crate::log_columns::{Status, placeholders};
 use crate::log_writer::{self, LogWriter};
 use crate::logs::read_logs;
 use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
 use crate::start::plan_of;
+use crate::sync::Unsynced;
 use crate::{
     LogRow, PictureProblem, Reuse, Run, Runs, StartReason, StoreError, Timings, cells, lock, picture,
 };
@@ -17,7 +18,7 @@ use maquette_share::{FINISHED, Objects};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// A run that is rendered by several workers at once, from [`Runs::join`].
@@ -33,6 +34,8 @@ pub struct SharedWriter {
     hashes: FileHashes,
     /// Which run rendered a cell; read from all logs when first needed.
     renderers: OnceLock<HashMap<CellId, Renderer>>,
+    /// Which names are on the disk.
+    unsynced: Mutex<Unsynced>,
     /// Shared with the other workers.
     _lock: File,
 }
@@ -79,6 +82,7 @@ fn open(
         objects,
         hashes: FileHashes::default(),
         renderers: OnceLock::new(),
+        unsynced: Mutex::default(),
         _lock: lock,
     }))
 }
@@ -136,7 +140,7 @@ impl SharedWriter {
         let image = self.link(cell, &kept)?;
         let outcome = Outcome::Done { image, pixels, reused: Some(run) };
         let record = Record { cell: cell.clone(), outcome, seconds: None, device: None, remarks };
-        self.record(key, record).map(Box::new).map(Reuse::Taken)
+        self.record(key, record).map(|_| Reuse::Taken)
     }
 
     /// Keeps the picture of a newly rendered cell, and writes its row.
@@ -157,7 +161,7 @@ impl SharedWriter {
             match picture::check(&kept, &cell.id, None) {
                 Ok(Some(whole)) => (pixels, remarks) = (whole.pixels, whole.remarks),
                 // Damaged, or removed meanwhile.
-                Ok(None) | Err(_) => write_atomic(&kept, &png)?,
+                Ok(None) | Err(_) => write_unforced(&kept, &png)?,
             }
         }
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, pixels, reused: None };
@@ -204,13 +208,26 @@ impl SharedWriter {
             let path = self.objects.path(key);
             // Reserved by a process that was killed, on a file system without hard links.
             if path.metadata().is_ok_and(|file| file.len() == 0) {
-                write_atomic(&path, &row)?;
+                write_unforced(&path, &row)?;
             }
         }
+        let mut unsynced = self.unsynced();
+        unsynced.add_file(&self.objects.path(key), self.runs.root());
+        unsynced.sync()?;
         Ok(record)
     }
 
+    /// Gives a kept picture its readable name in this run, and forces both to the disk.
     fn link(&self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
-        link_picture(&self.run, &self.plan, "images", cell, kept)
+        let image = link_picture(&self.run, &self.plan, "images", cell, kept)?;
+        let mut unsynced = self.unsynced();
+        unsynced.add_file(kept, self.runs.root());
+        unsynced.add_file(&self.run.dir().join(&image), self.runs.root());
+        unsynced.sync()?;
+        Ok(image)
+    }
+
+    fn unsynced(&self) -> MutexGuard<'_, Unsynced> {
+        self.unsynced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,92 @@
+//! What must be true of a runs folder after anything happened to it.
+
+use crate::support::Workspace;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+/// The run of every test here.
+pub const RUN: &str = "runs/cats/1";
+
+/// Columns that depend on when and where a cell was rendered.
+const TIMES: [&str; 3] = ["seconds", "device", "reused"];
+
+/// An experiment for the fake backend.
+pub fn experiment(seeds: usize) -> String {
+    format!(
+        "prompt = \"a cat, by {{artist}}\"\nsteps = 2\nwidth = 16\nheight = 16\n\n[sweep]\nartist = [\"Mucha\", \"Munch\"]\n\
+         seed = {{ count = {seeds} }}\n"
+    )
+}
+
+/// A folder with an experiment `cats.toml`.
+pub fn workspace(experiment: &str) -> Workspace {
+    let workspace = Workspace::new();
+    workspace.write("cats.toml", experiment);
+    workspace
+}
+
+/// The rows of a log by cell, without times. Each must have its picture, and a cell must have one row. A row that is torn at
+/// the end is no row.
+pub fn rows(workspace: &Workspace) -> BTreeMap<String, Vec<String>> {
+    let Ok(log) = fs::read_to_string(workspace.path().join(RUN).join("log.csv")) else {
+        return BTreeMap::new();
+    };
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(log.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let at = |name: &str| headers.iter().position(|header| header == name);
+    let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let mut rows = BTreeMap::new();
+    for (number, row) in records.iter().enumerate() {
+        if number + 1 == records.len() && !log.ends_with('\n') {
+            break;
+        }
+        assert_eq!(row.len(), headers.len(), "row {number} of:\n{log}");
+        if let (Some("done"), Some(image)) = (row.get(1), row.get(2)) {
+            assert!(workspace.path().join(RUN).join(image).is_file(), "{image} is missing");
+        }
+        let mut fields: Vec<String> = row.iter().map(str::to_owned).collect();
+        TIMES.iter().filter_map(|name| at(name)).for_each(|at| fields[at].clear());
+        assert!(rows.insert(row[0].to_owned(), fields).is_none(), "{} has two rows", &row[0]);
+    }
+    rows
+}
+
+/// Checks a run that was interrupted: every row has its picture with the pixels that the row and the picture's own metadata
+/// say, and no cell has two rows.
+pub fn check_interrupted(workspace: &Workspace, backend: &str) {
+    rows(workspace);
+    if workspace.path().join(RUN).join("plan.json").exists() {
+        workspace.maquette(&["verify", "cats", "--backend", backend, "--sample", "0"]).code(0);
+    }
+}
+
+/// Checks that two folders are the same, byte for byte, except for times and what follows from them.
+pub fn assert_same(one: &Workspace, other: &Workspace) {
+    assert_eq!(rows(one), rows(other));
+    let [ours, theirs] = [one, other].map(|workspace| {
+        let files = workspace.files("runs").into_iter().filter(|file| !depends_on_time(file));
+        files.collect::<BTreeSet<String>>()
+    });
+    let differing: Vec<&String> = ours.symmetric_difference(&theirs).collect();
+    assert!(differing.is_empty(), "only in one of them: {differing:?}");
+    for file in &ours {
+        let [ours, theirs] = [one, other].map(|workspace| {
+            let path = workspace.path().join("runs").join(file);
+            fs::read_link(&path)
+                .map_or_else(|_| fs::read(&path).unwrap(), |to| to.to_string_lossy().into_owned().into())
+        });
+        assert!(ours == theirs, "{file} differs");
+    }
+}
+
+fn depends_on_time(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    // Temporary files of killed processes, which `clean` removes when they are an hour old.
+    let temporary = name.starts_with(".writing-");
+    temporary
+        || matches!(
+            name,
+            ".timings.json" | ".checked.json" | ".report.json" | "log.csv" | "data.js" | "state.js"
+        )
+        || name.ends_with(".lock")
+}
