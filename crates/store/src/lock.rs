@@ -1,6 +1,7 @@
 //! Advisory locks on files, held until the file is dropped.
 
 use crate::StoreError;
+use maquette_files::limits;
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -42,7 +43,7 @@ fn this_process() -> String {
 
 /// Who has a lock and since when, as that process has written it; `None` if it has not yet.
 fn holder(path: &Path) -> Option<String> {
-    let name = std::fs::read_to_string(path).ok().filter(|name| !name.is_empty())?;
+    let name = maquette_files::read_text(path, limits::LINE).ok().filter(|name| !name.is_empty())?;
     let since = jiff::Timestamp::try_from(path.metadata().ok()?.modified().ok()?).ok()?;
     Some(format!("{name} since {}", since.strftime("%F %T UTC")))
 }
