@@ -38,7 +38,7 @@ impl LogWriter {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(StoreError::io("open", path))?;
+            .map_err(StoreError::io("write", path))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(StoreError::io("read", path))?;
         let placeholders = placeholders(plan);
