@@ -40,7 +40,7 @@ impl LogWriter {
             .create(true)
             .truncate(false)
             .open(path)
-            .map_err(StoreError::io("open", path))?;
+            .map_err(StoreError::io("write", path))?;
         let size = file.metadata().map_err(StoreError::io("read", path))?.len();
         check_size(size, limits::LOG).map_err(StoreError::io("read", path))?;
         let mut bytes = Vec::new();

@@ -107,7 +107,7 @@ mod tests {
         };
         let above = [folder.path().to_owned(), root.clone(), root.join(".cells"), pictures.clone()];
         assert_eq!(forced("1.png"), above);
-        assert_eq!(forced("2.png"), [pictures.clone()]);
+        assert_eq!(forced("2.png"), std::slice::from_ref(&pictures));
         unsynced.add_file(&pictures.join("gone.png"), &root);
         assert!(unsynced.sync().is_err());
     }
