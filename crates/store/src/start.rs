@@ -128,8 +128,11 @@ fn repoint_latest(folder: &Path, number: usize) -> Result<(), StoreError> {
     let (latest, name) = (folder.join("latest"), number.to_string());
     let linked = std::fs::read_link(&latest).is_ok_and(|to| to == Path::new(&name));
     // A plain file is the second choice: whatever kept the link from being made may be over.
-    let written =
-        || cfg!(not(unix)) && std::fs::read_to_string(&latest).is_ok_and(|text| text.trim() == name);
+    let written = || {
+        cfg!(not(unix))
+            && maquette_files::read_text(&latest, maquette_files::limits::LINE)
+                .is_ok_and(|text| text.trim() == name)
+    };
     if linked || written() { Ok(()) } else { point_latest(folder, number) }
 }
 
