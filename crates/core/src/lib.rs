@@ -37,6 +37,7 @@ mod table;
 mod template;
 #[cfg(feature = "test-plans")]
 pub mod test_plans;
+mod training;
 mod value;
 mod weights;
 
@@ -63,5 +64,6 @@ pub use settings::Variation;
 pub use steps::{steps_left, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
+pub use training::{LrScheduler, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod};
 pub use value::Value;
 pub use weights::{WeightRef, WeightsKind, parse_weights};
