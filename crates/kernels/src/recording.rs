@@ -4,6 +4,7 @@
 //! gradients for custom kernels without a copy of each result. So [`Kernels`](crate::Kernels) for [training](crate::training) are
 //! recorded here, and candle follows only what leads to their operands: transposed factors of a LoRA, text embeddings.
 
+use crate::cpu;
 use crate::layout::{as_image, channels_last};
 use candle_core::{Result, Tensor, TensorId};
 use std::cell::RefCell;
@@ -95,7 +96,7 @@ impl Recording {
 /// The sum of two gradients; of images in the kernels' layout, which candle would add value by value.
 fn sum(one: &Tensor, other: &Tensor) -> Result<Tensor> {
     match one.rank() {
-        4 => as_image(&(channels_last(one)? + channels_last(other)?)?),
-        _ => one.contiguous()? + other.contiguous()?,
+        4 => as_image(&cpu::sum(&channels_last(one)?, &channels_last(other)?)?),
+        _ => cpu::sum(one, other),
     }
 }

@@ -23,7 +23,7 @@ use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, N
 use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
 use memory::unwritten;
 use rayon::prelude::*;
-pub(crate) use recorded::Recorded;
+pub(crate) use recorded::{Recorded, sum};
 use values::{tensor, values};
 
 /// The custom CPU kernels, with everything between layers in f32.

@@ -10,7 +10,7 @@ mod linear;
 mod norms;
 mod resize;
 
-pub(super) use activations::geglu;
+pub(super) use activations::{geglu, sum};
 pub(super) use attention::{Gradients as AttentionGradients, attention};
 pub(super) use conv::{input_gradient as conv_input, weight_gradient as conv_weight};
 pub(super) use linear::{column_sums, input_gradient as linear_input, weight_gradient as linear_weight};
