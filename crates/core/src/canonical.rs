@@ -184,6 +184,8 @@ mod tests {
             model: "sketchbook".into(),
             vae: None,
             lora: vec![Lora::new(file("style"), 0.5)],
+            lora_weight: None,
+            train_steps: None,
             embeddings: vec![Embedding { word: None, file: file("words/hat.pt") }],
             prompt: "é\nseed:1:2".into(),
             negative_prompt: "".into(),

@@ -38,6 +38,7 @@ mod template;
 #[cfg(feature = "test-plans")]
 pub mod test_plans;
 mod training;
+mod training_settings;
 mod value;
 mod weights;
 
@@ -64,6 +65,9 @@ pub use settings::Variation;
 pub use steps::{steps_left, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
-pub use training::{LrScheduler, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod};
+pub use training::{
+    LrScheduler, NO_SUBJECT, SUBJECT, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod,
+};
+pub use training_settings::TRAINING_SETTINGS;
 pub use value::Value;
 pub use weights::{WeightRef, WeightsKind, parse_weights};

@@ -9,6 +9,7 @@ use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
 use crate::steps::{named_strength, steps_left};
+use crate::training::{MAX_TRAINING_STEPS, TrainingMethod};
 use std::sync::Arc;
 
 /// One setting: a key of the experiment file, a column of the log, a label on a sheet.
@@ -124,6 +125,22 @@ settings! {
             _ => Effect::Value,
         },
         order: "embedding",
+    };
+    /// The factor of what was trained for the subject: 1 as trained, 0 for no effect.
+    lora_weight: Option<f64> = {
+        kind: Kind::Number { min: -100.0, max: 100.0 },
+        fallback: Fallback::Training(|_| Literal::Number(1.0)),
+        applies: Applies::Trained(|method| method != TrainingMethod::TextualInversion),
+        // The LoRA's own line has it.
+        effect: |_| Effect::None,
+    };
+    /// After how many of its training's steps the subject's weights are taken; all of them if absent.
+    train_steps: Option<u32> = {
+        kind: Kind::Integer { min: 1, max: MAX_TRAINING_STEPS },
+        fallback: Fallback::Training(|training| Literal::Integer(training.steps.into())),
+        applies: Applies::Trained(|_| true),
+        // The digest of the weights has it.
+        effect: |_| Effect::None,
     };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };

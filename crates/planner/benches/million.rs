@@ -6,7 +6,7 @@
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, plan, work};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 struct Fake;
@@ -34,6 +34,10 @@ impl AssetResolver for Fake {
             safety_checker: false,
             safety_checker_weights: None,
         })
+    }
+
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {

@@ -219,18 +219,25 @@ impl Cells<'_> {
     pub fn unused(&self, notes: &mut Vec<String>, problems: &mut Problems) {
         for setting in SETTINGS {
             // `needs` reports masks.
-            let Applies::With(other) = setting.applies else { continue };
-            if setting.name == "mask" || !self.plan.written(other).all(Value::is_empty) {
+            let name = setting.name;
+            let (message, cure) = match setting.applies {
+                Applies::With(other) if self.plan.written(other).all(Value::is_empty) => (
+                    format!("`{name}` has no effect without `{other}`"),
+                    format!("set `{other}` at the top of the file"),
+                ),
+                Applies::Trained(_) if self.plan.trainings.is_empty() => (
+                    format!("`{name}` has no effect without a subject"),
+                    "describe one in a table `[subject.NAME]`".to_owned(),
+                ),
+                _ => continue,
+            };
+            if name == "mask" {
                 continue;
             }
-            let (name, message) =
-                (setting.name, format!("`{}` has no effect without `{other}`", setting.name));
             match self.grid.axis_of(name) {
                 Some((axis, _)) if self.grid.axes[axis].at.layer() >= 0 => {
                     let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
-                    problems.add(problem.help(format!(
-                        "set `{other}` at the top of the file, or remove `{name}` from the axes"
-                    )));
+                    problems.add(problem.help(format!("{cure}, or remove `{name}` from the axes")));
                 }
                 Some(_) => notes.push(message),
                 None if self.is_changed(setting) => notes.push(message),

@@ -3,6 +3,7 @@
 //! ```text
 //! runs/
 //!   .cells/ab/abcd….png               every finished cell once, named by its cell
+//!   .trained/                         weights of subjects, and the trainings that made them (`trained.rs`)
 //!   .timings.json                     durations and memory measured on this machine, for estimates
 //!   .diffs/mucha@1-mucha@2/           the page of a comparison; its pictures stay in the runs
 //!   .fingerprints.json                the fingerprints of models, so that gigabytes are read once
@@ -103,6 +104,7 @@ mod start_reason;
 mod submission;
 mod sync;
 mod timings;
+mod trained;
 mod unused;
 mod votes;
 #[cfg(test)]
@@ -127,6 +129,7 @@ pub use share::{FolderObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
 pub use submission::Submission;
 pub use timings::{Speed, Timings, WorkKind};
+pub use trained::{TrainingFolder, TrainingSample, TrainingStep, TrainingWriter};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;
 pub use writer::RunWriter;

@@ -136,6 +136,10 @@ impl AssetResolver for LocalAssets {
         card_of(&source, &self.runs).map_err(|error| AssetError { message: with_causes(&error), help: None })
     }
 
+    fn trained(&self) -> PathBuf {
+        self.runs.trained()
+    }
+
     fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         picture(file)
     }
@@ -154,6 +158,10 @@ impl AssetResolver for LocalAssets {
 }
 
 impl AssetResolver for FakeAssets {
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
     fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
         Ok(Digest::of(model.as_bytes()))
     }

@@ -206,6 +206,8 @@ pub(super) fn cell(seed: u64, steps: u32) -> Cell {
         model: "tiny-a".into(),
         vae: None,
         lora: Vec::new(),
+        lora_weight: None,
+        train_steps: None,
         embeddings: Vec::new(),
         prompt: "a hat".into(),
         negative_prompt: "".into(),
