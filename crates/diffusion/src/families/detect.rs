@@ -7,7 +7,7 @@ pub(super) const TEXT_2_CONFIG: &str = "text_encoder_2/config.json";
 
 /// The families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Stable Diffusion 1 and 2.
     StableDiffusion,
     /// Stable Diffusion XL.

@@ -25,6 +25,7 @@ use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
 use crate::weights::lora::LoraError;
+use crate::weights::lora::targets::Layers;
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
@@ -92,6 +93,11 @@ impl Sdxl {
     /// The model is not reloaded. After an error it computes without LoRAs.
     pub fn set_loras(&mut self, loras: &[Lora]) -> Result<(), LoraError> {
         self.adapters.set_loras(loras)
+    }
+
+    /// The layers that LoRA can change; see [`StableDiffusion::layers`](crate::StableDiffusion::layers).
+    pub fn layers(&self) -> &Layers {
+        self.adapters.layers()
     }
 
     /// The words of textual inversions, for the tokenizers, with their vectors, for the text encoders.

@@ -3,8 +3,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::Image;
 
-/// `[1, 3, height, width]` in -1 to 1: diffusers' `VaeImageProcessor.preprocess`.
-pub(crate) fn from_image(image: &Image, dtype: DType, device: &Device) -> Result<Tensor> {
+/// The pixels of a picture, `[1, 3, height, width]` in -1 to 1: diffusers' `VaeImageProcessor.preprocess`.
+pub fn from_image(image: &Image, dtype: DType, device: &Device) -> Result<Tensor> {
     let levels: Vec<f32> = image.rgb().iter().map(|&level| f32::from(level) / 255.0 * 2.0 - 1.0).collect();
     let shape = (1, image.height() as usize, image.width() as usize, 3);
     Tensor::from_vec(levels, shape, device)?.permute((0, 3, 1, 2))?.contiguous()?.to_dtype(dtype)

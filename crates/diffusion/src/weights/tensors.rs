@@ -352,7 +352,10 @@ impl<'a> Weights<'a> {
         kernel: Option<usize>,
     ) {
         if let Some((record, part)) = self.record {
-            let layer = Layer { weight: weight.clone(), bias: bias.cloned(), inputs, outputs, kernel };
+            let stored = self.file.find(&self.key("weight"));
+            let is_pointwise = kernel.is_none() && stored.is_ok_and(|found| found.shape.len() == 4);
+            let (weight, bias) = (weight.clone(), bias.cloned());
+            let layer = Layer { weight, bias, inputs, outputs, kernel, is_pointwise };
             record.add(part, without_old_prefix(&self.prefix), layer);
         }
     }
