@@ -145,6 +145,17 @@ impl Training {
         !self.class_prompt.is_empty()
     }
 
+    /// Forgets where its files are at the moment.
+    pub fn forget_paths(&mut self) {
+        self.folder = PathBuf::new();
+        for image in &mut self.images {
+            image.image.file = PathBuf::new();
+            if let Some(mask) = &mut image.mask {
+                mask.file = PathBuf::new();
+            }
+        }
+    }
+
     /// The name of the training: a digest of everything that can change its weights.
     pub fn digest(&self) -> Digest {
         // All fields are listed, so that a new one cannot be forgotten. The names of subject, model and files change nothing.

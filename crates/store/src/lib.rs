@@ -23,6 +23,7 @@
 //!       submit/                       scripts for a queue, and what their jobs print
 //!       drafts.csv                    drafts of cells, in the log's format; `final` names the cell (a file per shard, too)
 //!       drafts/                       their pictures: hard links into .cells
+//!       trained/<subject>-<digest8>/  weights, losses and samples of its subjects: links into .trained
 //!       sheets/*.png                  the contact sheets
 //!       masks/<name>-<digest8>.png    masks of its pictures, for other experiments; they stay when the run is removed
 //!       picks.toml                    the marks and notes of its cells, also edited by hand
@@ -128,7 +129,7 @@ pub use shard::{Shard, ShardError};
 pub use share::{FolderObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
 pub use submission::Submission;
-pub use timings::{Speed, Timings, WorkKind};
+pub use timings::{Speed, Timings, TrainingKind, WorkKind};
 pub use trained::{TrainingFolder, TrainingSample, TrainingStep, TrainingWriter};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;

@@ -3,6 +3,7 @@
 //! ```text
 //! .trained/
 //!   <digest>.safetensors         weights after a number of steps, named by their training and that number
+//!   class/<cell>.png             pictures of classes, which preserve what a model knows of them
 //!   <digest>/                    a training
 //!     .lock                      held by the process that trains
 //!     training.json              its settings
@@ -12,13 +13,17 @@
 //! ```
 
 use crate::atomic::{write_atomic, write_unforced};
-use crate::{Runs, StoreError, lock};
-use maquette_core::{Digest, Training};
+use crate::{Run, Runs, StoreError, lock};
+use maquette_core::{CellId, Digest, Training};
 use maquette_files::limits;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+
+/// The folder of trained weights in the runs folder.
+const TRAINED: &str = ".trained";
 
 /// What happened in one step of a training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,13 +68,12 @@ pub struct TrainingWriter {
 impl Runs {
     /// The folder of trained weights; see [`Training::weights_file`].
     pub fn trained(&self) -> PathBuf {
-        self.root().join(".trained")
+        self.root().join(TRAINED)
     }
 
     /// The folder of a training, whether it exists or not.
     pub fn training(&self, training: &Training) -> TrainingFolder {
-        let trained = self.trained();
-        TrainingFolder { dir: trained.join(training.digest().to_string()), trained }
+        TrainingFolder::of(self.trained(), training)
     }
 
     /// Opens a training to go on with it, and waits while another process does so.
@@ -87,7 +91,66 @@ impl Runs {
     }
 }
 
+impl Run {
+    /// Shows a training in the run: its losses, its samples, and the weights after those steps, as far as they exist, as links
+    /// under `trained/`. Returns that folder, relative to the run.
+    pub fn show_training(&self, training: &Training, steps: &BTreeSet<u32>) -> Result<String, StoreError> {
+        let Some(root) = self.dir().parent().and_then(Path::parent) else { return Ok(String::new()) };
+        let folder = TrainingFolder::of(root.join(TRAINED), training);
+        let shown = shown_as(training);
+        let dir = self.dir().join(&shown);
+        let losses = maquette_files::read(&folder.losses_file(), limits::LOG).unwrap_or_default();
+        write_unforced(&dir.join("losses.csv"), &losses)?;
+        for sample in folder.samples() {
+            let name = format!("{}-{}.png", sample.step, sample.number);
+            link(&sample.file, &dir.join("samples").join(name))?;
+        }
+        for step in steps {
+            let weights = folder.weights(&training.weights_digest(*step));
+            if weights.is_file() {
+                link(&weights, &dir.join(format!("{}-{step}.safetensors", training.subject)))?;
+            }
+        }
+        Ok(shown)
+    }
+
+    /// The losses and the samples that [`Run::show_training`] has shown; the samples' paths are relative to the run.
+    pub fn shown_training(&self, training: &Training) -> (Vec<TrainingStep>, Vec<TrainingSample>) {
+        let shown = shown_as(training);
+        let folder = TrainingFolder { dir: self.dir().join(&shown), trained: PathBuf::new() };
+        let relative = |sample: TrainingSample| {
+            let name = sample.file.file_name().unwrap_or_default();
+            TrainingSample { file: Path::new(&shown).join("samples").join(name), ..sample }
+        };
+        (folder.losses(), folder.samples().into_iter().map(relative).collect())
+    }
+}
+
+/// The folder of a training in a run.
+fn shown_as(training: &Training) -> String {
+    // Subjects have no separators in their names; several models have trainings of one subject.
+    format!("trained/{}-{}", training.subject, training.digest().short())
+}
+
+/// Gives a file another name, or copies it where links do not work.
+fn link(file: &Path, to: &Path) -> Result<(), StoreError> {
+    if to.exists() {
+        return Ok(());
+    }
+    let folder = to.parent().unwrap_or(Path::new(""));
+    std::fs::create_dir_all(folder).map_err(StoreError::io("create", folder))?;
+    if std::fs::hard_link(file, to).is_ok() {
+        return Ok(());
+    }
+    let bytes = maquette_files::read(file, limits::WEIGHTS).map_err(StoreError::io("read", file))?;
+    write_unforced(to, &bytes)
+}
+
 impl TrainingFolder {
+    fn of(trained: PathBuf, training: &Training) -> TrainingFolder {
+        TrainingFolder { dir: trained.join(training.digest().to_string()), trained }
+    }
+
     /// The file of weights with that name, whether it exists or not.
     pub fn weights(&self, digest: &Digest) -> PathBuf {
         self.trained.join(format!("{digest}.safetensors"))
@@ -117,6 +180,10 @@ impl TrainingFolder {
         lock::is_held(&self.dir.join(".lock"))
     }
 
+    fn class_picture(&self, id: &CellId) -> PathBuf {
+        self.trained.join("class").join(format!("{id}.png"))
+    }
+
     fn losses_file(&self) -> PathBuf {
         self.dir.join("losses.csv")
     }
@@ -144,6 +211,16 @@ impl TrainingWriter {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StoreError::io("read", &file)(error)),
         }
+    }
+
+    /// The picture of a class with that name, if it was rendered before.
+    pub fn class_picture(&self, id: &CellId) -> Option<PathBuf> {
+        Some(self.folder.class_picture(id)).filter(|path| path.is_file())
+    }
+
+    /// Keeps a picture of a class for this training and others.
+    pub fn save_class_picture(&self, id: &CellId, png: &[u8]) -> Result<(), StoreError> {
+        write_atomic(&self.folder.class_picture(id), png)
     }
 
     /// Replaces the state.
@@ -192,8 +269,8 @@ impl TrainingWriter {
         }
     }
 
-    /// Removes the state of a training that has ended.
-    pub fn end(self) -> Result<(), StoreError> {
+    /// Removes the state: the training has ended, or goes on from its first step.
+    pub fn remove_state(&self) -> Result<(), StoreError> {
         remove(&self.folder.state_file())
     }
 }
