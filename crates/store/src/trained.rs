@@ -126,8 +126,8 @@ impl Run {
     }
 }
 
-/// The folder of a training in a run.
-fn shown_as(training: &Training) -> String {
+/// The folder of a training in a run, relative to it.
+pub fn shown_as(training: &Training) -> String {
     // Subjects have no separators in their names; several models have trainings of one subject.
     format!("trained/{}-{}", training.subject, training.digest().short())
 }
@@ -233,9 +233,11 @@ impl TrainingWriter {
         write_atomic(&self.folder.weights(digest), bytes)
     }
 
-    /// Saves a sample as PNG.
-    pub fn save_sample(&self, step: u32, number: usize, png: &[u8]) -> Result<(), StoreError> {
-        write_unforced(&self.folder.dir.join("samples").join(format!("{step}-{number}.png")), png)
+    /// Saves a sample as PNG, and returns its path.
+    pub fn save_sample(&self, step: u32, number: usize, png: &[u8]) -> Result<PathBuf, StoreError> {
+        let file = self.folder.dir.join("samples").join(format!("{step}-{number}.png"));
+        write_unforced(&file, png)?;
+        Ok(file)
     }
 
     /// Forgets the steps after `step`, which are going to be done again.
