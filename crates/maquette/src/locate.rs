@@ -25,6 +25,9 @@ pub(crate) fn locate(run: &Run, plan: &mut Plan, current: Option<&Path>) -> Vec<
             )),
         }
     }
+    for training in &mut plan.trainings {
+        training.folder = maquette_store::trained_beside(run);
+    }
     missing
 }
 

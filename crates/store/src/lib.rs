@@ -130,7 +130,7 @@ pub use share::{FolderObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
 pub use submission::Submission;
 pub use timings::{Speed, Timings, TrainingKind, WorkKind};
-pub use trained::{TrainingFolder, TrainingSample, TrainingStep, TrainingWriter, shown_as};
+pub use trained::{TrainingFolder, TrainingSample, TrainingStep, TrainingWriter, shown_as, trained_beside};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;
 pub use writer::RunWriter;

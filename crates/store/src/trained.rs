@@ -95,8 +95,7 @@ impl Run {
     /// Shows a training in the run: its losses, its samples, and the weights after those steps, as far as they exist, as links
     /// under `trained/`. Returns that folder, relative to the run.
     pub fn show_training(&self, training: &Training, steps: &BTreeSet<u32>) -> Result<String, StoreError> {
-        let Some(root) = self.dir().parent().and_then(Path::parent) else { return Ok(String::new()) };
-        let folder = TrainingFolder::of(root.join(TRAINED), training);
+        let folder = TrainingFolder::of(trained_beside(self), training);
         let shown = shown_as(training);
         let dir = self.dir().join(&shown);
         let losses = maquette_files::read(&folder.losses_file(), limits::LOG).unwrap_or_default();
@@ -124,6 +123,12 @@ impl Run {
         };
         (folder.losses(), folder.samples().into_iter().map(relative).collect())
     }
+}
+
+/// The folder of trained weights in the runs folder that a run is in.
+pub fn trained_beside(run: &Run) -> PathBuf {
+    let root = run.dir().parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    root.join(TRAINED)
 }
 
 /// The folder of a training in a run, relative to it.

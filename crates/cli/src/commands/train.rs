@@ -22,7 +22,6 @@ pub fn train(args: &TrainArgs, common: &Common) -> Outcome {
         TrainEvent::Note(text) => note(format!("note: {text}")),
         TrainEvent::Planned => signals::listen(&stop),
         TrainEvent::Progress(progress) => display.train(progress),
-        TrainEvent::Warning(text) => output::warning(&text),
         _ => {}
     });
     display.close();

@@ -43,6 +43,9 @@ fn training(progress: &TrainingProgress<'_>) -> Option<Value> {
         TrainingProgress::Sample { step, file } => {
             json!({ "event": "training_sample", "step": step, "file": file })
         }
+        TrainingProgress::SampleFailed { step, error } => {
+            json!({ "event": "training_sample_failed", "step": step, "error": error })
+        }
         TrainingProgress::Ended { training, finished } => {
             json!({ "event": "trained", "subject": training.subject, "finished": finished })
         }

@@ -55,6 +55,9 @@ impl Display for TrainingBar {
                 self.bar.set_message(format!("training steps  loss {average:.4}"));
                 self.bar.set_position((*step).into());
             }
+            TrainingProgress::SampleFailed { .. } => {
+                line().into_iter().for_each(|line| self.bar.println(line));
+            }
             TrainingProgress::Ended { .. } => {
                 line().into_iter().for_each(|line| self.bar.println(line));
                 self.bar.finish_and_clear();

@@ -50,6 +50,9 @@ pub fn training_line(progress: &TrainingProgress<'_>) -> Option<String> {
         TrainingProgress::Step { step, steps, loss, seconds, .. } if step % 50 == 0 || step == steps => {
             format!("step {step}/{steps}: loss {loss:.4}, {seconds:.2} s a step")
         }
+        TrainingProgress::SampleFailed { step, error } => {
+            format!("warning: no sample after step {step}: {error}")
+        }
         TrainingProgress::Ended { training, finished: true } => format!("trained {}", training.subject),
         _ => return None,
     })

@@ -70,6 +70,13 @@ pub enum TrainingProgress<'a> {
         /// The picture.
         file: &'a Path,
     },
+    /// A sample could not be rendered, which does not affect the training.
+    SampleFailed {
+        /// The step.
+        step: u32,
+        /// Why.
+        error: String,
+    },
     /// The training has ended, or was stopped.
     Ended {
         /// The training.
@@ -91,8 +98,6 @@ pub enum TrainEvent<'a> {
     Planned,
     /// The progress of a training.
     Progress(&'a TrainingProgress<'a>),
-    /// A problem that affects no weights, a sentence without its full stop.
-    Warning(String),
 }
 
 /// The weights of a subject after a number of steps.

@@ -153,8 +153,12 @@ impl Steps<'_, '_> {
 
     fn sample(&mut self, step: u32) -> Result<(), Error> {
         let Needed { training, samples: cells, .. } = self.needed;
-        let files = samples(self.workspace, self.plan, self.base, training, cells, step, self.writer)?;
-        files.iter().try_for_each(|file| (self.report)(TrainingProgress::Sample { step, file }))
+        match samples(self.workspace, self.plan, self.base, training, cells, step, self.writer) {
+            Ok(files) => {
+                files.iter().try_for_each(|file| (self.report)(TrainingProgress::Sample { step, file }))
+            }
+            Err(error) => (self.report)(TrainingProgress::SampleFailed { step, error: with_causes(&error) }),
+        }
     }
 
     /// Whether weights are missing of a step that a state is past.

@@ -33,6 +33,7 @@ mod reproduce;
 mod runs;
 mod sampling;
 mod support;
+mod training;
 mod verify;
 mod vision;
 #[path = "../../../../tests/fixtures/vision_model.rs"]

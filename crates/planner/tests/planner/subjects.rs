@@ -2,7 +2,7 @@
 
 use crate::folder::{Folder, labels};
 use maquette_core::{LrScheduler, Plan, TrainingMethod};
-use maquette_planner::Overrides;
+use maquette_planner::{ExperimentText, Overrides, subjects};
 
 const FILES: &[(&str, &str)] = &[
     ("photos/a.jpg", "a"),
@@ -134,6 +134,25 @@ fn each_model_has_its_training_and_the_resolved_text_plans_to_the_same_cells() {
     let json = serde_json::to_string(&planned.plan).unwrap();
     let read: Plan = serde_json::from_str(&json).unwrap();
     assert_eq!(read.cell(1).unwrap().id, planned.plan.cell(1).unwrap().id);
+}
+
+#[test]
+fn the_next_experiment_has_the_same_subjects() {
+    let text = format!(
+        "prompt = \"portrait of {{subject}}\"\n{SUBJECT}steps = 400\n[sweep]\nsubject = [\"none\", \"me\"]\n"
+    );
+    let folder = folder(&text);
+    let planned = folder.plan("e.toml");
+    let next = ExperimentText {
+        settings: vec![("prompt".to_owned(), "a drawing of {subject}".into())],
+        vars: vec![("subject".to_owned(), "me".into())],
+        subjects: subjects(&planned.resolved),
+        ..ExperimentText::default()
+    };
+    std::fs::write(folder.0.path().join("next.toml"), next.text()).unwrap();
+    let next = folder.plan("next.toml").plan;
+    assert_eq!(next.trainings, planned.plan.trainings);
+    assert_eq!(&*next.cell(0).unwrap().settings.prompt, "a drawing of sks man");
 }
 
 #[test]
