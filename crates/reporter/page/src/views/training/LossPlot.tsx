@@ -7,7 +7,7 @@ import { ChartLegend, type LegendLine } from "../../parts/ChartLegend";
 import { number, placeOf, point, varies } from "../../training/facts";
 
 /** The losses are paler than their mean. */
-const LOSS = { stroke: `${COLOURS[0]}99`, width: 1 };
+const LOSS = { stroke: `${COLOURS[0]}b3`, width: 1 };
 const MEAN = { stroke: COLOURS[0], width: 3 };
 const RATE = { stroke: COLOURS[5], width: 1, dash: [5, 4] };
 
@@ -92,13 +92,29 @@ function options(losses: Losses, logarithmic: boolean, ground: Ground, hovered: 
     cursor: { drag: { x: false, y: false }, y: false },
     scales: {
       x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
-      y: logarithmic ? { distr: 3, range: (_, low, high) => [low / 1.15, high * 1.15] } : { range: (_, __, high) => [0, high * 1.05 || 1] },
+      y: logarithmic ? { distr: 3, range: (_, low, high) => decades(low, high) } : { range: (_, __, high) => [0, high * 1.05 || 1] },
       rate: { range: (_, __, high) => [0, high * 1.05 || 1] },
     },
     series: [{}, { ...LOSS, points }, { ...MEAN, points }, ...rate],
-    axes: [{ ...axis, label: "step", incrs: STEPS }, { ...axis, label: "loss", size: 60 }],
+    axes: [{ ...axis, label: "step", incrs: STEPS }, { ...axis, label: "loss", size: 60, values: (_, splits) => splits.map(tick) }],
     hooks: { setCursor: [({ cursor }) => hovered(cursor.left !== undefined && cursor.left >= 0 ? cursor.idx : null)] },
   };
+}
+
+/** The ends of a logarithmic axis, rounded to one digit, which gets a label; there may be no loss above 0 at all. */
+function decades(low: number | null, high: number | null): [number, number] {
+  if (!low || !high) return [0.1, 1];
+  const rounded = (value: number, round: (value: number) => number) => {
+    const unit = 10 ** Math.floor(Math.log10(value));
+    return round(value / unit) * unit;
+  };
+  const [from, to] = [rounded(low, Math.floor), rounded(high, Math.ceil)];
+  return from < to ? [from, to] : [from / 2, to * 2];
+}
+
+/** uPlot rounds small numbers to 0. */
+function tick(value: number | null): string {
+  return value === null ? "" : number(value);
 }
 
 /** Distances between the steps of an axis: whole numbers. */
