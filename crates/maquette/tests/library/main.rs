@@ -27,6 +27,7 @@ mod old_runs;
 mod other_tools;
 mod page;
 mod page_links;
+mod page_trainings;
 mod pictures;
 mod prompts;
 mod reproduce;
