@@ -29,6 +29,7 @@ pub use families::vocabulary::{inversions, tokenizer};
 pub use image::init_image;
 pub use image::mask::{MaskError, check_mask};
 pub use models::safety_checker::SafetyChecker;
+pub use models::unet::controlnet::{ControlNet, Residuals};
 pub use models::unet::{Conditions, Unet};
 pub use models::vae::Vae;
 pub use sampler::engine::Engine;
@@ -40,6 +41,7 @@ pub use text::encoder::TextEncoder;
 pub use text::inversions::Inversions;
 pub use text::prompt_report::{Cut, PromptReport, ReadChunk, read_prompt};
 pub use text::tokenizer::{Tokenizer, Tokens, Word};
+pub use weights::controlnet::ControlNetFiles;
 pub use weights::load_options::{LoadOptions, Variables};
 pub use weights::lora::targets::{Layer as LoraTarget, Layers as LoraTargets};
 pub use weights::lora::{
