@@ -175,6 +175,7 @@ impl Field for Option<NamedFile> {
         let name = SETTINGS[row].name;
         match name {
             "vae" => lookup.weight_file(name, WeightsKind::Vae, &path).map(Some),
+            "controlnet" => lookup.weight_file(name, WeightsKind::ControlNet, &path).map(Some),
             _ => lookup.picture(name, &path).map(Some),
         }
     }

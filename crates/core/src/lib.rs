@@ -11,6 +11,7 @@ mod backend;
 mod canonical;
 mod cell;
 pub mod composition;
+mod control;
 mod digest;
 mod draft;
 mod event;

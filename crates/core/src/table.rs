@@ -187,6 +187,53 @@ settings! {
         },
         order: "fit 2",
     };
+    /// A ControlNet: a folder in diffusers layout, a .safetensors file, or a repository name; empty for none.
+    controlnet: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step or at scale 0".to_owned(),
+    };
+    /// What the ControlNet follows: a picture that already shows edges, depth or a pose, as the ControlNet expects.
+    control_image: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        applies: Applies::With("controlnet"),
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step or at scale 0".to_owned(),
+    };
+    /// How strongly the picture follows control_image; 0 turns the ControlNet off.
+    controlnet_conditioning_scale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step".to_owned(),
+    };
+    /// The fraction of the steps after which the ControlNet begins.
+    control_guidance_start: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| match settings.control_calls().start {
+            0 => Effect::None,
+            start => settings.if_controlled(Effect::Number(start as f64)),
+        },
+        same_effect: |settings| settings.control_text(),
+        rare: true,
+    };
+    /// The fraction of the steps after which the ControlNet ends.
+    control_guidance_end: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| match settings.control_calls().end {
+            end if end == settings.unet_calls() => Effect::None,
+            end => settings.if_controlled(Effect::Number(end as f64)),
+        },
+        same_effect: |settings| settings.control_text(),
+        rare: true,
+    };
     /// The seed of the noise; it gives the same noise as in diffusers on the CPU.
     seed: u64 = {
         kind: Kind::Seed,

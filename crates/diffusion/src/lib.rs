@@ -31,6 +31,7 @@ pub use image::init_image;
 pub use image::mask::{MaskError, check_mask};
 pub use image::pixels::from_image;
 pub use models::safety_checker::SafetyChecker;
+pub use models::unet::controlnet::{ControlNet, Residuals};
 pub use models::unet::{Conditions, Unet};
 pub use models::vae::Vae;
 pub use noise::TorchCpu;
@@ -43,6 +44,7 @@ pub use text::encoder::TextEncoder;
 pub use text::inversions::Inversions;
 pub use text::prompt_report::{Cut, PromptReport, ReadChunk, read_prompt};
 pub use text::tokenizer::{Tokenizer, Tokens, Word};
+pub use weights::controlnet::ControlNetFiles;
 pub use weights::load_options::{LoadOptions, Variables};
 pub use weights::lora::targets::{Layer as LoraTarget, Layers as LoraTargets};
 pub use weights::lora::{

@@ -78,7 +78,7 @@ impl Cells<'_> {
         problems: &mut Problems,
     ) -> BTreeMap<String, FoundFile> {
         let mut pictures = BTreeMap::new();
-        for setting in ["init_image", "mask"] {
+        for setting in ["init_image", "mask", "control_image"] {
             for at in self.parts_of_given(setting) {
                 // A mask that does not apply is also looked up: `needs` reports why it does not apply.
                 let path = self.grid.value(setting, &at).and_then(|given| given.value.as_text());
@@ -114,9 +114,11 @@ impl Cells<'_> {
                 Err(error) => problems.add(unknown(error, at)),
             }
         };
-        for at in self.parts_of_given("vae") {
-            if let Some(name) = self.plan.text("vae", &at).filter(|name| !name.is_empty()) {
-                look_up(WeightsKind::Vae, &name, self.place("vae", &at));
+        for (setting, kind) in [("vae", WeightsKind::Vae), ("controlnet", WeightsKind::ControlNet)] {
+            for at in self.parts_of_given(setting) {
+                if let Some(name) = self.plan.text(setting, &at).filter(|name| !name.is_empty()) {
+                    look_up(kind, &name, self.place(setting, &at));
+                }
             }
         }
         for (setting, kind) in [("lora", WeightsKind::Lora), ("embeddings", WeightsKind::Embedding)] {
@@ -214,11 +216,10 @@ impl Cells<'_> {
         }
     }
 
-    /// Reports settings that have no effect because no cell has a reference picture. An axis of the experiment itself is
+    /// Reports settings that have no effect because no cell has the file that they are about. An axis of the experiment itself is
     /// an error; inherited axes and constant settings are only noted.
     pub fn unused(&self, notes: &mut Vec<String>, problems: &mut Problems) {
         for setting in SETTINGS {
-            // `needs` reports masks.
             let name = setting.name;
             let (message, cure) = match setting.applies {
                 Applies::With(other) if self.plan.written(other).all(Value::is_empty) => (
@@ -231,7 +232,8 @@ impl Cells<'_> {
                 ),
                 _ => continue,
             };
-            if name == "mask" {
+            // `needs` reports pictures.
+            if ["mask", "control_image"].contains(&name) {
                 continue;
             }
             match self.grid.axis_of(name) {

@@ -4,6 +4,8 @@
 //! sites use its names. The rules are the inverse of diffusers' `single_file_utils.py`. They are pure functions of names,
 //! independent of a file's content.
 
+use super::controlnet;
+
 /// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -15,6 +17,10 @@ pub(crate) enum Part {
     Clip { prefix: String },
     /// A text encoder under OpenCLIP's names; the model uses its first `layers` layers.
     OpenClip { prefix: String, layers: usize },
+    /// A ControlNet, whose picture passes `hints` convolutions between the first and the last.
+    ControlNet { prefix: String, layers: usize, hints: usize },
+    /// A file of its own with diffusers' names.
+    Plain,
 }
 
 /// Where a tensor is stored.
@@ -35,7 +41,9 @@ impl Part {
             Part::Unet { prefix, .. }
             | Part::Vae { prefix, .. }
             | Part::Clip { prefix }
-            | Part::OpenClip { prefix, .. } => prefix,
+            | Part::OpenClip { prefix, .. }
+            | Part::ControlNet { prefix, .. } => prefix,
+            Part::Plain => "",
         }
     }
 
@@ -46,7 +54,11 @@ impl Part {
         let mut names = match self {
             Part::Unet { layers, .. } => unet(&words, *layers),
             Part::Vae { levels, .. } => vec![vae(&words, *levels)],
-            Part::Clip { .. } => vec![None],
+            Part::Clip { .. } | Part::Plain => vec![None],
+            Part::ControlNet { layers, hints, .. } => match controlnet::name(&words, *hints) {
+                None => unet(&words, *layers),
+                name => vec![name],
+            },
             Part::OpenClip { .. } => {
                 transposed = name == "text_projection.weight";
                 let (key, part) = open_clip(&words);
@@ -65,7 +77,7 @@ impl Part {
     pub(crate) fn is_spare(&self, key: &str) -> bool {
         let Some(name) = key.strip_prefix(self.prefix()) else { return true };
         match self {
-            Part::Unet { .. } => false,
+            Part::Unet { .. } | Part::ControlNet { .. } | Part::Plain => false,
             Part::Vae { .. } => is_spare_in_vae(name),
             Part::Clip { .. } => is_spare_in_text_encoder(name),
             Part::OpenClip { layers, .. } => {
