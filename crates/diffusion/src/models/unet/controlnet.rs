@@ -108,7 +108,7 @@ impl ControlNet {
         scales: &[f64],
     ) -> Result<Residuals> {
         let guidance_scales = conditions.guidance_scales.filter(|_| self.down.time.embeds_guidance());
-        let conditions = Conditions { guidance_scales, control: None, ..*conditions };
+        let conditions = Conditions { guidance_scales, control: None, image: None, ..*conditions };
         let Features { skips, middle, .. } =
             self.down.forward(latents, timesteps, text, &conditions, Some(hints))?;
         let factors: Vec<f32> = scales.iter().map(|&scale| scale as f32).collect();
