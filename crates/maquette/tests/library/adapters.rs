@@ -35,7 +35,8 @@ fn scales_are_axes_and_scale_0_is_the_picture_without() {
     assert_eq!(ran.loaded, ["tiny-a"]);
     assert_eq!(ran.counts(), [0, 0, 6, 0], "{:?}", log(&ran.result.run));
     let rows = log(&ran.result.run);
-    let pictures: BTreeSet<Vec<u8>> = rows.iter().map(|row| pixels(&ran.result.run, row).into_rgb()).collect();
+    let pictures: BTreeSet<Vec<u8>> =
+        rows.iter().map(|row| pixels(&ran.result.run, row).into_rgb()).collect();
     assert_eq!(pictures.len(), 6);
     assert!(rows.iter().all(|row| column(row, "ip_adapter_image_encoder").is_empty()));
 
@@ -80,7 +81,11 @@ fn what_cannot_be_used_is_named() {
     project.write("controlnet/old.safetensors", b"\x80\x02}q\x00.");
     check(&format!("{image}controlnet = \"old\""), &["is a Python pickle"], "");
     let image = "ip_adapter_image = \"me.png\"\n";
-    check(&format!("{image}ip_adapter = \"face\""), &["no ip_adapter called `face`"], "put an ip_adapter file");
+    check(
+        &format!("{image}ip_adapter = \"face\""),
+        &["no ip_adapter called `face`"],
+        "put an ip_adapter file",
+    );
     check(
         &format!("{image}ip_adapter = \"controlnet/style.safetensors\""),
         &["is not an IP-Adapter that can be used", "image_proj.proj.weight"],
@@ -93,7 +98,9 @@ fn what_cannot_be_used_is_named() {
     // Named, it may lie anywhere.
     project.write(
         "right.toml",
-        format!("{TINY}{image}ip_adapter = \"alone\"\nip_adapter_image_encoder = \"elsewhere/image_encoder\"\n"),
+        format!(
+            "{TINY}{image}ip_adapter = \"alone\"\nip_adapter_image_encoder = \"elsewhere/image_encoder\"\n"
+        ),
     );
     let ran = run(&workspace, &project.experiment("right.toml"));
     assert_eq!(ran.counts(), [0, 0, 1, 0]);

@@ -124,6 +124,12 @@ impl IpAdapterShape {
         let Some(input) = embedding.or_else(tokens) else {
             return Err("it has no tensor `image_proj.proj.weight` or `image_proj.proj_in.weight`".to_owned());
         };
+        let heads = length("image_proj.layers.0.0.to_q.weight", 0).unwrap_or(0);
+        if matches!(input, ImageInput::Tokens(_)) && (heads == 0 || !heads.is_multiple_of(HEAD)) {
+            return Err(
+                "its `image_proj.layers.0.0.to_q.weight` is not one of heads of 64 channels".to_owned()
+            );
+        }
         let number = |key: &String| {
             key.strip_prefix("ip_adapter.")?.strip_suffix(".to_k_ip.weight")?.parse::<usize>().ok()
         };
@@ -211,7 +217,7 @@ impl Resampler {
         let (count, width) = (length("latents", 1), length("latents", 2));
         let depth = (0..).take_while(|i| length(&format!("layers.{i}.0.to_q.weight"), 0) > 0).count();
         let layer = |i: usize| {
-            let inner = length(&format!("layers.{i}.0.to_q.weight"), 0);
+            let inner = length("layers.0.0.to_q.weight", 0);
             let hidden = length(&format!("layers.{i}.1.1.weight"), 0);
             let (attention, ff) = (weights.at(format!("layers.{i}.0")), weights.at(format!("layers.{i}.1")));
             Ok(ResamplerLayer {
