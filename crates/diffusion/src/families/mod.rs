@@ -5,10 +5,12 @@
 
 mod adapters;
 pub(crate) mod card;
+pub(crate) mod controlnet;
 pub(crate) mod detect;
 pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
+pub(crate) mod ip_adapter;
 mod other_kinds;
 mod parts;
 mod scheduler;

@@ -144,7 +144,8 @@ pub(super) fn predict(
     conditions: Conditions,
 ) -> Result<Tensor> {
     let guidance_scales = unet.embeds_guidance().then_some(&rows.guidance_scales[..]);
-    let (text, conditions) = (rows.sequences()?, Conditions { guidance_scales, ..conditions });
+    let conditions = Conditions { guidance_scales, image: rows.image.as_ref(), ..conditions };
+    let text = rows.sequences()?;
     let Some(ControlRows { net, hints, scales }) = &rows.control else {
         return unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions);
     };

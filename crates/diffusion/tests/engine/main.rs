@@ -15,6 +15,7 @@ mod effects;
 mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
+mod ip_adapter;
 mod masks;
 mod neighbours;
 mod parts;
