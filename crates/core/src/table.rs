@@ -7,8 +7,8 @@
 use crate::interval::GuidanceInterval;
 use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
-use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
-use crate::steps::{named_strength, steps_left};
+use crate::options::{Dialect, Dtype, Fit, ModelFamily, Noise, PredictionType, Scheduler, Sigmas, Spacing};
+use crate::steps::{named_strength, steps_left_with};
 use std::sync::Arc;
 
 /// One setting: a key of the experiment file, a column of the log, a label on a sheet.
@@ -35,6 +35,9 @@ pub struct Setting {
     pub order: &'static str,
     /// Whether it is rarely set: sheets omit it at its default.
     pub rare: bool,
+    /// The families of models in which it has an effect. In others it is not a part of a cell's name, and `None` where it may
+    /// be; a plan notes that, and refuses to sweep it.
+    pub families: fn(ModelFamily) -> bool,
 }
 
 impl Setting {
@@ -50,6 +53,7 @@ impl Setting {
         same_effect: |_| String::new(),
         order: "",
         rare: false,
+        families: |_| true,
     };
 }
 
@@ -124,6 +128,7 @@ settings! {
             _ => Effect::Value,
         },
         order: "embedding",
+        families: ModelFamily::has_clip,
     };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
@@ -162,10 +167,11 @@ settings! {
         fallback: Fallback::Value(Literal::Number(0.8)),
         applies: Applies::With("init_image"),
         effect: |settings| settings.strength.map_or(Effect::None, |strength| {
-            Effect::Number(named_strength(settings.steps, strength))
+            Effect::Number(named_strength(settings.scheduler, settings.steps, strength))
         }),
         same_effect: |settings| {
-            let left = settings.strength.map_or(0, |strength| steps_left(settings.steps, strength));
+            let Settings { scheduler, steps, .. } = *settings;
+            let left = settings.strength.map_or(0, |strength| steps_left_with(scheduler, steps, strength));
             format!("leave {left} step{}", if left == 1 { "" } else { "s" })
         },
         order: "fit 2",
@@ -280,6 +286,7 @@ settings! {
         applies: Applies::Known,
         effect: |_| Effect::UnlessOwn,
         rare: true,
+        families: |family| !family.is_flow(),
     };
     /// Whether betas are rescaled so that the last timestep is pure noise (rescale_betas_zero_snr); the model's own if absent.
     zero_snr: Option<bool> = {
@@ -288,6 +295,13 @@ settings! {
         applies: Applies::KnownWith(Scheduler::has_zero_snr),
         effect: |_| Effect::UnlessOwn,
         rare: true,
+        families: |family| !family.is_flow(),
+    };
+    /// How far schedulers of flow move their steps towards the noise: 1 for evenly; absent for what the model computes from the size.
+    shift: Option<f64> = {
+        kind: Kind::Number { min: 0.01, max: 100.0 },
+        fallback: Fallback::Model(|card| card.shift.map(Literal::Number)),
+        applies: Applies::KnownWith(Scheduler::is_flow),
     };
     /// Width of the picture in pixels.
     width: u32 = {
@@ -303,6 +317,7 @@ settings! {
     clip_skip: u32 = {
         kind: Kind::Integer { min: 0, max: 64 },
         fallback: Fallback::Value(Literal::Integer(0)),
+        families: ModelFamily::has_clip,
     };
     /// Precision of the weights; by default f32 on the CPU and f16 on a GPU.
     dtype: Dtype = {

@@ -26,7 +26,7 @@ mod weight;
 
 pub use branch::Branch;
 use candle_core::{DType, Device};
-pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
+pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, RmsNorm};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
 pub use vector::Vector;
 pub use weight::{Change, Weight};

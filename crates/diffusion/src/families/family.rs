@@ -18,6 +18,11 @@ pub(crate) trait Family {
     /// Pixels per latent pixel, in each direction.
     fn factor(&self) -> usize;
 
+    /// Width and height of a picture are multiples of this many pixels.
+    fn multiple_of(&self) -> usize {
+        self.factor()
+    }
+
     /// Channels of its latents.
     fn latent_channels(&self) -> usize;
 
@@ -71,7 +76,7 @@ pub(crate) struct Rows<'a> {
     pub timesteps: Vec<f32>,
     /// One per row, for denoisers with [`Family::embeds_guidance`].
     pub guidance_scales: Vec<f64>,
-    /// One per row; their sequences have the same length.
+    /// One per row; their sequences have the same length, unless the family computes rows of different lengths.
     pub prompts: Vec<&'a EncodedPrompt>,
     /// Height and width of the pictures, in pixels.
     pub size: (u32, u32),

@@ -15,6 +15,7 @@ mod scheduler;
 pub(crate) mod sdxl;
 pub(crate) mod stable_diffusion;
 pub(crate) mod vocabulary;
+mod z_image;
 
 use crate::error::ModelError;
 use crate::weights::source::ModelSource;
@@ -23,6 +24,7 @@ use detect::{Kind, detect};
 use family::Family;
 use sdxl::Sdxl;
 use stable_diffusion::StableDiffusion;
+use z_image::ZImage;
 
 /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
 pub(crate) fn load(
@@ -34,5 +36,6 @@ pub(crate) fn load(
     Ok(match detect(source) {
         Kind::StableDiffusion => Box::new(StableDiffusion::load(source, device, dtype)?),
         Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
+        Kind::ZImage => Box::new(ZImage::load(source, device, dtype)?),
     })
 }

@@ -11,7 +11,7 @@ use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
-use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Vector, Weight};
+use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -341,6 +341,11 @@ impl<'a> Weights<'a> {
         let norm = LayerNorm::new(self.kernels(), weight, bias, eps);
         self.note_norm(&norm.weight, &norm.bias);
         Ok(norm)
+    }
+
+    /// A norm by the root mean square.
+    pub(crate) fn rms_norm(&self, channels: usize, eps: f64) -> Result<RmsNorm, ModelError> {
+        Ok(RmsNorm::new(self.kernels(), self.tensor("weight", &[channels])?, eps))
     }
 
     fn note(

@@ -21,3 +21,4 @@ mod pictures;
 mod precision;
 mod readings;
 mod safety;
+mod z_image;
