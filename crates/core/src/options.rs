@@ -217,18 +217,25 @@ options! {
         Sdxl = "sdxl",
         /// Z-Image and Z-Image-Turbo.
         ZImage = "z-image",
+        /// Stable Diffusion 3 and 3.5.
+        StableDiffusion3 = "stable-diffusion-3",
     }
 }
 
 impl ModelFamily {
     /// Whether its models predict flow, so that they need a scheduler of flow.
     pub fn is_flow(self) -> bool {
-        matches!(self, ModelFamily::ZImage)
+        matches!(self, ModelFamily::ZImage | ModelFamily::StableDiffusion3)
     }
 
-    /// Whether its prompts are encoded by CLIP, whose last layers can be skipped and whose vocabulary can be extended.
+    /// Whether its prompts are encoded by CLIP, whose last layers can be skipped.
     pub fn has_clip(self) -> bool {
         !matches!(self, ModelFamily::ZImage)
+    }
+
+    /// Whether textual inversions can extend its vocabulary.
+    pub fn has_inversions(self) -> bool {
+        matches!(self, ModelFamily::StableDiffusion | ModelFamily::Sdxl)
     }
 }
 

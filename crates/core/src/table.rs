@@ -128,7 +128,7 @@ settings! {
             _ => Effect::Value,
         },
         order: "embedding",
-        families: ModelFamily::has_clip,
+        families: ModelFamily::has_inversions,
     };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
@@ -302,6 +302,7 @@ settings! {
         kind: Kind::Number { min: 0.01, max: 100.0 },
         fallback: Fallback::Model(|card| card.shift.map(Literal::Number)),
         applies: Applies::KnownWith(Scheduler::is_flow),
+        families: ModelFamily::is_flow,
     };
     /// Width of the picture in pixels.
     width: u32 = {

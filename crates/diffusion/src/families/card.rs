@@ -7,7 +7,7 @@ use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_W
 use crate::families::other_kinds;
 use crate::families::parts::{check_channels, check_shift, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
-use crate::families::z_image;
+use crate::families::{stable_diffusion_3, z_image};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
 use crate::schedulers::{Sampling, trajectory};
@@ -38,8 +38,10 @@ pub fn card_with(
 ) -> Result<ModelCard, ModelError> {
     other_kinds::refuse(source)?;
     let kind = detect(source);
-    if kind == Kind::ZImage {
-        return z_image::card(source, fingerprint);
+    match kind {
+        Kind::StableDiffusion | Kind::Sdxl => {}
+        Kind::ZImage => return z_image::card(source, fingerprint),
+        Kind::StableDiffusion3 => return stable_diffusion_3::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
@@ -85,8 +87,10 @@ pub struct ModelNote {
 /// are read.
 pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
     let plain = |text| ModelNote { text, answered_by: None };
-    if detect(source) == Kind::ZImage {
-        return Ok(Vec::new());
+    match detect(source) {
+        Kind::StableDiffusion | Kind::Sdxl => {}
+        Kind::ZImage => return Ok(z_image::notes()),
+        Kind::StableDiffusion3 => return Ok(Vec::new()),
     }
     let mut notes: Vec<ModelNote> =
         scheduler::read(source, detect(source))?.notes.into_iter().map(plain).collect();
@@ -103,8 +107,10 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
 /// Whether a model can compute the steps of a picture with these settings, from its configuration alone.
 pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), RenderError> {
     let kind = detect(source);
-    if kind == Kind::ZImage {
-        return z_image::check_sampling(source, settings);
+    match kind {
+        Kind::StableDiffusion | Kind::Sdxl => {}
+        Kind::ZImage => return z_image::check_sampling(source, settings),
+        Kind::StableDiffusion3 => return stable_diffusion_3::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;

@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Sdxl,
     /// Z-Image and Z-Image-Turbo.
     ZImage,
+    /// Stable Diffusion 3 and 3.5.
+    StableDiffusion3,
 }
 
 impl Kind {
@@ -28,12 +30,14 @@ impl Kind {
             Kind::StableDiffusion => ModelFamily::StableDiffusion,
             Kind::Sdxl => ModelFamily::Sdxl,
             Kind::ZImage => ModelFamily::ZImage,
+            Kind::StableDiffusion3 => ModelFamily::StableDiffusion3,
         }
     }
 }
 
 /// The classes of transformers, and their families.
-const TRANSFORMERS: [(&str, Kind); 1] = [("ZImageTransformer2DModel", Kind::ZImage)];
+const TRANSFORMERS: [(&str, Kind); 2] =
+    [("ZImageTransformer2DModel", Kind::ZImage), ("SD3Transformer2DModel", Kind::StableDiffusion3)];
 
 /// The name of the published tiny autoencoder (TAESD) that decodes a model's latents: those of Stable Diffusion 1 and 2, or
 /// of SDXL. `None` for the bundled model, whose latents are its own.
@@ -42,7 +46,7 @@ pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
         (ModelSource::Bytes(_), _) => None,
         (_, Kind::StableDiffusion) => Some("taesd"),
         (_, Kind::Sdxl) => Some("taesdxl"),
-        (_, Kind::ZImage) => None,
+        (_, Kind::ZImage | Kind::StableDiffusion3) => None,
     }
 }
 

@@ -47,11 +47,19 @@ pub(super) const TEXT_2: TextPart = TextPart {
     tokenizer: "tokenizer_2",
 };
 
-/// The text encoders of a family.
+/// Stable Diffusion 3's third one, which may be left out.
+pub(super) const TEXT_3: TextPart = TextPart {
+    name: "text_encoder_3",
+    config: "text_encoder_3/config.json",
+    weights: "text_encoder_3/model",
+    tokenizer: "tokenizer_3",
+};
+
+/// The text encoders of a family that every model has.
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
         Kind::StableDiffusion | Kind::ZImage => &[TEXT],
-        Kind::Sdxl => &[TEXT, TEXT_2],
+        Kind::Sdxl | Kind::StableDiffusion3 => &[TEXT, TEXT_2],
     }
 }
 
@@ -102,7 +110,7 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 fn denoiser(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
-        Kind::ZImage => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
+        Kind::ZImage | Kind::StableDiffusion3 => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
     }
 }
 
@@ -125,6 +133,11 @@ fn read_files(source: &ModelSource) -> Vec<String> {
             Kind::ZImage => chat_tokenizer::files(part.tokenizer),
             _ => tokenizer::files(source, part.tokenizer),
         });
+    }
+    if kind == Kind::StableDiffusion3 && source.has(TEXT_3.config) {
+        files.push(TEXT_3.config.to_owned());
+        files.extend(weights(TEXT_3.weights));
+        files.extend(chat_tokenizer::files(TEXT_3.tokenizer));
     }
     if kind == Kind::Sdxl && source.has(INDEX) {
         files.push(INDEX.to_owned());

@@ -11,12 +11,19 @@ use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str =
-    "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, and Z-Image.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3 and Z-Image.";
 
 /// The pipelines of supported families whose names begin like others.
-const SUPPORTED_CLASSES: [&str; 4] =
-    ["ZImagePipeline", "ZImageImg2ImgPipeline", "ZImageInpaintPipeline", "ZImageTransformer2DModel"];
+const SUPPORTED_CLASSES: [&str; 8] = [
+    "ZImagePipeline",
+    "ZImageImg2ImgPipeline",
+    "ZImageInpaintPipeline",
+    "ZImageTransformer2DModel",
+    "StableDiffusion3Pipeline",
+    "StableDiffusion3Img2ImgPipeline",
+    "StableDiffusion3InpaintPipeline",
+    "SD3Transformer2DModel",
+];
 
 /// How classes of other pipelines and parts begin, and what they are. Of several, the first in the list counts.
 const OTHERS: [(&str, &str); 58] = [
@@ -81,8 +88,10 @@ const OTHERS: [(&str, &str); 58] = [
 ];
 
 /// The parts of a supported model, and their classes if not every class is supported.
-const PARTS: [(&str, &[&str]); 11] = [
-    ("transformer", &["ZImageTransformer2DModel"]),
+const PARTS: [(&str, &[&str]); 13] = [
+    ("transformer", &["ZImageTransformer2DModel", "SD3Transformer2DModel"]),
+    ("text_encoder_3", &["T5EncoderModel"]),
+    ("tokenizer_3", &[]),
     ("unet", &["UNet2DConditionModel"]),
     ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
     ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection", "Qwen3Model", "Qwen3ForCausalLM"]),

@@ -8,7 +8,7 @@ use crate::families::files::{INDEX, SCHEDULER_CONFIG};
 use crate::schedulers::{FlowConfig, SchedulerConfig};
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
-use maquette_core::Scheduler;
+use maquette_core::{Digest, ModelCard, Scheduler};
 use serde::Deserialize;
 
 /// diffusers' classes and the corresponding schedulers.
@@ -76,7 +76,7 @@ pub(super) fn read(source: &ModelSource, kind: Kind) -> Result<ModelScheduler, M
     }
     let mut is_reread = ["clip_sample", "set_alpha_to_one"].into_iter().any(|key| file.is_null(key));
     let config = match kind {
-        Kind::Sdxl | Kind::ZImage => written,
+        Kind::Sdxl | Kind::ZImage | Kind::StableDiffusion3 => written,
         Kind::StableDiffusion => {
             is_reread |= written.steps_offset != Some(1) || written.clip_sample != Some(false);
             for (key, changed, value) in [
@@ -108,6 +108,30 @@ pub(super) struct FlowScheduler {
     pub class: String,
     /// Its class here; `None` if it is not supported.
     pub scheduler: Option<Scheduler>,
+}
+
+impl FlowScheduler {
+    /// The card of a model with this scheduler, made for pictures of `size` x `size` pixels.
+    pub fn card(self, kind: Kind, size: u32, multiple_of: u32, fingerprint: Digest) -> ModelCard {
+        ModelCard {
+            fingerprint,
+            family: kind.family(),
+            size: (size, size),
+            multiple_of,
+            reading: 1,
+            scheduler: self.scheduler,
+            scheduler_class: self.scheduler.is_none().then_some(self.class),
+            spacing: None,
+            sigmas: None,
+            shift: self.config.constant_shift(),
+            prediction_type: None,
+            zero_snr: None,
+            inpainting: false,
+            guidance_embedding: false,
+            safety_checker: false,
+            safety_checker_weights: None,
+        }
+    }
 }
 
 /// Reads the scheduler of a model that predicts flow.

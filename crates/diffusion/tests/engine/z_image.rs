@@ -1,10 +1,12 @@
 //! Z-Image: whole pictures against diffusers, and rows that do not affect each other.
 
-use crate::cases::{Case, Difference, cell, difference, fixtures, render};
+use crate::cases::{Case, Difference, cell, difference, fixtures, named, render};
 use crate::composed::{composed, engine_of};
-use maquette_core::{Cell, Dialect, Scheduler, Settings};
+use candle_core::{Device, Tensor};
+use maquette_core::{Cell, Dialect, Lora, Scheduler, Settings};
 use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
 use serde::Deserialize;
+use std::collections::HashMap;
 use tempfile::TempDir;
 
 /// The same as for pictures of other models.
@@ -18,6 +20,8 @@ struct FlowCase {
     shift: Option<f64>,
     /// Whether the shift depends on the size.
     dynamic: bool,
+    /// The weight of the LoRA.
+    lora: Option<f64>,
 }
 
 fn cases() -> Vec<FlowCase> {
@@ -31,8 +35,15 @@ fn cases() -> Vec<FlowCase> {
 
 impl FlowCase {
     fn cell(&self) -> Cell {
+        self.cell_with("lora-diffusers")
+    }
+
+    /// The cell with its LoRA in one of the files.
+    fn cell_with(&self, lora: &str) -> Cell {
         let shift = self.shift.or((!self.dynamic).then_some(3.0));
-        cell(Settings { shift, ..self.case.cell().settings })
+        let file = || named(&fixtures().join(format!("z-image/{lora}.safetensors")));
+        let lora = self.lora.map(|weight| Lora { file: file(), weight, text_weight: weight });
+        cell(Settings { shift, lora: lora.into_iter().collect(), ..self.case.cell().settings })
     }
 
     /// Its model, whose folder must outlive the engine.
@@ -75,6 +86,85 @@ fn rows_do_not_affect_each_other() {
         let alone = render(&mut case.engine().1, std::slice::from_ref(cell));
         assert!(alone[&cell.id].is_ok());
         assert_eq!(alone[&cell.id], together[&cell.id], "{}", case.case.name);
+    }
+}
+
+/// Names of diffusers, kohya's trainer and ComfyUI.
+#[test]
+fn every_form_of_a_lora_gives_the_same_picture() {
+    let case = cases().into_iter().find(|case| case.lora.is_some()).unwrap();
+    let cells = ["lora-diffusers", "lora-kohya", "lora-comfyui"].map(|file| case.cell_with(file));
+    let without = cell(Settings { lora: Vec::new(), ..cells[0].settings.clone() });
+    let (_model, mut engine) = case.engine();
+    let rendered = render(&mut engine, &[&cells[..], std::slice::from_ref(&without)].concat());
+    for one in &cells {
+        let found = difference(rendered[&one.id].as_ref().unwrap(), &case.case.expected());
+        assert!(found.largest <= 1 && found.count <= HANDFUL, "{found:?}");
+    }
+    assert_ne!(rendered[&without.id], rendered[&cells[0].id]);
+}
+
+/// The name of a tensor in the original code; queries, keys and values are one tensor there.
+fn original(name: &str) -> String {
+    name.replace("all_final_layer.2-1.", "final_layer.")
+        .replace("all_x_embedder.2-1.", "x_embedder.")
+        .replace("attention.to_out.0.", "attention.out.")
+        .replace("attention.norm_k.", "attention.k_norm.")
+        .replace("attention.norm_q.", "attention.q_norm.")
+}
+
+/// The transformer's tensors as ComfyUI's file has them.
+fn comfyui(prefix: &str) -> HashMap<String, Tensor> {
+    let mut tensors = HashMap::new();
+    for shard in ["1", "2"] {
+        let name =
+            format!("tiny-z-image/transformer/diffusion_pytorch_model-0000{shard}-of-00002.safetensors");
+        tensors.extend(candle_core::safetensors::load(fixtures().join(name), &Device::Cpu).unwrap());
+    }
+    let mut renamed = HashMap::new();
+    for (name, tensor) in &tensors {
+        if let Some(stem) = name.strip_suffix("to_q.weight") {
+            let parts = ["to_q", "to_k", "to_v"].map(|part| &tensors[&format!("{stem}{part}.weight")]);
+            renamed.insert(format!("{prefix}{stem}qkv.weight"), Tensor::cat(&parts, 0).unwrap());
+        } else if !name.contains(".to_k.") && !name.contains(".to_v.") {
+            renamed.insert(format!("{prefix}{}", original(name)), tensor.clone());
+        }
+    }
+    renamed
+}
+
+#[test]
+fn a_transformer_alone_is_completed_by_the_files_beside_it() {
+    let case = cases().remove(0);
+    let (cell, tiny) = (case.cell(), fixtures().join("tiny-z-image"));
+    for prefix in ["", "model.diffusion_model."] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("turbo.safetensors");
+        candle_core::safetensors::save(&comfyui(prefix), &file).unwrap();
+        let error = ModelSource::at(&file).unwrap_err().to_string();
+        assert_eq!(
+            error.replace(&format!("{}/", folder.path().display()), ""),
+            "turbo.safetensors is the transformer of Z-Image alone. Add beside it: qwen_3_4b.safetensors (in \
+             split_files/text_encoders of Comfy-Org/z_image_turbo), ae.safetensors (in split_files/vae of \
+             Comfy-Org/z_image_turbo), tokenizer.json (in tokenizer of Tongyi-MAI/Z-Image-Turbo)."
+        );
+        let copy = |from: &str, to: &str| {
+            let to = folder.path().join(to);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(tiny.join(from), to).unwrap();
+        };
+        copy("text_encoder/model.safetensors", "text_encoders/qwen_3_4b.safetensors");
+        copy("tokenizer/tokenizer.json", "tokenizer.json");
+        // The shape of the published autoencoder is assumed, so that a tiny one is a part in diffusers' layout.
+        copy("vae/config.json", "turbo/vae/config.json");
+        copy("vae/diffusion_pytorch_model.safetensors", "turbo/vae/diffusion_pytorch_model.safetensors");
+        assert_eq!(card(&ModelSource::at(&file).unwrap()).unwrap().shift, Some(3.0));
+        let find = move |_: &str| ModelSource::at(&file).map_err(Into::into);
+        let mut engine = Engine::new(DeviceName::Cpu, Box::new(find), None).unwrap();
+        let picture = render(&mut engine, std::slice::from_ref(&cell)).remove(&cell.id).unwrap();
+        let whole = render(&mut case.engine().1, std::slice::from_ref(&cell)).remove(&cell.id).unwrap();
+        assert!(whole.is_ok());
+        assert_eq!(picture, whole);
     }
 }
 

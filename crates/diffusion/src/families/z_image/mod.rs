@@ -6,6 +6,7 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
+use crate::families::card::ModelNote;
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
@@ -32,7 +33,6 @@ use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::{Digest, Lora, ModelCard, Settings};
-use std::collections::BTreeMap;
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
@@ -120,24 +120,14 @@ pub(super) fn card(source: &ModelSource, fingerprint: impl FnOnce() -> Loaded<Di
     check_dtypes(source, TRANSFORMER_WEIGHTS, |_| false)?;
     check_dtypes(source, VAE_WEIGHTS, |_| false)?;
     check_dtypes(source, TEXT.weights, |_| false)?;
-    Ok(ModelCard {
-        family: Kind::ZImage.family(),
-        reading: 1,
-        scheduler: scheduler.scheduler,
-        scheduler_class: scheduler.scheduler.is_none().then_some(scheduler.class),
-        spacing: None,
-        sigmas: None,
-        shift: scheduler.config.constant_shift(),
-        prediction_type: None,
-        zero_snr: None,
-        size: (SIZE, SIZE),
-        multiple_of: (vae.factor * PATCH) as u32,
-        inpainting: false,
-        guidance_embedding: false,
-        safety_checker: false,
-        safety_checker_weights: None,
-        fingerprint: fingerprint()?,
-    })
+    Ok(scheduler.card(Kind::ZImage, SIZE, (vae.factor * PATCH) as u32, fingerprint()?))
+}
+
+/// Notes on every model of the family.
+pub(super) fn notes() -> Vec<ModelNote> {
+    let text = "`guidance_scale` is 7.5 unless it is set, and 1 means none: Z-Image-Turbo is made for 1, Z-Image for about 5, \
+                which are 0 and 4 in diffusers' pipelines";
+    vec![ModelNote { text: text.to_owned(), answered_by: Some("guidance_scale") }]
 }
 
 /// Whether a model can compute the steps of a picture with these settings, from its configuration alone.
@@ -236,24 +226,15 @@ impl Family for ZImage {
 
     /// Captions of different lengths are computed in separate calls, so that no row is filled up for another.
     fn predict(&self, rows: &Rows) -> Result<Tensor> {
-        let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for (row, prompt) in rows.prompts.iter().enumerate() {
-            let tokens = prompt.sequence.dim(1)?.next_multiple_of(MULTIPLE);
-            by_length.entry(tokens).or_default().push(row);
-        }
-        let mut predicted: Vec<Option<Tensor>> = vec![None; rows.prompts.len()];
-        for group in by_length.values() {
-            let latents =
-                group.iter().map(|&row| rows.latents.narrow(0, row, 1)).collect::<Result<Vec<_>>>()?;
-            let times: Vec<f32> = group.iter().map(|&row| (1000.0 - rows.timesteps[row]) / 1000.0).collect();
-            let captions: Vec<&Tensor> = group.iter().map(|&row| &rows.prompts[row].sequence).collect();
-            // The model predicts the way to the picture, and the steps are those of the way to the noise.
-            let flow = self.transformer.forward(&Tensor::cat(&latents, 0)?, &times, &captions)?.neg()?;
-            for (at, &row) in group.iter().enumerate() {
-                predicted[row] = Some(flow.narrow(0, at, 1)?);
-            }
-        }
-        Tensor::cat(&predicted.into_iter().flatten().collect::<Vec<_>>(), 0)
+        rows.by_length(
+            |tokens| tokens.next_multiple_of(MULTIPLE),
+            |group| {
+                let times: Vec<f32> = group.timesteps.iter().map(|time| (1000.0 - time) / 1000.0).collect();
+                let captions: Vec<&Tensor> = group.prompts.iter().map(|prompt| &prompt.sequence).collect();
+                // The model predicts the way to the picture, and the steps are those of the way to the noise.
+                self.transformer.forward(&group.latents, &times, &captions)?.neg()
+            },
+        )
     }
 
     fn encode(&self, pixels: &Tensor) -> Result<Posterior> {

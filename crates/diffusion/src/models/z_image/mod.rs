@@ -10,6 +10,7 @@ pub(crate) use config::{Config, MULTIPLE, PATCH};
 
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
+use crate::models::sinusoids::sinusoids;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use block::Block;
@@ -57,12 +58,6 @@ impl ZImageTransformer {
             token.map_err(|error| weights.device_error(error))
         };
         let last = weights.at("all_final_layer.2-1");
-        let x_pad = pad("x_pad_token")?;
-        let even = |value: fn(&Tensor) -> Result<Tensor>| {
-            value(&x_pad).and_then(|it| it.flatten_all()).map_err(|error| weights.device_error(error))
-        };
-        let last_norm =
-            LayerNorm::new(weights.kernels(), even(Tensor::ones_like)?, even(Tensor::zeros_like)?, LAST_EPS);
         Ok(ZImageTransformer {
             x_embedder: weights.at("all_x_embedder.2-1").linear(patch, width, true)?,
             time_in: weights.at("t_embedder.mlp.0").linear(FREQUENCIES, TIME_INNER, true)?,
@@ -70,12 +65,12 @@ impl ZImageTransformer {
             caption_norm: weights.at("cap_embedder.0").rms_norm(config.text_width, config.eps)?,
             caption_in: weights.at("cap_embedder.1").linear(config.text_width, width, true)?,
             caption_pad: pad("cap_pad_token")?,
-            x_pad,
+            x_pad: pad("x_pad_token")?,
             noise_refiner: blocks("noise_refiner", config.refiners, true)?,
             context_refiner: blocks("context_refiner", config.refiners, false)?,
             layers: blocks("layers", config.layers, true)?,
             last_scale: last.at("adaLN_modulation.1").linear(time, width, true)?,
-            last_norm,
+            last_norm: weights.plain_norm(width, LAST_EPS)?,
             last: last.at("linear").linear(width, patch, true)?,
             kernels: weights.kernels(),
             dtype: weights.activation_dtype(),
@@ -135,15 +130,8 @@ impl ZImageTransformer {
 
     /// The embedding of the times, `[B, 1, time_width]`.
     fn time(&self, times: &[f32], device: &Device) -> Result<Tensor> {
-        let half = FREQUENCIES / 2;
-        let mut values = Vec::with_capacity(times.len() * FREQUENCIES);
-        for &time in times {
-            let time = time * self.config.time_scale as f32;
-            let angle = |i: usize| time * (-(10000_f64.ln()) as f32 * i as f32 / half as f32).exp();
-            values.extend((0..half).map(|i| angle(i).cos()));
-            values.extend((0..half).map(|i| angle(i).sin()));
-        }
-        let values = Tensor::from_vec(values, (times.len(), 1, FREQUENCIES), device)?.to_dtype(self.dtype)?;
+        let numbers: Vec<f32> = times.iter().map(|time| time * self.config.time_scale as f32).collect();
+        let values = sinusoids(&numbers, FREQUENCIES, device)?.to_dtype(self.dtype)?;
         self.time_out.forward(&self.kernels.silu(&self.time_in.forward(&values)?)?)
     }
 

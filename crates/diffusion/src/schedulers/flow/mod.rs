@@ -48,14 +48,14 @@ pub fn flow_trajectory(
         (Scheduler::FlowEuler, SigmaRange::ToLastStep) => evenly(1.0, 1.0 / count as f64, count),
         _ => evenly(1.0, smallest, count),
     };
-    let mut sigmas: Vec<f64> =
-        base.into_iter().map(|sigma| f64::from(shifted(sigma, shift) as f32)).collect();
-    // The model's input is a whole number with this class.
-    let timestep = |sigma: f64| match scheduler {
+    let exact: Vec<f64> = base.into_iter().map(|sigma| shifted(sigma, shift)).collect();
+    let mut sigmas: Vec<f64> = exact.iter().map(|&sigma| f64::from(sigma as f32)).collect();
+    // With DPM-Solver's class the model's input is a whole number, truncated before sigmas become f32.
+    let timestep = |&sigma: &f64| match scheduler {
         Scheduler::FlowDpmpp2m => (sigma * trained).trunc() as f32,
         _ => sigma as f32 * trained as f32,
     };
-    let timesteps: Vec<f32> = sigmas.iter().map(|&sigma| timestep(sigma)).collect();
+    let timesteps: Vec<f32> = exact.iter().map(timestep).collect();
     sigmas.push(0.0);
     let steps_of = match scheduler {
         Scheduler::FlowHeun => heun,
