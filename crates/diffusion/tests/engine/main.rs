@@ -14,6 +14,7 @@ mod effects;
 mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
+mod flow_cases;
 mod masks;
 mod neighbours;
 mod parts;
@@ -21,4 +22,5 @@ mod pictures;
 mod precision;
 mod readings;
 mod safety;
+mod stable_diffusion_3;
 mod z_image;

@@ -1,92 +1,26 @@
 //! Z-Image: whole pictures against diffusers, and rows that do not affect each other.
 
-use crate::cases::{Case, Difference, cell, difference, fixtures, named, render};
-use crate::composed::{composed, engine_of};
+use crate::cases::{cell, difference, fixtures, render};
+use crate::composed::composed;
+use crate::flow_cases::{FlowCase, HANDFUL, cases_in, pictures_match, rows_are_independent};
 use candle_core::{Device, Tensor};
-use maquette_core::{Cell, Dialect, Lora, Scheduler, Settings};
+use maquette_core::{Dialect, Scheduler, Settings};
 use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
-use serde::Deserialize;
 use std::collections::HashMap;
-use tempfile::TempDir;
-
-/// The same as for pictures of other models.
-const HANDFUL: usize = 10;
-
-/// A run of diffusers.
-#[derive(Deserialize)]
-struct FlowCase {
-    #[serde(flatten)]
-    case: Case,
-    shift: Option<f64>,
-    /// Whether the shift depends on the size.
-    dynamic: bool,
-    /// The weight of the LoRA.
-    lora: Option<f64>,
-}
 
 fn cases() -> Vec<FlowCase> {
-    #[derive(Deserialize)]
-    struct File {
-        cases: Vec<FlowCase>,
-    }
-    let text = std::fs::read_to_string(fixtures().join("z-image/cases.json")).unwrap();
-    serde_json::from_str::<File>(&text).unwrap().cases
-}
-
-impl FlowCase {
-    fn cell(&self) -> Cell {
-        self.cell_with("lora-diffusers")
-    }
-
-    /// The cell with its LoRA in one of the files.
-    fn cell_with(&self, lora: &str) -> Cell {
-        let shift = self.shift.or((!self.dynamic).then_some(3.0));
-        let file = || named(&fixtures().join(format!("z-image/{lora}.safetensors")));
-        let lora = self.lora.map(|weight| Lora { file: file(), weight, text_weight: weight });
-        cell(Settings { shift, lora: lora.into_iter().collect(), ..self.case.cell().settings })
-    }
-
-    /// Its model, whose folder must outlive the engine.
-    fn engine(&self) -> (TempDir, Engine) {
-        let folders: &[&str] =
-            if self.dynamic { &["tiny-z-image", "z-image/dynamic"] } else { &["tiny-z-image"] };
-        let model = composed(folders);
-        let engine = engine_of(DeviceName::Cpu, model.path());
-        (model, engine)
-    }
+    cases_in("z-image/cases.json")
 }
 
 #[test]
 fn pictures_match_diffusers() {
-    let mut wrong = Vec::new();
-    for case in cases() {
-        let (cell, (_model, mut engine)) = (case.cell(), case.engine());
-        match &render(&mut engine, std::slice::from_ref(&cell))[&cell.id] {
-            Err(error) => wrong.push(format!("{}: {error}", case.case.name)),
-            Ok(image) => {
-                let difference = difference(image, &case.case.expected());
-                let Difference { largest, count, .. } = difference;
-                if largest > 1 || count > HANDFUL {
-                    wrong.push(format!("{}: {difference:?}", case.case.name));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    pictures_match(&cases());
 }
 
 /// Captions of different lengths, with and without guidance, reference picture and mask.
 #[test]
 fn rows_do_not_affect_each_other() {
-    let cases: Vec<FlowCase> = cases().into_iter().filter(|case| !case.dynamic).collect();
-    let cells: Vec<Cell> = cases.iter().map(FlowCase::cell).collect();
-    let (_model, mut engine) = cases[0].engine();
-    let together = render(&mut engine, &cells);
-    for (case, cell) in cases.iter().zip(&cells) {
-        let alone = render(&mut case.engine().1, std::slice::from_ref(cell));
-        assert!(alone[&cell.id].is_ok());
-        assert_eq!(alone[&cell.id], together[&cell.id], "{}", case.case.name);
-    }
+    rows_are_independent(cases());
 }
 
 /// Names of diffusers, kohya's trainer and ComfyUI.
