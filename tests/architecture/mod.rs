@@ -25,6 +25,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hub", &["core", "files"]),
     ("interop", &["core", "files", "picture"]),
     ("diffusion", &["core", "files", "kernels", "picture", "tokenizer"]),
+    ("trainer", &["core", "diffusion", "kernels"]),
     ("store", &["core", "files", "picture", "interop", "share"]),
     ("executor", &["core", "store", "share"]),
     (
@@ -38,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "picture",
             "hub",
             "diffusion",
+            "trainer",
             "store",
             "executor",
             "sketchbook",
@@ -52,12 +54,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// External crates, and the workspace crates that may use them.
 const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
-    ("candle-core", &["diffusion", "kernels", "metrics"]),
+    ("candle-core", &["diffusion", "kernels", "metrics", "trainer"]),
     ("candle-nn", &["diffusion", "kernels", "metrics"]),
     ("candle-transformers", &["metrics"]),
     ("gemm", &["kernels"]),
     ("tokenizers", &["diffusion", "metrics"]),
-    ("safetensors", &["diffusion", "metrics"]),
+    ("safetensors", &["diffusion", "metrics", "trainer"]),
     ("toml", &["planner"]),
     ("toml_edit", &["store"]),
     ("ureq", &["hub"]),

@@ -6,6 +6,7 @@ use crate::lookup::Lookup;
 use crate::lora_tags::{LoraTag, has_loras, take_loras};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
+use crate::training::TrainingMethod;
 use crate::weights::{WeightRef, WeightsKind};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;
@@ -141,6 +142,7 @@ option_fields!(Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Sp
 trait Optional: Field {}
 
 impl Optional for bool {}
+impl Optional for u32 {}
 impl Optional for f64 {}
 impl Optional for u64 {}
 impl Optional for GuidanceInterval {}
@@ -173,6 +175,7 @@ impl Field for Option<NamedFile> {
         let name = SETTINGS[row].name;
         match name {
             "vae" => lookup.weight_file(name, WeightsKind::Vae, &path).map(Some),
+            "controlnet" => lookup.weight_file(name, WeightsKind::ControlNet, &path).map(Some),
             _ => lookup.picture(name, &path).map(Some),
         }
     }
@@ -198,6 +201,10 @@ impl Field for Vec<Lora> {
             let file = lookup.weight_file("lora", WeightsKind::Lora, name)?;
             let weight = weight.unwrap_or(1.0);
             loras.push(Lora { file, weight, text_weight: text_weight.unwrap_or(weight) });
+        }
+        if let Some(file) = lookup.trained(|method| method != TrainingMethod::TextualInversion)? {
+            let weight = lookup.required(crate::lookup::row("lora_weight"))?.as_number();
+            loras.push(Lora::new(file, weight.ok_or_else(|| lookup.wrong(row))?));
         }
         let prompt = lookup.prompt()?;
         if has_loras(prompt) {
@@ -241,6 +248,10 @@ impl Field for Vec<Embedding> {
             }
             let file = lookup.weight_file("embeddings", WeightsKind::Embedding, name)?;
             embeddings.push(Embedding { word: word.as_deref().map(Into::into), file });
+        }
+        if let Some(file) = lookup.trained(|method| method == TrainingMethod::TextualInversion)? {
+            let word = lookup.training().map(|training| training.word.as_str().into());
+            embeddings.push(Embedding { word, file });
         }
         Ok(embeddings)
     }

@@ -11,6 +11,7 @@ mod backend;
 mod canonical;
 mod cell;
 pub mod composition;
+mod control;
 mod digest;
 mod draft;
 mod event;
@@ -38,6 +39,7 @@ mod template;
 #[cfg(feature = "test-plans")]
 pub mod test_plans;
 mod training;
+mod training_settings;
 mod value;
 mod weights;
 
@@ -66,6 +68,9 @@ pub use settings::Variation;
 pub use steps::{steps_left, steps_left_with, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
-pub use training::{LrScheduler, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod};
+pub use training::{
+    LrScheduler, NO_SUBJECT, SUBJECT, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod,
+};
+pub use training_settings::TRAINING_SETTINGS;
 pub use value::Value;
 pub use weights::{WeightRef, WeightsKind, parse_weights};

@@ -9,6 +9,7 @@ use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, ModelFamily, Noise, PredictionType, Scheduler, Sigmas, Spacing};
 use crate::steps::{named_strength, steps_left_with};
+use crate::training::{MAX_TRAINING_STEPS, TrainingMethod};
 use std::sync::Arc;
 
 /// One setting: a key of the experiment file, a column of the log, a label on a sheet.
@@ -130,6 +131,22 @@ settings! {
         order: "embedding",
         families: ModelFamily::has_inversions,
     };
+    /// The factor of what was trained for the subject: 1 as trained, 0 for no effect.
+    lora_weight: Option<f64> = {
+        kind: Kind::Number { min: -100.0, max: 100.0 },
+        fallback: Fallback::Training(|_| Literal::Number(1.0)),
+        applies: Applies::Trained(|method| method != TrainingMethod::TextualInversion),
+        // The LoRA's own line has it.
+        effect: |_| Effect::None,
+    };
+    /// After how many of its training's steps the subject's weights are taken; all of them if absent.
+    train_steps: Option<u32> = {
+        kind: Kind::Integer { min: 1, max: MAX_TRAINING_STEPS },
+        fallback: Fallback::Training(|training| Literal::Integer(training.steps.into())),
+        applies: Applies::Trained(|_| true),
+        // The digest of the weights has it.
+        effect: |_| Effect::None,
+    };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
     /// What it should not show; used when guidance_scale is above 1.
@@ -175,6 +192,53 @@ settings! {
             format!("leave {left} step{}", if left == 1 { "" } else { "s" })
         },
         order: "fit 2",
+    };
+    /// A ControlNet: a folder in diffusers layout, a .safetensors file, or a repository name; empty for none.
+    controlnet: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step or at scale 0".to_owned(),
+    };
+    /// What the ControlNet follows: a picture that already shows edges, depth or a pose, as the ControlNet expects.
+    control_image: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        applies: Applies::With("controlnet"),
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step or at scale 0".to_owned(),
+    };
+    /// How strongly the picture follows control_image; 0 turns the ControlNet off.
+    controlnet_conditioning_scale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step".to_owned(),
+    };
+    /// The fraction of the steps after which the ControlNet begins.
+    control_guidance_start: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| match settings.control_calls().start {
+            0 => Effect::None,
+            start => settings.if_controlled(Effect::Number(start as f64)),
+        },
+        same_effect: |settings| settings.control_text(),
+        rare: true,
+    };
+    /// The fraction of the steps after which the ControlNet ends.
+    control_guidance_end: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| match settings.control_calls().end {
+            end if end == settings.unet_calls() => Effect::None,
+            end => settings.if_controlled(Effect::Number(end as f64)),
+        },
+        same_effect: |settings| settings.control_text(),
+        rare: true,
     };
     /// The seed of the noise; it gives the same noise as in diffusers on the CPU.
     seed: u64 = {

@@ -52,6 +52,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         models: BTreeMap::from([("sketchbook".to_owned(), card())]),
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
+        trainings: Vec::new(),
         sheet: SheetSpec::default(),
         metrics: MetricsSpec::default(),
         naming: NAMING,

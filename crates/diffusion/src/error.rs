@@ -93,6 +93,14 @@ pub enum ModelError {
         /// The missing files, and where people get them.
         missing: String,
     },
+    /// A file is not a ControlNet.
+    #[error("{file} is not a ControlNet: {reason}.")]
+    ControlNet {
+        /// The file.
+        file: String,
+        /// What it seems to be, or what is missing.
+        reason: String,
+    },
     /// A weight file has a tensor that the configuration does not include.
     #[error("{file} has a tensor `{key}`{more} that {config} does not include.")]
     Extra {

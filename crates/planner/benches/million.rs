@@ -6,7 +6,7 @@
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, plan, work};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 struct Fake;
@@ -36,6 +36,10 @@ impl AssetResolver for Fake {
             family: maquette_core::ModelFamily::StableDiffusion,
             shift: None,
         })
+    }
+
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {

@@ -78,7 +78,7 @@ impl Cells<'_> {
         problems: &mut Problems,
     ) -> BTreeMap<String, FoundFile> {
         let mut pictures = BTreeMap::new();
-        for setting in ["init_image", "mask"] {
+        for setting in ["init_image", "mask", "control_image"] {
             for at in self.parts_of_given(setting) {
                 // A mask that does not apply is also looked up: `needs` reports why it does not apply.
                 let path = self.grid.value(setting, &at).and_then(|given| given.value.as_text());
@@ -114,9 +114,11 @@ impl Cells<'_> {
                 Err(error) => problems.add(unknown(error, at)),
             }
         };
-        for at in self.parts_of_given("vae") {
-            if let Some(name) = self.plan.text("vae", &at).filter(|name| !name.is_empty()) {
-                look_up(WeightsKind::Vae, &name, self.place("vae", &at));
+        for (setting, kind) in [("vae", WeightsKind::Vae), ("controlnet", WeightsKind::ControlNet)] {
+            for at in self.parts_of_given(setting) {
+                if let Some(name) = self.plan.text(setting, &at).filter(|name| !name.is_empty()) {
+                    look_up(kind, &name, self.place(setting, &at));
+                }
             }
         }
         for (setting, kind) in [("lora", WeightsKind::Lora), ("embeddings", WeightsKind::Embedding)] {
@@ -214,23 +216,30 @@ impl Cells<'_> {
         }
     }
 
-    /// Reports settings that have no effect because no cell has a reference picture. An axis of the experiment itself is
+    /// Reports settings that have no effect because no cell has the file that they are about. An axis of the experiment itself is
     /// an error; inherited axes and constant settings are only noted.
     pub fn unused(&self, notes: &mut Vec<String>, problems: &mut Problems) {
         for setting in SETTINGS {
-            // `needs` reports masks.
-            let Applies::With(other) = setting.applies else { continue };
-            if setting.name == "mask" || !self.plan.written(other).all(Value::is_empty) {
+            let name = setting.name;
+            let (message, cure) = match setting.applies {
+                Applies::With(other) if self.plan.written(other).all(Value::is_empty) => (
+                    format!("`{name}` has no effect without `{other}`"),
+                    format!("set `{other}` at the top of the file"),
+                ),
+                Applies::Trained(_) if self.plan.trainings.is_empty() => (
+                    format!("`{name}` has no effect without a subject"),
+                    "describe one in a table `[subject.NAME]`".to_owned(),
+                ),
+                _ => continue,
+            };
+            // `needs` reports pictures.
+            if ["mask", "control_image"].contains(&name) {
                 continue;
             }
-            let (name, message) =
-                (setting.name, format!("`{}` has no effect without `{other}`", setting.name));
             match self.grid.axis_of(name) {
                 Some((axis, _)) if self.grid.axes[axis].at.layer() >= 0 => {
                     let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
-                    problems.add(problem.help(format!(
-                        "set `{other}` at the top of the file, or remove `{name}` from the axes"
-                    )));
+                    problems.add(problem.help(format!("{cure}, or remove `{name}` from the axes")));
                 }
                 Some(_) => notes.push(message),
                 None if self.is_changed(setting) => notes.push(message),

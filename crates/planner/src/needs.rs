@@ -61,9 +61,34 @@ impl Cells<'_> {
                 (None, _) => {}
             }
         }
+        self.control(problems);
         if let Some(mask) = unused.filter(|_| !used) {
             let problem = place(mask.at.as_ref(), "`mask` has no effect without `init_image`".to_owned());
             problems.add(problem.help("set `init_image`, the picture that the mask is for"));
+        }
+    }
+
+    /// Reports a ControlNet without a picture, and a picture for a ControlNet that no cell has.
+    fn control(&self, problems: &mut Problems) {
+        let is_given = |name: &str| !self.plan.written(name).all(Value::is_empty);
+        let unused = self.grid.values("control_image").into_iter().find(|given| !given.value.is_empty());
+        if let Some(image) = unused.filter(|_| !is_given("controlnet")) {
+            let message = "`control_image` has no effect without `controlnet`".to_owned();
+            let problem = place(image.at.as_ref(), message);
+            return problems.add(problem.help("set `controlnet`, the network that follows the picture"));
+        }
+        if !is_given("controlnet") {
+            return;
+        }
+        for at in self.parts(&["controlnet", "control_image"]) {
+            let text = |name: &str| self.plan.text(name, &at).filter(|text| !text.is_empty());
+            if let (Some(_), None) = (text("controlnet"), text("control_image")) {
+                let message = "`controlnet` needs a picture to follow".to_owned();
+                let problem = place(self.place("controlnet", &at), message);
+                return problems.add(problem.help(
+                    "set `control_image`, a picture that already shows what the ControlNet expects: edges, depth or a pose",
+                ));
+            }
         }
     }
 

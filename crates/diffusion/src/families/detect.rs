@@ -12,7 +12,7 @@ pub(super) const TRANSFORMER_CONFIG: &str = "transformer/config.json";
 
 /// The families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Stable Diffusion 1 and 2.
     StableDiffusion,
     /// Stable Diffusion XL.

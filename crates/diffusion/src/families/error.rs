@@ -32,6 +32,16 @@ pub enum RenderError {
     /// The mask cannot be used.
     #[error(transparent)]
     Mask(#[from] MaskError),
+    /// A ControlNet cannot be used with the model.
+    #[error("the ControlNet {controlnet} cannot be used with the model {model}: {reason}")]
+    ControlNet {
+        /// Its name as written.
+        controlnet: String,
+        /// The model's name as written.
+        model: String,
+        /// Why, without its full stop.
+        reason: String,
+    },
     /// An inpainting model without a picture to repaint.
     #[error("the model {model} is for inpainting; allowed: with `init_image`, and with `mask` to say where")]
     NoPicture {

@@ -3,6 +3,7 @@
 use crate::error::ModelError;
 use crate::families::error::RenderError;
 use crate::image::posterior::Posterior;
+use crate::models::unet::controlnet::ControlNet;
 use crate::schedulers::{Sampling, ScheduleError, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -49,6 +50,11 @@ pub(crate) trait Family {
         warnings: &mut Vec<String>,
     ) -> std::result::Result<Conditioning, RenderError>;
 
+    /// Why a ControlNet cannot be used with this model; `None` if it can.
+    fn control_mismatch(&self, _: &ControlNet) -> Option<String> {
+        Some("models of this kind take none".to_owned())
+    }
+
     /// The denoiser's prediction for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the
     /// trajectory expects. Rows do not depend on each other; on the CPU, not by a bit.
     fn predict(&self, rows: &Rows) -> Result<Tensor>;
@@ -81,6 +87,18 @@ pub(crate) struct Rows<'a> {
     pub prompts: Vec<&'a EncodedPrompt>,
     /// Height and width of the pictures, in pixels.
     pub size: (u32, u32),
+    /// The ControlNet that all rows follow; `None` for none of them.
+    pub control: Option<ControlRows<'a>>,
+}
+
+/// What a ControlNet needs besides the rows of a call.
+pub(crate) struct ControlRows<'a> {
+    /// The network, for which [`Family::control_mismatch`] is `None`.
+    pub net: &'a ControlNet,
+    /// The embedded pictures of the rows, see [`ControlNet::embed`].
+    pub hints: Tensor,
+    /// One factor per row.
+    pub scales: Vec<f64>,
 }
 
 impl Rows<'_> {
@@ -111,6 +129,8 @@ impl Rows<'_> {
                 guidance_scales: group.iter().map(|&row| self.guidance_scales[row]).collect(),
                 prompts: group.iter().map(|&row| self.prompts[row]).collect(),
                 size: self.size,
+                // Families of transformers take no ControlNet.
+                control: None,
             })?;
             for (at, &row) in group.iter().enumerate() {
                 predicted[row] = Some(result.narrow(0, at, 1)?);

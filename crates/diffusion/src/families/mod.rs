@@ -34,11 +34,16 @@ pub(crate) fn load(
     device: &Device,
     dtype: DType,
 ) -> Result<Box<dyn Family>, ModelError> {
-    other_kinds::refuse(source)?;
-    Ok(match detect(source) {
+    Ok(match kind(source)? {
         Kind::StableDiffusion => Box::new(StableDiffusion::load(source, device, dtype)?),
         Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
         Kind::ZImage => Box::new(ZImage::load(source, device, dtype)?),
         Kind::StableDiffusion3 => Box::new(StableDiffusion3::load(source, device, dtype)?),
     })
+}
+
+/// The family of a model; an error if it is of a kind that the engine cannot run.
+pub fn kind(source: &ModelSource) -> Result<Kind, ModelError> {
+    other_kinds::refuse(source)?;
+    Ok(detect(source))
 }

@@ -3,9 +3,11 @@
 //! Not here: which of them a family has, and whether their widths match.
 
 use crate::error::ModelError;
+use crate::families::family::{ControlRows, Rows};
 use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
 use crate::image::posterior::Posterior;
-use crate::models::unet::{self, Unet};
+use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::{self, Conditions, Unet};
 use crate::models::vae::Vae;
 use crate::text::encoder::TextEncoder;
 use crate::text::tokenizer::Tokenizer;
@@ -141,6 +143,32 @@ pub(super) fn check_channels(config: &ConfigFile, latents: usize) -> Loaded<()> 
 /// Whether a UNet's input includes a mask and the picture without the masked part.
 pub(super) fn is_inpainting(unet: &Unet, vae: &Vae) -> bool {
     unet.in_channels == inpainting_channels(vae.latent_channels)
+}
+
+/// Why a ControlNet cannot be used with a UNet and its autoencoder.
+pub(super) fn control_mismatch(controlnet: &ControlNet, unet: &Unet, vae: &Vae) -> Option<String> {
+    let (own, factor) = (controlnet.factor(), vae.factor());
+    let sizes = || format!("it takes {own} pixels for one of the latents, the model's autoencoder {factor}");
+    controlnet.mismatch(unet, vae.latent_channels).or_else(|| (own != factor).then(sizes))
+}
+
+/// The UNet's prediction for rows, with the ControlNet that they follow.
+pub(super) fn predict(
+    unet: &Unet,
+    latent_channels: usize,
+    rows: &Rows,
+    conditions: Conditions,
+) -> Result<Tensor> {
+    let guidance_scales = unet.embeds_guidance().then_some(&rows.guidance_scales[..]);
+    let (text, conditions) = (rows.sequences()?, Conditions { guidance_scales, ..conditions });
+    let Some(ControlRows { net, hints, scales }) = &rows.control else {
+        return unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions);
+    };
+    // It does not see the additional input of an inpainting model.
+    let latents = rows.latents.narrow(1, 0, latent_channels)?;
+    let residuals = net.forward(&latents, &rows.timesteps, &text, &conditions, hints, scales)?;
+    let conditions = Conditions { control: Some(&residuals), ..conditions };
+    unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions)
 }
 
 /// The latents of pixels or their distribution, in f32.

@@ -10,7 +10,7 @@ mod torch_cpu;
 mod torch_cuda;
 mod variation;
 
-pub(crate) use torch_cpu::TorchCpu;
+pub use torch_cpu::TorchCpu;
 
 use maquette_core::{Noise, Settings};
 use torch_cuda::TorchCuda;

@@ -54,6 +54,16 @@ fn every_draw_matches_torch_to_the_sixth_place() {
     }
 }
 
+/// Values printed by torch 2.15: `randperm(6)`, `randint(0, 1000, (1,))`, `randperm(1)`, `randint(0, 1000, (2,))`.
+#[test]
+fn integers_and_permutations_are_those_of_torch() {
+    let mut generator = TorchCpu::new(7);
+    assert_eq!(generator.permutation(6), [3, 0, 1, 5, 2, 4]);
+    assert_eq!(generator.below(1000), 347);
+    assert_eq!(generator.permutation(1), [0]);
+    assert_eq!([generator.below(1000), generator.below(1000)], [287, 279]);
+}
+
 #[test]
 fn only_the_low_half_of_a_seed_matters() {
     assert_eq!(TorchCpu::new(7).randn(64), TorchCpu::new((1 << 32) + 7).randn(64));

@@ -45,6 +45,21 @@ impl TorchCpu {
         self.blocks(count, TorchCpu::uniform_f16, box_muller_f16)
     }
 
+    /// The next value of `torch.randint(count, (1,))`. `count` is at least 1.
+    pub fn below(&mut self, count: u32) -> u32 {
+        self.engine.next_u32() % count
+    }
+
+    /// The next value of `torch.randperm(count)`: the numbers below `count` in random order.
+    pub fn permutation(&mut self, count: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..count).collect();
+        for i in 1..count {
+            let rest = (count - i + 1) as u32;
+            order.swap(i - 1, i - 1 + self.below(rest) as usize);
+        }
+        order
+    }
+
     /// Draws uniforms and transforms blocks of sixteen in place.
     fn blocks(
         &mut self,

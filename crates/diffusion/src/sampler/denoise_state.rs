@@ -4,6 +4,7 @@
 
 use crate::image::posterior::Posterior;
 use crate::noise::NoiseGenerator;
+use crate::sampler::control::Control;
 use crate::sampler::latent_blend::{Inpainting, LatentBlend};
 use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
@@ -42,6 +43,7 @@ pub(super) struct DenoiseState {
     blend: Option<LatentBlend>,
     /// The additional input of an inpainting model: the mask, and the latents of the picture without the masked part.
     mask_input: Option<Tensor>,
+    control: Option<Control>,
 }
 
 /// The inputs of a cell.
@@ -57,14 +59,16 @@ pub(super) struct DenoiseInputs {
     pub reference: Option<Posterior>,
     /// How the mask is applied, if there is one.
     pub inpainting: Option<Inpainting>,
+    /// The ControlNet that it follows.
+    pub control: Option<Control>,
 }
 
 impl DenoiseState {
     /// Draws the initial noise, in diffusers' order: the reference picture's posterior, the latents, and with a mask the
     /// masked picture's posterior, even if it is not used.
     pub fn start(inputs: DenoiseInputs, device: &Device) -> Result<DenoiseState> {
-        let DenoiseInputs { cell, trajectory, conditioning, guidance_scale, shape, reference, inpainting } =
-            inputs;
+        let DenoiseInputs { cell, trajectory, conditioning, guidance_scale, shape, reference, .. } = inputs;
+        let DenoiseInputs { inpainting, control, .. } = inputs;
         let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
         // Diffusers does not encode a picture that neither the start nor the blending needs, except in pipelines of flow.
@@ -114,6 +118,7 @@ impl DenoiseState {
             noise,
             blend,
             mask_input,
+            control,
         })
     }
 
@@ -150,6 +155,11 @@ impl DenoiseState {
     /// The prompts of its rows in the next call, the negative prompt first.
     pub fn prompts(&self) -> impl Iterator<Item = &EncodedPrompt> {
         self.conditioning.at(self.cell.settings.scheduler, self.done, self.is_guided())
+    }
+
+    /// The ControlNet of the next call.
+    pub fn control(&self) -> Option<&Control> {
+        self.control.as_ref().filter(|control| control.calls.contains(&self.done))
     }
 
     /// Whether every step is done.

@@ -11,6 +11,7 @@ use crate::image::posterior::Posterior;
 use crate::image::reference::Place;
 use crate::image::{pixels, reference};
 use crate::models::safety_checker::SafetyChecker;
+use crate::sampler::control::Controls;
 use crate::sampler::denoise_state::DenoiseInputs;
 use crate::sampler::latent_blend;
 use crate::sampler::latent_blend::Inpainting;
@@ -39,6 +40,8 @@ pub(super) struct LoadedModel {
     checker: Option<SafetyChecker>,
     /// Posteriors by content, fit and size.
     references: Cache<String, Posterior>,
+    /// Its ControlNet, once a cell has needed one.
+    controls: Controls,
     /// Masks by their content, their picture's content, fit and size.
     masks: Cache<String, Inpainting>,
 }
@@ -57,6 +60,7 @@ impl LoadedModel {
             vae: digest_of_vae(settings),
             family: load(&source(settings, find)?, device, candle_dtype(settings.dtype))?,
             checker: None,
+            controls: Controls::new(),
             references: Cache::new(PICTURES),
             masks: Cache::new(PICTURES),
         })
@@ -122,7 +126,17 @@ impl LoadedModel {
             Some(picture) => Some(self.encode(picture, settings, device)?),
             None => None,
         };
-        Ok(DenoiseInputs { trajectory, conditioning, guidance_scale, shape, reference, inpainting, cell })
+        let control = self.controls.of(settings, &*self.family, device)?;
+        Ok(DenoiseInputs {
+            trajectory,
+            conditioning,
+            guidance_scale,
+            shape,
+            reference,
+            inpainting,
+            control,
+            cell,
+        })
     }
 
     fn encode(

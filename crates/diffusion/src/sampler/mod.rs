@@ -1,6 +1,7 @@
 //! The sampling loop: from cells to pictures, several cells in each denoiser call.
 
 mod batch;
+mod control;
 mod denoise_state;
 pub(crate) mod engine;
 mod latent_blend;

@@ -70,6 +70,16 @@ impl Schedule {
     }
 }
 
+impl SchedulerConfig {
+    /// `alphas_cumprod` of the training, by timestep: the share of the picture in the variance of the noised latents. With
+    /// [`SchedulerConfig::rescale_betas_zero_snr`] the last one is 0.
+    ///
+    /// Source: diffusers' `DDPMScheduler`, which adds the noise in its training scripts.
+    pub fn alphas_cumprod(&self) -> Vec<f32> {
+        Schedule::new(self, Scheduler::Ddpm).alphas_cumprod
+    }
+}
+
 /// The level of the variance-preserving form at an alpha of the schedule.
 pub(super) fn level(alpha: f64) -> Level {
     Level { image: alpha.sqrt(), noise: (1.0 - alpha).sqrt() }

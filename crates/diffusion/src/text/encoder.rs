@@ -166,8 +166,8 @@ impl TextEncoder {
         Ok(EncodedPrompt { sequence: x, pooled: Some(end.squeeze(1)?) })
     }
 
-    /// The token embeddings of ids, `[input_ids.len(), width]`.
-    fn look_up(&self, input_ids: &[u32], more: Option<&Tensor>) -> Result<Tensor> {
+    /// The token embeddings of ids, `[input_ids.len(), width]`; `more` as in [`TextEncoder::encode_with`].
+    pub fn look_up(&self, input_ids: &[u32], more: Option<&Tensor>) -> Result<Tensor> {
         let words = self.vocabulary_size();
         let known = words + more.map_or(0, |more| more.dims()[0]);
         // candle would treat the largest possible id as a row of zeros.

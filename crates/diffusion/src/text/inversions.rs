@@ -41,6 +41,16 @@ impl Inversions {
         Ok(Inversions { list, vectors: Vec::new() })
     }
 
+    /// A word that is being trained: for each text encoder its vectors, `[count, width]`, in the encoder's dtype and on its
+    /// device. They may be candle variables, which then receive gradients.
+    ///
+    /// The word must be no [token](crate::Tokenizer::has_token) of the vocabulary.
+    pub fn of_word(word: &str, vectors: Vec<Tensor>) -> Inversions {
+        let (file, digest) = (String::new(), Digest::from_bytes([0; 32]));
+        let inversion = Inversion { word: word.to_owned(), file, digest, vectors: vectors.clone() };
+        Inversions { list: vec![Arc::new(inversion)], vectors }
+    }
+
     /// Adds the vectors for the next text encoder; `place` moves `[count, width]` to its device and dtype.
     pub(crate) fn add_vectors(&mut self, place: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<()> {
         let number = self.vectors.len();

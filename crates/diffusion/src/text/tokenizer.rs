@@ -185,7 +185,7 @@ impl Tokenizer {
     }
 
     /// Whether a text is a token, at the end of a word or within one.
-    pub(crate) fn has_token(&self, text: &str) -> bool {
+    pub fn has_token(&self, text: &str) -> bool {
         let lower = text.to_lowercase();
         [text, &lower, &format!("{lower}</w>")].iter().any(|token| self.inner.token_to_id(token).is_some())
     }

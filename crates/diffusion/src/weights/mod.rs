@@ -4,11 +4,13 @@
 
 pub(crate) mod config;
 pub(crate) mod content;
+pub(crate) mod controlnet;
 pub(crate) mod dtypes;
 pub(crate) mod float8;
 pub(crate) mod header;
 pub(crate) mod load_options;
 pub(crate) mod lora;
+pub(crate) mod part_folder;
 pub(crate) mod separate_vae;
 pub(crate) mod single_file;
 pub(crate) mod small_file;

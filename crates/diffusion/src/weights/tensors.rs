@@ -3,7 +3,7 @@
 //! Not here: which tensors a model has; each part of a model requests its own by name and shape.
 
 use crate::error::ModelError;
-use crate::weights::content::Content;
+use crate::weights::content::{Content, map_file};
 use crate::weights::header::{Entry, Header, Stored};
 use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Norm, Record};
@@ -15,6 +15,7 @@ use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, R
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The open weights of one part of a model: a file, or several shards.
 pub(crate) struct WeightFile<'a> {
@@ -39,6 +40,15 @@ struct Shard {
     file: String,
     content: Content,
     header: Header,
+}
+
+impl Shard {
+    fn read(content: Content, file: String) -> Result<Shard, ModelError> {
+        match Header::read(&content) {
+            Ok(header) => Ok(Shard { file, content, header }),
+            Err(reason) => Err(ModelError::Weights { file, reason }),
+        }
+    }
 }
 
 /// A tensor that was found, with its name in this file.
@@ -71,27 +81,45 @@ impl<'a> WeightFile<'a> {
         options: &LoadOptions<'a>,
     ) -> Result<WeightFile<'a>, ModelError> {
         let WeightFiles { name, files } = source.weight_files(stem)?;
-        let open = |name: &String| {
-            let (content, file) = (source.open(name)?, source.file_name(name));
-            match Header::read(&content) {
-                Ok(header) => Ok(Shard { file, content, header }),
-                Err(reason) => Err(ModelError::Weights { file, reason }),
-            }
-        };
-        let (config, model) = (config.to_owned(), source.name());
-        Ok(WeightFile {
-            shards: files.iter().map(open).collect::<Result<_, _>>()?,
-            part: source.part(&name),
+        let open = |name: &String| Shard::read(source.open(name)?, source.file_name(name));
+        let shards = files.iter().map(open).collect::<Result<_, _>>()?;
+        let folder = stem.split('/').next().unwrap_or_default();
+        let (part, file) = (source.part(&name), source.file_name(&name));
+        Ok(WeightFile::of(shards, part, [file, config.to_owned(), source.name(), folder.to_owned()], options))
+    }
+
+    /// Opens the weights of a part that has a file of its own; `part` is the naming of its tensors.
+    pub(crate) fn open_file(
+        path: &Path,
+        part: Part,
+        config: &str,
+        options: &LoadOptions<'a>,
+    ) -> Result<WeightFile<'a>, ModelError> {
+        let file = path.display().to_string();
+        let shards = vec![Shard::read(map_file(path)?, file.clone())?];
+        let names = [file.clone(), config.to_owned(), file, String::new()];
+        Ok(WeightFile::of(shards, Some(part), names, options))
+    }
+
+    fn of(
+        shards: Vec<Shard>,
+        part: Option<Part>,
+        [file, config, model, folder]: [String; 4],
+        options: &LoadOptions<'a>,
+    ) -> WeightFile<'a> {
+        WeightFile {
+            shards,
+            part,
             used: RefCell::default(),
-            file: source.file_name(&name),
+            file,
             config,
             model,
-            folder: stem.split('/').next().unwrap_or_default().to_owned(),
+            folder,
             dtype: options.dtype,
             device: options.device.clone(),
             kernels: options.kernels(),
             variables: options.variables,
-        })
+        }
     }
 
     /// All weights of the file.
@@ -368,7 +396,10 @@ impl<'a> Weights<'a> {
         kernel: Option<usize>,
     ) {
         if let Some((record, part)) = self.record {
-            let layer = Layer { weight: weight.clone(), bias: bias.cloned(), inputs, outputs, kernel };
+            let stored = self.file.find(&self.key("weight"));
+            let is_pointwise = kernel.is_none() && stored.is_ok_and(|found| found.shape.len() == 4);
+            let (weight, bias) = (weight.clone(), bias.cloned());
+            let layer = Layer { weight, bias, inputs, outputs, kernel, is_pointwise };
             record.add(part, without_old_prefix(&self.prefix), layer);
         }
     }

@@ -4,7 +4,7 @@ use maquette_core::{
     Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, ModelCard, NamedFile, Remarks, Scheduler,
     Settings, Sigmas, Spacing, test_plans,
 };
-use maquette_diffusion::{DeviceName, Engine, ModelSource};
+use maquette_diffusion::{ControlNetFiles, DeviceName, Engine, ModelSource};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -41,6 +41,16 @@ pub struct Case {
     spacing: Option<Spacing>,
     #[serde(default)]
     variation: Option<KnownVariation>,
+    #[serde(default)]
+    controlnet: Option<String>,
+    #[serde(default)]
+    control_image: Option<String>,
+    #[serde(default)]
+    controlnet_conditioning_scale: Option<f64>,
+    #[serde(default)]
+    control_guidance_start: Option<f64>,
+    #[serde(default)]
+    control_guidance_end: Option<f64>,
     pub picture: String,
 }
 
@@ -101,6 +111,11 @@ impl Case {
             init_image,
             mask: self.mask.as_ref().map(|path| named(&fixtures().join(path))),
             strength: self.strength,
+            controlnet: self.controlnet.as_ref().map(|path| controlnet(&fixtures().join(path))),
+            control_image: self.control_image.as_ref().map(|path| named(&fixtures().join(path))),
+            controlnet_conditioning_scale: self.controlnet_conditioning_scale,
+            control_guidance_start: self.control_guidance_start,
+            control_guidance_end: self.control_guidance_end,
             seed: self.seed,
             variation_seed: self.variation.map(|variation| variation.seed),
             variation_strength: self.variation.map(|variation| variation.strength),
@@ -132,6 +147,12 @@ impl Case {
 /// A file under its own name.
 pub fn named(file: &Path) -> NamedFile {
     let digest = Digest::of(&std::fs::read(file).unwrap());
+    NamedFile { path: file.to_string_lossy().into(), file: file.into(), digest }
+}
+
+/// A ControlNet, by its content.
+pub fn controlnet(file: &Path) -> NamedFile {
+    let digest = ControlNetFiles::digest(file).unwrap();
     NamedFile { path: file.to_string_lossy().into(), file: file.into(), digest }
 }
 

@@ -8,6 +8,7 @@ mod checked_cases;
 #[path = "../copies/checkpoint.rs"]
 mod checkpoint;
 mod composed;
+mod controlnet;
 #[path = "../copies/mod.rs"]
 mod copies;
 mod effects;

@@ -30,9 +30,10 @@ pub(crate) fn has_digest(file: &Path, digest: &Digest) -> bool {
 }
 
 /// The file of a name as written: in `base`, the experiment file's folder, or in the folder of its kind there, with or
-/// without its extension. A LoRA may be a folder, if there is no file of that name.
+/// without its extension. A LoRA or a ControlNet may be a folder, if there is no file of that name.
 pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, AssetError> {
-    let is_it = |file: &PathBuf| file.is_file() || (kind == WeightsKind::Lora && file.is_dir());
+    let may_be_folder = matches!(kind, WeightsKind::Lora | WeightsKind::ControlNet);
+    let is_it = |file: &PathBuf| file.is_file() || (may_be_folder && file.is_dir());
     let mut files = candidates(kind, name, base).into_iter().filter(is_it);
     let found = files.next();
     // A folder may have the name of a file without its extension.
@@ -46,6 +47,7 @@ fn conventions(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
         WeightsKind::Lora => ("loras", &["safetensors"]),
         WeightsKind::Embedding => ("embeddings", &["safetensors", "pt", "bin"]),
         WeightsKind::Vae => ("vae", &["safetensors"]),
+        WeightsKind::ControlNet => ("controlnet", &["safetensors"]),
     }
 }
 

@@ -18,6 +18,10 @@ impl AssetResolver for Files {
         Ok(Digest::of(model.as_bytes()))
     }
 
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
         Ok(())
     }

@@ -27,12 +27,14 @@ mod old_runs;
 mod other_tools;
 mod page;
 mod page_links;
+mod page_trainings;
 mod pictures;
 mod prompts;
 mod reproduce;
 mod runs;
 mod sampling;
 mod support;
+mod training;
 mod verify;
 mod vision;
 #[path = "../../../../tests/fixtures/vision_model.rs"]

@@ -57,6 +57,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         models: [("tiny".to_owned(), card)].into(),
         pictures: [("references/selfie.png".to_owned(), picture)].into(),
         weights: BTreeMap::new(),
+        trainings: Vec::new(),
         sheet: SheetSpec::default(),
         metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,

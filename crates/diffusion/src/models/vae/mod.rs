@@ -50,6 +50,11 @@ impl Vae {
         self.factor
     }
 
+    /// Whether latents are drawn from a posterior; otherwise they are its mean.
+    pub fn is_variational(&self) -> bool {
+        matches!(self.coder, Coder::Kl(_))
+    }
+
     /// Mean and log-variance of the posterior, each `[B, latent_channels, H / factor, W / factor]`. A tiny autoencoder has
     /// no log-variance: its latents are the mean.
     ///

@@ -118,7 +118,7 @@ mod tests {
     fn modules_of_sdxl_have_the_names_of_its_checkpoint() {
         let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
-        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None };
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None, is_pointwise: false };
         let mut layers = Layers::new();
         let mut add = |name: String| drop(layers.insert(format!("unet.{name}"), layer.clone()));
         for block in 0..3 {

@@ -115,7 +115,7 @@ mod tests {
     fn names_of_all_trainers_lead_to_the_layers_of_a_transformer() {
         let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
-        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None };
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None, is_pointwise: false };
         let [to_out, to_q, last] = [
             "transformer.layers.3.attention.to_out.0",
             "transformer.noise_refiner.0.attention.to_q",
@@ -141,7 +141,7 @@ mod tests {
     fn names_of_all_trainers_lead_to_the_same_layer() {
         let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
         let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
-        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None };
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None, is_pointwise: false };
         let to_out = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0";
         let q_proj = "text_encoder.encoder.layers.0.self_attn.q_proj";
         let second = "text_encoder_2.encoder.layers.0.mlp.fc1";

@@ -23,6 +23,8 @@ pub struct Layer {
     pub outputs: usize,
     /// The size of a convolution's kernel; `None` for a linear layer.
     pub kernel: Option<usize>,
+    /// Whether the file has a linear layer's weight as that of a 1x1 convolution, as in Stable Diffusion 1.
+    pub is_pointwise: bool,
 }
 
 /// One norm of a model.

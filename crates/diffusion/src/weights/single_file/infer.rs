@@ -38,7 +38,8 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
         let looks_like = [
             ("lora_", "a LoRA; use it with `lora`"),
             ("lycoris_", "a LoRA; use it with `lora`"),
-            ("control_model.", "a ControlNet"),
+            ("control_model.", "a ControlNet; use it with `controlnet`"),
+            ("controlnet_", "a ControlNet; use it with `controlnet`"),
             ("first_stage_model.", "an autoencoder; use it with `vae`"),
             ("encoder.down", "an autoencoder; use it with `vae`"),
             ("down_blocks.", "one part of a model in diffusers' layout; use the whole folder"),
@@ -339,7 +340,7 @@ pub(super) fn special_tokens(padding: &str) -> Value {
 }
 
 /// One more than the largest number (up to 255) that follows `prefix` in any name; 0 if there is none.
-fn count(header: &Header, prefix: &str) -> usize {
+pub(super) fn count(header: &Header, prefix: &str) -> usize {
     let number = |key: &String| key.strip_prefix(prefix)?.split('.').next()?.parse::<u8>().ok();
     header.keys().filter_map(number).max().map_or(0, |largest| usize::from(largest) + 1)
 }

@@ -4,11 +4,14 @@
 //! (`infer.rs`) and from what the file states (`stated.rs`); the tokenizer is CLIP's own. A folder next to the checkpoint with its name, `model/` next to
 //! `model.safetensors`, may contain parts of diffusers' layout without weights, which take precedence. Not here: pickles.
 
+mod controlnet;
 mod infer;
 mod names;
 mod stated;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_controlnet;
 mod vocabulary;
 
 use crate::error::ModelError;
@@ -170,6 +173,12 @@ impl Checkpoint {
         let replaced = self.weights(file).is_none() && self.overrides.join(folder(file)).is_dir();
         replaced.then(|| self.overrides.join(file))
     }
+}
+
+/// The configuration of a ControlNet in one file, and the naming of its tensors; an error says what is missing.
+pub(crate) fn controlnet_in(header: &Header) -> Result<(serde_json::Value, Part), String> {
+    let part = controlnet::part(header)?;
+    Ok((controlnet::config(header, &part)?, part))
 }
 
 /// The name and the content of LDM's configuration; `None` if it is too large to be one.

@@ -4,6 +4,8 @@
 //! sites use its names. The rules are the inverse of diffusers' `single_file_utils.py`. They are pure functions of names,
 //! independent of a file's content.
 
+use super::controlnet;
+
 /// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -17,6 +19,10 @@ pub(crate) enum Part {
     OpenClip { prefix: String, layers: usize },
     /// Z-Image's transformer under the names of its original code.
     ZImage { prefix: String },
+    /// A ControlNet, whose picture passes `hints` convolutions between the first and the last.
+    ControlNet { prefix: String, layers: usize, hints: usize },
+    /// A file of its own with diffusers' names.
+    Plain,
 }
 
 /// Where a tensor is stored.
@@ -38,7 +44,9 @@ impl Part {
             | Part::Vae { prefix, .. }
             | Part::Clip { prefix }
             | Part::OpenClip { prefix, .. }
-            | Part::ZImage { prefix } => prefix,
+            | Part::ZImage { prefix }
+            | Part::ControlNet { prefix, .. } => prefix,
+            Part::Plain => "",
         }
     }
 
@@ -49,7 +57,11 @@ impl Part {
         let mut names = match self {
             Part::Unet { layers, .. } => unet(&words, *layers),
             Part::Vae { levels, .. } => vec![vae(&words, *levels)],
-            Part::Clip { .. } => vec![None],
+            Part::Clip { .. } | Part::Plain => vec![None],
+            Part::ControlNet { layers, hints, .. } => match controlnet::name(&words, *hints) {
+                None => unet(&words, *layers),
+                name => vec![name],
+            },
             Part::ZImage { .. } => {
                 let (key, part) = z_image(name);
                 third = part;
@@ -73,7 +85,7 @@ impl Part {
     pub(crate) fn is_spare(&self, key: &str) -> bool {
         let Some(name) = key.strip_prefix(self.prefix()) else { return true };
         match self {
-            Part::Unet { .. } => false,
+            Part::Unet { .. } | Part::ControlNet { .. } | Part::Plain => false,
             // A norm that the model has not used since its publication.
             Part::ZImage { .. } => name == "norm_final.weight",
             Part::Vae { .. } => is_spare_in_vae(name),

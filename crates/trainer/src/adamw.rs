@@ -1,0 +1,85 @@
+//! AdamW (Loshchilov and Hutter, arXiv 1711.05101) as in torch, with moments that can be saved, and gradient clipping.
+//!
+//! candle-nn's has the same arithmetic, but keeps its moments to itself.
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Result, Tensor, Var};
+use std::collections::BTreeMap;
+
+/// torch's defaults, which diffusers' scripts have, too.
+const BETAS: (f64, f64) = (0.9, 0.999);
+const EPS: f64 = 1e-8;
+
+/// The optimizer: two moments for each parameter.
+pub(crate) struct AdamW {
+    pub first: BTreeMap<String, Tensor>,
+    pub second: BTreeMap<String, Tensor>,
+    /// Steps done.
+    pub steps: u32,
+    pub weight_decay: f64,
+}
+
+/// The gradients of parameters by name.
+pub(crate) struct Gradients(BTreeMap<String, Tensor>);
+
+impl Gradients {
+    /// The gradients of a loss. A parameter that the loss does not depend on has none, as in torch.
+    pub fn of(parameters: &BTreeMap<String, Var>, all: &mut GradStore) -> Gradients {
+        let found = parameters.iter().filter_map(|(name, var)| Some((name.clone(), all.remove(var)?)));
+        Gradients(found.collect())
+    }
+
+    /// Their norm, all taken together.
+    pub fn norm(&self) -> Result<f64> {
+        let mut sum = 0.0;
+        for gradient in self.0.values() {
+            let square = gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
+            sum += square;
+        }
+        Ok(sum.sqrt())
+    }
+
+    /// Scales them so that their norm is at most `most`: torch's `clip_grad_norm_`.
+    pub fn clip(&mut self, norm: f64, most: f64) -> Result<()> {
+        let factor = most / (norm + 1e-6);
+        if factor < 1.0 {
+            for gradient in self.0.values_mut() {
+                *gradient = (&*gradient * factor)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl AdamW {
+    pub fn new(parameters: &BTreeMap<String, Var>, weight_decay: f64) -> Result<AdamW> {
+        let zeros = |(name, var): (&String, &Var)| Ok((name.clone(), var.zeros_like()?));
+        let moments = || parameters.iter().map(zeros).collect::<Result<BTreeMap<_, _>>>();
+        Ok(AdamW { first: moments()?, second: moments()?, steps: 0, weight_decay })
+    }
+
+    /// Changes the parameters along their gradients; `learning_rate` gives that of a parameter.
+    pub fn step(
+        &mut self,
+        parameters: &BTreeMap<String, Var>,
+        gradients: &Gradients,
+        learning_rate: impl Fn(&str) -> f64,
+    ) -> Result<()> {
+        self.steps += 1;
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let (first_scale, second_scale) = (1.0 - BETAS.0.powi(steps), 1.0 - BETAS.1.powi(steps));
+        for (name, gradient) in &gradients.0 {
+            let (Some(first), Some(second)) = (self.first.get_mut(name), self.second.get_mut(name)) else {
+                continue;
+            };
+            let rate = learning_rate(name);
+            *first = ((&*first * BETAS.0)? + (gradient * (1.0 - BETAS.0))?)?;
+            *second = ((&*second * BETAS.1)? + (gradient.sqr()? * (1.0 - BETAS.1))?)?;
+            let divisor = ((second.sqrt()? / second_scale.sqrt())? + EPS)?;
+            let change = ((&*first / divisor)? * (rate / first_scale))?;
+            let parameter = &parameters[name];
+            parameter.set(&((parameter.as_tensor() * (1.0 - rate * self.weight_decay))? - change)?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,26 @@
+//! Interrupted trainings give the same bytes.
+
+use crate::jobs::{Prepared, case, run};
+use maquette_trainer::Trained;
+
+#[test]
+fn a_training_that_is_stopped_and_resumed_gives_the_same_bytes() {
+    for name in ["lora", "vectors-sdxl", "dreambooth"] {
+        let mut case = case(name);
+        case.settings.steps = 10;
+        let prepared = Prepared::new(&case);
+        let (trained, whole) = run(&prepared.job(None), None).unwrap();
+        assert_eq!(trained, Trained::Finished);
+        let [(10, weights, state)] = &whole.checkpoints[..] else {
+            panic!("one checkpoint, after the last step")
+        };
+
+        let (trained, first) = run(&prepared.job(None), Some(5)).unwrap();
+        assert_eq!(trained, Trained::Stopped { step: 5 });
+        let [(5, _, half)] = &first.checkpoints[..] else { panic!("a checkpoint where it was stopped") };
+        let (_, second) = run(&prepared.job(Some(half)), None).unwrap();
+        assert_eq!([first.losses, second.losses].concat(), whole.losses, "{name}");
+        assert!(second.checkpoints[0].1 == *weights, "{name}: other weights");
+        assert!(second.checkpoints[0].2 == *state, "{name}: another state");
+    }
+}
