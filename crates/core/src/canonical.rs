@@ -128,6 +128,9 @@ impl Settings {
         form: &mut Form,
     ) {
         let (name, naming) = (setting.name, form.naming);
+        if !(setting.families)(model.family) {
+            return;
+        }
         let effect = match unguided {
             Some(_) if name == "guidance_scale" => Effect::Value,
             Some(unguided) => (setting.effect)(unguided),
@@ -181,6 +184,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
+            shift: None,
             model: "sketchbook".into(),
             vae: None,
             lora: vec![Lora::new(file("style"), 0.5)],
@@ -241,6 +245,8 @@ mod tests {
             guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
+            family: crate::ModelFamily::StableDiffusion,
+            shift: None,
         }
     }
 

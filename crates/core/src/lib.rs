@@ -57,13 +57,15 @@ pub use limits::{MAX_AXES, MAX_NAMES, MAX_POSITIONS, MAX_TEXT, MAX_VALUES, short
 pub use lora_tags::{LoraTag, has_loras, take_loras};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};
-pub use options::{Dialect, Dtype, Fit, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing};
+pub use options::{
+    Dialect, Dtype, Fit, ModelFamily, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing,
+};
 pub use plan::{DerivedFrom, MetricsSpec, Plan, Selection, SheetSpec};
 pub use record::{Outcome, Record};
 pub use review::{Choice, Mark, Pick, Vote};
 pub use setting::with_defaults;
 pub use settings::Variation;
-pub use steps::{steps_left, unet_calls};
+pub use steps::{steps_left, steps_left_with, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
 pub use training::{

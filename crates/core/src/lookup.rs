@@ -233,6 +233,9 @@ impl<'a> Lookup<'a> {
 
     /// Whether a setting applies to this cell; a best effort if the model's card is not in the plan.
     pub fn applies(&self, setting: usize) -> Result<bool, SettingError> {
+        if self.card().is_some_and(|card| !(SETTINGS[setting].families)(card.family)) {
+            return Ok(false);
+        }
         Ok(match SETTINGS[setting].applies {
             Applies::Always => true,
             Applies::With(name) => self.has(row(name)) && !self.text(row(name))?.is_empty(),

@@ -7,8 +7,8 @@
 use crate::interval::GuidanceInterval;
 use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
-use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
-use crate::steps::{named_strength, steps_left};
+use crate::options::{Dialect, Dtype, Fit, ModelFamily, Noise, PredictionType, Scheduler, Sigmas, Spacing};
+use crate::steps::{named_strength, steps_left_with};
 use crate::training::{MAX_TRAINING_STEPS, TrainingMethod};
 use std::sync::Arc;
 
@@ -36,6 +36,9 @@ pub struct Setting {
     pub order: &'static str,
     /// Whether it is rarely set: sheets omit it at its default.
     pub rare: bool,
+    /// The families of models in which it has an effect. In others it is not a part of a cell's name, and `None` where it may
+    /// be; a plan notes that, and refuses to sweep it.
+    pub families: fn(ModelFamily) -> bool,
 }
 
 impl Setting {
@@ -51,6 +54,7 @@ impl Setting {
         same_effect: |_| String::new(),
         order: "",
         rare: false,
+        families: |_| true,
     };
 }
 
@@ -125,6 +129,7 @@ settings! {
             _ => Effect::Value,
         },
         order: "embedding",
+        families: ModelFamily::has_inversions,
     };
     /// The factor of what was trained for the subject: 1 as trained, 0 for no effect.
     lora_weight: Option<f64> = {
@@ -179,10 +184,11 @@ settings! {
         fallback: Fallback::Value(Literal::Number(0.8)),
         applies: Applies::With("init_image"),
         effect: |settings| settings.strength.map_or(Effect::None, |strength| {
-            Effect::Number(named_strength(settings.steps, strength))
+            Effect::Number(named_strength(settings.scheduler, settings.steps, strength))
         }),
         same_effect: |settings| {
-            let left = settings.strength.map_or(0, |strength| steps_left(settings.steps, strength));
+            let Settings { scheduler, steps, .. } = *settings;
+            let left = settings.strength.map_or(0, |strength| steps_left_with(scheduler, steps, strength));
             format!("leave {left} step{}", if left == 1 { "" } else { "s" })
         },
         order: "fit 2",
@@ -374,6 +380,7 @@ settings! {
         applies: Applies::Known,
         effect: |_| Effect::UnlessOwn,
         rare: true,
+        families: |family| !family.is_flow(),
     };
     /// Whether betas are rescaled so that the last timestep is pure noise (rescale_betas_zero_snr); the model's own if absent.
     zero_snr: Option<bool> = {
@@ -382,6 +389,14 @@ settings! {
         applies: Applies::KnownWith(Scheduler::has_zero_snr),
         effect: |_| Effect::UnlessOwn,
         rare: true,
+        families: |family| !family.is_flow(),
+    };
+    /// How far schedulers of flow move their steps towards the noise: 1 for evenly; absent for what the model computes from the size.
+    shift: Option<f64> = {
+        kind: Kind::Number { min: 0.01, max: 100.0 },
+        fallback: Fallback::Model(|card| card.shift.map(Literal::Number)),
+        applies: Applies::KnownWith(Scheduler::is_flow),
+        families: ModelFamily::is_flow,
     };
     /// Width of the picture in pixels.
     width: u32 = {
@@ -397,6 +412,7 @@ settings! {
     clip_skip: u32 = {
         kind: Kind::Integer { min: 0, max: 64 },
         fallback: Fallback::Value(Literal::Integer(0)),
+        families: ModelFamily::has_clip,
     };
     /// Precision of the weights; by default f32 on the CPU and f16 on a GPU.
     dtype: Dtype = {

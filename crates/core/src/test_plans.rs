@@ -24,6 +24,8 @@ pub fn card() -> ModelCard {
         guidance_embedding: false,
         safety_checker: false,
         safety_checker_weights: None,
+        family: crate::ModelFamily::StableDiffusion,
+        shift: None,
     }
 }
 

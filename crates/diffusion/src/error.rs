@@ -83,6 +83,16 @@ pub enum ModelError {
         /// What it seems to be, or what is missing.
         reason: String,
     },
+    /// A file has one part of a model, and the others are missing.
+    #[error("{file} is {what}. Add beside it: {missing}.")]
+    Alone {
+        /// The file.
+        file: String,
+        /// What it is.
+        what: &'static str,
+        /// The missing files, and where people get them.
+        missing: String,
+    },
     /// A file is not a ControlNet.
     #[error("{file} is not a ControlNet: {reason}.")]
     ControlNet {

@@ -57,4 +57,5 @@ pub use weights::single_file::Checkpoint;
 pub use weights::small_file::SmallFileError;
 pub use weights::source::ModelSource;
 pub use weights::textual_inversion::InversionError;
+pub use weights::transformer_file::TransformerFile;
 pub use weights::trigger_words::trigger_words;

@@ -26,6 +26,8 @@ impl AssetResolver for AnyAssets {
             guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 

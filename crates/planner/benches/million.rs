@@ -33,6 +33,8 @@ impl AssetResolver for Fake {
             guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 

@@ -266,6 +266,36 @@ impl Cells<'_> {
         }
     }
 
+    /// Reports settings that have no effect in the families of some models. Sweeping one is an error if no model of the
+    /// experiment has a use for it; everything else is noted.
+    pub fn ignored(&self, notes: &mut Vec<String>, problems: &mut Problems) {
+        for setting in SETTINGS {
+            let of_family = |has: bool| {
+                let models = self.plan.models.iter();
+                models
+                    .filter(move |(_, card)| (setting.families)(card.family) == has)
+                    .map(|(name, _)| name.as_str())
+            };
+            let without: Vec<&str> = of_family(false).collect();
+            if without.is_empty() {
+                continue;
+            }
+            let name = setting.name;
+            let message = format!("`{name}` has no effect with the model {}", without.join(", "));
+            match self.grid.axis_of(name) {
+                Some((axis, _))
+                    if of_family(true).next().is_none() && self.grid.axes[axis].at.layer() >= 0 =>
+                {
+                    let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
+                    problems.add(problem.help(format!("remove `{name}` from the axes")));
+                }
+                Some(_) => notes.push(message),
+                None if self.is_changed(setting) => notes.push(message),
+                None => {}
+            }
+        }
+    }
+
     /// Whether the experiment sets a setting to a value other than its default.
     fn is_changed(&self, setting: &Setting) -> bool {
         let given = self.grid.constant(setting.name);

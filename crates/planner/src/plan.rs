@@ -150,6 +150,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     cells.train_steps(&mut problems);
     cells.needs(&folder, assets, &mut problems);
     cells.unused(&mut notes, &mut problems);
+    cells.ignored(&mut notes, &mut problems);
     let safety_checkers = cells.safety_checkers(assets, &mut problems);
     problems.settle()?;
     for (name, digest) in &safety_checkers {

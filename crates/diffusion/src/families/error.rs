@@ -59,14 +59,14 @@ pub enum RenderError {
         model: String,
     },
     /// The model cannot render a picture of that size.
-    #[error("`{name}` is {edge}; allowed: multiples of {factor}")]
+    #[error("`{name}` is {edge}; allowed: multiples of {multiple_of}")]
     Size {
         /// `width` or `height`.
         name: &'static str,
         /// The requested pixels.
         edge: u32,
-        /// Pixels per latent pixel.
-        factor: u32,
+        /// The pixels of which it must be a multiple.
+        multiple_of: u32,
     },
     /// The precision overflowed.
     #[error("the image contains NaN or infinity; a wider dtype such as `f32` may help")]

@@ -12,6 +12,7 @@ use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::{Lora, Settings};
+use std::collections::BTreeMap;
 
 /// A loaded model of one family.
 ///
@@ -19,6 +20,11 @@ use maquette_core::{Lora, Settings};
 pub(crate) trait Family {
     /// Pixels per latent pixel, in each direction.
     fn factor(&self) -> usize;
+
+    /// Width and height of a picture are multiples of this many pixels.
+    fn multiple_of(&self) -> usize {
+        self.factor()
+    }
 
     /// Channels of its latents.
     fn latent_channels(&self) -> usize;
@@ -83,7 +89,7 @@ pub(crate) struct Rows<'a> {
     pub timesteps: Vec<f32>,
     /// One per row, for denoisers with [`Family::embeds_guidance`].
     pub guidance_scales: Vec<f64>,
-    /// One per row; their sequences have the same length.
+    /// One per row; their sequences have the same length, unless the family computes rows of different lengths.
     pub prompts: Vec<&'a EncodedPrompt>,
     /// Height and width of the pictures, in pixels.
     pub size: (u32, u32),
@@ -108,5 +114,37 @@ impl Rows<'_> {
     pub fn sequences(&self) -> Result<Tensor> {
         let sequences: Vec<&Tensor> = self.prompts.iter().map(|prompt| &prompt.sequence).collect();
         Tensor::cat(&sequences, 0)
+    }
+
+    /// Computes rows whose prompts have different lengths in separate calls, so that no row is filled up for another: `length`
+    /// is the length that counts for a prompt's tokens. The results are `[rows, ...]`, in the order of the rows.
+    pub fn by_length(
+        &self,
+        length: impl Fn(usize) -> usize,
+        call: impl Fn(&Rows) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (row, prompt) in self.prompts.iter().enumerate() {
+            groups.entry(length(prompt.sequence.dim(1)?)).or_default().push(row);
+        }
+        let mut predicted: Vec<Option<Tensor>> = vec![None; self.prompts.len()];
+        for group in groups.into_values() {
+            let latents =
+                group.iter().map(|&row| self.latents.narrow(0, row, 1)).collect::<Result<Vec<_>>>()?;
+            let result = call(&Rows {
+                latents: Tensor::cat(&latents, 0)?,
+                timesteps: group.iter().map(|&row| self.timesteps[row]).collect(),
+                guidance_scales: group.iter().map(|&row| self.guidance_scales[row]).collect(),
+                prompts: group.iter().map(|&row| self.prompts[row]).collect(),
+                size: self.size,
+                // Families of transformers take neither ControlNets nor IP-Adapters.
+                control: None,
+                image: None,
+            })?;
+            for (at, &row) in group.iter().enumerate() {
+                predicted[row] = Some(result.narrow(0, at, 1)?);
+            }
+        }
+        Tensor::cat(&predicted.into_iter().flatten().collect::<Vec<_>>(), 0)
     }
 }

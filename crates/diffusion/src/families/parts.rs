@@ -1,4 +1,4 @@
-//! Loading the networks of both Stable Diffusion and SDXL: text encoders, UNet and VAE.
+//! Loading the networks of the families: text encoders, UNet, VAE, and any other part.
 //!
 //! Not here: which of them a family has, and whether their widths match.
 
@@ -69,6 +69,21 @@ impl<'a> Loader<'a> {
         Ok((unet, config))
     }
 
+    /// Any other part, which `load` creates from its weights; tensors that `is_spare` accepts may be left.
+    pub fn part<T>(
+        &self,
+        name: &'static str,
+        stem: &str,
+        config: &ConfigFile,
+        is_spare: impl Fn(&str) -> bool,
+        load: impl FnOnce(&Weights) -> Loaded<T>,
+    ) -> Loaded<T> {
+        let weights = self.open(stem, config)?;
+        let part = load(&weights.root().recorded(&self.record, name))?;
+        weights.all_used(is_spare)?;
+        Ok(part)
+    }
+
     /// All loaded layers and norms, for LoRA.
     pub fn finish(self) -> Targets {
         self.record.finish()
@@ -105,6 +120,11 @@ const OTHER_INPUTS: [(usize, &str); 3] = [
     (7, "7 is that of the x4 upscaler"),
     (8, "8 is that of InstructPix2Pix and other models that take a second picture"),
 ];
+
+/// Refuses an autoencoder whose latents are shifted, which the pipelines of Stable Diffusion would not do.
+pub(super) fn check_shift(vae: &ConfigFile) -> Loaded<()> {
+    vae.only("shift_factor", &[serde_json::json!(0.0)])
+}
 
 /// Refuses a UNet whose input or prediction does not match the autoencoder's latents.
 pub(super) fn check_channels(config: &ConfigFile, latents: usize) -> Loaded<()> {
@@ -163,10 +183,12 @@ pub(super) fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
         mean: mean.to_dtype(DType::F32)?,
         logvar: logvar.map(|logvar| logvar.to_dtype(DType::F32)).transpose()?,
         scaling_factor: vae.scaling_factor,
+        shift_factor: vae.shift_factor,
     })
 }
 
 /// The pixels of latents.
 pub(super) fn decode(vae: &Vae, latents: &Tensor) -> Result<Tensor> {
-    vae.decode(&(latents / vae.scaling_factor)?)
+    let latents = (latents / vae.scaling_factor)?;
+    vae.decode(&if vae.shift_factor == 0.0 { latents } else { (latents + vae.shift_factor)? })
 }

@@ -75,8 +75,9 @@ impl DenoiseState {
         let DenoiseInputs { inpainting, control, image: image_condition, .. } = inputs;
         let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
-        // Diffusers does not encode a picture that neither the start nor the blending needs.
-        let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
+        // Diffusers does not encode a picture that neither the start nor the blending needs, except in pipelines of flow.
+        let is_flow = cell.settings.scheduler.is_flow();
+        let needed = is_flow || start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
         let image = match &reference {
             Some(posterior) if needed => {
                 Some(posterior.latents(|| tensor(noise.randn(shape.iter().product()), shape, device))?)
@@ -108,7 +109,7 @@ impl DenoiseState {
         Ok(DenoiseState {
             guided_calls: cell.settings.guided_calls(),
             cell,
-            tokens: conditioning.tokens()?,
+            tokens: conditioning.tokens(),
             conditioning,
             guidance_scale,
             seconds: 0.0,

@@ -199,10 +199,10 @@ pub(super) fn digest_of_vae(settings: &Settings) -> Option<Digest> {
 
 /// `[channels, height, width]` of the latents of a picture.
 fn latent_shape(family: &dyn Family, settings: &Settings) -> Result<[usize; 3], RenderError> {
-    let factor = family.factor() as u32;
+    let (factor, multiple_of) = (family.factor() as u32, family.multiple_of() as u32);
     for (name, edge) in [("width", settings.width), ("height", settings.height)] {
-        if edge % factor != 0 {
-            return Err(RenderError::Size { name, edge, factor });
+        if edge % multiple_of != 0 {
+            return Err(RenderError::Size { name, edge, multiple_of });
         }
     }
     let (height, width) = (settings.height / factor, settings.width / factor);

@@ -17,5 +17,6 @@ pub(crate) mod source;
 pub(crate) mod tensors;
 pub(crate) mod textual_inversion;
 pub(crate) mod tiny_vae;
+pub(crate) mod transformer_file;
 pub(crate) mod trigger_words;
 pub(crate) mod weight_files;

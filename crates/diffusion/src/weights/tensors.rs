@@ -11,7 +11,7 @@ use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
-use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Vector, Weight};
+use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -303,16 +303,18 @@ impl<'a> Weights<'a> {
         Ok(layer)
     }
 
-    /// A square convolution without bias whose stride is its kernel size, as a linear layer on the pixels of each patch.
+    /// A square convolution whose stride is its kernel size, as a linear layer on the pixels of each patch.
     pub(crate) fn patch_embedding(
         &self,
         inputs: usize,
         outputs: usize,
         patch: usize,
+        bias: bool,
     ) -> Result<Linear, ModelError> {
         let weight = self.read("weight", &[&[outputs, inputs, patch, patch]])?;
         let weight = weight.flatten_from(1).map_err(|error| self.device_error(error))?;
-        Ok(Linear::new(self.linear_weight(&weight)?, None))
+        let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
+        Ok(Linear::new(self.linear_weight(&weight)?, bias))
     }
 
     /// The weight of a linear layer from the one in a file, `[outputs, inputs]`.
@@ -369,6 +371,20 @@ impl<'a> Weights<'a> {
         let norm = LayerNorm::new(self.kernels(), weight, bias, eps);
         self.note_norm(&norm.weight, &norm.bias);
         Ok(norm)
+    }
+
+    /// A layer norm without weights of its own.
+    pub(crate) fn plain_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
+        let dtype = self.kernels().storage_dtype(self.file.dtype);
+        let ones =
+            Tensor::ones(channels, dtype, &self.file.device).map_err(|error| self.device_error(error))?;
+        let zeros = ones.zeros_like().map_err(|error| self.device_error(error))?;
+        Ok(LayerNorm::new(self.kernels(), ones, zeros, eps))
+    }
+
+    /// A norm by the root mean square.
+    pub(crate) fn rms_norm(&self, channels: usize, eps: f64) -> Result<RmsNorm, ModelError> {
+        Ok(RmsNorm::new(self.kernels(), self.tensor("weight", &[channels])?, eps))
     }
 
     fn note(

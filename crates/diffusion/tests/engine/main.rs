@@ -15,6 +15,7 @@ mod effects;
 mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
+mod flow_cases;
 mod ip_adapter;
 mod masks;
 mod neighbours;
@@ -23,3 +24,5 @@ mod pictures;
 mod precision;
 mod readings;
 mod safety;
+mod stable_diffusion_3;
+mod z_image;

@@ -42,6 +42,8 @@ impl AssetResolver for Files {
             guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 

@@ -30,6 +30,8 @@ impl AssetResolver for Anything {
             guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 

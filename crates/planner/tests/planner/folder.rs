@@ -47,6 +47,8 @@ impl AssetResolver for Fake {
             guidance_embedding: name == "consistent",
             safety_checker: name == "big",
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 

@@ -42,6 +42,8 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         guidance_embedding: false,
         safety_checker: false,
         safety_checker_weights: None,
+        family: maquette_core::ModelFamily::StableDiffusion,
+        shift: None,
     };
     let picture = maquette_core::FoundFile { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
     Plan {

@@ -40,7 +40,7 @@ impl Vision {
         let across = image_size / patch;
         let embeddings = weights.at("embeddings");
         Ok(Vision {
-            patch_embedding: embeddings.at("patch_embedding").patch_embedding(3, width, patch)?,
+            patch_embedding: embeddings.at("patch_embedding").patch_embedding(3, width, patch, false)?,
             class_embedding: embeddings.tensor("class_embedding", &[width])?,
             position_embedding: embeddings
                 .tensor("position_embedding.weight", &[1 + across * across, width])?,

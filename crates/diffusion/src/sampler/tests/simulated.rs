@@ -203,6 +203,7 @@ pub(super) fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, R
 /// A picture of 8 x 8 pixels with a seed and a number of steps; guided, so with two rows.
 pub(super) fn cell(seed: u64, steps: u32) -> Cell {
     let settings = Settings {
+        shift: None,
         model: "tiny-a".into(),
         vae: None,
         lora: Vec::new(),

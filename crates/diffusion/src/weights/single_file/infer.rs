@@ -234,6 +234,21 @@ pub(super) fn vae(header: &Header, kind: Kind, part: &Part) -> Value {
     })
 }
 
+/// `vae/config.json` of an autoencoder's own file with the shift and the scale of FLUX, which later models share.
+pub(super) fn flow_vae(header: &Header, part: Option<&Part>) -> Value {
+    let published = Part::Vae { prefix: String::new(), levels: 0 };
+    let mut config = vae(header, Kind::Sd1, part.unwrap_or(&published));
+    for (key, value) in
+        [("latent_channels", json!(16)), ("scaling_factor", json!(0.3611)), ("shift_factor", json!(0.1159))]
+    {
+        config[key] = value;
+    }
+    for key in ["use_quant_conv", "use_post_quant_conv"] {
+        config[key] = json!(header.contains_key(&format!("{}.weight", &key[4..])));
+    }
+    config
+}
+
 /// The name of a tensor of every text encoder, if the file lacks it and therefore the text encoder.
 pub(super) fn missing_text_encoder(header: &Header, part: &Part) -> Option<String> {
     let names = ["text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight"];

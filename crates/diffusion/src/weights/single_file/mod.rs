@@ -198,6 +198,11 @@ fn folder(file: &str) -> &str {
     file.split('/').next().unwrap_or_default()
 }
 
+/// The configuration of an autoencoder's own file with FLUX's scale.
+pub(crate) fn flow_vae(header: &Header, part: Option<&Part>) -> serde_json::Value {
+    infer::flow_vae(header, part)
+}
+
 /// The tensors of an autoencoder's own file, if they have LDM's names.
 pub(crate) fn vae_in(header: &Header) -> Option<Part> {
     let part = infer::vae_part(header);
