@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Plan(args) => commands::plan(&args, &common),
         Command::Run(args) if args.worker => commands::work(&args, &common),
         Command::Run(args) => commands::run(&args, &common),
+        Command::Train(args) => commands::train(&args, &common),
         Command::Submit(args) => commands::submit(&args, &common),
         Command::Status(args) => commands::status(&args, &common),
         Command::Report(args) => commands::report(&args, &common),

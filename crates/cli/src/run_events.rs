@@ -34,6 +34,9 @@ impl RunEvents {
                 self.display = Some(display(self.progress, self.quiet));
             }
             RunEvent::Page(page) if self.open => output::open(page),
+            RunEvent::Training(progress) => {
+                self.display.iter_mut().for_each(|display| display.train(progress));
+            }
             RunEvent::Progress(progress) => {
                 self.display.iter_mut().for_each(|display| display.show(progress));
             }

@@ -128,6 +128,9 @@ impl Settings {
         form: &mut Form,
     ) {
         let (name, naming) = (setting.name, form.naming);
+        if !(setting.families)(model.family) {
+            return;
+        }
         let effect = match unguided {
             Some(_) if name == "guidance_scale" => Effect::Value,
             Some(unguided) => (setting.effect)(unguided),
@@ -181,9 +184,12 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
+            shift: None,
             model: "sketchbook".into(),
             vae: None,
             lora: vec![Lora::new(file("style"), 0.5)],
+            lora_weight: None,
+            train_steps: None,
             embeddings: vec![Embedding { word: None, file: file("words/hat.pt") }],
             prompt: "é\nseed:1:2".into(),
             negative_prompt: "".into(),
@@ -192,6 +198,15 @@ mod tests {
             mask: Some(file("mask.png")),
             fit: Some(Fit::Crop),
             strength: Some(0.3),
+            controlnet: None,
+            control_image: None,
+            controlnet_conditioning_scale: None,
+            control_guidance_start: None,
+            control_guidance_end: None,
+            ip_adapter: None,
+            ip_adapter_image: None,
+            ip_adapter_scale: None,
+            ip_adapter_image_encoder: None,
             seed: 7,
             noise: Noise::TorchCpu,
             variation_seed: Some(8),
@@ -230,6 +245,8 @@ mod tests {
             guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
+            family: crate::ModelFamily::StableDiffusion,
+            shift: None,
         }
     }
 

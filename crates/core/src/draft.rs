@@ -3,7 +3,7 @@
 //! A draft is a cell of its own, with fewer steps and perhaps a tiny autoencoder, so its name differs from that of the cell
 //! it stands for.
 
-use crate::steps::steps_left;
+use crate::steps::steps_left_with;
 use crate::{Cell, NamedFile, Plan, Settings};
 use std::collections::BTreeMap;
 
@@ -39,7 +39,9 @@ impl DraftSettings {
 
     /// The number of steps of which `strength` leaves those of a draft.
     fn steps_of(&self, settings: &Settings) -> u32 {
-        let left = |steps: u32| settings.strength.map_or(steps, |strength| steps_left(steps, strength));
+        let left = |steps: u32| {
+            settings.strength.map_or(steps, |strength| steps_left_with(settings.scheduler, steps, strength))
+        };
         let all = left(settings.steps);
         let wanted = self.steps.unwrap_or_else(|| all.div_ceil(4).max(LEAST)).min(all);
         (1..settings.steps).find(|&steps| left(steps) >= wanted).unwrap_or(settings.steps)

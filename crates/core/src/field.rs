@@ -6,6 +6,7 @@ use crate::lookup::Lookup;
 use crate::lora_tags::{LoraTag, has_loras, take_loras};
 use crate::named_file::{Embedding, Lora, NamedFile};
 use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
+use crate::training::TrainingMethod;
 use crate::weights::{WeightRef, WeightsKind};
 use crate::{SETTINGS, SettingError, Value};
 use std::sync::Arc;
@@ -141,6 +142,7 @@ option_fields!(Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Sp
 trait Optional: Field {}
 
 impl Optional for bool {}
+impl Optional for u32 {}
 impl Optional for f64 {}
 impl Optional for u64 {}
 impl Optional for GuidanceInterval {}
@@ -161,24 +163,36 @@ impl<T: Optional> Field for Option<T> {
     }
 }
 
+/// The setting whose file is found near another one if it is not set.
+const IMAGE_ENCODER: &str = "ip_adapter_image_encoder";
+
 impl Field for Option<NamedFile> {
     fn read(lookup: &Lookup, row: usize) -> Result<Option<NamedFile>, SettingError> {
-        if !lookup.applies(row)? || !lookup.has(row) {
+        let name = SETTINGS[row].name;
+        if !lookup.applies(row)? {
             return Ok(None);
         }
-        let path = lookup.text(row)?;
+        let path = if lookup.has(row) { lookup.text(row)? } else { "".into() };
+        if path.is_empty() && name == IMAGE_ENCODER {
+            // The one near the IP-Adapter.
+            let adapter = lookup.text(crate::lookup::row("ip_adapter"))?;
+            let found = lookup.weight_file(name, WeightsKind::ImageEncoder, &adapter)?;
+            return Ok(Some(NamedFile { path: "".into(), ..found }));
+        }
         if path.is_empty() {
             return Ok(None);
         }
-        let name = SETTINGS[row].name;
         match name {
             "vae" => lookup.weight_file(name, WeightsKind::Vae, &path).map(Some),
+            "controlnet" => lookup.weight_file(name, WeightsKind::ControlNet, &path).map(Some),
+            "ip_adapter" => lookup.weight_file(name, WeightsKind::IpAdapter, &path).map(Some),
+            IMAGE_ENCODER => lookup.weight_file(name, WeightsKind::ImageEncoder, &path).map(Some),
             _ => lookup.picture(name, &path).map(Some),
         }
     }
 
     fn value(&self) -> Option<Value> {
-        self.as_ref().map(|file| Value::from(&*file.path))
+        self.as_ref().filter(|file| !file.path.is_empty()).map(|file| Value::from(&*file.path))
     }
 
     fn write(&self, name: &str, form: &mut Form) {
@@ -198,6 +212,10 @@ impl Field for Vec<Lora> {
             let file = lookup.weight_file("lora", WeightsKind::Lora, name)?;
             let weight = weight.unwrap_or(1.0);
             loras.push(Lora { file, weight, text_weight: text_weight.unwrap_or(weight) });
+        }
+        if let Some(file) = lookup.trained(|method| method != TrainingMethod::TextualInversion)? {
+            let weight = lookup.required(crate::lookup::row("lora_weight"))?.as_number();
+            loras.push(Lora::new(file, weight.ok_or_else(|| lookup.wrong(row))?));
         }
         let prompt = lookup.prompt()?;
         if has_loras(prompt) {
@@ -241,6 +259,10 @@ impl Field for Vec<Embedding> {
             }
             let file = lookup.weight_file("embeddings", WeightsKind::Embedding, name)?;
             embeddings.push(Embedding { word: word.as_deref().map(Into::into), file });
+        }
+        if let Some(file) = lookup.trained(|method| method == TrainingMethod::TextualInversion)? {
+            let word = lookup.training().map(|training| training.word.as_str().into());
+            embeddings.push(Embedding { word, file });
         }
         Ok(embeddings)
     }

@@ -1,5 +1,6 @@
 //! The types of a row of the settings table: kinds, defaults, when a setting applies, how it affects pixels.
 
+use crate::training::{Training, TrainingMethod};
 use crate::{ModelCard, Scheduler, Value};
 
 /// Type and range of a setting.
@@ -46,6 +47,8 @@ pub enum Fallback {
     Value(Literal),
     /// The model's, if its card has one.
     Model(fn(&ModelCard) -> Option<Literal>),
+    /// That of the training of the cell's subject.
+    Training(fn(&Training) -> Literal),
     /// The model's if its configuration has one, otherwise the scheduler's.
     Scheduler(fn(&ModelCard, Scheduler) -> Option<Literal>),
 }
@@ -78,6 +81,8 @@ pub enum Applies {
     Known,
     /// The same, with these schedulers.
     KnownWith(fn(Scheduler) -> bool),
+    /// Those of a subject that was trained with these methods.
+    Trained(fn(TrainingMethod) -> bool),
     /// Those with guidance, see [`crate::Settings::guided`].
     Guided,
 }

@@ -11,6 +11,7 @@ mod backend;
 mod canonical;
 mod cell;
 pub mod composition;
+mod control;
 mod digest;
 mod draft;
 mod event;
@@ -38,6 +39,7 @@ mod template;
 #[cfg(feature = "test-plans")]
 pub mod test_plans;
 mod training;
+mod training_settings;
 mod value;
 mod weights;
 
@@ -55,15 +57,20 @@ pub use limits::{MAX_AXES, MAX_NAMES, MAX_POSITIONS, MAX_TEXT, MAX_VALUES, short
 pub use lora_tags::{LoraTag, has_loras, take_loras};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};
-pub use options::{Dialect, Dtype, Fit, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing};
+pub use options::{
+    Dialect, Dtype, Fit, ModelFamily, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing,
+};
 pub use plan::{DerivedFrom, MetricsSpec, Plan, Selection, SheetSpec};
 pub use record::{Outcome, Record};
 pub use review::{Choice, Mark, Pick, Vote};
 pub use setting::with_defaults;
 pub use settings::Variation;
-pub use steps::{steps_left, unet_calls};
+pub use steps::{steps_left, steps_left_with, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
-pub use training::{LrScheduler, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod};
+pub use training::{
+    LrScheduler, NO_SUBJECT, SUBJECT, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod,
+};
+pub use training_settings::TRAINING_SETTINGS;
 pub use value::Value;
 pub use weights::{WeightRef, WeightsKind, parse_weights};

@@ -5,6 +5,7 @@ use crate::kind::{Applies, Fallback, Literal};
 use crate::named_file::NamedFile;
 use crate::settings::guided;
 use crate::table::Setting;
+use crate::training::{NO_SUBJECT, SUBJECT, Training, TrainingMethod};
 use crate::weights::{WeightRef, WeightsKind, parse_weights};
 use crate::{Dialect, FoundFile, ModelCard, Plan, SETTINGS, Scheduler, SettingError, Template, Value};
 use std::borrow::Cow;
@@ -127,6 +128,7 @@ impl<'a> Lookup<'a> {
             Fallback::Value(literal) => literal,
             Fallback::Model(of) => of(self.card()?)?,
             Fallback::Scheduler(of) => of(self.card()?, self.scheduler()?)?,
+            Fallback::Training(of) => of(self.training()?),
         }))
     }
 
@@ -168,7 +170,40 @@ impl<'a> Lookup<'a> {
 
     /// A text with its placeholders filled; `None` if one has no value.
     pub fn fill(&self, text: &str) -> Option<String> {
-        Template::parse(text).ok()?.fill(|name| self.var(name)).ok()
+        Template::parse(text).ok()?.fill(|name| self.filling(name)).ok()
+    }
+
+    /// What a placeholder is filled with: its value, or the word of the subject that it names.
+    fn filling(&self, name: &str) -> Option<&str> {
+        if name != SUBJECT || self.plan.trainings.is_empty() {
+            return self.var(name);
+        }
+        match self.var(name)? {
+            // All subjects of a plan with cells without a subject are of one class.
+            NO_SUBJECT => self.plan.trainings.first().map(|training| training.class.as_str()),
+            _ => self.training().map(|training| training.word.as_str()),
+        }
+    }
+
+    /// The training of this cell's subject; `None` if it has none.
+    pub fn training(&self) -> Option<&'a Training> {
+        let subject = self.plan.trainings.first().and_then(|_| self.var(SUBJECT))?;
+        let model = self.value(row("model"))?.as_text()?;
+        let mut trainings = self.plan.trainings.iter();
+        trainings.find(|training| training.subject == subject && training.model == model)
+    }
+
+    /// The trained weights of this cell's subject, if it was trained with one of these methods.
+    pub fn trained(&self, methods: fn(TrainingMethod) -> bool) -> Result<Option<NamedFile>, SettingError> {
+        let Some(training) = self.training().filter(|training| methods(training.method)) else {
+            return Ok(None);
+        };
+        let row = row("train_steps");
+        let step = self.required(row)?.as_unsigned().and_then(|step| u32::try_from(step).ok());
+        let step = step.filter(|step| *step <= training.steps).ok_or_else(|| self.wrong(row))?;
+        let path = format!("{}@{step}", training.subject);
+        let file = training.weights_file(step).as_path().into();
+        Ok(Some(NamedFile { path: path.into(), file, digest: training.weights_digest(step) }))
     }
 
     fn var(&self, name: &str) -> Option<&str> {
@@ -198,6 +233,9 @@ impl<'a> Lookup<'a> {
 
     /// Whether a setting applies to this cell; a best effort if the model's card is not in the plan.
     pub fn applies(&self, setting: usize) -> Result<bool, SettingError> {
+        if self.card().is_some_and(|card| !(SETTINGS[setting].families)(card.family)) {
+            return Ok(false);
+        }
         Ok(match SETTINGS[setting].applies {
             Applies::Always => true,
             Applies::With(name) => self.has(row(name)) && !self.text(row(name))?.is_empty(),
@@ -205,6 +243,7 @@ impl<'a> Lookup<'a> {
             Applies::Schedulers(which) => self.scheduler().is_some_and(which),
             Applies::Known => self.has(setting),
             Applies::KnownWith(which) => self.has(setting) && self.scheduler().is_some_and(which),
+            Applies::Trained(methods) => self.training().is_some_and(|training| methods(training.method)),
             Applies::Guided => {
                 let embeds = self.card().is_some_and(|card| card.guidance_embedding);
                 let scale = self.required(row("guidance_scale"))?.as_number().filter(|_| !embeds);
@@ -288,10 +327,14 @@ impl Plan {
                 continue;
             }
             let Some(setting) = Setting::named(name) else { continue };
+            if matches!(name, "lora" | "embeddings") && !self.trainings.is_empty() {
+                open.extend([SUBJECT, "lora_weight", "train_steps", "model"]);
+            }
             match setting.applies {
                 Applies::Always | Applies::Known => {}
                 Applies::With(other) | Applies::NonZero(other) => open.push(other),
                 Applies::Schedulers(_) | Applies::KnownWith(_) => open.push("scheduler"),
+                Applies::Trained(_) => open.extend([SUBJECT, "model"]),
                 Applies::Guided => {
                     open.extend(["guidance_scale", "dialect"]);
                     if self.models.values().any(|card| card.guidance_embedding) {
@@ -304,6 +347,7 @@ impl Plan {
             }
             match setting.fallback {
                 Fallback::Nothing | Fallback::Value(_) => {}
+                Fallback::Training(_) => open.extend([SUBJECT, "model"]),
                 Fallback::Model(_) => open.push("model"),
                 Fallback::Scheduler(_) => open.extend(["model", "scheduler"]),
             }

@@ -1,6 +1,6 @@
 //! What a plan stores about the models, pictures and weight files that the settings name.
 
-use crate::{Digest, PredictionType, Scheduler, Sigmas, Spacing};
+use crate::{Digest, ModelFamily, PredictionType, Scheduler, Sigmas, Spacing};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 pub struct ModelCard {
     /// BLAKE3 over the content of every file that the engine would load.
     pub fingerprint: Digest,
+    /// Its family; plans of older versions have only the first.
+    #[serde(default = "first_family", skip_serializing_if = "is_first_family")]
+    pub family: ModelFamily,
     /// The size it was trained at, in pixels: the default of `width` and `height`.
     pub size: (u32, u32),
     /// Width and height must be multiples of this many pixels.
@@ -26,6 +29,10 @@ pub struct ModelCard {
     pub spacing: Option<Spacing>,
     /// The spacing of noise levels that its configuration names, if any.
     pub sigmas: Option<Sigmas>,
+    /// How far it moves the steps of flow towards the noise: the default of `shift`. `None` if it computes that from the
+    /// picture's size, and for models that do not predict flow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<f64>,
     /// What its UNet predicts; `None` in plans of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction_type: Option<PredictionType>,
@@ -55,6 +62,14 @@ pub struct FoundFile {
     pub file: PathBuf,
     /// BLAKE3 of its bytes.
     pub digest: Digest,
+}
+
+fn first_family() -> ModelFamily {
+    ModelFamily::StableDiffusion
+}
+
+fn is_first_family(family: &ModelFamily) -> bool {
+    *family == first_family()
 }
 
 fn first_reading() -> u32 {

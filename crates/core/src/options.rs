@@ -155,6 +155,12 @@ options! {
         Unipc = "unipc",
         /// LCMScheduler, for models distilled to few steps.
         Lcm = "lcm",
+        /// FlowMatchEulerDiscreteScheduler, for models that predict flow, as are the next two.
+        FlowEuler = "flow_euler",
+        /// FlowMatchHeunDiscreteScheduler.
+        FlowHeun = "flow_heun",
+        /// DPMSolverMultistepScheduler with flow sigmas: DPM-Solver++ of second order.
+        FlowDpmpp2m = "flow_dpmpp_2m",
     }
 }
 
@@ -171,7 +177,8 @@ impl Noise {
 }
 
 impl Scheduler {
-    /// The default timestep spacing of its class in diffusers; `None` for LCM, which has its own rule.
+    /// The default timestep spacing of its class in diffusers; `None` for LCM and the schedulers of
+    /// flow, which have their own rules.
     pub fn own_spacing(self) -> Option<Spacing> {
         match self {
             Scheduler::Pndm | Scheduler::Ddim | Scheduler::Ddpm => Some(Spacing::Leading),
@@ -180,18 +187,55 @@ impl Scheduler {
             | Scheduler::Heun
             | Scheduler::Dpmpp2m
             | Scheduler::Unipc => Some(Spacing::Linspace),
-            Scheduler::Lcm => None,
+            Scheduler::Lcm | Scheduler::FlowEuler | Scheduler::FlowHeun | Scheduler::FlowDpmpp2m => None,
         }
+    }
+
+    /// Whether it is for models that predict flow, the difference of noise and clean latents, and for no others.
+    pub fn is_flow(self) -> bool {
+        matches!(self, Scheduler::FlowEuler | Scheduler::FlowHeun | Scheduler::FlowDpmpp2m)
     }
 
     /// Whether its class can rescale betas to zero terminal SNR.
     pub fn has_zero_snr(self) -> bool {
-        !matches!(self, Scheduler::Pndm | Scheduler::Heun)
+        !self.is_flow() && !matches!(self, Scheduler::Pndm | Scheduler::Heun)
     }
 
     /// Whether it supports [`Sigmas`].
     pub fn has_sigmas(self) -> bool {
         matches!(self, Scheduler::Euler | Scheduler::Heun | Scheduler::Dpmpp2m | Scheduler::Unipc)
+    }
+}
+
+options! {
+    /// The families of models. What the settings of a picture mean is the same in all of them, but not every setting has an
+    /// effect in every family.
+    ModelFamily {
+        /// Stable Diffusion 1 and 2.
+        StableDiffusion = "stable-diffusion",
+        /// Stable Diffusion XL.
+        Sdxl = "sdxl",
+        /// Z-Image and Z-Image-Turbo.
+        ZImage = "z-image",
+        /// Stable Diffusion 3 and 3.5.
+        StableDiffusion3 = "stable-diffusion-3",
+    }
+}
+
+impl ModelFamily {
+    /// Whether its models predict flow, so that they need a scheduler of flow.
+    pub fn is_flow(self) -> bool {
+        matches!(self, ModelFamily::ZImage | ModelFamily::StableDiffusion3)
+    }
+
+    /// Whether its prompts are encoded by CLIP, whose last layers can be skipped.
+    pub fn has_clip(self) -> bool {
+        !matches!(self, ModelFamily::ZImage)
+    }
+
+    /// Whether textual inversions can extend its vocabulary.
+    pub fn has_inversions(self) -> bool {
+        matches!(self, ModelFamily::StableDiffusion | ModelFamily::Sdxl)
     }
 }
 

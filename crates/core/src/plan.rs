@@ -4,7 +4,7 @@
 //! settings are resolved, so a million of them take a few bytes each. The planner makes plans and checks every value in
 //! them.
 
-use crate::{Axis, CellId, FoundFile, ModelCard, Settings, Value};
+use crate::{Axis, CellId, FoundFile, ModelCard, Settings, Training, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,9 @@ pub struct Plan {
     pub pictures: BTreeMap<String, FoundFile>,
     /// Every weight file that a cell may name, by [`WeightsKind::key`].
     pub weights: BTreeMap<String, FoundFile>,
+    /// The trainings that its cells need: one for each subject and model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trainings: Vec<Training>,
     /// How to lay out the sheets.
     pub sheet: SheetSpec,
     /// What to measure at the end of a run. It is not part of the run's identity: another one resumes the same run.

@@ -28,7 +28,7 @@ impl Setting {
     pub fn default(&self) -> Option<Value> {
         match self.fallback {
             Fallback::Value(literal) => Some(literal.into()),
-            Fallback::Nothing | Fallback::Model(_) | Fallback::Scheduler(_) => None,
+            Fallback::Nothing | Fallback::Model(_) | Fallback::Scheduler(_) | Fallback::Training(_) => None,
         }
     }
 

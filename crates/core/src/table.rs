@@ -7,8 +7,9 @@
 use crate::interval::GuidanceInterval;
 use crate::kind::{Applies, Effect, Fallback, Kind, Literal, SettingError};
 use crate::named_file::{Embedding, Lora, NamedFile};
-use crate::options::{Dialect, Dtype, Fit, Noise, PredictionType, Scheduler, Sigmas, Spacing};
-use crate::steps::{named_strength, steps_left};
+use crate::options::{Dialect, Dtype, Fit, ModelFamily, Noise, PredictionType, Scheduler, Sigmas, Spacing};
+use crate::steps::{named_strength, steps_left_with};
+use crate::training::{MAX_TRAINING_STEPS, TrainingMethod};
 use std::sync::Arc;
 
 /// One setting: a key of the experiment file, a column of the log, a label on a sheet.
@@ -35,6 +36,9 @@ pub struct Setting {
     pub order: &'static str,
     /// Whether it is rarely set: sheets omit it at its default.
     pub rare: bool,
+    /// The families of models in which it has an effect. In others it is not a part of a cell's name, and `None` where it may
+    /// be; a plan notes that, and refuses to sweep it.
+    pub families: fn(ModelFamily) -> bool,
 }
 
 impl Setting {
@@ -50,6 +54,7 @@ impl Setting {
         same_effect: |_| String::new(),
         order: "",
         rare: false,
+        families: |_| true,
     };
 }
 
@@ -124,6 +129,23 @@ settings! {
             _ => Effect::Value,
         },
         order: "embedding",
+        families: ModelFamily::has_inversions,
+    };
+    /// The factor of what was trained for the subject: 1 as trained, 0 for no effect.
+    lora_weight: Option<f64> = {
+        kind: Kind::Number { min: -100.0, max: 100.0 },
+        fallback: Fallback::Training(|_| Literal::Number(1.0)),
+        applies: Applies::Trained(|method| method != TrainingMethod::TextualInversion),
+        // The LoRA's own line has it.
+        effect: |_| Effect::None,
+    };
+    /// After how many of its training's steps the subject's weights are taken; all of them if absent.
+    train_steps: Option<u32> = {
+        kind: Kind::Integer { min: 1, max: MAX_TRAINING_STEPS },
+        fallback: Fallback::Training(|training| Literal::Integer(training.steps.into())),
+        applies: Applies::Trained(|_| true),
+        // The digest of the weights has it.
+        effect: |_| Effect::None,
     };
     /// What the picture should show.
     prompt: Arc<str> = { kind: Kind::Text, template: true, fallback: Fallback::Value(Literal::Text("")) };
@@ -162,13 +184,91 @@ settings! {
         fallback: Fallback::Value(Literal::Number(0.8)),
         applies: Applies::With("init_image"),
         effect: |settings| settings.strength.map_or(Effect::None, |strength| {
-            Effect::Number(named_strength(settings.steps, strength))
+            Effect::Number(named_strength(settings.scheduler, settings.steps, strength))
         }),
         same_effect: |settings| {
-            let left = settings.strength.map_or(0, |strength| steps_left(settings.steps, strength));
+            let Settings { scheduler, steps, .. } = *settings;
+            let left = settings.strength.map_or(0, |strength| steps_left_with(scheduler, steps, strength));
             format!("leave {left} step{}", if left == 1 { "" } else { "s" })
         },
         order: "fit 2",
+    };
+    /// A ControlNet: a folder in diffusers layout, a .safetensors file, or a repository name; empty for none.
+    controlnet: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step or at scale 0".to_owned(),
+    };
+    /// What the ControlNet follows: a picture that already shows edges, depth or a pose, as the ControlNet expects.
+    control_image: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        applies: Applies::With("controlnet"),
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step or at scale 0".to_owned(),
+    };
+    /// How strongly the picture follows control_image; 0 turns the ControlNet off.
+    controlnet_conditioning_scale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| settings.if_controlled(Effect::Value),
+        same_effect: |_| "have no effect without a step".to_owned(),
+    };
+    /// The fraction of the steps after which the ControlNet begins.
+    control_guidance_start: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(0.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| match settings.control_calls().start {
+            0 => Effect::None,
+            start => settings.if_controlled(Effect::Number(start as f64)),
+        },
+        same_effect: |settings| settings.control_text(),
+        rare: true,
+    };
+    /// The fraction of the steps after which the ControlNet ends.
+    control_guidance_end: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 1.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("controlnet"),
+        effect: |settings| match settings.control_calls().end {
+            end if end == settings.unet_calls() => Effect::None,
+            end => settings.if_controlled(Effect::Number(end as f64)),
+        },
+        same_effect: |settings| settings.control_text(),
+        rare: true,
+    };
+    /// An IP-Adapter, with which a picture is a part of the prompt: a .safetensors file; empty for none.
+    ip_adapter: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        effect: |settings| settings.if_image_shown(Effect::Value),
+        same_effect: |_| "have no effect at scale 0".to_owned(),
+    };
+    /// The picture that the IP-Adapter shows to the model: a face or a style.
+    ip_adapter_image: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        applies: Applies::With("ip_adapter"),
+        effect: |settings| settings.if_image_shown(Effect::Value),
+        same_effect: |_| "have no effect at scale 0".to_owned(),
+    };
+    /// How strongly the picture acts: 1 as trained, 0 turns the IP-Adapter off.
+    ip_adapter_scale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("ip_adapter"),
+        effect: |settings| settings.if_image_shown(Effect::Value),
+    };
+    /// The folder of the IP-Adapter's image encoder; empty for the one that lies near its file.
+    ip_adapter_image_encoder: Option<NamedFile> = {
+        kind: Kind::Path,
+        applies: Applies::With("ip_adapter"),
+        effect: |settings| settings.if_image_shown(Effect::Value),
+        same_effect: |_| "have the same content, or no effect at scale 0".to_owned(),
+        rare: true,
     };
     /// The seed of the noise; it gives the same noise as in diffusers on the CPU.
     seed: u64 = {
@@ -280,6 +380,7 @@ settings! {
         applies: Applies::Known,
         effect: |_| Effect::UnlessOwn,
         rare: true,
+        families: |family| !family.is_flow(),
     };
     /// Whether betas are rescaled so that the last timestep is pure noise (rescale_betas_zero_snr); the model's own if absent.
     zero_snr: Option<bool> = {
@@ -288,6 +389,14 @@ settings! {
         applies: Applies::KnownWith(Scheduler::has_zero_snr),
         effect: |_| Effect::UnlessOwn,
         rare: true,
+        families: |family| !family.is_flow(),
+    };
+    /// How far schedulers of flow move their steps towards the noise: 1 for evenly; absent for what the model computes from the size.
+    shift: Option<f64> = {
+        kind: Kind::Number { min: 0.01, max: 100.0 },
+        fallback: Fallback::Model(|card| card.shift.map(Literal::Number)),
+        applies: Applies::KnownWith(Scheduler::is_flow),
+        families: ModelFamily::is_flow,
     };
     /// Width of the picture in pixels.
     width: u32 = {
@@ -303,6 +412,7 @@ settings! {
     clip_skip: u32 = {
         kind: Kind::Integer { min: 0, max: 64 },
         fallback: Fallback::Value(Literal::Integer(0)),
+        families: ModelFamily::has_clip,
     };
     /// Precision of the weights; by default f32 on the CPU and f16 on a GPU.
     dtype: Dtype = {

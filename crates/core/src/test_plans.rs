@@ -24,6 +24,8 @@ pub fn card() -> ModelCard {
         guidance_embedding: false,
         safety_checker: false,
         safety_checker_weights: None,
+        family: crate::ModelFamily::StableDiffusion,
+        shift: None,
     }
 }
 
@@ -50,6 +52,7 @@ pub fn plan(axes: &[(&str, Vec<&str>)]) -> Plan {
         models: BTreeMap::from([("sketchbook".to_owned(), card())]),
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
+        trainings: Vec::new(),
         sheet: SheetSpec::default(),
         metrics: MetricsSpec::default(),
         naming: NAMING,

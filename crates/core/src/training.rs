@@ -7,6 +7,16 @@ use crate::model::FoundFile;
 use crate::options::options;
 use crate::{Digest, NUMERICS};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The placeholder that names the subject of a cell, in experiments with trainings.
+pub const SUBJECT: &str = "subject";
+
+/// Its value for cells without a subject.
+pub const NO_SUBJECT: &str = "none";
+
+/// The most steps of a training.
+pub(crate) const MAX_TRAINING_STEPS: i64 = 1_000_000;
 
 options! {
     /// What is trained.
@@ -71,7 +81,7 @@ pub struct Training {
     /// The prompt of the pictures of the class that preserve the model's prior; empty for no prior preservation.
     pub class_prompt: String,
     /// The number of pictures of the class; the model renders them with seeds from 0 on.
-    pub class_images: u32,
+    pub num_class_images: u32,
     /// The factor of the loss of the class's pictures.
     pub prior_loss_weight: f64,
     /// Optimizer steps.
@@ -110,6 +120,9 @@ pub struct Training {
     pub random_flip: bool,
     /// The seed of everything random.
     pub seed: u64,
+    /// The folder of trained weights. Not stored in a plan on disk: each process sets it.
+    #[serde(skip)]
+    pub folder: PathBuf,
 }
 
 /// One picture of a subject.
@@ -132,18 +145,29 @@ impl Training {
         !self.class_prompt.is_empty()
     }
 
+    /// Forgets where its files are at the moment.
+    pub fn forget_paths(&mut self) {
+        self.folder = PathBuf::new();
+        for image in &mut self.images {
+            image.image.file = PathBuf::new();
+            if let Some(mask) = &mut image.mask {
+                mask.file = PathBuf::new();
+            }
+        }
+    }
+
     /// The name of the training: a digest of everything that can change its weights.
     pub fn digest(&self) -> Digest {
         // All fields are listed, so that a new one cannot be forgotten. The names of subject, model and files change nothing.
         let Training { subject: _, model: _, fingerprint, method, images, word, class, .. } = self;
-        let Training { class_prompt, class_images, prior_loss_weight, steps, batch_size, .. } = self;
+        let Training { class_prompt, num_class_images, prior_loss_weight, steps, batch_size, .. } = self;
         let Training { learning_rate, text_learning_rate, lr_scheduler, lr_warmup_steps, .. } = self;
         let Training { max_grad_norm, weight_decay, snr_gamma, rank, alpha, layers, .. } = self;
         let Training { train_text_encoder, num_vectors, resolution, crop, random_flip, seed, .. } = self;
         let (width, height) = resolution;
         let mut form = format!(
             "training 1\nnumerics {NUMERICS}\nmodel {fingerprint}\nmethod {method}\nword {word:?}\nclass {class:?}\n\
-             class_prompt {class_prompt:?}\nclass_images {class_images}\nprior_loss_weight {prior_loss_weight}\n\
+             class_prompt {class_prompt:?}\nnum_class_images {num_class_images}\nprior_loss_weight {prior_loss_weight}\n\
              steps {steps}\nbatch_size {batch_size}\nlearning_rate {learning_rate}\n\
              text_learning_rate {text_learning_rate}\nlr_scheduler {lr_scheduler}\n\
              lr_warmup_steps {lr_warmup_steps}\nmax_grad_norm {max_grad_norm}\nweight_decay {weight_decay}\n\
@@ -156,6 +180,11 @@ impl Training {
             form += &format!("image {} {caption:?} mask {mask}\n", image.digest);
         }
         Digest::of(form.as_bytes())
+    }
+
+    /// The file of its weights after `step` steps.
+    pub fn weights_file(&self, step: u32) -> PathBuf {
+        self.folder.join(format!("{}.safetensors", self.weights_digest(step)))
     }
 
     /// The name of its weights after `step` steps, 1 to [`Training::steps`].

@@ -13,15 +13,33 @@ pub enum WeightsKind {
     Lora,
     /// A textual inversion.
     Embedding,
+    /// A ControlNet.
+    ControlNet,
+    /// An IP-Adapter.
+    IpAdapter,
+    /// The image encoder of an IP-Adapter: its folder, or the IP-Adapter near which it lies.
+    ImageEncoder,
 }
 
 impl WeightsKind {
+    const ALL: [WeightsKind; 6] = [
+        WeightsKind::Vae,
+        WeightsKind::Lora,
+        WeightsKind::Embedding,
+        WeightsKind::ControlNet,
+        WeightsKind::IpAdapter,
+        WeightsKind::ImageEncoder,
+    ];
+
     /// Its name in plans and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             WeightsKind::Vae => "vae",
             WeightsKind::Lora => "lora",
             WeightsKind::Embedding => "embedding",
+            WeightsKind::ControlNet => "controlnet",
+            WeightsKind::IpAdapter => "ip_adapter",
+            WeightsKind::ImageEncoder => "image_encoder",
         }
     }
 
@@ -33,8 +51,7 @@ impl WeightsKind {
     /// The kind and the name of a key in a plan; `None` if it is not a valid key.
     pub fn of_key(key: &str) -> Option<(WeightsKind, &str)> {
         let (kind, name) = key.split_once(' ')?;
-        let kinds = [WeightsKind::Vae, WeightsKind::Lora, WeightsKind::Embedding];
-        Some((kinds.into_iter().find(|known| known.as_str() == kind)?, name))
+        Some((WeightsKind::ALL.into_iter().find(|known| known.as_str() == kind)?, name))
     }
 }
 

@@ -42,6 +42,7 @@ pub(crate) fn plan(artists: &[&str], seeds: usize) -> Plan {
         models: ["a", "b"].map(|model| (model.to_owned(), FakeBackend::card(model))).into(),
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
+        trainings: Vec::new(),
         sheet: SheetSpec::default(),
         metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,

@@ -56,6 +56,8 @@ impl FakeBackend {
             guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         }
     }
 }

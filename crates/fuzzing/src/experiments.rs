@@ -4,7 +4,7 @@ use crate::folder::Folder;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_diffusion::prompt::{compose, oddities, pieces, schedule};
 use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, folder, plan};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Every file exists, and every model is the same.
 struct AnyAssets;
@@ -26,6 +26,8 @@ impl AssetResolver for AnyAssets {
             guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 
@@ -37,6 +39,10 @@ impl AssetResolver for AnyAssets {
         // A resolved experiment names the same file by another path.
         let name = file.file_name().unwrap_or_default();
         Ok(FoundFile { file: file.to_owned(), digest: Digest::of(name.as_encoded_bytes()) })
+    }
+
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {

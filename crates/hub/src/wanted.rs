@@ -40,13 +40,16 @@ pub enum Unusable {
 }
 
 /// The parts that are read, and the files of each.
-const PARTS: [(&str, Part); 9] = [
+const PARTS: [(&str, Part); 12] = [
     ("scheduler", Part::Settings("scheduler_config.json")),
     ("tokenizer", Part::Tokenizer),
     ("tokenizer_2", Part::Tokenizer),
+    ("tokenizer_3", Part::Tokenizer),
     ("text_encoder", Part::Weights),
     ("text_encoder_2", Part::Weights),
+    ("text_encoder_3", Part::Weights),
     ("unet", Part::Weights),
+    ("transformer", Part::Weights),
     ("vae", Part::Weights),
     ("safety_checker", Part::Weights),
     ("feature_extractor", Part::Settings("preprocessor_config.json")),

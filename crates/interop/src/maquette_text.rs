@@ -142,6 +142,11 @@ fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
         ("embeddings", settings.embeddings.iter().map(|embedding| file(&embedding.file)).collect()),
         ("init_image", one(&settings.init_image)),
         ("mask", one(&settings.mask)),
+        ("controlnet", one(&settings.controlnet)),
+        ("control_image", one(&settings.control_image)),
+        ("ip_adapter", one(&settings.ip_adapter)),
+        ("ip_adapter_image", one(&settings.ip_adapter_image)),
+        ("ip_adapter_image_encoder", one(&settings.ip_adapter_image_encoder)),
     ];
     all.into_iter()
         .filter(|(_, files)| !files.is_empty())

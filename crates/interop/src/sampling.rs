@@ -11,11 +11,12 @@ pub(crate) fn a1111_sampler(scheduler: Scheduler) -> &'static str {
     match scheduler {
         Scheduler::Pndm => "PLMS",
         Scheduler::Ddim => "DDIM",
-        Scheduler::Euler => "Euler",
+        // The same samplers, with the model's shift.
+        Scheduler::Euler | Scheduler::FlowEuler => "Euler",
         Scheduler::EulerA => "Euler a",
         Scheduler::Ddpm => "DDPM",
-        Scheduler::Heun => "Heun",
-        Scheduler::Dpmpp2m => "DPM++ 2M",
+        Scheduler::Heun | Scheduler::FlowHeun => "Heun",
+        Scheduler::Dpmpp2m | Scheduler::FlowDpmpp2m => "DPM++ 2M",
         Scheduler::Unipc => "UniPC",
         Scheduler::Lcm => "LCM",
     }

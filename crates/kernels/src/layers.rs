@@ -161,6 +161,27 @@ impl GroupNorm {
     }
 }
 
+/// A norm of the last axis by its root mean square.
+#[derive(Debug)]
+pub struct RmsNorm {
+    kernels: &'static dyn Kernels,
+    /// `[channels]`
+    pub weight: Tensor,
+    eps: f64,
+}
+
+impl RmsNorm {
+    /// A norm with `weight` `[channels]`; `eps` is added to the mean square.
+    pub fn new(kernels: &'static dyn Kernels, weight: Tensor, eps: f64) -> RmsNorm {
+        RmsNorm { kernels, weight, eps }
+    }
+
+    /// The normalised values, whose last axis has that many channels.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.kernels.rms_norm(x, &self.weight, self.eps)
+    }
+}
+
 /// A norm over the channels of one token.
 #[derive(Debug)]
 pub struct LayerNorm {

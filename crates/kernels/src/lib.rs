@@ -28,7 +28,7 @@ mod weight;
 
 pub use branch::Branch;
 use candle_core::{DType, Device};
-pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
+pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, RmsNorm};
 pub use recording::{Recording, record};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
 pub use vector::Vector;

@@ -2,7 +2,7 @@
 //!
 //! Not here: any arithmetic, and which set is chosen.
 
-use candle_core::{DType, Result, Tensor, bail};
+use candle_core::{D, DType, Result, Tensor, bail};
 use std::fmt::Debug;
 
 /// A set of kernels: all operations of the layers.
@@ -51,6 +51,14 @@ pub trait Kernels: Debug + Send + Sync {
 
     /// A norm over the channels of each token.
     fn layer_norm(&self, x: &Tensor, norm: NormOperands) -> Result<Tensor>;
+
+    /// A norm of the last axis by its root mean square (Zhang and Sennrich, arXiv 1910.07467): `x / sqrt(mean(x^2) + eps)` in
+    /// f32, times `weight`, `[channels]`.
+    fn rms_norm(&self, x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+        let wide = x.to_dtype(self.accumulation_dtype(x.dtype()))?;
+        let scale = (wide.sqr()?.mean_keepdim(D::Minus1)? + eps)?.sqrt()?;
+        wide.broadcast_div(&scale)?.to_dtype(x.dtype())?.broadcast_mul(&weight.to_dtype(x.dtype())?)
+    }
 
     /// Scaled dot-product attention: `[B, queries, C]` to `[B, keys, C]`, C split among the heads.
     fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor>;

@@ -10,6 +10,7 @@ use maquette_picture::PictureError;
 use maquette_planner::PlanError;
 use maquette_reporter::{AlongError, PlotError, SheetError};
 use maquette_store::StoreError;
+use maquette_trainer::TrainError;
 use std::path::PathBuf;
 
 /// What can go wrong. [`Error::hint`] says what to do about it, [`Error::kind`] what kind of failure it is.
@@ -192,6 +193,20 @@ pub enum Error {
         /// The experiment's name.
         run: String,
     },
+    /// An experiment without a subject to train.
+    #[error("{experiment} has nothing to train")]
+    NoTraining {
+        /// The experiment's name.
+        experiment: String,
+    },
+    /// A training failed.
+    #[error("the training of `{subject}` failed")]
+    Train {
+        /// The subject.
+        subject: String,
+        /// Why.
+        source: Box<TrainError>,
+    },
     /// The only cell to render failed.
     #[error("{0}")]
     CellFailed(String),
@@ -219,7 +234,8 @@ impl Error {
             Error::Picture(PictureError::Encode { .. } | PictureError::Animation { .. }) => {
                 ErrorKind::Unexpected
             }
-            Error::CellFailed(_) => ErrorKind::CellFailed,
+            Error::CellFailed(_) | Error::Train { .. } => ErrorKind::CellFailed,
+            Error::NoTraining { .. } => ErrorKind::Experiment,
             Error::Execute(_)
             | Error::Setting(_)
             | Error::Sheet(_)
@@ -268,6 +284,10 @@ impl Error {
             Error::NotMeasured { metric, run } => {
                 Some(format!("Measure it: `maquette measure {run} --metric {metric}`."))
             }
+            Error::NoTraining { .. } => Some(
+                "Describe a subject in a table `[subject.me]` with `images` and `word`, and add `subject = [\"none\", \"me\"]` to [sweep]."
+                    .to_owned(),
+            ),
             Error::NoModel { .. } => Some("Name the model with `--set model=NAME`.".to_owned()),
             Error::NothingPicked { run, .. } => Some(format!(
                 "Mark pictures as picks or vote between them with `maquette review {run}`, then try again."

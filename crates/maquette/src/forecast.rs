@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::estimate::{Estimate, deciding, estimate};
 use crate::plan::PlannedExperiment;
 use crate::prompt_report::{PromptNotes, prompt_notes};
+use crate::training::{TrainingForecast, training_forecast};
 use maquette_core::CellId;
 use maquette_planner::{Work, combinations, work};
 use maquette_store::{LogRow, Status};
@@ -17,6 +18,8 @@ pub struct Forecast {
     pub work: Work,
     /// Its time and memory, from earlier measurements on this machine.
     pub estimate: Estimate,
+    /// The trainings that the cells left need.
+    pub trainings: Vec<TrainingForecast>,
     /// Prompts that are cut, split into chunks, or contain syntax that may not mean what it should.
     pub prompts: PromptNotes,
 }
@@ -35,6 +38,7 @@ impl Workspace {
         let cells = combinations(plan, &left, &deciding(plan))?.into_iter();
         let cells = cells.map(|(cell, count)| (cell.settings, count));
         Ok(Forecast {
+            trainings: training_forecast(self, plan, &left)?,
             work: work(plan, &left)?,
             estimate: estimate(plan, cells, &device, &self.runs.timings()),
             prompts: prompt_notes(plan, distinct, base, &self.environment.hub)?,

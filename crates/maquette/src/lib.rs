@@ -77,6 +77,7 @@ mod run_pictures;
 mod sheets;
 mod show;
 mod status;
+mod training;
 mod unused_inputs;
 mod verify;
 mod vision_models;
@@ -108,6 +109,7 @@ pub use run_masks::{MaskedPicture, SavedMask, saved_masks};
 pub use sheets::Report;
 pub use show::{PictureInfo, SheetCell, SheetPlace};
 pub use status::{PreparedRun, RunStatus};
+pub use training::{TrainEvent, TrainResult, TrainedWeights, TrainingForecast, TrainingProgress};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use vision_models::{CAPTION_MODEL, MASK_MODEL};
 pub use work::{WorkOptions, WorkResult};
@@ -117,7 +119,7 @@ pub use workspace::{Renderer, Workspace};
 pub use maquette_analysis::{AxisValues, Curve, CurvePoint, Effects, Share};
 pub use maquette_core::{
     Axis, AxisValue, Cell, CellId, Choice, DerivedFrom, Digest, Dtype, FoundFile, Mark, ModelCard, Outcome,
-    Pick, Plan, Record, Remarks, SettingError, Value, Vote,
+    Pick, Plan, Record, Remarks, SettingError, Training, TrainingMethod, Value, Vote,
 };
 pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
 pub use maquette_executor::{ExecuteError, Failure, RunProgress, Stop, Summary};

@@ -8,6 +8,7 @@ use crate::measure::{is_measured, measure_run, metric_list, named, not_measured}
 use crate::metric_models::{MetricModels, ModelNames};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::report_state::{remember_report, report_inputs};
+use crate::training::TrainingProgress;
 use crate::{memory, page, sheets};
 use maquette_core::{Backend, CellId, DraftSettings, Plan};
 use maquette_executor::{Pass, RunProgress, Stop, Summary, execute};
@@ -60,6 +61,8 @@ pub enum RunEvent<'a> {
     },
     /// The page of the run is there; it fills in by itself while there is something to render.
     Page(&'a Path),
+    /// The progress of a training, before the cells.
+    Training(&'a TrainingProgress<'a>),
     /// The progress of a cell.
     Progress(&'a RunProgress),
     /// Every cell has ended, or the run was stopped; only sheets and the page are still to be made.
@@ -140,6 +143,12 @@ impl Workspace {
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
         let cells = writer.share(&cells);
+        if let Err(error) = self.train_for_run(&run, &plan, &base, &cells, stop, options.sheets, report) {
+            drop(writer);
+            // The page must not say that the run goes on.
+            let _ = options.sheets.then(|| write_page(&self.runs, &run, &plan, report));
+            return Err(error);
+        }
         let (runs, with_sheets) = (&self.runs, options.sheets);
         let fail_fast = options.fail_fast;
         let mut to =

@@ -92,6 +92,8 @@ impl Workspace {
         let (run, device) = (writer.run().clone(), backend.device());
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
+        // Of several workers one trains, and the others wait for its weights.
+        self.train_for_run(&run, &plan, &base, &cells, stop, false, report)?;
         let start = Instant::now();
         let worker = Worker { name: &options.name, lease: options.lease, clock: &|| start.elapsed() };
         let mut progress = |progress| report(RunEvent::Progress(&progress));

@@ -6,7 +6,7 @@
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, plan, work};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 struct Fake;
@@ -33,7 +33,13 @@ impl AssetResolver for Fake {
             guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
+    }
+
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {

@@ -1,7 +1,7 @@
 //! The interface through which the planner looks up models, pictures and weight files.
 
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Finds models, pictures and weight files by the names in an experiment; tests use a fake one.
 pub trait AssetResolver {
@@ -17,6 +17,9 @@ pub trait AssetResolver {
 
     /// Checks that a mask fits its picture. Both are known to be readable.
     fn mask_fits(&self, mask: &Path, picture: &Path) -> Result<(), AssetError>;
+
+    /// The folder of trained weights; see [`maquette_core::Training::weights_file`].
+    fn trained(&self) -> PathBuf;
 
     /// The digest of a weight file, by its name as written.
     fn weights(&self, kind: WeightsKind, name: &str) -> Result<FoundFile, AssetError>;

@@ -78,7 +78,7 @@ impl Cells<'_> {
         problems: &mut Problems,
     ) -> BTreeMap<String, FoundFile> {
         let mut pictures = BTreeMap::new();
-        for setting in ["init_image", "mask"] {
+        for setting in ["init_image", "mask", "control_image", "ip_adapter_image"] {
             for at in self.parts_of_given(setting) {
                 // A mask that does not apply is also looked up: `needs` reports why it does not apply.
                 let path = self.grid.value(setting, &at).and_then(|given| given.value.as_text());
@@ -107,16 +107,36 @@ impl Cells<'_> {
         let mut look_up = |kind: WeightsKind, name: &str, at: Option<&At>| {
             let key = kind.key(name);
             if !seen.insert(key.clone()) {
-                return;
+                return weights.contains_key(&key);
             }
             match assets.weights(kind, name) {
-                Ok(file) => _ = weights.insert(key, file),
+                Ok(file) => _ = weights.insert(key.clone(), file),
                 Err(error) => problems.add(unknown(error, at)),
             }
+            weights.contains_key(&key)
         };
-        for at in self.parts_of_given("vae") {
-            if let Some(name) = self.plan.text("vae", &at).filter(|name| !name.is_empty()) {
-                look_up(WeightsKind::Vae, &name, self.place("vae", &at));
+        let one_file = [
+            ("vae", WeightsKind::Vae),
+            ("controlnet", WeightsKind::ControlNet),
+            ("ip_adapter", WeightsKind::IpAdapter),
+            ("ip_adapter_image_encoder", WeightsKind::ImageEncoder),
+        ];
+        for (setting, kind) in one_file {
+            for at in self.parts_of_given(setting) {
+                if let Some(name) = self.plan.text(setting, &at).filter(|name| !name.is_empty()) {
+                    look_up(kind, &name, self.place(setting, &at));
+                }
+            }
+        }
+        // Without an image encoder, the one near the IP-Adapter.
+        for at in self.parts(&["ip_adapter", "ip_adapter_image_encoder"]) {
+            let given = |name: &str| self.plan.text(name, &at).filter(|name| !name.is_empty());
+            let (adapter, place) = (given("ip_adapter"), self.place("ip_adapter", &at));
+            // A missing adapter was reported above.
+            if let (Some(adapter), None) = (adapter, given("ip_adapter_image_encoder"))
+                && look_up(WeightsKind::IpAdapter, &adapter, place)
+            {
+                look_up(WeightsKind::ImageEncoder, &adapter, place);
             }
         }
         for (setting, kind) in [("lora", WeightsKind::Lora), ("embeddings", WeightsKind::Embedding)] {
@@ -130,9 +150,9 @@ impl Cells<'_> {
         if self.grid.mentions(has_loras) {
             for at in self.parts(&["prompt"]) {
                 match take_loras(&self.plan.text("prompt", &at).unwrap_or_default()) {
-                    Ok((_, tags)) => tags
-                        .iter()
-                        .for_each(|tag| look_up(WeightsKind::Lora, tag.name, self.place("prompt", &at))),
+                    Ok((_, tags)) => tags.iter().for_each(|tag| {
+                        look_up(WeightsKind::Lora, tag.name, self.place("prompt", &at));
+                    }),
                     Err(error) => _ = wrong.entry(error.to_string()).or_insert(self.place("prompt", &at)),
                 }
             }
@@ -214,23 +234,60 @@ impl Cells<'_> {
         }
     }
 
-    /// Reports settings that have no effect because no cell has a reference picture. An axis of the experiment itself is
+    /// Reports settings that have no effect because no cell has the file that they are about. An axis of the experiment itself is
     /// an error; inherited axes and constant settings are only noted.
     pub fn unused(&self, notes: &mut Vec<String>, problems: &mut Problems) {
         for setting in SETTINGS {
-            // `needs` reports masks.
-            let Applies::With(other) = setting.applies else { continue };
-            if setting.name == "mask" || !self.plan.written(other).all(Value::is_empty) {
+            let name = setting.name;
+            let (message, cure) = match setting.applies {
+                Applies::With(other) if self.plan.written(other).all(Value::is_empty) => (
+                    format!("`{name}` has no effect without `{other}`"),
+                    format!("set `{other}` at the top of the file"),
+                ),
+                Applies::Trained(_) if self.plan.trainings.is_empty() => (
+                    format!("`{name}` has no effect without a subject"),
+                    "describe one in a table `[subject.NAME]`".to_owned(),
+                ),
+                _ => continue,
+            };
+            // `needs` reports pictures.
+            if ["mask", "control_image", "ip_adapter_image"].contains(&name) {
                 continue;
             }
-            let (name, message) =
-                (setting.name, format!("`{}` has no effect without `{other}`", setting.name));
             match self.grid.axis_of(name) {
                 Some((axis, _)) if self.grid.axes[axis].at.layer() >= 0 => {
                     let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
-                    problems.add(problem.help(format!(
-                        "set `{other}` at the top of the file, or remove `{name}` from the axes"
-                    )));
+                    problems.add(problem.help(format!("{cure}, or remove `{name}` from the axes")));
+                }
+                Some(_) => notes.push(message),
+                None if self.is_changed(setting) => notes.push(message),
+                None => {}
+            }
+        }
+    }
+
+    /// Reports settings that have no effect in the families of some models. Sweeping one is an error if no model of the
+    /// experiment has a use for it; everything else is noted.
+    pub fn ignored(&self, notes: &mut Vec<String>, problems: &mut Problems) {
+        for setting in SETTINGS {
+            let of_family = |has: bool| {
+                let models = self.plan.models.iter();
+                models
+                    .filter(move |(_, card)| (setting.families)(card.family) == has)
+                    .map(|(name, _)| name.as_str())
+            };
+            let without: Vec<&str> = of_family(false).collect();
+            if without.is_empty() {
+                continue;
+            }
+            let name = setting.name;
+            let message = format!("`{name}` has no effect with the model {}", without.join(", "));
+            match self.grid.axis_of(name) {
+                Some((axis, _))
+                    if of_family(true).next().is_none() && self.grid.axes[axis].at.layer() >= 0 =>
+                {
+                    let problem = Problem::at(&self.grid.axes[axis].at, message).label("affects no cell");
+                    problems.add(problem.help(format!("remove `{name}` from the axes")));
                 }
                 Some(_) => notes.push(message),
                 None if self.is_changed(setting) => notes.push(message),

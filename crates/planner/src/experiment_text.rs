@@ -29,12 +29,23 @@ pub struct ExperimentText {
     pub vars: Vec<(String, Value)>,
     /// The axes, the last one varying fastest.
     pub axes: Vec<AxisText>,
+    /// Subjects to train on.
+    pub subjects: Vec<SubjectText>,
     /// Rules of cells to leave out: the values of each name.
     pub exclude: Vec<Vec<(String, Vec<Value>)>>,
     /// The layout of the sheets.
     pub sheet: SheetSpec,
     /// What to measure.
     pub metrics: MetricsSpec,
+}
+
+/// A table `[subject.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectText {
+    /// The subject's name.
+    pub name: String,
+    /// Keys, and values as TOML.
+    pub lines: Vec<(String, String)>,
 }
 
 /// An axis of an experiment file.
@@ -106,6 +117,10 @@ impl ExperimentText {
                 let _ = writeln!(text, "\n[zip.{}]", key(&axis.name));
                 axis.write(&mut text, "");
             }
+        }
+        for SubjectText { name, lines } in &self.subjects {
+            let _ = writeln!(text, "\n[subject.{}]", key(name));
+            lines.iter().for_each(|(name, value)| _ = writeln!(text, "{} = {value}", key(name)));
         }
         for rule in &self.exclude {
             text.push_str("\n[[exclude]]\n");

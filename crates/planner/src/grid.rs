@@ -182,7 +182,7 @@ fn zip(axis: &WrittenAxis, columns: &[Entry], problems: &mut Problems) -> Option
     }
     let mut read: Vec<(&Entry, axis::Points)> = Vec::new();
     for column in columns.iter().filter(|column| column.key != "label") {
-        if crate::layer::KEYS.contains(&column.key.as_str()) {
+        if crate::layer::is_key(&column.key) {
             problems.add(crate::layer::misplaced(column, &format!("zip.{name}")));
             continue;
         }

@@ -4,7 +4,7 @@ use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::tree::{Data, Entry, Node};
-use maquette_core::{SETTINGS, Setting};
+use maquette_core::{SETTINGS, SUBJECT, Setting};
 
 /// The top-level keys that are not settings.
 pub(crate) const KEYS: &[&str] = &[
@@ -19,6 +19,7 @@ pub(crate) const KEYS: &[&str] = &[
     "only",
     "sheet",
     "metrics",
+    "subject",
 ];
 
 /// The keys of `[sheet]`.
@@ -38,6 +39,7 @@ pub(crate) struct Layer {
     pub only: Option<Vec<Node>>,
     pub sheet: Vec<Entry>,
     pub metrics: Vec<Entry>,
+    pub subjects: Vec<Entry>,
 }
 
 /// An axis as written.
@@ -73,6 +75,7 @@ impl Layer {
                 "vars" => layer.vars = table(entry, problems, var),
                 "sheet" => layer.sheet = table(entry, problems, sheet_key),
                 // Its keys are checked when the metrics are known.
+                "subject" => layer.subjects = table(entry, problems, |_| Ok(())),
                 "metrics" => layer.metrics = table(entry, problems, |_| Ok(())),
                 "sweep" => {
                     let sweeps = table(entry, problems, sweep);
@@ -133,7 +136,11 @@ fn table(entry: Entry, problems: &mut Problems, check: fn(&Entry) -> Result<(), 
         }
         _ => {
             let message = format!("`{}` is {}; allowed: a table", entry.key, entry.node.what());
-            let header = if entry.key == "zip" { "zip.sampling" } else { &entry.key };
+            let header = match entry.key.as_str() {
+                "zip" => "zip.sampling",
+                "subject" => "subject.me",
+                key => key,
+            };
             let help = format!("write `[{header}]` on a line of its own and the keys below it");
             problems.add(Problem::at(&entry.node.at, message).help(help));
             Vec::new()
@@ -183,7 +190,7 @@ fn sheet_key(entry: &Entry) -> Result<(), Problem> {
 
 fn sweep(entry: &Entry) -> Result<(), Problem> {
     let key = &entry.key;
-    if KEYS.contains(&key.as_str()) {
+    if is_key(key) {
         return Err(misplaced(entry, "sweep"));
     }
     if entry.node.scalar().is_none() {
@@ -220,7 +227,13 @@ fn zip(entry: &Entry) -> Result<(), Problem> {
 }
 
 pub(crate) fn is_top_level(key: &str) -> bool {
-    KEYS.contains(&key) || Setting::named(key).is_some()
+    is_key(key) || Setting::named(key).is_some()
+}
+
+/// Whether a name is a top-level key, so that it cannot be a placeholder. `subject` is both: its tables are at the top of a
+/// file, and the placeholder names one of them.
+pub(crate) fn is_key(name: &str) -> bool {
+    KEYS.contains(&name) && name != SUBJECT
 }
 
 /// The error for a top-level key below a table's header.

@@ -5,7 +5,7 @@
 //! come last.
 
 use crate::layer::{Form, Layer, WrittenAxis};
-use crate::tree::Entry;
+use crate::tree::{Data, Entry, Node};
 
 /// Merges `above` over `below`. The names of removed axes are added to `dropped`.
 pub(crate) fn merge(mut below: Layer, above: Layer, dropped: &mut Vec<String>) -> Layer {
@@ -36,6 +36,7 @@ pub(crate) fn merge(mut below: Layer, above: Layer, dropped: &mut Vec<String>) -
     replace(&mut below.vars, above.vars);
     replace(&mut below.sheet, above.sheet);
     replace(&mut below.metrics, above.metrics);
+    merge_tables(&mut below.subjects, above.subjects);
     Layer {
         extends: None,
         title: above.title.or(below.title),
@@ -64,6 +65,20 @@ fn drop_axis(axes: &mut Vec<WrittenAxis>, name: &str, keep: Option<&str>, droppe
         }
         stays
     });
+}
+
+/// Merges tables of the same name key by key.
+fn merge_tables(old: &mut Vec<Entry>, new: Vec<Entry>) {
+    for entry in new {
+        match (old.iter_mut().find(|known| known.key == entry.key), entry) {
+            (
+                Some(Entry { node: Node { data: Data::Table(known), .. }, .. }),
+                Entry { node: Node { data: Data::Table(keys), .. }, .. },
+            ) => replace(known, keys),
+            (Some(known), entry) => *known = entry,
+            (None, entry) => old.push(entry),
+        }
+    }
 }
 
 fn replace(old: &mut Vec<Entry>, new: Vec<Entry>) {

@@ -123,6 +123,10 @@ fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
             Applies::Schedulers(_) | Applies::KnownWith(_) => {
                 format!("have no effect under {}", settings.scheduler)
             }
+            Applies::Trained(_) if settings.lora.is_empty() && settings.embeddings.is_empty() => {
+                "have no effect without a subject".to_owned()
+            }
+            Applies::Trained(_) => "have no effect on a textual inversion".to_owned(),
             Applies::Guided => "have no effect without guidance".to_owned(),
             Applies::Always | Applies::Known => (setting.same_effect)(settings),
         },

@@ -1,12 +1,12 @@
 //! The overrides of the command line: `--set`, `--sweep`, `--only` and `--dtype`, each a layer over the file.
 
-use crate::layer::{Form, KEYS, Layer, SHEET_KEYS, WrittenAxis, is_top_level};
+use crate::layer::{Form, Layer, SHEET_KEYS, WrittenAxis, is_key, is_top_level};
 use crate::literals;
 use crate::nearest::{did_you_mean, list};
 use crate::place::{At, Origin};
 use crate::problem::{Problem, Problems};
 use crate::tree::{Data, Entry, Node};
-use maquette_core::{Dtype, Kind, Setting};
+use maquette_core::{Dtype, Kind, SUBJECT, Setting};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// as it is. `subject="7"` is text that would otherwise be a number.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
-    /// `--set`: `steps=30`, `prompt=a cat`, `vars.subject=a cat` or `subject=a cat`.
+    /// `--set`: `steps=30`, `prompt=a cat`, `vars.subject=a cat` or `subject=a cat`, `subject.me.steps=400`.
     pub set: Vec<String>,
     /// `--sweep`: `seed=1,2`, `artist="Mucha, Alphonse",Klimt`, or as in the file: `seed={from=1,to=4,step=1}`,
     /// `artist=["A","B"]`. Values are separated by commas outside quotes and brackets; empty values are kept.
@@ -26,6 +26,10 @@ pub struct Overrides {
     /// `--dtype`.
     pub dtype: Option<Dtype>,
 }
+
+/// What `--set` allows.
+const SETTABLE: &str =
+    "allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME`, `subject.NAME.KEY` or `title`";
 
 /// Reads the options: the layers above the file, in the order given, and the entries of `--only`.
 pub(crate) fn read(
@@ -88,10 +92,12 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
     let (table, key) = match name.split_once('.') {
         Some(("vars", key)) => (Some("vars"), key.to_owned()),
         Some(("sheet", key)) => (Some("sheet"), key.to_owned()),
+        Some((SUBJECT, path)) if path.contains('.') => {
+            return set_of_subject(origin, path, at, offset, value);
+        }
         Some(_) => {
             let message = format!("`{name}` cannot be set");
-            return Err(Problem::at(&at, message)
-                .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
+            return Err(Problem::at(&at, message).help(SETTABLE));
         }
         None => (None, name),
     };
@@ -113,10 +119,9 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
         }
         (None, "title") => layer.title = Some(entry.node),
         (None, name) if Setting::named(name).is_some() => layer.settings.push(entry),
-        (None, name) if KEYS.contains(&name) => {
+        (None, name) if is_key(name) => {
             let message = format!("`{name}` cannot be set on the command line");
-            return Err(Problem::at(&entry.at, message)
-                .help("allowed: a setting, a placeholder, `vars.NAME`, `sheet.NAME` or `title`"));
+            return Err(Problem::at(&entry.at, message).help(SETTABLE));
         }
         (_, name) if is_top_level(name) => {
             let problem = Problem::at(&entry.at, format!("`{name}` is a key of the file, not a placeholder"));
@@ -130,9 +135,24 @@ fn set(origin: &Arc<Origin>) -> Result<Layer, Problem> {
     Ok(layer)
 }
 
+/// `subject.NAME.KEY=VALUE`, of which `path` is `NAME.KEY`.
+fn set_of_subject(
+    origin: &Arc<Origin>,
+    path: &str,
+    at: At,
+    offset: usize,
+    value: &str,
+) -> Result<Layer, Problem> {
+    let (name, key) = path.rsplit_once('.').unwrap_or((path, ""));
+    let node = literals::one(origin, offset, value, key)?;
+    let entry = Entry { key: key.to_owned(), at: at.clone(), node };
+    let table = Node { at: At::whole(origin), data: Data::Table(vec![entry]) };
+    Ok(Layer { subjects: vec![Entry { key: name.to_owned(), at, node: table }], ..Layer::default() })
+}
+
 fn sweep(origin: &Arc<Origin>) -> Result<Layer, Problem> {
     let (name, at, offset, value) = split(origin)?;
-    if KEYS.contains(&name.as_str()) {
+    if is_key(&name) {
         let problem = Problem::at(&at, format!("`{name}` cannot be swept"));
         return Err(problem.help("allowed: a setting or a placeholder"));
     }

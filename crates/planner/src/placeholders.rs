@@ -9,17 +9,22 @@ use crate::nearest::{did_you_mean, list, nearest};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
 use crate::values::templates;
-use maquette_core::{SETTINGS, Setting, Template};
+use maquette_core::{SETTINGS, SUBJECT, Setting, Template};
 use std::collections::BTreeSet;
 
 /// Checks both directions; unused inherited vars and axes are removed, axes with a note.
 pub(crate) fn check(
     grid: &mut Grid,
+    has_subjects: bool,
     dropped: &mut Vec<String>,
     notes: &mut Vec<String>,
     problems: &mut Problems,
 ) {
-    let (used, unfilled) = used(grid, problems);
+    let (mut used, unfilled) = used(grid, problems);
+    if has_subjects {
+        // It chooses what a cell was trained on, in a prompt or not.
+        used.insert(SUBJECT.to_owned());
+    }
     // A misspelt placeholder also leaves a var or axis unused: this is reported once.
     let misspelt = |name: &str| nearest(name, unfilled.iter().map(String::as_str)).is_some();
     grid.vars.retain(|var| {

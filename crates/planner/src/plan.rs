@@ -11,7 +11,9 @@ use crate::overrides::{self, Overrides};
 use crate::problem::{PlanError, Problem, Problems};
 use crate::resolved::{self, Experiment};
 use crate::rules::{self, Masks, Rule, Verdict};
-use crate::{AssetResolver, MetricNames, derived_from, filter, merged, metrics, placeholders, seeds, sheet};
+use crate::{
+    AssetResolver, MetricNames, derived_from, filter, merged, metrics, placeholders, seeds, sheet, subject,
+};
 use maquette_core::{
     Axis, AxisValue, CellId, Digest, Dtype, MetricsSpec, NAMING, NUMERICS, Plan, Selection, Value,
 };
@@ -72,7 +74,8 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
 
     // Read and check the values.
     let mut grid = Grid::read(&written, default_dtype, &mut problems)?;
-    placeholders::check(&mut grid, &mut dropped, &mut notes, &mut problems);
+    let subjects = subject::read(&written.subjects, &mut problems);
+    placeholders::check(&mut grid, !subjects.is_empty(), &mut dropped, &mut notes, &mut problems);
     problems.settle()?;
     let sheet = sheet::read(&written.sheet, &grid, &dropped, &mut problems);
     let metrics = metrics::read(&written.metrics, &metrics, &grid, &dropped, &mut problems);
@@ -87,8 +90,8 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     // that other ones do not change it.
     let parent = derived_from.as_ref();
     let text = |folder: Option<&str>, grid: &Grid, exclude: &[Rule], only: &[Rule], metrics: &MetricsSpec| {
-        let (derived_from, sheet) = (parent, &sheet);
-        Experiment { title, folder, derived_from, grid, exclude, only, sheet, metrics }.text()
+        let (derived_from, sheet, subjects) = (parent, &sheet, &subjects[..]);
+        Experiment { title, folder, derived_from, grid, subjects, exclude, only, sheet, metrics }.text()
     };
     let mut source = text(None, &grid, &exclude, &only, &MetricsSpec::default());
     let drawn = seeds::draw(&mut grid, drawn, draw);
@@ -124,6 +127,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         models: BTreeMap::new(),
         pictures: BTreeMap::new(),
         weights: BTreeMap::new(),
+        trainings: Vec::new(),
         sheet: sheet.clone(),
         metrics: metrics.clone(),
         naming: NAMING,
@@ -138,11 +142,15 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let weights = cells.weights(assets, &mut problems);
     plan = Plan { models, pictures, weights, ..plan };
     let cells = Cells { plan: &plan, grid: &grid };
+    plan.trainings = cells.trainings(&subjects, &folder, assets, &mut notes, &mut problems);
+    let cells = Cells { plan: &plan, grid: &grid };
     cells.schedulers(&mut problems);
     cells.sizes(&mut problems);
     cells.strengths(&mut problems);
+    cells.train_steps(&mut problems);
     cells.needs(&folder, assets, &mut problems);
     cells.unused(&mut notes, &mut problems);
+    cells.ignored(&mut notes, &mut problems);
     let safety_checkers = cells.safety_checkers(assets, &mut problems);
     problems.settle()?;
     for (name, digest) in &safety_checkers {
@@ -159,6 +167,11 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         let _ = writeln!(source, "{path} {}", file.digest);
     }
 
+    for training in &plan.trainings {
+        let _ =
+            writeln!(source, "training of {} on {} {}", training.subject, training.model, training.digest());
+    }
+
     let a1111 = |value: &Value| value.as_text() == Some("a1111");
     if plan.written("embeddings").next().is_some() && plan.written("dialect").any(a1111) {
         // Older runs have other words.
@@ -169,7 +182,7 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let folder = if folder.as_os_str().is_empty() { Path::new(".").to_owned() } else { folder };
     let folder: PathBuf = std::path::absolute(&folder).unwrap_or(folder).components().collect();
     let folder = folder.to_string_lossy().replace('\\', "/");
-    let folder = resolved::has_paths(&grid, &metrics).then_some(folder.as_str());
+    let folder = resolved::has_paths(&grid, &subjects, &metrics).then_some(folder.as_str());
     let rules = |active: Vec<(Rule, Masks)>| active.into_iter().map(|(rule, _)| rule).collect::<Vec<_>>();
     let (exclude, only) = (rules(exclude), rules(only));
     let resolved = text(folder, &grid, &exclude, &only, &metrics);

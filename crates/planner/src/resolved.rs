@@ -2,6 +2,7 @@
 
 use crate::grid::{Given, Grid, GridAxis};
 use crate::rules::{Rule, Test};
+use crate::subject::Subject;
 use maquette_core::{DerivedFrom, Kind, MetricsSpec, Setting, SheetSpec, Value};
 use std::fmt::Write;
 
@@ -12,6 +13,7 @@ pub(crate) struct Experiment<'a> {
     pub folder: Option<&'a str>,
     pub derived_from: Option<&'a DerivedFrom>,
     pub grid: &'a Grid,
+    pub subjects: &'a [Subject],
     pub exclude: &'a [Rule],
     pub only: &'a [Rule],
     pub sheet: &'a SheetSpec,
@@ -21,7 +23,7 @@ pub(crate) struct Experiment<'a> {
 impl Experiment<'_> {
     /// Writes the text. It reads back as the same grid, even if defaults change later.
     pub fn text(&self) -> String {
-        let Experiment { title, folder, derived_from, grid, exclude, only, sheet, metrics } = self;
+        let Experiment { title, folder, derived_from, grid, subjects, exclude, only, sheet, metrics } = self;
         let mut text = String::new();
         let mut line = |key: &str, value: &str| _ = writeln!(text, "{key} = {value}");
         if !title.is_empty() {
@@ -59,6 +61,9 @@ impl Experiment<'_> {
             let (zips, sweeps): (Vec<_>, Vec<_>) = grid.axes.iter().partition(|axis| axis.zip);
             table("[sweep]", sweeps.into_iter().flat_map(columns).collect());
             zips.into_iter().for_each(|axis| table(&format!("[zip.{}]", key(&axis.name)), columns(axis)));
+        }
+        for (header, lines) in subjects.iter().map(Subject::lines) {
+            table(&header, lines);
         }
         for (header, rules) in [("[[exclude]]", exclude), ("[[only]]", only)] {
             for rule in *rules {
@@ -170,7 +175,7 @@ pub(crate) fn key(name: &str) -> String {
 }
 
 /// Whether any cell or metric may have a path that is relative to `folder`.
-pub(crate) fn has_paths(grid: &Grid, metrics: &MetricsSpec) -> bool {
+pub(crate) fn has_paths(grid: &Grid, subjects: &[Subject], metrics: &MetricsSpec) -> bool {
     let paths = grid
         .settings
         .iter()
@@ -179,5 +184,7 @@ pub(crate) fn has_paths(grid: &Grid, metrics: &MetricsSpec) -> bool {
         Setting::named(name).is_some_and(|setting| matches!(setting.kind, Kind::Path | Kind::Weights))
     };
     let mut paths = paths.into_iter();
-    !metrics.models.is_empty() || paths.any(|given| is_path(&given.name) && !given.value.is_empty())
+    !metrics.models.is_empty()
+        || !subjects.is_empty()
+        || paths.any(|given| is_path(&given.name) && !given.value.is_empty())
 }

@@ -6,7 +6,8 @@
 use crate::MetricNames;
 use crate::metrics::NEIGHBOURS;
 use crate::sheet::{CELL, PAGE};
-use maquette_core::{Kind, MAX_VALUES, SETTINGS, Setting};
+use crate::subject::FILE_KEYS;
+use maquette_core::{Kind, MAX_VALUES, SETTINGS, Setting, TRAINING_SETTINGS};
 use serde_json::{Map, Value, json};
 use std::ops::RangeInclusive;
 
@@ -82,6 +83,11 @@ pub fn schema(metrics: &MetricNames<'_>) -> String {
             "additionalProperties": false,
         }),
     );
+    put(
+        "subject",
+        "Subjects that models are trained on, each in a table `[subject.NAME]`; the placeholder {subject} names one of them.",
+        json!({ "type": "object", "additionalProperties": subject_schema() }),
+    );
     put("metrics", "What to measure in the pictures; does not change them.", metrics_schema(metrics));
     let plain = json!({ "type": ["string", "number", "boolean"] });
     let some = json!({ "type": "array", "items": { "$ref": "#/$defs/plain" }, "minItems": 1 });
@@ -113,6 +119,22 @@ pub fn schema(metrics: &MetricNames<'_>) -> String {
         "$defs": definitions,
     });
     format!("{schema:#}\n")
+}
+
+/// The schema of a table `[subject.NAME]`.
+fn subject_schema() -> Value {
+    let files =
+        json!({ "type": ["string", "array"], "minLength": 1, "items": { "type": "string", "minLength": 1 } });
+    let described = |about: &str, mut schema: Value| {
+        schema["description"] = about.into();
+        schema
+    };
+    let paths = FILE_KEYS.iter().map(|(key, about)| ((*key).to_owned(), described(about, files.clone())));
+    let settings = TRAINING_SETTINGS
+        .iter()
+        .map(|setting| (setting.name.to_owned(), described(setting.about, value(setting))));
+    let properties: Map<String, Value> = paths.chain(settings).collect();
+    json!({ "type": "object", "properties": properties, "required": ["images", "word"], "additionalProperties": false })
 }
 
 fn metrics_schema(metrics: &MetricNames<'_>) -> Value {

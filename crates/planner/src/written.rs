@@ -2,9 +2,10 @@
 //!
 //! The values contain no placeholders: braces are doubled where they would be read as one.
 
+use crate::experiment_text::SubjectText;
 use crate::resolved::{key, value};
 use crate::values::templates;
-use maquette_core::Value;
+use maquette_core::{SUBJECT, Value};
 use std::fmt::Write;
 
 /// One line of an experiment: a setting, its value, and a comment.
@@ -48,6 +49,27 @@ pub fn folder(text: &str) -> Option<String> {
     // Seeds may be larger than the integers of `toml::Table`.
     let table = toml::de::DeTable::parse(text).ok()?;
     table.get_ref().get("folder")?.get_ref().as_str().map(str::to_owned)
+}
+
+/// The tables `[subject.NAME]` of an experiment's text, with the text of their values; none if it is no experiment.
+pub fn subjects(text: &str) -> Vec<SubjectText> {
+    let Ok(table) = toml::de::DeTable::parse(text) else { return Vec::new() };
+    let Some(subjects) = table.get_ref().get(SUBJECT).and_then(|node| node.get_ref().as_table()) else {
+        return Vec::new();
+    };
+    let lines = |table: &toml::de::DeTable<'_>| {
+        let line = |(key, value): (&toml::Spanned<_>, &toml::Spanned<_>)| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            (key.clone().into_owned(), text.get(value.span()).unwrap_or_default().to_owned())
+        };
+        table.iter().map(line).collect()
+    };
+    let subject =
+        |(name, node): (&toml::Spanned<std::borrow::Cow<'_, str>>, &toml::Spanned<toml::de::DeValue<'_>>)| {
+            let lines = lines(node.get_ref().as_table()?);
+            Some(SubjectText { name: name.get_ref().clone().into_owned(), lines })
+        };
+    subjects.iter().filter_map(subject).collect()
 }
 
 /// Text as a one-line comment without control characters, so that text from a picture cannot become a key.

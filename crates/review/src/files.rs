@@ -15,6 +15,9 @@ use std::time::UNIX_EPOCH;
 /// The folders of a run that its page shows files of.
 const FOLDERS: [&str; 6] = ["page", "images", "drafts", "references", "sheets", "masks"];
 
+/// Of the folder of each training below `trained`, it shows the samples alone: not the weights.
+const SAMPLES: (&str, &str) = ("trained", "samples");
+
 /// `GET <run>/`: the page.
 pub(crate) async fn page(
     State(site): State<Arc<Site>>,
@@ -68,7 +71,8 @@ fn serve(run: &Run, file: &str, headers: &HeaderMap) -> Result<Response, Refusal
 fn place(run: &Run, file: &str) -> Option<PathBuf> {
     let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', ':', '\0']);
     let parts: Vec<&str> = file.split('/').collect();
-    let shown = file == "index.html" || parts.len() > 1 && FOLDERS.contains(&parts[0]);
+    let is_sample = parts.len() == 4 && (parts[0], parts[2]) == SAMPLES;
+    let shown = file == "index.html" || is_sample || parts.len() > 1 && FOLDERS.contains(&parts[0]);
     if !shown || !parts.iter().all(|part| plain(part)) {
         return None;
     }

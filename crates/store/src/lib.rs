@@ -3,6 +3,7 @@
 //! ```text
 //! runs/
 //!   .cells/ab/abcd….png               every finished cell once, named by its cell
+//!   .trained/                         weights of subjects, and the trainings that made them (`trained.rs`)
 //!   .timings.json                     durations and memory measured on this machine, for estimates
 //!   .diffs/mucha@1-mucha@2/           the page of a comparison; its pictures stay in the runs
 //!   .fingerprints.json                the fingerprints of models, so that gigabytes are read once
@@ -22,6 +23,7 @@
 //!       submit/                       scripts for a queue, and what their jobs print
 //!       drafts.csv                    drafts of cells, in the log's format; `final` names the cell (a file per shard, too)
 //!       drafts/                       their pictures: hard links into .cells
+//!       trained/<subject>-<digest8>/  weights, losses and samples of its subjects: links into .trained
 //!       sheets/*.png                  the contact sheets
 //!       masks/<name>-<digest8>.png    masks of its pictures, for other experiments; they stay when the run is removed
 //!       picks.toml                    the marks and notes of its cells, also edited by hand
@@ -103,6 +105,7 @@ mod start_reason;
 mod submission;
 mod sync;
 mod timings;
+mod trained;
 mod unused;
 mod votes;
 #[cfg(test)]
@@ -126,7 +129,8 @@ pub use shard::{Shard, ShardError};
 pub use share::{FolderObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
 pub use submission::Submission;
-pub use timings::{Speed, Timings, WorkKind};
+pub use timings::{Speed, Timings, TrainingKind, WorkKind};
+pub use trained::{TrainingFolder, TrainingSample, TrainingStep, TrainingWriter, shown_as, trained_beside};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;
 pub use writer::RunWriter;

@@ -3,7 +3,7 @@
 //! Paths are relative to the run folder, so that the folder is self-contained and can be moved.
 
 use crate::{StoreError, names, write_atomic};
-use maquette_core::{Digest, FoundFile, MetricsSpec, NAMING, Plan, shortened};
+use maquette_core::{Digest, FoundFile, MetricsSpec, NAMING, Plan, Training, shortened};
 use maquette_files::{inside, limits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -39,6 +39,7 @@ pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), Stor
         picture.file = reference(path, picture);
     }
     plan.weights.values_mut().for_each(|found| found.file = PathBuf::new());
+    plan.trainings.iter_mut().for_each(Training::forget_paths);
     let path = run.join(NAME);
     let file = PlanFile { format: FORMAT, source: *source, plan };
     let mut text = serde_json::to_vec_pretty(&file)
@@ -48,7 +49,7 @@ pub(crate) fn write(run: &Path, source: &Digest, plan: &Plan) -> Result<(), Stor
 }
 
 /// The plan of a run and the digest of its experiment. Its pictures are the copies in the run's folder; the paths of its
-/// weight files are empty.
+/// weight files and of the pictures of its subjects are empty.
 pub(crate) fn read(run: &Path) -> Result<(Digest, Plan), StoreError> {
     let path = run.join(NAME);
     let text = maquette_files::read(&path, limits::PLAN).map_err(StoreError::io("read", &path))?;
@@ -120,6 +121,7 @@ pub(crate) fn same_but_for_draws(one: &Plan, other: &Plan) -> bool {
         for found in plan.pictures.values_mut().chain(plan.weights.values_mut()) {
             found.file = PathBuf::new();
         }
+        plan.trainings.iter_mut().for_each(Training::forget_paths);
         for axis in plan.axes.iter_mut().filter(|axis| plan.drawn.contains_key(&axis.name)) {
             axis.values.truncate(1);
             axis.values.iter_mut().for_each(|value| {

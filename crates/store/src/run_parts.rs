@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 pub(crate) const REMOVING: &str = ".removing";
 
 /// Every file and folder of a run.
-const PARTS: [&str; 18] = [
+const PARTS: [&str; 19] = [
     REMOVING,
     "plan.json",
     "experiment.toml",
@@ -16,6 +16,7 @@ const PARTS: [&str; 18] = [
     "references",
     "images",
     "drafts",
+    "trained",
     "sheets",
     "submit",
     "page",

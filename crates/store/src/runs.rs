@@ -89,6 +89,11 @@ impl Runs {
         fingerprints::add(&self.root, stamp, fingerprint)
     }
 
+    /// Adds measurements to those of this machine.
+    pub fn remember(&self, measured: &Timings) -> Result<(), StoreError> {
+        timings::add_to_file(&self.root, measured)
+    }
+
     /// The cached SHA-256 hashes of a file with that stamp.
     pub fn sha256(&self, stamp: &Stamp) -> Option<Sha256> {
         fingerprints::read_sha256(&self.root, stamp)

@@ -198,5 +198,11 @@ pub(crate) fn plan_of(run: &Run, requested: &Plan) -> Result<Plan, StoreError> {
             found.file.clone_from(&now.file);
         }
     }
+    for training in &mut plan.trainings {
+        let now = requested.trainings.iter().find(|now| now.digest() == training.digest());
+        if let Some(now) = now {
+            training.clone_from(now);
+        }
+    }
     Ok(plan)
 }

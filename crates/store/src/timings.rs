@@ -5,7 +5,7 @@
 
 use crate::StoreError;
 use crate::atomic::write_unforced;
-use maquette_core::{Digest, Settings};
+use maquette_core::{Digest, Settings, Training};
 use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ pub struct Timings {
     steps: Vec<(WorkKind, Speed)>,
     loads: Vec<(Load, Speed)>,
     memory: Vec<(WorkKind, u64)>,
+    trainings: Vec<(TrainingKind, Speed)>,
 }
 
 /// A kind of work: cells of one kind take about the same time per step.
@@ -32,6 +33,21 @@ pub struct WorkKind {
     pub height: u32,
     /// Precision, as in the log.
     pub dtype: String,
+}
+
+/// A kind of training: its steps take about the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingKind {
+    /// The device.
+    pub device: String,
+    /// The model's fingerprint.
+    pub fingerprint: Digest,
+    /// What is trained, in words: the method and the layers.
+    pub what: String,
+    /// Width and height in pixels.
+    pub resolution: (u32, u32),
+    /// Pictures in a step, those of the class included.
+    pub pictures: u32,
 }
 
 /// Loading one model on one device.
@@ -63,6 +79,20 @@ impl WorkKind {
     }
 }
 
+impl TrainingKind {
+    /// The kind of a training on a device.
+    pub fn of(training: &Training, device: &str) -> TrainingKind {
+        let text = if training.train_text_encoder { " and text encoders" } else { "" };
+        TrainingKind {
+            device: device.to_owned(),
+            fingerprint: training.fingerprint,
+            what: format!("{} of {}{text}", training.method, training.layers),
+            resolution: training.resolution,
+            pictures: training.batch_size * if training.has_prior() { 2 } else { 1 },
+        }
+    }
+}
+
 impl Speed {
     /// Seconds per unit; `None` before the first measurement.
     pub fn seconds_each(&self) -> Option<f64> {
@@ -80,6 +110,16 @@ impl Timings {
     pub fn add_load(&mut self, device: &str, fingerprint: &Digest, seconds: f64) {
         let load = Load { device: device.to_owned(), fingerprint: *fingerprint };
         add(&mut self.loads, load, Speed { count: 1, seconds });
+    }
+
+    /// Adds steps of a training.
+    pub fn add_training(&mut self, kind: TrainingKind, steps: u64, seconds: f64) {
+        add(&mut self.trainings, kind, Speed { count: steps, seconds });
+    }
+
+    /// The time of a training's steps.
+    pub fn training(&self, kind: &TrainingKind) -> Option<Speed> {
+        self.trainings.iter().find(|(key, _)| key == kind).map(|(_, speed)| *speed)
     }
 
     /// Adds a peak of memory, in bytes, from rendering cells of that kind; the maximum is kept.
@@ -119,6 +159,7 @@ pub(crate) fn add_to_file(root: &Path, now: &Timings) -> Result<(), StoreError> 
     let mut all = read(root);
     now.steps.iter().for_each(|(work, speed)| add(&mut all.steps, work.clone(), *speed));
     now.loads.iter().for_each(|(load, speed)| add(&mut all.loads, load.clone(), *speed));
+    now.trainings.iter().for_each(|(kind, speed)| add(&mut all.trainings, kind.clone(), *speed));
     now.memory.iter().for_each(|(work, bytes)| all.add_memory(work.clone(), *bytes));
     let text = serde_json::to_vec_pretty(&all).unwrap_or_default();
     write_unforced(&path(root), &text)

@@ -9,7 +9,7 @@ use crate::logs::read_logs;
 use crate::picture::{self, PictureProblem};
 use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
 use crate::sync::Unsynced;
-use crate::{LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, cells, drafts, timings};
+use crate::{LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, cells, drafts};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
 use maquette_files::inside;
 use maquette_interop::{FileHashes, encode_cell};
@@ -213,7 +213,7 @@ impl RunWriter {
 
     /// Adds to the timings of this machine.
     pub fn remember(&self, measured: &Timings) -> Result<(), StoreError> {
-        timings::add_to_file(self.runs.root(), measured)
+        self.runs.remember(measured)
     }
 
     /// The fingerprint of the model that a cell names.

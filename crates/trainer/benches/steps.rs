@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         word: "sks man".to_owned(),
         class: "man".to_owned(),
         class_prompt: String::new(),
-        class_images: 0,
+        num_class_images: 0,
         prior_loss_weight: 1.0,
         steps,
         batch_size: batch,
@@ -57,6 +57,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         crop: TrainingCrop::Center,
         random_flip: false,
         seed: 0,
+        folder: std::path::PathBuf::new(),
     };
     let rgb = (0..3 * size * size).map(|i| (i * 37 % 251) as u8).collect();
     let image = Image::new(size, size, rgb).ok_or("a size")?;

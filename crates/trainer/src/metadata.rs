@@ -41,7 +41,7 @@ pub(crate) fn metadata(training: &Training, network: &Network, step: u32) -> BTr
     add("ss_max_train_steps", training.steps.to_string());
     add("ss_batch_size_per_device", training.batch_size.to_string());
     add("ss_num_train_images", training.images.len().to_string());
-    add("ss_num_reg_images", if training.has_prior() { training.class_images } else { 0 }.to_string());
+    add("ss_num_reg_images", if training.has_prior() { training.num_class_images } else { 0 }.to_string());
     add("ss_prior_loss_weight", training.prior_loss_weight.to_string());
     add("ss_learning_rate", training.learning_rate.to_string());
     add("ss_lr_scheduler", training.lr_scheduler.to_string());

@@ -23,13 +23,16 @@ impl Network {
         options: &LoadOptions,
         training: &Training,
     ) -> std::result::Result<Network, TrainError> {
+        let refuse = |what| Err(TrainError::Kind { model: training.model.clone(), what });
         let network = match family_kind(source)? {
             FamilyKind::StableDiffusion => {
                 Network::StableDiffusion(Box::new(StableDiffusion::load_with(source, options)?))
             }
             FamilyKind::Sdxl => Network::Sdxl(Box::new(Sdxl::load_with(source, options)?)),
+            FamilyKind::ZImage | FamilyKind::StableDiffusion3 => {
+                return refuse("has a transformer in place of a UNet");
+            }
         };
-        let refuse = |what| Err(TrainError::Kind { model: training.model.clone(), what });
         let (unet, vae) = (network.unet(), network.vae());
         if unet.in_channels != vae.latent_channels {
             return refuse("is for inpainting");

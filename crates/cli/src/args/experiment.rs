@@ -96,6 +96,20 @@ pub struct RunArgs {
     pub backend: BackendName,
 }
 
+/// `maquette train`.
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// The experiment.
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
+    /// Copy the weights into this folder, named by their subjects
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How to show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
 pub(super) fn parse_dtype(text: &str) -> Result<Dtype, String> {
     text.parse().map_err(|_| "allowed: f32, f16, bf16".to_owned())
 }

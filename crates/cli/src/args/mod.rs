@@ -48,6 +48,12 @@ pub enum Command {
         "maquette run experiments/mucha.toml --set steps=30 --only artist=\"Edvard Munch\""
     ))]
     Run(RunArgs),
+    /// Do the trainings of an experiment without rendering its cells, and print the paths of the weights
+    #[command(
+        after_help = "An interrupted training goes on where it stopped. The files are LoRAs and textual inversions that diffusers, \
+                      A1111 and ComfyUI load, too.\n\nExample: maquette train experiments/teach-a-face.toml --out loras"
+    )]
+    Train(TrainArgs),
     /// Hand an experiment to a queue: workers that share its run, and a report after them; prints the number of their job
     #[command(
         after_help = "The scripts are written into the run's folder under submit/. Options after -- go to sbatch. The runs folder, the \

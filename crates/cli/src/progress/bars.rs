@@ -1,11 +1,11 @@
 //! Bars for a terminal: cells done, the steps of the cells in flight, pictures per minute, time left.
 
 use super::display::Display;
+use super::training::TrainingBar;
 use crate::printable::printable;
 use crate::text::planned;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use maquette::RunProgress;
-use maquette::{CellId, Outcome};
+use maquette::{CellId, Outcome, RunProgress, TrainingProgress};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ pub struct Bars {
     /// Counts cells; its message gives the speed and the time left.
     cells: ProgressBar,
     in_flight: HashMap<CellId, InFlight>,
+    training: TrainingBar,
     began: Option<Instant>,
     todo: usize,
     ended: usize,
@@ -32,10 +33,11 @@ struct InFlight {
 impl Bars {
     pub fn new() -> Bars {
         let bars = MultiProgress::new();
+        let training = TrainingBar::among(&bars);
         let cells = bars.add(ProgressBar::new(0));
         cells.set_style(style("{bar:30} {pos}/{len} cells  {msg}"));
         cells.enable_steady_tick(Duration::from_millis(250));
-        Bars { bars, cells, in_flight: HashMap::new(), began: None, todo: 0, ended: 0 }
+        Bars { bars, cells, training, in_flight: HashMap::new(), began: None, todo: 0, ended: 0 }
     }
 
     fn print(&self, text: &str) {
@@ -68,6 +70,10 @@ impl Bars {
 }
 
 impl Display for Bars {
+    fn train(&mut self, progress: &TrainingProgress<'_>) {
+        self.training.train(progress);
+    }
+
     fn show(&mut self, progress: &RunProgress) {
         match progress {
             RunProgress::Planned { total, done, reused, todo, drafts } => {
@@ -120,6 +126,6 @@ impl Display for Bars {
 }
 
 /// Every template is a constant of this file, so it is valid.
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("a valid template").progress_chars("━━╌")
 }

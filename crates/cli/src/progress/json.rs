@@ -2,17 +2,55 @@
 
 use super::display::Display;
 use crate::output::message;
-use maquette::RunProgress;
-use maquette::{Outcome, Record};
+use maquette::{Outcome, Record, RunProgress, TrainingProgress};
 use serde_json::{Value, json};
 
 /// JSON lines.
 pub struct Json;
 
 impl Display for Json {
+    fn train(&mut self, progress: &TrainingProgress<'_>) {
+        training(progress).into_iter().for_each(message);
+    }
+
     fn show(&mut self, progress: &RunProgress) {
         message(line(progress));
     }
+}
+
+fn training(progress: &TrainingProgress<'_>) -> Option<Value> {
+    Some(match progress {
+        TrainingProgress::ClassPictures { done, of } => {
+            json!({ "event": "class_pictures", "done": done, "of": of })
+        }
+        TrainingProgress::Started { training, done, steps, parameters } => json!({
+            "event": "training",
+            "subject": training.subject,
+            "training": training.digest(),
+            "done": done,
+            "steps": steps,
+            "parameters": parameters,
+        }),
+        TrainingProgress::Step { step, steps, loss, learning_rate, seconds } => json!({
+            "event": "training_step",
+            "step": step,
+            "steps": steps,
+            "loss": loss,
+            "learning_rate": learning_rate,
+            "seconds": seconds,
+        }),
+        TrainingProgress::Saved { step } => json!({ "event": "training_saved", "step": step }),
+        TrainingProgress::Sample { step, file } => {
+            json!({ "event": "training_sample", "step": step, "file": file })
+        }
+        TrainingProgress::SampleFailed { step, error } => {
+            json!({ "event": "training_sample_failed", "step": step, "error": error })
+        }
+        TrainingProgress::Ended { training, finished } => {
+            json!({ "event": "trained", "subject": training.subject, "finished": finished })
+        }
+        _ => return None,
+    })
 }
 
 fn line(progress: &RunProgress) -> Value {

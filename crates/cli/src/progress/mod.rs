@@ -5,13 +5,15 @@ mod display;
 mod download;
 mod json;
 mod plain;
+mod training;
 
 pub use display::Display;
 pub use download::Download;
 
 use crate::args;
-use maquette::RunProgress;
+use maquette::{RunProgress, TrainingProgress};
 use std::io::IsTerminal;
+use training::TrainingBar;
 
 /// The requested display.
 pub fn display(how: args::Progress, quiet: bool) -> Box<dyn Display> {
@@ -24,8 +26,19 @@ pub fn display(how: args::Progress, quiet: bool) -> Box<dyn Display> {
     }
 }
 
+/// The requested display of a training without cells.
+pub fn training_display(how: args::Progress, quiet: bool) -> Box<dyn Display> {
+    match how {
+        _ if quiet && how != args::Progress::Json => Box::new(Nothing),
+        args::Progress::Auto if std::io::stderr().is_terminal() => Box::new(TrainingBar::new()),
+        how => display(how, quiet),
+    }
+}
+
 struct Nothing;
 
 impl Display for Nothing {
     fn show(&mut self, _: &RunProgress) {}
+
+    fn train(&mut self, _: &TrainingProgress<'_>) {}
 }

@@ -2,9 +2,8 @@
 
 use super::display::Display;
 use crate::output::message;
-use crate::text::planned;
-use maquette::RunProgress;
-use maquette::{CellId, Outcome};
+use crate::text::{planned, training_line};
+use maquette::{CellId, Outcome, RunProgress, TrainingProgress};
 use std::collections::HashMap;
 
 /// Plain lines.
@@ -27,6 +26,10 @@ impl Plain {
 }
 
 impl Display for Plain {
+    fn train(&mut self, progress: &TrainingProgress<'_>) {
+        training_line(progress).into_iter().for_each(message);
+    }
+
     fn show(&mut self, progress: &RunProgress) {
         match progress {
             RunProgress::Planned { total, done, reused, todo, drafts } => {

@@ -11,6 +11,7 @@ mod run;
 mod runs;
 mod show;
 mod status;
+mod train;
 mod verify;
 
 pub use clean::unused;
@@ -23,4 +24,5 @@ pub use run::{counts, planned, reason, summary, worked};
 pub use runs::{runs, runs_json};
 pub use show::picture_info;
 pub use status::{status, status_json};
+pub use train::{trained, training_line};
 pub use verify::{reproduction, verification};

@@ -1,11 +1,10 @@
 //! What an experiment would do and what it would cost.
 
 use super::prompts::prompts;
+use super::train::training_forecast;
 use crate::output;
 use bytesize::ByteSize;
-use maquette::{
-    DraftForecast, Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, Work, literal,
-};
+use maquette::{DraftForecast, Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, literal};
 use std::time::Duration;
 
 /// The plan: axes, counts and costs, notes, notes on prompts, the first `count` cells.
@@ -21,7 +20,7 @@ pub fn plan(
         text += &format!("{}\n\n", plan.title);
     }
     text += &axes(plan);
-    text += &counts(plan, distinct.len(), &forecast.work, &forecast.estimate, drafts);
+    text += &counts(plan, distinct.len(), forecast, drafts);
     for note in notes {
         text += &format!("note: {note}\n");
     }
@@ -61,8 +60,7 @@ fn shortened_list(labels: &[String]) -> String {
 fn counts(
     plan: &Plan,
     distinct: usize,
-    work: &Work,
-    estimate: &Estimate,
+    Forecast { work, estimate, trainings, .. }: &Forecast,
     drafts: Option<&DraftForecast>,
 ) -> String {
     let mut rows = vec![vec!["cells".to_owned(), plan.len().to_string()]];
@@ -70,6 +68,9 @@ fn counts(
     row("distinct", distinct.to_string());
     row("done", (distinct - work.pictures).to_string());
     row("to render", work.pictures.to_string());
+    for training in trainings {
+        row("training", training_forecast(training));
+    }
     row("model loads", work.model_loads.to_string());
     row("text encodes", work.text_encodes.to_string());
     row("image encodes", work.image_encodes.to_string());

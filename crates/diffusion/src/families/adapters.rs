@@ -6,7 +6,7 @@ use crate::text::encoder::TextEncoder;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::lora::targets::{Layers, Targets};
-use crate::weights::lora::{LoraError, Loras};
+use crate::weights::lora::{self, LoraError, Loras};
 use crate::weights::textual_inversion::{Inversion, InversionError};
 use maquette_core::{Dialect, Digest, Embedding, Lora, NamedFile};
 use std::path::Path;
@@ -67,8 +67,13 @@ impl Adapters {
         Ok(inversions)
     }
 
+    /// The current LoRAs that change text encoders.
+    pub fn loras_of_text(&self) -> lora::Key {
+        self.loras.of_text().clone()
+    }
+
     /// The adapters on which the embeddings of a prompt currently depend.
     pub fn key(&self, inversions: &Inversions) -> Adapted {
-        Adapted { loras: self.loras.of_text().clone(), inversions: inversions.key() }
+        Adapted { loras: self.loras_of_text(), inversions: inversions.key() }
     }
 }

@@ -5,8 +5,9 @@ use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
 use crate::families::other_kinds;
-use crate::families::parts::{check_channels, inpainting_channels};
+use crate::families::parts::{check_channels, check_shift, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
+use crate::families::{stable_diffusion_3, z_image};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
 use crate::schedulers::{Sampling, trajectory};
@@ -37,8 +38,14 @@ pub fn card_with(
 ) -> Result<ModelCard, ModelError> {
     other_kinds::refuse(source)?;
     let kind = detect(source);
+    match kind {
+        Kind::StableDiffusion | Kind::Sdxl => {}
+        Kind::ZImage => return z_image::card(source, fingerprint),
+        Kind::StableDiffusion3 => return stable_diffusion_3::card(source, fingerprint),
+    }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
+    check_shift(&vae)?;
     let vae::Shape { factor, latent_channels, .. } = vae::Shape::read(&vae)?;
     unet::check(&unet)?;
     check_channels(&unet, latent_channels)?;
@@ -49,6 +56,8 @@ pub fn card_with(
     let zero_snr = config.rescale_betas_zero_snr.unwrap_or(false);
     Ok(ModelCard {
         reading: if is_reread(source, kind, &own, &unet, &vae)? { READING } else { 1 },
+        family: kind.family(),
+        shift: None,
         scheduler: *scheduler,
         scheduler_class: scheduler.is_none().then(|| class.clone()),
         spacing: config.timestep_spacing,
@@ -78,6 +87,11 @@ pub struct ModelNote {
 /// are read.
 pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
     let plain = |text| ModelNote { text, answered_by: None };
+    match detect(source) {
+        Kind::StableDiffusion | Kind::Sdxl => {}
+        Kind::ZImage => return Ok(z_image::notes()),
+        Kind::StableDiffusion3 => return Ok(Vec::new()),
+    }
     let mut notes: Vec<ModelNote> =
         scheduler::read(source, detect(source))?.notes.into_iter().map(plain).collect();
     if let Some(checkpoint) = source.checkpoint() {
@@ -92,7 +106,13 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
 
 /// Whether a model can compute the steps of a picture with these settings, from its configuration alone.
 pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), RenderError> {
-    let config = scheduler::read(source, detect(source))?.config;
+    let kind = detect(source);
+    match kind {
+        Kind::StableDiffusion | Kind::Sdxl => {}
+        Kind::ZImage => return z_image::check_sampling(source, settings),
+        Kind::StableDiffusion3 => return stable_diffusion_3::check_sampling(source, settings),
+    }
+    let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;
     Ok(())
 }

@@ -32,6 +32,26 @@ pub enum RenderError {
     /// The mask cannot be used.
     #[error(transparent)]
     Mask(#[from] MaskError),
+    /// A ControlNet cannot be used with the model.
+    #[error("the ControlNet {controlnet} cannot be used with the model {model}: {reason}")]
+    ControlNet {
+        /// Its name as written.
+        controlnet: String,
+        /// The model's name as written.
+        model: String,
+        /// Why, without its full stop.
+        reason: String,
+    },
+    /// An IP-Adapter cannot be used with the model or its image encoder.
+    #[error("the IP-Adapter {adapter} cannot be used with {with}: {reason}")]
+    IpAdapter {
+        /// Its name as written.
+        adapter: String,
+        /// What it does not fit.
+        with: String,
+        /// Why, without its full stop.
+        reason: String,
+    },
     /// An inpainting model without a picture to repaint.
     #[error("the model {model} is for inpainting; allowed: with `init_image`, and with `mask` to say where")]
     NoPicture {
@@ -39,14 +59,14 @@ pub enum RenderError {
         model: String,
     },
     /// The model cannot render a picture of that size.
-    #[error("`{name}` is {edge}; allowed: multiples of {factor}")]
+    #[error("`{name}` is {edge}; allowed: multiples of {multiple_of}")]
     Size {
         /// `width` or `height`.
         name: &'static str,
         /// The requested pixels.
         edge: u32,
-        /// Pixels per latent pixel.
-        factor: u32,
+        /// The pixels of which it must be a multiple.
+        multiple_of: u32,
     },
     /// The precision overflowed.
     #[error("the image contains NaN or infinity; a wider dtype such as `f32` may help")]

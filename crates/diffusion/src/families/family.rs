@@ -3,6 +3,8 @@
 use crate::error::ModelError;
 use crate::families::error::RenderError;
 use crate::image::posterior::Posterior;
+use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::ip_adapter::{ImagePrompt, IpAdapter};
 use crate::schedulers::{Sampling, ScheduleError, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -10,6 +12,7 @@ use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::{Lora, Settings};
+use std::collections::BTreeMap;
 
 /// A loaded model of one family.
 ///
@@ -17,6 +20,11 @@ use maquette_core::{Lora, Settings};
 pub(crate) trait Family {
     /// Pixels per latent pixel, in each direction.
     fn factor(&self) -> usize;
+
+    /// Width and height of a picture are multiples of this many pixels.
+    fn multiple_of(&self) -> usize {
+        self.factor()
+    }
 
     /// Channels of its latents.
     fn latent_channels(&self) -> usize;
@@ -42,6 +50,16 @@ pub(crate) trait Family {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> std::result::Result<Conditioning, RenderError>;
+
+    /// Why a ControlNet cannot be used with this model; `None` if it can.
+    fn control_mismatch(&self, _: &ControlNet) -> Option<String> {
+        Some("models of this kind take none".to_owned())
+    }
+
+    /// Why an IP-Adapter cannot be used with this model; `None` if it can.
+    fn ip_adapter_mismatch(&self, _: &IpAdapter) -> Option<String> {
+        Some("models of this kind take none".to_owned())
+    }
 
     /// The denoiser's prediction for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the
     /// trajectory expects. Rows do not depend on each other; on the CPU, not by a bit.
@@ -71,10 +89,24 @@ pub(crate) struct Rows<'a> {
     pub timesteps: Vec<f32>,
     /// One per row, for denoisers with [`Family::embeds_guidance`].
     pub guidance_scales: Vec<f64>,
-    /// One per row; their sequences have the same length.
+    /// One per row; their sequences have the same length, unless the family computes rows of different lengths.
     pub prompts: Vec<&'a EncodedPrompt>,
     /// Height and width of the pictures, in pixels.
     pub size: (u32, u32),
+    /// The ControlNet that all rows follow; `None` for none of them.
+    pub control: Option<ControlRows<'a>>,
+    /// The pictures that all rows attend to through one IP-Adapter; `None` for none of them.
+    pub image: Option<ImagePrompt<'a>>,
+}
+
+/// What a ControlNet needs besides the rows of a call.
+pub(crate) struct ControlRows<'a> {
+    /// The network, for which [`Family::control_mismatch`] is `None`.
+    pub net: &'a ControlNet,
+    /// The embedded pictures of the rows, see [`ControlNet::embed`].
+    pub hints: Tensor,
+    /// One factor per row.
+    pub scales: Vec<f64>,
 }
 
 impl Rows<'_> {
@@ -82,5 +114,37 @@ impl Rows<'_> {
     pub fn sequences(&self) -> Result<Tensor> {
         let sequences: Vec<&Tensor> = self.prompts.iter().map(|prompt| &prompt.sequence).collect();
         Tensor::cat(&sequences, 0)
+    }
+
+    /// Computes rows whose prompts have different lengths in separate calls, so that no row is filled up for another: `length`
+    /// is the length that counts for a prompt's tokens. The results are `[rows, ...]`, in the order of the rows.
+    pub fn by_length(
+        &self,
+        length: impl Fn(usize) -> usize,
+        call: impl Fn(&Rows) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (row, prompt) in self.prompts.iter().enumerate() {
+            groups.entry(length(prompt.sequence.dim(1)?)).or_default().push(row);
+        }
+        let mut predicted: Vec<Option<Tensor>> = vec![None; self.prompts.len()];
+        for group in groups.into_values() {
+            let latents =
+                group.iter().map(|&row| self.latents.narrow(0, row, 1)).collect::<Result<Vec<_>>>()?;
+            let result = call(&Rows {
+                latents: Tensor::cat(&latents, 0)?,
+                timesteps: group.iter().map(|&row| self.timesteps[row]).collect(),
+                guidance_scales: group.iter().map(|&row| self.guidance_scales[row]).collect(),
+                prompts: group.iter().map(|&row| self.prompts[row]).collect(),
+                size: self.size,
+                // Families of transformers take neither ControlNets nor IP-Adapters.
+                control: None,
+                image: None,
+            })?;
+            for (at, &row) in group.iter().enumerate() {
+                predicted[row] = Some(result.narrow(0, at, 1)?);
+            }
+        }
+        Tensor::cat(&predicted.into_iter().flatten().collect::<Vec<_>>(), 0)
     }
 }

@@ -3,9 +3,9 @@
 //! Names are those of diffusers' layout. Not here: the files' content.
 
 use crate::error::ModelError;
-use crate::families::detect::{Kind, TEXT_2_CONFIG, detect};
+use crate::families::detect::{Kind, TEXT_2_CONFIG, TRANSFORMER_CONFIG, detect};
 use crate::models::safety_checker::SafetyChecker;
-use crate::text::tokenizer;
+use crate::text::{chat_tokenizer, tokenizer};
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use maquette_core::Digest;
@@ -18,6 +18,7 @@ pub(super) const VAE_CONFIG: &str = "vae/config.json";
 pub(super) const INDEX: &str = "model_index.json";
 /// Weight files, without variant and extension.
 pub(super) const UNET_WEIGHTS: &str = "unet/diffusion_pytorch_model";
+pub(super) const TRANSFORMER_WEIGHTS: &str = "transformer/diffusion_pytorch_model";
 pub(super) const VAE_WEIGHTS: &str = "vae/diffusion_pytorch_model";
 
 /// A text encoder and its tokenizer.
@@ -46,11 +47,19 @@ pub(super) const TEXT_2: TextPart = TextPart {
     tokenizer: "tokenizer_2",
 };
 
-/// The text encoders of a family.
+/// Stable Diffusion 3's third one, which may be left out.
+pub(super) const TEXT_3: TextPart = TextPart {
+    name: "text_encoder_3",
+    config: "text_encoder_3/config.json",
+    weights: "text_encoder_3/model",
+    tokenizer: "tokenizer_3",
+};
+
+/// The text encoders of a family that every model has.
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
-        Kind::StableDiffusion => &[TEXT],
-        Kind::Sdxl => &[TEXT, TEXT_2],
+        Kind::StableDiffusion | Kind::ZImage => &[TEXT],
+        Kind::Sdxl | Kind::StableDiffusion3 => &[TEXT, TEXT_2],
     }
 }
 
@@ -97,6 +106,14 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
+/// Configuration and weights of a family's denoiser.
+fn denoiser(kind: Kind) -> (&'static str, &'static str) {
+    match kind {
+        Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
+        Kind::ZImage | Kind::StableDiffusion3 => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
+    }
+}
+
 /// The names of the files that are read to load the model, sorted.
 fn read_files(source: &ModelSource) -> Vec<String> {
     let kind = detect(source);
@@ -105,13 +122,22 @@ fn read_files(source: &ModelSource) -> Vec<String> {
         let missing = |_| [format!("{stem}.safetensors")].into();
         source.weight_files(stem).map_or_else(missing, WeightFiles::all)
     };
-    let mut files = [SCHEDULER_CONFIG, UNET_CONFIG, VAE_CONFIG].map(str::to_owned).to_vec();
-    files.extend(weights(UNET_WEIGHTS));
+    let (config, stem) = denoiser(kind);
+    let mut files = [SCHEDULER_CONFIG, config, VAE_CONFIG].map(str::to_owned).to_vec();
+    files.extend(weights(stem));
     files.extend(weights(VAE_WEIGHTS));
     for part in texts(kind) {
         files.push(part.config.to_owned());
         files.extend(weights(part.weights));
-        files.extend(tokenizer::files(source, part.tokenizer));
+        files.extend(match kind {
+            Kind::ZImage => chat_tokenizer::files(part.tokenizer),
+            _ => tokenizer::files(source, part.tokenizer),
+        });
+    }
+    if kind == Kind::StableDiffusion3 && source.has(TEXT_3.config) {
+        files.push(TEXT_3.config.to_owned());
+        files.extend(weights(TEXT_3.weights));
+        files.extend(chat_tokenizer::files(TEXT_3.tokenizer));
     }
     if kind == Kind::Sdxl && source.has(INDEX) {
         files.push(INDEX.to_owned());

@@ -5,16 +5,20 @@
 
 mod adapters;
 pub(crate) mod card;
+pub(crate) mod controlnet;
 pub(crate) mod detect;
 pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
+pub(crate) mod ip_adapter;
 mod other_kinds;
 mod parts;
 mod scheduler;
 pub(crate) mod sdxl;
 pub(crate) mod stable_diffusion;
+mod stable_diffusion_3;
 pub(crate) mod vocabulary;
+mod z_image;
 
 use crate::error::ModelError;
 use crate::weights::source::ModelSource;
@@ -23,6 +27,8 @@ use detect::{Kind, detect};
 use family::Family;
 use sdxl::Sdxl;
 use stable_diffusion::StableDiffusion;
+use stable_diffusion_3::StableDiffusion3;
+use z_image::ZImage;
 
 /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
 pub(crate) fn load(
@@ -33,6 +39,8 @@ pub(crate) fn load(
     Ok(match kind(source)? {
         Kind::StableDiffusion => Box::new(StableDiffusion::load(source, device, dtype)?),
         Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
+        Kind::ZImage => Box::new(ZImage::load(source, device, dtype)?),
+        Kind::StableDiffusion3 => Box::new(StableDiffusion3::load(source, device, dtype)?),
     })
 }
 

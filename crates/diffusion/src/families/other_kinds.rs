@@ -4,13 +4,26 @@
 //! files (`weights/single_file/`), and whether a supported model's configuration is supported (`models/`).
 
 use crate::error::ModelError;
+use crate::families::detect::TRANSFORMER_CONFIG;
 use crate::families::files::{INDEX, TEXT, TEXT_2, UNET_CONFIG};
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, and latent consistency models of both.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3 and Z-Image.";
+
+/// The pipelines of supported families whose names begin like others.
+const SUPPORTED_CLASSES: [&str; 8] = [
+    "ZImagePipeline",
+    "ZImageImg2ImgPipeline",
+    "ZImageInpaintPipeline",
+    "ZImageTransformer2DModel",
+    "StableDiffusion3Pipeline",
+    "StableDiffusion3Img2ImgPipeline",
+    "StableDiffusion3InpaintPipeline",
+    "SD3Transformer2DModel",
+];
 
 /// How classes of other pipelines and parts begin, and what they are. Of several, the first in the list counts.
 const OTHERS: [(&str, &str); 58] = [
@@ -75,10 +88,13 @@ const OTHERS: [(&str, &str); 58] = [
 ];
 
 /// The parts of a supported model, and their classes if not every class is supported.
-const PARTS: [(&str, &[&str]); 10] = [
+const PARTS: [(&str, &[&str]); 13] = [
+    ("transformer", &["ZImageTransformer2DModel", "SD3Transformer2DModel"]),
+    ("text_encoder_3", &["T5EncoderModel"]),
+    ("tokenizer_3", &[]),
     ("unet", &["UNet2DConditionModel"]),
     ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
-    ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
+    ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection", "Qwen3Model", "Qwen3ForCausalLM"]),
     ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
     ("tokenizer", &[]),
     ("tokenizer_2", &[]),
@@ -93,7 +109,7 @@ const PARTS: [(&str, &[&str]); 10] = [
 pub(super) fn refuse(source: &ModelSource) -> Result<(), ModelError> {
     let refused = |what: String| Err(ModelError::Kind { model: source.name(), what, supported: SUPPORTED });
     if !source.has(INDEX) {
-        let part = match source.has(UNET_CONFIG) {
+        let part = match source.has(UNET_CONFIG) || source.has(TRANSFORMER_CONFIG) {
             true => None,
             false if source.has("adapter_config.json") => Some("a LoRA; use it with `lora`".to_owned()),
             false if source.has("config.json") => other(class(&ConfigFile::open(source, "config.json")?)),
@@ -139,6 +155,9 @@ fn refiner() -> String {
 
 /// What a class is, if it belongs to another kind of model.
 fn other(class: &str) -> Option<String> {
+    if SUPPORTED_CLASSES.contains(&class) {
+        return None;
+    }
     let (_, what) = OTHERS.iter().find(|(prefix, _)| class.starts_with(prefix))?;
     Some(format!("{what} ({class})"))
 }

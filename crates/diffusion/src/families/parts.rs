@@ -1,11 +1,13 @@
-//! Loading the networks of both Stable Diffusion and SDXL: text encoders, UNet and VAE.
+//! Loading the networks of the families: text encoders, UNet, VAE, and any other part.
 //!
 //! Not here: which of them a family has, and whether their widths match.
 
 use crate::error::ModelError;
+use crate::families::family::{ControlRows, Rows};
 use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
 use crate::image::posterior::Posterior;
-use crate::models::unet::{self, Unet};
+use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::{self, Conditions, Unet};
 use crate::models::vae::Vae;
 use crate::text::encoder::TextEncoder;
 use crate::text::tokenizer::Tokenizer;
@@ -67,6 +69,21 @@ impl<'a> Loader<'a> {
         Ok((unet, config))
     }
 
+    /// Any other part, which `load` creates from its weights; tensors that `is_spare` accepts may be left.
+    pub fn part<T>(
+        &self,
+        name: &'static str,
+        stem: &str,
+        config: &ConfigFile,
+        is_spare: impl Fn(&str) -> bool,
+        load: impl FnOnce(&Weights) -> Loaded<T>,
+    ) -> Loaded<T> {
+        let weights = self.open(stem, config)?;
+        let part = load(&weights.root().recorded(&self.record, name))?;
+        weights.all_used(is_spare)?;
+        Ok(part)
+    }
+
     /// All loaded layers and norms, for LoRA.
     pub fn finish(self) -> Targets {
         self.record.finish()
@@ -104,6 +121,11 @@ const OTHER_INPUTS: [(usize, &str); 3] = [
     (8, "8 is that of InstructPix2Pix and other models that take a second picture"),
 ];
 
+/// Refuses an autoencoder whose latents are shifted, which the pipelines of Stable Diffusion would not do.
+pub(super) fn check_shift(vae: &ConfigFile) -> Loaded<()> {
+    vae.only("shift_factor", &[serde_json::json!(0.0)])
+}
+
 /// Refuses a UNet whose input or prediction does not match the autoencoder's latents.
 pub(super) fn check_channels(config: &ConfigFile, latents: usize) -> Loaded<()> {
     if config.count("out_channels", Some(4))? != latents {
@@ -127,6 +149,33 @@ pub(super) fn is_inpainting(unet: &Unet, vae: &Vae) -> bool {
     unet.in_channels == inpainting_channels(vae.latent_channels)
 }
 
+/// Why a ControlNet cannot be used with a UNet and its autoencoder.
+pub(super) fn control_mismatch(controlnet: &ControlNet, unet: &Unet, vae: &Vae) -> Option<String> {
+    let (own, factor) = (controlnet.factor(), vae.factor());
+    let sizes = || format!("it takes {own} pixels for one of the latents, the model's autoencoder {factor}");
+    controlnet.mismatch(unet, vae.latent_channels).or_else(|| (own != factor).then(sizes))
+}
+
+/// The UNet's prediction for rows, with the ControlNet that they follow.
+pub(super) fn predict(
+    unet: &Unet,
+    latent_channels: usize,
+    rows: &Rows,
+    conditions: Conditions,
+) -> Result<Tensor> {
+    let guidance_scales = unet.embeds_guidance().then_some(&rows.guidance_scales[..]);
+    let conditions = Conditions { guidance_scales, image: rows.image.as_ref(), ..conditions };
+    let text = rows.sequences()?;
+    let Some(ControlRows { net, hints, scales }) = &rows.control else {
+        return unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions);
+    };
+    // It does not see the additional input of an inpainting model.
+    let latents = rows.latents.narrow(1, 0, latent_channels)?;
+    let residuals = net.forward(&latents, &rows.timesteps, &text, &conditions, hints, scales)?;
+    let conditions = Conditions { control: Some(&residuals), ..conditions };
+    unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions)
+}
+
 /// The latents of pixels or their distribution, in f32.
 pub(super) fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
     let (mean, logvar) = vae.encode(pixels)?;
@@ -134,10 +183,12 @@ pub(super) fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
         mean: mean.to_dtype(DType::F32)?,
         logvar: logvar.map(|logvar| logvar.to_dtype(DType::F32)).transpose()?,
         scaling_factor: vae.scaling_factor,
+        shift_factor: vae.shift_factor,
     })
 }
 
 /// The pixels of latents.
 pub(super) fn decode(vae: &Vae, latents: &Tensor) -> Result<Tensor> {
-    vae.decode(&(latents / vae.scaling_factor)?)
+    let latents = (latents / vae.scaling_factor)?;
+    vae.decode(&if vae.shift_factor == 0.0 { latents } else { (latents + vae.shift_factor)? })
 }

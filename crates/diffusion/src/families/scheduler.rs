@@ -5,10 +5,11 @@
 use crate::error::ModelError;
 use crate::families::detect::Kind;
 use crate::families::files::{INDEX, SCHEDULER_CONFIG};
-use crate::schedulers::SchedulerConfig;
+use crate::schedulers::{FlowConfig, SchedulerConfig};
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
-use maquette_core::Scheduler;
+use maquette_core::{Digest, ModelCard, Scheduler};
+use serde::Deserialize;
 
 /// diffusers' classes and the corresponding schedulers.
 const CLASSES: [(&str, Scheduler); 9] = [
@@ -75,7 +76,7 @@ pub(super) fn read(source: &ModelSource, kind: Kind) -> Result<ModelScheduler, M
     }
     let mut is_reread = ["clip_sample", "set_alpha_to_one"].into_iter().any(|key| file.is_null(key));
     let config = match kind {
-        Kind::Sdxl => written,
+        Kind::Sdxl | Kind::ZImage | Kind::StableDiffusion3 => written,
         Kind::StableDiffusion => {
             is_reread |= written.steps_offset != Some(1) || written.clip_sample != Some(false);
             for (key, changed, value) in [
@@ -92,6 +93,67 @@ pub(super) fn read(source: &ModelSource, kind: Kind) -> Result<ModelScheduler, M
         }
     };
     Ok(ModelScheduler { config, class, scheduler, notes, is_reread })
+}
+
+/// diffusers' classes of schedulers of flow.
+const FLOW_CLASSES: [(&str, Scheduler); 2] = [
+    ("FlowMatchEulerDiscreteScheduler", Scheduler::FlowEuler),
+    ("FlowMatchHeunDiscreteScheduler", Scheduler::FlowHeun),
+];
+
+/// The scheduler of a model that predicts flow.
+pub(super) struct FlowScheduler {
+    pub config: FlowConfig,
+    /// Its class in diffusers.
+    pub class: String,
+    /// Its class here; `None` if it is not supported.
+    pub scheduler: Option<Scheduler>,
+}
+
+impl FlowScheduler {
+    /// The card of a model with this scheduler, made for pictures of `size` x `size` pixels.
+    pub fn card(self, kind: Kind, size: u32, multiple_of: u32, fingerprint: Digest) -> ModelCard {
+        ModelCard {
+            fingerprint,
+            family: kind.family(),
+            size: (size, size),
+            multiple_of,
+            reading: 1,
+            scheduler: self.scheduler,
+            scheduler_class: self.scheduler.is_none().then_some(self.class),
+            spacing: None,
+            sigmas: None,
+            shift: self.config.constant_shift(),
+            prediction_type: None,
+            zero_snr: None,
+            inpainting: false,
+            guidance_embedding: false,
+            safety_checker: false,
+            safety_checker_weights: None,
+        }
+    }
+}
+
+/// Reads the scheduler of a model that predicts flow.
+pub(super) fn read_flow(source: &ModelSource) -> Result<FlowScheduler, ModelError> {
+    let file = ConfigFile::open(source, SCHEDULER_CONFIG)?;
+    let config = file.parse(|values| {
+        // Null means the default, as in the constructor of the class.
+        let written: serde_json::Map<_, _> = values
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        FlowConfig::deserialize(serde_json::Value::Object(written))
+    })?;
+    let indexed = match source.has(INDEX) {
+        true => class_in(&ConfigFile::open(source, INDEX)?),
+        false => None,
+    };
+    let named = file.get("_class_name").and_then(|class| class.as_str()).map(str::to_owned);
+    let class = indexed.or(named).unwrap_or_else(|| FLOW_CLASSES[0].0.to_owned());
+    let scheduler = FLOW_CLASSES.iter().find(|(known, _)| *known == class).map(|(_, scheduler)| *scheduler);
+    Ok(FlowScheduler { config, class, scheduler })
 }
 
 /// The scheduler's class that an index names: `"scheduler": ["diffusers", "PNDMScheduler"]`.

@@ -12,6 +12,8 @@ use crate::families::files::{INDEX, TEXT, TEXT_2};
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
+use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::ip_adapter::IpAdapter;
 use crate::models::unet::{Conditions, Unet};
 use crate::models::vae::{Vae, needs_f32};
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
@@ -210,6 +212,14 @@ impl Family for Sdxl {
         Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, warnings)?)
     }
 
+    fn control_mismatch(&self, controlnet: &ControlNet) -> Option<String> {
+        parts::control_mismatch(controlnet, &self.unet, &self.vae)
+    }
+
+    fn ip_adapter_mismatch(&self, adapter: &IpAdapter) -> Option<String> {
+        adapter.mismatch(&self.unet)
+    }
+
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
         let pooled: Vec<&Tensor> = rows.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
         let pooled = Tensor::cat(&pooled, 0)?;
@@ -217,9 +227,8 @@ impl Family for Sdxl {
         // picture.
         let (height, width) = (rows.size.0 as f32, rows.size.1 as f32);
         let time_ids = vec![[height, width, 0.0, 0.0, height, width]; rows.timesteps.len()];
-        let guidance_scales = self.embeds_guidance().then_some(&rows.guidance_scales[..]);
-        let conditions = Conditions { added: Some((&pooled, &time_ids)), guidance_scales };
-        self.unet.forward_with(&rows.latents, &rows.timesteps, &rows.sequences()?, &conditions)
+        let conditions = Conditions { added: Some((&pooled, &time_ids)), ..Conditions::default() };
+        parts::predict(&self.unet, self.vae.latent_channels, rows, conditions)
     }
 
     fn encode(&self, pixels: &Tensor) -> candle_core::Result<Posterior> {

@@ -11,6 +11,8 @@ use crate::families::files::TEXT;
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
+use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::ip_adapter::IpAdapter;
 use crate::models::unet::{Conditions, Unet};
 use crate::models::vae::Vae;
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
@@ -150,10 +152,16 @@ impl Family for StableDiffusion {
         Ok(self.prompts.conditioning(&text, &self.adapters.key(&inversions), settings, warnings)?)
     }
 
+    fn control_mismatch(&self, controlnet: &ControlNet) -> Option<String> {
+        parts::control_mismatch(controlnet, &self.unet, &self.vae)
+    }
+
+    fn ip_adapter_mismatch(&self, adapter: &IpAdapter) -> Option<String> {
+        adapter.mismatch(&self.unet)
+    }
+
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
-        let guidance_scales = self.embeds_guidance().then_some(&rows.guidance_scales[..]);
-        let conditions = Conditions { guidance_scales, ..Conditions::default() };
-        self.unet.forward_with(&rows.latents, &rows.timesteps, &rows.sequences()?, &conditions)
+        parts::predict(&self.unet, self.vae.latent_channels, rows, Conditions::default())
     }
 
     fn encode(&self, pixels: &Tensor) -> candle_core::Result<Posterior> {

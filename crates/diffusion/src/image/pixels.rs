@@ -5,7 +5,16 @@ use maquette_core::Image;
 
 /// The pixels of a picture, `[1, 3, height, width]` in -1 to 1: diffusers' `VaeImageProcessor.preprocess`.
 pub fn from_image(image: &Image, dtype: DType, device: &Device) -> Result<Tensor> {
-    let levels: Vec<f32> = image.rgb().iter().map(|&level| f32::from(level) / 255.0 * 2.0 - 1.0).collect();
+    tensor(image, |fraction| fraction * 2.0 - 1.0, dtype, device)
+}
+
+/// `[1, 3, height, width]` in 0 to 1: the same without normalising, for pictures that a ControlNet follows.
+pub(crate) fn fractions(image: &Image, dtype: DType, device: &Device) -> Result<Tensor> {
+    tensor(image, |fraction| fraction, dtype, device)
+}
+
+fn tensor(image: &Image, value: impl Fn(f32) -> f32, dtype: DType, device: &Device) -> Result<Tensor> {
+    let levels: Vec<f32> = image.rgb().iter().map(|&level| value(f32::from(level) / 255.0)).collect();
     let shape = (1, image.height() as usize, image.width() as usize, 3);
     Tensor::from_vec(levels, shape, device)?.permute((0, 3, 1, 2))?.contiguous()?.to_dtype(dtype)
 }

@@ -10,6 +10,8 @@ pub(crate) struct Posterior {
     pub logvar: Option<Tensor>,
     /// The factor of the latents (the autoencoder's `scaling_factor`).
     pub scaling_factor: f64,
+    /// What is subtracted from them before (the autoencoder's `shift_factor`).
+    pub shift_factor: f64,
 }
 
 impl Posterior {
@@ -19,6 +21,7 @@ impl Posterior {
             Some(logvar) => (&self.mean + ((logvar * 0.5)?.exp()? * draw()?)?)?,
             None => self.mean.clone(),
         };
+        let latents = if self.shift_factor == 0.0 { latents } else { (latents - self.shift_factor)? };
         latents * self.scaling_factor
     }
 }

@@ -1,6 +1,11 @@
 //! The networks: tensors in, tensors out. They are combined in `families`.
 
+pub(crate) mod clip_vision;
+pub(crate) mod mmdit;
 pub(crate) mod resnet;
+pub(crate) mod rotary;
 pub(crate) mod safety_checker;
+pub(crate) mod sinusoids;
 pub(crate) mod unet;
 pub(crate) mod vae;
+pub(crate) mod z_image;

@@ -4,6 +4,8 @@
 
 use crate::image::posterior::Posterior;
 use crate::noise::NoiseGenerator;
+use crate::sampler::control::Control;
+use crate::sampler::image_prompt::ImageCondition;
 use crate::sampler::latent_blend::{Inpainting, LatentBlend};
 use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
@@ -42,6 +44,8 @@ pub(super) struct DenoiseState {
     blend: Option<LatentBlend>,
     /// The additional input of an inpainting model: the mask, and the latents of the picture without the masked part.
     mask_input: Option<Tensor>,
+    control: Option<Control>,
+    image: Option<ImageCondition>,
 }
 
 /// The inputs of a cell.
@@ -57,18 +61,23 @@ pub(super) struct DenoiseInputs {
     pub reference: Option<Posterior>,
     /// How the mask is applied, if there is one.
     pub inpainting: Option<Inpainting>,
+    /// The ControlNet that it follows.
+    pub control: Option<Control>,
+    /// The picture that it attends to.
+    pub image: Option<ImageCondition>,
 }
 
 impl DenoiseState {
     /// Draws the initial noise, in diffusers' order: the reference picture's posterior, the latents, and with a mask the
     /// masked picture's posterior, even if it is not used.
     pub fn start(inputs: DenoiseInputs, device: &Device) -> Result<DenoiseState> {
-        let DenoiseInputs { cell, trajectory, conditioning, guidance_scale, shape, reference, inpainting } =
-            inputs;
+        let DenoiseInputs { cell, trajectory, conditioning, guidance_scale, shape, reference, .. } = inputs;
+        let DenoiseInputs { inpainting, control, image: image_condition, .. } = inputs;
         let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
-        // Diffusers does not encode a picture that neither the start nor the blending needs.
-        let needed = start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
+        // Diffusers does not encode a picture that neither the start nor the blending needs, except in pipelines of flow.
+        let is_flow = cell.settings.scheduler.is_flow();
+        let needed = is_flow || start.image != 0.0 || matches!(inpainting, Some(Inpainting::Blend(_)));
         let image = match &reference {
             Some(posterior) if needed => {
                 Some(posterior.latents(|| tensor(noise.randn(shape.iter().product()), shape, device))?)
@@ -100,7 +109,7 @@ impl DenoiseState {
         Ok(DenoiseState {
             guided_calls: cell.settings.guided_calls(),
             cell,
-            tokens: conditioning.tokens()?,
+            tokens: conditioning.tokens(),
             conditioning,
             guidance_scale,
             seconds: 0.0,
@@ -113,6 +122,8 @@ impl DenoiseState {
             noise,
             blend,
             mask_input,
+            control,
+            image: image_condition,
         })
     }
 
@@ -149,6 +160,20 @@ impl DenoiseState {
     /// The prompts of its rows in the next call, the negative prompt first.
     pub fn prompts(&self) -> impl Iterator<Item = &EncodedPrompt> {
         self.conditioning.at(self.cell.settings.scheduler, self.done, self.is_guided())
+    }
+
+    /// The ControlNet of the next call.
+    pub fn control(&self) -> Option<&Control> {
+        self.control.as_ref().filter(|control| control.calls.contains(&self.done))
+    }
+
+    /// The picture that it attends to, with a token sequence for each of its rows in the next call.
+    pub fn image(&self) -> Option<(&ImageCondition, impl Iterator<Item = &Tensor>)> {
+        let image = self.image.as_ref()?;
+        let [shown, none] = &image.tokens;
+        let negative = self.conditioning.has_negative(self.is_guided());
+        let rows = self.rows();
+        Some((image, (0..rows).map(move |row| if row == 0 && negative { none } else { shown })))
     }
 
     /// Whether every step is done.

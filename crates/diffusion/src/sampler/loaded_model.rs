@@ -11,7 +11,9 @@ use crate::image::posterior::Posterior;
 use crate::image::reference::Place;
 use crate::image::{pixels, reference};
 use crate::models::safety_checker::SafetyChecker;
+use crate::sampler::control::Controls;
 use crate::sampler::denoise_state::DenoiseInputs;
+use crate::sampler::image_prompt::ImageConditions;
 use crate::sampler::latent_blend;
 use crate::sampler::latent_blend::Inpainting;
 use crate::schedulers::Sampling;
@@ -39,6 +41,10 @@ pub(super) struct LoadedModel {
     checker: Option<SafetyChecker>,
     /// Posteriors by content, fit and size.
     references: Cache<String, Posterior>,
+    /// Its ControlNet, once a cell has needed one.
+    controls: Controls,
+    /// Its IP-Adapter, once a cell has needed one.
+    images: ImageConditions,
     /// Masks by their content, their picture's content, fit and size.
     masks: Cache<String, Inpainting>,
 }
@@ -57,6 +63,8 @@ impl LoadedModel {
             vae: digest_of_vae(settings),
             family: load(&source(settings, find)?, device, candle_dtype(settings.dtype))?,
             checker: None,
+            controls: Controls::new(),
+            images: ImageConditions::new(),
             references: Cache::new(PICTURES),
             masks: Cache::new(PICTURES),
         })
@@ -122,7 +130,19 @@ impl LoadedModel {
             Some(picture) => Some(self.encode(picture, settings, device)?),
             None => None,
         };
-        Ok(DenoiseInputs { trajectory, conditioning, guidance_scale, shape, reference, inpainting, cell })
+        let control = self.controls.of(settings, &*self.family, device)?;
+        let image = self.images.of(settings, &*self.family, device)?;
+        Ok(DenoiseInputs {
+            trajectory,
+            conditioning,
+            guidance_scale,
+            shape,
+            reference,
+            inpainting,
+            control,
+            image,
+            cell,
+        })
     }
 
     fn encode(
@@ -179,10 +199,10 @@ pub(super) fn digest_of_vae(settings: &Settings) -> Option<Digest> {
 
 /// `[channels, height, width]` of the latents of a picture.
 fn latent_shape(family: &dyn Family, settings: &Settings) -> Result<[usize; 3], RenderError> {
-    let factor = family.factor() as u32;
+    let (factor, multiple_of) = (family.factor() as u32, family.multiple_of() as u32);
     for (name, edge) in [("width", settings.width), ("height", settings.height)] {
-        if edge % factor != 0 {
-            return Err(RenderError::Size { name, edge, factor });
+        if edge % multiple_of != 0 {
+            return Err(RenderError::Size { name, edge, multiple_of });
         }
     }
     let (height, width) = (settings.height / factor, settings.width / factor);

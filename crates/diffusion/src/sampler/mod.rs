@@ -1,8 +1,10 @@
 //! The sampling loop: from cells to pictures, several cells in each denoiser call.
 
 mod batch;
+mod control;
 mod denoise_state;
 pub(crate) mod engine;
+mod image_prompt;
 mod latent_blend;
 pub(crate) mod loaded_model;
 mod out_of_memory;

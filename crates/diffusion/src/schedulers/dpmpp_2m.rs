@@ -37,7 +37,8 @@ pub(super) fn lambda(level: Level) -> f64 {
     level.image.ln() - level.noise.ln()
 }
 
-fn next(here: Level, there: Level, before: Option<Level>) -> Sum {
+/// The step from one level to another; of second order with the level before.
+pub(super) fn next(here: Level, there: Level, before: Option<Level>) -> Sum {
     let h = lambda(there) - lambda(here);
     let weight = -there.image * (-h).exp_m1();
     let first = Sum { sample: there.noise / here.noise, estimate: weight, ..Sum::default() };

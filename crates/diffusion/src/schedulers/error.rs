@@ -41,6 +41,21 @@ pub enum ScheduleError {
         /// The requested steps.
         steps: u32,
     },
+    /// The model predicts flow, and the scheduler is for others.
+    #[error("`{scheduler}` cannot be used with a model that predicts flow; allowed: {}", of_flow(true))]
+    NotFlow {
+        /// The scheduler.
+        scheduler: Scheduler,
+    },
+    /// The scheduler is for models that predict flow.
+    #[error(
+        "`{scheduler}` is for models that predict flow, which this one does not; allowed: {}",
+        of_flow(false)
+    )]
+    OnlyFlow {
+        /// The scheduler.
+        scheduler: Scheduler,
+    },
     /// The model's configuration has a value that is not supported.
     #[error("`{key}` is `{value}` in scheduler_config.json; supported: {supported}")]
     Unsupported {
@@ -51,4 +66,10 @@ pub enum ScheduleError {
         /// The supported values.
         supported: String,
     },
+}
+
+/// The schedulers that are for models that predict flow, or those that are not.
+fn of_flow(flow: bool) -> String {
+    let words = Scheduler::ALL.iter().filter(|scheduler| scheduler.is_flow() == flow);
+    words.map(|scheduler| scheduler.as_str()).collect::<Vec<_>>().join(", ")
 }

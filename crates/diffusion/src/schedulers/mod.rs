@@ -12,6 +12,7 @@ mod ddpm;
 mod dpmpp_2m;
 mod error;
 mod euler;
+mod flow;
 mod heun;
 mod lcm;
 mod pndm;
@@ -25,6 +26,7 @@ mod unipc;
 
 pub use config::{BetaSchedule, SchedulerConfig};
 pub use error::ScheduleError;
+pub use flow::{FlowConfig, FlowRule, Mu, SigmaRange, flow_trajectory};
 pub use steps::{Estimate, Level, Linear, Step, Sum, Trajectory};
 
 use maquette_core::{PredictionType, Scheduler, Settings, Sigmas, Spacing, steps_left, unet_calls};
@@ -50,6 +52,10 @@ pub struct Sampling {
     pub prediction_type: Option<PredictionType>,
     /// Whether the last timestep is pure noise; `None` for what the model's configuration says.
     pub zero_snr: Option<bool>,
+    /// How far schedulers of flow move the steps towards the noise; `None` for what the model's configuration says.
+    pub shift: Option<f64>,
+    /// Width and height of the picture in pixels.
+    pub size: (u32, u32),
 }
 
 impl From<&Settings> for Sampling {
@@ -63,6 +69,8 @@ impl From<&Settings> for Sampling {
             spacing: settings.spacing.unwrap_or(Spacing::Leading),
             prediction_type: settings.prediction_type,
             zero_snr: settings.zero_snr,
+            shift: settings.shift,
+            size: (settings.width, settings.height),
         }
     }
 }
@@ -73,6 +81,9 @@ impl From<&Settings> for Sampling {
 /// diffusers' image-to-image pipeline, and even a strength of 1 starts from the picture.
 pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Trajectory, ScheduleError> {
     let Sampling { scheduler, steps, strength, .. } = *sampling;
+    if scheduler.is_flow() {
+        return Err(ScheduleError::OnlyFlow { scheduler });
+    }
     let config = &config.with(sampling.prediction_type, sampling.zero_snr);
     supported::supported(config, scheduler, sampling.spacing)?;
     let schedule = Schedule::new(config, scheduler);
@@ -108,6 +119,9 @@ pub fn trajectory(config: &SchedulerConfig, sampling: &Sampling) -> Result<Traje
         Scheduler::Dpmpp2m => Some(dpmpp_2m::trajectory(&setup)),
         Scheduler::Unipc => Some(unipc::trajectory(&setup)),
         Scheduler::Lcm => lcm::trajectory(&setup),
+        Scheduler::FlowEuler | Scheduler::FlowHeun | Scheduler::FlowDpmpp2m => {
+            return Err(ScheduleError::OnlyFlow { scheduler });
+        }
     };
     let mut trajectory = trajectory.ok_or(too_many)?;
     if let (Some(_), Some(first)) = (strength, trajectory.steps.first()) {

@@ -9,7 +9,9 @@ pub(super) fn supported(
     scheduler: Scheduler,
     spacing: Spacing,
 ) -> Result<(), ScheduleError> {
-    use Scheduler::{Ddim, Ddpm, Dpmpp2m, Euler, EulerA, Heun, Lcm, Pndm, Unipc};
+    use Scheduler::{
+        Ddim, Ddpm, Dpmpp2m, Euler, EulerA, FlowDpmpp2m, FlowEuler, FlowHeun, Heun, Lcm, Pndm, Unipc,
+    };
 
     let is = |classes: &[Scheduler]| classes.contains(&scheduler);
     let flag = |key, value: Option<bool>, wanted: bool| match value {
@@ -51,7 +53,8 @@ pub(super) fn supported(
             };
             refuse("skip_prk_steps", value.to_owned(), "`true`".to_owned())
         }
-        Pndm | Ddim | EulerA | Heun => Ok(()),
+        // `trajectory` refuses those of flow.
+        Pndm | Ddim | EulerA | Heun | FlowEuler | FlowHeun | FlowDpmpp2m => Ok(()),
         // Diffusers' `fixed_large_log` gives NaN; learnt variances need another UNet.
         Ddpm => {
             word("variance_type", &config.variance_type, &["fixed_small", "fixed_small_log", "fixed_large"])

@@ -7,12 +7,14 @@ use crate::text::encoded_prompt::EncodedPrompt;
 use candle_core::{Result, Tensor};
 use maquette_core::{Dialect, Scheduler, Settings};
 
-/// The embeddings of one picture's prompts, from its first UNet call to its last. All of them have the same length.
+/// The embeddings of one picture's prompts, from its first UNet call to its last.
 pub(crate) struct Conditioning {
     /// The negative prompt; `None` without guidance.
     negative: Option<Timeline>,
     /// The prompts joined by `AND`, and their weights; otherwise a single one with the weight 1.
     positive: Vec<(Timeline, f64)>,
+    /// The length of all embeddings; 0 if they have their own.
+    length: usize,
 }
 
 /// The embeddings of one prompt over the steps.
@@ -78,12 +80,23 @@ impl Conditioning {
                 timeline.lengthen(longest, |_| Ok(empty.clone()))?;
             }
         }
-        Ok(Conditioning { negative, positive })
+        let length = positive[0].0.tokens()?;
+        Ok(Conditioning { negative, positive, length })
+    }
+
+    /// Embeddings that keep their lengths, for denoisers that compute rows of different lengths.
+    pub fn with_own_lengths(positive: Vec<(Timeline, f64)>, negative: Option<Timeline>) -> Conditioning {
+        Conditioning { negative, positive, length: 0 }
     }
 
     /// How many rows it has in a UNet call, which uses the guidance scale or has a scale of 1.
     pub fn rows(&self, guided: bool) -> usize {
-        self.positive.len() + usize::from(self.negative(guided).is_some())
+        self.positive.len() + usize::from(self.has_negative(guided))
+    }
+
+    /// Whether the first of these rows is the negative prompt's.
+    pub fn has_negative(&self, guided: bool) -> bool {
+        self.negative(guided).is_some()
     }
 
     /// The negative prompt of a call. At a scale of 1 a single prompt needs none; composed prompts do.
@@ -92,9 +105,9 @@ impl Conditioning {
         self.negative.as_ref().filter(|_| guided || !single)
     }
 
-    /// The length of its embeddings, which must be the same for all rows of a UNet call.
-    pub fn tokens(&self) -> Result<usize> {
-        self.positive[0].0.tokens()
+    /// The length of its embeddings, which must be the same for all rows of a UNet call; 0 if they have their own.
+    pub fn tokens(&self) -> usize {
+        self.length
     }
 
     /// The embeddings of a UNet call, counted from 0; the negative prompt's first.
@@ -169,7 +182,7 @@ pub(crate) fn rows(settings: &Settings) -> usize {
 /// twice, as in A1111.
 pub(crate) fn steps(settings: &Settings) -> usize {
     match settings.scheduler {
-        Scheduler::Heun => 2 * settings.steps as usize,
+        Scheduler::Heun | Scheduler::FlowHeun => 2 * settings.steps as usize,
         _ => settings.steps as usize,
     }
 }

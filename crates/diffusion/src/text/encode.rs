@@ -38,6 +38,11 @@ pub(crate) trait PromptEncoder {
     fn zeros_for_empty_prompt(&self) -> bool {
         false
     }
+
+    /// Whether prompts keep their lengths, instead of all being padded to that of the longest.
+    fn has_own_lengths(&self) -> bool {
+        false
+    }
 }
 
 /// One CLIP text encoder with its tokenizer, and the textual inversions of a picture.
@@ -150,6 +155,9 @@ impl PromptCache {
             // Diffusers skips layers for the prompt only.
             prompt => Some(whole("negative_prompt", prompt, 0)?),
         };
+        if encoder.has_own_lengths() {
+            return Ok(Conditioning::with_own_lengths(vec![(positive, 1.0)], negative));
+        }
         Ok(Conditioning::new(vec![(positive, 1.0)], negative, None)?)
     }
 
@@ -182,6 +190,9 @@ impl PromptCache {
                 prompt => timeline(prompt)?,
             });
             empty = none.stages.pop().map(|(_, embedding)| embedding.sequence);
+        }
+        if encoder.has_own_lengths() {
+            return Ok(Conditioning::with_own_lengths(positive, negative));
         }
         Ok(Conditioning::new(positive, negative, empty.as_ref())?)
     }

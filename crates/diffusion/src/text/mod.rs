@@ -1,5 +1,6 @@
 //! From prompts to embeddings: the dialects, the tokenizer, the text encoders.
 
+pub(crate) mod chat_tokenizer;
 pub(crate) mod clip;
 pub(crate) mod conditioning;
 pub mod dialect;
@@ -10,5 +11,8 @@ pub(crate) mod encoder;
 pub(crate) mod error;
 pub(crate) mod inversions;
 pub(crate) mod prompt_report;
+pub(crate) mod qwen3;
+pub(crate) mod sentence_tokenizer;
+pub(crate) mod t5;
 pub(crate) mod tokenizer;
 mod tokenizer_settings;

@@ -23,6 +23,11 @@ impl ConfigFile {
         }
     }
 
+    /// A configuration that is not read from a file; `file` is its name in messages.
+    pub(crate) fn inferred(file: String, values: Map<String, Value>) -> ConfigFile {
+        ConfigFile { file, values }
+    }
+
     /// Parses the whole file.
     pub(crate) fn parse<T>(
         &self,
@@ -61,6 +66,13 @@ impl ConfigFile {
             }
             Some(_) => Err(self.refuse(key, "a table")),
         }
+    }
+
+    /// The same file with other values of some keys.
+    pub(crate) fn with<const N: usize>(&self, changed: [(&str, Value); N]) -> ConfigFile {
+        let mut values = self.values.clone();
+        values.extend(changed.map(|(key, value)| (key.to_owned(), value)));
+        ConfigFile { file: self.file.clone(), values }
     }
 
     /// The error that the value of `key` is not supported.

@@ -6,14 +6,12 @@
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
 use crate::weights::header::Header;
+use crate::weights::part_folder::{self, CONFIG};
 use crate::weights::single_file::{Part, vae_in};
 use crate::weights::tiny_vae;
-use crate::weights::weight_files::{self, Found};
 use maquette_core::Digest;
-use maquette_files::limits;
 use std::path::{Path, PathBuf};
 
-const CONFIG: &str = "config.json";
 const STEM: &str = "diffusion_pytorch_model";
 
 /// The files of a separate autoencoder.
@@ -37,7 +35,7 @@ impl SeparateVae {
         if path.is_dir() {
             let inner = path.join("vae");
             let folder = if inner.is_dir() { inner } else { path.to_owned() };
-            weights_in(&folder)?;
+            part_folder::weights_in(&folder, STEM)?;
             return Ok(SeparateVae(Place::Folder(folder)));
         }
         let content = map_file(path)?;
@@ -84,15 +82,7 @@ impl SeparateVae {
             Place::File { weights, .. } | Place::Tiny { weights, .. } => {
                 _ = hasher.update_rayon(&map_file(&weights)?);
             }
-            Place::Folder(folder) => {
-                let config = folder.join(CONFIG);
-                if config.is_file() {
-                    hasher.update_rayon(&map_file(&config)?);
-                }
-                for file in weights_in(&folder)? {
-                    hasher.update_rayon(&map_file(&file)?);
-                }
-            }
+            Place::Folder(folder) => return part_folder::digest(&folder, STEM),
         }
         Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
     }
@@ -130,33 +120,5 @@ impl SeparateVae {
             Place::File { part, .. } => part.as_ref(),
             Place::Folder(_) | Place::Tiny { .. } => None,
         }
-    }
-}
-
-/// Maps a file that is parsed as a whole.
-fn small(file: &Path) -> Result<Content, ModelError> {
-    let content = map_file(file)?;
-    let read = |source| ModelError::Read { file: file.display().to_string(), source };
-    maquette_files::check_size(content.len() as u64, limits::CONFIG).map_err(read)?;
-    Ok(content)
-}
-
-/// The weight files in a folder; shards without their index.
-fn weights_in(folder: &Path) -> Result<Vec<PathBuf>, ModelError> {
-    let missing = |file: String| {
-        let model = folder.display().to_string();
-        ModelError::Missing { model, file, hint: String::new() }
-    };
-    match weight_files::find(STEM, |name| folder.join(name).is_file()) {
-        Some(Found::One(file)) => Ok(vec![folder.join(file)]),
-        Some(Found::Index(index)) => {
-            let file = folder.join(&index);
-            let read = |source| ModelError::Json { file: file.display().to_string(), source };
-            let content = serde_json::from_slice(&small(&file)?).map_err(read)?;
-            // What is wrong with the list is reported when the model is loaded.
-            let shards = weight_files::shards(&index, &content).unwrap_or_default();
-            Ok(shards.iter().map(|name| folder.join(name)).collect())
-        }
-        None => Err(missing(weight_files::names(STEM).join(" or "))),
     }
 }

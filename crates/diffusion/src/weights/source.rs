@@ -4,8 +4,10 @@
 
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
+use crate::weights::header::Header;
 use crate::weights::separate_vae::SeparateVae;
 use crate::weights::single_file::{Checkpoint, Part};
+use crate::weights::transformer_file::TransformerFile;
 use crate::weights::weight_files::{self, Found, WeightFiles};
 use maquette_files::limits::{self, Limit};
 use serde_json::Value;
@@ -19,6 +21,8 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// One file with LDM's tensor names, as on model sites.
     Checkpoint(Arc<Checkpoint>),
+    /// A transformer in a file of its own, with the other files of its model.
+    Transformer(Arc<TransformerFile>),
     /// The same files embedded in the program: relative path with forward slashes, content.
     Bytes(&'static [(&'static str, &'static [u8])]),
     /// A model with a separate autoencoder.
@@ -32,6 +36,12 @@ impl ModelSource {
     pub fn at(path: &Path) -> Result<ModelSource, ModelError> {
         refuse_pickle(path)?;
         if path.is_file() {
+            // A damaged header is reported as a checkpoint's.
+            if let Ok(header) = Header::read(&map_file(path)?)
+                && let Some(transformer) = TransformerFile::open(path, &header)?
+            {
+                return Ok(ModelSource::Transformer(Arc::new(transformer)));
+            }
             return Checkpoint::open(path).map(|checkpoint| ModelSource::Checkpoint(Arc::new(checkpoint)));
         }
         Ok(ModelSource::Folder(path.to_owned()))
@@ -52,6 +62,7 @@ impl ModelSource {
         match self {
             ModelSource::Folder(folder) => folder.display().to_string(),
             ModelSource::Checkpoint(checkpoint) => checkpoint.file().display().to_string(),
+            ModelSource::Transformer(transformer) => transformer.file().display().to_string(),
             ModelSource::Bytes(_) => "the bundled model".to_owned(),
             ModelSource::WithVae(model, _) => model.name(),
         }
@@ -62,6 +73,7 @@ impl ModelSource {
         match self {
             ModelSource::Folder(folder) => folder.join(file).display().to_string(),
             ModelSource::Checkpoint(checkpoint) => checkpoint.file_name(file),
+            ModelSource::Transformer(transformer) => transformer.file_name(file),
             ModelSource::Bytes(_) => format!("the bundled model's {file}"),
             ModelSource::WithVae(model, vae) => match vae.path(file) {
                 Some(path) => path.display().to_string(),
@@ -74,6 +86,7 @@ impl ModelSource {
         match self {
             ModelSource::Folder(folder) => folder.join(file).is_file(),
             ModelSource::Checkpoint(checkpoint) => checkpoint.has(file),
+            ModelSource::Transformer(transformer) => transformer.has(file),
             ModelSource::Bytes(files) => files.iter().any(|(name, _)| *name == file),
             ModelSource::WithVae(model, vae) => match vae.path(file) {
                 Some(path) => path.is_file(),
@@ -93,6 +106,9 @@ impl ModelSource {
             },
             ModelSource::Checkpoint(checkpoint) => {
                 checkpoint.open_file(file)?.ok_or_else(|| self.missing(&[file]))
+            }
+            ModelSource::Transformer(transformer) => {
+                transformer.open_file(file)?.ok_or_else(|| self.missing(&[file]))
             }
             ModelSource::Bytes(files) => files
                 .iter()
@@ -120,7 +136,7 @@ impl ModelSource {
         match self {
             ModelSource::Checkpoint(checkpoint) => Some(checkpoint),
             ModelSource::WithVae(model, _) => model.checkpoint(),
-            ModelSource::Folder(_) | ModelSource::Bytes(_) => None,
+            ModelSource::Folder(_) | ModelSource::Transformer(_) | ModelSource::Bytes(_) => None,
         }
     }
 
@@ -128,6 +144,7 @@ impl ModelSource {
     pub(crate) fn part(&self, file: &str) -> Option<Part> {
         match self {
             ModelSource::Checkpoint(checkpoint) => checkpoint.weights(file).cloned(),
+            ModelSource::Transformer(transformer) => transformer.part(file).cloned(),
             ModelSource::WithVae(_, vae) if vae.path(file).is_some() => vae.part().cloned(),
             ModelSource::WithVae(model, _) => model.part(file),
             ModelSource::Folder(_) | ModelSource::Bytes(_) => None,

@@ -3,7 +3,7 @@
 //! Not here: which tensors a model has; each part of a model requests its own by name and shape.
 
 use crate::error::ModelError;
-use crate::weights::content::Content;
+use crate::weights::content::{Content, map_file};
 use crate::weights::header::{Entry, Header, Stored};
 use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Norm, Record};
@@ -11,10 +11,11 @@ use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Device, Tensor};
-use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, Vector, Weight};
+use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The open weights of one part of a model: a file, or several shards.
 pub(crate) struct WeightFile<'a> {
@@ -39,6 +40,15 @@ struct Shard {
     file: String,
     content: Content,
     header: Header,
+}
+
+impl Shard {
+    fn read(content: Content, file: String) -> Result<Shard, ModelError> {
+        match Header::read(&content) {
+            Ok(header) => Ok(Shard { file, content, header }),
+            Err(reason) => Err(ModelError::Weights { file, reason }),
+        }
+    }
 }
 
 /// A tensor that was found, with its name in this file.
@@ -71,27 +81,45 @@ impl<'a> WeightFile<'a> {
         options: &LoadOptions<'a>,
     ) -> Result<WeightFile<'a>, ModelError> {
         let WeightFiles { name, files } = source.weight_files(stem)?;
-        let open = |name: &String| {
-            let (content, file) = (source.open(name)?, source.file_name(name));
-            match Header::read(&content) {
-                Ok(header) => Ok(Shard { file, content, header }),
-                Err(reason) => Err(ModelError::Weights { file, reason }),
-            }
-        };
-        let (config, model) = (config.to_owned(), source.name());
-        Ok(WeightFile {
-            shards: files.iter().map(open).collect::<Result<_, _>>()?,
-            part: source.part(&name),
+        let open = |name: &String| Shard::read(source.open(name)?, source.file_name(name));
+        let shards = files.iter().map(open).collect::<Result<_, _>>()?;
+        let folder = stem.split('/').next().unwrap_or_default();
+        let (part, file) = (source.part(&name), source.file_name(&name));
+        Ok(WeightFile::of(shards, part, [file, config.to_owned(), source.name(), folder.to_owned()], options))
+    }
+
+    /// Opens the weights of a part that has a file of its own; `part` is the naming of its tensors.
+    pub(crate) fn open_file(
+        path: &Path,
+        part: Part,
+        config: &str,
+        options: &LoadOptions<'a>,
+    ) -> Result<WeightFile<'a>, ModelError> {
+        let file = path.display().to_string();
+        let shards = vec![Shard::read(map_file(path)?, file.clone())?];
+        let names = [file.clone(), config.to_owned(), file, String::new()];
+        Ok(WeightFile::of(shards, Some(part), names, options))
+    }
+
+    fn of(
+        shards: Vec<Shard>,
+        part: Option<Part>,
+        [file, config, model, folder]: [String; 4],
+        options: &LoadOptions<'a>,
+    ) -> WeightFile<'a> {
+        WeightFile {
+            shards,
+            part,
             used: RefCell::default(),
-            file: source.file_name(&name),
+            file,
             config,
             model,
-            folder: stem.split('/').next().unwrap_or_default().to_owned(),
+            folder,
             dtype: options.dtype,
             device: options.device.clone(),
             kernels: options.kernels(),
             variables: options.variables,
-        })
+        }
     }
 
     /// All weights of the file.
@@ -275,16 +303,18 @@ impl<'a> Weights<'a> {
         Ok(layer)
     }
 
-    /// A square convolution without bias whose stride is its kernel size, as a linear layer on the pixels of each patch.
+    /// A square convolution whose stride is its kernel size, as a linear layer on the pixels of each patch.
     pub(crate) fn patch_embedding(
         &self,
         inputs: usize,
         outputs: usize,
         patch: usize,
+        bias: bool,
     ) -> Result<Linear, ModelError> {
         let weight = self.read("weight", &[&[outputs, inputs, patch, patch]])?;
         let weight = weight.flatten_from(1).map_err(|error| self.device_error(error))?;
-        Ok(Linear::new(self.linear_weight(&weight)?, None))
+        let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
+        Ok(Linear::new(self.linear_weight(&weight)?, bias))
     }
 
     /// The weight of a linear layer from the one in a file, `[outputs, inputs]`.
@@ -341,6 +371,20 @@ impl<'a> Weights<'a> {
         let norm = LayerNorm::new(self.kernels(), weight, bias, eps);
         self.note_norm(&norm.weight, &norm.bias);
         Ok(norm)
+    }
+
+    /// A layer norm without weights of its own.
+    pub(crate) fn plain_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
+        let dtype = self.kernels().storage_dtype(self.file.dtype);
+        let ones =
+            Tensor::ones(channels, dtype, &self.file.device).map_err(|error| self.device_error(error))?;
+        let zeros = ones.zeros_like().map_err(|error| self.device_error(error))?;
+        Ok(LayerNorm::new(self.kernels(), ones, zeros, eps))
+    }
+
+    /// A norm by the root mean square.
+    pub(crate) fn rms_norm(&self, channels: usize, eps: f64) -> Result<RmsNorm, ModelError> {
+        Ok(RmsNorm::new(self.kernels(), self.tensor("weight", &[channels])?, eps))
     }
 
     fn note(

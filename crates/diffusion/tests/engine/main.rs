@@ -8,12 +8,15 @@ mod checked_cases;
 #[path = "../copies/checkpoint.rs"]
 mod checkpoint;
 mod composed;
+mod controlnet;
 #[path = "../copies/mod.rs"]
 mod copies;
 mod effects;
 mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
+mod flow_cases;
+mod ip_adapter;
 mod masks;
 mod neighbours;
 mod parts;
@@ -21,3 +24,5 @@ mod pictures;
 mod precision;
 mod readings;
 mod safety;
+mod stable_diffusion_3;
+mod z_image;

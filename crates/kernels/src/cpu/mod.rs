@@ -20,7 +20,7 @@ mod values;
 
 use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
-use candle_core::{CpuStorage, DType, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, D, DType, Result, Storage, Tensor, bail};
 use memory::unwritten;
 use rayon::prelude::*;
 pub(crate) use recorded::{Recorded, sum};
@@ -163,6 +163,15 @@ impl Kernels for Cpu {
         values!(bias = norm.bias);
         check(weight, channels)?;
         tensor(norm::layer_norm(x, weight, bias, norm.eps), like.shape(), like)
+    }
+
+    fn rms_norm(&self, x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+        let like = x;
+        let channels = x.dim(D::Minus1)?;
+        values!(x);
+        values!(weight);
+        check(weight, channels)?;
+        tensor(norm::rms_norm(x, weight, eps), like.shape(), like)
     }
 
     fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {

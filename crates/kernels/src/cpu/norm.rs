@@ -98,6 +98,21 @@ pub(super) fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f64) -> V
     out
 }
 
+/// Divides each token by the root of its mean square, and multiplies it by `weight`.
+pub(super) fn rms_norm(x: &[f32], weight: &[f32], eps: f64) -> Vec<f32> {
+    let channels = weight.len();
+    let zeros = vec![0.0; channels];
+    // SAFETY: every token is written.
+    #[allow(unsafe_code)]
+    let mut out = unsafe { unwritten(x.len()) };
+    let tokens = out.par_chunks_mut(channels).zip(x.par_chunks(channels)).with_min_len(TOKENS);
+    tokens.for_each(|(out, x)| {
+        let scale = 1.0 / (sum_of_squares(x, 0.0) / channels as f64 + eps).sqrt();
+        normalise(out, x, 0.0, scale as f32, weight, &zeros);
+    });
+    out
+}
+
 /// The mean and the reciprocal of the standard deviation.
 pub(super) fn moments(x: &[f32], eps: f64) -> (f32, f32) {
     let mean = sum(x) / x.len() as f64;

@@ -8,12 +8,12 @@ pub(crate) mod weights;
 use crate::error::with_causes;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use maquette_diffusion::{
-    ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint, safety_checker_digest,
-    safety_checker_files,
+    ControlNetFiles, ImageEncoderFolder, IpAdapterFile, ModelError, ModelSource, SeparateVae, card_with,
+    check_mask, files, fingerprint, safety_checker_digest, safety_checker_files,
 };
 use maquette_executor::FakeBackend;
 use maquette_files::limits;
-use maquette_hub::{Environment, HubError, Offer, Repository};
+use maquette_hub::{Cache, Environment, HubError, Offer, Repository, Wanted};
 use maquette_picture::{PictureError, decode_bytes};
 use maquette_planner::{AssetError, AssetResolver};
 use maquette_store::{Runs, Stamp};
@@ -53,23 +53,62 @@ impl LocalAssets {
     /// Asks the hub for a model that is not on this machine, and notes its offer in `absent`. If all of its files are here
     /// under another name, only links are made.
     fn offered(&self, repository: &Repository, dtype: Dtype) -> Result<ModelSource, AssetError> {
+        let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
+        self.offered_files(repository, "model", &models::model(dtype), half).map(ModelSource::Folder)
+    }
+
+    /// A ControlNet: a file or a folder, in the experiment's folder or in `controlnet/` there, or a repository.
+    fn controlnet(&self, name: &str) -> Result<FoundFile, AssetError> {
+        let file = match weights::locate(WeightsKind::ControlNet, name, &self.base) {
+            Ok(file) => file,
+            Err(missing) => match models::repository(name) {
+                Some(repository) => match Cache::new(&self.hub).find(&repository, &Wanted::Single) {
+                    Some(folder) => folder,
+                    None => self.offered_files(&repository, "ControlNet", &Wanted::Single, "")?,
+                },
+                None => return Err(missing),
+            },
+        };
+        match ControlNetFiles::digest(&file) {
+            Ok(digest) => Ok(FoundFile { file, digest }),
+            Err(error) => Err(AssetError { message: with_causes(&error), help: None }),
+        }
+    }
+
+    /// An image encoder, or that of the IP-Adapter with that name. Its digest is cached, as it has gigabytes.
+    fn image_encoder(&self, name: &str) -> Result<FoundFile, AssetError> {
+        let file = weights::locate(WeightsKind::ImageEncoder, name, &self.base)?;
+        let wrong = |error: ModelError| AssetError { message: with_causes(&error), help: None };
+        let folder = ImageEncoderFolder::at(&file).map_err(wrong)?;
+        let digest = cached_digest(&self.runs, &folder.files().map_err(wrong)?, || folder.digest());
+        Ok(FoundFile { file: folder.path().to_owned(), digest: digest.map_err(wrong)? })
+    }
+
+    /// The same for the wanted files of a repository with a model or a part of one, which `what` names. `option` follows
+    /// the name in the command that downloads them.
+    fn offered_files(
+        &self,
+        repository: &Repository,
+        what: &str,
+        wanted: &Wanted,
+        option: &str,
+    ) -> Result<PathBuf, AssetError> {
         let refused = |error: HubError| AssetError {
             message: format!(
-                "no model is called `{repository}` on this machine, and {}",
+                "no {what} is called `{repository}` on this machine, and {}",
                 with_causes(&error)
             ),
             help: error.hint(),
         };
         let hub = fetch::hub(&self.hub).map_err(refused)?;
-        let offer = hub.offer(repository, &models::model(dtype)).map_err(refused)?;
+        let offer = hub.offer(repository, wanted).map_err(refused)?;
         if offer.is_here() {
-            return hub.fetch(&offer, &mut |_| {}).map(ModelSource::Folder).map_err(refused);
+            return hub.fetch(&offer, &mut |_| {}).map_err(refused);
         }
         let missing = fetch::missing_text(&offer);
         let message = format!("`{repository}` is not on this machine: {missing} to download");
         self.absent.borrow_mut().push(offer);
-        let half = if dtype == Dtype::F16 { " --dtype f16" } else { "" };
-        let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{half}`");
+        let help = format!("`maquette run` downloads it, or `maquette models fetch {repository}{option}`");
         Err(AssetError { message, help: Some(help) })
     }
 }
@@ -136,6 +175,10 @@ impl AssetResolver for LocalAssets {
         card_of(&source, &self.runs).map_err(|error| AssetError { message: with_causes(&error), help: None })
     }
 
+    fn trained(&self) -> PathBuf {
+        self.runs.trained()
+    }
+
     fn picture(&self, file: &Path) -> Result<FoundFile, AssetError> {
         picture(file)
     }
@@ -148,12 +191,24 @@ impl AssetResolver for LocalAssets {
         match kind {
             WeightsKind::Vae if self.base.join(name).is_dir() => vae(self.base.join(name)),
             WeightsKind::Vae => weights::locate(kind, name, &self.base).and_then(vae),
+            WeightsKind::ControlNet => self.controlnet(name),
+            WeightsKind::ImageEncoder => self.image_encoder(name),
+            WeightsKind::IpAdapter => {
+                let file = weights::locate(kind, name, &self.base)?;
+                let wrong = |error| AssetError { message: with_causes(&error), help: None };
+                IpAdapterFile::open(&file).map_err(wrong)?;
+                weights::find(kind, name, &self.base)
+            }
             WeightsKind::Lora | WeightsKind::Embedding => weights::find(kind, name, &self.base),
         }
     }
 }
 
 impl AssetResolver for FakeAssets {
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
     fn safety_checker(&self, model: &str) -> Result<Digest, AssetError> {
         Ok(Digest::of(model.as_bytes()))
     }

@@ -63,7 +63,7 @@ pub(crate) fn find(name: &str, base: &Path, hub: &Environment) -> Result<ModelSo
 
 /// Whether a path is a model folder.
 pub(crate) fn is_model(path: &Path) -> bool {
-    path.join("model_index.json").is_file() || path.join("unet").is_dir()
+    path.join("model_index.json").is_file() || path.join("unet").is_dir() || path.join("transformer").is_dir()
 }
 
 /// The repository that a name may stand for; `None` for names that look like files.

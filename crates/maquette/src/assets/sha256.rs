@@ -35,6 +35,7 @@ pub(crate) fn of_plan(plan: &Plan, base: &Path, hub: &Environment, runs: &Runs) 
 fn checkpoint(name: &str, base: &Path, hub: &Environment) -> Option<PathBuf> {
     match models::find(name, base, hub).ok()? {
         ModelSource::Checkpoint(checkpoint) => Some(checkpoint.file().to_owned()),
+        ModelSource::Transformer(transformer) => Some(transformer.file().to_owned()),
         _ => None,
     }
 }

@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::ranking::ranking;
 use crate::{Experiment, Workspace};
 use judged::Judged;
-use maquette_core::{DerivedFrom, Mark, Plan};
-use maquette_planner::ExperimentText;
+use maquette_core::{DerivedFrom, Mark, Plan, SUBJECT};
+use maquette_planner::{ExperimentText, SubjectText};
 use maquette_store::{Run, write_atomic};
 use std::path::{Path, PathBuf};
 
@@ -78,6 +78,7 @@ impl Workspace {
         text.title.clone_from(&plan.title);
         layout_and_metrics(&plan, &mut text, &mut decisions);
         text.derived_from = Some(DerivedFrom { run: run.to_string(), cells: judged.parents(&votes) });
+        text.subjects = used_subjects(&run, &text);
         let nearby = self.nearby(&run.dir().join("plan.json"));
         files::place(&mut text, &judged, &nearby, options.file.as_deref(), &mut problems);
         let text = text.text();
@@ -104,6 +105,16 @@ impl NextExperiment {
         }
         Ok(write_atomic(file, self.text.as_bytes())?)
     }
+}
+
+/// The subjects of a run that a new experiment still has.
+fn used_subjects(run: &Run, text: &ExperimentText) -> Vec<SubjectText> {
+    let swept = text.axes.iter().flat_map(|axis| &axis.values).flat_map(|value| &value.set);
+    let values = text.vars.iter().chain(swept).filter(|(name, _)| name == SUBJECT);
+    let used: Vec<String> = values.map(|(_, value)| value.to_string()).collect();
+    let mut subjects = maquette_planner::subjects(&run.experiment().unwrap_or_default());
+    subjects.retain(|subject| used.contains(&subject.name));
+    subjects
 }
 
 /// Carries on `[sheet]` and `[metrics]`. What names an axis that the new experiment does not have is left out.

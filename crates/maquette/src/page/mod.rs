@@ -9,6 +9,7 @@ mod pictures;
 mod refresh;
 mod relative;
 mod thumbnails;
+mod trainings;
 
 pub(crate) use ancestry::ancestry;
 pub(crate) use refresh::keep_writing;
@@ -28,6 +29,7 @@ use maquette_store::{Log, LogRow, Run, Runs, thumbnail_folder};
 use pictures::{KnownPictures, damaged_text};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use trainings::{NeededTraining, needed_trainings, trainings};
 
 /// How many damaged rows of a log a page lists.
 const MOST_DAMAGED: usize = 20;
@@ -66,6 +68,7 @@ pub(crate) struct PageWriter<'a> {
     planned: PlannedPage,
     references: Vec<Reference>,
     ancestry: Vec<Ancestor>,
+    trainings: Vec<NeededTraining<'a>>,
     pictures: KnownPictures,
     /// The resolved experiment.
     toml: String,
@@ -91,7 +94,19 @@ impl<'a> PageWriter<'a> {
         let references = planned.references.iter().map(|path| reference(run, plan, path)).collect();
         let pictures = KnownPictures::new(planned.cells.clone(), planned.longest_edge());
         let ancestry = ancestry(runs, run, plan);
-        Ok(PageWriter { run, plan, planned, references, ancestry, pictures, toml, notes, state: None })
+        let trainings = needed_trainings(plan)?;
+        Ok(PageWriter {
+            run,
+            plan,
+            planned,
+            references,
+            ancestry,
+            trainings,
+            pictures,
+            toml,
+            notes,
+            state: None,
+        })
     }
 
     /// Reads the log, and writes all files of the page but the thumbnails. `in_use`: whether a process renders into the
@@ -128,6 +143,7 @@ impl<'a> PageWriter<'a> {
             votes,
             // Computed by `maquette effects`, and valid for the pictures that it saw.
             effects: stored_effects(self.run),
+            trainings: trainings(self.run, &self.trainings),
             notes,
         };
         let page = run_page(&self.planned, about, pictures);

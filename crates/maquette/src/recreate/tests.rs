@@ -18,6 +18,10 @@ impl AssetResolver for Files {
         Ok(Digest::of(model.as_bytes()))
     }
 
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
+    }
+
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {
         Ok(())
     }
@@ -38,6 +42,8 @@ impl AssetResolver for Files {
             guidance_embedding: false,
             safety_checker: true,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
     }
 

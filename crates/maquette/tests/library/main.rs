@@ -3,6 +3,7 @@
 //!
 //! What belongs to the binary (arguments, text, exit codes, signals) is tested in `tests/` at the top of the repository.
 
+mod adapters;
 mod animations;
 mod bad_input;
 mod diff;
@@ -27,12 +28,14 @@ mod old_runs;
 mod other_tools;
 mod page;
 mod page_links;
+mod page_trainings;
 mod pictures;
 mod prompts;
 mod reproduce;
 mod runs;
 mod sampling;
 mod support;
+mod training;
 mod verify;
 mod vision;
 #[path = "../../../../tests/fixtures/vision_model.rs"]

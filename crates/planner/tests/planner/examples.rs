@@ -3,7 +3,7 @@
 use crate::metrics::NAMES;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Accepts any model name, as a model of 512 pixels; pictures must exist.
 struct Anything;
@@ -30,7 +30,13 @@ impl AssetResolver for Anything {
             guidance_embedding: false,
             safety_checker: false,
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
+    }
+
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     fn mask_fits(&self, _: &Path, _: &Path) -> Result<(), AssetError> {

@@ -4,7 +4,7 @@ use crate::metrics::NAMES;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, PredictionType, Scheduler, WeightsKind};
 use maquette_planner::{AssetError, AssetResolver, Overrides, PlanError, Planned, Request, plan};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 pub struct Folder(pub TempDir);
@@ -47,7 +47,13 @@ impl AssetResolver for Fake {
             guidance_embedding: name == "consistent",
             safety_checker: name == "big",
             safety_checker_weights: None,
+            family: maquette_core::ModelFamily::StableDiffusion,
+            shift: None,
         })
+    }
+
+    fn trained(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     fn mask_fits(&self, mask: &Path, _: &Path) -> Result<(), AssetError> {

@@ -16,6 +16,7 @@ mod prompts;
 mod rules;
 mod schema;
 mod seeds;
+mod subjects;
 mod text_files;
 mod weights;
 mod work;

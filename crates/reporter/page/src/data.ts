@@ -28,6 +28,8 @@ export interface RunPage {
   votes: Vote[];
   /** Variance shares along the axes, by measure (an embedding, or `pixels`); empty until they are computed. */
   effects: Effects[];
+  /** The trainings that the run's cells need; absent if there are none. */
+  trainings?: Training[];
 }
 
 export interface RunInfo {
@@ -152,6 +154,57 @@ export interface Effects {
   idle: string[];
   /** Whether every position of the grid has a picture. */
   complete: boolean;
+}
+
+/** A training of a subject on a model, as far as it is. */
+export interface Training {
+  /** The subject's name in the experiment, and how prompts name it. */
+  subject: string;
+  word: string;
+  /** The model as written in the experiment. */
+  model: string;
+  method: "lora" | "textual-inversion" | "dreambooth";
+  /** The number of the subject's pictures, and of those of its class; 0 without prior preservation. */
+  images: number;
+  class_images: number;
+  /** Of a LoRA; null for other methods. */
+  rank: number | null;
+  /** Of a textual inversion; null for other methods. */
+  num_vectors: number | null;
+  learning_rate: number;
+  /** As set in the experiment. */
+  steps: number;
+  /** The last step whose weights a cell takes: no step after it is done for this run. */
+  last_step: number;
+  /** The last step that is done; 0 before the first one. */
+  done: number;
+  /** What these steps took. */
+  seconds: number;
+  losses: Losses;
+  /** Pictures rendered on the way, by step and then by number. */
+  samples: TrainingSample[];
+}
+
+/**
+ * The losses of a training: an entry per step in every list. At most 400 steps are in it, among them the first, the last, and
+ * the least and greatest loss of each stretch between them. null: not a number.
+ */
+export interface Losses {
+  step: number[];
+  loss: (number | null)[];
+  /** The mean of the losses of this and the steps before it, `window` in all; of every step, also those that are not in the lists. */
+  mean: (number | null)[];
+  window: number;
+  learning_rate: (number | null)[];
+}
+
+/** A picture rendered with the weights after a step. Pictures of one number have the same settings. */
+export interface TrainingSample {
+  step: number;
+  /** From 0. */
+  number: number;
+  /** The file, relative to the page. */
+  image: string;
 }
 
 /** The page of a comparison. Pictures lie in one or two run folders, so their paths are relative to this page. */

@@ -1,4 +1,4 @@
-// Makes the folder of a comparison, and that of a run with everything that its other views show, for the tests in a browser.
+// Makes the folder of a comparison, and those of runs with what the other views show, for the tests in a browser.
 // node tests/compared.mjs FOLDER
 import { mkdirSync, copyFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -63,12 +63,41 @@ export function votable() {
   return data;
 }
 
-/** Writes both below `folder`, beside the built page. */
+/** A training after `done` of its 60 steps, with two samples every ten steps. The learning rate of a long one falls. */
+export function training(done, change = {}) {
+  const steps = Array.from({ length: done }, (_, at) => at + 1);
+  const loss = steps.map((step) => 0.4 / Math.sqrt(step) + 0.15 * (parseInt(hash(`loss ${step}`).slice(0, 4), 16) / 65_536));
+  const mean = loss.map((_, at) => loss.slice(Math.max(0, at - 5), at + 1)).map((last) => last.reduce((sum, one) => sum + one, 0) / last.length);
+  const sampled = steps.filter((step) => step % 10 === 0);
+  return {
+    subject: "me", word: "sks man", model: "sketchbook", method: "lora", images: 5, class_images: 40, rank: 16, num_vectors: null,
+    learning_rate: 0.001, steps: 60, last_step: 60, done, seconds: done * 1.5,
+    losses: { window: 6, step: steps, loss, mean, learning_rate: steps.map(() => 0.001) },
+    samples: sampled.flatMap((step) => [0, 1].map((number) => ({ step, number, image: `images/left-${(step / 10 + number) % 12}.png` }))),
+    ...change,
+  };
+}
+
+/** A run that goes on: one training is done, one is not, and one, with hostile names, has not begun. */
+export function trained() {
+  const axes = [["subject", ["none", "me", "cat"]], ["artist", ARTISTS]].map(([name, values]) => ({
+    name, values: values.map((value) => ({ label: value, set: [[name, value]] })),
+  }));
+  const data = run({ name: "trained", title: "Two subjects", axes, rows: "subject", columns: "artist", state: "running", missing: Array.from({ length: 12 }, (_, at) => at) });
+  const warmed = training(60);
+  warmed.losses.learning_rate = warmed.losses.step.map((step) => 0.0005 * (1 + Math.cos((Math.PI * step) / 60)));
+  const inversion = { subject: "cat", word: "qxz", method: "textual-inversion", rank: null, num_vectors: 4, class_images: 0 };
+  const hostile = training(0, { subject: HOSTILE[0], word: HOSTILE[2], model: HOSTILE[6] });
+  return { ...data, trainings: [warmed, training(25, inversion), hostile] };
+}
+
+/** Writes all below `folder`, beside the built page. */
 export async function makeViews(folder) {
   await write(join(folder, "comparison"), comparison());
   await write(join(folder, "hostile-comparison"), comparison({ pairs: 12, hostile: true }));
   await write(join(folder, "large-comparison"), comparison({ pairs: 10_000 }));
   await write(join(folder, "painters"), votable());
+  await write(join(folder, "trained"), trained());
 }
 
 async function write(folder, data) {

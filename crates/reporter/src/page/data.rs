@@ -5,7 +5,7 @@
 
 use crate::diff::Change;
 use maquette_analysis::Effects;
-use maquette_core::{CellId, Pick, Vote};
+use maquette_core::{CellId, Pick, TrainingMethod, Vote};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -26,6 +26,8 @@ pub struct RunPage {
     pub picks: Picks,
     pub votes: Vec<Vote>,
     pub effects: Vec<Effects>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trainings: Vec<Training>,
 }
 
 /// What the page says about the run as a whole.
@@ -170,6 +172,44 @@ pub struct AncestorCell {
     pub cell: String,
     pub label: String,
     pub image: Option<String>,
+}
+
+/// A training of a subject on a model.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Training {
+    pub subject: String,
+    pub word: String,
+    pub model: String,
+    pub method: TrainingMethod,
+    pub images: usize,
+    pub class_images: u32,
+    pub rank: Option<u32>,
+    pub num_vectors: Option<u32>,
+    pub learning_rate: f64,
+    pub steps: u32,
+    pub last_step: u32,
+    pub done: u32,
+    pub seconds: f64,
+    pub losses: Losses,
+    pub samples: Vec<TrainingSample>,
+}
+
+/// The losses of a training, thinned.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Losses {
+    pub window: usize,
+    pub step: Vec<u32>,
+    pub loss: Vec<Option<f32>>,
+    pub mean: Vec<Option<f32>>,
+    pub learning_rate: Vec<Option<f32>>,
+}
+
+/// A picture rendered during a training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrainingSample {
+    pub step: u32,
+    pub number: usize,
+    pub image: String,
 }
 
 /// Picks by cell.

@@ -6,6 +6,7 @@
 mod columns;
 mod data;
 mod diff_page;
+mod losses;
 mod planned;
 mod run_page;
 mod script;
@@ -13,10 +14,11 @@ mod script;
 pub use columns::LoggedColumn;
 pub use data::{
     Ancestor, AncestorCell, Axis, AxisValue, Better, Column, ColumnKind, ColumnType, DiffCell, DiffPage,
-    DiffPair, FORMAT, Grid, PageState, PairOutcome, Picks, PictureStatus, Pictures, Reference, RunInfo,
-    RunPage, RunState, ThumbnailFolder,
+    DiffPair, FORMAT, Grid, Losses, PageState, PairOutcome, Picks, PictureStatus, Pictures, Reference,
+    RunInfo, RunPage, RunState, ThumbnailFolder, Training, TrainingSample,
 };
 pub use diff_page::diff_page;
+pub use losses::{LossRow, losses};
 pub use planned::{PlannedPage, TomlLines};
 pub use run_page::{AboutRun, PictureFacts, PicturesNow, run_page};
 pub use script::{APP_CSS, APP_JS, data_script, index_html, state_script};

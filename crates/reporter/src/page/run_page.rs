@@ -4,7 +4,7 @@ use super::columns::LoggedColumn;
 use super::script::revision;
 use super::{
     Ancestor, FORMAT, PageState, Picks, PictureStatus, Pictures, PlannedPage, Reference, RunInfo, RunPage,
-    RunState, ThumbnailFolder,
+    RunState, ThumbnailFolder, Training,
 };
 use maquette_analysis::Effects;
 use maquette_core::Vote;
@@ -36,6 +36,8 @@ pub struct AboutRun {
     pub votes: Vec<Vote>,
     /// How much the pictures change along the axes, where that was computed.
     pub effects: Vec<Effects>,
+    /// The trainings that its cells need.
+    pub trainings: Vec<Training>,
 }
 
 /// What is known of one picture.
@@ -128,6 +130,7 @@ pub fn run_page(planned: &PlannedPage, about: AboutRun, now: PicturesNow) -> Run
         picks: about.picks,
         votes: about.votes,
         effects: about.effects,
+        trainings: about.trainings,
     };
     page.revision = revision(&page);
     page

@@ -42,6 +42,8 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         guidance_embedding: false,
         safety_checker: false,
         safety_checker_weights: None,
+        family: maquette_core::ModelFamily::StableDiffusion,
+        shift: None,
     };
     let picture = maquette_core::FoundFile { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
     Plan {
@@ -55,6 +57,7 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         models: [("tiny".to_owned(), card)].into(),
         pictures: [("references/selfie.png".to_owned(), picture)].into(),
         weights: BTreeMap::new(),
+        trainings: Vec::new(),
         sheet: SheetSpec::default(),
         metrics: maquette_core::MetricsSpec::default(),
         naming: maquette_core::NAMING,

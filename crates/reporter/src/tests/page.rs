@@ -2,10 +2,11 @@
 
 use super::{axis, mucha, plan};
 use crate::page::{
-    AboutRun, Better, ColumnKind, ColumnType, LoggedColumn, PictureFacts, PictureStatus, PicturesNow,
-    PlannedPage, Reference, RunPage, ThumbnailFolder, data_script, run_page, state_script, thumbnail,
+    AboutRun, Better, ColumnKind, ColumnType, LoggedColumn, LossRow, PictureFacts, PictureStatus,
+    PicturesNow, PlannedPage, Reference, RunPage, ThumbnailFolder, Training, TrainingSample, data_script,
+    losses, run_page, state_script, thumbnail,
 };
-use maquette_core::{Plan, Selection, Value};
+use maquette_core::{Plan, Selection, TrainingMethod, Value};
 
 /// Lines as an experiment file has them, as far as these tests need it.
 fn toml_lines(settings: &[(&'static str, Value)]) -> String {
@@ -18,6 +19,10 @@ fn planned(plan: &Plan) -> PlannedPage {
 
 /// The page of a run whose first picture is done, the second one failed, and the others are missing.
 fn page(plan: &Plan, in_use: bool) -> RunPage {
+    page_with(plan, in_use, Vec::new())
+}
+
+fn page_with(plan: &Plan, in_use: bool, trainings: Vec<Training>) -> RunPage {
     let planned = planned(plan);
     let mut facts = vec![PictureFacts::missing(); planned.cells.len()];
     facts[0] = PictureFacts {
@@ -59,6 +64,7 @@ fn page(plan: &Plan, in_use: bool) -> RunPage {
         title: plan.title.clone(),
         toml: "title = \"</script>\"".to_owned(),
         in_use,
+        trainings,
         ..AboutRun::default()
     };
     run_page(&planned, about, now)
@@ -84,6 +90,54 @@ fn the_revision_changes_with_the_data_and_only_then() {
     assert_ne!(one.revision, other.revision);
     assert_eq!(one.revision.len(), 16);
     assert!(data_script(&one).contains(&one.revision));
+}
+
+/// A training after a number of its 60 steps.
+fn training(done: u32) -> Training {
+    let row = |step: u32| LossRow {
+        step,
+        loss: 1.0 / f64::from(step),
+        learning_rate: if step == 1 { 0.0005 } else { 0.001 },
+    };
+    let rows: Vec<LossRow> = (1..=done).map(row).collect();
+    Training {
+        subject: "me".to_owned(),
+        word: "sks man".to_owned(),
+        model: "tiny".to_owned(),
+        method: TrainingMethod::Lora,
+        images: 5,
+        class_images: 4,
+        rank: Some(16),
+        num_vectors: None,
+        learning_rate: 0.001,
+        steps: 60,
+        last_step: 40,
+        done,
+        seconds: 3.25,
+        losses: losses(&rows, 60),
+        samples: vec![TrainingSample {
+            step: 2,
+            number: 0,
+            image: "trained/me-0a1b2c3d/samples/2-0.png".to_owned(),
+        }],
+    }
+}
+
+#[test]
+fn the_data_of_a_training() {
+    let shown = page_with(&mucha(), true, vec![training(3)]);
+    insta::assert_snapshot!("training", serde_json::to_string_pretty(&shown.trainings).unwrap());
+    let none = serde_json::to_value(page(&mucha(), true)).unwrap();
+    assert_eq!(none.get("trainings"), None, "pages without trainings have no such data");
+}
+
+#[test]
+fn a_step_of_a_training_is_another_revision() {
+    let revision = |done: u32| page_with(&mucha(), true, vec![training(done)]).revision;
+    assert_eq!(revision(3), revision(3));
+    assert_ne!(revision(3), revision(4));
+    // Also where the losses are thinned.
+    assert_ne!(revision(2_000), revision(2_001));
 }
 
 #[test]

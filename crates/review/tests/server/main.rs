@@ -175,6 +175,10 @@ fn only_files_of_the_page_are_served() {
     // The picture of a cell that has only a draft.
     write(&review.run, "drafts/d.png", "draft");
     assert_eq!(review.get("drafts/d.png").status(200).body, b"draft");
+    // Of a training, its samples.
+    write(&review.run, "trained/me-0a1b2c3d/samples/20-0.png", "sample");
+    write(&review.run, "trained/me-0a1b2c3d/me-20.safetensors", "classified");
+    assert_eq!(review.get("trained/me-0a1b2c3d/samples/20-0.png").status(200).body, b"sample");
 
     std::fs::write(review.folder.path().join("secret.png"), "classified").unwrap();
     for path in [
@@ -193,6 +197,9 @@ fn only_files_of_the_page_are_served() {
         "page/.hidden",
         "images/missing.png",
         "sheets/x.png",
+        "trained/me-0a1b2c3d/me-20.safetensors",
+        "trained/me-0a1b2c3d/samples/../me-20.safetensors",
+        "trained/me-0a1b2c3d/samples",
     ] {
         let answer = review.get(path);
         assert_eq!(answer.status, 404, "{path}");

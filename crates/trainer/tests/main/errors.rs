@@ -30,7 +30,10 @@ fn settings_that_no_training_can_have() {
     let mut prepared = Prepared::new(&case("lora"));
     let mut job = prepared.job(None);
     job.class_pictures.clear();
-    check(&run(&job, None).err().expect("an error").to_string(), &["`class_prompt`", "no pictures of the class"]);
+    check(
+        &run(&job, None).err().expect("an error").to_string(),
+        &["`class_prompt`", "no pictures of the class"],
+    );
     drop(job);
     prepared.training.resolution = (33, 32);
     let message = run(&prepared.job(None), None).err().expect("an error").to_string();

@@ -97,7 +97,7 @@ impl Prepared {
             images: images.collect(),
             word: settings.word,
             class: settings.class,
-            class_images: 2,
+            num_class_images: 2,
             class_prompt: settings.class_prompt,
             prior_loss_weight: settings.prior_loss_weight,
             steps: settings.steps,
@@ -118,6 +118,7 @@ impl Prepared {
             crop: settings.crop,
             random_flip: settings.random_flip,
             seed: settings.seed,
+            folder: PathBuf::new(),
         };
         let source = ModelSource::Folder(fixture(&case.model));
         Prepared { training, source, with_mask: settings.mask }

@@ -5,32 +5,37 @@
 
 mod blocks;
 mod config;
+pub(crate) mod controlnet;
 mod depths;
+mod down;
+pub(crate) mod ip_adapter;
+#[cfg(test)]
+mod ip_adapter_tests;
 mod time;
 mod transformer;
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
-use blocks::{Block, Middle};
-use candle_core::{DType, Result, Tensor};
+use blocks::Block;
+use candle_core::{Result, Tensor};
 use config::UnetConfig;
 pub(crate) use config::{check, embeds_guidance, in_channels, sample_size};
+use down::{DownPath, Features, around, skip_widths};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Padding};
 pub use time::Conditions;
-use time::TimeEmbedding;
 
 /// The UNet of a model.
 pub struct Unet {
-    conv_in: Conv2d,
-    time: TimeEmbedding,
-    down: Vec<Block>,
-    middle: Option<Middle>,
+    down: DownPath,
     up: Vec<Block>,
     norm_out: GroupNorm,
     conv_out: Conv2d,
-    dtype: DType,
     kernels: &'static dyn Kernels,
+    /// The widths of its skip connections, in order.
+    skips: Vec<usize>,
+    /// The widths of its cross-attentions, in the order of their numbers.
+    cross_widths: Vec<usize>,
     /// Input channels: those of latents, and for inpainting those of the additional input.
     pub in_channels: usize,
     /// Channels of its prediction.
@@ -46,35 +51,9 @@ impl Unet {
         let config = UnetConfig::read(config)?;
         let first = config.blocks[0].width;
         let last = config.blocks.len() - 1;
-
-        // The widths of the skip connections, in order.
-        let mut skips = vec![first];
-        let mut width = first;
-        let mut down = Vec::new();
-        for (i, shape) in config.blocks.iter().enumerate() {
-            let inputs = (0..shape.layers).map(|j| if j == 0 { width } else { shape.width }).collect();
-            let resample = (i < last).then_some(Padding::of_downsampler(config.downsample_padding));
-            let block = Block::load(
-                &config,
-                shape,
-                &shape.down_depths,
-                inputs,
-                &weights.at(format!("down_blocks.{i}")),
-            )?;
-            down.push(block.with_resample(
-                "downsamplers",
-                2,
-                resample,
-                &weights.at(format!("down_blocks.{i}")),
-            )?);
-            width = shape.width;
-            skips.extend(vec![width; shape.layers + usize::from(i < last)]);
-        }
-
-        let middle = match config.has_middle {
-            true => Some(Middle::load(&config, &weights.at("mid_block"))?),
-            false => None,
-        };
+        let mut down = DownPath::load(&config, weights)?;
+        let mut skips = skip_widths(&config);
+        let mut width = config.blocks[last].width;
 
         let mut up = Vec::new();
         for (i, shape) in config.blocks.iter().rev().enumerate() {
@@ -89,30 +68,22 @@ impl Unet {
             up.push(block.with_resample("upsamplers", 1, resample, &weights.at(format!("up_blocks.{i}")))?);
         }
 
-        let around = |kernel: usize| Padding::Around((kernel - 1) / 2);
-        let (kernel_in, kernel_out) = (config.conv_in_kernel, config.conv_out_kernel);
+        // In the order of diffusers' attention processors.
+        let mut cross_widths = Vec::new();
+        down.blocks.iter_mut().chain(&mut up).for_each(|block| block.number(&mut cross_widths));
+        if let Some(middle) = &mut down.middle {
+            middle.number(config.blocks[last].width, &mut cross_widths);
+        }
+
+        let kernel = config.conv_out_kernel;
         Ok(Unet {
-            conv_in: weights.at("conv_in").conv2d(
-                config.in_channels,
-                first,
-                kernel_in,
-                1,
-                around(kernel_in),
-            )?,
-            time: TimeEmbedding::load(&config, weights)?,
             down,
-            middle,
             up,
             norm_out: weights.at("conv_norm_out").group_norm(first, config.groups, config.eps)?,
-            conv_out: weights.at("conv_out").conv2d(
-                first,
-                config.out_channels,
-                kernel_out,
-                1,
-                around(kernel_out),
-            )?,
-            dtype: weights.activation_dtype(),
+            conv_out: weights.at("conv_out").conv2d(first, config.out_channels, kernel, 1, around(kernel))?,
             kernels: weights.kernels(),
+            skips: skip_widths(&config),
+            cross_widths,
             in_channels: config.in_channels,
             out_channels: config.out_channels,
             text_width: config.text_width,
@@ -122,12 +93,12 @@ impl Unet {
 
     /// The width of the pooled text embedding; `None` for Stable Diffusion 1 and 2, which have none.
     pub fn pooled_width(&self) -> Option<usize> {
-        self.time.pooled_width()
+        self.down.time.pooled_width()
     }
 
     /// Whether it takes the guidance scale as an input, as latent consistency models do.
     pub fn embeds_guidance(&self) -> bool {
-        self.time.embeds_guidance()
+        self.down.time.embeds_guidance()
     }
 
     /// Predicted noise (or velocity) `[B, C, h, w]` for a batch of rows.
@@ -146,40 +117,18 @@ impl Unet {
         text: &Tensor,
         conditions: &Conditions,
     ) -> Result<Tensor> {
-        if latents.dims4()?.0 != timesteps.len() || text.dims3()?.0 != timesteps.len() {
-            candle_core::bail!(
-                "{} timesteps for latents {:?} and text {:?}",
-                timesteps.len(),
-                latents.shape(),
-                text.shape()
-            )
-        }
-        let latents = latents.to_dtype(self.dtype)?;
-        let text = text.to_dtype(self.dtype)?;
-        let time = self.time.forward(timesteps, conditions, &latents)?;
-
-        let mut x = self.conv_in.forward(&latents)?;
-        let mut skips = vec![x.clone()];
-        for block in &self.down {
-            for layer in &block.layers {
-                x = layer.forward(&x, &time, &text)?;
-                skips.push(x.clone());
-            }
-            if let Some(conv) = &block.resample {
-                x = conv.forward(&x)?;
-                skips.push(x.clone());
-            }
-        }
-
-        if let Some(middle) = &self.middle {
-            x = middle.forward(&x, &time, &text)?;
+        let Features { time, context, mut skips, middle: mut x } =
+            self.down.forward(latents, timesteps, text, conditions, None)?;
+        if let Some(residuals) = conditions.control {
+            skips = residuals.add_to(&skips)?;
+            x = (x + &residuals.middle)?;
         }
 
         for block in &self.up {
             for layer in &block.layers {
                 // One was pushed for each that is popped; `load` popped the same widths.
                 if let Some(skip) = skips.pop() {
-                    x = layer.forward(&self.kernels.concat(&x, &skip)?, &time, &text)?;
+                    x = layer.forward(&self.kernels.concat(&x, &skip)?, &time, &context)?;
                 }
             }
             if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {

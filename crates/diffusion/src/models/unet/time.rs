@@ -5,12 +5,14 @@
 //! host for every dtype: f16 is too coarse for the high frequencies.
 
 use super::config::{AddedShape, SIZES, UnetConfig};
+use super::controlnet::Residuals;
+use super::ip_adapter::ImagePrompt;
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};
 use maquette_kernels::{Kernels, Linear};
 
-/// Inputs besides latents, timesteps and text; each must be given exactly if the UNet has it.
+/// Inputs besides latents, timesteps and text. Pooled text and guidance scales must be given exactly if the UNet has them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Conditions<'a> {
     /// SDXL's: a pooled text embedding `[B, pooled_width]`, and for each row the picture's sizes: the original's height and
@@ -18,6 +20,10 @@ pub struct Conditions<'a> {
     pub added: Option<(&'a Tensor, &'a [[f32; SIZES]])>,
     /// The guidance scale of each row, for a UNet that [embeds](super::Unet::embeds_guidance) it.
     pub guidance_scales: Option<&'a [f64]>,
+    /// What a ControlNet adds to the features of each row, see [`Residuals`].
+    pub control: Option<&'a Residuals>,
+    /// The pictures that the rows attend to, see [`ImagePrompt`].
+    pub image: Option<&'a ImagePrompt<'a>>,
 }
 
 pub(super) struct TimeEmbedding {

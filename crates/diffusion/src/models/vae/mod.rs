@@ -21,6 +21,8 @@ pub struct Vae {
     coder: Coder,
     /// Latents are the encoder's output times this.
     pub scaling_factor: f64,
+    /// What is subtracted from the output before.
+    pub shift_factor: f64,
     /// The channels of latents.
     pub latent_channels: usize,
     factor: usize,
@@ -34,12 +36,13 @@ enum Coder {
 
 impl Vae {
     pub(crate) fn load(config: &ConfigFile, weights: &Weights) -> Loaded<Vae> {
-        let Shape { scaling_factor, latent_channels, factor } = Shape::read(config)?;
+        let Shape { scaling_factor, shift_factor, latent_channels, factor } = Shape::read(config)?;
         let coder = match is_tiny(config) {
             true => Coder::Tiny(Tiny::load(config, weights)?),
             false => Coder::Kl(Box::new(Kl::load(config, weights)?)),
         };
-        Ok(Vae { coder, scaling_factor, latent_channels, factor, dtype: weights.activation_dtype() })
+        let dtype = weights.activation_dtype();
+        Ok(Vae { coder, scaling_factor, shift_factor, latent_channels, factor, dtype })
     }
 
     /// Pixels per latent pixel, in each direction.
@@ -80,6 +83,8 @@ impl Vae {
 pub(crate) struct Shape {
     /// Latents are the encoder's output times this.
     pub scaling_factor: f64,
+    /// What is subtracted from the output before.
+    pub shift_factor: f64,
     /// The channels of latents.
     pub latent_channels: usize,
     /// Pixels per latent pixel, in each direction.
@@ -93,7 +98,6 @@ impl Shape {
             ("_class_name", json!(["AutoencoderKL", "AutoencoderTiny"])),
             ("in_channels", json!([3])),
             ("out_channels", json!([3])),
-            ("shift_factor", json!([0.0])),
         ] {
             config.only(key, allowed.as_array().map_or(&[], Vec::as_slice))?;
         }
@@ -108,9 +112,11 @@ impl Shape {
         if scaling_factor <= 0.0 {
             return Err(config.refuse("scaling_factor", "a number above 0"));
         }
+        let shift_factor =
+            config.get("shift_factor").map_or(Ok(0.0), |_| config.number("shift_factor", 0.0))?;
         let latent_channels = config.count("latent_channels", Some(4))?;
         // Every block of the encoder except one halves the size.
-        Ok(Shape { scaling_factor, latent_channels, factor: 1 << (levels - 1) })
+        Ok(Shape { scaling_factor, shift_factor, latent_channels, factor: 1 << (levels - 1) })
     }
 }
 

@@ -203,9 +203,12 @@ pub(super) fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, R
 /// A picture of 8 x 8 pixels with a seed and a number of steps; guided, so with two rows.
 pub(super) fn cell(seed: u64, steps: u32) -> Cell {
     let settings = Settings {
+        shift: None,
         model: "tiny-a".into(),
         vae: None,
         lora: Vec::new(),
+        lora_weight: None,
+        train_steps: None,
         embeddings: Vec::new(),
         prompt: "a hat".into(),
         negative_prompt: "".into(),
@@ -214,6 +217,15 @@ pub(super) fn cell(seed: u64, steps: u32) -> Cell {
         mask: None,
         fit: None,
         strength: None,
+        controlnet: None,
+        control_image: None,
+        controlnet_conditioning_scale: None,
+        control_guidance_start: None,
+        control_guidance_end: None,
+        ip_adapter: None,
+        ip_adapter_image: None,
+        ip_adapter_scale: None,
+        ip_adapter_image_encoder: None,
         seed,
         noise: Noise::TorchCpu,
         variation_seed: None,

@@ -47,6 +47,15 @@ pub fn pieces(prompt: &str) -> Vec<Piece> {
     joined.into_iter().map(piece).collect()
 }
 
+/// A prompt without the syntax of weights; a `BREAK` is a space.
+pub fn without_weights(prompt: &str) -> String {
+    let text = |piece: Piece| match piece {
+        Piece::Text { text, .. } => text,
+        Piece::Break => " ".to_owned(),
+    };
+    pieces(prompt).into_iter().map(text).collect()
+}
+
 /// What may be a mistake: a sentence each for unmatched brackets of either kind and for `BREAK`s in brackets.
 pub fn oddities(prompt: &str) -> Vec<String> {
     let mut reader = Reader::default();

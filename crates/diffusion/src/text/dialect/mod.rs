@@ -8,7 +8,7 @@ mod attention;
 mod chunks;
 mod schedule;
 
-pub use attention::{Piece, oddities, pieces};
+pub use attention::{Piece, oddities, pieces, without_weights};
 pub use chunks::{Chunk, Item, Token, chunks};
 pub use maquette_core::composition::{Part, compose};
 pub use schedule::{Stage, is_refused, schedule};

@@ -60,6 +60,22 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
                 aliases.push(format!("{prefix}{module}"));
             }
         }
+    } else if part == "transformer" {
+        let mut modules = vec![module.to_owned()];
+        // The names of the original code, which ComfyUI keeps.
+        modules.extend(module.strip_suffix("to_out.0").map(|stem| format!("{stem}out")));
+        modules.extend(module.strip_suffix(".0").filter(|name| name.ends_with("to_out")).map(str::to_owned));
+        for (now, then) in [("all_x_embedder.2-1", "x_embedder"), ("all_final_layer.2-1", "final_layer")] {
+            modules.extend(module.strip_prefix(now).map(|rest| format!("{then}{rest}")));
+        }
+        aliases.extend(modules.iter().cloned());
+        // diffusers, kohya's and LyCORIS' trainers, ComfyUI.
+        for module in modules {
+            for prefix in ["transformer.", "lora_unet_", "lora_transformer_", "lycoris_", "diffusion_model."]
+            {
+                aliases.push(format!("{prefix}{module}"));
+            }
+        }
     } else {
         let mut modules = vec![module.to_owned()];
         // The first versions of diffusers named the projections as in the UNet.
@@ -94,6 +110,32 @@ mod tests {
     use crate::weights::lora::targets::{Layer, Layers};
     use candle_core::{DType, Device, Tensor};
     use maquette_kernels::Weight;
+
+    #[test]
+    fn names_of_all_trainers_lead_to_the_layers_of_a_transformer() {
+        let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None, is_pointwise: false };
+        let [to_out, to_q, last] = [
+            "transformer.layers.3.attention.to_out.0",
+            "transformer.noise_refiner.0.attention.to_q",
+            "transformer.all_final_layer.2-1.linear",
+        ];
+        let layers: Layers = [to_out, to_q, last].map(|name| (name.to_owned(), layer.clone())).into();
+        let targets = Targets { layers, ..Targets::default() };
+        let names = Names::of(&targets);
+        let check =
+            |module: &str, expected: &str| assert_eq!(names.find(None, module), Some(expected), "{module}");
+        check("transformer.layers.3.attention.to_out.0", to_out);
+        check("diffusion_model.layers.3.attention.to_out.0", to_out);
+        check("diffusion_model.layers.3.attention.out", to_out);
+        check("lora_unet_layers_3_attention_to_out_0", to_out);
+        check("base_model.model.layers.3.attention.to_out.0", to_out);
+        check("lora_unet_noise_refiner_0_attention_to_q", to_q);
+        check("lycoris_noise_refiner_0_attention_to_q", to_q);
+        check("diffusion_model.final_layer.linear", last);
+        assert_eq!(names.find(None, "transformer.layers.4.attention.to_q"), None);
+    }
 
     #[test]
     fn names_of_all_trainers_lead_to_the_same_layer() {

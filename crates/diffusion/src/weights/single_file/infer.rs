@@ -38,7 +38,8 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
         let looks_like = [
             ("lora_", "a LoRA; use it with `lora`"),
             ("lycoris_", "a LoRA; use it with `lora`"),
-            ("control_model.", "a ControlNet"),
+            ("control_model.", "a ControlNet; use it with `controlnet`"),
+            ("controlnet_", "a ControlNet; use it with `controlnet`"),
             ("first_stage_model.", "an autoencoder; use it with `vae`"),
             ("encoder.down", "an autoencoder; use it with `vae`"),
             ("down_blocks.", "one part of a model in diffusers' layout; use the whole folder"),
@@ -233,6 +234,21 @@ pub(super) fn vae(header: &Header, kind: Kind, part: &Part) -> Value {
     })
 }
 
+/// `vae/config.json` of an autoencoder's own file with the shift and the scale of FLUX, which later models share.
+pub(super) fn flow_vae(header: &Header, part: Option<&Part>) -> Value {
+    let published = Part::Vae { prefix: String::new(), levels: 0 };
+    let mut config = vae(header, Kind::Sd1, part.unwrap_or(&published));
+    for (key, value) in
+        [("latent_channels", json!(16)), ("scaling_factor", json!(0.3611)), ("shift_factor", json!(0.1159))]
+    {
+        config[key] = value;
+    }
+    for key in ["use_quant_conv", "use_post_quant_conv"] {
+        config[key] = json!(header.contains_key(&format!("{}.weight", &key[4..])));
+    }
+    config
+}
+
 /// The name of a tensor of every text encoder, if the file lacks it and therefore the text encoder.
 pub(super) fn missing_text_encoder(header: &Header, part: &Part) -> Option<String> {
     let names = ["text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight"];
@@ -324,7 +340,7 @@ pub(super) fn special_tokens(padding: &str) -> Value {
 }
 
 /// One more than the largest number (up to 255) that follows `prefix` in any name; 0 if there is none.
-fn count(header: &Header, prefix: &str) -> usize {
+pub(super) fn count(header: &Header, prefix: &str) -> usize {
     let number = |key: &String| key.strip_prefix(prefix)?.split('.').next()?.parse::<u8>().ok();
     header.keys().filter_map(number).max().map_or(0, |largest| usize::from(largest) + 1)
 }

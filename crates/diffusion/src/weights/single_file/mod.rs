@@ -4,11 +4,14 @@
 //! (`infer.rs`) and from what the file states (`stated.rs`); the tokenizer is CLIP's own. A folder next to the checkpoint with its name, `model/` next to
 //! `model.safetensors`, may contain parts of diffusers' layout without weights, which take precedence. Not here: pickles.
 
+mod controlnet;
 mod infer;
 mod names;
 mod stated;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_controlnet;
 mod vocabulary;
 
 use crate::error::ModelError;
@@ -172,6 +175,12 @@ impl Checkpoint {
     }
 }
 
+/// The configuration of a ControlNet in one file, and the naming of its tensors; an error says what is missing.
+pub(crate) fn controlnet_in(header: &Header) -> Result<(serde_json::Value, Part), String> {
+    let part = controlnet::part(header)?;
+    Ok((controlnet::config(header, &part)?, part))
+}
+
 /// The name and the content of LDM's configuration; `None` if it is too large to be one.
 fn read_yaml(path: Option<&Path>) -> Result<Option<(String, String)>, ModelError> {
     let Some(path) = path else { return Ok(None) };
@@ -187,6 +196,11 @@ fn read_yaml(path: Option<&Path>) -> Result<Option<(String, String)>, ModelError
 /// The part of a model that a file belongs to: the first folder of its path.
 fn folder(file: &str) -> &str {
     file.split('/').next().unwrap_or_default()
+}
+
+/// The configuration of an autoencoder's own file with FLUX's scale.
+pub(crate) fn flow_vae(header: &Header, part: Option<&Part>) -> serde_json::Value {
+    infer::flow_vae(header, part)
 }
 
 /// The tensors of an autoencoder's own file, if they have LDM's names.

@@ -4,6 +4,8 @@
 //! sites use its names. The rules are the inverse of diffusers' `single_file_utils.py`. They are pure functions of names,
 //! independent of a file's content.
 
+use super::controlnet;
+
 /// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -15,6 +17,12 @@ pub(crate) enum Part {
     Clip { prefix: String },
     /// A text encoder under OpenCLIP's names; the model uses its first `layers` layers.
     OpenClip { prefix: String, layers: usize },
+    /// Z-Image's transformer under the names of its original code.
+    ZImage { prefix: String },
+    /// A ControlNet, whose picture passes `hints` convolutions between the first and the last.
+    ControlNet { prefix: String, layers: usize, hints: usize },
+    /// A file of its own with diffusers' names.
+    Plain,
 }
 
 /// Where a tensor is stored.
@@ -35,7 +43,10 @@ impl Part {
             Part::Unet { prefix, .. }
             | Part::Vae { prefix, .. }
             | Part::Clip { prefix }
-            | Part::OpenClip { prefix, .. } => prefix,
+            | Part::OpenClip { prefix, .. }
+            | Part::ZImage { prefix }
+            | Part::ControlNet { prefix, .. } => prefix,
+            Part::Plain => "",
         }
     }
 
@@ -46,7 +57,16 @@ impl Part {
         let mut names = match self {
             Part::Unet { layers, .. } => unet(&words, *layers),
             Part::Vae { levels, .. } => vec![vae(&words, *levels)],
-            Part::Clip { .. } => vec![None],
+            Part::Clip { .. } | Part::Plain => vec![None],
+            Part::ControlNet { layers, hints, .. } => match controlnet::name(&words, *hints) {
+                None => unet(&words, *layers),
+                name => vec![name],
+            },
+            Part::ZImage { .. } => {
+                let (key, part) = z_image(name);
+                third = part;
+                vec![Some(key)]
+            }
             Part::OpenClip { .. } => {
                 transposed = name == "text_projection.weight";
                 let (key, part) = open_clip(&words);
@@ -65,7 +85,9 @@ impl Part {
     pub(crate) fn is_spare(&self, key: &str) -> bool {
         let Some(name) = key.strip_prefix(self.prefix()) else { return true };
         match self {
-            Part::Unet { .. } => false,
+            Part::Unet { .. } | Part::ControlNet { .. } | Part::Plain => false,
+            // A norm that the model has not used since its publication.
+            Part::ZImage { .. } => name == "norm_final.weight",
             Part::Vae { .. } => is_spare_in_vae(name),
             Part::Clip { .. } => is_spare_in_text_encoder(name),
             Part::OpenClip { layers, .. } => {
@@ -75,6 +97,23 @@ impl Part {
                 layer.is_none_or(|layer| layer.parse() == Ok(*layers))
             }
         }
+    }
+}
+
+/// The original name of a tensor of Z-Image's transformer, and its third of queries, keys and values.
+///
+/// The inverse of `convert_z_image_transformer_checkpoint_to_diffusers` of diffusers' `single_file_utils.py`.
+fn z_image(name: &str) -> (String, Option<usize>) {
+    let name = name
+        .replacen("all_final_layer.2-1.", "final_layer.", 1)
+        .replacen("all_x_embedder.2-1.", "x_embedder.", 1)
+        .replacen(".attention.to_out.0.", ".attention.out.", 1)
+        .replacen(".attention.norm_k.", ".attention.k_norm.", 1)
+        .replacen(".attention.norm_q.", ".attention.q_norm.", 1);
+    let thirds = [".attention.to_q.", ".attention.to_k.", ".attention.to_v."];
+    match thirds.iter().position(|part| name.contains(part)) {
+        Some(third) => (name.replacen(thirds[third], ".attention.qkv.", 1), Some(third)),
+        None => (name, None),
     }
 }
 

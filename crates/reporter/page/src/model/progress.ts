@@ -1,5 +1,5 @@
 // How far a run is, in words, and whether it still goes on.
-import type { PageState, Pictures, RunInfo } from "../data";
+import type { PageState, Pictures, RunInfo, Training } from "../data";
 
 /** A process that renders says every ten seconds that it does. After this many without a word, the page says how many. */
 const QUIET = 60;
@@ -14,7 +14,7 @@ export interface Progress {
 }
 
 /** `state`: what the page was told last, newer than the rest; `now` in seconds since 1970. */
-export function progress(run: RunInfo, pictures: Pictures, state: PageState | undefined, now: number): Progress {
+export function progress(run: RunInfo, pictures: Pictures, state: PageState | undefined, now: number, trainings: Training[] = []): Progress {
   const count = (is: (at: number) => boolean) => pictures.status.reduce((sum, _, at) => sum + Number(is(at)), 0);
   const drafts = count((at) => pictures.draft[at]!);
   const failed = count((at) => pictures.status[at] === "failed");
@@ -24,6 +24,9 @@ export function progress(run: RunInfo, pictures: Pictures, state: PageState | un
   const parts = [done === total ? `${total} pictures` : `${done} of ${total} pictures`];
   if (drafts) parts.push(drafts === 1 ? "1 draft" : `${drafts} drafts`);
   if (failed) parts.push(`${failed} failed`);
+  // Trainings come before the pictures, one after the other.
+  const training = said === "running" ? trainings.find((one) => one.done > 0 && one.done < one.last_step) : undefined;
+  if (training) parts.push(`training ${training.subject}: ${training.done} of ${training.last_step} steps`);
   const silence = state ? now - state.written : 0;
   if (said === "running") parts.push(running(silence, state?.written ?? now, now));
   else if (said === "incomplete") parts.push("incomplete");

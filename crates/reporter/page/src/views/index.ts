@@ -6,6 +6,7 @@ import { EffectsView } from "./effects";
 import { GridView } from "./grid";
 import { MaskView } from "./mask";
 import { PicturePanel } from "./panel";
+import { TrainingView } from "./training";
 import { Vote } from "./vote";
 
 /** A view takes the place of the grid. */
@@ -25,6 +26,7 @@ export const VIEWS: ViewEntry[] = [
   { name: "grid", title: "Grid", Component: GridView },
   { name: "vote", title: "Vote", has: varies, Component: Vote },
   { name: "effects", title: "Effects", has: varies, Component: EffectsView },
+  { name: "training", title: "Training", has: (model) => !!model.page().trainings?.length, Component: TrainingView },
   { name: "mask", title: "Mask", Component: MaskView },
 ];
 

@@ -1,9 +1,9 @@
 // The curves drawn by uPlot: lines, their bands, the values under the pointer, and a click that leads to the cells.
-import { createEffect, createSignal, For, onCleanup, onMount, Show } from "solid-js";
+import { createSignal, onMount, Show } from "solid-js";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
-import { theme } from "../../theme";
 import type { CurvePoint, Curves } from "../../effects/curve";
+import { axisStyle, COLOURS, HEIGHT, keepDrawn, type Ground } from "../../parts/chart";
+import { ChartLegend } from "../../parts/ChartLegend";
 
 export interface PlotProps {
   curves: Curves;
@@ -13,10 +13,7 @@ export interface PlotProps {
   open(line: number, point: number): void;
 }
 
-/** Colours that stay apart for colour-blind readers and have a contrast of 3 or more with both light and dark ground. */
-const COLOURS = ["#2f86c8", "#d55e00", "#009e73", "#c4659a", "#8c6bd8", "#a57c00"];
 const DASHES = [[], [6, 4], [2, 3]];
-const HEIGHT = 320;
 
 /** How close to a point the pointer has to be, in CSS pixels. */
 const REACH = 30;
@@ -25,12 +22,9 @@ export function Plot(props: PlotProps) {
   let box!: HTMLDivElement;
   const [hover, setHover] = createSignal<{ line: number; point: number } | null>(null);
   onMount(() => {
-    let plot: uPlot | undefined;
     let pressed: [number, number] | null = null;
-    const draw = () => {
-      theme();
-      plot?.destroy();
-      plot = new uPlot(options(props, box.clientWidth, getComputedStyle(box), (at) => setHover(at)), data(props.curves), box);
+    keepDrawn(box, (ground) => {
+      const plot = new uPlot(options(props, ground, (at) => setHover(at)), data(props.curves), box);
       const over = plot.over;
       over.addEventListener("pointerdown", (event) => (pressed = [event.clientX, event.clientY]));
       over.addEventListener("click", (event) => {
@@ -39,16 +33,7 @@ export function Plot(props: PlotProps) {
         const at = hover();
         if (at && !moved) props.open(at.line, at.point);
       });
-    };
-    createEffect(draw);
-    const resized = new ResizeObserver(() => plot?.setSize({ width: Math.max(box.clientWidth, 200), height: HEIGHT }));
-    resized.observe(box);
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", draw);
-    onCleanup(() => {
-      dark.removeEventListener("change", draw);
-      resized.disconnect();
-      plot?.destroy();
+      return plot;
     });
   });
   return (
@@ -59,18 +44,9 @@ export function Plot(props: PlotProps) {
           {(at) => hoverText(props, at().line, at().point)}
         </Show>
       </p>
-      <ul class="plot-legend">
-        <For each={props.curves.lines}>
-          {({ label }, at) => (
-            <li classList={{ "plot-hovered": hover()?.line === at() }}>
-              <svg viewBox="0 0 24 8" aria-hidden="true">
-                <line x1="0" x2="24" y1="4" y2="4" stroke={colour(at())} stroke-dasharray={dash(at()).join(" ")} />
-              </svg>
-              {label}
-            </li>
-          )}
-        </For>
-      </ul>
+      <ChartLegend
+        lines={props.curves.lines.map(({ label }, at) => ({ label, stroke: colour(at), dash: dash(at), marked: hover()?.line === at }))}
+      />
     </div>
   );
 }
@@ -105,19 +81,15 @@ function data({ x, lines }: Curves): uPlot.AlignedData {
 
 function options(
   props: PlotProps,
-  width: number,
-  style: CSSStyleDeclaration,
+  ground: Ground,
   hovered: (at: { line: number; point: number } | null) => void,
 ): uPlot.Options {
   const { curves } = props;
-  const ink = style.color;
-  const grid = { stroke: style.borderColor || "rgba(128,128,128,0.3)", width: 1 };
-  const font = `12px ${style.fontFamily}`;
-  const axis = { stroke: ink, font, labelFont: font, grid, ticks: grid };
+  const axis = axisStyle(ground);
   const edge = { width: 0, points: { show: false } };
   const every = curves.x;
   return {
-    width: Math.max(width, 200),
+    width: ground.width,
     height: HEIGHT,
     legend: { show: false },
     cursor: { drag: { x: true, y: false }, points: { show: false } },

@@ -10,7 +10,7 @@ import type { ViewEntry } from "..";
 export function Head(props: { model: Model; views: ViewEntry[]; help: () => void }) {
   const { model } = props;
   const run = () => model.page().run;
-  const now = createMemo(() => progress(run(), model.pictures(), state(), looked()));
+  const now = createMemo(() => progress(run(), model.pictures(), state(), looked(), model.page().trainings));
   return (
     <header class="head">
       <div class="head-title">

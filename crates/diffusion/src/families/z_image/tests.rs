@@ -1,0 +1,102 @@
+//! Each part of a tiny model against diffusers and transformers (`tests/fixtures/zimage.py`).
+
+use super::*;
+use std::collections::HashMap;
+use std::path::Path;
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
+
+fn model() -> ZImage {
+    let folder = Path::new(FIXTURES).join("tiny-z-image");
+    ZImage::load(&ModelSource::Folder(folder), &Device::Cpu, DType::F32).unwrap()
+}
+
+fn values() -> HashMap<String, Tensor> {
+    let file = Path::new(FIXTURES).join("z-image/values.safetensors");
+    candle_core::safetensors::load(file, &Device::Cpu).unwrap()
+}
+
+/// The largest difference.
+fn distance(found: &Tensor, expected: &Tensor) -> f32 {
+    assert_eq!(found.dims(), expected.dims());
+    (found - expected).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+}
+
+#[test]
+fn prompts_match_transformers() {
+    let (model, values) = (model(), values());
+    let long = "the starry garden of monstera leaves ".repeat(16) + "end";
+    let man = "a portrait of a bearded man, by Vincent van Gogh";
+    for (k, text) in ["", man, &long, "  CAFE\u{301} à la MODE… 東京 <|im_end|>"].into_iter().enumerate()
+    {
+        let tokens = model.text.tokenizer.encode(text, "").unwrap();
+        let expected: Vec<i64> = values[&format!("text.{k}.input_ids")].to_vec1().unwrap();
+        assert!(tokens.ids.iter().map(|&id| i64::from(id)).eq(expected), "text {k}");
+        assert_eq!(tokens.cut.is_some(), k == 2);
+        let found = model.text.prompt(text, 0, &mut |_| ()).unwrap().sequence.squeeze(0).unwrap();
+        let every = if k == 2 { 8 } else { 1 };
+        let rows: Vec<u32> = (0..found.dim(0).unwrap() as u32).step_by(every).collect();
+        let found = found.index_select(&Tensor::new(rows, &Device::Cpu).unwrap(), 0).unwrap();
+        let off = distance(&found, &values[&format!("text.{k}.embeddings")]);
+        assert!(off < 1e-4, "text {k}: {off}");
+    }
+    let cut = model.text.tokenizer.encode(&long, "").unwrap().cut.unwrap();
+    assert!(long.ends_with(&cut) && cut.len() < long.len(), "{cut}");
+}
+
+/// Rows with their own times and captions; a caption with as many tokens as are not filled up, and shorter and longer ones.
+#[test]
+fn the_transformer_matches_diffusers() {
+    let (model, values) = (model(), values());
+    let (latents, expected) = (&values["latents"], &values["out"]);
+    let times: Vec<f32> = values["times"].to_vec1().unwrap();
+    for (k, &time) in times.iter().enumerate() {
+        let caption = values[&format!("caption.{k}")].unsqueeze(0).unwrap();
+        let row = latents.narrow(0, k, 1).unwrap();
+        let found = model.transformer.forward(&row, &[time], &[&caption]).unwrap();
+        let off = distance(&found, &expected.narrow(0, k, 1).unwrap());
+        assert!(off < 1e-4, "row {k}: {off}");
+    }
+}
+
+#[test]
+fn the_autoencoder_matches_diffusers() {
+    let (model, values) = (model(), values());
+    let (mean, _) = model.vae.encode(&values["vae.pixels"]).unwrap();
+    assert!(distance(&mean, &values["vae.mean"]) < 1e-4);
+    assert!(distance(&model.vae.decode(&mean).unwrap(), &values["vae.decoded"]) < 1e-4);
+    // What is stored is shifted and scaled, there and back.
+    let posterior = Posterior { logvar: None, ..parts::encode(&model.vae, &values["vae.pixels"]).unwrap() };
+    let stored = posterior.latents(|| unreachable!()).unwrap();
+    assert!(distance(&model.decode(&stored).unwrap(), &values["vae.decoded"]) < 1e-4);
+}
+
+#[test]
+fn parts_must_match_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |part: &str, key: &str, value: serde_json::Value, expected: &str| {
+        let source = Path::new(FIXTURES).join("tiny-z-image");
+        for entry in ["text_encoder/config.json", "transformer/config.json", "vae/config.json"] {
+            let mut config: serde_json::Value =
+                serde_json::from_slice(&std::fs::read(source.join(entry)).unwrap()).unwrap();
+            if entry.starts_with(part) {
+                config[key] = value.clone();
+            }
+            let path = folder.path().join(entry);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, config.to_string()).unwrap();
+        }
+        let source = ModelSource::Folder(folder.path().to_owned());
+        let error = card(&source, || unreachable!()).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    };
+    check(
+        "text_encoder",
+        "hidden_size",
+        32.into(),
+        "`cap_feat_dim` is 24, which is not supported. Supported: 32",
+    );
+    check("vae", "latent_channels", 8.into(), "`in_channels` is 16");
+    check("transformer", "siglip_feat_dim", 1152.into(), "`siglip_feat_dim` is 1152");
+    check("transformer", "n_heads", 4.into(), "`axes_dims` is [4,6,6]");
+}

@@ -1,0 +1,95 @@
+//! Prompts to token ids for text encoders that are language models: the prompt is the message of a user in a chat.
+//!
+//! The chat's form is that of Qwen3's template, which its folders have as code in `chat_template`; the code is not run.
+//! Not here: CLIP's tokenizer (`tokenizer.rs`).
+
+use crate::error::ModelError;
+use crate::text::tokenizer_settings::parse;
+use crate::weights::source::ModelSource;
+use maquette_tokenizer::check_charsmaps;
+use serde_json::Value;
+
+/// What precedes the prompt.
+const BEFORE: &str = "<|im_start|>user\n";
+/// What follows it: the assistant's turn begins.
+const AFTER: &str = "<|im_end|>\n<|im_start|>assistant\n";
+
+/// The tokenizer of a language model.
+pub(crate) struct ChatTokenizer {
+    inner: tokenizers::Tokenizer,
+    file: String,
+    /// The most ids of a prompt with its chat.
+    length: usize,
+}
+
+/// A prompt as input of a language model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChatTokens {
+    /// At most as many as the pipeline allows, without padding.
+    pub ids: Vec<u32>,
+    /// The part of the prompt that was truncated.
+    pub cut: Option<String>,
+}
+
+/// The files of a tokenizer that are read.
+pub(crate) fn files(folder: &str) -> Vec<String> {
+    vec![format!("{folder}/tokenizer.json")]
+}
+
+impl ChatTokenizer {
+    /// Reads the tokenizer from one of a model's folders. `words` is the text encoder's vocabulary size, `length` the most ids.
+    pub fn load(
+        source: &ModelSource,
+        folder: &str,
+        words: usize,
+        length: usize,
+    ) -> Result<ChatTokenizer, ModelError> {
+        let name = format!("{folder}/tokenizer.json");
+        let json: Value = parse(source, &name)?;
+        let file = source.file_name(&name);
+        let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
+        check_charsmaps(&json).map_err(fail)?;
+        let mut json = json;
+        // Nothing is decoded here, and the reader of some broken decoders panics.
+        if let Some(parts) = json.as_object_mut() {
+            parts.insert("decoder".to_owned(), Value::Null);
+        }
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
+        for token in ["<|im_start|>", "<|im_end|>"] {
+            if inner.token_to_id(token).is_none_or(|id| id as usize >= words) {
+                return Err(fail(format!(
+                    "it has no token `{token}` among the {words} words of the text encoder's vocabulary"
+                )));
+            }
+        }
+        Ok(ChatTokenizer { inner, file, length })
+    }
+
+    /// The ids of a prompt within its chat, cut off at the end if there are too many, as in diffusers. `before_answer` is
+    /// what the assistant's turn begins with.
+    pub fn encode(&self, prompt: &str, before_answer: &str) -> Result<ChatTokens, ModelError> {
+        let chat = format!("{BEFORE}{prompt}{AFTER}{before_answer}");
+        let encoding = self
+            .inner
+            .encode(chat.as_str(), false)
+            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
+        let mut ids = encoding.get_ids().to_vec();
+        let cut = encoding.get_offsets().get(self.length).and_then(|(start, _)| {
+            let mut start = start.saturating_sub(BEFORE.len());
+            while start < prompt.len() && !prompt.is_char_boundary(start) {
+                start -= 1;
+            }
+            prompt.get(start..).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+        });
+        ids.truncate(self.length);
+        Ok(ChatTokens { ids, cut })
+    }
+
+    /// The most ids of a prompt with its chat.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+}

@@ -1,0 +1,175 @@
+//! Qwen3 as a text encoder: the states between its layers.
+//!
+//! Formulas and tensor names are those of transformers' `Qwen3Model`. Layers above the last state that is used, the last norm
+//! and the output of words are not loaded. Not here: generating text.
+
+use crate::error::ModelError;
+use crate::models::rotary::{Pairs, Rotary, angles};
+use crate::weights::config::ConfigFile;
+use crate::weights::tensors::Weights;
+use candle_core::{Result, Tensor};
+use maquette_kernels::{Kernels, Linear, Mask, RmsNorm};
+use serde_json::json;
+
+/// The lower layers of a Qwen3 model.
+pub(crate) struct Qwen3 {
+    embedding: Tensor,
+    layers: Vec<Layer>,
+    theta: f64,
+    depth: usize,
+}
+
+struct Layer {
+    input_norm: RmsNorm,
+    to_q: Linear,
+    to_k: Linear,
+    to_v: Linear,
+    to_out: Linear,
+    norm_q: RmsNorm,
+    norm_k: RmsNorm,
+    inner_norm: RmsNorm,
+    gate: Linear,
+    up: Linear,
+    down: Linear,
+    heads: usize,
+    kernels: &'static dyn Kernels,
+}
+
+/// How many layers a configuration has.
+pub(crate) fn layers(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("num_hidden_layers", Some(32))
+}
+
+/// The width of its states.
+pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("hidden_size", Some(4096))
+}
+
+/// The size of its vocabulary.
+pub(crate) fn vocabulary_size(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("vocab_size", Some(151_936))
+}
+
+/// Whether a tensor belongs to what is not used with `layers` layers.
+pub(crate) fn is_spare(key: &str, layers: usize) -> bool {
+    let key = key.strip_prefix("model.").unwrap_or(key);
+    let number = key.strip_prefix("layers.").and_then(|key| key.split('.').next()?.parse::<usize>().ok());
+    key == "norm.weight" || key == "lm_head.weight" || number.is_some_and(|number| number >= layers)
+}
+
+impl Qwen3 {
+    /// Loads the embeddings and the first `count` layers.
+    pub fn load(
+        config: &ConfigFile,
+        weights: &Weights,
+        count: usize,
+    ) -> std::result::Result<Qwen3, ModelError> {
+        config.only("hidden_act", &[json!("silu")])?;
+        for key in ["attention_bias", "use_sliding_window"] {
+            config.only(key, &[json!(false)])?;
+        }
+        // A model for generating text has the encoder as a part.
+        let weights =
+            if weights.has("model.embed_tokens.weight") { weights.at("model") } else { weights.clone() };
+        let depth = config.count("head_dim", Some(128))?;
+        if count > layers(config)? {
+            return Err(config.refuse("num_hidden_layers", format!("at least {count}")));
+        }
+        let words = vocabulary_size(config)?;
+        let layer = |i: usize| Layer::load(config, &weights.at(format!("layers.{i}")), depth);
+        Ok(Qwen3 {
+            embedding: weights.tensor("embed_tokens.weight", &[words, width(config)?])?,
+            layers: (0..count).map(layer).collect::<std::result::Result<_, _>>()?,
+            theta: theta(config)?,
+            depth,
+        })
+    }
+
+    /// The states of a prompt, `[1, ids, width]` each: `wanted` numbers them, from 0 for the embeddings, ascending.
+    pub fn states(&self, ids: &[u32], wanted: &[usize]) -> Result<Vec<Tensor>> {
+        let words = self.embedding.dim(0)?;
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= words) {
+            candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {words}")
+        }
+        let device = self.embedding.device();
+        let mut x = self.embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
+        let of_token = |at: usize| angles(at, self.depth, self.theta).collect();
+        let all: Vec<Vec<f64>> = (0..ids.len()).map(of_token).collect();
+        let rotary = Rotary::new(&all, Pairs::Halves, device)?;
+        let mut states = Vec::new();
+        for number in 0..=self.layers.len() {
+            if wanted.contains(&number) {
+                states.push(x.clone());
+            }
+            if let Some(layer) = self.layers.get(number) {
+                x = layer.forward(&x, &rotary)?;
+            }
+        }
+        Ok(states)
+    }
+}
+
+impl Layer {
+    fn load(config: &ConfigFile, weights: &Weights, depth: usize) -> std::result::Result<Layer, ModelError> {
+        let (width, eps) = (width(config)?, config.number("rms_norm_eps", 1e-6)?);
+        let inner = config.count("intermediate_size", Some(22_016))?;
+        let heads = config.count("num_attention_heads", Some(32))?;
+        let shared = config.count("num_key_value_heads", Some(heads))?;
+        if !heads.is_multiple_of(shared) {
+            return Err(config.refuse("num_key_value_heads", format!("a divisor of {heads}")));
+        }
+        let linear = |name: &str, inputs, outputs| weights.at(name).linear(inputs, outputs, false);
+        let norm = |name: &str, channels| weights.at(name).rms_norm(channels, eps);
+        Ok(Layer {
+            input_norm: norm("input_layernorm", width)?,
+            to_q: linear("self_attn.q_proj", width, heads * depth)?,
+            to_k: linear("self_attn.k_proj", width, shared * depth)?,
+            to_v: linear("self_attn.v_proj", width, shared * depth)?,
+            to_out: linear("self_attn.o_proj", heads * depth, width)?,
+            norm_q: norm("self_attn.q_norm", depth)?,
+            norm_k: norm("self_attn.k_norm", depth)?,
+            inner_norm: norm("post_attention_layernorm", width)?,
+            gate: linear("mlp.gate_proj", width, inner)?,
+            up: linear("mlp.up_proj", width, inner)?,
+            down: linear("mlp.down_proj", inner, width)?,
+            heads,
+            kernels: weights.kernels(),
+        })
+    }
+
+    fn forward(&self, x: &Tensor, rotary: &Rotary) -> Result<Tensor> {
+        let h = self.input_norm.forward(x)?;
+        let q = self.spread(&rotary.rotate(&self.norm_q.forward(&self.split(&self.to_q.forward(&h)?)?)?)?)?;
+        let k = self.spread(&rotary.rotate(&self.norm_k.forward(&self.split(&self.to_k.forward(&h)?)?)?)?)?;
+        let v = self.spread(&self.split(&self.to_v.forward(&h)?)?)?;
+        let h = self.kernels.attention(&q, &k, &v, self.heads, Mask::Causal)?;
+        let x = self.to_out.forward_add(&h, x)?;
+        let h = self.inner_norm.forward(&x)?;
+        let h = (self.kernels.silu(&self.gate.forward(&h)?)? * self.up.forward(&h)?)?;
+        self.down.forward_add(&h, &x)
+    }
+
+    /// `[B, tokens, heads, depth]`.
+    fn split(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, tokens, width) = x.dims3()?;
+        let depth = self.norm_q.weight.dim(0)?;
+        x.reshape((batch, tokens, width / depth, depth))
+    }
+
+    /// `[B, tokens, channels]` with as many heads as the queries: each head of keys and values serves several.
+    fn spread(&self, x: &Tensor) -> Result<Tensor> {
+        let (batch, tokens, heads, depth) = x.dims4()?;
+        let all = x.unsqueeze(3)?.broadcast_as((batch, tokens, heads, self.heads / heads, depth))?;
+        all.contiguous()?.reshape((batch, tokens, self.heads * depth))
+    }
+}
+
+/// The base of the rotations: a key of its own, or a part of `rope_parameters` since transformers 5. Scaled ones are refused.
+fn theta(config: &ConfigFile) -> std::result::Result<f64, ModelError> {
+    config.only("rope_scaling", &[])?;
+    let parameters = config.part("rope_parameters")?;
+    if let Some(parameters) = &parameters {
+        parameters.only("rope_type", &[json!("default")])?;
+    }
+    parameters.as_ref().unwrap_or(config).number("rope_theta", 1_000_000.0)
+}

@@ -1,0 +1,67 @@
+//! Prompts to token ids for T5: SentencePiece's tokens, an end token, padding up to a fixed length.
+//!
+//! Reads `tokenizer.json`. Not here: CLIP's tokenizer (`tokenizer.rs`).
+
+use crate::error::ModelError;
+use crate::text::tokenizer_settings::parse;
+use crate::weights::source::ModelSource;
+use maquette_tokenizer::check_charsmaps;
+use serde_json::Value;
+
+/// T5's end token and padding.
+const END: &str = "</s>";
+const PAD: &str = "<pad>";
+
+/// The tokenizer of a T5 encoder.
+pub(crate) struct SentenceTokenizer {
+    inner: tokenizers::Tokenizer,
+    file: String,
+    end: u32,
+    pad: u32,
+    length: usize,
+}
+
+impl SentenceTokenizer {
+    /// Reads the tokenizer from one of a model's folders. `words` is the text encoder's vocabulary size, `length` the number
+    /// of ids.
+    pub fn load(
+        source: &ModelSource,
+        folder: &str,
+        words: usize,
+        length: usize,
+    ) -> Result<SentenceTokenizer, ModelError> {
+        let name = format!("{folder}/tokenizer.json");
+        let mut json: Value = parse(source, &name)?;
+        let file = source.file_name(&name);
+        let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
+        check_charsmaps(&json).map_err(fail)?;
+        // Nothing is decoded here, and the reader of some broken decoders panics.
+        if let Some(parts) = json.as_object_mut() {
+            parts.insert("decoder".to_owned(), Value::Null);
+        }
+        let mut inner =
+            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
+        inner.with_padding(None);
+        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
+        let id = |token: &str| match inner.token_to_id(token) {
+            Some(id) if (id as usize) < words => Ok(id),
+            _ => Err(fail(format!(
+                "it has no token `{token}` in the text encoder's vocabulary of {words} words"
+            ))),
+        };
+        let (end, pad) = (id(END)?, id(PAD)?);
+        Ok(SentenceTokenizer { inner, file, end, pad, length })
+    }
+
+    /// The ids of a prompt, always as many; what does not fit is cut off.
+    pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
+        let encoding = self
+            .inner
+            .encode(prompt, false)
+            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
+        let mut ids: Vec<u32> = encoding.get_ids().iter().copied().take(self.length - 1).collect();
+        ids.push(self.end);
+        ids.resize(self.length, self.pad);
+        Ok(ids)
+    }
+}

@@ -1,0 +1,132 @@
+//! Z-Image: whole pictures against diffusers, and rows that do not affect each other.
+
+use crate::cases::{cell, difference, fixtures, render};
+use crate::composed::composed;
+use crate::flow_cases::{FlowCase, HANDFUL, cases_in, pictures_match, rows_are_independent};
+use candle_core::{Device, Tensor};
+use maquette_core::{Dialect, Scheduler, Settings};
+use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
+use std::collections::HashMap;
+
+fn cases() -> Vec<FlowCase> {
+    cases_in("z-image/cases.json")
+}
+
+#[test]
+fn pictures_match_diffusers() {
+    pictures_match(&cases());
+}
+
+/// Captions of different lengths, with and without guidance, reference picture and mask.
+#[test]
+fn rows_do_not_affect_each_other() {
+    rows_are_independent(cases());
+}
+
+/// Names of diffusers, kohya's trainer and ComfyUI.
+#[test]
+fn every_form_of_a_lora_gives_the_same_picture() {
+    let case = cases().into_iter().find(|case| case.lora.is_some()).unwrap();
+    let cells = ["lora-diffusers", "lora-kohya", "lora-comfyui"].map(|file| case.cell_with(file));
+    let without = cell(Settings { lora: Vec::new(), ..cells[0].settings.clone() });
+    let (_model, mut engine) = case.engine();
+    let rendered = render(&mut engine, &[&cells[..], std::slice::from_ref(&without)].concat());
+    for one in &cells {
+        let found = difference(rendered[&one.id].as_ref().unwrap(), &case.case.expected());
+        assert!(found.largest <= 1 && found.count <= HANDFUL, "{found:?}");
+    }
+    assert_ne!(rendered[&without.id], rendered[&cells[0].id]);
+}
+
+/// The name of a tensor in the original code; queries, keys and values are one tensor there.
+fn original(name: &str) -> String {
+    name.replace("all_final_layer.2-1.", "final_layer.")
+        .replace("all_x_embedder.2-1.", "x_embedder.")
+        .replace("attention.to_out.0.", "attention.out.")
+        .replace("attention.norm_k.", "attention.k_norm.")
+        .replace("attention.norm_q.", "attention.q_norm.")
+}
+
+/// The transformer's tensors as ComfyUI's file has them.
+fn comfyui(prefix: &str) -> HashMap<String, Tensor> {
+    let mut tensors = HashMap::new();
+    for shard in ["1", "2"] {
+        let name =
+            format!("tiny-z-image/transformer/diffusion_pytorch_model-0000{shard}-of-00002.safetensors");
+        tensors.extend(candle_core::safetensors::load(fixtures().join(name), &Device::Cpu).unwrap());
+    }
+    let mut renamed = HashMap::new();
+    for (name, tensor) in &tensors {
+        if let Some(stem) = name.strip_suffix("to_q.weight") {
+            let parts = ["to_q", "to_k", "to_v"].map(|part| &tensors[&format!("{stem}{part}.weight")]);
+            renamed.insert(format!("{prefix}{stem}qkv.weight"), Tensor::cat(&parts, 0).unwrap());
+        } else if !name.contains(".to_k.") && !name.contains(".to_v.") {
+            renamed.insert(format!("{prefix}{}", original(name)), tensor.clone());
+        }
+    }
+    renamed
+}
+
+#[test]
+fn a_transformer_alone_is_completed_by_the_files_beside_it() {
+    let case = cases().remove(0);
+    let (cell, tiny) = (case.cell(), fixtures().join("tiny-z-image"));
+    for prefix in ["", "model.diffusion_model."] {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("turbo.safetensors");
+        candle_core::safetensors::save(&comfyui(prefix), &file).unwrap();
+        let error = ModelSource::at(&file).unwrap_err().to_string();
+        assert_eq!(
+            error.replace(&format!("{}/", folder.path().display()), ""),
+            "turbo.safetensors is the transformer of Z-Image alone. Add beside it: qwen_3_4b.safetensors (in \
+             split_files/text_encoders of Comfy-Org/z_image_turbo), ae.safetensors (in split_files/vae of \
+             Comfy-Org/z_image_turbo), tokenizer.json (in tokenizer of Tongyi-MAI/Z-Image-Turbo)."
+        );
+        let copy = |from: &str, to: &str| {
+            let to = folder.path().join(to);
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(tiny.join(from), to).unwrap();
+        };
+        copy("text_encoder/model.safetensors", "text_encoders/qwen_3_4b.safetensors");
+        copy("tokenizer/tokenizer.json", "tokenizer.json");
+        // The shape of the published autoencoder is assumed, so that a tiny one is a part in diffusers' layout.
+        copy("vae/config.json", "turbo/vae/config.json");
+        copy("vae/diffusion_pytorch_model.safetensors", "turbo/vae/diffusion_pytorch_model.safetensors");
+        assert_eq!(card(&ModelSource::at(&file).unwrap()).unwrap().shift, Some(3.0));
+        let find = move |_: &str| ModelSource::at(&file).map_err(Into::into);
+        let mut engine = Engine::new(DeviceName::Cpu, Box::new(find), None).unwrap();
+        let picture = render(&mut engine, std::slice::from_ref(&cell)).remove(&cell.id).unwrap();
+        let whole = render(&mut case.engine().1, std::slice::from_ref(&cell)).remove(&cell.id).unwrap();
+        assert!(whole.is_ok());
+        assert_eq!(picture, whole);
+    }
+}
+
+#[test]
+fn a_card_has_the_models_defaults() {
+    let model = composed(&["tiny-z-image"]);
+    let one = card(&ModelSource::Folder(model.path().to_owned())).unwrap();
+    assert_eq!((one.scheduler, one.shift), (Some(Scheduler::FlowEuler), Some(3.0)));
+    assert_eq!((one.size, one.multiple_of), ((1024, 1024), 4));
+    let dynamic = composed(&["tiny-z-image", "z-image/dynamic"]);
+    assert_eq!(card(&ModelSource::Folder(dynamic.path().to_owned())).unwrap().shift, None);
+}
+
+/// `AND` and changes from step to step are those of the dialect; weights of words have no effect.
+#[test]
+fn the_dialect_has_an_effect_except_for_weights() {
+    let case = cases().remove(1);
+    let plain = case.cell().settings;
+    let with = |prompt: &str, dialect| cell(Settings { prompt: prompt.into(), dialect, ..plain.clone() });
+    let cells = [
+        with("a cat, by a lake", Dialect::Plain),
+        with("a (cat:1.4), by [a] lake", Dialect::A1111),
+        with("a [cat:dog:2], by a lake", Dialect::A1111),
+        with("a cat, by a lake AND a dog", Dialect::A1111),
+    ];
+    let (_model, mut engine) = case.engine();
+    let rendered = render(&mut engine, &cells);
+    let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
+    assert_eq!(pictures[0], pictures[1]);
+    assert!(pictures[2] != pictures[0] && pictures[3] != pictures[0] && pictures[2] != pictures[3]);
+}
