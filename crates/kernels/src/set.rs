@@ -12,7 +12,8 @@ pub trait Kernels: Debug + Send + Sync {
     /// Its name, such as `cpu-f32`.
     fn name(&self) -> &'static str;
 
-    /// Whether gradients flow through every operation. If not, results are constants to candle's `backward`.
+    /// Whether gradients flow through every operation: by candle's `backward`, or by that of a recording. If not, results
+    /// are constants.
     fn is_differentiable(&self) -> bool;
 
     /// The dtype in which the weights of a model in `dtype` are kept in memory.
