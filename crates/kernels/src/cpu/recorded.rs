@@ -213,6 +213,12 @@ impl Kernels for Recorded {
         Ok(out)
     }
 
+    fn rms_norm(&self, x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
+        let out = CPU.rms_norm(x, weight, eps)?;
+        by_reference(&[Some(x), Some(weight)], &out, move |of| Reference.rms_norm(&of[0], &of[1], eps));
+        Ok(out)
+    }
+
     fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
         let out = CPU.attention(q, k, v, heads, mask)?;
         add(&[Some(q), Some(k), Some(v)], &out, || {

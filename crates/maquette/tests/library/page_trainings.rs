@@ -14,7 +14,7 @@ fn run(project: &Project) -> Run {
         project.write(&format!("photos/{at}.png"), &photo);
     }
     let subject = |name: &str, settings: &str| {
-        format!("[subject.{name}]\nimages = \"photos/*.png\"\nclass = \"man\"\n{settings}\n")
+        format!("[subject.\"{name}\"]\nimages = \"photos/*.png\"\nclass = \"man\"\n{settings}\n")
     };
     let text = "prompt = \"a photo of {subject}\"\nsteps = 2\n".to_owned()
         + &subject("me", "word = \"sks man\"\nsteps = 40\nnum_class_images = 4\nrank = 8")
