@@ -153,7 +153,7 @@ pub(super) fn is_inpainting(unet: &Unet, vae: &Vae) -> bool {
 pub(super) fn control_mismatch(controlnet: &ControlNet, unet: &Unet, vae: &Vae) -> Option<String> {
     let (own, factor) = (controlnet.factor(), vae.factor());
     let sizes = || format!("it takes {own} pixels for one of the latents, the model's autoencoder {factor}");
-    controlnet.mismatch(unet, vae.latent_channels).or_else(|| (own != factor).then(sizes))
+    controlnet.mismatch(&unet.widths, vae.latent_channels).or_else(|| (own != factor).then(sizes))
 }
 
 /// The UNet's prediction for rows, with the ControlNet that they follow.

@@ -217,7 +217,7 @@ impl Family for Sdxl {
     }
 
     fn ip_adapter_mismatch(&self, adapter: &IpAdapter) -> Option<String> {
-        adapter.mismatch(&self.unet)
+        adapter.mismatch(&self.unet.widths)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

@@ -157,7 +157,7 @@ impl Family for StableDiffusion {
     }
 
     fn ip_adapter_mismatch(&self, adapter: &IpAdapter) -> Option<String> {
-        adapter.mismatch(&self.unet)
+        adapter.mismatch(&self.unet.widths)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

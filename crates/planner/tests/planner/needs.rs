@@ -52,8 +52,27 @@ fn a_mask_must_exist_and_fit_its_picture() {
 
 #[test]
 fn a_controlnet_and_an_ip_adapter_need_a_picture_and_pictures_need_them() {
-    insta::assert_snapshot!(broken("prompt = \"x\"\ncontrolnet = \"canny\"\n"), @"");
-    insta::assert_snapshot!(broken("prompt = \"x\"\nip_adapter_image = \"me.png\"\n"), @"");
+    insta::assert_snapshot!(broken("prompt = \"x\"\ncontrolnet = \"canny\"\n"), @r#"
+     x `controlnet` needs a picture; allowed: with `control_image`
+      ,-[e.toml:2:14]
+    1 | prompt = "x"
+    2 | controlnet = "canny"
+      :              ^^^|^^^
+      :                 `-- here
+      `----
+     help: set `control_image`: a picture that already shows what the ControlNet expects, such as
+           edges or depth
+    "#);
+    insta::assert_snapshot!(broken("prompt = \"x\"\nip_adapter_image = \"me.png\"\n"), @r#"
+     x `ip_adapter_image` has no effect without `ip_adapter`
+      ,-[e.toml:2:20]
+    1 | prompt = "x"
+    2 | ip_adapter_image = "me.png"
+      :                    ^^^^|^^^
+      :                        `-- here
+      `----
+     help: set `ip_adapter`, the network that shows the picture to the model
+    "#);
     let check = |rest: &str, expected: &str| {
         assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");
     };

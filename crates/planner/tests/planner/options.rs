@@ -199,6 +199,10 @@ fn the_resolved_text_includes_overrides() {
     dialect = "plain"
     fit = "crop"
     strength = 0.8
+    controlnet_conditioning_scale = 1.0
+    control_guidance_start = 0.0
+    control_guidance_end = 1.0
+    ip_adapter_scale = 1.0
     seed = 0
     noise = "torch-cpu"
     variation_seed = 0

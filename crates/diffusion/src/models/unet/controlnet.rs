@@ -2,10 +2,11 @@
 //!
 //! diffusers' `ControlNetModel` (Zhang et al., arXiv 2302.05543). Not here: guess mode, pooled features, several ControlNets.
 
-use super::Unet;
 use super::config::UnetConfig;
 use super::down::{DownPath, Features, skip_widths};
+use super::residuals::Residuals;
 use super::time::Conditions;
+use super::widths::{UnetWidths, kind};
 use crate::error::ModelError;
 use crate::weights::config::{ConfigFile, as_count};
 use crate::weights::tensors::Weights;
@@ -28,15 +29,6 @@ pub struct ControlNet {
     skips: Vec<usize>,
     in_channels: usize,
     text_width: usize,
-}
-
-/// What a ControlNet adds to the features of a call's rows.
-#[derive(Debug)]
-pub struct Residuals {
-    /// One image for each skip connection of the UNet, in order.
-    pub(super) skips: Vec<Tensor>,
-    /// For the block in the middle.
-    pub(super) middle: Tensor,
 }
 
 impl ControlNet {
@@ -71,16 +63,10 @@ impl ControlNet {
     }
 
     /// Why it cannot be used with a UNet whose latents have this many channels; `None` if it can.
-    pub(crate) fn mismatch(&self, unet: &Unet, latent_channels: usize) -> Option<String> {
-        let kind = |text: usize, pooled: Option<usize>| match (text, pooled) {
-            (768, None) => "Stable Diffusion 1".to_owned(),
-            (1024, None) => "Stable Diffusion 2".to_owned(),
-            (2048, Some(_)) => "Stable Diffusion XL".to_owned(),
-            (text, _) => format!("text embeddings of width {text}"),
-        };
+    pub(crate) fn mismatch(&self, unet: &UnetWidths, latent_channels: usize) -> Option<String> {
         let (own, pooled) = (self.text_width, self.down.time.pooled_width());
-        if (own, pooled) != (unet.text_width, unet.pooled_width()) {
-            let (own, other) = (kind(own, pooled), kind(unet.text_width, unet.pooled_width()));
+        if (own, pooled) != (unet.text, unet.pooled) {
+            let (own, other) = (kind(own, pooled.is_some()), kind(unet.text, unet.pooled.is_some()));
             return Some(format!("it is for {own}, the model is of {other}"));
         }
         if self.in_channels != latent_channels {
@@ -118,16 +104,6 @@ impl ControlNet {
         let scaled = |conv: &Conv2d, x: &Tensor| conv.forward(x)?.broadcast_mul(&factors);
         let skips = self.out.iter().zip(&skips).map(|(conv, skip)| scaled(conv, skip));
         Ok(Residuals { skips: skips.collect::<Result<_>>()?, middle: scaled(&self.out_middle, &middle)? })
-    }
-}
-
-impl Residuals {
-    /// The UNet's skip connections plus these.
-    pub(super) fn add_to(&self, skips: &[Tensor]) -> Result<Vec<Tensor>> {
-        if skips.len() != self.skips.len() {
-            candle_core::bail!("a ControlNet with {} features for {}", self.skips.len(), skips.len())
-        }
-        skips.iter().zip(&self.skips).map(|(skip, residual)| skip + residual).collect()
     }
 }
 

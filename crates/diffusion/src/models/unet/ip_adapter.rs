@@ -3,7 +3,7 @@
 //! diffusers' `IPAdapterAttnProcessor2_0`, `ImageProjection` and `IPAdapterPlusImageProjection` (Ye et al., arXiv 2308.06721),
 //! under the names of its authors' files. Not here: the encoder of the picture; several adapters, masks, FaceID.
 
-use super::Unet;
+use super::widths::{UnetWidths, kind};
 use crate::error::ModelError;
 use crate::weights::header::Header;
 use crate::weights::tensors::Weights;
@@ -168,20 +168,16 @@ impl IpAdapter {
     }
 
     /// Why it cannot be used with a UNet; `None` if it can.
-    pub(crate) fn mismatch(&self, unet: &Unet) -> Option<String> {
-        let (own, other) = (self.shape.text_width, unet.text_width);
-        let kind = |width: usize| match width {
-            768 => "Stable Diffusion 1".to_owned(),
-            1024 => "Stable Diffusion 2".to_owned(),
-            2048 => "Stable Diffusion XL".to_owned(),
-            width => format!("text embeddings of width {width}"),
-        };
-        if own != other {
-            return Some(format!("it is for {}, the model is of {}", kind(own), kind(other)));
+    pub(crate) fn mismatch(&self, unet: &UnetWidths) -> Option<String> {
+        let own = self.shape.text_width;
+        if own != unet.text {
+            // An IP-Adapter knows no pooled text: of these widths, only XL's goes with one.
+            let (own, other) = (kind(own, own == 2048), kind(unet.text, unet.pooled.is_some()));
+            return Some(format!("it is for {own}, the model is of {other}"));
         }
         let widths: Vec<usize> = self.shape.cross.iter().map(|(_, width)| *width).collect();
-        (widths != unet.cross_widths).then(|| {
-            let (own, other) = (widths.len(), unet.cross_widths.len());
+        (widths != unet.cross).then(|| {
+            let (own, other) = (widths.len(), unet.cross.len());
             format!(
                 "it is for another UNet: it has {own} cross-attentions, the model's {other}, or other widths"
             )

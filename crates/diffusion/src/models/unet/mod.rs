@@ -11,8 +11,10 @@ mod down;
 pub(crate) mod ip_adapter;
 #[cfg(test)]
 mod ip_adapter_tests;
+pub(crate) mod residuals;
 mod time;
 mod transformer;
+pub(crate) mod widths;
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
@@ -24,6 +26,7 @@ pub(crate) use config::{check, embeds_guidance, in_channels, sample_size};
 use down::{DownPath, Features, around, skip_widths};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Padding};
 pub use time::Conditions;
+use widths::UnetWidths;
 
 /// The UNet of a model.
 pub struct Unet {
@@ -32,10 +35,8 @@ pub struct Unet {
     norm_out: GroupNorm,
     conv_out: Conv2d,
     kernels: &'static dyn Kernels,
-    /// The widths of its skip connections, in order.
-    skips: Vec<usize>,
-    /// The widths of its cross-attentions, in the order of their numbers.
-    cross_widths: Vec<usize>,
+    /// With which other networks must agree.
+    pub(crate) widths: UnetWidths,
     /// Input channels: those of latents, and for inpainting those of the additional input.
     pub in_channels: usize,
     /// Channels of its prediction.
@@ -69,12 +70,14 @@ impl Unet {
         }
 
         // In the order of diffusers' attention processors.
-        let mut cross_widths = Vec::new();
-        down.blocks.iter_mut().chain(&mut up).for_each(|block| block.number(&mut cross_widths));
+        let mut cross = Vec::new();
+        down.blocks.iter_mut().chain(&mut up).for_each(|block| block.number(&mut cross));
         if let Some(middle) = &mut down.middle {
-            middle.number(config.blocks[last].width, &mut cross_widths);
+            middle.number(config.blocks[last].width, &mut cross);
         }
 
+        let (text, pooled) = (config.text_width, down.time.pooled_width());
+        let widths = UnetWidths { text, pooled, skips: skip_widths(&config), cross };
         let kernel = config.conv_out_kernel;
         Ok(Unet {
             down,
@@ -82,8 +85,7 @@ impl Unet {
             norm_out: weights.at("conv_norm_out").group_norm(first, config.groups, config.eps)?,
             conv_out: weights.at("conv_out").conv2d(first, config.out_channels, kernel, 1, around(kernel))?,
             kernels: weights.kernels(),
-            skips: skip_widths(&config),
-            cross_widths,
+            widths,
             in_channels: config.in_channels,
             out_channels: config.out_channels,
             text_width: config.text_width,

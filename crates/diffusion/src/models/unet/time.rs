@@ -5,8 +5,8 @@
 //! host for every dtype: f16 is too coarse for the high frequencies.
 
 use super::config::{AddedShape, SIZES, UnetConfig};
-use super::controlnet::Residuals;
 use super::ip_adapter::ImagePrompt;
+use super::residuals::Residuals;
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};

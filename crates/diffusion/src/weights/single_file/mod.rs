@@ -5,6 +5,7 @@
 //! `model.safetensors`, may contain parts of diffusers' layout without weights, which take precedence. Not here: pickles.
 
 mod controlnet;
+mod controlnet_names;
 mod infer;
 mod names;
 mod stated;

@@ -4,7 +4,7 @@
 //! sites use its names. The rules are the inverse of diffusers' `single_file_utils.py`. They are pure functions of names,
 //! independent of a file's content.
 
-use super::controlnet;
+use super::controlnet_names;
 
 /// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Part {
             Part::Unet { layers, .. } => unet(&words, *layers),
             Part::Vae { levels, .. } => vec![vae(&words, *levels)],
             Part::Clip { .. } | Part::Plain => vec![None],
-            Part::ControlNet { layers, hints, .. } => match controlnet::name(&words, *hints) {
+            Part::ControlNet { layers, hints, .. } => match controlnet_names::name(&words, *hints) {
                 None => unet(&words, *layers),
                 name => vec![name],
             },
