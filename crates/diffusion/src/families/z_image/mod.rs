@@ -63,7 +63,11 @@ struct ChatText {
 impl ZImage {
     /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
     pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Loaded<ZImage> {
-        let options = &LoadOptions::new(device, dtype);
+        ZImage::load_with(source, &LoadOptions::new(device, dtype))
+    }
+
+    /// The same with other options.
+    pub(super) fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<ZImage> {
         let scheduler_config = scheduler::read_flow(source)?.config;
         let loader = Loader::new(source, options);
         let text_config = ConfigFile::open(source, TEXT.config)?;
