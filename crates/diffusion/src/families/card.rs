@@ -4,6 +4,7 @@ use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
+use crate::families::note::ModelNote;
 use crate::families::other_kinds;
 use crate::families::parts::{check_channels, check_shift, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
@@ -73,15 +74,6 @@ pub fn card_with(
         safety_checker_weights: None,
         fingerprint: fingerprint()?,
     })
-}
-
-/// A note on how a model's files are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelNote {
-    /// A sentence without its full stop.
-    pub text: String,
-    /// The setting that makes the note superfluous.
-    pub answered_by: Option<&'static str>,
 }
 
 /// Notes on files of a model that contradict each other, leave something open, or are not taken literally. Only small files

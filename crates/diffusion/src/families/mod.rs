@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
 mod flux2;
+pub(crate) mod note;
 mod other_kinds;
 mod parts;
 #[cfg(test)]

@@ -47,12 +47,12 @@ fn a_number_out_of_range() {
 fn an_unknown_option() {
     insta::assert_snapshot!(broken("prompt = \"a cat\"\n[sweep]\nscheduler = [\"ddim\", \"euler-a\"]\n"), @r#"
      x `scheduler` is `euler-a`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`,
-     | `dpmpp_2m`, `unipc`, `lcm`
+     | `dpmpp_2m`, `unipc`, `lcm`, `flow_euler`, `flow_heun`, `flow_dpmpp_2m`
       ,-[e.toml:3:22]
     2 | [sweep]
     3 | scheduler = ["ddim", "euler-a"]
       :                      ^^^^|^^^^
-      :                          `-- allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`
+      :                          `-- allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`, `flow_euler`, `flow_heun`, `flow_dpmpp_2m`
       `----
      help: did you mean `euler_a`?
     "#);

@@ -5,11 +5,11 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
-use crate::families::card::ModelNote;
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::{INDEX, TEXT, TRANSFORMER_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
+use crate::families::note::ModelNote;
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;

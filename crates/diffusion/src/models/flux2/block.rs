@@ -2,7 +2,7 @@
 //!
 //! Formulas and tensor names are those of diffusers' `Flux2TransformerBlock` and `Flux2SingleTransformerBlock`.
 
-use super::Config;
+use super::config::Config;
 use crate::error::ModelError;
 use crate::models::rotary::Rotary;
 use crate::weights::tensors::Weights;
