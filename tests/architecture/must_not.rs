@@ -32,7 +32,7 @@ const MUST_NOT: &[(&[&str], &[&str], &[&str])] = &[
 ];
 
 /// Crates that are functions of their arguments.
-const PURE: &[&str] = &["core", "kernels", "reporter", "analysis", "tokenizer", "share"];
+const PURE: &[&str] = &["core", "kernels", "reporter", "analysis", "tokenizer", "share", "trainer"];
 
 /// Every crate that reads files of users.
 const READERS: &[&str] = &[
@@ -57,6 +57,7 @@ const BELOW_CLI: &[&str] = &[
     "tokenizer",
     "picture",
     "planner",
+    "trainer",
     "reporter",
     "interop",
     "hub",

@@ -1,4 +1,4 @@
-//! Which of a picture's steps follow a ControlNet.
+//! Which of a picture's steps follow a ControlNet, and whether an IP-Adapter has an effect.
 
 use crate::Settings;
 use crate::kind::Effect;
@@ -13,6 +13,16 @@ impl Settings {
         }
         let (start, end) = (self.control_guidance_start, self.control_guidance_end);
         calls_between(start.unwrap_or(0.0), end.unwrap_or(1.0), self.unet_calls())
+    }
+
+    /// Whether the picture of an IP-Adapter has an effect.
+    pub fn shows_image(&self) -> bool {
+        self.ip_adapter.is_some() && self.ip_adapter_image.is_some() && self.ip_adapter_scale != Some(0.0)
+    }
+
+    /// This effect, if the picture of an IP-Adapter has one.
+    pub(crate) fn if_image_shown(&self, effect: Effect) -> Effect {
+        if self.shows_image() { effect } else { Effect::None }
     }
 
     /// This effect, if any call follows the ControlNet.

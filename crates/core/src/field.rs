@@ -163,25 +163,36 @@ impl<T: Optional> Field for Option<T> {
     }
 }
 
+/// The setting whose file is found near another one if it is not set.
+const IMAGE_ENCODER: &str = "ip_adapter_image_encoder";
+
 impl Field for Option<NamedFile> {
     fn read(lookup: &Lookup, row: usize) -> Result<Option<NamedFile>, SettingError> {
-        if !lookup.applies(row)? || !lookup.has(row) {
+        let name = SETTINGS[row].name;
+        if !lookup.applies(row)? {
             return Ok(None);
         }
-        let path = lookup.text(row)?;
+        let path = if lookup.has(row) { lookup.text(row)? } else { "".into() };
+        if path.is_empty() && name == IMAGE_ENCODER {
+            // The one near the IP-Adapter.
+            let adapter = lookup.text(crate::lookup::row("ip_adapter"))?;
+            let found = lookup.weight_file(name, WeightsKind::ImageEncoder, &adapter)?;
+            return Ok(Some(NamedFile { path: "".into(), ..found }));
+        }
         if path.is_empty() {
             return Ok(None);
         }
-        let name = SETTINGS[row].name;
         match name {
             "vae" => lookup.weight_file(name, WeightsKind::Vae, &path).map(Some),
             "controlnet" => lookup.weight_file(name, WeightsKind::ControlNet, &path).map(Some),
+            "ip_adapter" => lookup.weight_file(name, WeightsKind::IpAdapter, &path).map(Some),
+            IMAGE_ENCODER => lookup.weight_file(name, WeightsKind::ImageEncoder, &path).map(Some),
             _ => lookup.picture(name, &path).map(Some),
         }
     }
 
     fn value(&self) -> Option<Value> {
-        self.as_ref().map(|file| Value::from(&*file.path))
+        self.as_ref().filter(|file| !file.path.is_empty()).map(|file| Value::from(&*file.path))
     }
 
     fn write(&self, name: &str, form: &mut Form) {

@@ -240,6 +240,36 @@ settings! {
         same_effect: |settings| settings.control_text(),
         rare: true,
     };
+    /// An IP-Adapter, with which a picture is a part of the prompt: a .safetensors file; empty for none.
+    ip_adapter: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        effect: |settings| settings.if_image_shown(Effect::Value),
+        same_effect: |_| "have no effect at scale 0".to_owned(),
+    };
+    /// The picture that the IP-Adapter shows to the model: a face or a style.
+    ip_adapter_image: Option<NamedFile> = {
+        kind: Kind::Path,
+        template: true,
+        applies: Applies::With("ip_adapter"),
+        effect: |settings| settings.if_image_shown(Effect::Value),
+        same_effect: |_| "have no effect at scale 0".to_owned(),
+    };
+    /// How strongly the picture acts: 1 as trained, 0 turns the IP-Adapter off.
+    ip_adapter_scale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 10.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::With("ip_adapter"),
+        effect: |settings| settings.if_image_shown(Effect::Value),
+    };
+    /// The folder of the IP-Adapter's image encoder; empty for the one that lies near its file.
+    ip_adapter_image_encoder: Option<NamedFile> = {
+        kind: Kind::Path,
+        applies: Applies::With("ip_adapter"),
+        effect: |settings| settings.if_image_shown(Effect::Value),
+        same_effect: |_| "have the same content, or no effect at scale 0".to_owned(),
+        rare: true,
+    };
     /// The seed of the noise; it gives the same noise as in diffusers on the CPU.
     seed: u64 = {
         kind: Kind::Seed,

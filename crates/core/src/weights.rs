@@ -15,11 +15,21 @@ pub enum WeightsKind {
     Embedding,
     /// A ControlNet.
     ControlNet,
+    /// An IP-Adapter.
+    IpAdapter,
+    /// The image encoder of an IP-Adapter: its folder, or the IP-Adapter near which it lies.
+    ImageEncoder,
 }
 
 impl WeightsKind {
-    const ALL: [WeightsKind; 4] =
-        [WeightsKind::Vae, WeightsKind::Lora, WeightsKind::Embedding, WeightsKind::ControlNet];
+    const ALL: [WeightsKind; 6] = [
+        WeightsKind::Vae,
+        WeightsKind::Lora,
+        WeightsKind::Embedding,
+        WeightsKind::ControlNet,
+        WeightsKind::IpAdapter,
+        WeightsKind::ImageEncoder,
+    ];
 
     /// Its name in plans and messages.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +38,8 @@ impl WeightsKind {
             WeightsKind::Lora => "lora",
             WeightsKind::Embedding => "embedding",
             WeightsKind::ControlNet => "controlnet",
+            WeightsKind::IpAdapter => "ip_adapter",
+            WeightsKind::ImageEncoder => "image_encoder",
         }
     }
 

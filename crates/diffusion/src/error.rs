@@ -101,6 +101,28 @@ pub enum ModelError {
         /// What it seems to be, or what is missing.
         reason: String,
     },
+    /// A file is not an IP-Adapter of a supported kind.
+    #[error("{file} is not an IP-Adapter that can be used: {reason}.")]
+    IpAdapter {
+        /// The file.
+        file: String,
+        /// What it seems to be, or what is missing.
+        reason: String,
+    },
+    /// There is no encoder for the pictures of an IP-Adapter.
+    #[error(
+        "{file} needs an image encoder, CLIP's vision tower with {input}; looked for config.json and model.safetensors in \
+         {places}. `h94/IP-Adapter` on the hub has it in `models/image_encoder`; put that folder beside the file, or name \
+         it with `ip_adapter_image_encoder`."
+    )]
+    NoImageEncoder {
+        /// The IP-Adapter's file.
+        file: String,
+        /// The output that it takes.
+        input: String,
+        /// The folders that were searched.
+        places: String,
+    },
     /// A weight file has a tensor that the configuration does not include.
     #[error("{file} has a tensor `{key}`{more} that {config} does not include.")]
     Extra {

@@ -3,8 +3,8 @@
 use crate::folder::Folder;
 use maquette_core::{Dialect, Digest, Dtype, Embedding, NamedFile};
 use maquette_diffusion::{
-    Inversions, ModelSource, card, check_lora, inversions, lora_has_embeddings, model_notes,
-    tokenizer as load, trigger_words,
+    ControlNetFiles, Inversions, IpAdapterFile, ModelSource, card, check_lora, inversions,
+    lora_has_embeddings, model_notes, tokenizer as load, trigger_words,
 };
 use maquette_hub::{Wanted, wanted_files};
 
@@ -13,7 +13,7 @@ const TEXT_ENCODER: &[u8] = include_bytes!("../../../tests/fixtures/tiny-a/text_
 
 thread_local! { static FOLDER: Folder = Folder::new(); }
 
-/// Reads a checkpoint's header.
+/// Reads the header of a checkpoint, of a ControlNet or of an IP-Adapter.
 pub fn checkpoint(input: &[u8]) {
     FOLDER.with(|folder| {
         let path = folder.write("checkpoint.safetensors", input);
@@ -21,6 +21,8 @@ pub fn checkpoint(input: &[u8]) {
             let _ = card(&source);
             let _ = model_notes(&source);
         }
+        let _ = ControlNetFiles::open(&path);
+        let _ = IpAdapterFile::open(&path);
     });
 }
 

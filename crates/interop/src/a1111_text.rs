@@ -6,7 +6,7 @@
 
 use crate::file_hashes::{FileHashes, Sha256};
 use crate::sampling::{a1111_rng, a1111_sampler, a1111_schedule};
-use maquette_core::{Cell, Digest, Embedding, Lora, Settings, Variation};
+use maquette_core::{Cell, Digest, Embedding, Fit, Lora, Settings, Variation};
 use std::fmt::Write;
 
 /// The text for one cell. The fingerprint is its model's; files without `hashes` are named without a hash.
@@ -66,6 +66,9 @@ fn pairs(settings: &Settings, fingerprint: &Digest, hashes: &FileHashes) -> Stri
     if let Some(rescale) = settings.guidance_rescale.filter(|rescale| *rescale > 0.0) {
         pairs.push(("CFG Rescale", rescale.to_string()));
     }
+    if let Some(unit) = controlnet(settings, hashes) {
+        pairs.push(("ControlNet 0", unit));
+    }
     pairs.push(("RNG", a1111_rng(settings.noise).to_owned()));
     pairs.push(("Lora hashes", named_hashes(&loras(settings, hashes), Sha256::lora)));
     pairs.push(("TI hashes", named_hashes(&embeddings(settings, hashes), Sha256::embedding)));
@@ -75,6 +78,27 @@ fn pairs(settings: &Settings, fingerprint: &Digest, hashes: &FileHashes) -> Stri
     // Civitai's extension writes it last, and without quotes.
     written.extend(civitai_hashes(settings, fingerprint, hashes).map(|json| format!("Hashes: {json}")));
     written.join(", ")
+}
+
+/// The first unit of A1111's ControlNet extension (Mikubill's, also in Forge), if a ControlNet has an effect. Its picture
+/// is not a part of the text.
+fn controlnet(settings: &Settings, hashes: &FileHashes) -> Option<String> {
+    let controlnet = settings.controlnet.as_ref().filter(|_| !settings.control_calls().is_empty())?;
+    let hash =
+        hashes.get(&controlnet.digest).map_or(String::new(), |sha| format!(" [{}]", &sha.short()[..8]));
+    let resize = match settings.fit.unwrap_or(Fit::Stretch) {
+        Fit::Stretch => "Just Resize",
+        Fit::Crop | Fit::Top => "Crop and Resize",
+        Fit::Contain => "Resize and Fill",
+    };
+    Some(format!(
+        "Module: none, Model: {}{hash}, Weight: {}, Resize Mode: {resize}, Guidance Start: {}, Guidance End: {}, Pixel \
+         Perfect: False, Control Mode: Balanced",
+        name(file_stem(&controlnet.path)),
+        settings.controlnet_conditioning_scale.unwrap_or(1.0),
+        settings.control_guidance_start.unwrap_or(0.0),
+        settings.control_guidance_end.unwrap_or(1.0),
+    ))
 }
 
 type Named<'a> = Vec<(String, &'a Sha256)>;
@@ -227,6 +251,27 @@ mod tests {
         portrait of a cat <lora:ink:0.8> <lora:unknown:0.8>
         Steps: 20, Sampler: DDIM, CFG scale: 7.5, Seed: 7, Size: 24x16, Model hash: aaaaaaaaaa, Model: sketchbook, VAE hash: bbbbbbbbbb, VAE: sharp.safetensors, RNG: CPU, Lora hashes: "ink: dddddddddddd", TI hashes: "badhands: eeeeeeeeeeee", Version: maquette VERSION, Hashes: {"model":"aaaaaaaaaa","vae":"bbbbbbbbbb","lora:ink":"cccccccccc","embed:badhands":"eeeeeeeeee"}
         "#);
+    }
+
+    #[test]
+    fn a_controlnet_is_a_unit_of_the_extension() {
+        let file = |path: &str, content: &str| NamedFile {
+            path: path.into(),
+            file: std::path::Path::new(path).into(),
+            digest: Digest::of(content.as_bytes()),
+        };
+        let controlled = |scale: f64| {
+            text(|settings| {
+                settings.controlnet = Some(file("nets/canny.safetensors", "vae"));
+                settings.control_image = Some(file("edges.png", "edges"));
+                settings.controlnet_conditioning_scale = Some(scale);
+                settings.control_guidance_end = Some(0.8);
+            })
+        };
+        let unit = "ControlNet 0: \"Module: none, Model: canny [bbbbbbbb], Weight: 0.5, Resize Mode: Just Resize, Guidance \
+                    Start: 0, Guidance End: 0.8, Pixel Perfect: False, Control Mode: Balanced\", RNG: CPU";
+        assert!(controlled(0.5).contains(unit), "{}", controlled(0.5));
+        assert!(!controlled(0.0).contains("ControlNet"));
     }
 
     #[test]

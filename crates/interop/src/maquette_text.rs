@@ -144,6 +144,9 @@ fn files(settings: &Settings) -> BTreeMap<String, Vec<FileRef>> {
         ("mask", one(&settings.mask)),
         ("controlnet", one(&settings.controlnet)),
         ("control_image", one(&settings.control_image)),
+        ("ip_adapter", one(&settings.ip_adapter)),
+        ("ip_adapter_image", one(&settings.ip_adapter_image)),
+        ("ip_adapter_image_encoder", one(&settings.ip_adapter_image_encoder)),
     ];
     all.into_iter()
         .filter(|(_, files)| !files.is_empty())

@@ -47,17 +47,17 @@ impl Branch {
         (product * self.scale)?.reshape(like.shape())
     }
 
-    /// Down `[inputs, rank]` and up `[rank, outputs]` of a linear layer with such a weight.
+    /// Down `[inputs, rank]` and up `[rank, outputs]` of a linear layer with such a weight; up is scaled.
     pub(crate) fn transposed(&self, like: &Tensor) -> Result<[Tensor; 2]> {
         let (down, up) = self.factors(like)?;
-        Ok([down.t()?.contiguous()?, up.t()?.contiguous()?])
+        Ok([down.t()?.contiguous()?, (up.t()?.contiguous()? * self.scale)?])
     }
 
-    /// Down `[rank, inputs, kernel, kernel]` and up `[outputs, rank, 1, 1]` of a convolution with such a weight.
+    /// Down `[rank, inputs, kernel, kernel]` and up `[outputs, rank, 1, 1]` of a convolution with such a weight; up is scaled.
     pub(crate) fn convolutions(&self, like: &Tensor) -> Result<[Tensor; 2]> {
         let (down, up) = self.factors(like)?;
         let (outputs, rank) = up.dims2()?;
-        Ok([down, up.reshape((outputs, rank, 1, 1))?])
+        Ok([down, (up.reshape((outputs, rank, 1, 1))? * self.scale)?])
     }
 
     /// Down and up on the device and in the dtype of a weight.

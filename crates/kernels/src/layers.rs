@@ -51,7 +51,7 @@ impl Linear {
             let [down, up] = branch.transposed(&state.weight)?;
             let low = kernels.image_to_tokens(x, LinearOperands { weight: &down, bias: None })?;
             let up = LinearOperands { weight: &up, bias: None };
-            h = kernels.linear(&(low * branch.scale)?, up, Some(&h))?;
+            h = kernels.linear(&low, up, Some(&h))?;
         }
         Ok(h)
     }
@@ -65,7 +65,7 @@ impl Linear {
             let [down, up] = branch.transposed(&state.weight)?;
             let low = kernels.linear(x, LinearOperands { weight: &down, bias: None }, None)?;
             let up = LinearOperands { weight: &up, bias: None };
-            h = kernels.tokens_to_image(&(low * branch.scale)?, up, &h)?;
+            h = kernels.tokens_to_image(&low, up, &h)?;
         }
         Ok(h)
     }
@@ -78,7 +78,7 @@ impl Linear {
             let [down, up] = branch.transposed(&state.weight)?;
             let low = kernels.linear(x, LinearOperands { weight: &down, bias: None }, None)?;
             let up = LinearOperands { weight: &up, bias: None };
-            h = kernels.linear(&(low * branch.scale)?, up, Some(&h))?;
+            h = kernels.linear(&low, up, Some(&h))?;
         }
         Ok(h)
     }
@@ -123,7 +123,7 @@ impl Conv2d {
             let down = ConvOperands { weight: &down, bias: None, stride, padding };
             let low = kernels.conv2d(x, down, Add::Nothing)?;
             let up = ConvOperands { weight: &up, bias: None, stride: 1, padding: Padding::Around(0) };
-            h = kernels.conv2d(&(low * branch.scale)?, up, Add::Image(&h))?;
+            h = kernels.conv2d(&low, up, Add::Image(&h))?;
         }
         Ok(h)
     }

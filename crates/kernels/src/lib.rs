@@ -7,6 +7,7 @@
 //!   tested against it. Metal uses it.
 //! - `cpu-f32`: custom kernels for the CPU, fused and tiled so that a row of a batch is the same to the bit regardless
 //!   of the other rows and of the number of threads. It does not track gradients.
+//! - `cpu-f32-recorded`: the same kernels with gradients of their own ([`record`]), for training.
 //! - `cuda`: cuBLAS and custom kernels for NVIDIA GPUs, in builds with the feature `cuda`. It does not track gradients.
 //!
 //! Adding a set takes one new file and one arm in [`select`].
@@ -19,6 +20,7 @@ mod cpu;
 mod cuda;
 mod layers;
 mod layout;
+mod recording;
 mod reference;
 mod set;
 mod vector;
@@ -27,6 +29,7 @@ mod weight;
 pub use branch::Branch;
 use candle_core::{DType, Device};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, RmsNorm};
+pub use recording::{Recording, record};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
 pub use vector::Vector;
 pub use weight::{Change, Weight};
@@ -37,6 +40,14 @@ pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
         (Device::Cpu, DType::F32 | DType::F16 | DType::BF16) => cpu::Cpu::of(dtype),
         #[cfg(feature = "cuda")]
         (Device::Cuda(_), DType::F32 | DType::F16 | DType::BF16) => &cuda::Cuda,
+        _ => &reference::Reference,
+    }
+}
+
+/// The fastest set of kernels for training a model in `dtype` on a device, inside of [`record`].
+pub fn training(device: &Device, dtype: DType) -> &'static dyn Kernels {
+    match (device, dtype) {
+        (Device::Cpu, DType::F32) => &cpu::Recorded,
         _ => &reference::Reference,
     }
 }

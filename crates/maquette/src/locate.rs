@@ -5,7 +5,7 @@
 use crate::assets::weights;
 use crate::recreate::NearbyFiles;
 use maquette_core::{Digest, FoundFile, Plan, WeightsKind};
-use maquette_diffusion::{ControlNetFiles, SeparateVae};
+use maquette_diffusion::{ControlNetFiles, ImageEncoderFolder, SeparateVae};
 use maquette_store::Run;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +36,9 @@ fn place(kind: WeightsKind, name: &str, digest: &Digest, nearby: &NearbyFiles) -
     let is_it = |file: &PathBuf| match kind {
         WeightsKind::Vae => SeparateVae::digest(file).is_ok_and(|found| found == *digest),
         WeightsKind::ControlNet => ControlNetFiles::digest(file).is_ok_and(|found| found == *digest),
+        WeightsKind::ImageEncoder => ImageEncoderFolder::at(file)
+            .and_then(|folder| folder.digest())
+            .is_ok_and(|found| found == *digest),
         _ => weights::has_digest(file, digest),
     };
     let named = nearby.bases().iter().flat_map(|base| weights::candidates(kind, name, base));

@@ -6,6 +6,7 @@ use crate::assets::fetch::{self, FetchEvent};
 use crate::error::Error;
 use crate::measure::{metric_list, metric_names, named, not_measured};
 use crate::model_notes::model_notes;
+use crate::training::word_notes;
 use crate::unused_inputs::unused_inputs;
 use crate::workspace::Renderer;
 use maquette_core::{CellId, Digest, Plan};
@@ -110,6 +111,7 @@ impl Workspace {
         let Planned { plan, distinct, resolved, source, mut notes } = planned?;
         if self.renderer == Renderer::Engine {
             notes.extend(model_notes(&plan, &distinct, &base, &self.environment.hub)?);
+            notes.extend(word_notes(&plan, &base, &self.environment.hub));
             notes.extend(unused_inputs(&plan, &distinct, &base, &self.environment.hub)?);
         }
         notes.extend(self.unmeasured(&plan, &resolved)?);

@@ -2,6 +2,7 @@
 
 use crate::assets::models;
 use crate::error::with_causes;
+use crate::training::is_untrained;
 use maquette_core::{CellId, Dialect, Digest, Embedding, Lora, Plan, SettingError, Settings};
 use maquette_diffusion::{
     Inversions, ModelError, ModelSource, PromptReport, RenderError, Tokenizer, inversions,
@@ -49,7 +50,10 @@ pub(crate) fn prompt_notes(
     let mut has_embeddings: HashMap<Digest, bool> = HashMap::new();
     let mut notes = Vec::new();
     for prompt in &prompts {
-        let Settings { model, embeddings, dialect, lora, .. } = &prompt.settings;
+        let Settings { model, dialect, lora, .. } = &prompt.settings;
+        let mut embeddings = prompt.settings.embeddings.clone();
+        // The file of a word that is still to be trained does not exist.
+        embeddings.retain(|embedding| !is_untrained(plan, &embedding.file));
         // A sweep over LoRAs needs no reader for each, unless they have words.
         let mut loras: Vec<Lora> = lora.iter().filter(|lora| lora.is_active()).cloned().collect();
         loras.retain(|Lora { file, .. }| {
@@ -59,7 +63,7 @@ pub(crate) fn prompt_notes(
         let reader =
             readers.entry((model.clone(), embeddings.clone(), *dialect, files)).or_insert_with(|| {
                 let source = models::find(model, base, hub).ok()?;
-                Some(Reader::open(&source, embeddings, *dialect, &loras))
+                Some(Reader::open(&source, &embeddings, *dialect, &loras))
             });
         let reading = match reader {
             Some(Ok(reader)) => match reader.read(prompt) {

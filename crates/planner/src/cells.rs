@@ -78,7 +78,7 @@ impl Cells<'_> {
         problems: &mut Problems,
     ) -> BTreeMap<String, FoundFile> {
         let mut pictures = BTreeMap::new();
-        for setting in ["init_image", "mask", "control_image"] {
+        for setting in ["init_image", "mask", "control_image", "ip_adapter_image"] {
             for at in self.parts_of_given(setting) {
                 // A mask that does not apply is also looked up: `needs` reports why it does not apply.
                 let path = self.grid.value(setting, &at).and_then(|given| given.value.as_text());
@@ -107,18 +107,36 @@ impl Cells<'_> {
         let mut look_up = |kind: WeightsKind, name: &str, at: Option<&At>| {
             let key = kind.key(name);
             if !seen.insert(key.clone()) {
-                return;
+                return weights.contains_key(&key);
             }
             match assets.weights(kind, name) {
-                Ok(file) => _ = weights.insert(key, file),
+                Ok(file) => _ = weights.insert(key.clone(), file),
                 Err(error) => problems.add(unknown(error, at)),
             }
+            weights.contains_key(&key)
         };
-        for (setting, kind) in [("vae", WeightsKind::Vae), ("controlnet", WeightsKind::ControlNet)] {
+        let one_file = [
+            ("vae", WeightsKind::Vae),
+            ("controlnet", WeightsKind::ControlNet),
+            ("ip_adapter", WeightsKind::IpAdapter),
+            ("ip_adapter_image_encoder", WeightsKind::ImageEncoder),
+        ];
+        for (setting, kind) in one_file {
             for at in self.parts_of_given(setting) {
                 if let Some(name) = self.plan.text(setting, &at).filter(|name| !name.is_empty()) {
                     look_up(kind, &name, self.place(setting, &at));
                 }
+            }
+        }
+        // Without an image encoder, the one near the IP-Adapter.
+        for at in self.parts(&["ip_adapter", "ip_adapter_image_encoder"]) {
+            let given = |name: &str| self.plan.text(name, &at).filter(|name| !name.is_empty());
+            let (adapter, place) = (given("ip_adapter"), self.place("ip_adapter", &at));
+            // A missing adapter was reported above.
+            if let (Some(adapter), None) = (adapter, given("ip_adapter_image_encoder"))
+                && look_up(WeightsKind::IpAdapter, &adapter, place)
+            {
+                look_up(WeightsKind::ImageEncoder, &adapter, place);
             }
         }
         for (setting, kind) in [("lora", WeightsKind::Lora), ("embeddings", WeightsKind::Embedding)] {
@@ -132,9 +150,9 @@ impl Cells<'_> {
         if self.grid.mentions(has_loras) {
             for at in self.parts(&["prompt"]) {
                 match take_loras(&self.plan.text("prompt", &at).unwrap_or_default()) {
-                    Ok((_, tags)) => tags
-                        .iter()
-                        .for_each(|tag| look_up(WeightsKind::Lora, tag.name, self.place("prompt", &at))),
+                    Ok((_, tags)) => tags.iter().for_each(|tag| {
+                        look_up(WeightsKind::Lora, tag.name, self.place("prompt", &at));
+                    }),
                     Err(error) => _ = wrong.entry(error.to_string()).or_insert(self.place("prompt", &at)),
                 }
             }
@@ -233,7 +251,7 @@ impl Cells<'_> {
                 _ => continue,
             };
             // `needs` reports pictures.
-            if ["mask", "control_image"].contains(&name) {
+            if ["mask", "control_image", "ip_adapter_image"].contains(&name) {
                 continue;
             }
             match self.grid.axis_of(name) {

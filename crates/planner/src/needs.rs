@@ -61,33 +61,40 @@ impl Cells<'_> {
                 (None, _) => {}
             }
         }
-        self.control(problems);
+        let control = [
+            "set `controlnet`, the network that follows the picture",
+            "set `control_image`: a picture that already shows what the ControlNet expects, such as edges or depth",
+        ];
+        self.shown(problems, "controlnet", "control_image", control);
+        let image = [
+            "set `ip_adapter`, the network that shows the picture to the model",
+            "set `ip_adapter_image`: a picture of a face or of a style",
+        ];
+        self.shown(problems, "ip_adapter", "ip_adapter_image", image);
         if let Some(mask) = unused.filter(|_| !used) {
             let problem = place(mask.at.as_ref(), "`mask` has no effect without `init_image`".to_owned());
             problems.add(problem.help("set `init_image`, the picture that the mask is for"));
         }
     }
 
-    /// Reports a ControlNet without a picture, and a picture for a ControlNet that no cell has.
-    fn control(&self, problems: &mut Problems) {
+    /// Reports a network without the picture that it is for, and a picture without the network.
+    fn shown(&self, problems: &mut Problems, network: &str, picture: &str, hints: [&str; 2]) {
+        let [for_network, for_picture] = hints;
         let is_given = |name: &str| !self.plan.written(name).all(Value::is_empty);
-        let unused = self.grid.values("control_image").into_iter().find(|given| !given.value.is_empty());
-        if let Some(image) = unused.filter(|_| !is_given("controlnet")) {
-            let message = "`control_image` has no effect without `controlnet`".to_owned();
-            let problem = place(image.at.as_ref(), message);
-            return problems.add(problem.help("set `controlnet`, the network that follows the picture"));
-        }
-        if !is_given("controlnet") {
+        if !is_given(network) {
+            let unused = self.grid.values(picture).into_iter().find(|given| !given.value.is_empty());
+            if let Some(image) = unused {
+                let problem =
+                    place(image.at.as_ref(), format!("`{picture}` has no effect without `{network}`"));
+                problems.add(problem.help(for_network));
+            }
             return;
         }
-        for at in self.parts(&["controlnet", "control_image"]) {
+        for at in self.parts(&[network, picture]) {
             let text = |name: &str| self.plan.text(name, &at).filter(|text| !text.is_empty());
-            if let (Some(_), None) = (text("controlnet"), text("control_image")) {
-                let message = "`controlnet` needs a picture to follow".to_owned();
-                let problem = place(self.place("controlnet", &at), message);
-                return problems.add(problem.help(
-                    "set `control_image`, a picture that already shows what the ControlNet expects: edges, depth or a pose",
-                ));
+            if let (Some(_), None) = (text(network), text(picture)) {
+                let message = format!("`{network}` needs a picture; allowed: with `{picture}`");
+                return problems.add(place(self.place(network, &at), message).help(for_picture));
             }
         }
     }

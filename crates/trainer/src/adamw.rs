@@ -2,9 +2,8 @@
 //!
 //! candle-nn's has the same arithmetic, but keeps its moments to itself.
 
-use candle_core::backprop::GradStore;
-use candle_core::{DType, Result, Tensor, Var};
-use std::collections::BTreeMap;
+use candle_core::{DType, Result, Tensor, TensorId, Var};
+use std::collections::{BTreeMap, HashMap};
 
 /// torch's defaults, which diffusers' scripts have, too.
 const BETAS: (f64, f64) = (0.9, 0.999);
@@ -23,10 +22,37 @@ pub(crate) struct AdamW {
 pub(crate) struct Gradients(BTreeMap<String, Tensor>);
 
 impl Gradients {
-    /// The gradients of a loss. A parameter that the loss does not depend on has none, as in torch.
-    pub fn of(parameters: &BTreeMap<String, Var>, all: &mut GradStore) -> Gradients {
-        let found = parameters.iter().filter_map(|(name, var)| Some((name.clone(), all.remove(var)?)));
-        Gradients(found.collect())
+    /// The gradients of parameters, given those of parameters and of tensors that candle computed from parameters. A
+    /// parameter without any influence has none, as in torch.
+    pub fn of(parameters: &BTreeMap<String, Var>, leaves: Vec<(Tensor, Tensor)>) -> Result<Gradients> {
+        let names: HashMap<TensorId, &String> =
+            parameters.iter().map(|(name, var)| (var.id(), name)).collect();
+        let mut found = BTreeMap::new();
+        let mut rest: Option<Tensor> = None;
+        for (leaf, gradient) in leaves {
+            if let Some(&name) = names.get(&leaf.id()) {
+                found.insert(name.clone(), gradient);
+                continue;
+            }
+            // The gradient of this sum with respect to the leaf is the leaf's.
+            let sum = (&leaf * gradient)?.sum_all()?;
+            rest = Some(match rest {
+                Some(rest) => (rest + sum)?,
+                None => sum,
+            });
+        }
+        if let Some(rest) = rest {
+            let mut more = rest.backward()?;
+            for (name, var) in parameters {
+                let Some(gradient) = more.remove(var) else { continue };
+                let sum = match found.remove(name) {
+                    Some(other) => (other + gradient)?,
+                    None => gradient,
+                };
+                found.insert(name.clone(), sum);
+            }
+        }
+        Ok(Gradients(found))
     }
 
     /// Their norm, all taken together.

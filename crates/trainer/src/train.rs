@@ -13,9 +13,10 @@ use crate::output;
 use crate::parameters::Parameters;
 use crate::prompts::Prompts;
 use crate::state;
+use candle_core::Var;
 use maquette_core::{Training, TrainingCrop, TrainingMethod};
 use maquette_diffusion::{LoadOptions, Variables};
-use maquette_kernels::reference;
+use maquette_kernels::{self as kernels, record, reference};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -32,7 +33,14 @@ pub fn train(
     let device = job.device.open()?;
     let trains_unet = training.method == TrainingMethod::Dreambooth;
     let variables = Variables::matching(move |name| trains_unet && name.starts_with("unet."));
-    let options = LoadOptions::new(&device, DTYPE).with_kernels(reference()).with_variables(&variables);
+    let options = LoadOptions::new(&device, DTYPE)
+        .with_kernels(kernels::training(&device, DTYPE))
+        .with_text_kernels(if trains_text(training) {
+            reference()
+        } else {
+            kernels::training(&device, DTYPE)
+        })
+        .with_variables(&variables);
     let network = Network::load(job.source, &options, training)?;
     let (width, height) = training.resolution;
     let factor = network.vae().factor() as u32;
@@ -116,10 +124,16 @@ impl Run<'_> {
             captions.push(caption.as_str());
         }
         let prompts = self.prompts.encode(&self.network, &captions)?;
-        let predicted = self.network.predict(&batch.noised()?, &batch.timesteps, &prompts, &batch.sizes)?;
-        let loss = batch.loss(&predicted.to_dtype(DTYPE)?)?;
+        let noised = batch.noised()?;
+        let (predicted, recording) =
+            record(|| self.network.predict(&noised, &batch.timesteps, &prompts, &batch.sizes));
+        let predicted = predicted?;
+        let of_loss = Var::from_tensor(&predicted)?;
+        let loss = batch.loss(&of_loss)?;
         let number = loss.to_scalar::<f32>()?;
-        let mut gradients = Gradients::of(&self.parameters.all, &mut loss.backward()?);
+        // The loss depends on the prediction, so it has a gradient.
+        let slope = loss.backward()?.remove(&of_loss).unwrap_or(predicted.zeros_like()?);
+        let mut gradients = Gradients::of(&self.parameters.all, recording.backward(&predicted, slope)?)?;
         let norm = gradients.norm()?;
         if !number.is_finite() || !norm.is_finite() {
             let loss = if number.is_finite() { f32::NAN } else { number };
@@ -205,10 +219,14 @@ impl Steps {
 }
 
 fn prompts(training: &Training, parameters: &Parameters) -> Prompts {
-    let trains = match training.method {
+    Prompts::new(parameters.word(training), trains_text(training))
+}
+
+/// Whether the embeddings of prompts change from step to step.
+fn trains_text(training: &Training) -> bool {
+    match training.method {
         TrainingMethod::Lora => training.train_text_encoder,
         TrainingMethod::TextualInversion => true,
         TrainingMethod::Dreambooth => false,
-    };
-    Prompts::new(parameters.word(training), trains)
+    }
 }

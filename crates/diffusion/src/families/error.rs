@@ -42,6 +42,16 @@ pub enum RenderError {
         /// Why, without its full stop.
         reason: String,
     },
+    /// An IP-Adapter cannot be used with the model or its image encoder.
+    #[error("the IP-Adapter {adapter} cannot be used with {with}: {reason}")]
+    IpAdapter {
+        /// Its name as written.
+        adapter: String,
+        /// What it does not fit.
+        with: String,
+        /// Why, without its full stop.
+        reason: String,
+    },
     /// An inpainting model without a picture to repaint.
     #[error("the model {model} is for inpainting; allowed: with `init_image`, and with `mask` to say where")]
     NoPicture {

@@ -4,6 +4,7 @@ use crate::error::ModelError;
 use crate::families::error::RenderError;
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::ip_adapter::{ImagePrompt, IpAdapter};
 use crate::schedulers::{Sampling, ScheduleError, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -55,6 +56,11 @@ pub(crate) trait Family {
         Some("models of this kind take none".to_owned())
     }
 
+    /// Why an IP-Adapter cannot be used with this model; `None` if it can.
+    fn ip_adapter_mismatch(&self, _: &IpAdapter) -> Option<String> {
+        Some("models of this kind take none".to_owned())
+    }
+
     /// The denoiser's prediction for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the
     /// trajectory expects. Rows do not depend on each other; on the CPU, not by a bit.
     fn predict(&self, rows: &Rows) -> Result<Tensor>;
@@ -89,6 +95,8 @@ pub(crate) struct Rows<'a> {
     pub size: (u32, u32),
     /// The ControlNet that all rows follow; `None` for none of them.
     pub control: Option<ControlRows<'a>>,
+    /// The pictures that all rows attend to through one IP-Adapter; `None` for none of them.
+    pub image: Option<ImagePrompt<'a>>,
 }
 
 /// What a ControlNet needs besides the rows of a call.
@@ -129,8 +137,9 @@ impl Rows<'_> {
                 guidance_scales: group.iter().map(|&row| self.guidance_scales[row]).collect(),
                 prompts: group.iter().map(|&row| self.prompts[row]).collect(),
                 size: self.size,
-                // Families of transformers take no ControlNet.
+                // Families of transformers take neither ControlNets nor IP-Adapters.
                 control: None,
+                image: None,
             })?;
             for (at, &row) in group.iter().enumerate() {
                 predicted[row] = Some(result.narrow(0, at, 1)?);

@@ -5,11 +5,13 @@
 
 mod adapters;
 pub(crate) mod card;
+pub(crate) mod controlnet;
 pub(crate) mod detect;
 pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
 mod flux2;
+pub(crate) mod ip_adapter;
 pub(crate) mod note;
 mod other_kinds;
 mod parts;

@@ -42,6 +42,10 @@ impl<'a> Loader<'a> {
         WeightFile::open(self.source, stem, config.file(), self.options)
     }
 
+    fn open_text(&self, stem: &str, config: &ConfigFile) -> Loaded<WeightFile<'_>> {
+        WeightFile::open(self.source, stem, config.file(), &self.options.of_text())
+    }
+
     /// A text encoder, which `load` creates from its configuration and weights, and its tokenizer.
     pub fn text(
         &self,
@@ -49,7 +53,7 @@ impl<'a> Loader<'a> {
         load: impl FnOnce(&ConfigFile, &Weights) -> Loaded<TextEncoder>,
     ) -> Loaded<(Tokenizer, TextEncoder)> {
         let config = ConfigFile::open(self.source, part.config)?;
-        let weights = self.open(part.weights, &config)?;
+        let weights = self.open_text(part.weights, &config)?;
         let text_encoder = load(&config, &weights.root().recorded(&self.record, part.name))?;
         weights.all_used(single_file::is_spare_in_text_encoder)?;
         let (positions, words) = (text_encoder.positions(), text_encoder.vocabulary_size());
@@ -160,7 +164,8 @@ pub(super) fn predict(
     conditions: Conditions,
 ) -> Result<Tensor> {
     let guidance_scales = unet.embeds_guidance().then_some(&rows.guidance_scales[..]);
-    let (text, conditions) = (rows.sequences()?, Conditions { guidance_scales, ..conditions });
+    let conditions = Conditions { guidance_scales, image: rows.image.as_ref(), ..conditions };
+    let text = rows.sequences()?;
     let Some(ControlRows { net, hints, scales }) = &rows.control else {
         return unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions);
     };

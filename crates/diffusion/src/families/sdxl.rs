@@ -13,6 +13,7 @@ use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::ip_adapter::IpAdapter;
 use crate::models::unet::{Conditions, Unet};
 use crate::models::vae::{Vae, needs_f32};
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
@@ -213,6 +214,10 @@ impl Family for Sdxl {
 
     fn control_mismatch(&self, controlnet: &ControlNet) -> Option<String> {
         parts::control_mismatch(controlnet, &self.unet, &self.vae)
+    }
+
+    fn ip_adapter_mismatch(&self, adapter: &IpAdapter) -> Option<String> {
+        adapter.mismatch(&self.unet)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

@@ -12,6 +12,7 @@ use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::ip_adapter::IpAdapter;
 use crate::models::unet::{Conditions, Unet};
 use crate::models::vae::Vae;
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
@@ -153,6 +154,10 @@ impl Family for StableDiffusion {
 
     fn control_mismatch(&self, controlnet: &ControlNet) -> Option<String> {
         parts::control_mismatch(controlnet, &self.unet, &self.vae)
+    }
+
+    fn ip_adapter_mismatch(&self, adapter: &IpAdapter) -> Option<String> {
+        adapter.mismatch(&self.unet)
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {

@@ -1,5 +1,6 @@
 //! The networks: tensors in, tensors out. They are combined in `families`.
 
+pub(crate) mod clip_vision;
 pub(crate) mod flux2;
 pub(crate) mod mmdit;
 pub(crate) mod resnet;

@@ -1,13 +1,15 @@
 //! Which cells share a call, how many, and the rows of the call.
 //!
 //! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance. Only model, autoencoder,
-//! LoRAs, ControlNet, precision, size and the length of the prompts must match. Not here: calls that do not fit in memory
+//! LoRAs, ControlNet, IP-Adapter, precision, size and the length of the prompts must match. Not here: calls that do not fit in memory
 //! (`out_of_memory.rs`).
 
 use crate::device::DeviceName;
 use crate::families::family::{ControlRows, Family, Rows};
+use crate::models::unet::ip_adapter::ImagePrompt;
 use crate::sampler::control;
 use crate::sampler::denoise_state::DenoiseState;
+use crate::sampler::image_prompt;
 use crate::sampler::loaded_model::digest_of_vae;
 use crate::weights::lora;
 use candle_core::{Result, Tensor};
@@ -32,6 +34,7 @@ pub(super) fn can_share_calls(one: &Settings, other: &Settings) -> bool {
         && lora::key(&other.lora) == lora::key(&one.lora)
         && digest_of_vae(other) == digest_of_vae(one)
         && control::digest(other) == control::digest(one)
+        && image_prompt::digest(other) == image_prompt::digest(one)
         && (other.width, other.height) == (one.width, one.height)
 }
 
@@ -52,6 +55,7 @@ pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<V
     let (mut latents, mut timesteps) = (Vec::new(), Vec::new());
     let (mut guidance_scales, mut prompts) = (Vec::new(), Vec::new());
     let (mut hints, mut scales) = (Vec::new(), Vec::new());
+    let (mut shown, mut shown_scales) = (Vec::new(), Vec::new());
     for state in states {
         let (input, timestep) = state.input()?;
         for prompt in state.prompts() {
@@ -64,13 +68,25 @@ pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<V
                 scales.push(control.scale);
             }
         }
+        if let Some((image, tokens)) = state.image() {
+            shown.extend(tokens);
+            shown_scales.resize(shown.len(), image.scale as f32);
+        }
     }
     let latents = Tensor::cat(&latents, 0)?;
     let control = match first.control() {
         Some(control) => Some(ControlRows { net: &control.net, hints: Tensor::cat(&hints, 0)?, scales }),
         None => None,
     };
-    let rows = Rows { latents, timesteps, guidance_scales, prompts, size, control };
+    let image = match first.image() {
+        Some((image, _)) => Some(ImagePrompt {
+            adapter: &image.adapter,
+            tokens: Tensor::cat(&shown, 0)?,
+            scales: Tensor::from_vec(shown_scales, (shown.len(), 1, 1), latents.device())?,
+        }),
+        None => None,
+    };
+    let rows = Rows { latents, timesteps, guidance_scales, prompts, size, control, image };
     let predicted = family.predict(&rows)?;
     let mut row = 0;
     let of_state = |state: &&DenoiseState| {

@@ -2,12 +2,12 @@
 
 use crate::cache::Cache;
 use crate::device::candle_dtype;
+use crate::families::controlnet::ControlNetFiles;
 use crate::families::error::RenderError;
 use crate::families::family::Family;
 use crate::image::reference::Place;
 use crate::image::{pixels, reference};
 use crate::models::unet::controlnet::ControlNet;
-use crate::weights::controlnet::ControlNetFiles;
 use crate::weights::load_options::LoadOptions;
 use candle_core::{Device, Tensor};
 use maquette_core::{Digest, Fit, NamedFile, Settings};

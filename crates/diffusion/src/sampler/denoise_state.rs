@@ -5,6 +5,7 @@
 use crate::image::posterior::Posterior;
 use crate::noise::NoiseGenerator;
 use crate::sampler::control::Control;
+use crate::sampler::image_prompt::ImageCondition;
 use crate::sampler::latent_blend::{Inpainting, LatentBlend};
 use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
@@ -44,6 +45,7 @@ pub(super) struct DenoiseState {
     /// The additional input of an inpainting model: the mask, and the latents of the picture without the masked part.
     mask_input: Option<Tensor>,
     control: Option<Control>,
+    image: Option<ImageCondition>,
 }
 
 /// The inputs of a cell.
@@ -61,6 +63,8 @@ pub(super) struct DenoiseInputs {
     pub inpainting: Option<Inpainting>,
     /// The ControlNet that it follows.
     pub control: Option<Control>,
+    /// The picture that it attends to.
+    pub image: Option<ImageCondition>,
 }
 
 impl DenoiseState {
@@ -68,7 +72,7 @@ impl DenoiseState {
     /// masked picture's posterior, even if it is not used.
     pub fn start(inputs: DenoiseInputs, device: &Device) -> Result<DenoiseState> {
         let DenoiseInputs { cell, trajectory, conditioning, guidance_scale, shape, reference, .. } = inputs;
-        let DenoiseInputs { inpainting, control, .. } = inputs;
+        let DenoiseInputs { inpainting, control, image: image_condition, .. } = inputs;
         let mut noise = NoiseGenerator::new(&cell.settings);
         let start = trajectory.start;
         // Diffusers does not encode a picture that neither the start nor the blending needs, except in pipelines of flow.
@@ -119,6 +123,7 @@ impl DenoiseState {
             blend,
             mask_input,
             control,
+            image: image_condition,
         })
     }
 
@@ -160,6 +165,15 @@ impl DenoiseState {
     /// The ControlNet of the next call.
     pub fn control(&self) -> Option<&Control> {
         self.control.as_ref().filter(|control| control.calls.contains(&self.done))
+    }
+
+    /// The picture that it attends to, with a token sequence for each of its rows in the next call.
+    pub fn image(&self) -> Option<(&ImageCondition, impl Iterator<Item = &Tensor>)> {
+        let image = self.image.as_ref()?;
+        let [shown, none] = &image.tokens;
+        let negative = self.conditioning.has_negative(self.is_guided());
+        let rows = self.rows();
+        Some((image, (0..rows).map(move |row| if row == 0 && negative { none } else { shown })))
     }
 
     /// Whether every step is done.

@@ -13,6 +13,7 @@ use crate::image::{pixels, reference};
 use crate::models::safety_checker::SafetyChecker;
 use crate::sampler::control::Controls;
 use crate::sampler::denoise_state::DenoiseInputs;
+use crate::sampler::image_prompt::ImageConditions;
 use crate::sampler::latent_blend;
 use crate::sampler::latent_blend::Inpainting;
 use crate::schedulers::Sampling;
@@ -42,6 +43,8 @@ pub(super) struct LoadedModel {
     references: Cache<String, Posterior>,
     /// Its ControlNet, once a cell has needed one.
     controls: Controls,
+    /// Its IP-Adapter, once a cell has needed one.
+    images: ImageConditions,
     /// Masks by their content, their picture's content, fit and size.
     masks: Cache<String, Inpainting>,
 }
@@ -61,6 +64,7 @@ impl LoadedModel {
             family: load(&source(settings, find)?, device, candle_dtype(settings.dtype))?,
             checker: None,
             controls: Controls::new(),
+            images: ImageConditions::new(),
             references: Cache::new(PICTURES),
             masks: Cache::new(PICTURES),
         })
@@ -127,6 +131,7 @@ impl LoadedModel {
             None => None,
         };
         let control = self.controls.of(settings, &*self.family, device)?;
+        let image = self.images.of(settings, &*self.family, device)?;
         Ok(DenoiseInputs {
             trajectory,
             conditioning,
@@ -135,6 +140,7 @@ impl LoadedModel {
             reference,
             inpainting,
             control,
+            image,
             cell,
         })
     }

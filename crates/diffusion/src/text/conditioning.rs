@@ -91,7 +91,12 @@ impl Conditioning {
 
     /// How many rows it has in a UNet call, which uses the guidance scale or has a scale of 1.
     pub fn rows(&self, guided: bool) -> usize {
-        self.positive.len() + usize::from(self.negative(guided).is_some())
+        self.positive.len() + usize::from(self.has_negative(guided))
+    }
+
+    /// Whether the first of these rows is the negative prompt's.
+    pub fn has_negative(&self, guided: bool) -> bool {
+        self.negative(guided).is_some()
     }
 
     /// The negative prompt of a call. At a scale of 1 a single prompt needs none; composed prompts do.

@@ -12,6 +12,7 @@ pub(crate) mod error;
 pub(crate) mod inversions;
 pub(crate) mod prompt_report;
 pub(crate) mod qwen3;
+mod rare_words;
 pub(crate) mod sentence_tokenizer;
 pub(crate) mod t5;
 pub(crate) mod tokenizer;

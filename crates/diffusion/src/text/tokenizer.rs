@@ -184,6 +184,21 @@ impl Tokenizer {
         inversions.words().filter(|(_, first, _)| is_found(*first)).map(|(word, ..)| word).collect()
     }
 
+    /// The id of a token, as the vocabulary writes it.
+    pub(crate) fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The token with an id, as the vocabulary writes it.
+    pub(crate) fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// How many ids the text encoder has.
+    pub(crate) fn vocabulary_size(&self) -> usize {
+        self.vocabulary
+    }
+
     /// Whether a text is a token, at the end of a word or within one.
     pub fn has_token(&self, text: &str) -> bool {
         let lower = text.to_lowercase();

@@ -33,6 +33,7 @@ pub struct LoadOptions<'a> {
     pub(crate) device: &'a Device,
     pub(crate) dtype: DType,
     kernels: Option<&'static dyn Kernels>,
+    text_kernels: Option<&'static dyn Kernels>,
     pub(crate) variables: Option<&'a Variables>,
     /// Whether only names and shapes are checked: every value is 0, and takes no memory.
     pub(crate) headers_only: bool,
@@ -51,12 +52,18 @@ pub struct Variables {
 impl<'a> LoadOptions<'a> {
     /// For inference: weights in `dtype` (f32, f16, bf16 or f64), the kernels that [`select`] gives for it.
     pub fn new(device: &'a Device, dtype: DType) -> LoadOptions<'a> {
-        LoadOptions { device, dtype, kernels: None, variables: None, headers_only: false }
+        let (kernels, text_kernels, variables) = (None, None, None);
+        LoadOptions { device, dtype, kernels, text_kernels, variables, headers_only: false }
     }
 
     /// The same with these kernels in every layer.
     pub fn with_kernels(self, kernels: &'static dyn Kernels) -> LoadOptions<'a> {
         LoadOptions { kernels: Some(kernels), ..self }
+    }
+
+    /// The same with these kernels in the layers of the text encoders, whose other operations are candle's.
+    pub fn with_text_kernels(self, kernels: &'static dyn Kernels) -> LoadOptions<'a> {
+        LoadOptions { text_kernels: Some(kernels), ..self }
     }
 
     /// For training: the tensors that `variables` matches become variables and are collected there.
@@ -82,6 +89,11 @@ impl<'a> LoadOptions<'a> {
     #[cfg(test)]
     pub(crate) fn headers_only(self) -> LoadOptions<'a> {
         LoadOptions { headers_only: true, ..self }
+    }
+
+    /// The same for text encoders.
+    pub(crate) fn of_text(self) -> LoadOptions<'a> {
+        LoadOptions { kernels: self.text_kernels.or(self.kernels), ..self }
     }
 
     /// The same in another dtype.

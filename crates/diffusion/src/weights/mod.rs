@@ -4,7 +4,6 @@
 
 pub(crate) mod config;
 pub(crate) mod content;
-pub(crate) mod controlnet;
 pub(crate) mod dtypes;
 pub(crate) mod float8;
 pub(crate) mod header;

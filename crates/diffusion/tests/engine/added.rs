@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 #[test]
 fn pictures_match_diffusers() {
     let mut wrong = Vec::new();
-    let all: Vec<Added> = ["lora", "embeddings"].into_iter().flat_map(added).collect();
+    let all: Vec<Added> = ["lora", "embeddings", "training"].into_iter().flat_map(added).collect();
     let mut engine = engine(DeviceName::Cpu, None);
     let cells: Vec<Cell> = all.iter().map(|added| cell(added.settings())).collect();
     let rendered = render(&mut engine, &cells);

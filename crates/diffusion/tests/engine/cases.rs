@@ -4,7 +4,7 @@ use maquette_core::{
     Backend, Cell, CellId, Dialect, Digest, Event, Fit, Image, ModelCard, NamedFile, Remarks, Scheduler,
     Settings, Sigmas, Spacing, test_plans,
 };
-use maquette_diffusion::{ControlNetFiles, DeviceName, Engine, ModelSource};
+use maquette_diffusion::{ControlNetFiles, DeviceName, Engine, ImageEncoderFolder, ModelSource};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -51,6 +51,12 @@ pub struct Case {
     control_guidance_start: Option<f64>,
     #[serde(default)]
     control_guidance_end: Option<f64>,
+    #[serde(default)]
+    ip_adapter: Option<String>,
+    #[serde(default)]
+    ip_adapter_image: Option<String>,
+    #[serde(default)]
+    ip_adapter_scale: Option<f64>,
     pub picture: String,
 }
 
@@ -116,6 +122,10 @@ impl Case {
             controlnet_conditioning_scale: self.controlnet_conditioning_scale,
             control_guidance_start: self.control_guidance_start,
             control_guidance_end: self.control_guidance_end,
+            ip_adapter: self.ip_adapter.as_ref().map(|path| named(&fixtures().join(path))),
+            ip_adapter_image: self.ip_adapter_image.as_ref().map(|path| named(&fixtures().join(path))),
+            ip_adapter_scale: self.ip_adapter_scale,
+            ip_adapter_image_encoder: self.ip_adapter.as_ref().map(|path| encoder(&fixtures().join(path))),
             seed: self.seed,
             variation_seed: self.variation.map(|variation| variation.seed),
             variation_strength: self.variation.map(|variation| variation.strength),
@@ -148,6 +158,12 @@ impl Case {
 pub fn named(file: &Path) -> NamedFile {
     let digest = Digest::of(&std::fs::read(file).unwrap());
     NamedFile { path: file.to_string_lossy().into(), file: file.into(), digest }
+}
+
+/// An image encoder, or the one near an IP-Adapter.
+pub fn encoder(file: &Path) -> NamedFile {
+    let folder = ImageEncoderFolder::at(file).unwrap();
+    NamedFile { path: "".into(), file: folder.path().into(), digest: folder.digest().unwrap() }
 }
 
 /// A ControlNet, by its content.

@@ -2,9 +2,9 @@
 //!
 //! Random cells of the tiny models, each with a neighbour that differs in one setting.
 
-use crate::cases::{engine, fixtures, named, render};
+use crate::cases::{controlnet, encoder, engine, fixtures, named, render};
 use maquette_core::{
-    Cell, Digest, FoundFile, Image, Value, WeightsKind, parse_weights, test_plans, with_defaults,
+    Cell, Digest, FoundFile, Image, NamedFile, Value, WeightsKind, parse_weights, test_plans, with_defaults,
 };
 use maquette_diffusion::{DeviceName, Engine};
 use proptest::prelude::*;
@@ -13,11 +13,13 @@ use proptest::test_runner::TestRunner;
 use std::path::Path;
 
 /// How many neighbours are rendered.
-const CASES: usize = 120;
+const CASES: usize = 180;
 
 const PICTURE: &str = "init/48x32.png";
 const MASK: &str = "masks/binary.png";
 const LORA: &str = "lora/kohya.safetensors";
+const CONTROLNET: &str = "controlnet/a";
+const IP_ADAPTER: &str = "ip_adapter/a.safetensors";
 
 type Given = Vec<(&'static str, Value)>;
 
@@ -58,11 +60,19 @@ fn values(name: &str) -> BoxedStrategy<Value> {
         "lora" => prop::sample::select(&["none", "style:0", "style:0.9"][..])
             .prop_map(|list| Value::Weights(parse_weights(list).unwrap()))
             .boxed(),
+        "controlnet" => text(&["", CONTROLNET]),
+        "control_image" => text(&["controlnet/square.png", PICTURE]),
+        "controlnet_conditioning_scale" => number(&[0.0, 0.5, 1.0]),
+        "control_guidance_start" => number(&[0.0, 0.1, 0.4, 1.0]),
+        "control_guidance_end" => number(&[0.0, 0.7, 0.9, 1.0]),
+        "ip_adapter" => text(&["", IP_ADAPTER]),
+        "ip_adapter_image" => text(&["ip_adapter/tall.png", PICTURE]),
+        "ip_adapter_scale" => number(&[0.0, 0.6, 1.0]),
         name => panic!("no values of {name}"),
     }
 }
 
-const VARIED: [&str; 19] = [
+const VARIED: [&str; 27] = [
     "model",
     "prompt",
     "negative_prompt",
@@ -82,10 +92,21 @@ const VARIED: [&str; 19] = [
     "scheduler",
     "eta",
     "lora",
+    "controlnet",
+    "control_image",
+    "controlnet_conditioning_scale",
+    "control_guidance_start",
+    "control_guidance_end",
+    "ip_adapter",
+    "ip_adapter_image",
+    "ip_adapter_scale",
 ];
 
+/// The settings of which only tiny-a has files.
+const OF_TINY_A: [&str; 3] = ["lora", "controlnet", "ip_adapter"];
+
 /// The settings that differ between neighbours; those that may be merged occur more often.
-const CHANGED: [&str; 17] = [
+const CHANGED: [&str; 25] = [
     "strength",
     "strength",
     "strength",
@@ -103,6 +124,14 @@ const CHANGED: [&str; 17] = [
     "fit",
     "mask",
     "steps",
+    "controlnet",
+    "control_image",
+    "controlnet_conditioning_scale",
+    "control_guidance_start",
+    "control_guidance_end",
+    "ip_adapter",
+    "ip_adapter_image",
+    "ip_adapter_scale",
 ];
 
 /// A cell's settings, and those of its neighbour.
@@ -123,8 +152,7 @@ fn cell(given: &Given) -> Cell {
     let model = value("model");
     let mut given = given.clone();
     given.push(("dtype", "f32".into()));
-    // The LoRA is tiny-a's.
-    given.retain(|(name, _)| *name != "lora" || model == "tiny-a");
+    given.retain(|(name, _)| !OF_TINY_A.contains(name) || model == "tiny-a");
     let found = |file: &str| {
         let file = named(&fixtures().join(file));
         FoundFile { file: Path::new(&*file.path).to_owned(), digest: file.digest }
@@ -134,7 +162,13 @@ fn cell(given: &Given) -> Cell {
     let mut card = plan.models.remove("sketchbook").unwrap();
     (card.fingerprint, card.size) = (Digest::of(model.as_bytes()), (32, 32));
     plan.models.insert(model, card);
-    plan.pictures.extend([PICTURE, MASK].map(|file| (file.to_owned(), found(file))));
+    let pictures = [PICTURE, MASK, "controlnet/square.png", "ip_adapter/tall.png"];
+    plan.pictures.extend(pictures.map(|file| (file.to_owned(), found(file))));
+    let named_as = |named: NamedFile| FoundFile { file: named.file.to_path_buf(), digest: named.digest };
+    let (net, adapter) = (fixtures().join(CONTROLNET), fixtures().join(IP_ADAPTER));
+    plan.weights.insert(WeightsKind::ControlNet.key(CONTROLNET), named_as(controlnet(&net)));
+    plan.weights.insert(WeightsKind::IpAdapter.key(IP_ADAPTER), found(IP_ADAPTER));
+    plan.weights.insert(WeightsKind::ImageEncoder.key(IP_ADAPTER), named_as(encoder(&adapter)));
     plan.weights.insert(WeightsKind::Lora.key("style"), found(LORA));
     plan.cell(0).unwrap()
 }

@@ -119,6 +119,114 @@ pub(super) fn geglu(out: &mut [f32], x: &[f32], gate: &[f32]) {
     out.iter_mut().zip(x).zip(gate).for_each(|((out, x), &gate)| *out = x * gelu_of(gate));
 }
 
+/// The gradients of both factors of [`geglu`], for that of the product.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn geglu_slopes(out: &mut [f32], out_gate: &mut [f32], x: &[f32], gate: &[f32], gradient: &[f32]) {
+    // 1 / sqrt(2 pi)
+    const DENSITY: f32 = 0.398_942_28;
+    let outs = out.iter_mut().zip(out_gate);
+    outs.zip(x.iter().zip(gate)).zip(gradient).for_each(|(((out, out_gate), (x, &gate)), gradient)| {
+        let below = 0.5 * (1.0 + erf(gate * std::f32::consts::FRAC_1_SQRT_2));
+        *out = gradient * gate * below;
+        *out_gate = gradient * x * (below + gate * DENSITY * exp(-0.5 * gate * gate));
+    });
+}
+
+/// A gradient times the slope of SiLU at [`channels`].
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn scaled_silu_slopes(out: &mut [f32], x: &[f32], gradient: &[f32], by: Channels) {
+    let pixels = out.chunks_exact_mut(by.mean.len()).zip(x.chunks_exact(by.mean.len()));
+    for ((out, x), gradient) in pixels.zip(gradient.chunks_exact(by.mean.len())) {
+        let by = by.mean.iter().zip(by.scale).zip(by.shift);
+        out.iter_mut().zip(x).zip(gradient).zip(by).for_each(
+            |(((out, x), gradient), ((mean, scale), shift))| {
+                let x = (x - mean) * scale + shift;
+                let sigmoid = 1.0 / (1.0 + exp(-x));
+                *out = gradient * sigmoid * (1.0 + x * (1.0 - sigmoid));
+            },
+        );
+    }
+}
+
+/// Adds a gradient, and its products with the normalised values, to the sums of the channels.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn add_products(
+    sums: &mut [f32],
+    products: &mut [f32],
+    gradient: &[f32],
+    x: &[f32],
+    mean: &[f32],
+    scale: &[f32],
+) {
+    for (gradient, x) in gradient.chunks_exact(mean.len()).zip(x.chunks_exact(mean.len())) {
+        let by = mean.iter().zip(scale);
+        let sums = sums.iter_mut().zip(&mut *products);
+        sums.zip(gradient.iter().zip(x)).zip(by).for_each(
+            |(((sum, product), (gradient, x)), (mean, scale))| {
+                *sum += gradient;
+                *product += gradient * ((x - mean) * scale);
+            },
+        );
+    }
+}
+
+/// scale * (weight * out - shift - normalised x * products) of the channels of a pixel
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn subtract_means(out: &mut [f32], x: &[f32], weight: &[f32], by: Channels, products: &[f32]) {
+    let means = by.shift.iter().zip(products);
+    let by = by.mean.iter().zip(by.scale);
+    out.iter_mut().zip(x).zip(weight).zip(by.zip(means)).for_each(
+        |(((out, x), weight), ((mean, scale), (shift, product)))| {
+            *out = scale * (weight * *out - shift - (x - mean) * scale * product);
+        },
+    );
+}
+
+/// Replaces scores by e^(scale * score), divided by their sum.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn softmax_rows(scores: &mut [f32], scale: f32) {
+    let mut most = [f32::NEG_INFINITY; LANES];
+    let (whole, rest) = scores.as_chunks::<LANES>();
+    for line in whole {
+        for (most, &x) in most.iter_mut().zip(line) {
+            *most = if x > *most { x } else { *most };
+        }
+    }
+    let most = most.iter().chain(rest).fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most });
+    scores.iter_mut().for_each(|x| *x = exp((*x - most) * scale));
+    let total = sum_in_lanes(scores);
+    scores.iter_mut().for_each(|x| *x /= total);
+}
+
+/// The sum of all values in f32.
+#[inline(always)]
+fn sum_in_lanes(x: &[f32]) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let (whole, rest) = x.as_chunks::<LANES>();
+    for x in whole {
+        for (lane, x) in lanes.iter_mut().zip(x) {
+            *lane += x;
+        }
+    }
+    lanes.iter().chain(rest).sum()
+}
+
+/// The slopes of scores: score * (slope - the sum of all products of both) * scale.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
+pub(super) fn softmax_slopes(slopes: &mut [f32], scores: &[f32], scale: f32) {
+    let mut lanes = [0f32; LANES];
+    let (whole, rest) = slopes.as_chunks::<LANES>();
+    let (whole_scores, rest_scores) = scores.as_chunks::<LANES>();
+    for (slopes, scores) in whole.iter().zip(whole_scores) {
+        for (lane, (slope, score)) in lanes.iter_mut().zip(slopes.iter().zip(scores)) {
+            *lane += slope * score;
+        }
+    }
+    let rest: f32 = rest.iter().zip(rest_scores).map(|(slope, score)| slope * score).sum();
+    let mean = lanes.iter().sum::<f32>() + rest;
+    slopes.iter_mut().zip(scores).for_each(|(slope, score)| *slope = score * (*slope - mean) * scale);
+}
+
 #[inline(always)]
 fn gelu_of(x: f32) -> f32 {
     0.5 * x * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))

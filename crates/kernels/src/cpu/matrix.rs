@@ -19,6 +19,12 @@ impl<'a> Matrix<'a> {
         Matrix { values, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
+    /// The same values with rows and columns exchanged.
+    pub(super) fn transposed(self) -> Matrix<'a> {
+        let Matrix { values, rows, columns, row_stride, column_stride } = self;
+        Matrix { values, rows: columns, columns: rows, row_stride: column_stride, column_stride: row_stride }
+    }
+
     fn fits(&self) -> bool {
         let last = (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride;
         last < self.values.len()

@@ -7,46 +7,24 @@
 mod activations;
 mod attention;
 mod conv;
+mod gradients;
 mod linear;
 mod matrix;
 mod memory;
 mod norm;
 mod pairs;
 mod products;
+mod recorded;
 mod shared;
+mod values;
 
 use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
-use candle_core::{CpuStorage, D, DType, Device, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, D, DType, Result, Storage, Tensor, bail};
 use memory::unwritten;
 use rayon::prelude::*;
-use std::ops::Deref;
-
-/// Shadows a tensor with the slice of its values.
-macro_rules! values {
-    ($name:ident) => {
-        let tensor = $name.to_dtype(DType::F32)?.contiguous()?;
-        let (storage, layout) = tensor.storage_and_layout();
-        let $name = slice(&storage, layout)?;
-    };
-    ($name:ident = $tensor:expr) => {
-        let $name = $tensor;
-        values!($name);
-    };
-}
-
-fn slice<'a>(storage: &'a impl Deref<Target = Storage>, layout: &Layout) -> Result<&'a [f32]> {
-    match storage.deref() {
-        Storage::Cpu(CpuStorage::F32(all)) => {
-            Ok(&all[layout.start_offset()..layout.start_offset() + layout.shape().elem_count()])
-        }
-        _ => bail!("a tensor of the model is not on the CPU"),
-    }
-}
-
-fn tensor(values: Vec<f32>, shape: impl Into<Shape>, like: &Tensor) -> Result<Tensor> {
-    Tensor::from_vec(values, shape.into(), &Device::Cpu)?.to_dtype(like.dtype())
-}
+pub(crate) use recorded::{Recorded, sum};
+use values::{tensor, values};
 
 /// The custom CPU kernels, with everything between layers in f32.
 #[derive(Debug)]

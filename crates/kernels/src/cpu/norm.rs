@@ -8,11 +8,42 @@ use rayon::prelude::*;
 pub(super) const TOKENS: usize = 16;
 
 /// The pixels whose moments are summed in f32 before the sums continue in f64; also those of a task.
-const PIXELS: usize = 64;
+pub(super) const PIXELS: usize = 64;
 
-/// Normalises over `span` channels and all positions; `x` is `[batch, positions, channels]`.
+/// The statistics of a row's groups, for each channel.
+pub(super) struct Statistics {
+    pub mean: Vec<f32>,
+    /// The reciprocal of the standard deviation.
+    pub scale: Vec<f32>,
+}
+
+/// The statistics of groups of `span` channels; `x` is one row, `[positions, channels]`.
 ///
 /// Mean and variance are computed in one pass, from the differences to a pivot: the mean of the first pixels.
+pub(super) fn statistics(x: &[f32], channels: usize, span: usize, eps: f64) -> Statistics {
+    let positions = x.len() / channels;
+    let count = (span * positions) as f64;
+    let zeros = vec![0.0; channels];
+    let first = &x[..PIXELS.min(positions) * channels];
+    let pivot = group_moments(first, &zeros, span);
+    let of_first = (first.len() / channels * span) as f64;
+    let pivot = spread(&pivot, span, |(sum, _)| (sum / of_first) as f32);
+    let tasks: Vec<_> = x.par_chunks(PIXELS * channels).map(|x| group_moments(x, &pivot, span)).collect();
+    let totals = tasks.into_iter().reduce(|mut totals, task| {
+        totals.iter_mut().zip(task).for_each(|(total, (sum, square))| {
+            *total = (total.0 + sum, total.1 + square);
+        });
+        totals
+    });
+    let totals = totals.unwrap_or_default();
+    let variance = |(sum, square): (f64, f64)| (square - sum * sum / count).max(0.0) / count;
+    let mut mean = spread(&totals, span, |(sum, _)| (sum / count) as f32);
+    mean.iter_mut().zip(&pivot).for_each(|(mean, pivot)| *mean += pivot);
+    let scale = spread(&totals, span, |total| (1.0 / (variance(total) + eps).sqrt()) as f32);
+    Statistics { mean, scale }
+}
+
+/// Normalises over `span` channels and all positions; `x` is `[batch, positions, channels]`.
 pub(super) fn group_norm(
     x: &[f32],
     weight: &[f32],
@@ -22,29 +53,13 @@ pub(super) fn group_norm(
     eps: f64,
     silu: bool,
 ) -> Vec<f32> {
-    let (channels, count) = (weight.len(), (span * positions) as f64);
+    let channels = weight.len();
     // SAFETY: every pixel of every row is written.
     #[allow(unsafe_code)]
     let mut out = unsafe { unwritten(x.len()) };
     let rows = out.par_chunks_mut(positions * channels).zip(x.par_chunks(positions * channels));
     rows.for_each(|(out, x)| {
-        let zeros = vec![0.0; channels];
-        let first = &x[..PIXELS.min(positions) * channels];
-        let pivot = group_moments(first, &zeros, span);
-        let of_first = (first.len() / channels * span) as f64;
-        let pivot = spread(&pivot, span, |(sum, _)| (sum / of_first) as f32);
-        let tasks: Vec<_> = x.par_chunks(PIXELS * channels).map(|x| group_moments(x, &pivot, span)).collect();
-        let totals = tasks.into_iter().reduce(|mut totals, task| {
-            totals.iter_mut().zip(task).for_each(|(total, (sum, square))| {
-                *total = (total.0 + sum, total.1 + square);
-            });
-            totals
-        });
-        let totals = totals.unwrap_or_default();
-        let variance = |(sum, square): (f64, f64)| (square - sum * sum / count).max(0.0) / count;
-        let mut mean = spread(&totals, span, |(sum, _)| (sum / count) as f32);
-        mean.iter_mut().zip(&pivot).for_each(|(mean, pivot)| *mean += pivot);
-        let mut scale = spread(&totals, span, |total| (1.0 / (variance(total) + eps).sqrt()) as f32);
+        let Statistics { mean, mut scale } = statistics(x, channels, span, eps);
         scale.iter_mut().zip(weight).for_each(|(scale, weight)| *scale *= weight);
         let by = Channels { mean: &mean, scale: &scale, shift: bias };
         let pixels = out.par_chunks_mut(channels).zip(x.par_chunks(channels)).with_min_len(PIXELS);
@@ -99,7 +114,7 @@ pub(super) fn rms_norm(x: &[f32], weight: &[f32], eps: f64) -> Vec<f32> {
 }
 
 /// The mean and the reciprocal of the standard deviation.
-fn moments(x: &[f32], eps: f64) -> (f32, f32) {
+pub(super) fn moments(x: &[f32], eps: f64) -> (f32, f32) {
     let mean = sum(x) / x.len() as f64;
     let variance = sum_of_squares(x, mean as f32) / x.len() as f64;
     (mean as f32, (1.0 / (variance + eps).sqrt()) as f32)

@@ -5,6 +5,7 @@
 mod branches;
 mod cuda_sources;
 mod gradients;
+mod recorded;
 
 use super::*;
 use candle_core::{Result, Tensor};

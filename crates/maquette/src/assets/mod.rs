@@ -8,8 +8,8 @@ pub(crate) mod weights;
 use crate::error::with_causes;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, WeightsKind};
 use maquette_diffusion::{
-    ControlNetFiles, ModelError, ModelSource, SeparateVae, card_with, check_mask, files, fingerprint,
-    safety_checker_digest, safety_checker_files,
+    ControlNetFiles, ImageEncoderFolder, IpAdapterFile, ModelError, ModelSource, SeparateVae, card_with,
+    check_mask, files, fingerprint, safety_checker_digest, safety_checker_files,
 };
 use maquette_executor::FakeBackend;
 use maquette_files::limits;
@@ -73,6 +73,15 @@ impl LocalAssets {
             Ok(digest) => Ok(FoundFile { file, digest }),
             Err(error) => Err(AssetError { message: with_causes(&error), help: None }),
         }
+    }
+
+    /// An image encoder, or that of the IP-Adapter with that name. Its digest is cached, as it has gigabytes.
+    fn image_encoder(&self, name: &str) -> Result<FoundFile, AssetError> {
+        let file = weights::locate(WeightsKind::ImageEncoder, name, &self.base)?;
+        let wrong = |error: ModelError| AssetError { message: with_causes(&error), help: None };
+        let folder = ImageEncoderFolder::at(&file).map_err(wrong)?;
+        let digest = cached_digest(&self.runs, &folder.files().map_err(wrong)?, || folder.digest());
+        Ok(FoundFile { file: folder.path().to_owned(), digest: digest.map_err(wrong)? })
     }
 
     /// The same for the wanted files of a repository with a model or a part of one, which `what` names. `option` follows
@@ -183,6 +192,13 @@ impl AssetResolver for LocalAssets {
             WeightsKind::Vae if self.base.join(name).is_dir() => vae(self.base.join(name)),
             WeightsKind::Vae => weights::locate(kind, name, &self.base).and_then(vae),
             WeightsKind::ControlNet => self.controlnet(name),
+            WeightsKind::ImageEncoder => self.image_encoder(name),
+            WeightsKind::IpAdapter => {
+                let file = weights::locate(kind, name, &self.base)?;
+                let wrong = |error| AssetError { message: with_causes(&error), help: None };
+                IpAdapterFile::open(&file).map_err(wrong)?;
+                weights::find(kind, name, &self.base)
+            }
             WeightsKind::Lora | WeightsKind::Embedding => weights::find(kind, name, &self.base),
         }
     }

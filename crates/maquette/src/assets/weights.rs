@@ -32,7 +32,8 @@ pub(crate) fn has_digest(file: &Path, digest: &Digest) -> bool {
 /// The file of a name as written: in `base`, the experiment file's folder, or in the folder of its kind there, with or
 /// without its extension. A LoRA or a ControlNet may be a folder, if there is no file of that name.
 pub(crate) fn locate(kind: WeightsKind, name: &str, base: &Path) -> Result<PathBuf, AssetError> {
-    let may_be_folder = matches!(kind, WeightsKind::Lora | WeightsKind::ControlNet);
+    let folders = [WeightsKind::Lora, WeightsKind::ControlNet, WeightsKind::ImageEncoder];
+    let may_be_folder = folders.contains(&kind);
     let is_it = |file: &PathBuf| file.is_file() || (may_be_folder && file.is_dir());
     let mut files = candidates(kind, name, base).into_iter().filter(is_it);
     let found = files.next();
@@ -48,6 +49,8 @@ fn conventions(kind: WeightsKind) -> (&'static str, &'static [&'static str]) {
         WeightsKind::Embedding => ("embeddings", &["safetensors", "pt", "bin"]),
         WeightsKind::Vae => ("vae", &["safetensors"]),
         WeightsKind::ControlNet => ("controlnet", &["safetensors"]),
+        // The encoder usually lies near its adapter.
+        WeightsKind::IpAdapter | WeightsKind::ImageEncoder => ("ip_adapter", &["safetensors"]),
     }
 }
 
@@ -71,7 +74,7 @@ pub(crate) fn candidates(kind: WeightsKind, name: &str, base: &Path) -> Vec<Path
 fn missing(kind: WeightsKind, name: &str, base: &Path) -> AssetError {
     let (folder, endings) = conventions(kind);
     let here = if base.as_os_str().is_empty() { Path::new(".") } else { base };
-    let article = if kind == WeightsKind::Embedding { "an" } else { "a" };
+    let article = if kind.as_str().starts_with(['e', 'i']) { "an" } else { "a" };
     let message = format!(
         "there is no {} called `{name}`: looked in {} and {}, as written and with .{}",
         kind.as_str(),

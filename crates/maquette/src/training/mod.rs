@@ -8,6 +8,7 @@ mod needed;
 mod of_run;
 mod one;
 mod pictures;
+mod words;
 
 use crate::Workspace;
 use crate::assets::fetch::FetchEvent;
@@ -20,8 +21,9 @@ use maquette_core::{CellId, Digest, Plan, Training};
 use maquette_executor::Stop;
 use maquette_files::limits;
 use maquette_store::{StoreError, write_atomic};
-pub(crate) use needed::{Needed, needed};
+pub(crate) use needed::{Needed, is_untrained, needed};
 use std::path::{Path, PathBuf};
+pub(crate) use words::word_notes;
 
 /// The progress of a training.
 #[derive(Debug)]

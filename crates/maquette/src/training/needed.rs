@@ -1,6 +1,6 @@
 //! Which trainings some cells of a plan need, and after how many steps.
 
-use maquette_core::{Cell, CellId, Plan, SUBJECT, SettingError, Training};
+use maquette_core::{Cell, CellId, NamedFile, Plan, SUBJECT, SettingError, Training};
 use maquette_planner::combinations;
 use std::collections::BTreeSet;
 
@@ -46,6 +46,11 @@ pub(crate) fn needed<'a>(plan: &'a Plan, cells: &[(usize, CellId)]) -> Result<Ve
         }
     }
     Ok(all)
+}
+
+/// Whether a file is going to be the weights of a training, and does not exist yet.
+pub(crate) fn is_untrained(plan: &Plan, file: &NamedFile) -> bool {
+    plan.trainings.iter().any(|training| file.file.starts_with(&training.folder)) && !file.file.is_file()
 }
 
 impl Needed<'_> {

@@ -3,6 +3,7 @@
 //!
 //! What belongs to the binary (arguments, text, exit codes, signals) is tested in `tests/` at the top of the repository.
 
+mod adapters;
 mod animations;
 mod bad_input;
 mod diff;

@@ -51,6 +51,49 @@ fn a_mask_must_exist_and_fit_its_picture() {
 }
 
 #[test]
+fn a_controlnet_and_an_ip_adapter_need_a_picture_and_pictures_need_them() {
+    insta::assert_snapshot!(broken("prompt = \"x\"\ncontrolnet = \"canny\"\n"), @"");
+    insta::assert_snapshot!(broken("prompt = \"x\"\nip_adapter_image = \"me.png\"\n"), @"");
+    let check = |rest: &str, expected: &str| {
+        assert_eq!(message(&format!("{MODELS}{rest}")), expected, "{rest}");
+    };
+    check("control_image = \"me.png\"\n", "`control_image` has no effect without `controlnet`");
+    check("ip_adapter = \"plus\"\n", "`ip_adapter` needs a picture; allowed: with `ip_adapter_image`");
+    check("controlnet = \"canny\"\ncontrol_image = \"me.png\"\n", "nothing is wrong");
+    // They are used in one of two cells.
+    check("control_image = \"me.png\"\n[sweep]\ncontrolnet = [\"\", \"canny\"]\n", "nothing is wrong");
+    check("ip_adapter_image = \"me.png\"\n[sweep]\nip_adapter = [\"plus\", \"\"]\n", "nothing is wrong");
+    check(
+        "controlnet = \"canny\"\n[sweep]\ncontrol_image = [\"me.png\", \"\"]\n",
+        "`controlnet` needs a picture; allowed: with `control_image`",
+    );
+    check("controlnet = \"unknown\"\ncontrol_image = \"me.png\"\n", "there is no controlnet `unknown`");
+    check("ip_adapter = \"unknown\"\nip_adapter_image = \"me.png\"\n", "there is no ip_adapter `unknown`");
+    let missing = message(&format!("{MODELS}control_image = \"no.png\"\ncontrolnet = \"canny\"\n"));
+    assert!(missing.contains("there is no picture"), "{missing}");
+}
+
+#[test]
+fn cells_without_an_effect_of_a_controlnet_or_an_ip_adapter_are_one_picture() {
+    let planned = planned(
+        "prompt = \"x\"\nsteps = 10\ncontrol_image = \"me.png\"\nip_adapter_image = \"me.png\"\n[sweep]\n\
+         controlnet = [\"\", \"canny\"]\ncontrolnet_conditioning_scale = [0, 0.5]\n\
+         control_guidance_end = [0.05, 0.84, 0.85]\nip_adapter = [\"\", \"plus\"]\nip_adapter_scale = [0, 1]\n",
+    );
+    // One picture without both, with each, and with both.
+    assert_eq!((planned.plan.len(), planned.distinct.len()), (48, 4));
+    let cells: Vec<_> = planned.plan.cells().map(Result::unwrap).collect();
+    let plain = crate::folder::planned("prompt = \"x\"\nsteps = 10\n").plan.cell(0).unwrap();
+    assert_eq!(cells[0].id, plain.id, "the name is that of earlier versions");
+    let encoders: std::collections::BTreeSet<_> = cells
+        .iter()
+        .filter_map(|cell| Some(cell.settings.ip_adapter_image_encoder.as_ref()?.path.clone()))
+        .collect();
+    assert_eq!(encoders, ["".into()].into());
+    assert_eq!(cells[47].settings.get("ip_adapter_image_encoder"), None, "it is not written anywhere");
+}
+
+#[test]
 fn an_inpainting_model_needs_a_picture() {
     let check = |rest: &str, expected: &str| {
         assert_eq!(message(&format!("{MODELS}model = \"repainter\"\n{rest}")), expected, "{rest}");

@@ -1,4 +1,4 @@
-//! Interrupted trainings give the same bytes.
+//! The same training gives the same bytes: interrupted, and with another number of threads.
 
 use crate::jobs::{Prepared, case, run};
 use maquette_trainer::Trained;
@@ -22,5 +22,19 @@ fn a_training_that_is_stopped_and_resumed_gives_the_same_bytes() {
         assert_eq!([first.losses, second.losses].concat(), whole.losses, "{name}");
         assert!(second.checkpoints[0].1 == *weights, "{name}: other weights");
         assert!(second.checkpoints[0].2 == *state, "{name}: another state");
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    for name in ["lora-all", "dreambooth"] {
+        let mut case = case(name);
+        case.settings.steps = 4;
+        let prepared = Prepared::new(&case);
+        let with = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| run(&prepared.job(None), None).unwrap().1.checkpoints.pop().unwrap())
+        };
+        assert!(with(1) == with(5), "{name}");
     }
 }

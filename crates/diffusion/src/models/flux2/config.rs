@@ -27,7 +27,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads and checks a configuration, with the defaults of diffusers' class.
-    pub fn read(file: &ConfigFile) -> std::result::Result<Config, ModelError> {
+    pub fn read(file: &ConfigFile) -> Result<Config, ModelError> {
         for (key, allowed) in [
             ("_class_name", json!("Flux2Transformer2DModel")),
             ("patch_size", json!(1)),

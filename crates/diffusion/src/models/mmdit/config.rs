@@ -31,7 +31,7 @@ pub(crate) struct Config {
 
 impl Config {
     /// Reads and checks a configuration, with the defaults of diffusers' class.
-    pub fn read(file: &ConfigFile) -> std::result::Result<Config, ModelError> {
+    pub fn read(file: &ConfigFile) -> Result<Config, ModelError> {
         file.only("_class_name", &[json!("SD3Transformer2DModel")])?;
         file.only("qk_norm", &[json!("rms_norm")])?;
         let dual = match file.get("dual_attention_layers") {

@@ -3,10 +3,8 @@
 //! Formulas, thresholds and tensor names are those of diffusers' `StableDiffusionSafetyChecker`: CLIP's vision tower, a
 //! projection, and cosines to embeddings of undisclosed concepts. The engine acts on the result.
 
-mod pixels;
-mod vision;
-
 use crate::error::ModelError;
+use crate::models::clip_vision::{FIRST_KEY, PREPROCESSOR, Preprocessor, Vision};
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
@@ -15,8 +13,6 @@ use crate::weights::weight_files::WeightFiles;
 use candle_core::{D, DType, Device, Result, Tensor};
 use maquette_core::Image;
 use maquette_kernels::Linear;
-use pixels::Preprocessor;
-use vision::Vision;
 
 const CONFIG: &str = "safety_checker/config.json";
 const WEIGHTS: &str = "safety_checker/model";
@@ -47,7 +43,7 @@ impl SafetyChecker {
     /// The names of the files that are read to load it, sorted.
     pub(crate) fn files(source: &ModelSource) -> Vec<String> {
         let missing = |_| [format!("{WEIGHTS}.safetensors")].into();
-        let mut files = vec![pixels::CONFIG.to_owned(), CONFIG.to_owned()];
+        let mut files = vec![PREPROCESSOR.to_owned(), CONFIG.to_owned()];
         files.extend(source.weight_files(WEIGHTS).map_or_else(missing, WeightFiles::all));
         files.sort_unstable();
         files
@@ -72,7 +68,7 @@ impl SafetyChecker {
         let weights = file.root();
         // Files from before transformers 5 have an additional prefix for the tower.
         let inner = weights.at("vision_model.vision_model");
-        let vision = if inner.has(vision::FIRST_KEY) { inner } else { weights.at("vision_model") };
+        let vision = if inner.has(FIRST_KEY) { inner } else { weights.at("vision_model") };
         let vision = Vision::load(&tower, &vision)?;
         preprocessor.check_size(vision.image_size)?;
         Ok(SafetyChecker {

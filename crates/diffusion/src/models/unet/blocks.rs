@@ -1,7 +1,7 @@
 //! The UNet's blocks: layers of one residual block and optionally one transformer, then a change of size.
 
 use super::config::{BlockShape, UnetConfig};
-use super::transformer::Transformer;
+use super::transformer::{Context, Transformer};
 use crate::error::ModelError;
 use crate::models::resnet::Resnet;
 use crate::weights::tensors::Weights;
@@ -51,6 +51,12 @@ impl Block {
         Ok(Block { layers, resample: None, width: shape.width })
     }
 
+    /// Numbers its cross-attentions, see [`Transformer::number`].
+    pub(super) fn number(&mut self, widths: &mut Vec<usize>) {
+        let transformers = self.layers.iter_mut().filter_map(|layer| layer.transformer.as_mut());
+        transformers.for_each(|transformer| transformer.number(self.width, widths));
+    }
+
     /// The same block with a convolution after its layers, unless `padding` is `None`.
     pub(super) fn with_resample(
         mut self,
@@ -68,10 +74,10 @@ impl Block {
 }
 
 impl Layer {
-    pub(super) fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
+    pub(super) fn forward(&self, x: &Tensor, time: &Tensor, context: &Context) -> Result<Tensor> {
         let x = self.resnet.forward(x, Some(time))?;
         match &self.transformer {
-            Some(transformer) => transformer.forward(&x, text),
+            Some(transformer) => transformer.forward(&x, context),
             None => Ok(x),
         }
     }
@@ -88,10 +94,17 @@ impl Middle {
         Ok(Middle { first: resnet("resnets.0")?, rest: config.middle_depth.map(rest).transpose()? })
     }
 
-    pub(super) fn forward(&self, x: &Tensor, time: &Tensor, text: &Tensor) -> Result<Tensor> {
+    /// Numbers its cross-attentions, see [`Transformer::number`].
+    pub(super) fn number(&mut self, width: usize, widths: &mut Vec<usize>) {
+        if let Some((transformer, _)) = &mut self.rest {
+            transformer.number(width, widths);
+        }
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, time: &Tensor, context: &Context) -> Result<Tensor> {
         let x = self.first.forward(x, Some(time))?;
         match &self.rest {
-            Some((transformer, second)) => second.forward(&transformer.forward(&x, text)?, Some(time)),
+            Some((transformer, second)) => second.forward(&transformer.forward(&x, context)?, Some(time)),
             None => Ok(x),
         }
     }

@@ -42,6 +42,7 @@ pub struct Residuals {
 impl ControlNet {
     /// Refuses configurations that are not supported.
     pub(crate) fn check(config: &ConfigFile) -> Loaded<()> {
+        hint_widths(config)?;
         UnetConfig::read(&as_unet(config)?).map(|_| ())
     }
 
@@ -108,7 +109,7 @@ impl ControlNet {
         scales: &[f64],
     ) -> Result<Residuals> {
         let guidance_scales = conditions.guidance_scales.filter(|_| self.down.time.embeds_guidance());
-        let conditions = Conditions { guidance_scales, control: None, ..*conditions };
+        let conditions = Conditions { guidance_scales, control: None, image: None, ..*conditions };
         let Features { skips, middle, .. } =
             self.down.forward(latents, timesteps, text, &conditions, Some(hints))?;
         let factors: Vec<f32> = scales.iter().map(|&scale| scale as f32).collect();
@@ -142,10 +143,7 @@ struct HintEmbedding {
 
 impl HintEmbedding {
     fn load(config: &ConfigFile, outputs: usize, weights: &Weights) -> Loaded<HintEmbedding> {
-        let widths = match config.get("conditioning_embedding_out_channels") {
-            None => HINT_WIDTHS.to_vec(),
-            Some(_) => config.widths("conditioning_embedding_out_channels")?,
-        };
+        let widths = hint_widths(config)?;
         let conv = |name: &str, inputs: usize, outputs: usize, stride: usize| {
             weights.at(name).conv2d(inputs, outputs, 3, stride, Padding::Around(1))
         };
@@ -173,6 +171,19 @@ impl HintEmbedding {
             x = self.kernels.silu(&conv.forward(&x)?)?;
         }
         self.conv_out.forward(&x)
+    }
+}
+
+/// The channels of the picture's embedding, from its full size to that of the latents.
+fn hint_widths(config: &ConfigFile) -> Loaded<Vec<usize>> {
+    const KEY: &str = "conditioning_embedding_out_channels";
+    if config.get(KEY).is_none() {
+        return Ok(HINT_WIDTHS.to_vec());
+    }
+    let widths = config.widths(KEY)?;
+    match widths.len() <= 8 {
+        true => Ok(widths),
+        false => Err(config.refuse(KEY, "at most 8 numbers: each but the first halves the size")),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::blocks::{Block, Middle};
 use super::config::UnetConfig;
 use super::time::{Conditions, TimeEmbedding};
+use super::transformer::Context;
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{DType, Result, Tensor};
@@ -12,17 +13,17 @@ use maquette_kernels::{Conv2d, Padding};
 pub(super) struct DownPath {
     conv_in: Conv2d,
     pub time: TimeEmbedding,
-    blocks: Vec<Block>,
-    middle: Option<Middle>,
+    pub blocks: Vec<Block>,
+    pub middle: Option<Middle>,
     dtype: DType,
 }
 
 /// What the first half computes.
-pub(super) struct Features {
+pub(super) struct Features<'a> {
     /// SiLU of the time embedding, `[B, 1, time_width]`.
     pub time: Tensor,
-    /// The text in the UNet's dtype.
-    pub text: Tensor,
+    /// The text in the UNet's dtype, and the picture.
+    pub context: Context<'a>,
     /// The inputs of the up blocks' layers, the last one first used; see [`skip_widths`].
     pub skips: Vec<Tensor>,
     /// The result of the block in the middle.
@@ -72,14 +73,14 @@ impl DownPath {
     }
 
     /// `hint` is added to the convolved latents, `[B, first width, h, w]`.
-    pub(super) fn forward(
+    pub(super) fn forward<'a>(
         &self,
         latents: &Tensor,
         timesteps: &[f32],
         text: &Tensor,
-        conditions: &Conditions,
+        conditions: &Conditions<'a>,
         hint: Option<&Tensor>,
-    ) -> Result<Features> {
+    ) -> Result<Features<'a>> {
         if latents.dims4()?.0 != timesteps.len() || text.dims3()?.0 != timesteps.len() {
             candle_core::bail!(
                 "{} timesteps for latents {:?} and text {:?}",
@@ -89,7 +90,7 @@ impl DownPath {
             )
         }
         let latents = latents.to_dtype(self.dtype)?;
-        let text = text.to_dtype(self.dtype)?;
+        let context = Context { text: text.to_dtype(self.dtype)?, image: conditions.image };
         let time = self.time.forward(timesteps, conditions, &latents)?;
 
         let mut x = self.conv_in.forward(&latents)?;
@@ -99,7 +100,7 @@ impl DownPath {
         let mut skips = vec![x.clone()];
         for block in &self.blocks {
             for layer in &block.layers {
-                x = layer.forward(&x, &time, &text)?;
+                x = layer.forward(&x, &time, &context)?;
                 skips.push(x.clone());
             }
             if let Some(conv) = &block.resample {
@@ -108,9 +109,9 @@ impl DownPath {
             }
         }
         let middle = match &self.middle {
-            Some(middle) => middle.forward(&x, &time, &text)?,
+            Some(middle) => middle.forward(&x, &time, &context)?,
             None => x,
         };
-        Ok(Features { time, text, skips, middle })
+        Ok(Features { time, context, skips, middle })
     }
 }

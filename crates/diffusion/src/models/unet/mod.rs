@@ -8,6 +8,9 @@ mod config;
 pub(crate) mod controlnet;
 mod depths;
 mod down;
+pub(crate) mod ip_adapter;
+#[cfg(test)]
+mod ip_adapter_tests;
 mod time;
 mod transformer;
 
@@ -31,6 +34,8 @@ pub struct Unet {
     kernels: &'static dyn Kernels,
     /// The widths of its skip connections, in order.
     skips: Vec<usize>,
+    /// The widths of its cross-attentions, in the order of their numbers.
+    cross_widths: Vec<usize>,
     /// Input channels: those of latents, and for inpainting those of the additional input.
     pub in_channels: usize,
     /// Channels of its prediction.
@@ -46,7 +51,7 @@ impl Unet {
         let config = UnetConfig::read(config)?;
         let first = config.blocks[0].width;
         let last = config.blocks.len() - 1;
-        let down = DownPath::load(&config, weights)?;
+        let mut down = DownPath::load(&config, weights)?;
         let mut skips = skip_widths(&config);
         let mut width = config.blocks[last].width;
 
@@ -63,6 +68,13 @@ impl Unet {
             up.push(block.with_resample("upsamplers", 1, resample, &weights.at(format!("up_blocks.{i}")))?);
         }
 
+        // In the order of diffusers' attention processors.
+        let mut cross_widths = Vec::new();
+        down.blocks.iter_mut().chain(&mut up).for_each(|block| block.number(&mut cross_widths));
+        if let Some(middle) = &mut down.middle {
+            middle.number(config.blocks[last].width, &mut cross_widths);
+        }
+
         let kernel = config.conv_out_kernel;
         Ok(Unet {
             down,
@@ -71,6 +83,7 @@ impl Unet {
             conv_out: weights.at("conv_out").conv2d(first, config.out_channels, kernel, 1, around(kernel))?,
             kernels: weights.kernels(),
             skips: skip_widths(&config),
+            cross_widths,
             in_channels: config.in_channels,
             out_channels: config.out_channels,
             text_width: config.text_width,
@@ -104,7 +117,7 @@ impl Unet {
         text: &Tensor,
         conditions: &Conditions,
     ) -> Result<Tensor> {
-        let Features { time, text, mut skips, middle: mut x } =
+        let Features { time, context, mut skips, middle: mut x } =
             self.down.forward(latents, timesteps, text, conditions, None)?;
         if let Some(residuals) = conditions.control {
             skips = residuals.add_to(&skips)?;
@@ -115,7 +128,7 @@ impl Unet {
             for layer in &block.layers {
                 // One was pushed for each that is popped; `load` popped the same widths.
                 if let Some(skip) = skips.pop() {
-                    x = layer.forward(&self.kernels.concat(&x, &skip)?, &time, &text)?;
+                    x = layer.forward(&self.kernels.concat(&x, &skip)?, &time, &context)?;
                 }
             }
             if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {

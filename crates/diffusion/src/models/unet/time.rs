@@ -6,6 +6,7 @@
 
 use super::config::{AddedShape, SIZES, UnetConfig};
 use super::controlnet::Residuals;
+use super::ip_adapter::ImagePrompt;
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};
@@ -21,6 +22,8 @@ pub struct Conditions<'a> {
     pub guidance_scales: Option<&'a [f64]>,
     /// What a ControlNet adds to the features of each row, see [`Residuals`].
     pub control: Option<&'a Residuals>,
+    /// The pictures that the rows attend to, see [`ImagePrompt`].
+    pub image: Option<&'a ImagePrompt<'a>>,
 }
 
 pub(super) struct TimeEmbedding {

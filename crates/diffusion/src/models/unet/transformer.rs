@@ -3,6 +3,7 @@
 //! diffusers' `Transformer2DModel` with `BasicTransformerBlock`. Not here: gated, masked or double attention.
 
 use super::config::{BlockShape, UnetConfig};
+use super::ip_adapter::ImagePrompt;
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
@@ -38,6 +39,16 @@ struct Attention {
     to_out: Linear,
     heads: usize,
     kernels: &'static dyn Kernels,
+    /// Its number among the UNet's cross-attentions.
+    number: usize,
+}
+
+/// What a UNet's transformers attend to.
+pub(super) struct Context<'a> {
+    /// `[B, tokens, text_width]`
+    pub text: Tensor,
+    /// A picture, through an IP-Adapter.
+    pub image: Option<&'a ImagePrompt<'a>>,
 }
 
 impl Transformer {
@@ -69,14 +80,22 @@ impl Transformer {
         })
     }
 
-    pub(super) fn forward(&self, x: &Tensor, text: &Tensor) -> Result<Tensor> {
+    /// Numbers its cross-attentions; `widths` has the widths of those before them, and gets theirs.
+    pub(super) fn number(&mut self, width: usize, widths: &mut Vec<usize>) {
+        for layer in &mut self.layers {
+            layer.attn2.number = widths.len();
+            widths.push(width);
+        }
+    }
+
+    pub(super) fn forward(&self, x: &Tensor, context: &Context) -> Result<Tensor> {
         let h = self.norm.forward(x, Activation::None)?;
         let mut h = self.proj_in.image_to_tokens(&h)?;
         for layer in &self.layers {
             let n = layer.norm1.forward(&h)?;
-            h = layer.attn1.forward(&n, &n, &h)?;
+            h = layer.attn1.forward(&n, &n, None, &h)?;
             let n = layer.norm2.forward(&h)?;
-            h = layer.attn2.forward(&n, text, &h)?;
+            h = layer.attn2.forward(&n, &context.text, context.image, &h)?;
             let n = layer.norm3.forward(&h)?;
             h = layer.ff_out.forward_add(&layer.ff_in.forward_geglu(&n)?, &h)?;
         }
@@ -93,15 +112,25 @@ impl Attention {
             to_out: weights.at("to_out.0").linear(width, width, true)?,
             heads,
             kernels: weights.kernels(),
+            number: 0,
         })
     }
 
-    /// Attention of `x` to `context`, plus `residual`.
-    fn forward(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Result<Tensor> {
+    /// Attention of `x` to `context` and to a picture, plus `residual`.
+    fn forward(
+        &self,
+        x: &Tensor,
+        context: &Tensor,
+        image: Option<&ImagePrompt>,
+        residual: &Tensor,
+    ) -> Result<Tensor> {
         let q = self.to_q.forward(x)?;
         let k = self.to_k.forward(context)?;
         let v = self.to_v.forward(context)?;
-        let h = self.kernels.attention(&q, &k, &v, self.heads, Mask::None)?;
+        let mut h = self.kernels.attention(&q, &k, &v, self.heads, Mask::None)?;
+        if let Some(image) = image {
+            h = (h + image.attend(self.number, &q, self.heads)?)?;
+        }
         self.to_out.forward_add(&h, residual)
     }
 }

@@ -11,10 +11,10 @@ use maquette_kernels::{LayerNorm, Linear, Mask};
 use serde_json::json;
 
 /// A key that every file of a tower has, below the tower's prefix.
-pub(super) const FIRST_KEY: &str = "embeddings.class_embedding";
+pub(crate) const FIRST_KEY: &str = "embeddings.class_embedding";
 
 /// The vision tower.
-pub(super) struct Vision {
+pub(crate) struct Vision {
     /// From a patch's pixels to its token.
     patch_embedding: Linear,
     class_embedding: Tensor,
@@ -60,6 +60,17 @@ impl Vision {
 
     /// The picture's embedding `[1, 1, width]`, the output of the class token. `pixels` is `[3, size, size]`.
     pub fn pooled(&self, pixels: &[f32], dtype: DType, device: &Device) -> Result<Tensor> {
+        let tokens = self.tokens(pixels, self.layers.len(), dtype, device)?;
+        self.norm_out.forward(&tokens.narrow(1, 0, 1)?.contiguous()?)
+    }
+
+    /// All tokens before the last layer, `[1, 1 + patches, width]`: transformers' `hidden_states[-2]`.
+    pub fn before_last(&self, pixels: &[f32], dtype: DType, device: &Device) -> Result<Tensor> {
+        self.tokens(pixels, self.layers.len().saturating_sub(1), dtype, device)
+    }
+
+    /// The tokens after the first `layers` layers.
+    fn tokens(&self, pixels: &[f32], layers: usize, dtype: DType, device: &Device) -> Result<Tensor> {
         let (across, patch) = (self.image_size / self.patch, self.patch);
         let pixels = Tensor::from_slice(pixels, (3, across, patch, across, patch), device)?;
         let patches = pixels.permute((1, 3, 0, 2, 4))?.contiguous()?.to_dtype(dtype)?;
@@ -70,7 +81,6 @@ impl Vision {
         let tokens = Tensor::cat(&[class, patches], 1)?;
         let tokens = tokens.broadcast_add(&self.position_embedding.to_dtype(dtype)?)?;
         let tokens = self.norm_in.forward(&tokens)?;
-        let tokens = self.layers.forward(tokens, self.layers.len(), Mask::None)?;
-        self.norm_out.forward(&tokens.narrow(1, 0, 1)?.contiguous()?)
+        self.layers.forward(tokens, layers, Mask::None)
     }
 }

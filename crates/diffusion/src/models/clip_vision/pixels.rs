@@ -10,10 +10,10 @@ use crate::weights::source::ModelSource;
 use maquette_core::Image;
 use serde_json::{Value, json};
 
-pub(super) const CONFIG: &str = "feature_extractor/preprocessor_config.json";
+pub(crate) const CONFIG: &str = "feature_extractor/preprocessor_config.json";
 
 /// How pictures are prepared.
-pub(super) struct Preprocessor {
+pub(crate) struct Preprocessor {
     /// The shorter edge after resizing.
     shortest_edge: usize,
     /// The edge of the square centre crop.
@@ -22,6 +22,10 @@ pub(super) struct Preprocessor {
     std: [f32; 3],
     config: ConfigFile,
 }
+
+/// transformers' OPENAI_CLIP_MEAN and OPENAI_CLIP_STD.
+const MEAN: [f64; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
+const STD: [f64; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 impl Preprocessor {
     pub fn open(source: &ModelSource) -> Result<Preprocessor, ModelError> {
@@ -50,10 +54,15 @@ impl Preprocessor {
         let crop = edge("crop_size", &["height", "width"])
             .filter(|crop| (1..=shortest_edge).contains(crop))
             .ok_or_else(|| config.refuse("crop_size", format!("a square of at most {shortest_edge}")))?;
-        // transformers' OPENAI_CLIP_MEAN and OPENAI_CLIP_STD
-        let mean = colours(&config, "image_mean", [0.481_454_66, 0.457_827_5, 0.408_210_73])?;
-        let std = colours(&config, "image_std", [0.268_629_54, 0.261_302_6, 0.275_777_1])?;
+        let (mean, std) = (colours(&config, "image_mean", MEAN)?, colours(&config, "image_std", STD)?);
         Ok(Preprocessor { shortest_edge, crop, mean, std, config })
+    }
+
+    /// `CLIPImageProcessor`'s defaults for a vision tower of this size.
+    pub fn of_size(edge: usize) -> Preprocessor {
+        let [mean, std] = [MEAN, STD].map(|colours| colours.map(|number| number as f32));
+        let config = ConfigFile::inferred(String::new(), serde_json::Map::new());
+        Preprocessor { shortest_edge: edge, crop: edge, mean, std, config }
     }
 
     /// Refuses a configuration that does not fit the vision tower.
