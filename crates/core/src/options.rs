@@ -219,18 +219,20 @@ options! {
         ZImage = "z-image",
         /// Stable Diffusion 3 and 3.5.
         StableDiffusion3 = "stable-diffusion-3",
+        /// FLUX.2 klein.
+        Flux2 = "flux2-klein",
     }
 }
 
 impl ModelFamily {
     /// Whether its models predict flow, so that they need a scheduler of flow.
     pub fn is_flow(self) -> bool {
-        matches!(self, ModelFamily::ZImage | ModelFamily::StableDiffusion3)
+        matches!(self, ModelFamily::ZImage | ModelFamily::StableDiffusion3 | ModelFamily::Flux2)
     }
 
     /// Whether its prompts are encoded by CLIP, whose last layers can be skipped.
     pub fn has_clip(self) -> bool {
-        !matches!(self, ModelFamily::ZImage)
+        !matches!(self, ModelFamily::ZImage | ModelFamily::Flux2)
     }
 
     /// Whether textual inversions can extend its vocabulary.

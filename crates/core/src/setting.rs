@@ -103,7 +103,8 @@ mod tests {
         check(
             "scheduler",
             "dmi".into(),
-            "`scheduler` is `dmi`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`",
+            "`scheduler` is `dmi`; allowed: `pndm`, `ddim`, `ddpm`, `euler`, `euler_a`, `heun`, `dpmpp_2m`, `unipc`, `lcm`, \
+             `flow_euler`, `flow_heun`, `flow_dpmpp_2m`",
         );
         check(
             "guidance_interval",

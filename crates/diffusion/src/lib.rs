@@ -19,13 +19,14 @@ mod weights;
 
 pub use device::{DeviceError, DeviceName};
 pub use error::ModelError;
-pub use families::card::{ModelNote, card, card_with, check_sampling, model_notes};
+pub use families::card::{card, card_with, check_sampling, model_notes};
 pub use families::controlnet::ControlNetFiles;
 pub use families::detect::{Kind as FamilyKind, tiny_vae_name};
 pub use families::error::RenderError;
 pub use families::files::{files, fingerprint, safety_checker_digest, safety_checker_files};
 pub use families::ip_adapter::{ImageEncoderFolder, IpAdapterFile};
 pub use families::kind as family_kind;
+pub use families::note::ModelNote;
 pub use families::sdxl::Sdxl;
 pub use families::stable_diffusion::StableDiffusion;
 pub use families::vocabulary::{inversions, tokenizer};

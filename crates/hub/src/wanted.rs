@@ -270,7 +270,7 @@ impl Unusable {
                      revision with safetensors; or {CONVERT}"
                 )),
                 None => Some(
-                    "allowed: a repository with model_index.json, unet, vae, text_encoder and tokenizer"
+                    "allowed: a repository with model_index.json, unet or transformer, vae, text_encoder and tokenizer"
                         .to_owned(),
                 ),
             },
@@ -330,6 +330,25 @@ mod tests {
         for file in ["feature_extractor/preprocessor_config.json", "safety_checker/model.fp16.safetensors"] {
             assert!(found.split(' ').any(|one| one == file), "{found}");
         }
+    }
+
+    /// As in the repository of Z-Image-Turbo.
+    #[test]
+    fn a_transformer_and_its_text_encoder_in_shards() {
+        let index = r#"{ "_class_name": "ZImagePipeline", "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+            "text_encoder": ["transformers", "Qwen3Model"], "tokenizer": ["transformers", "Qwen2Tokenizer"],
+            "transformer": ["diffusers", "ZImageTransformer2DModel"], "vae": ["diffusers", "AutoencoderKL"] }"#;
+        let expected = "model_index.json scheduler/scheduler_config.json text_encoder/config.json \
+            text_encoder/model-00001-of-00002.safetensors text_encoder/model-00002-of-00002.safetensors \
+            text_encoder/model.safetensors.index.json tokenizer/merges.txt tokenizer/tokenizer.json \
+            tokenizer/tokenizer_config.json tokenizer/vocab.json transformer/config.json \
+            transformer/diffusion_pytorch_model-00001-of-00002.safetensors \
+            transformer/diffusion_pytorch_model-00002-of-00002.safetensors \
+            transformer/diffusion_pytorch_model.safetensors.index.json vae/config.json \
+            vae/diffusion_pytorch_model.safetensors";
+        let listing = format!("README.md assets/x.png text_encoder/generation_config.json {expected}");
+        let found = files(&model(Dtype::Bf16), Some(index), &listing).unwrap();
+        assert_eq!(found, expected.split_whitespace().collect::<Vec<_>>().join(" "));
     }
 
     #[test]

@@ -105,6 +105,8 @@ fn pair<'a>(
         _ if NEUTRAL.contains(&(key, value)) || FACTS.contains(&key) => out.fact(key, value),
         _ if fooocus && FOOOCUS_FACTS.contains(&key) => out.fact(key, value),
         "Steps" => out.set_number("steps", key, value),
+        "Sampler" if find("Shift").is_some() => sampling::a1111_flow(out, value),
+        "Shift" if find("Sampler").is_some() => out.set_number("shift", key, value),
         "Sampler" if own => {
             let before = out.settings.len();
             sampling::a1111(out, value, Some(find("Schedule type").unwrap_or("Uniform")));

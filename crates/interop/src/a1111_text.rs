@@ -36,6 +36,8 @@ fn pairs(settings: &Settings, fingerprint: &Digest, hashes: &FileHashes) -> Stri
         ("Steps", settings.steps.to_string()),
         ("Sampler", a1111_sampler(settings.scheduler).to_owned()),
         ("Schedule type", settings.sigmas.map_or(String::new(), |sigmas| a1111_schedule(sigmas).to_owned())),
+        // Forge's key for models that predict flow.
+        ("Shift", settings.shift.map_or(String::new(), |shift| shift.to_string())),
         ("CFG scale", settings.guidance_scale.to_string()),
         ("Seed", settings.seed.to_string()),
         ("Size", format!("{}x{}", settings.width, settings.height)),

@@ -88,6 +88,16 @@ pub(super) fn a1111(out: &mut Foreign, sampler: &str, schedule: Option<&str>) {
     }
 }
 
+/// Reads A1111's sampler of a picture with a shift, which only models that predict flow have (Forge's `Shift`).
+pub(super) fn a1111_flow(out: &mut Foreign, sampler: &str) {
+    match sampler {
+        "Euler" => out.set("scheduler", "Sampler", "flow_euler"),
+        "Heun" => out.set("scheduler", "Sampler", "flow_heun"),
+        "DPM++ 2M" => out.set("scheduler", "Sampler", "flow_dpmpp_2m"),
+        _ => out.left("Sampler", sampler, "allowed with a shift: Euler, Heun, DPM++ 2M"),
+    }
+}
+
 /// Converts the names of stable-diffusion.cpp, which writes both into `Sampler`, to A1111's.
 fn sdcpp<'a>(name: &'a str, schedule: &'a str) -> (&'a str, &'a str) {
     let (bare, end) = name.split_once(' ').unwrap_or((name, ""));

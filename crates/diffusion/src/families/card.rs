@@ -4,10 +4,11 @@ use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
+use crate::families::note::ModelNote;
 use crate::families::other_kinds;
 use crate::families::parts::{check_channels, check_shift, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
-use crate::families::{stable_diffusion_3, z_image};
+use crate::families::{flux2, stable_diffusion_3, z_image};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
 use crate::schedulers::{Sampling, trajectory};
@@ -42,6 +43,7 @@ pub fn card_with(
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return z_image::card(source, fingerprint),
         Kind::StableDiffusion3 => return stable_diffusion_3::card(source, fingerprint),
+        Kind::Flux2 => return flux2::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
@@ -74,15 +76,6 @@ pub fn card_with(
     })
 }
 
-/// A note on how a model's files are read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelNote {
-    /// A sentence without its full stop.
-    pub text: String,
-    /// The setting that makes the note superfluous.
-    pub answered_by: Option<&'static str>,
-}
-
 /// Notes on files of a model that contradict each other, leave something open, or are not taken literally. Only small files
 /// are read.
 pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
@@ -91,6 +84,7 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return Ok(z_image::notes()),
         Kind::StableDiffusion3 => return Ok(Vec::new()),
+        Kind::Flux2 => return flux2::notes(source),
     }
     let mut notes: Vec<ModelNote> =
         scheduler::read(source, detect(source))?.notes.into_iter().map(plain).collect();
@@ -111,6 +105,7 @@ pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), R
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return z_image::check_sampling(source, settings),
         Kind::StableDiffusion3 => return stable_diffusion_3::check_sampling(source, settings),
+        Kind::Flux2 => return flux2::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;

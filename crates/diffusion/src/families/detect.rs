@@ -21,6 +21,8 @@ pub enum Kind {
     ZImage,
     /// Stable Diffusion 3 and 3.5.
     StableDiffusion3,
+    /// FLUX.2 klein.
+    Flux2,
 }
 
 impl Kind {
@@ -31,13 +33,17 @@ impl Kind {
             Kind::Sdxl => ModelFamily::Sdxl,
             Kind::ZImage => ModelFamily::ZImage,
             Kind::StableDiffusion3 => ModelFamily::StableDiffusion3,
+            Kind::Flux2 => ModelFamily::Flux2,
         }
     }
 }
 
 /// The classes of transformers, and their families.
-const TRANSFORMERS: [(&str, Kind); 2] =
-    [("ZImageTransformer2DModel", Kind::ZImage), ("SD3Transformer2DModel", Kind::StableDiffusion3)];
+const TRANSFORMERS: [(&str, Kind); 3] = [
+    ("ZImageTransformer2DModel", Kind::ZImage),
+    ("SD3Transformer2DModel", Kind::StableDiffusion3),
+    ("Flux2Transformer2DModel", Kind::Flux2),
+];
 
 /// The name of the published tiny autoencoder (TAESD) that decodes a model's latents: those of Stable Diffusion 1 and 2, or
 /// of SDXL. `None` for the bundled model, whose latents are its own.
@@ -46,7 +52,7 @@ pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
         (ModelSource::Bytes(_), _) => None,
         (_, Kind::StableDiffusion) => Some("taesd"),
         (_, Kind::Sdxl) => Some("taesdxl"),
-        (_, Kind::ZImage | Kind::StableDiffusion3) => None,
+        (_, Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux2) => None,
     }
 }
 

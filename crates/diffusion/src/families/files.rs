@@ -58,7 +58,7 @@ pub(super) const TEXT_3: TextPart = TextPart {
 /// The text encoders of a family that every model has.
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
-        Kind::StableDiffusion | Kind::ZImage => &[TEXT],
+        Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 => &[TEXT],
         Kind::Sdxl | Kind::StableDiffusion3 => &[TEXT, TEXT_2],
     }
 }
@@ -110,7 +110,7 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 fn denoiser(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
-        Kind::ZImage | Kind::StableDiffusion3 => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
+        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux2 => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
     }
 }
 
@@ -130,7 +130,7 @@ fn read_files(source: &ModelSource) -> Vec<String> {
         files.push(part.config.to_owned());
         files.extend(weights(part.weights));
         files.extend(match kind {
-            Kind::ZImage => chat_tokenizer::files(part.tokenizer),
+            Kind::ZImage | Kind::Flux2 => chat_tokenizer::files(part.tokenizer),
             _ => tokenizer::files(source, part.tokenizer),
         });
     }
@@ -139,7 +139,7 @@ fn read_files(source: &ModelSource) -> Vec<String> {
         files.extend(weights(TEXT_3.weights));
         files.extend(chat_tokenizer::files(TEXT_3.tokenizer));
     }
-    if kind == Kind::Sdxl && source.has(INDEX) {
+    if matches!(kind, Kind::Sdxl | Kind::Flux2) && source.has(INDEX) {
         files.push(INDEX.to_owned());
     }
     files.sort_unstable();

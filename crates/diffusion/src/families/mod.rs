@@ -10,9 +10,13 @@ pub(crate) mod detect;
 pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
+mod flux2;
 pub(crate) mod ip_adapter;
+pub(crate) mod note;
 mod other_kinds;
 mod parts;
+#[cfg(test)]
+mod published;
 mod scheduler;
 pub(crate) mod sdxl;
 pub(crate) mod stable_diffusion;
@@ -25,6 +29,7 @@ use crate::weights::source::ModelSource;
 use candle_core::{DType, Device};
 use detect::{Kind, detect};
 use family::Family;
+use flux2::Flux2;
 use sdxl::Sdxl;
 use stable_diffusion::StableDiffusion;
 use stable_diffusion_3::StableDiffusion3;
@@ -41,6 +46,7 @@ pub(crate) fn load(
         Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
         Kind::ZImage => Box::new(ZImage::load(source, device, dtype)?),
         Kind::StableDiffusion3 => Box::new(StableDiffusion3::load(source, device, dtype)?),
+        Kind::Flux2 => Box::new(Flux2::load(source, device, dtype)?),
     })
 }
 

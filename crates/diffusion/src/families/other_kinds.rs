@@ -11,10 +11,10 @@ use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3 and Z-Image.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image and FLUX.2 klein.";
 
 /// The pipelines of supported families whose names begin like others.
-const SUPPORTED_CLASSES: [&str; 8] = [
+const SUPPORTED_CLASSES: [&str; 11] = [
     "ZImagePipeline",
     "ZImageImg2ImgPipeline",
     "ZImageInpaintPipeline",
@@ -23,6 +23,9 @@ const SUPPORTED_CLASSES: [&str; 8] = [
     "StableDiffusion3Img2ImgPipeline",
     "StableDiffusion3InpaintPipeline",
     "SD3Transformer2DModel",
+    "Flux2KleinPipeline",
+    "Flux2KleinInpaintPipeline",
+    "Flux2Transformer2DModel",
 ];
 
 /// How classes of other pipelines and parts begin, and what they are. Of several, the first in the list counts.
@@ -89,11 +92,11 @@ const OTHERS: [(&str, &str); 58] = [
 
 /// The parts of a supported model, and their classes if not every class is supported.
 const PARTS: [(&str, &[&str]); 13] = [
-    ("transformer", &["ZImageTransformer2DModel", "SD3Transformer2DModel"]),
+    ("transformer", &["ZImageTransformer2DModel", "SD3Transformer2DModel", "Flux2Transformer2DModel"]),
     ("text_encoder_3", &["T5EncoderModel"]),
     ("tokenizer_3", &[]),
     ("unet", &["UNet2DConditionModel"]),
-    ("vae", &["AutoencoderKL", "AutoencoderTiny"]),
+    ("vae", &["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderTiny"]),
     ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection", "Qwen3Model", "Qwen3ForCausalLM"]),
     ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
     ("tokenizer", &[]),

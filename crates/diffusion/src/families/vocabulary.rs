@@ -14,8 +14,13 @@ use crate::weights::textual_inversion::Inversion;
 use maquette_core::{Dialect, Embedding, Lora};
 use std::sync::Arc;
 
-/// A model's tokenizer, without its weights.
+/// A model's tokenizer, without its weights. Fails for models whose text encoder is a language model: their prompts are not
+/// read by CLIP's rules.
 pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
+    if !detect(source).family().has_clip() {
+        let reason = "it is a language model's, not CLIP's".to_owned();
+        return Err(ModelError::Tokenizer { file: source.file_name(TEXT.tokenizer), reason });
+    }
     let config = ConfigFile::open(source, TEXT.config)?;
     let (positions, words) = (encoder::positions(&config)?, encoder::vocabulary_size(&config)?);
     Tokenizer::load(source, TEXT.tokenizer, positions, words)

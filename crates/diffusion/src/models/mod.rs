@@ -1,6 +1,7 @@
 //! The networks: tensors in, tensors out. They are combined in `families`.
 
 pub(crate) mod clip_vision;
+pub(crate) mod flux2;
 pub(crate) mod mmdit;
 pub(crate) mod resnet;
 pub(crate) mod rotary;

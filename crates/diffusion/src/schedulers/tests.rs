@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::noise::TorchCpu;
+use maquette_core::{PredictionType, Spacing};
 use serde::Deserialize;
 use std::collections::{BTreeMap, VecDeque};
 

@@ -14,12 +14,16 @@ const BEFORE: &str = "<|im_start|>user\n";
 /// What follows it: the assistant's turn begins.
 const AFTER: &str = "<|im_end|>\n<|im_start|>assistant\n";
 
+/// What fills prompts up.
+const PAD: &str = "<|endoftext|>";
+
 /// The tokenizer of a language model.
 pub(crate) struct ChatTokenizer {
     inner: tokenizers::Tokenizer,
     file: String,
     /// The most ids of a prompt with its chat.
     length: usize,
+    padding: u32,
 }
 
 /// A prompt as input of a language model.
@@ -65,7 +69,8 @@ impl ChatTokenizer {
                 )));
             }
         }
-        Ok(ChatTokenizer { inner, file, length })
+        let padding = inner.token_to_id(PAD).unwrap_or(0);
+        Ok(ChatTokenizer { inner, file, length, padding })
     }
 
     /// The ids of a prompt within its chat, cut off at the end if there are too many, as in diffusers. `before_answer` is
@@ -86,6 +91,11 @@ impl ChatTokenizer {
         });
         ids.truncate(self.length);
         Ok(ChatTokens { ids, cut })
+    }
+
+    /// The id that fills prompts up.
+    pub fn padding(&self) -> u32 {
+        self.padding
     }
 
     /// The most ids of a prompt with its chat.

@@ -87,6 +87,12 @@ impl Qwen3 {
 
     /// The states of a prompt, `[1, ids, width]` each: `wanted` numbers them, from 0 for the embeddings, ascending.
     pub fn states(&self, ids: &[u32], wanted: &[usize]) -> Result<Vec<Tensor>> {
+        self.padded_states(ids, ids.len(), wanted)
+    }
+
+    /// The same for a prompt of `real` ids, at least one, which are followed by padding. No id attends to padding, but the
+    /// padding attends to the prompt.
+    pub fn padded_states(&self, ids: &[u32], real: usize, wanted: &[usize]) -> Result<Vec<Tensor>> {
         let words = self.embedding.dim(0)?;
         if let Some(id) = ids.iter().find(|&&id| id as usize >= words) {
             candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {words}")
@@ -102,7 +108,7 @@ impl Qwen3 {
                 states.push(x.clone());
             }
             if let Some(layer) = self.layers.get(number) {
-                x = layer.forward(&x, &rotary)?;
+                x = layer.forward(&x, &rotary, real)?;
             }
         }
         Ok(states)
@@ -137,12 +143,20 @@ impl Layer {
         })
     }
 
-    fn forward(&self, x: &Tensor, rotary: &Rotary) -> Result<Tensor> {
+    /// `real` is the number of tokens before the padding.
+    fn forward(&self, x: &Tensor, rotary: &Rotary, real: usize) -> Result<Tensor> {
         let h = self.input_norm.forward(x)?;
         let q = self.spread(&rotary.rotate(&self.norm_q.forward(&self.split(&self.to_q.forward(&h)?)?)?)?)?;
         let k = self.spread(&rotary.rotate(&self.norm_k.forward(&self.split(&self.to_k.forward(&h)?)?)?)?)?;
         let v = self.spread(&self.split(&self.to_v.forward(&h)?)?)?;
-        let h = self.kernels.attention(&q, &k, &v, self.heads, Mask::Causal)?;
+        let first = |x: &Tensor| x.narrow(1, 0, real)?.contiguous();
+        let (k, v) = (first(&k)?, first(&v)?);
+        let mut h = self.kernels.attention(&first(&q)?, &k, &v, self.heads, Mask::Causal)?;
+        let padding = q.dim(1)? - real;
+        if padding > 0 {
+            let q = q.narrow(1, real, padding)?.contiguous()?;
+            h = Tensor::cat(&[h, self.kernels.attention(&q, &k, &v, self.heads, Mask::None)?], 1)?;
+        }
         let x = self.to_out.forward_add(&h, x)?;
         let h = self.inner_norm.forward(&x)?;
         let h = (self.kernels.silu(&self.gate.forward(&h)?)? * self.up.forward(&h)?)?;

@@ -35,6 +35,8 @@ pub struct LoadOptions<'a> {
     kernels: Option<&'static dyn Kernels>,
     text_kernels: Option<&'static dyn Kernels>,
     pub(crate) variables: Option<&'a Variables>,
+    /// Whether only names and shapes are checked: every value is 0, and takes no memory.
+    pub(crate) headers_only: bool,
 }
 
 /// The tensors of a model that can be trained.
@@ -50,7 +52,8 @@ pub struct Variables {
 impl<'a> LoadOptions<'a> {
     /// For inference: weights in `dtype` (f32, f16, bf16 or f64), the kernels that [`select`] gives for it.
     pub fn new(device: &'a Device, dtype: DType) -> LoadOptions<'a> {
-        LoadOptions { device, dtype, kernels: None, text_kernels: None, variables: None }
+        let (kernels, text_kernels, variables) = (None, None, None);
+        LoadOptions { device, dtype, kernels, text_kernels, variables, headers_only: false }
     }
 
     /// The same with these kernels in every layer.
@@ -80,6 +83,12 @@ impl<'a> LoadOptions<'a> {
     /// ```
     pub fn with_variables(self, variables: &'a Variables) -> LoadOptions<'a> {
         LoadOptions { variables: Some(variables), ..self }
+    }
+
+    /// The same without values, for tests with the headers of large models.
+    #[cfg(test)]
+    pub(crate) fn headers_only(self) -> LoadOptions<'a> {
+        LoadOptions { headers_only: true, ..self }
     }
 
     /// The same for text encoders.

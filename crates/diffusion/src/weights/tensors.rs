@@ -33,6 +33,7 @@ pub(crate) struct WeightFile<'a> {
     device: Device,
     kernels: &'static dyn Kernels,
     variables: Option<&'a Variables>,
+    headers_only: bool,
 }
 
 /// One file.
@@ -119,6 +120,7 @@ impl<'a> WeightFile<'a> {
             device: options.device.clone(),
             kernels: options.kernels(),
             variables: options.variables,
+            headers_only: options.headers_only,
         }
     }
 
@@ -280,6 +282,12 @@ impl<'a> Weights<'a> {
                 config: file.config.clone(),
             });
         }
+        if file.headers_only {
+            file.used.borrow_mut().insert(found.key);
+            let zero =
+                Tensor::zeros(1, file.dtype, &file.device).and_then(|zero| zero.broadcast_as(shapes[0]));
+            return zero.map_err(|error| self.device_error(error));
+        }
         if let Some(position) = not_finite(found.bytes, found.entry.stored) {
             let count = found.shape.iter().product();
             let file = found.file.to_owned();
@@ -319,8 +327,13 @@ impl<'a> Weights<'a> {
 
     /// The weight of a linear layer from the one in a file, `[outputs, inputs]`.
     fn linear_weight(&self, weight: &Tensor) -> Result<Weight, ModelError> {
-        let transposed = weight.t().and_then(|weight| self.kernels().storage_layout(weight));
+        let transposed = weight.t().and_then(|weight| self.stored(weight));
         Ok(Weight::new(self.kernels(), self.trainable("weight", transposed)?, self.file.dtype))
+    }
+
+    /// A weight in the layout of the kernels.
+    fn stored(&self, weight: Tensor) -> candle_core::Result<Tensor> {
+        if self.file.headers_only { Ok(weight) } else { self.kernels().storage_layout(weight) }
     }
 
     /// A square convolution with bias.
@@ -344,7 +357,7 @@ impl<'a> Weights<'a> {
         bias: bool,
     ) -> Result<Conv2d, ModelError> {
         let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
-        let weight = self.kernels().storage_layout(weight).map_err(|error| self.device_error(error))?;
+        let weight = self.stored(weight).map_err(|error| self.device_error(error))?;
         let weight = Weight::new(self.kernels(), weight, self.file.dtype);
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
         let layer = Conv2d::new(weight, bias, stride, padding);

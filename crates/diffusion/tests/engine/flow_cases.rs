@@ -52,10 +52,9 @@ impl FlowCase {
 
     /// Its model, whose folder must outlive the engine.
     pub fn engine(&self) -> (TempDir, Engine) {
-        let model = match self.dynamic {
-            true => composed(&[&self.case.model, "z-image/dynamic"]),
-            false => composed(&[&self.case.model]),
-        };
+        let mut folders = vec![self.case.model.as_str()];
+        folders.extend(self.is_overlaid().then_some("z-image/dynamic"));
+        let model = composed(&folders);
         if self.without_t5 {
             std::fs::remove_dir_all(model.path().join("text_encoder_3")).unwrap();
         }
@@ -63,9 +62,14 @@ impl FlowCase {
         (model, engine)
     }
 
+    /// Whether its model has another scheduler than its folder.
+    fn is_overlaid(&self) -> bool {
+        self.dynamic && self.case.model == "tiny-z-image"
+    }
+
     /// Whether its model is the folder as it is.
     fn is_plain(&self) -> bool {
-        !self.dynamic && !self.without_t5
+        !self.is_overlaid() && !self.without_t5
     }
 }
 

@@ -16,6 +16,7 @@ mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
 mod flow_cases;
+mod flux2;
 mod ip_adapter;
 mod masks;
 mod neighbours;

@@ -1,7 +1,9 @@
 //! A folder of files to plan, and a fake asset resolver.
 
 use crate::metrics::NAMES;
-use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Plan, PredictionType, Scheduler, WeightsKind};
+use maquette_core::{
+    Digest, Dtype, FoundFile, ModelCard, ModelFamily, Plan, PredictionType, Scheduler, WeightsKind,
+};
 use maquette_planner::{AssetError, AssetResolver, Overrides, PlanError, Planned, Request, plan};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +12,8 @@ use tempfile::TempDir;
 pub struct Folder(pub TempDir);
 
 /// Resolves the models `sketchbook`, `big`, which has a safety checker, `repainter`, an inpainting model, `solver`, whose
-/// scheduler is not supported and which predicts velocity, and `consistent`, which takes the guidance scale as an input.
+/// scheduler is not supported and which predicts velocity, `consistent`, which takes the guidance scale as an input, and
+/// `flowing`, which predicts flow.
 /// Any existing file is a picture; the mask `wide.png` does not fit any picture.
 pub struct Fake;
 
@@ -25,6 +28,7 @@ impl AssetResolver for Fake {
             "consistent" => ((64, 64), Some(Scheduler::Lcm)),
             "big" | "repainter" => ((512, 512), Some(Scheduler::Pndm)),
             "solver" => ((64, 64), None),
+            "flowing" => ((64, 64), Some(Scheduler::FlowEuler)),
             _ => {
                 return Err(AssetError {
                     message: format!("there is no model `{name}`"),
@@ -47,8 +51,8 @@ impl AssetResolver for Fake {
             guidance_embedding: name == "consistent",
             safety_checker: name == "big",
             safety_checker_weights: None,
-            family: maquette_core::ModelFamily::StableDiffusion,
-            shift: None,
+            family: if name == "flowing" { ModelFamily::ZImage } else { ModelFamily::StableDiffusion },
+            shift: (name == "flowing").then_some(3.0),
         })
     }
 

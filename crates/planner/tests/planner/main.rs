@@ -5,6 +5,7 @@ mod broken;
 mod derived_from;
 mod examples;
 mod extends;
+mod families;
 mod folder;
 mod grid;
 mod hints;

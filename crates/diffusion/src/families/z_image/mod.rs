@@ -6,11 +6,11 @@
 
 use crate::error::ModelError;
 use crate::families::adapters::Adapters;
-use crate::families::card::ModelNote;
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::{TEXT, TRANSFORMER_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
+use crate::families::note::ModelNote;
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
@@ -63,7 +63,11 @@ struct ChatText {
 impl ZImage {
     /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
     pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Loaded<ZImage> {
-        let options = &LoadOptions::new(device, dtype);
+        ZImage::load_with(source, &LoadOptions::new(device, dtype))
+    }
+
+    /// The same with other options.
+    pub(super) fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<ZImage> {
         let scheduler_config = scheduler::read_flow(source)?.config;
         let loader = Loader::new(source, options);
         let text_config = ConfigFile::open(source, TEXT.config)?;

@@ -2,7 +2,7 @@
 //!
 //! Formulas and tensor names are those of diffusers' `JointTransformerBlock`.
 
-use super::{Config, EPS};
+use super::config::{Config, EPS};
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};

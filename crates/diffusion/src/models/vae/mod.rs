@@ -25,6 +25,9 @@ pub struct Vae {
     pub shift_factor: f64,
     /// The channels of latents.
     pub latent_channels: usize,
+    /// The means and the standard deviations of patches of latents, `[1, channels, 1, 1]` each, f32, if the autoencoder has
+    /// them (diffusers' `AutoencoderKLFlux2`).
+    pub(crate) statistics: Option<[Tensor; 2]>,
     factor: usize,
     dtype: DType,
 }
@@ -42,7 +45,9 @@ impl Vae {
             false => Coder::Kl(Box::new(Kl::load(config, weights)?)),
         };
         let dtype = weights.activation_dtype();
-        Ok(Vae { coder, scaling_factor, shift_factor, latent_channels, factor, dtype })
+        let statistics =
+            if is_flux2(config) { Some(statistics(config, weights, latent_channels)?) } else { None };
+        Ok(Vae { coder, statistics, scaling_factor, shift_factor, latent_channels, factor, dtype })
     }
 
     /// Pixels per latent pixel, in each direction.
@@ -95,7 +100,7 @@ impl Shape {
     /// Reads and checks a configuration.
     pub(crate) fn read(config: &ConfigFile) -> Loaded<Shape> {
         for (key, allowed) in [
-            ("_class_name", json!(["AutoencoderKL", "AutoencoderTiny"])),
+            ("_class_name", json!(["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderTiny"])),
             ("in_channels", json!([3])),
             ("out_channels", json!([3])),
         ] {
@@ -118,6 +123,23 @@ impl Shape {
         // Every block of the encoder except one halves the size.
         Ok(Shape { scaling_factor, shift_factor, latent_channels, factor: 1 << (levels - 1) })
     }
+}
+
+/// Whether a configuration is that of FLUX.2's autoencoder.
+fn is_flux2(config: &ConfigFile) -> bool {
+    config.get("_class_name").and_then(|class| class.as_str()) == Some("AutoencoderKLFlux2")
+}
+
+/// The statistics of patches of 2 x 2 latents: those of a batch norm, which is not a part of encoder or decoder.
+fn statistics(config: &ConfigFile, weights: &Weights, latent_channels: usize) -> Loaded<[Tensor; 2]> {
+    config.only("patch_size", &[json!(2)])?;
+    let channels = 4 * latent_channels;
+    let eps = config.number("batch_norm_eps", 1e-4)?;
+    let read = |name: &str| weights.tensor(&format!("bn.{name}"), &[channels]);
+    let (mean, variance) = (read("running_mean")?, read("running_var")?);
+    let place = |x: Tensor| x.to_dtype(DType::F32)?.reshape((1, channels, 1, 1));
+    let both = place(mean).and_then(|mean| Ok([mean, (place(variance)? + eps)?.sqrt()?]));
+    both.map_err(|error| weights.device_error(error))
 }
 
 /// Whether a configuration is that of a tiny autoencoder.

@@ -69,7 +69,11 @@ struct ThreeEncoders {
 impl StableDiffusion3 {
     /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
     pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Loaded<StableDiffusion3> {
-        let options = &LoadOptions::new(device, dtype);
+        StableDiffusion3::load_with(source, &LoadOptions::new(device, dtype))
+    }
+
+    /// The same with other options.
+    pub(super) fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<StableDiffusion3> {
         let scheduler_config = scheduler::read_flow(source)?.config;
         let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
         let config = Config::read(&file)?;
@@ -78,7 +82,7 @@ impl StableDiffusion3 {
             .map(|part| loader.text(part, |file, weights| TextEncoder::load_for_xl(file, weights, true)));
         let [first, second] = clip;
         // T5 overflows in f16.
-        let of_t5 = options.with_dtype(if dtype == DType::F16 { DType::BF16 } else { dtype });
+        let of_t5 = options.with_dtype(if options.dtype == DType::F16 { DType::BF16 } else { options.dtype });
         let t5_loader = Loader::new(source, &of_t5);
         let t5 = match source.has(TEXT_3.config) {
             true => Some(load_t5(source, &t5_loader, config.text_width, &file)?),
@@ -101,7 +105,13 @@ impl StableDiffusion3 {
         )?;
         let inversions = Inversions::default();
         Ok(StableDiffusion3 {
-            text: ThreeEncoders { clip, t5, inversions, width: config.text_width, device: device.clone() },
+            text: ThreeEncoders {
+                clip,
+                t5,
+                inversions,
+                width: config.text_width,
+                device: options.device.clone(),
+            },
             transformer,
             patch: config.patch,
             vae,
@@ -321,3 +331,6 @@ impl Family for StableDiffusion3 {
         parts::replace_vae(&mut self.vae, vae, source)
     }
 }
+
+#[cfg(test)]
+mod tests;
