@@ -1,15 +1,9 @@
 //! A cell: one picture to render, and its name.
 
-use crate::{Digest, ModelCard, NAMING, Settings};
+use crate::{Digest, ModelCard, NAMING, NUMERICS, Settings};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::sync::Arc;
-
-/// Version of the engine's arithmetic, part of every cell's name.
-///
-/// It is incremented when a change makes different pixels from the same settings, so that old pictures are not mistaken
-/// for new ones. A plan stores its version, so that the cells of an older run keep the names that are in its log.
-pub const NUMERICS: u32 = 2;
 
 /// The name of a cell: the digest of everything that can change its pixels.
 ///

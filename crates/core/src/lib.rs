@@ -25,6 +25,7 @@ mod lora_tags;
 mod model;
 mod named_file;
 mod names;
+mod numerics;
 mod options;
 mod plan;
 mod record;
@@ -46,7 +47,7 @@ mod weights;
 pub use axis::{Axis, AxisValue};
 pub use backend::{Backend, BackendError};
 pub use canonical::NAMING;
-pub use cell::{Cell, CellId, NUMERICS};
+pub use cell::{Cell, CellId};
 pub use digest::{Digest, DigestError};
 pub use draft::DraftSettings;
 pub use event::{Event, Remarks};
@@ -57,6 +58,7 @@ pub use limits::{MAX_AXES, MAX_NAMES, MAX_POSITIONS, MAX_TEXT, MAX_VALUES, short
 pub use lora_tags::{LoraTag, has_loras, take_loras};
 pub use model::{FoundFile, ModelCard};
 pub use named_file::{Embedding, Lora, NamedFile};
+pub use numerics::NUMERICS;
 pub use options::{
     Dialect, Dtype, Fit, ModelFamily, Noise, OptionError, PredictionType, Scheduler, Sigmas, Spacing,
 };

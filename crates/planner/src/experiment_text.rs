@@ -5,7 +5,7 @@
 
 use crate::range::decimal;
 use crate::resolved::{derived_from, key, list, metric_lines, sheet_lines, string, value};
-use crate::written::comment;
+use crate::written::{SubjectText, comment};
 use maquette_core::{DerivedFrom, Kind, MetricsSpec, Setting, SheetSpec, Value};
 use std::fmt::Write;
 
@@ -37,15 +37,6 @@ pub struct ExperimentText {
     pub sheet: SheetSpec,
     /// What to measure.
     pub metrics: MetricsSpec,
-}
-
-/// A table `[subject.NAME]`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SubjectText {
-    /// The subject's name.
-    pub name: String,
-    /// Keys, and values as TOML.
-    pub lines: Vec<(String, String)>,
 }
 
 /// An axis of an experiment file.

@@ -51,7 +51,7 @@ mod work;
 mod written;
 
 pub use assets::{AssetError, AssetResolver};
-pub use experiment_text::{AxisText, AxisValueText, ExperimentText, SubjectText};
+pub use experiment_text::{AxisText, AxisValueText, ExperimentText};
 pub use finer::{FinerValue, finer};
 pub use labels::given_labels;
 pub use literals::literal;
@@ -64,4 +64,4 @@ pub use problem::{PlanError, Problem};
 pub use prompts::{PlannedPrompt, prompts};
 pub use schema::schema;
 pub use work::{Work, combinations, work};
-pub use written::{Line, experiment, folder, subjects};
+pub use written::{Line, SubjectText, experiment, folder, subjects};

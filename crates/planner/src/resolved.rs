@@ -1,6 +1,7 @@
 //! The resolved experiment: one TOML text without `extends`, with overrides applied and seeds written out.
 
 use crate::grid::{Given, Grid, GridAxis};
+use crate::place::At;
 use crate::rules::{Rule, Test};
 use crate::subject::Subject;
 use maquette_core::{DerivedFrom, Kind, MetricsSpec, Setting, SheetSpec, Value};
@@ -62,7 +63,7 @@ impl Experiment<'_> {
             table("[sweep]", sweeps.into_iter().flat_map(columns).collect());
             zips.into_iter().for_each(|axis| table(&format!("[zip.{}]", key(&axis.name)), columns(axis)));
         }
-        for (header, lines) in subjects.iter().map(Subject::lines) {
+        for (header, lines) in subjects.iter().map(subject_lines) {
             table(&header, lines);
         }
         for (header, rules) in [("[[exclude]]", exclude), ("[[only]]", only)] {
@@ -75,6 +76,18 @@ impl Experiment<'_> {
         table("[metrics]", metric_lines(metrics));
         text
     }
+}
+
+/// The table of a subject: its header and its lines, with the files that its patterns match.
+fn subject_lines(subject: &Subject) -> (String, Vec<(String, String)>) {
+    let paths =
+        |files: &[(String, At)]| list(&files.iter().map(|(path, _)| string(path)).collect::<Vec<_>>());
+    let mut lines = vec![("images".to_owned(), paths(&subject.images))];
+    if !subject.masks.is_empty() {
+        lines.push(("mask".to_owned(), paths(&subject.masks)));
+    }
+    lines.extend(subject.settings.iter().map(|given| (given.name.clone(), value(&given.value))));
+    (format!("[subject.{}]", key(&subject.name)), lines)
 }
 
 /// The keys of `[sheet]` and their values; none for a layout by default.
@@ -123,7 +136,7 @@ fn columns(axis: &GridAxis) -> Vec<(String, String)> {
 }
 
 fn tests(tests: &[Test]) -> String {
-    let values = |values: &[(Value, crate::place::At)]| {
+    let values = |values: &[(Value, At)]| {
         let mut texts: Vec<String> = values.iter().map(|(wanted, _)| value(wanted)).collect();
         if texts.len() == 1 { texts.remove(0) } else { list(&texts) }
     };

@@ -7,7 +7,6 @@ use crate::listing;
 use crate::nearest::{did_you_mean, list};
 use crate::place::At;
 use crate::problem::{Problem, Problems};
-use crate::resolved::{list as list_text, string, value};
 use crate::tree::{Data, Entry, Node, find};
 use crate::values;
 use maquette_core::{MAX_VALUES, NO_SUBJECT, Setting, TRAINING_SETTINGS, Value};
@@ -165,18 +164,5 @@ impl Subject {
     /// Where a setting is written.
     pub fn place(&self, name: &str) -> Option<&At> {
         self.settings.iter().find(|given| given.name == name)?.at.as_ref()
-    }
-
-    /// Its table as text: header and lines, with the files that its patterns match.
-    pub fn lines(&self) -> (String, Vec<(String, String)>) {
-        let paths = |files: &[(String, At)]| {
-            list_text(&files.iter().map(|(path, _)| string(path)).collect::<Vec<_>>())
-        };
-        let mut lines = vec![("images".to_owned(), paths(&self.images))];
-        if !self.masks.is_empty() {
-            lines.push(("mask".to_owned(), paths(&self.masks)));
-        }
-        lines.extend(self.settings.iter().map(|given| (given.name.clone(), value(&given.value))));
-        (format!("[subject.{}]", crate::resolved::key(&self.name)), lines)
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! The values contain no placeholders: braces are doubled where they would be read as one.
 
-use crate::experiment_text::SubjectText;
 use crate::resolved::{key, value};
 use crate::values::templates;
 use maquette_core::{SUBJECT, Value};
@@ -17,6 +16,15 @@ pub struct Line {
     pub value: Value,
     /// The comment after it; empty for none.
     pub remark: String,
+}
+
+/// A table `[subject.NAME]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectText {
+    /// The subject's name.
+    pub name: String,
+    /// Keys, and values as TOML.
+    pub lines: Vec<(String, String)>,
 }
 
 /// Writes an experiment of one cell. It plans to those values, and defaults for all other settings.

@@ -1,10 +1,11 @@
 //! Bars for a terminal: cells done, the steps of the cells in flight, pictures per minute, time left.
 
 use super::display::Display;
+use super::style::style;
 use super::training::TrainingBar;
 use crate::printable::printable;
 use crate::text::planned;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar};
 use maquette::{CellId, Outcome, RunProgress, TrainingProgress};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -123,9 +124,4 @@ impl Display for Bars {
         }
         self.cells.finish_and_clear();
     }
-}
-
-/// Every template is a constant of this file, so it is valid.
-pub(super) fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("a valid template").progress_chars("━━╌")
 }

@@ -5,6 +5,7 @@ mod display;
 mod download;
 mod json;
 mod plain;
+mod style;
 mod training;
 
 pub use display::Display;

@@ -1,7 +1,7 @@
 //! A bar for a training: its steps, the loss, the time left.
 
-use super::bars::style;
 use super::display::Display;
+use super::style::style;
 use crate::printable::printable;
 use crate::text::training_line;
 use indicatif::{MultiProgress, ProgressBar};

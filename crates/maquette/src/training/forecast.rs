@@ -1,6 +1,6 @@
 //! What the trainings of a plan would take.
 
-use super::needed;
+use super::needed::{self, needed};
 use crate::Workspace;
 use crate::error::Error;
 use maquette_core::{CellId, Plan, TrainingMethod};

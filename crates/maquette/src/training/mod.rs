@@ -8,6 +8,7 @@ mod needed;
 mod of_run;
 mod one;
 mod pictures;
+mod progress;
 mod words;
 
 use crate::Workspace;
@@ -17,76 +18,14 @@ use crate::plan::{Experiment, PlannedExperiment};
 use crate::workspace::Renderer;
 pub use forecast::TrainingForecast;
 pub(crate) use forecast::training_forecast;
-use maquette_core::{CellId, Digest, Plan, Training};
+use maquette_core::{CellId, Digest, Plan};
 use maquette_executor::Stop;
 use maquette_files::limits;
 use maquette_store::{StoreError, write_atomic};
 pub(crate) use needed::{Needed, is_untrained, needed};
+pub use progress::TrainingProgress;
 use std::path::{Path, PathBuf};
 pub(crate) use words::word_notes;
-
-/// The progress of a training.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TrainingProgress<'a> {
-    /// Pictures of the class are rendered for prior preservation.
-    ClassPictures {
-        /// How many there are by now.
-        done: usize,
-        /// How many are needed.
-        of: usize,
-    },
-    /// The steps begin.
-    Started {
-        /// The training.
-        training: &'a Training,
-        /// How many steps were done before, if it was interrupted.
-        done: u32,
-        /// The last step that the experiment needs.
-        steps: u32,
-        /// How many numbers are trained.
-        parameters: usize,
-    },
-    /// A step is done.
-    Step {
-        /// Its number, from 1.
-        step: u32,
-        /// The last step that the experiment needs.
-        steps: u32,
-        /// The loss.
-        loss: f64,
-        /// The learning rate.
-        learning_rate: f64,
-        /// How long it took.
-        seconds: f64,
-    },
-    /// The state is saved: an interruption loses no step up to this one.
-    Saved {
-        /// The step.
-        step: u32,
-    },
-    /// A picture was rendered with the weights after that step.
-    Sample {
-        /// The step.
-        step: u32,
-        /// The picture.
-        file: &'a Path,
-    },
-    /// A sample could not be rendered, which does not affect the training.
-    SampleFailed {
-        /// The step.
-        step: u32,
-        /// Why.
-        error: String,
-    },
-    /// The training has ended, or was stopped.
-    Ended {
-        /// The training.
-        training: &'a Training,
-        /// Whether every step that the experiment needs is done.
-        finished: bool,
-    },
-}
 
 /// An event of [`Workspace::train`].
 #[derive(Debug)]

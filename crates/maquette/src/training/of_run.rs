@@ -1,6 +1,7 @@
 //! The trainings of a run: before its cells are rendered, and shown in its folder and on its page.
 
-use super::{TrainingProgress, needed};
+use super::needed::needed;
+use super::progress::TrainingProgress;
 use crate::Workspace;
 use crate::error::Error;
 use crate::run::{RunEvent, write_page};

@@ -1,7 +1,8 @@
 //! One training: from its pictures to its weights, with what is kept on the way.
 
+use super::needed::Needed;
 use super::pictures::{of_class, of_subject, samples};
-use super::{Needed, TrainingProgress};
+use super::progress::TrainingProgress;
 use crate::Workspace;
 use crate::assets::find_planned;
 use crate::error::{Error, with_causes};

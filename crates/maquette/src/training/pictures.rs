@@ -1,6 +1,6 @@
 //! The pictures around a training: those of the subject, of its class, and the samples.
 
-use super::TrainingProgress;
+use super::progress::TrainingProgress;
 use crate::Workspace;
 use crate::error::Error;
 use crate::render::render;
