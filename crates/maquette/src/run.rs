@@ -8,7 +8,7 @@ use crate::measure::{is_measured, measure_run, metric_list, named, not_measured}
 use crate::metric_models::{MetricModels, ModelNames};
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::report_state::{remember_report, report_inputs};
-use crate::training::TrainingProgress;
+use crate::training::{CellsOfRun, TrainingProgress};
 use crate::{memory, page, sheets};
 use maquette_core::{Backend, CellId, DraftSettings, Plan};
 use maquette_executor::{Pass, RunProgress, Stop, Summary, execute};
@@ -143,7 +143,8 @@ impl Workspace {
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
         let cells = writer.share(&cells);
-        if let Err(error) = self.train_for_run(&run, &plan, &base, &cells, stop, options.sheets, report) {
+        let of = CellsOfRun { run: &run, plan: &plan, base: &base, cells: &cells };
+        if let Err(error) = self.train_for_run(&of, stop, options.sheets, report) {
             drop(writer);
             // The page must not say that the run goes on.
             let _ = options.sheets.then(|| write_page(&self.runs, &run, &plan, report));

@@ -6,6 +6,7 @@ use crate::metric_models::ModelNames;
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::report_state::{remember_report, report_inputs};
 use crate::run::{RunEvent, draw_sheets, measure, write_page};
+use crate::training::CellsOfRun;
 use maquette_executor::{SharedSummary, Stop, Summary, Worker, execute_shared};
 use maquette_store::Run;
 use std::path::PathBuf;
@@ -93,7 +94,8 @@ impl Workspace {
         report(RunEvent::Started { run: &run, device, reason: writer.start_reason() });
 
         // Of several workers one trains, and the others wait for its weights.
-        self.train_for_run(&run, &plan, &base, &cells, stop, false, report)?;
+        let of = CellsOfRun { run: &run, plan: &plan, base: &base, cells: &cells };
+        self.train_for_run(&of, stop, false, report)?;
         let start = Instant::now();
         let worker = Worker { name: &options.name, lease: options.lease, clock: &|| start.elapsed() };
         let mut progress = |progress| report(RunEvent::Progress(&progress));

@@ -1,7 +1,7 @@
 //! The measurements that all pages of a sheet share, such as sizes of pictures and labels, so that pages line up.
 
 use crate::style::{Colour, Face, INK, SOFT, Style};
-use crate::text::{Text, Typesetter};
+use crate::text::{Text, Typesetter, uppercase};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -141,7 +141,7 @@ impl Frame {
         let share = (columns * (self.column_width + style.gap()) / 4).max(style.space(9.0));
         let share = share.min(style.space(22.0)).min(available).max(self.reference);
         let natural = natural_width(&labels.texts, style.label(), types);
-        let axis = types.measure(&Text::plain(&labels.axis, style.axis(), style.space(22.0))).0;
+        let axis = types.measure(&Text::plain(&uppercase(&labels.axis), style.axis(), style.space(22.0))).0;
         let width = natural.min(share).max(axis.min(share)).max(self.reference);
         let (face, heights) = fit(&labels.texts, style, width, self.tile.1, types);
         self.row_face = face;

@@ -3,7 +3,7 @@
 use crate::canvas::Area;
 use crate::frame::{Frame, Labels};
 use crate::style::SOFT;
-use crate::text::{Text, Typesetter};
+use crate::text::{Text, Typesetter, uppercase};
 use std::ops::Range;
 
 /// One page: its size, and the items on it.
@@ -229,9 +229,4 @@ impl Page<'_> {
         let step = frame.column_width + frame.style.gap();
         frame.style.margin() + frame.label_width + place as u32 * step
     }
-}
-
-/// The name of an axis in capitals.
-fn uppercase(name: &str) -> String {
-    name.to_uppercase()
 }

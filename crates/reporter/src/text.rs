@@ -153,3 +153,8 @@ fn shape(text: &Text, fonts: &mut FontSystem) -> Buffer {
     buffer.shape_until_scroll(fonts, false);
     buffer
 }
+
+/// The name of an axis in capitals.
+pub(crate) fn uppercase(name: &str) -> String {
+    name.to_uppercase()
+}

@@ -123,7 +123,7 @@ pub(super) fn geglu(out: &mut [f32], x: &[f32], gate: &[f32]) {
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq", "x86_64+avx2"))]
 pub(super) fn geglu_slopes(out: &mut [f32], out_gate: &mut [f32], x: &[f32], gate: &[f32], gradient: &[f32]) {
     // 1 / sqrt(2 pi)
-    const DENSITY: f32 = 0.398_942_28;
+    const DENSITY: f32 = 0.398_942_3;
     let outs = out.iter_mut().zip(out_gate);
     outs.zip(x.iter().zip(gate)).zip(gradient).for_each(|(((out, out_gate), (x, &gate)), gradient)| {
         let below = 0.5 * (1.0 + erf(gate * std::f32::consts::FRAC_1_SQRT_2));

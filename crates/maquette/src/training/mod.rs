@@ -23,6 +23,7 @@ use maquette_executor::Stop;
 use maquette_files::limits;
 use maquette_store::{StoreError, write_atomic};
 pub(crate) use needed::{Needed, is_untrained, needed};
+pub(crate) use of_run::CellsOfRun;
 pub use progress::TrainingProgress;
 use std::path::{Path, PathBuf};
 pub(crate) use words::word_notes;

@@ -14,18 +14,26 @@ use std::time::{Duration, Instant};
 /// How often the page is written during a training, at most.
 const PAGE: Duration = Duration::from_secs(5);
 
+/// A run whose cells are about to be rendered.
+pub(crate) struct CellsOfRun<'a> {
+    pub run: &'a Run,
+    pub plan: &'a Plan,
+    /// The experiment's folder.
+    pub base: &'a Path,
+    /// The distinct cells of this process.
+    pub cells: &'a [(usize, CellId)],
+}
+
 impl Workspace {
     /// Does the trainings that the cells of a run need and that are missing. `with_page`: writes the run's page meanwhile.
     pub(crate) fn train_for_run(
         &self,
-        run: &Run,
-        plan: &Plan,
-        base: &Path,
-        cells: &[(usize, CellId)],
+        of: &CellsOfRun<'_>,
         stop: &Stop,
         with_page: bool,
         report: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<(), Error> {
+        let CellsOfRun { run, plan, base, cells } = *of;
         if plan.trainings.is_empty() {
             return Ok(());
         }

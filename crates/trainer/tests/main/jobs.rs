@@ -162,7 +162,7 @@ pub fn run(job: &TrainJob, stop_after: Option<u32>) -> Result<(Trained, Report),
                 }
             }
             TrainEvent::Checkpoint { step, weights, state } => {
-                report.checkpoints.push((step, weights, state))
+                report.checkpoints.push((step, weights, state));
             }
         }
         ControlFlow::Continue(())

@@ -83,15 +83,18 @@ pub(in crate::cpu) fn group_norm(
             (of_weight, of_bias)
         })
         .collect();
-    let total = |of: &dyn Fn(&(Vec<f64>, Vec<f64>), usize) -> f64| -> Vec<f32> {
+    let total = |of: fn(&Sums, usize) -> f64| -> Vec<f32> {
         (0..channels).map(|channel| sums.iter().map(|row| of(row, channel)).sum::<f64>() as f32).collect()
     };
     NormGradients {
-        weight: total(&|row, channel| row.0[channel]),
-        bias: total(&|row, channel| row.1[channel]),
+        weight: total(|row, channel| row.0[channel]),
+        bias: total(|row, channel| row.1[channel]),
         x: out,
     }
 }
+
+/// The sums of a picture for each channel: for the weight's gradient, and for the bias's.
+type Sums = (Vec<f64>, Vec<f64>);
 
 /// `x` and `gradient` are `[tokens, channels]`.
 pub(in crate::cpu) fn layer_norm(x: &[f32], weight: &[f32], gradient: &[f32], eps: f64) -> NormGradients {
