@@ -108,9 +108,9 @@ fn of_attention() {
 #[test]
 fn of_activations_and_sizes() {
     let x = (numbers(&[2, 40, 24], 1) * 3.0).unwrap();
-    check(&[x.clone()], |kernels, of| kernels.geglu(&of[0]));
-    check(&[x.clone()], |kernels, of| kernels.gelu(&of[0]));
-    check(&[x.clone()], |kernels, of| kernels.quick_gelu(&of[0]));
+    check(std::slice::from_ref(&x), |kernels, of| kernels.geglu(&of[0]));
+    check(std::slice::from_ref(&x), |kernels, of| kernels.gelu(&of[0]));
+    check(std::slice::from_ref(&x), |kernels, of| kernels.quick_gelu(&of[0]));
     check(&[x], |kernels, of| kernels.silu(&of[0]));
     let image = numbers(&[2, 6, 3, 4], 2);
     for (height, width) in [(6, 8), (5, 7)] {

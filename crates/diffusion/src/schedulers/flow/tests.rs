@@ -133,7 +133,7 @@ fn a_trajectory_has_as_many_steps_as_a_plan_counts() {
                 match flow_trajectory(&FlowConfig::default(), rule, &sampling, 64) {
                     Ok(trajectory) => assert_eq!(trajectory.steps.len(), counted, "{sampling:?}"),
                     Err(error) => {
-                        assert_eq!((counted, matches!(error, ScheduleError::NoSteps { .. })), (0, true))
+                        assert_eq!((counted, matches!(error, ScheduleError::NoSteps { .. })), (0, true));
                     }
                 }
             }

@@ -41,12 +41,14 @@ fn the_published_controlnet_is_read_under_both_namings() {
         "conditioning_embedding_out_channels": [16, 32, 96, 256],
     });
     let bare = |key: &str| key.strip_prefix("control_model.").unwrap().to_owned();
-    let namings: [&dyn Fn(&(String, String, Vec<usize>)) -> String; 3] =
-        [&|tensor| tensor.0.clone(), &|tensor| tensor.1.clone(), &|tensor| bare(&tensor.1)];
+    // Diffusers' names, the original ones, and those without their prefix.
+    type Naming<'a> = &'a dyn Fn(&str, &str) -> String;
+    let namings: [Naming; 3] = [&|name, _| name.to_owned(), &|_, key| key.to_owned(), &|_, key| bare(key)];
     for (number, naming) in namings.into_iter().enumerate() {
         let keys: BTreeMap<String, String> =
-            published().iter().map(|tensor| (tensor.0.clone(), naming(tensor))).collect();
-        let header = header(published().iter().map(|tensor| (naming(tensor), tensor.2.clone())));
+            published().iter().map(|tensor| (tensor.0.clone(), naming(&tensor.0, &tensor.1))).collect();
+        let header =
+            header(published().iter().map(|tensor| (naming(&tensor.0, &tensor.1), tensor.2.clone())));
         let (config, part) = controlnet_in(&header).unwrap();
         assert_eq!(config, expected, "{number}");
         for (name, key) in keys {
