@@ -7,6 +7,7 @@ const COMMANDS: &[&[&str]] = &[
     &[],
     &["plan"],
     &["run"],
+    &["train"],
     &["submit"],
     &["status"],
     &["report"],

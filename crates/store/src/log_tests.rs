@@ -248,7 +248,7 @@ fn a_page_of_zeros_takes_only_the_rows_it_covers() {
         let mut run = folder.start();
         if run.run().number() > 1 {
             // Without its header, a log cannot be continued; its pictures are reused in a new run.
-            assert_eq!(page, 0);
+            assert!(from < folder.starts()[0]);
             std::fs::remove_dir_all(run.run().dir()).unwrap();
             continue;
         }

@@ -16,7 +16,7 @@ pub(crate) mod note;
 mod other_kinds;
 mod parts;
 #[cfg(test)]
-mod published;
+mod published_tests;
 mod scheduler;
 pub(crate) mod sdxl;
 pub(crate) mod stable_diffusion;

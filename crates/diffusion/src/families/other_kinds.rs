@@ -206,9 +206,14 @@ mod tests {
         // Some are other ways to sample with an ordinary model.
         let expected = [
             "CycleDiffusionPipeline",
+            "Flux2KleinInpaintPipeline",
+            "Flux2KleinPipeline",
             "LatentConsistencyModelImg2ImgPipeline",
             "LatentConsistencyModelPipeline",
             "SemanticStableDiffusionPipeline",
+            "StableDiffusion3Img2ImgPipeline",
+            "StableDiffusion3InpaintPipeline",
+            "StableDiffusion3Pipeline",
             "StableDiffusionAttendAndExcitePipeline",
             "StableDiffusionImg2ImgPipeline",
             "StableDiffusionInpaintPipeline",
@@ -236,11 +241,6 @@ mod tests {
             let expected = format!("FOLDER is {expected}, which is not supported. {SUPPORTED}");
             assert_eq!(reason(file, &content), Some(expected));
         };
-        check(
-            INDEX,
-            json!({"_class_name": "StableDiffusion3Pipeline"}),
-            "Stable Diffusion 3 (StableDiffusion3Pipeline)",
-        );
         check(INDEX, json!({"_class_name": "FluxKontextPipeline"}), "FLUX (FluxKontextPipeline)");
         let refiner = json!({
             "_class_name": "StableDiffusionXLImg2ImgPipeline",

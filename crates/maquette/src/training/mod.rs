@@ -3,6 +3,7 @@
 //! The weights are named by their training and stored once in the runs folder, so that every experiment with the same
 //! pictures and settings uses them. A training that was interrupted goes on from its last saved state.
 
+mod cells_of_run;
 mod forecast;
 mod needed;
 mod of_run;
@@ -16,6 +17,7 @@ use crate::assets::fetch::FetchEvent;
 use crate::error::Error;
 use crate::plan::{Experiment, PlannedExperiment};
 use crate::workspace::Renderer;
+pub(crate) use cells_of_run::CellsOfRun;
 pub use forecast::TrainingForecast;
 pub(crate) use forecast::training_forecast;
 use maquette_core::{CellId, Digest, Plan};
@@ -23,7 +25,6 @@ use maquette_executor::Stop;
 use maquette_files::limits;
 use maquette_store::{StoreError, write_atomic};
 pub(crate) use needed::{Needed, is_untrained, needed};
-pub(crate) use of_run::CellsOfRun;
 pub use progress::TrainingProgress;
 use std::path::{Path, PathBuf};
 pub(crate) use words::word_notes;

@@ -1,28 +1,17 @@
 //! The trainings of a run: before its cells are rendered, and shown in its folder and on its page.
 
+use super::cells_of_run::CellsOfRun;
 use super::needed::needed;
 use super::progress::TrainingProgress;
 use crate::Workspace;
 use crate::error::Error;
 use crate::run::{RunEvent, write_page};
-use maquette_core::{CellId, Plan};
 use maquette_executor::Stop;
-use maquette_store::{Run, shown_as};
-use std::path::Path;
+use maquette_store::shown_as;
 use std::time::{Duration, Instant};
 
 /// How often the page is written during a training, at most.
 const PAGE: Duration = Duration::from_secs(5);
-
-/// A run whose cells are about to be rendered.
-pub(crate) struct CellsOfRun<'a> {
-    pub run: &'a Run,
-    pub plan: &'a Plan,
-    /// The experiment's folder.
-    pub base: &'a Path,
-    /// The distinct cells of this process.
-    pub cells: &'a [(usize, CellId)],
-}
 
 impl Workspace {
     /// Does the trainings that the cells of a run need and that are missing. `with_page`: writes the run's page meanwhile.

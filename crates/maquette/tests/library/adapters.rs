@@ -78,8 +78,8 @@ fn what_cannot_be_used_is_named() {
     check(&format!("{image}controlnet = \"cany\""), &["no controlnet called `cany`"], "");
     project.copy("lora/kohya.safetensors", "controlnet/style.safetensors");
     check(&format!("{image}controlnet = \"style\""), &["is not a ControlNet", "use it with `lora`"], "");
-    project.write("controlnet/old.pth", b"\x80\x02}q\x00.");
-    check(&format!("{image}controlnet = \"old.pth\""), &["is a Python pickle"], "");
+    project.write("controlnet/old.bin", b"\x80\x02}q\x00.");
+    check(&format!("{image}controlnet = \"controlnet/old.bin\""), &["is a Python pickle"], "");
     let image = "ip_adapter_image = \"me.png\"\n";
     check(
         &format!("{image}ip_adapter = \"face\""),

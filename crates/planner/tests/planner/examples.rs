@@ -2,7 +2,7 @@
 
 use crate::metrics::NAMES;
 use maquette_core::{Digest, Dtype, FoundFile, ModelCard, Scheduler, WeightsKind};
-use maquette_planner::{AssetError, AssetResolver, Overrides, Request, plan};
+use maquette_planner::{AssetError, AssetResolver, MetricNames, Overrides, Request, plan};
 use std::path::{Path, PathBuf};
 
 /// Accepts any model name, as a model of 512 pixels; pictures must exist.
@@ -58,6 +58,7 @@ impl AssetResolver for Anything {
 fn every_example_plans() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     let mut planned = Vec::new();
+    let metrics: Vec<&str> = NAMES.metrics.iter().copied().chain(["sketchbook_likeness"]).collect();
     for entry in std::fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
         if file.extension().is_some_and(|ending| ending == "toml") {
@@ -68,7 +69,7 @@ fn every_example_plans() {
                 overrides: &overrides,
                 default_dtype: Dtype::F32,
                 drawn: None,
-                metrics: NAMES,
+                metrics: MetricNames { metrics: &metrics, ..NAMES },
                 draw: &mut || 0,
             };
             let done =
