@@ -35,6 +35,7 @@ mod reproduce;
 mod runs;
 mod sampling;
 mod support;
+mod teach_a_face;
 mod training;
 mod verify;
 mod vision;
