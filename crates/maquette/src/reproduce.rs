@@ -6,7 +6,7 @@ use crate::plan::{Experiment, PlannedExperiment};
 use crate::recreate::NearbyFiles;
 use crate::render::render;
 use crate::show::origin_of;
-use maquette_core::{Backend, Cell, CellId, Digest, Image, Kind, Remarks, Setting};
+use maquette_core::{Applies, Backend, Cell, CellId, Digest, Image, Kind, Remarks, Setting};
 use maquette_interop::{GenerationInfo, Origin, encode_cell, read_metadata};
 use maquette_picture::decode;
 use maquette_planner::Overrides;
@@ -146,7 +146,9 @@ fn changes(before: &GenerationInfo, now: &GenerationInfo) -> Vec<Change> {
     let value = |info: &GenerationInfo, name: &str| {
         info.values().into_iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string())
     };
-    for setting in maquette_core::SETTINGS.iter().filter(|setting| !is_file(setting)) {
+    // What was trained for a subject is compared as a file.
+    let is_plain = |setting: &&Setting| !is_file(setting) && !matches!(setting.applies, Applies::Trained(_));
+    for setting in maquette_core::SETTINGS.iter().filter(is_plain) {
         check(setting.name, value(before, setting.name), value(now, setting.name));
     }
     for setting in maquette_core::SETTINGS.iter().filter(|setting| is_file(setting)) {

@@ -9,7 +9,7 @@ mod tests;
 
 pub(crate) use nearby_files::{NearbyFiles, base_of};
 
-use maquette_core::{Digest, Kind, Setting, Value, parse_weights};
+use maquette_core::{Applies, Digest, Kind, Setting, Value, parse_weights};
 use maquette_interop::{FileRef, Foreign, GenerationInfo};
 use maquette_planner::{Line, experiment};
 use std::path::Path;
@@ -50,6 +50,10 @@ pub(crate) fn recreate(info: &GenerationInfo, nearby: &NearbyFiles) -> Recreated
                 .push(format!("`{name}` is `{value}`, a setting unknown to this version of maquette"));
             continue;
         };
+        // What was trained for a subject is among the LoRAs and textual inversions, with its weight.
+        if matches!(setting.applies, Applies::Trained(_)) {
+            continue;
+        }
         let (value, remark) = match (setting.kind, value) {
             (_, Value::Text(model)) if name == "model" => (Value::Text(nearby.model(&model)), String::new()),
             (Kind::Path, Value::Text(path)) => {

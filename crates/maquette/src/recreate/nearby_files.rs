@@ -2,7 +2,7 @@
 
 use crate::assets::{models, weights};
 use maquette_core::Digest;
-use maquette_store::Run;
+use maquette_store::{Run, trained_beside};
 use std::path::{Path, PathBuf};
 
 /// How many folders above a picture are searched: `images`, the run, its name, `runs`, the project.
@@ -63,7 +63,15 @@ impl NearbyFiles {
         let written = self.bases.iter().map(|base| base.join(path)).find(is_it);
         written
             .or_else(|| self.similar_files(path).into_iter().find(|file| digest.is_some() && is_it(file)))
+            .or_else(|| self.trained(digest?))
             .map(text)
+    }
+
+    /// The weights of a training with that name, in the runs folder that the picture is in: their name is that of their training,
+    /// not of their bytes.
+    fn trained(&self, digest: &Digest) -> Option<PathBuf> {
+        let file = trained_beside(self.run.as_ref()?).join(format!("{digest}.safetensors"));
+        Some(file).filter(|file| file.is_file())
     }
 
     /// An absolute path to the folder that was written as `path`.

@@ -2,7 +2,8 @@
 
 use crate::support::{Project, column, fixture, log, pixels, run};
 use maquette::{
-    Error, Experiment, RunEvent, RunOptions, Stop, TrainEvent, TrainResult, TrainingProgress, Workspace,
+    Error, Experiment, Likeness, ReproduceOptions, RunEvent, RunOptions, Stop, TrainEvent, TrainResult,
+    TrainingProgress, Workspace,
 };
 use std::collections::BTreeMap;
 use std::fs;
@@ -93,6 +94,11 @@ fn cells_are_rendered_with_the_weights_that_were_trained_for_them() {
     let verified =
         engine.verify("face", maquette::VerifyOptions { sample: 6, seed: Some(0) }, &mut |_| ()).unwrap();
     assert!(verified.is_sound(), "{verified:?}");
+    let taught = rows.iter().find(|row| column(row, "lora_weight") == "1").unwrap();
+    let picture = result.run.picture(taught.image().unwrap()).unwrap();
+    let again =
+        engine.reproduce(&picture, &ReproduceOptions { set: vec![], save: None }, &mut |_| ()).unwrap();
+    assert_eq!(again.likeness, Likeness::Identical, "{again:?}");
     let forecast = engine.forecast(&engine.plan(&experiment).unwrap()).unwrap();
     assert_eq!(forecast.trainings, [], "no cell is left");
 }
