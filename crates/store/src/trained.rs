@@ -180,11 +180,6 @@ impl TrainingFolder {
         samples
     }
 
-    /// Whether a process trains at the moment.
-    pub fn is_active(&self) -> bool {
-        lock::is_held(&self.dir.join(".lock"))
-    }
-
     fn class_picture(&self, id: &CellId) -> PathBuf {
         self.trained.join("class").join(format!("{id}.png"))
     }

@@ -8,7 +8,7 @@ use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VA
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
 use crate::models::unet::{self, Conditions, Unet};
-use crate::models::vae::Vae;
+use crate::models::vae::{Vae, needs_f32};
 use crate::text::encoder::TextEncoder;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
@@ -88,6 +88,18 @@ impl<'a> Loader<'a> {
     pub fn finish(self) -> Targets {
         self.record.finish()
     }
+}
+
+/// Loads the autoencoder, in f32 if f16 was requested, because it overflows in f16 unless its configuration says that it does
+/// not (`force_upcast`).
+pub(super) fn load_vae_in_range(
+    source: &ModelSource,
+    options: &LoadOptions,
+) -> std::result::Result<Vae, ModelError> {
+    load_vae(source, options, |config| match options.dtype {
+        DType::F16 if needs_f32(config)? => Ok(DType::F32),
+        dtype => Ok(dtype),
+    })
 }
 
 /// An autoencoder in the dtype that `dtype` returns for its configuration.

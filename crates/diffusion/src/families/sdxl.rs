@@ -15,7 +15,7 @@ use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
 use crate::models::unet::ip_adapter::IpAdapter;
 use crate::models::unet::{Conditions, Unet};
-use crate::models::vae::{Vae, needs_f32};
+use crate::models::vae::Vae;
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encode::{ClipText, PromptCache, PromptEncoder};
@@ -69,7 +69,7 @@ impl Sdxl {
             true => ConfigFile::open(source, INDEX)?.flag("force_zeros_for_empty_prompt", true)?,
             false => true,
         };
-        let vae = load_vae(source, options)?;
+        let vae = parts::load_vae_in_range(source, options)?;
         let (unet, config) = loader.unet()?;
         let text_width = text_encoder.width() + text_encoder_2.width();
         if unet.text_width != text_width {
@@ -123,15 +123,6 @@ fn check_pooled(unet: &Unet, config: &ConfigFile, text_encoder_2: &TextEncoder) 
             Err(config.refuse("projection_class_embeddings_input_dim", supported))
         }
     }
-}
-
-/// The autoencoder, in f32 if f16 was requested, because it overflows in f16 unless its configuration says that it does
-/// not (`force_upcast`).
-fn load_vae(source: &ModelSource, options: &LoadOptions) -> Result<Vae, ModelError> {
-    parts::load_vae(source, options, |config| match options.dtype {
-        DType::F16 if needs_f32(config)? => Ok(DType::F32),
-        dtype => Ok(dtype),
-    })
 }
 
 /// Both text encoders, for one picture's prompts.
@@ -240,7 +231,7 @@ impl Family for Sdxl {
     }
 
     fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Result<(), ModelError> {
-        let vae = load_vae(source, &LoadOptions::new(device, dtype))?;
+        let vae = parts::load_vae_in_range(source, &LoadOptions::new(device, dtype))?;
         parts::replace_vae(&mut self.vae, vae, source)
     }
 }

@@ -27,6 +27,14 @@ pub struct Sampling {
     pub size: (u32, u32),
 }
 
+impl Sampling {
+    /// The tokens of the picture in a transformer whose tokens are `edge` pixels wide and high.
+    pub(crate) fn tokens(&self, edge: usize) -> usize {
+        let (width, height) = self.size;
+        (width as usize / edge) * (height as usize / edge)
+    }
+}
+
 impl From<&Settings> for Sampling {
     fn from(settings: &Settings) -> Sampling {
         Sampling {

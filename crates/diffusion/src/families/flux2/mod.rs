@@ -14,7 +14,7 @@ use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::flux2::{Config, Flux2Transformer};
-use crate::models::vae::{self, Vae, needs_f32};
+use crate::models::vae::{self, Vae};
 use crate::schedulers::{
     FlowConfig, FlowRule, Mu, Sampling, ScheduleError, SigmaRange, Trajectory, flow_trajectory,
 };
@@ -163,20 +163,15 @@ fn trajectory(
     sampling: &Sampling,
     edge: usize,
 ) -> std::result::Result<Trajectory, ScheduleError> {
-    let (width, height) = sampling.size;
-    flow_trajectory(config, RULE, sampling, (width as usize / edge) * (height as usize / edge))
+    flow_trajectory(config, RULE, sampling, sampling.tokens(edge))
 }
 
-/// The autoencoder, in f32 if f16 was requested, as SDXL's.
+/// The autoencoder, which must be of FLUX.2.
 fn load_vae(source: &ModelSource, options: &LoadOptions) -> Loaded<Vae> {
-    let config = ConfigFile::open(source, VAE_CONFIG)?;
-    let vae = parts::load_vae(source, options, |config| match options.dtype {
-        DType::F16 if needs_f32(config)? => Ok(DType::F32),
-        dtype => Ok(dtype),
-    })?;
+    let vae = parts::load_vae_in_range(source, options)?;
     match vae.statistics {
         Some(_) => Ok(vae),
-        None => Err(config.refuse("_class_name", "\"AutoencoderKLFlux2\"")),
+        None => Err(ConfigFile::open(source, VAE_CONFIG)?.refuse("_class_name", "\"AutoencoderKLFlux2\"")),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::mmdit::{Config, Mmdit};
-use crate::models::vae::{self, Vae, needs_f32};
+use crate::models::vae::{self, Vae};
 use crate::schedulers::{
     FlowConfig, FlowRule, Mu, Sampling, ScheduleError, SigmaRange, Trajectory, flow_trajectory,
 };
@@ -94,7 +94,7 @@ impl StableDiffusion3 {
             &config,
             clip.each_ref().map(|(_, encoder)| encoder.pooled_width().unwrap_or(0)),
         )?;
-        let vae = load_vae(source, options)?;
+        let vae = parts::load_vae_in_range(source, options)?;
         check_channels(&file, &config, vae.latent_channels)?;
         let transformer = loader.part(
             "transformer",
@@ -191,16 +191,7 @@ fn trajectory(
     sampling: &Sampling,
     edge: usize,
 ) -> std::result::Result<Trajectory, ScheduleError> {
-    let (width, height) = sampling.size;
-    flow_trajectory(config, RULE, sampling, (width as usize / edge) * (height as usize / edge))
-}
-
-/// The autoencoder, in f32 if f16 was requested, as SDXL's.
-fn load_vae(source: &ModelSource, options: &LoadOptions) -> Loaded<Vae> {
-    parts::load_vae(source, options, |config| match options.dtype {
-        DType::F16 if needs_f32(config)? => Ok(DType::F32),
-        dtype => Ok(dtype),
-    })
+    flow_trajectory(config, RULE, sampling, sampling.tokens(edge))
 }
 
 impl ThreeEncoders {
@@ -327,7 +318,7 @@ impl Family for StableDiffusion3 {
     }
 
     fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Loaded<()> {
-        let vae = load_vae(source, &LoadOptions::new(device, dtype))?;
+        let vae = parts::load_vae_in_range(source, &LoadOptions::new(device, dtype))?;
         parts::replace_vae(&mut self.vae, vae, source)
     }
 }

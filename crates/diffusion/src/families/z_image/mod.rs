@@ -14,7 +14,7 @@ use crate::families::note::ModelNote;
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
-use crate::models::vae::{self, Vae, needs_f32};
+use crate::models::vae::{self, Vae};
 use crate::models::z_image::{Config, MULTIPLE, PATCH, ZImageTransformer};
 use crate::schedulers::{
     FlowConfig, FlowRule, Mu, Sampling, ScheduleError, SigmaRange, Trajectory, flow_trajectory,
@@ -78,7 +78,7 @@ impl ZImage {
         })?;
         let words = qwen3::vocabulary_size(&text_config)?;
         let tokenizer = ChatTokenizer::load(source, TEXT.tokenizer, words, TOKENS)?;
-        let vae = load_vae(source, options)?;
+        let vae = parts::load_vae_in_range(source, options)?;
         let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
         check(&file, &text_config, vae.latent_channels)?;
         let transformer = loader.part(
@@ -151,17 +151,8 @@ pub(super) fn trajectory(
     sampling: &Sampling,
     factor: usize,
 ) -> std::result::Result<Trajectory, ScheduleError> {
-    let (width, height) = sampling.size;
     let edge = factor * PATCH;
-    flow_trajectory(config, RULE, sampling, (width as usize / edge) * (height as usize / edge))
-}
-
-/// The autoencoder, in f32 if f16 was requested, as SDXL's.
-fn load_vae(source: &ModelSource, options: &LoadOptions) -> Loaded<Vae> {
-    parts::load_vae(source, options, |config| match options.dtype {
-        DType::F16 if needs_f32(config)? => Ok(DType::F32),
-        dtype => Ok(dtype),
-    })
+    flow_trajectory(config, RULE, sampling, sampling.tokens(edge))
 }
 
 impl PromptEncoder for ChatText {
@@ -250,7 +241,7 @@ impl Family for ZImage {
     }
 
     fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Loaded<()> {
-        let vae = load_vae(source, &LoadOptions::new(device, dtype))?;
+        let vae = parts::load_vae_in_range(source, &LoadOptions::new(device, dtype))?;
         parts::replace_vae(&mut self.vae, vae, source)
     }
 }
