@@ -191,7 +191,7 @@ impl Scheduler {
     pub fn renewed(&mut self, chunk: Chunk, number: u32, won: bool, now: Duration) {
         match self.held.get_mut(&chunk) {
             Some(held) if won => (held.number, held.renewed) = (number, now),
-            _ => drop(self.held.remove(&chunk)),
+            _ => drop(self.let_go(chunk)),
         }
     }
 
@@ -209,7 +209,7 @@ impl Scheduler {
 
     /// Lets go of a chunk, and returns the number by which it was held.
     pub fn give_back(&mut self, chunk: Chunk) -> Option<u32> {
-        self.held.remove(&chunk).map(|held| held.number)
+        self.let_go(chunk).map(|held| held.number)
     }
 
     /// Whether this worker holds a chunk, as far as it knows.
@@ -299,6 +299,14 @@ impl Scheduler {
         let block = self.open.range(from..).next().or_else(|| self.open.first()).copied().unwrap_or_default();
         self.waiting = (now + self.pause(), looks + 1, block);
         Step::List(block)
+    }
+
+    /// The view of the block left this chunk out when it was claimed. Until the block is listed again, it has not ended.
+    fn let_go(&mut self, chunk: Chunk) -> Option<Held> {
+        if let Some(view) = self.views.get_mut(&block_of(chunk)) {
+            view.stale = true;
+        }
+        self.held.remove(&chunk)
     }
 
     fn holds_none_of(&self, block: u32) -> bool {

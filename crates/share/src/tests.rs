@@ -238,6 +238,32 @@ fn chunks_that_were_done_before_are_left_out() {
     assert_eq!(worker.take(seconds(0)).unwrap(), Take::Ended);
 }
 
+/// A worker that ends chunk 1 of a block does not take chunk 0 of it for ended, which it let go or never got.
+#[test]
+fn a_block_is_open_while_a_chunk_of_it_is() {
+    let check = |let_go: &dyn Fn(&mut Session<Memory>, &Memory)| {
+        let (store, chunks) = (Memory::default(), chunks(2));
+        let mut worker = join(&store, &chunks, 1);
+        let claimed = BTreeSet::from([(); 2].map(|()| chunk(worker.take(seconds(0)))));
+        assert_eq!(claimed, BTreeSet::from([0, 1]));
+        let_go(&mut worker, &store);
+        for chunk in worker.held() {
+            end(&mut worker, chunk);
+        }
+        assert_ne!(worker.take(seconds(10)).unwrap(), Take::Ended, "{:?}", store.keys);
+    };
+    let give_back = |worker: &mut Session<Memory>, _: &Memory| {
+        worker.add(0, &[0]).unwrap();
+        worker.stop().unwrap();
+    };
+    check(&give_back);
+    let lose = |worker: &mut Session<Memory>, store: &Memory| {
+        store.create("claims/0/0.2", b"").unwrap();
+        assert_eq!(worker.renew(seconds(60)).unwrap(), [0]);
+    };
+    check(&lose);
+}
+
 /// What can happen to a worker.
 #[derive(Debug, Clone, Copy)]
 enum Event {

@@ -14,7 +14,7 @@ pub(crate) struct View {
     pub free: BTreeMap<Chunk, u32>,
     /// The chunks that are held by others.
     held: HashMap<Chunk, Seen>,
-    /// A claim failed since: others have claimed chunks of it.
+    /// Something is in it since that is not seen here: a chunk that another worker claimed, or one that this worker let go.
     pub stale: bool,
 }
 
@@ -130,7 +130,7 @@ impl View {
 
     /// Whether every chunk but this worker's own has ended.
     pub fn is_done(&self) -> bool {
-        self.free.is_empty() && self.held.is_empty()
+        !self.stale && self.free.is_empty() && self.held.is_empty()
     }
 
     /// A chunk was claimed, by this worker or, as a failed claim says, by another.
