@@ -120,6 +120,9 @@ pub struct Training {
     pub random_flip: bool,
     /// The seed of everything random.
     pub seed: u64,
+    /// Whether the results between blocks are computed again in the backward pass instead of being kept. It changes no bit.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
     /// The folder of trained weights. Not stored in a plan on disk: each process sets it.
     #[serde(skip)]
     pub folder: PathBuf,
@@ -158,12 +161,14 @@ impl Training {
 
     /// The name of the training: a digest of everything that can change its weights.
     pub fn digest(&self) -> Digest {
-        // All fields are listed, so that a new one cannot be forgotten. The names of subject, model and files change nothing.
+        // All fields are listed, so that a new one cannot be forgotten. The names of subject, model and files change nothing,
+        // nor does what is kept in memory.
         let Training { subject: _, model: _, fingerprint, method, images, word, class, .. } = self;
         let Training { class_prompt, num_class_images, prior_loss_weight, steps, batch_size, .. } = self;
         let Training { learning_rate, text_learning_rate, lr_scheduler, lr_warmup_steps, .. } = self;
         let Training { max_grad_norm, weight_decay, snr_gamma, rank, alpha, layers, .. } = self;
         let Training { train_text_encoder, num_vectors, resolution, crop, random_flip, seed, .. } = self;
+        let Training { gradient_checkpointing: _, folder: _, .. } = self;
         let (width, height) = resolution;
         let mut form = format!(
             "training 1\nnumerics {NUMERICS}\nmodel {fingerprint}\nmethod {method}\nword {word:?}\nclass {class:?}\n\

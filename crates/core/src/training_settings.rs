@@ -88,6 +88,10 @@ pub const TRAINING_SETTINGS: &[Setting] = &[
         ..Setting::ORDINARY
     },
     flag("random_flip", "Whether pictures are mirrored at random."),
+    flag(
+        "gradient_checkpointing",
+        "Whether the backward pass computes what is between the blocks' inputs again: less memory, more time, same weights.",
+    ),
     Setting {
         name: "seed",
         about: "The seed of the training.",

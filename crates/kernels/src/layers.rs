@@ -8,7 +8,7 @@ use crate::weight::{State, Weight};
 use candle_core::{Result, Tensor};
 
 /// A linear layer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Linear {
     /// `[inputs, outputs]`
     pub weight: Weight,
@@ -90,7 +90,7 @@ impl Linear {
 }
 
 /// A convolution.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Conv2d {
     /// `[outputs, inputs, kernel, kernel]`
     pub weight: Weight,
@@ -130,7 +130,7 @@ impl Conv2d {
 }
 
 /// A norm over groups of channels and all positions of an image.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GroupNorm {
     kernels: &'static dyn Kernels,
     /// `[channels]`
@@ -183,7 +183,7 @@ impl RmsNorm {
 }
 
 /// A norm over the channels of one token.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct LayerNorm {
     kernels: &'static dyn Kernels,
     /// `[channels]`

@@ -29,7 +29,7 @@ mod weight;
 pub use branch::Branch;
 use candle_core::{DType, Device};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, RmsNorm};
-pub use recording::{Recording, record};
+pub use recording::{Keep, Recording, checkpoint, record};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
 pub use vector::Vector;
 pub use weight::{Change, Weight};

@@ -13,8 +13,27 @@ use std::collections::{HashMap, HashSet};
 /// The calls of kernels whose results depend on tensors that train, in order.
 #[derive(Default)]
 pub struct Recording {
-    calls: Vec<Call>,
+    entries: Vec<Entry>,
     results: HashSet<TensorId>,
+    keep: Keep,
+    /// Inside of a checkpoint, whose calls are recorded when it is computed again.
+    is_forgetting: bool,
+}
+
+/// What a recording keeps for the backward pass.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// What the gradient of each call needs.
+    #[default]
+    Calls,
+    /// Of the calls inside of a [`checkpoint`] its inputs: they are computed again in the backward pass. The gradients are the
+    /// same to the bit (Chen et al., arXiv 1604.06174).
+    Checkpoints,
+}
+
+enum Entry {
+    Call(Call),
+    Checkpoint { result: TensorId, again: Box<dyn FnOnce() -> Result<Tensor>> },
 }
 
 /// One call.
@@ -35,10 +54,52 @@ thread_local! {
 /// Runs a computation and records what its kernels do on this thread, as far as it depends on candle's variables.
 ///
 /// Calls must not be nested: the inner one would end the outer one's recording.
-pub fn record<R>(run: impl FnOnce() -> R) -> (R, Recording) {
-    CURRENT.set(Some(Recording::default()));
+pub fn record<R>(keep: Keep, run: impl FnOnce() -> R) -> (R, Recording) {
+    record_on(Recording { keep, ..Recording::default() }, run)
+}
+
+fn record_on<R>(recording: Recording, run: impl FnOnce() -> R) -> (R, Recording) {
+    CURRENT.set(Some(recording));
     let result = run();
     (result, CURRENT.take().unwrap_or_default())
+}
+
+/// Computes a part of a model from its inputs. A recording that [keeps checkpoints](Keep::Checkpoints) keeps the inputs and computes
+/// the part again in the backward pass.
+///
+/// Every tensor from outside that needs a gradient is one of the inputs or of the part's parameters.
+pub fn checkpoint<P: Clone + 'static, I: 'static>(
+    part: &P,
+    inputs: I,
+    run: fn(&P, &I) -> Result<Tensor>,
+) -> Result<Tensor> {
+    if !begin_to_forget() {
+        return run(part, &inputs);
+    }
+    let result = run(part, &inputs);
+    CURRENT.with_borrow_mut(|current| {
+        let Some(recording) = current else { return };
+        recording.is_forgetting = false;
+        if let Ok(result) = &result
+            && recording.results.contains(&result.id())
+        {
+            let part = part.clone();
+            let again = Box::new(move || run(&part, &inputs));
+            recording.entries.push(Entry::Checkpoint { result: result.id(), again });
+        }
+    });
+    result
+}
+
+/// Whether a checkpoint begins here: false without a recording that keeps checkpoints, and inside of another one.
+fn begin_to_forget() -> bool {
+    CURRENT.with_borrow_mut(|current| match current {
+        Some(recording) if recording.keep == Keep::Checkpoints && !recording.is_forgetting => {
+            recording.is_forgetting = true;
+            true
+        }
+        _ => false,
+    })
 }
 
 /// Adds a call to the recording in progress, if one of its operands needs a gradient.
@@ -48,7 +109,10 @@ pub(crate) fn add(operands: &[Option<&Tensor>], result: &Tensor, backward: impl 
         let operands: Vec<Tensor> = operands.iter().flatten().map(|&operand| operand.clone()).collect();
         if operands.iter().any(|operand| recording.needs(operand)) {
             recording.results.insert(result.id());
-            recording.calls.push(Call { operands, result: result.id(), backward: backward() });
+            if !recording.is_forgetting {
+                let call = Call { operands, result: result.id(), backward: backward() };
+                recording.entries.push(Entry::Call(call));
+            }
         }
     });
 }
@@ -64,7 +128,16 @@ impl Recording {
         if !self.results.contains(&result.id()) && result.track_op() {
             leaves.push(result.clone());
         }
-        while let Some(call) = self.calls.pop() {
+        while let Some(entry) = self.entries.pop() {
+            let call = match entry {
+                Entry::Call(call) => call,
+                Entry::Checkpoint { result, again } => {
+                    if let Some(gradient) = gradients.remove(&result) {
+                        gradients.insert(self.record_again(again)?, gradient);
+                    }
+                    continue;
+                }
+            };
             let Some(gradient) = gradients.remove(&call.result) else { continue };
             let wanted: Vec<bool> = call.operands.iter().map(|operand| self.needs(operand)).collect();
             let found = (call.backward)(&gradient, &wanted)?;
@@ -86,6 +159,15 @@ impl Recording {
             .into_iter()
             .filter_map(|leaf| gradients.remove(&leaf.id()).map(|sum| (leaf, sum)))
             .collect())
+    }
+
+    /// Adds the calls of a checkpoint. Returns what its result is now.
+    fn record_again(&mut self, run: impl FnOnce() -> Result<Tensor>) -> Result<TensorId> {
+        let known = Recording { results: std::mem::take(&mut self.results), ..Recording::default() };
+        let (result, recorded) = record_on(known, run);
+        self.results = recorded.results;
+        self.entries.extend(recorded.entries);
+        Ok(result?.id())
     }
 
     fn needs(&self, tensor: &Tensor) -> bool {

@@ -224,6 +224,7 @@ fn training(
         crop: option(subject, "crop")?,
         random_flip: flag("random_flip"),
         seed: subject.value("seed").and_then(|value| value.as_unsigned())?,
+        gradient_checkpointing: flag("gradient_checkpointing"),
         folder: assets.trained(),
         word,
         class,

@@ -56,6 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         resolution: (size, size),
         crop: TrainingCrop::Center,
         random_flip: false,
+        gradient_checkpointing: std::env::var_os("GRADIENT_CHECKPOINTING").is_some(),
         seed: 0,
         folder: std::path::PathBuf::new(),
     };

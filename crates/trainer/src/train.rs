@@ -16,7 +16,7 @@ use crate::state;
 use candle_core::Var;
 use maquette_core::{Training, TrainingCrop, TrainingMethod};
 use maquette_diffusion::{LoadOptions, Variables};
-use maquette_kernels::{self as kernels, record, reference};
+use maquette_kernels::{self as kernels, Keep, record, reference};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -125,8 +125,9 @@ impl Run<'_> {
         }
         let prompts = self.prompts.encode(&self.network, &captions)?;
         let noised = batch.noised()?;
+        let keep = if training.gradient_checkpointing { Keep::Checkpoints } else { Keep::Calls };
         let (predicted, recording) =
-            record(|| self.network.predict(&noised, &batch.timesteps, &prompts, &batch.sizes));
+            record(keep, || self.network.predict(&noised, &batch.timesteps, &prompts, &batch.sizes));
         let predicted = predicted?;
         let of_loss = Var::from_tensor(&predicted)?;
         let loss = batch.loss(&of_loss)?;

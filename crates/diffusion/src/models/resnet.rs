@@ -8,6 +8,7 @@ use candle_core::{Result, Tensor};
 use maquette_kernels::{Activation, Add, Conv2d, GroupNorm, Linear, Padding};
 
 /// Norm, SiLU, convolution, plus the time embedding; norm, SiLU, convolution, plus the input.
+#[derive(Clone)]
 pub(crate) struct Resnet {
     norm1: GroupNorm,
     conv1: Conv2d,

@@ -15,7 +15,8 @@ fn check(operands: &[Tensor], run: impl Fn(&dyn Kernels, &[Tensor]) -> Result<Te
         let slope = numbers(expected.dims(), 77);
         let by_candle = (&expected * &slope).unwrap().sum_all().unwrap().backward().unwrap();
 
-        let (found, recording) = record(|| run(training(&Device::Cpu, DType::F32), &tensors).unwrap());
+        let (found, recording) =
+            record(Keep::Calls, || run(training(&Device::Cpu, DType::F32), &tensors).unwrap());
         assert_close(&found, &expected, 2e-6);
         let found: HashMap<_, _> = recording
             .backward(&found, slope)
@@ -131,7 +132,7 @@ fn of_several_uses_and_of_what_candle_computed() {
         kernels.linear(&once, layer, Some(&doubled))
     };
     let expected = run(reference()).unwrap().sum_all().unwrap().backward().unwrap();
-    let (found, recording) = record(|| run(training(&Device::Cpu, DType::F32)).unwrap());
+    let (found, recording) = record(Keep::Calls, || run(training(&Device::Cpu, DType::F32)).unwrap());
     let ones = found.ones_like().unwrap();
     let leaves = recording.backward(&found, ones).unwrap();
     let [(leaf, gradient)] = &leaves[..] else { panic!("one leaf") };

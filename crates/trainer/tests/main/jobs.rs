@@ -118,6 +118,7 @@ impl Prepared {
             crop: settings.crop,
             random_flip: settings.random_flip,
             seed: settings.seed,
+            gradient_checkpointing: false,
             folder: PathBuf::new(),
         };
         let source = ModelSource::Folder(fixture(&case.model));

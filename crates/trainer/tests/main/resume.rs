@@ -38,3 +38,17 @@ fn the_number_of_threads_changes_no_bit() {
         assert!(with(1) == with(5), "{name}");
     }
 }
+
+#[test]
+fn gradient_checkpointing_changes_no_bit() {
+    for name in ["lora", "lora-all", "lora-sdxl", "vectors-sdxl", "dreambooth"] {
+        let mut case = case(name);
+        case.settings.steps = 4;
+        let mut prepared = Prepared::new(&case);
+        let (_, mut kept) = run(&prepared.job(None), None).unwrap();
+        prepared.training.gradient_checkpointing = true;
+        let (_, mut again) = run(&prepared.job(None), None).unwrap();
+        assert!(again.losses == kept.losses, "{name}: other losses");
+        assert!(again.checkpoints.pop() == kept.checkpoints.pop(), "{name}: other weights");
+    }
+}

@@ -6,7 +6,7 @@ use crate::error::ModelError;
 use crate::models::resnet::Resnet;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels::{Conv2d, Padding};
+use maquette_kernels::{Conv2d, Padding, checkpoint};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
@@ -75,7 +75,7 @@ impl Block {
 
 impl Layer {
     pub(super) fn forward(&self, x: &Tensor, time: &Tensor, context: &Context) -> Result<Tensor> {
-        let x = self.resnet.forward(x, Some(time))?;
+        let x = residual(&self.resnet, x, time)?;
         match &self.transformer {
             Some(transformer) => transformer.forward(&x, context),
             None => Ok(x),
@@ -102,9 +102,9 @@ impl Middle {
     }
 
     pub(super) fn forward(&self, x: &Tensor, time: &Tensor, context: &Context) -> Result<Tensor> {
-        let x = self.first.forward(x, Some(time))?;
+        let x = residual(&self.first, x, time)?;
         match &self.rest {
-            Some((transformer, second)) => second.forward(&transformer.forward(&x, context)?, Some(time)),
+            Some((transformer, second)) => residual(second, &transformer.forward(&x, context)?, time),
             None => Ok(x),
         }
     }
@@ -112,4 +112,8 @@ impl Middle {
 
 fn resnet(config: &UnetConfig, inputs: usize, outputs: usize, weights: &Weights) -> Loaded<Resnet> {
     Resnet::load(weights, inputs, outputs, Some(config.time_width), config.groups, config.eps)
+}
+
+fn residual(resnet: &Resnet, x: &Tensor, time: &Tensor) -> Result<Tensor> {
+    checkpoint(resnet, (x.clone(), time.clone()), |resnet, (x, time)| resnet.forward(x, Some(time)))
 }

@@ -7,7 +7,7 @@ use super::ip_adapter::ImagePrompt;
 use crate::error::ModelError;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels::{Activation, GroupNorm, Kernels, LayerNorm, Linear, Mask};
+use maquette_kernels::{Activation, GroupNorm, Kernels, LayerNorm, Linear, Mask, checkpoint};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
@@ -22,6 +22,7 @@ pub(super) struct Transformer {
     proj_out: Linear,
 }
 
+#[derive(Clone)]
 struct Layer {
     norm1: LayerNorm,
     attn1: Attention,
@@ -32,6 +33,7 @@ struct Layer {
     ff_out: Linear,
 }
 
+#[derive(Clone)]
 struct Attention {
     to_q: Linear,
     to_k: Linear,
@@ -92,14 +94,25 @@ impl Transformer {
         let h = self.norm.forward(x, Activation::None)?;
         let mut h = self.proj_in.image_to_tokens(&h)?;
         for layer in &self.layers {
-            let n = layer.norm1.forward(&h)?;
-            h = layer.attn1.forward(&n, &n, None, &h)?;
-            let n = layer.norm2.forward(&h)?;
-            h = layer.attn2.forward(&n, &context.text, context.image, &h)?;
-            let n = layer.norm3.forward(&h)?;
-            h = layer.ff_out.forward_add(&layer.ff_in.forward_geglu(&n)?, &h)?;
+            h = match context.image {
+                Some(_) => layer.forward(&h, &context.text, context.image)?,
+                None => checkpoint(layer, (h, context.text.clone()), |layer, (h, text)| {
+                    layer.forward(h, text, None)
+                })?,
+            };
         }
         self.proj_out.tokens_to_image(&h, x)
+    }
+}
+
+impl Layer {
+    fn forward(&self, h: &Tensor, text: &Tensor, image: Option<&ImagePrompt>) -> Result<Tensor> {
+        let n = self.norm1.forward(h)?;
+        let h = self.attn1.forward(&n, &n, None, h)?;
+        let n = self.norm2.forward(&h)?;
+        let h = self.attn2.forward(&n, text, image, &h)?;
+        let n = self.norm3.forward(&h)?;
+        self.ff_out.forward_add(&self.ff_in.forward_geglu(&n)?, &h)
     }
 }
 
