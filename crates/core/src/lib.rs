@@ -71,7 +71,8 @@ pub use steps::{steps_left, steps_left_with, unet_calls};
 pub use table::{SETTINGS, Setting, Settings};
 pub use template::{Template, TemplateError};
 pub use training::{
-    LrScheduler, NO_SUBJECT, SUBJECT, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod,
+    LrScheduler, MixedPrecision, NO_SUBJECT, SUBJECT, Training, TrainingCrop, TrainingImage, TrainingLayers,
+    TrainingMethod,
 };
 pub use training_settings::TRAINING_SETTINGS;
 pub use value::Value;

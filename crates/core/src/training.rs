@@ -51,6 +51,16 @@ options! {
 }
 
 options! {
+    /// The precision of the frozen weights and of the computation; what trains is in f32. accelerate's words.
+    MixedPrecision {
+        /// f32 throughout.
+        No = "no",
+        /// bf16.
+        Bf16 = "bf16",
+    }
+}
+
+options! {
     /// How a picture is fitted to the training's resolution.
     TrainingCrop {
         /// Cropped around the centre.
@@ -120,6 +130,9 @@ pub struct Training {
     pub random_flip: bool,
     /// The seed of everything random.
     pub seed: u64,
+    /// The precision of the model that is trained.
+    #[serde(default = "full")]
+    pub mixed_precision: MixedPrecision,
     /// Whether the results between blocks are computed again in the backward pass instead of being kept. It changes no bit.
     #[serde(default)]
     pub gradient_checkpointing: bool,
@@ -168,7 +181,7 @@ impl Training {
         let Training { learning_rate, text_learning_rate, lr_scheduler, lr_warmup_steps, .. } = self;
         let Training { max_grad_norm, weight_decay, snr_gamma, rank, alpha, layers, .. } = self;
         let Training { train_text_encoder, num_vectors, resolution, crop, random_flip, seed, .. } = self;
-        let Training { gradient_checkpointing: _, folder: _, .. } = self;
+        let Training { mixed_precision, gradient_checkpointing: _, folder: _, .. } = self;
         let (width, height) = resolution;
         let mut form = format!(
             "training 1\nnumerics {NUMERICS}\nmodel {fingerprint}\nmethod {method}\nword {word:?}\nclass {class:?}\n\
@@ -180,6 +193,9 @@ impl Training {
              train_text_encoder {train_text_encoder}\nnum_vectors {num_vectors}\nresolution {width} {height}\n\
              crop {crop}\nrandom_flip {random_flip}\nseed {seed}\n"
         );
+        if *mixed_precision != MixedPrecision::No {
+            form += &format!("mixed_precision {mixed_precision}\n");
+        }
         for TrainingImage { path: _, image, mask, caption } in images {
             let mask = mask.as_ref().map(|mask| mask.digest.to_string()).unwrap_or_default();
             form += &format!("image {} {caption:?} mask {mask}\n", image.digest);
@@ -196,4 +212,9 @@ impl Training {
     pub fn weights_digest(&self, step: u32) -> Digest {
         Digest::of(format!("{}\nstep {step}", self.digest()).as_bytes())
     }
+}
+
+/// The precision of trainings in plans from before there was a choice.
+fn full() -> MixedPrecision {
+    MixedPrecision::No
 }

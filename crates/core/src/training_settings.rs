@@ -5,7 +5,9 @@
 
 use crate::kind::{Fallback, Kind, Literal};
 use crate::table::Setting;
-use crate::training::{LrScheduler, MAX_TRAINING_STEPS, TrainingCrop, TrainingLayers, TrainingMethod};
+use crate::training::{
+    LrScheduler, MAX_TRAINING_STEPS, MixedPrecision, TrainingCrop, TrainingLayers, TrainingMethod,
+};
 
 /// Every setting of a training, in the order of the documentation. Those without a default have one that depends on others.
 pub const TRAINING_SETTINGS: &[Setting] = &[
@@ -88,6 +90,13 @@ pub const TRAINING_SETTINGS: &[Setting] = &[
         ..Setting::ORDINARY
     },
     flag("random_flip", "Whether pictures are mirrored at random."),
+    Setting {
+        name: "mixed_precision",
+        about: "The precision of the model while a LoRA trains, whose own numbers are in f32; bf16 is for GPUs.",
+        kind: Kind::Choice(MixedPrecision::WORDS),
+        fallback: Fallback::Value(Literal::Text("no")),
+        ..Setting::ORDINARY
+    },
     flag(
         "gradient_checkpointing",
         "Whether the backward pass computes what is between the blocks' inputs again: less memory, more time, same weights.",

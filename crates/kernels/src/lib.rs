@@ -8,6 +8,7 @@
 //! - `cpu-f32`: custom kernels for the CPU, fused and tiled so that a row of a batch is the same to the bit regardless
 //!   of the other rows and of the number of threads. It does not track gradients.
 //! - `cpu-f32-recorded`: the same kernels with gradients of their own ([`record`]), for training.
+//! - `recomputed`: another set with the gradients of candle's operations ([`record`]), for training on other devices.
 //! - `cuda`: cuBLAS and custom kernels for NVIDIA GPUs, in builds with the feature `cuda`. It does not track gradients.
 //!
 //! Adding a set takes one new file and one arm in [`select`].
@@ -20,6 +21,7 @@ mod cpu;
 mod cuda;
 mod layers;
 mod layout;
+mod recomputed;
 mod recording;
 mod reference;
 mod set;
@@ -47,8 +49,10 @@ pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
 /// The fastest set of kernels for training a model in `dtype` on a device, inside of [`record`].
 pub fn training(device: &Device, dtype: DType) -> &'static dyn Kernels {
     match (device, dtype) {
-        (Device::Cpu, DType::F32) => &cpu::Recorded,
-        _ => &reference::Reference,
+        (Device::Cpu, DType::F32 | DType::BF16) => &cpu::Recorded,
+        #[cfg(feature = "cuda")]
+        (Device::Cuda(_), DType::F32 | DType::F16 | DType::BF16) => &recomputed::Recomputed(cuda::Cuda),
+        _ => &recomputed::Recomputed(reference::Reference),
     }
 }
 

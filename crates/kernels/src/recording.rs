@@ -1,4 +1,4 @@
-//! Gradients of the CPU kernels: a record of their calls, followed back from a result to the tensors that train.
+//! Gradients of custom kernels: a record of their calls, followed back from a result to the tensors that train.
 //!
 //! candle's own `backward` computes the gradient of every frozen weight, adds every gradient to zeros first, and has no
 //! gradients for custom kernels without a copy of each result. So [`Kernels`](crate::Kernels) for [training](crate::training) are
@@ -6,7 +6,7 @@
 
 use crate::cpu;
 use crate::layout::{as_image, channels_last};
-use candle_core::{Result, Tensor, TensorId};
+use candle_core::{DType, Device, Result, Tensor, TensorId};
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
@@ -175,10 +175,11 @@ impl Recording {
     }
 }
 
-/// The sum of two gradients; of images in the kernels' layout, which candle would add value by value.
+/// The sum of two gradients; on a CPU of images in the kernels' layout, which candle would add value by value.
 fn sum(one: &Tensor, other: &Tensor) -> Result<Tensor> {
-    match one.rank() {
-        4 => as_image(&cpu::sum(&channels_last(one)?, &channels_last(other)?)?),
-        _ => cpu::sum(one, other),
+    match (one.device(), one.dtype(), one.rank()) {
+        (Device::Cpu, DType::F32, 4) => as_image(&cpu::sum(&channels_last(one)?, &channels_last(other)?)?),
+        (Device::Cpu, DType::F32, _) => cpu::sum(one, other),
+        _ => one + other,
     }
 }

@@ -23,7 +23,10 @@ const CLASS: &str = "class";
 
 /// The keys that have an effect with some methods only.
 const OF_METHOD: &[(&[&str], &[TrainingMethod])] = &[
-    (&["rank", "alpha", "layers", "train_text_encoder", "text_learning_rate"], &[TrainingMethod::Lora]),
+    (
+        &["rank", "alpha", "layers", "train_text_encoder", "text_learning_rate", "mixed_precision"],
+        &[TrainingMethod::Lora],
+    ),
     (&["num_vectors"], &[TrainingMethod::TextualInversion]),
     (
         &["class_prompt", "num_class_images", "prior_loss_weight"],
@@ -224,6 +227,7 @@ fn training(
         crop: option(subject, "crop")?,
         random_flip: flag("random_flip"),
         seed: subject.value("seed").and_then(|value| value.as_unsigned())?,
+        mixed_precision: option(subject, "mixed_precision")?,
         gradient_checkpointing: flag("gradient_checkpointing"),
         folder: assets.trained(),
         word,

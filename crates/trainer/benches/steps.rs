@@ -5,8 +5,8 @@
 #![allow(clippy::print_stdout, missing_docs)]
 
 use maquette_core::{
-    Digest, FoundFile, Image, LrScheduler, Training, TrainingCrop, TrainingImage, TrainingLayers,
-    TrainingMethod,
+    Digest, FoundFile, Image, LrScheduler, MixedPrecision, Training, TrainingCrop, TrainingImage,
+    TrainingLayers, TrainingMethod,
 };
 use maquette_diffusion::{DeviceName, ModelSource};
 use maquette_trainer::{Picture, TrainEvent, TrainJob, train};
@@ -56,6 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         resolution: (size, size),
         crop: TrainingCrop::Center,
         random_flip: false,
+        mixed_precision: MixedPrecision::No,
         gradient_checkpointing: std::env::var_os("GRADIENT_CHECKPOINTING").is_some(),
         seed: 0,
         folder: std::path::PathBuf::new(),

@@ -2,7 +2,7 @@
 
 use crate::error::TrainError;
 use candle_core::{D, DType, Device, Result, Tensor};
-use maquette_core::{PredictionType, Training};
+use maquette_core::{MixedPrecision, PredictionType, Training};
 use maquette_diffusion::{
     Conditions, EncodedPrompt, FamilyKind, Inversions, LoadOptions, LoraTargets, ModelSource,
     SchedulerConfig, Sdxl, StableDiffusion, TextEncoder, Tokenizer, Unet, Vae, family_kind,
@@ -101,7 +101,7 @@ impl Network {
         Ok(EncodedPrompt { sequence: Tensor::cat(&sequences, D::Minus1)?, pooled })
     }
 
-    /// The prediction for noised latents `[B, C, h, w]`, in their dtype.
+    /// The prediction for noised latents `[B, C, h, w]`, in the model's dtype.
     pub fn predict(
         &self,
         latents: &Tensor,
@@ -125,5 +125,13 @@ impl Network {
     }
 }
 
-/// The dtype of a training: half precision loses small changes of the weights.
+/// The dtype of the model in training.
+pub(crate) fn dtype(training: &Training) -> DType {
+    match training.mixed_precision {
+        MixedPrecision::No => DTYPE,
+        MixedPrecision::Bf16 => DType::BF16,
+    }
+}
+
+/// The dtype of what trains, and of the loss: half precision loses small changes of the weights.
 pub(crate) const DTYPE: DType = DType::F32;

@@ -8,7 +8,7 @@ use crate::event::{TrainEvent, Trained};
 use crate::job::TrainJob;
 use crate::latents::Pictures;
 use crate::learning_rate::factor;
-use crate::network::{DTYPE, Network};
+use crate::network::{DTYPE, Network, dtype};
 use crate::output;
 use crate::parameters::Parameters;
 use crate::prompts::Prompts;
@@ -33,12 +33,13 @@ pub fn train(
     let device = job.device.open()?;
     let trains_unet = training.method == TrainingMethod::Dreambooth;
     let variables = Variables::matching(move |name| trains_unet && name.starts_with("unet."));
-    let options = LoadOptions::new(&device, DTYPE)
-        .with_kernels(kernels::training(&device, DTYPE))
+    let dtype = dtype(training);
+    let options = LoadOptions::new(&device, dtype)
+        .with_kernels(kernels::training(&device, dtype))
         .with_text_kernels(if trains_text(training) {
             reference()
         } else {
-            kernels::training(&device, DTYPE)
+            kernels::training(&device, dtype)
         })
         .with_variables(&variables);
     let network = Network::load(job.source, &options, training)?;
@@ -129,11 +130,12 @@ impl Run<'_> {
         let (predicted, recording) =
             record(keep, || self.network.predict(&noised, &batch.timesteps, &prompts, &batch.sizes));
         let predicted = predicted?;
-        let of_loss = Var::from_tensor(&predicted)?;
+        let of_loss = Var::from_tensor(&predicted.to_dtype(DTYPE)?)?;
         let loss = batch.loss(&of_loss)?;
         let number = loss.to_scalar::<f32>()?;
         // The loss depends on the prediction, so it has a gradient.
-        let slope = loss.backward()?.remove(&of_loss).unwrap_or(predicted.zeros_like()?);
+        let slope = loss.backward()?.remove(&of_loss).unwrap_or(of_loss.zeros_like()?);
+        let slope = slope.to_dtype(predicted.dtype())?;
         let mut gradients = Gradients::of(&self.parameters.all, recording.backward(&predicted, slope)?)?;
         let norm = gradients.norm()?;
         if !number.is_finite() || !norm.is_finite() {

@@ -7,10 +7,11 @@ use super::gradients::{self, AttentionGradients, NormGradients};
 use super::values::{tensor, values};
 use super::{Cpu, Products, as_weight, attention, conv, outputs_last};
 use crate::layout::{as_image, channels_last};
+use crate::recomputed::{self, recompute};
 use crate::recording::{Backward, add};
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{DType, Result, Tensor};
 
 /// The kernels of [`Cpu`] in f32, recorded.
 #[derive(Debug)]
@@ -30,6 +31,10 @@ impl Kernels for Recorded {
 
     fn storage_dtype(&self, dtype: DType) -> DType {
         CPU.storage_dtype(dtype)
+    }
+
+    fn activation_dtype(&self, dtype: DType) -> DType {
+        CPU.activation_dtype(dtype)
     }
 
     fn accumulation_dtype(&self, dtype: DType) -> DType {
@@ -52,16 +57,7 @@ impl Kernels for Recorded {
         let kernel = weight.dims4()?.2;
         let (has_bias, is_shift) = (bias.is_some(), matches!(more, Add::Channels(_)));
         if !matches!(padding, Padding::Around(before) if before < kernel) {
-            let has_more = added.is_some();
-            by_reference(&[Some(x), Some(weight), bias, added], &out, move |of| {
-                let conv = ConvOperands { weight: &of[1], bias: has_bias.then(|| &of[2]), stride, padding };
-                let more = match (has_more, is_shift) {
-                    (false, _) => Add::Nothing,
-                    (true, true) => Add::Channels(&of[of.len() - 1]),
-                    (true, false) => Add::Image(&of[of.len() - 1]),
-                };
-                Reference.conv2d(&of[0], conv, more)
-            });
+            recomputed::convolution(x, conv, more, &out);
             return Ok(out);
         }
         add(&[Some(x), Some(weight), bias, added], &out, || {
@@ -215,7 +211,7 @@ impl Kernels for Recorded {
 
     fn rms_norm(&self, x: &Tensor, weight: &Tensor, eps: f64) -> Result<Tensor> {
         let out = CPU.rms_norm(x, weight, eps)?;
-        by_reference(&[Some(x), Some(weight)], &out, move |of| Reference.rms_norm(&of[0], &of[1], eps));
+        recompute(&[Some(x), Some(weight)], &out, move |of| Reference.rms_norm(&of[0], &of[1], eps));
         Ok(out)
     }
 
@@ -260,25 +256,25 @@ impl Kernels for Recorded {
 
     fn gelu(&self, x: &Tensor) -> Result<Tensor> {
         let out = CPU.gelu(x)?;
-        by_reference(&[Some(x)], &out, |of| Reference.gelu(&of[0]));
+        recompute(&[Some(x)], &out, |of| Reference.gelu(&of[0]));
         Ok(out)
     }
 
     fn quick_gelu(&self, x: &Tensor) -> Result<Tensor> {
         let out = CPU.quick_gelu(x)?;
-        by_reference(&[Some(x)], &out, |of| Reference.quick_gelu(&of[0]));
+        recompute(&[Some(x)], &out, |of| Reference.quick_gelu(&of[0]));
         Ok(out)
     }
 
     fn silu(&self, x: &Tensor) -> Result<Tensor> {
         let out = CPU.silu(x)?;
-        by_reference(&[Some(x)], &out, |of| Reference.silu(&of[0]));
+        recompute(&[Some(x)], &out, |of| Reference.silu(&of[0]));
         Ok(out)
     }
 
     fn relu(&self, x: &Tensor) -> Result<Tensor> {
         let out = CPU.relu(x)?;
-        by_reference(&[Some(x)], &out, |of| Reference.relu(&of[0]));
+        recompute(&[Some(x)], &out, |of| Reference.relu(&of[0]));
         Ok(out)
     }
 
@@ -370,22 +366,4 @@ fn sums(values: &[f32], columns: usize, like: &Tensor) -> Result<Tensor> {
 
 fn backward(run: impl FnOnce(&Tensor, &[bool]) -> Result<Vec<Option<Tensor>>> + 'static) -> Backward {
     Box::new(run)
-}
-
-/// Records a call whose gradients are those of the reference kernels.
-fn by_reference(
-    operands: &[Option<&Tensor>],
-    out: &Tensor,
-    run: impl Fn(&[Tensor]) -> Result<Tensor> + 'static,
-) {
-    add(operands, out, || {
-        let operands: Vec<Tensor> = operands.iter().flatten().map(|operand| operand.detach()).collect();
-        backward(move |gradient, _| {
-            let variables = operands.iter().map(Var::from_tensor).collect::<Result<Vec<_>>>()?;
-            let tensors: Vec<Tensor> =
-                variables.iter().map(|variable| variable.as_tensor().clone()).collect();
-            let mut found = (run(&tensors)? * gradient)?.sum_all()?.backward()?;
-            Ok(variables.iter().map(|variable| found.remove(variable)).collect())
-        })
-    });
 }

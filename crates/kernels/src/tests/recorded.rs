@@ -1,8 +1,15 @@
 //! The gradients of the recorded kernels against those of the reference.
 
 use super::*;
+use crate::recomputed::Recomputed;
+use crate::reference::Reference;
 use candle_core::Var;
 use std::collections::HashMap;
+
+/// The sets whose calls are recorded.
+fn sets() -> [&'static dyn Kernels; 2] {
+    [training(&Device::Cpu, DType::F32), &Recomputed(Reference)]
+}
 
 /// Compares result and gradients of every operand, which all train, and those of the first operand alone.
 fn check(operands: &[Tensor], run: impl Fn(&dyn Kernels, &[Tensor]) -> Result<Tensor>) {
@@ -15,18 +22,16 @@ fn check(operands: &[Tensor], run: impl Fn(&dyn Kernels, &[Tensor]) -> Result<Te
         let slope = numbers(expected.dims(), 77);
         let by_candle = (&expected * &slope).unwrap().sum_all().unwrap().backward().unwrap();
 
-        let (found, recording) =
-            record(Keep::Calls, || run(training(&Device::Cpu, DType::F32), &tensors).unwrap());
-        assert_close(&found, &expected, 2e-6);
-        let found: HashMap<_, _> = recording
-            .backward(&found, slope)
-            .unwrap()
-            .into_iter()
-            .map(|(leaf, gradient)| (leaf.id(), gradient))
-            .collect();
-        assert_eq!(found.len(), trained);
-        for variable in &variables {
-            assert_close(&found[&variable.id()], by_candle.get(variable).unwrap(), 2e-5);
+        for kernels in sets() {
+            let (found, recording) = record(Keep::Calls, || run(kernels, &tensors).unwrap());
+            assert_close(&found, &expected, 2e-6);
+            let leaves = recording.backward(&found, slope.clone()).unwrap();
+            let found: HashMap<_, _> =
+                leaves.into_iter().map(|(leaf, gradient)| (leaf.id(), gradient)).collect();
+            assert_eq!(found.len(), trained);
+            for variable in &variables {
+                assert_close(&found[&variable.id()], by_candle.get(variable).unwrap(), 2e-5);
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Trainings of `tests/fixtures/training.py`, as jobs.
 
 use maquette_core::{
-    Digest, Image, LrScheduler, Training, TrainingCrop, TrainingImage, TrainingLayers, TrainingMethod,
+    Digest, Image, LrScheduler, MixedPrecision, Training, TrainingCrop, TrainingImage, TrainingLayers,
+    TrainingMethod,
 };
 use maquette_diffusion::{DeviceName, ModelSource};
 use maquette_picture::decode;
@@ -118,6 +119,7 @@ impl Prepared {
             crop: settings.crop,
             random_flip: settings.random_flip,
             seed: settings.seed,
+            mixed_precision: MixedPrecision::No,
             gradient_checkpointing: false,
             folder: PathBuf::new(),
         };

@@ -1,6 +1,7 @@
 //! The loss of every step against diffusers and peft (`tests/fixtures/training.py`).
 
-use crate::jobs::{Prepared, cases, run};
+use crate::jobs::{Prepared, case, cases, run};
+use maquette_core::MixedPrecision;
 
 /// Rounding grows from step to step, so this is the most of the last steps.
 const MOST: f32 = 1e-4;
@@ -15,5 +16,21 @@ fn every_step_has_the_loss_of_diffusers_and_peft() {
             let error = (found - expected).abs() / expected;
             assert!(error < MOST, "{}, step {}: {found} instead of {expected}", case.name, step + 1);
         }
+    }
+}
+
+/// bf16 has 8 bits of precision, so losses differ by less than a percent from those in f32.
+#[test]
+fn a_lora_trains_in_bf16() {
+    for name in ["lora-all", "lora-sdxl"] {
+        let mut case = case(name);
+        case.settings.steps = 10;
+        let mut prepared = Prepared::new(&case);
+        prepared.training.mixed_precision = MixedPrecision::Bf16;
+        let (_, report) = run(&prepared.job(None), None).unwrap();
+        for (found, expected) in report.losses.iter().zip(&case.losses) {
+            assert!((found - expected).abs() / expected < 1e-2, "{name}: {found} instead of {expected}");
+        }
+        assert!(report.losses[..] != case.losses[..10], "{name}: as in f32");
     }
 }
