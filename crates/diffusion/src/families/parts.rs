@@ -4,12 +4,13 @@
 
 use crate::error::ModelError;
 use crate::families::family::{ControlRows, Rows};
-use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
+use crate::families::files::{TEXT, TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
 use crate::models::unet::{self, Conditions, Unet};
 use crate::models::vae::{Vae, needs_f32};
 use crate::text::encoder::TextEncoder;
+use crate::text::qwen3::{self, Qwen3};
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
@@ -29,13 +30,23 @@ pub(super) fn inpainting_channels(latents: usize) -> usize {
 /// A model that is being loaded, part by part.
 pub(super) struct Loader<'a> {
     source: &'a ModelSource,
-    options: &'a LoadOptions<'a>,
+    pub options: &'a LoadOptions<'a>,
     record: Record,
 }
 
 impl<'a> Loader<'a> {
     pub fn new(source: &'a ModelSource, options: &'a LoadOptions<'a>) -> Loader<'a> {
         Loader { source, options, record: Record::default() }
+    }
+
+    /// The files of the model.
+    pub fn source(&self) -> &'a ModelSource {
+        self.source
+    }
+
+    /// One of its configurations.
+    pub fn config(&self, file: &str) -> Loaded<ConfigFile> {
+        ConfigFile::open(self.source, file)
     }
 
     fn open(&self, stem: &str, config: &ConfigFile) -> Loaded<WeightFile<'_>> {
@@ -82,6 +93,13 @@ impl<'a> Loader<'a> {
         let part = load(&weights.root().recorded(&self.record, name))?;
         weights.all_used(is_spare)?;
         Ok(part)
+    }
+
+    /// The embeddings and the first `layers` layers of Qwen3, as the text encoder.
+    pub fn qwen3(&self, config: &ConfigFile, layers: usize) -> Loaded<Qwen3> {
+        let is_spare = |key: &str| qwen3::is_spare(key, layers);
+        let load = |weights: &Weights| Qwen3::load(config, weights, layers);
+        self.part(TEXT.name, TEXT.weights, config, is_spare, load)
     }
 
     /// All loaded layers and norms, for LoRA.

@@ -1,6 +1,10 @@
 //! Each part of a tiny model against diffusers and transformers (`tests/fixtures/zimage.py`).
 
 use super::*;
+use crate::families::family::Family;
+use crate::families::parts;
+use crate::image::posterior::Posterior;
+use candle_core::{DType, Device};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -87,7 +91,7 @@ fn parts_must_match_each_other() {
             std::fs::write(path, config.to_string()).unwrap();
         }
         let source = ModelSource::Folder(folder.path().to_owned());
-        let error = card(&source, || unreachable!()).unwrap_err().to_string();
+        let error = ZImage::card(&source, || unreachable!()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
     check(
