@@ -9,7 +9,7 @@ use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Rows};
 use crate::families::files::{TRANSFORMER_WEIGHTS, TextPart, VAE_CONFIG, VAE_WEIGHTS};
-use crate::families::parts::{self, Loader};
+use crate::families::parts::{self, Loader, PartWeights};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::vae::{self, Vae};
@@ -80,9 +80,14 @@ pub(super) trait FlowFamily: Sized {
 }
 
 /// A loaded model of a family.
+///
+/// The weights of its linear layers are in memory while they are used: those of the text encoders until the first call of the
+/// transformer, then those of the transformer. Prompts that come later are encoded by layers that are read one after the other.
 pub(crate) struct FlowModel<F: FlowFamily> {
     pub(super) text: F::Text,
+    pub(super) text_weights: PartWeights,
     pub(super) transformer: F::Transformer,
+    pub(super) transformer_weights: PartWeights,
     pub(super) vae: Vae,
     patch: usize,
     is_distilled: bool,
@@ -102,14 +107,17 @@ impl<F: FlowFamily> FlowModel<F> {
         let scheduler_config = scheduler::read_flow(source)?.config;
         let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
         F::check(source, &file, &vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?)?;
-        let loader = Loader::new(source, options);
+        let loader = Loader::new(source, &options.staying_in_file());
         let text = F::load_text(&loader)?;
+        let text_weights = loader.in_file();
         let vae = load_vae::<F>(source, options)?;
         let load = |weights: &Weights| F::load_transformer(&file, weights);
         let transformer = loader.part("transformer", TRANSFORMER_WEIGHTS, &file, |_| false, load)?;
         Ok(FlowModel {
             text,
+            text_weights,
             transformer,
+            transformer_weights: loader.in_file(),
             vae,
             patch: F::patch(&file)?,
             is_distilled: F::is_distilled(source)?,
@@ -196,11 +204,24 @@ impl<F: FlowFamily> Family for FlowModel<F> {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> std::result::Result<Conditioning, RenderError> {
+        // One prompt more, while the transformer is in memory, reads the text encoder layer by layer.
+        if !self.transformer_weights.is_loaded() {
+            self.text_weights.load()?;
+        }
         let adapted = Adapted { loras: self.adapters.loras_of_text(), inversions: Vec::new() };
         Ok(self.prompts.conditioning(&self.text, &adapted, settings, warnings)?)
     }
 
+    fn encode_ahead(&mut self, settings: &Settings) -> std::result::Result<bool, RenderError> {
+        let adapted = Adapted { loras: self.adapters.loras_of_text(), inversions: Vec::new() };
+        self.text_weights.load()?;
+        self.prompts.add(&self.text, &adapted, settings)?;
+        Ok(self.prompts.has_room())
+    }
+
     fn predict(&self, rows: &Rows) -> Result<Tensor> {
+        self.text_weights.release();
+        self.transformer_weights.load()?;
         F::predict(&self.transformer, rows)
     }
 

@@ -113,6 +113,11 @@ impl Stored {
         }
     }
 
+    /// Whether its values have fewer bits than those of any dtype that models compute with.
+    pub(crate) fn is_packed(self) -> bool {
+        matches!(self, Stored::Float8(_))
+    }
+
     /// Whether it is a type of positions and flags, which weights never have.
     pub(crate) fn is_index(self) -> bool {
         matches!(self, Stored::Other(Dtype::I64 | Dtype::I32 | Dtype::BOOL))

@@ -4,7 +4,7 @@ use crate::cases::{cell, difference, fixtures, render};
 use crate::composed::composed;
 use crate::flow_cases::{FlowCase, HANDFUL, cases_in, pictures_match, rows_are_independent};
 use candle_core::{Device, Tensor};
-use maquette_core::{Dialect, Scheduler, Settings};
+use maquette_core::{Backend, Cell, Dialect, Scheduler, Settings};
 use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
 use std::collections::HashMap;
 
@@ -100,6 +100,24 @@ fn a_transformer_alone_is_completed_by_the_files_beside_it() {
         assert!(whole.is_ok());
         assert_eq!(picture, whole);
     }
+}
+
+/// Pictures do not depend on which cells were announced, so that their prompts were encoded first.
+#[test]
+fn prompts_that_are_encoded_ahead_give_the_same_pictures() {
+    let plain = cases().remove(1).cell().settings;
+    let with = |prompt: &str, dialect| cell(Settings { prompt: prompt.into(), dialect, ..plain.clone() });
+    let mut cells: Vec<_> = cases().iter().filter(|case| !case.dynamic).map(FlowCase::cell).collect();
+    cells.push(with("a [cat:dog:2], by a lake AND a dog", Dialect::A1111));
+    cells.push(with("a cat", Dialect::Plain));
+    let pictures = |expected: &[Cell]| {
+        let (_model, mut engine) = cases()[0].engine();
+        engine.expect(&mut expected.iter().cloned());
+        render(&mut engine, &cells)
+    };
+    let (none, all, some) = (pictures(&[]), pictures(&cells), pictures(&cells[3..]));
+    assert!(none.values().all(Result::is_ok));
+    assert!(none == all && none == some);
 }
 
 #[test]

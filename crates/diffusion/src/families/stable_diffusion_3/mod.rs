@@ -48,8 +48,10 @@ pub(crate) struct ThreeEncoders {
 
 fn load_t5(loader: &Loader) -> Loaded<(SentenceTokenizer, T5)> {
     let config = loader.config(TEXT_3.config)?;
+    // T5 overflows in f16.
+    let dtype = if loader.options.dtype == DType::F16 { DType::BF16 } else { loader.options.dtype };
     let load = |weights: &Weights| T5::load(&config, weights);
-    let t5 = loader.part(TEXT_3.name, TEXT_3.weights, &config, t5::is_spare, load)?;
+    let t5 = loader.part_in(dtype, TEXT_3.weights, &config, t5::is_spare, load)?;
     let words = t5::vocabulary_size(&config)?;
     Ok((SentenceTokenizer::load(loader.source(), TEXT_3.tokenizer, words, TOKENS)?, t5))
 }
@@ -167,16 +169,10 @@ impl FlowFamily for StableDiffusion3Parts {
 
     fn load_text(loader: &Loader) -> Loaded<ThreeEncoders> {
         let clip = |part| loader.text(part, |file, weights| TextEncoder::load_for_xl(file, weights, true));
-        // T5 overflows in f16.
-        let of_t5 = loader.options.with_dtype(match loader.options.dtype {
-            DType::F16 => DType::BF16,
-            dtype => dtype,
-        });
-        let source = loader.source();
         Ok(ThreeEncoders {
             clip: [clip(&TEXT)?, clip(&TEXT_2)?],
-            t5: match source.has(TEXT_3.config) {
-                true => Some(load_t5(&Loader::new(source, &of_t5))?),
+            t5: match loader.source().has(TEXT_3.config) {
+                true => Some(load_t5(loader)?),
                 false => None,
             },
             inversions: Inversions::default(),
