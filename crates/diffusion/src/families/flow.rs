@@ -27,6 +27,9 @@ use maquette_core::{Digest, Lora, ModelCard, Settings};
 
 pub(super) type Loaded<T> = std::result::Result<T, ModelError>;
 
+/// A text encoder, and which of its tensors may be left unused.
+pub(super) type ReadPart = (&'static TextPart, fn(&str) -> bool);
+
 /// What distinguishes a family from the others.
 pub(super) trait FlowFamily: Sized {
     /// Its text encoders with their tokenizers.
@@ -45,8 +48,8 @@ pub(super) trait FlowFamily: Sized {
     /// The size of pictures that its pipeline makes by default; a latent pixel has `factor` pixels.
     fn size(file: &ConfigFile, factor: usize) -> Loaded<usize>;
 
-    /// The text encoders that a model has, and which of their tensors may be left unused.
-    fn texts(source: &ModelSource) -> Vec<(&'static TextPart, fn(&str) -> bool)>;
+    /// The text encoders that a model has.
+    fn texts(source: &ModelSource) -> Vec<ReadPart>;
 
     /// Refuses a transformer that does not match the text encoders and the autoencoder, by their configurations.
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()>;

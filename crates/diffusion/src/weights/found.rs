@@ -44,7 +44,7 @@ impl Form {
 }
 
 impl Found {
-    /// Refuses infinity and NaN.
+    /// Refuses infinity and NaN, except in blocks of ggml: a picture that they spoil fails.
     pub fn check(&self) -> std::result::Result<(), ModelError> {
         match not_finite(&self.content[self.bytes.clone()], self.stored) {
             None => Ok(()),

@@ -183,7 +183,7 @@ fn differences_of_vectors_are_added_and_removed() {
 #[derive(Debug)]
 struct Counted(Tensor, std::sync::atomic::AtomicUsize);
 
-impl crate::StoredWeight for Counted {
+impl StoredWeight for Counted {
     fn read(&self) -> Result<Tensor> {
         self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Ok(self.0.clone())

@@ -5,8 +5,8 @@
 
 use crate::families::detect::Kind;
 use crate::families::family::Rows;
-use crate::families::files::{INDEX, TEXT, TextPart, VAE_CONFIG};
-use crate::families::flow::{FlowFamily, FlowModel, Loaded};
+use crate::families::files::{INDEX, TEXT, VAE_CONFIG};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::note::ModelNote;
 use crate::families::parts::{self, Loader};
 use crate::image::posterior::Posterior;
@@ -103,7 +103,7 @@ impl FlowFamily for Flux2Parts {
         Ok(SIZE)
     }
 
-    fn texts(_: &ModelSource) -> Vec<(&'static TextPart, fn(&str) -> bool)> {
+    fn texts(_: &ModelSource) -> Vec<ReadPart> {
         vec![(&TEXT, |_| false)]
     }
 

@@ -5,8 +5,8 @@
 
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
-use crate::families::files::{TEXT, TEXT_2, TEXT_3, TextPart};
-use crate::families::flow::{FlowFamily, FlowModel, Loaded};
+use crate::families::files::{TEXT, TEXT_2, TEXT_3};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::parts::Loader;
 use crate::models::mmdit::{Config, Mmdit};
 use crate::models::vae;
@@ -134,8 +134,8 @@ impl FlowFamily for StableDiffusion3Parts {
         Ok(Config::read(file)?.sample_size * factor)
     }
 
-    fn texts(source: &ModelSource) -> Vec<(&'static TextPart, fn(&str) -> bool)> {
-        let mut texts: Vec<(&TextPart, fn(&str) -> bool)> =
+    fn texts(source: &ModelSource) -> Vec<ReadPart> {
+        let mut texts: Vec<ReadPart> =
             vec![(&TEXT, is_spare_in_text_encoder), (&TEXT_2, is_spare_in_text_encoder)];
         if source.has(TEXT_3.config) {
             texts.push((&TEXT_3, t5::is_spare));

@@ -6,8 +6,8 @@
 
 use crate::families::detect::Kind;
 use crate::families::family::Rows;
-use crate::families::files::{TEXT, TextPart};
-use crate::families::flow::{FlowFamily, FlowModel, Loaded};
+use crate::families::files::TEXT;
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::note::ModelNote;
 use crate::families::parts::Loader;
 use crate::models::vae;
@@ -91,7 +91,7 @@ impl FlowFamily for ZImageParts {
         Ok(SIZE)
     }
 
-    fn texts(_: &ModelSource) -> Vec<(&'static TextPart, fn(&str) -> bool)> {
+    fn texts(_: &ModelSource) -> Vec<ReadPart> {
         vec![(&TEXT, |_| false)]
     }
 

@@ -143,7 +143,7 @@ fn encoded(model: &mut ZImage, settings: &Settings) -> Vec<f32> {
 fn predicted(model: &ZImage) -> Vec<f32> {
     let (values, device) = (values(), &Device::Cpu);
     let sequence = values["caption.0"].unsqueeze(0).unwrap();
-    let prompt = crate::text::encoded_prompt::EncodedPrompt { sequence, pooled: None };
+    let prompt = EncodedPrompt { sequence, pooled: None };
     let rows = Rows {
         latents: values["latents"].narrow(0, 0, 1).unwrap().to_device(device).unwrap(),
         timesteps: vec![700.0],
