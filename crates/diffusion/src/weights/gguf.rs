@@ -3,11 +3,10 @@
 //! The format is that of ggml's `docs/gguf.md`, versions 2 and 3, with little-endian numbers. Types of blocks are those that candle
 //! dequantises. Not here: their values; the texts in the header.
 
-use crate::weights::header::{Entry, Stored};
-use candle_core::DType;
 use candle_core::quantized::GgmlDType;
 use maquette_files::limits;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The first bytes of every GGUF file.
 pub(crate) const MAGIC: &[u8] = b"GGUF";
@@ -16,25 +15,34 @@ const AXES: u32 = 4;
 /// The alignment of tensors where the header does not state it.
 const ALIGNMENT: u64 = 32;
 /// ggml's numbers of types, with the types here.
-const TYPES: [(u32, Stored); 13] = [
-    (0, Stored::Float(DType::F32)),
-    (1, Stored::Float(DType::F16)),
-    (30, Stored::Float(DType::BF16)),
-    (2, Stored::Quantized(GgmlDType::Q4_0)),
-    (3, Stored::Quantized(GgmlDType::Q4_1)),
-    (6, Stored::Quantized(GgmlDType::Q5_0)),
-    (7, Stored::Quantized(GgmlDType::Q5_1)),
-    (8, Stored::Quantized(GgmlDType::Q8_0)),
-    (10, Stored::Quantized(GgmlDType::Q2K)),
-    (11, Stored::Quantized(GgmlDType::Q3K)),
-    (12, Stored::Quantized(GgmlDType::Q4K)),
-    (13, Stored::Quantized(GgmlDType::Q5K)),
-    (14, Stored::Quantized(GgmlDType::Q6K)),
+const TYPES: [(u32, GgmlDType); 13] = [
+    (0, GgmlDType::F32),
+    (1, GgmlDType::F16),
+    (30, GgmlDType::BF16),
+    (2, GgmlDType::Q4_0),
+    (3, GgmlDType::Q4_1),
+    (6, GgmlDType::Q5_0),
+    (7, GgmlDType::Q5_1),
+    (8, GgmlDType::Q8_0),
+    (10, GgmlDType::Q2K),
+    (11, GgmlDType::Q3K),
+    (12, GgmlDType::Q4K),
+    (13, GgmlDType::Q5K),
+    (14, GgmlDType::Q6K),
 ];
 const SUPPORTED: &str = "F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K";
 
+/// One tensor of a file.
+#[derive(Debug)]
+pub(crate) struct Blocks {
+    pub dtype: GgmlDType,
+    pub shape: Vec<usize>,
+    /// The position of its values in the file.
+    pub bytes: Range<usize>,
+}
+
 /// The tensors of a file. The error says what is wrong.
-pub(crate) fn tensors(content: &[u8]) -> Result<BTreeMap<String, Entry>, String> {
+pub(crate) fn tensors(content: &[u8]) -> Result<BTreeMap<String, Blocks>, String> {
     let mut header = Cursor { content, at: MAGIC.len() };
     let version = header.u32()?;
     if !(2..=3).contains(&version) {
@@ -61,16 +69,16 @@ pub(crate) fn tensors(content: &[u8]) -> Result<BTreeMap<String, Entry>, String>
         .map_err(|error| format!("its header: {error}"))?;
     let start = (header.at as u64).next_multiple_of(alignment);
     let mut tensors = BTreeMap::new();
-    for Info { name, shape, stored, offset } in infos {
+    for Info { name, shape, dtype, offset } in infos {
         let wrong = |what: &str| format!("its tensor `{name}` {what}");
-        let length = stored.length(&shape).ok_or_else(|| wrong("has no whole number of blocks in a row"))?;
+        let length = length(dtype, &shape).ok_or_else(|| wrong("has no whole number of blocks in a row"))?;
         if !offset.is_multiple_of(alignment) {
             return Err(wrong("is not aligned"));
         }
         let from = start.checked_add(offset);
         let end = from.and_then(|from| from.checked_add(length)).filter(|&end| end <= content.len() as u64);
         let (Some(from), Some(end)) = (from, end) else { return Err(wrong("is beyond the end of the file")) };
-        let entry = Entry { stored, shape, bytes: from as usize..end as usize };
+        let entry = Blocks { dtype, shape, bytes: from as usize..end as usize };
         if tensors.insert(name.to_owned(), entry).is_some() {
             return Err(wrong("is there twice"));
         }
@@ -78,11 +86,21 @@ pub(crate) fn tensors(content: &[u8]) -> Result<BTreeMap<String, Entry>, String>
     Ok(tensors)
 }
 
+/// The bytes of a tensor; `None` if its rows are no whole blocks, or if that is beyond all numbers.
+fn length(dtype: GgmlDType, shape: &[usize]) -> Option<u64> {
+    let block = dtype.block_size();
+    if !shape.last().copied().unwrap_or(1).is_multiple_of(block) {
+        return None;
+    }
+    let count = shape.iter().try_fold(1_u64, |count, &axis| count.checked_mul(axis as u64))?;
+    (count / block as u64).checked_mul(dtype.type_size() as u64)
+}
+
 /// What the header says about a tensor.
 struct Info<'a> {
     name: &'a str,
     shape: Vec<usize>,
-    stored: Stored,
+    dtype: GgmlDType,
     /// From the start of the data.
     offset: u64,
 }
@@ -157,21 +175,22 @@ impl<'a> Cursor<'a> {
         // ggml has the axis whose values are neighbours first.
         shape.reverse();
         let kind = self.u32()?;
-        let stored = TYPES.iter().find(|(number, _)| *number == kind).map(|(_, stored)| *stored);
-        let stored = stored.ok_or_else(|| {
+        let dtype = TYPES.iter().find(|(number, _)| *number == kind).map(|(_, dtype)| *dtype);
+        let dtype = dtype.ok_or_else(|| {
             format!(
                 "its tensor `{name}` has ggml's type {kind}, which is not supported. Supported: {SUPPORTED}"
             )
         })?;
-        Ok(Info { name, shape, stored, offset: self.u64()? })
+        Ok(Info { name, shape, dtype, offset: self.u64()? })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::quantized::{QTensor, gguf_file};
+    use candle_core::quantized::{QStorage, QTensor, gguf_file};
     use candle_core::{Device, Tensor};
+    use std::borrow::Cow;
 
     /// A file with a tensor of each kind, and the values that candle gives for them.
     fn file() -> (Vec<u8>, Vec<(String, Vec<f32>)>) {
@@ -204,10 +223,12 @@ mod tests {
         let found = tensors(&bytes).unwrap();
         assert_eq!(found.len(), expected.len());
         for (name, expected) in expected {
-            let Entry { stored, shape, bytes: range } = &found[&name];
+            let Blocks { dtype, shape, bytes: range } = &found[&name];
             assert_eq!(shape, &[2, 512]);
-            let tensor = stored.tensor(&bytes[range.clone()], shape, &Device::Cpu).unwrap();
-            let tensor = tensor.to_dtype(DType::F32).unwrap().flatten_all().unwrap();
+            let blocks = Cow::Borrowed(&bytes[range.clone()]);
+            let blocks = QStorage::from_data(blocks, &Device::Cpu, *dtype).unwrap();
+            let tensor = QTensor::new(blocks, &shape[..]).unwrap().dequantize(&Device::Cpu).unwrap();
+            let tensor = tensor.flatten_all().unwrap();
             assert_eq!(tensor.to_vec1::<f32>().unwrap(), expected, "{name}");
         }
     }

@@ -3,7 +3,7 @@
 //! Not here: their values.
 
 use crate::weights::float8::Float8;
-use crate::weights::gguf;
+use crate::weights::gguf::{self, Blocks};
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use maquette_files::limits;
@@ -52,7 +52,11 @@ impl Header {
     /// Reads the header, and checks the extent of every tensor against the file's length. The error says what is wrong.
     pub(crate) fn read(content: &[u8]) -> Result<Header, String> {
         if content.starts_with(gguf::MAGIC) {
-            return Ok(Header { tensors: gguf::tensors(content)?, metadata: HashMap::new() });
+            let entry = |(name, Blocks { dtype, shape, bytes })| {
+                (name, Entry { stored: Stored::of_ggml(dtype), shape, bytes })
+            };
+            let tensors = gguf::tensors(content)?.into_iter().map(entry).collect();
+            return Ok(Header { tensors, metadata: HashMap::new() });
         }
         let length = content.len() as u64;
         let (size, body) = content
@@ -114,6 +118,15 @@ impl Stored {
         }
     }
 
+    fn of_ggml(dtype: GgmlDType) -> Stored {
+        match dtype {
+            GgmlDType::F32 => Stored::Float(DType::F32),
+            GgmlDType::F16 => Stored::Float(DType::F16),
+            GgmlDType::BF16 => Stored::Float(DType::BF16),
+            other => Stored::Quantized(other),
+        }
+    }
+
     /// The name of a type that weights cannot have, as in the file.
     pub(crate) fn unsupported(self) -> Option<String> {
         match self {
@@ -125,22 +138,6 @@ impl Stored {
     /// Whether its values have fewer bits than those of any dtype that models compute with.
     pub(crate) fn is_packed(self) -> bool {
         matches!(self, Stored::Float8(_) | Stored::Quantized(_))
-    }
-
-    /// The bytes of a tensor of this shape; `None` if its rows are no whole blocks, or if that is beyond all numbers.
-    pub(crate) fn length(self, shape: &[usize]) -> Option<u64> {
-        let (block, size) = match self {
-            Stored::Float(dtype) => (1, dtype.size_in_bytes()),
-            Stored::Float8(_) => (1, 1),
-            Stored::Quantized(dtype) => (dtype.block_size(), dtype.type_size()),
-            Stored::Other(_) => return None,
-        };
-        let last = shape.last().copied().unwrap_or(1);
-        if !last.is_multiple_of(block) {
-            return None;
-        }
-        let count = shape.iter().try_fold(1_u64, |count, &axis| count.checked_mul(axis as u64))?;
-        (count / block as u64).checked_mul(size as u64)
     }
 
     /// Whether it is a type of positions and flags, which weights never have.
