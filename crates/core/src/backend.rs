@@ -8,6 +8,10 @@ pub trait Backend {
     /// The device it runs on, such as `cpu` or `cuda:0`; a column of the log.
     fn device(&self) -> String;
 
+    /// Announces cells that later calls of [`Backend::render`] will probably have, so that all of their prompts can be encoded
+    /// before the first is rendered. Pictures do not depend on it.
+    fn expect(&mut self, _cells: &mut dyn Iterator<Item = Cell>) {}
+
     /// Pulls cells and pushes events until there are no more cells and none is in flight.
     ///
     /// Every cell pulled ends in exactly one [`Event::Finished`] or [`Event::Failed`], in any order; a failed cell

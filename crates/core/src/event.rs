@@ -29,6 +29,8 @@ pub enum Event {
         /// How long it took.
         seconds: f64,
     },
+    /// A prompt of an announced cell was encoded.
+    Encoded,
     /// A cell starts its first step.
     Started {
         /// Which cell.

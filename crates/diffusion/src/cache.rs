@@ -13,6 +13,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Cache<K, V> {
         Cache(LruCache::new(NonZeroUsize::new(capacity).unwrap_or(NonZeroUsize::MIN)))
     }
 
+    /// How many values are cached.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The value for a key, computed if it is not cached. A failure is not cached.
     pub fn get_or_try<E>(&mut self, key: &K, compute: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
         if let Some(value) = self.0.get(key) {

@@ -205,7 +205,7 @@ fn of_lora_on_every_layer() {
         let out = model.unet.forward(&latents, &timesteps, &text).unwrap();
         let found = expected.backward(&[out]);
         for (layer, target, down, up) in branches {
-            let of_weight = found.get(target.weight.base()).unwrap();
+            let of_weight = found.get(&target.weight.base().unwrap()).unwrap();
             // [outputs, inputs * kernel * kernel], like the factors.
             let of_weight = match target.kernel {
                 None => of_weight.t().unwrap(),

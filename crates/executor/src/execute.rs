@@ -40,6 +40,7 @@ pub fn execute(
         return Ok(Summary { interrupted: !left.is_empty(), ..summary });
     }
 
+    backend.expect(&mut left.iter().filter_map(|(number, _)| (pass.cell)(*number).ok()));
     let (plan, device) = (run.plan(), backend.device());
     let write = |ended: Vec<Ended>| Ended::write(ended, run, &device);
     let (outcome, mut summary, measured) = with_writer(write, |queue| {

@@ -158,6 +158,8 @@ impl<'a> RunRecorder<'a> {
                 }
                 (self.report)(RunProgress::Loaded { model, seconds });
             }
+            // Only a chance to stop.
+            Event::Encoded => {}
             Event::Warned { cell, warning } => {
                 (self.report)(RunProgress::Warned { cell: Some(cell), warning });
             }

@@ -95,6 +95,9 @@ pub fn execute_shared(
     let session = Mutex::new(Session::join(run.objects().clone(), scheduler, worker.name));
     let state = State { session, run, plan: &plan, clock: worker.clock, chunks, cells, chunk_of };
     let state = &state;
+    // Those that other workers will render, too: which ones is not known yet, and the model is loaded once.
+    let left = state.cells.iter().filter(|(_, id)| !run.is_done(id));
+    backend.expect(&mut left.filter_map(|(number, _)| plan.cell(*number).ok()));
     let (ended, ending) = channel::<()>();
     std::thread::scope(|scope| {
         let renewer = scope.spawn(move || {

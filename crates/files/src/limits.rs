@@ -55,8 +55,8 @@ pub const CONFIG: Limit = limit("a configuration of a model", 16 * MIB);
 /// The largest tokenizers in use, of 256,000 words, have 35 MB.
 pub const TOKENIZER: Limit = limit("a tokenizer", 64 * MIB);
 
-/// The header of a safetensors file: a hundred thousand tensors; the largest models here have three thousand.
-pub const TENSOR_HEADER: Limit = limit("the header of a safetensors file", 16 * MIB);
+/// The header of a safetensors or GGUF file: a hundred thousand tensors; the largest models here have three thousand.
+pub const TENSOR_HEADER: Limit = limit("the header of a safetensors or GGUF file", 16 * MIB);
 
 /// LDM's configurations have some kilobytes.
 pub const YAML: Limit = limit("a YAML configuration", MIB);

@@ -4,7 +4,7 @@
 
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, NormOperands, Padding};
 use crate::vector::Vector;
-use crate::weight::{State, Weight};
+use crate::weight::{Operands, Weight};
 use candle_core::{Result, Tensor};
 
 /// A linear layer.
@@ -34,7 +34,7 @@ impl Linear {
 
     /// The layer, then GEGLU, which halves the channels.
     pub fn forward_geglu(&self, x: &Tensor) -> Result<Tensor> {
-        let (kernels, state, bias) = self.state();
+        let (kernels, state, bias) = self.state()?;
         if state.branches.is_empty() {
             kernels.linear_geglu(x, LinearOperands { weight: &state.weight, bias: bias.as_ref() })
         } else {
@@ -44,7 +44,7 @@ impl Linear {
 
     /// The pixels of an image as tokens: `[B, inputs, h, w]` to `[B, h * w, outputs]`.
     pub fn image_to_tokens(&self, x: &Tensor) -> Result<Tensor> {
-        let (kernels, state, bias) = self.state();
+        let (kernels, state, bias) = self.state()?;
         let operands = LinearOperands { weight: &state.weight, bias: bias.as_ref() };
         let mut h = kernels.image_to_tokens(x, operands)?;
         for branch in &*state.branches {
@@ -58,7 +58,7 @@ impl Linear {
 
     /// Tokens `[B, h * w, inputs]` as the pixels of an image, plus `residual`, `[B, outputs, h, w]`.
     pub fn tokens_to_image(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let (kernels, state, bias) = self.state();
+        let (kernels, state, bias) = self.state()?;
         let operands = LinearOperands { weight: &state.weight, bias: bias.as_ref() };
         let mut h = kernels.tokens_to_image(x, operands, residual)?;
         for branch in &*state.branches {
@@ -71,7 +71,7 @@ impl Linear {
     }
 
     fn on_tokens(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
-        let (kernels, state, bias) = self.state();
+        let (kernels, state, bias) = self.state()?;
         let operands = LinearOperands { weight: &state.weight, bias: bias.as_ref() };
         let mut h = kernels.linear(x, operands, residual)?;
         for branch in &*state.branches {
@@ -84,8 +84,8 @@ impl Linear {
     }
 
     /// The kernels, the weight and the bias that it currently computes with.
-    fn state(&self) -> (&'static dyn Kernels, State, Option<Tensor>) {
-        (self.weight.kernels(), self.weight.state(), self.bias.as_ref().map(Vector::current))
+    fn state(&self) -> Result<(&'static dyn Kernels, Operands, Option<Tensor>)> {
+        Ok((self.weight.kernels(), self.weight.operands()?, self.bias.as_ref().map(Vector::current)))
     }
 }
 
@@ -114,7 +114,7 @@ impl Conv2d {
     /// The same plus `add`.
     pub fn forward_add(&self, x: &Tensor, add: Add) -> Result<Tensor> {
         let &Conv2d { stride, padding, .. } = self;
-        let (kernels, state) = (self.weight.kernels(), self.weight.state());
+        let (kernels, state) = (self.weight.kernels(), self.weight.operands()?);
         let bias = self.bias.as_ref().map(Vector::current);
         let operands = ConvOperands { weight: &state.weight, bias: bias.as_ref(), stride, padding };
         let mut h = kernels.conv2d(x, operands, add)?;

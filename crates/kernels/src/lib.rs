@@ -34,7 +34,7 @@ pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, RmsNorm};
 pub use recording::{Keep, Recording, checkpoint, record};
 pub use set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands, Padding};
 pub use vector::Vector;
-pub use weight::{Change, Weight};
+pub use weight::{Change, StoredWeight, Weight};
 
 /// The fastest set of kernels for a model in `dtype` on a device.
 pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {

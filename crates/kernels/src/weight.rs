@@ -1,10 +1,12 @@
-//! The weight of a layer: the base weight as loaded, and changes of it, merged into it or, if low-rank, kept separate.
+//! The weight of a layer: the base weight, in memory or read when it is needed, and changes of it, merged into it or, if
+//! low-rank, kept separate.
 //!
 //! Not here: which changes a layer has; see `lora` in the engine.
 
 use crate::branch::Branch;
 use crate::set::Kernels;
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
+use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A layer's weight. Clones are handles to the same weight: a change through one of them affects the layer.
@@ -19,8 +21,24 @@ pub struct Weight(Arc<Shared>);
 struct Shared {
     kernels: &'static dyn Kernels,
     dtype: DType,
-    base: Tensor,
+    base: Base,
     state: RwLock<State>,
+}
+
+/// Where the base is.
+#[derive(Debug)]
+enum Base {
+    InMemory(Tensor),
+    Stored(Arc<dyn StoredWeight>),
+}
+
+/// A weight outside of the memory for weights, such as in a file.
+pub trait StoredWeight: Debug + Send + Sync {
+    /// The weight on its device, in the layout of [`Kernels::storage_layout`]; the same each time.
+    fn read(&self) -> Result<Tensor>;
+
+    /// Its device.
+    fn device(&self) -> &Device;
 }
 
 /// A change of a weight that can be merged into it.
@@ -37,12 +55,21 @@ pub enum Change {
     },
 }
 
-/// The tensors that a layer currently computes with.
+/// What a layer currently computes with.
 #[derive(Debug, Clone)]
-pub(crate) struct State {
-    /// The base, or the base with branches merged into it.
-    pub weight: Tensor,
+struct State {
+    /// The base, or the base with changes merged into it; `None` for one that each call makes.
+    weight: Option<Tensor>,
+    /// What is merged into a base that is not in memory.
+    changes: Arc<[Change]>,
     /// Branches whose results are added to the layer's.
+    branches: Arc<[Branch]>,
+}
+
+/// The tensors of one call.
+#[derive(Debug, Clone)]
+pub(crate) struct Operands {
+    pub weight: Tensor,
     pub branches: Arc<[Branch]>,
 }
 
@@ -51,13 +78,33 @@ impl Weight {
     /// model in `dtype`, which may be narrower than the tensor's (see [`Kernels::storage_dtype`]). A weight in the
     /// layout of [`Kernels::storage_layout`] needs no copy in each call.
     pub fn new(kernels: &'static dyn Kernels, base: Tensor, dtype: DType) -> Weight {
-        let state = RwLock::new(State { weight: base.clone(), branches: Arc::from([]) });
+        Weight::of(kernels, Base::InMemory(base.clone()), Some(base), dtype)
+    }
+
+    /// The same weight, which is not in memory until [`Weight::load`]; before, each call of its layer reads it.
+    pub fn stored(kernels: &'static dyn Kernels, base: Arc<dyn StoredWeight>, dtype: DType) -> Weight {
+        Weight::of(kernels, Base::Stored(base), None, dtype)
+    }
+
+    fn of(kernels: &'static dyn Kernels, base: Base, weight: Option<Tensor>, dtype: DType) -> Weight {
+        let state = RwLock::new(State { weight, changes: Arc::from([]), branches: Arc::from([]) });
         Weight(Arc::new(Shared { kernels, dtype, base, state }))
     }
 
     /// The weight as loaded, without changes.
-    pub fn base(&self) -> &Tensor {
-        &self.0.base
+    pub fn base(&self) -> Result<Tensor> {
+        match &self.0.base {
+            Base::InMemory(base) => Ok(base.clone()),
+            Base::Stored(base) => base.read(),
+        }
+    }
+
+    /// The device that its layer computes on.
+    pub fn device(&self) -> &Device {
+        match &self.0.base {
+            Base::InMemory(base) => base.device(),
+            Base::Stored(base) => base.device(),
+        }
     }
 
     /// The kernels that its layer computes with.
@@ -65,30 +112,73 @@ impl Weight {
         self.0.kernels
     }
 
+    /// Keeps the weight that its layer computes with in memory, until it is released.
+    pub fn load(&self) -> Result<()> {
+        let state = self.state();
+        let weight = Some(self.current(&state)?);
+        self.set(State { weight, ..state });
+        Ok(())
+    }
+
+    /// Drops the weight from memory, if it can be read again.
+    pub fn release(&self) {
+        if let Base::Stored(_) = self.0.base {
+            self.set(State { weight: None, ..self.state() });
+        }
+    }
+
+    /// Whether the weight that its layer computes with is in memory.
+    pub fn is_loaded(&self) -> bool {
+        self.state().weight.is_some()
+    }
+
     /// Makes the layer compute with the base and these changes merged into one weight; without changes, with the base.
     ///
     /// The sum is computed in the kernels' accumulation dtype and rounded to the model's dtype once. After an error the
     /// layer's weight is unchanged.
     pub fn merge(&self, changes: &[Change]) -> Result<()> {
-        let Shared { kernels, dtype, base, .. } = &*self.0;
-        let mut weight = base.clone();
-        if !changes.is_empty() {
-            let mut sum = base.to_dtype(kernels.accumulation_dtype(*dtype))?;
-            for change in changes {
-                sum = (&sum + change.difference(*kernels, &sum)?)?;
-            }
-            weight = kernels.storage_layout(sum.to_dtype(*dtype)?.to_dtype(base.dtype())?)?;
-        }
-        self.set(State { weight, branches: Arc::from([]) });
+        let state = State { changes: changes.into(), branches: Arc::from([]), weight: None };
+        let weight = match self.0.base {
+            // One that is not in memory is made by each call.
+            Base::Stored(_) if !self.is_loaded() => None,
+            _ => Some(self.current(&state)?),
+        };
+        self.set(State { weight, ..state });
         Ok(())
     }
 
     /// Makes the layer compute with the base and these separate branches.
     pub fn set_branches(&self, branches: Vec<Branch>) {
-        self.set(State { weight: self.0.base.clone(), branches: branches.into() });
+        let weight = match &self.0.base {
+            Base::InMemory(base) => Some(base.clone()),
+            Base::Stored(_) => None,
+        };
+        self.set(State { weight, changes: Arc::from([]), branches: branches.into() });
     }
 
-    pub(crate) fn state(&self) -> State {
+    /// The tensors that the layer currently computes with.
+    pub(crate) fn operands(&self) -> Result<Operands> {
+        let state = self.state();
+        Ok(Operands { weight: self.current(&state)?, branches: state.branches })
+    }
+
+    /// The base with the changes of a state.
+    fn current(&self, state: &State) -> Result<Tensor> {
+        if let Some(weight) = &state.weight {
+            return Ok(weight.clone());
+        }
+        let (Shared { kernels, dtype, .. }, base) = (&*self.0, self.base()?);
+        if state.changes.is_empty() {
+            return Ok(base);
+        }
+        let mut sum = base.to_dtype(kernels.accumulation_dtype(*dtype))?;
+        for change in &*state.changes {
+            sum = (&sum + change.difference(*kernels, &sum)?)?;
+        }
+        kernels.storage_layout(sum.to_dtype(*dtype)?.to_dtype(base.dtype())?)
+    }
+
+    fn state(&self) -> State {
         // The state is replaced as a whole, so it is valid even after a panic.
         self.0.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

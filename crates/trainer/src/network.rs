@@ -121,7 +121,7 @@ impl Network {
     /// The device of its tensors.
     pub fn device(&self) -> Device {
         let any = self.layers().values().next();
-        any.map_or(Device::Cpu, |layer| layer.weight.base().device().clone())
+        any.map_or(Device::Cpu, |layer| layer.weight.device().clone())
     }
 }
 

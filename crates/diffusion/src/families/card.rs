@@ -4,11 +4,13 @@ use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
+use crate::families::flux2::{self, Flux2};
 use crate::families::note::ModelNote;
 use crate::families::other_kinds;
 use crate::families::parts::{check_channels, check_shift, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
-use crate::families::{flux2, stable_diffusion_3, z_image};
+use crate::families::stable_diffusion_3::StableDiffusion3;
+use crate::families::z_image::{self, ZImage};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
 use crate::schedulers::{Sampling, trajectory};
@@ -41,9 +43,9 @@ pub fn card_with(
     let kind = detect(source);
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => {}
-        Kind::ZImage => return z_image::card(source, fingerprint),
-        Kind::StableDiffusion3 => return stable_diffusion_3::card(source, fingerprint),
-        Kind::Flux2 => return flux2::card(source, fingerprint),
+        Kind::ZImage => return ZImage::card(source, fingerprint),
+        Kind::StableDiffusion3 => return StableDiffusion3::card(source, fingerprint),
+        Kind::Flux2 => return Flux2::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
@@ -103,9 +105,9 @@ pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), R
     let kind = detect(source);
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => {}
-        Kind::ZImage => return z_image::check_sampling(source, settings),
-        Kind::StableDiffusion3 => return stable_diffusion_3::check_sampling(source, settings),
-        Kind::Flux2 => return flux2::check_sampling(source, settings),
+        Kind::ZImage => return ZImage::check_sampling(source, settings),
+        Kind::StableDiffusion3 => return StableDiffusion3::check_sampling(source, settings),
+        Kind::Flux2 => return Flux2::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;

@@ -51,6 +51,12 @@ pub(crate) trait Family {
         warnings: &mut Vec<String>,
     ) -> std::result::Result<Conditioning, RenderError>;
 
+    /// Encodes the prompts of a picture that comes later, with the current LoRAs, if that saves memory or time when it starts.
+    /// Returns whether there is room for more.
+    fn encode_ahead(&mut self, _: &Settings) -> std::result::Result<bool, RenderError> {
+        Ok(false)
+    }
+
     /// Why a ControlNet cannot be used with this model; `None` if it can.
     fn control_mismatch(&self, _: &ControlNet) -> Option<String> {
         Some("models of this kind take none".to_owned())

@@ -10,6 +10,7 @@ pub(crate) mod detect;
 pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
+mod flow;
 mod flux2;
 pub(crate) mod ip_adapter;
 pub(crate) mod note;

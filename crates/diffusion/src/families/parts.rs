@@ -4,12 +4,13 @@
 
 use crate::error::ModelError;
 use crate::families::family::{ControlRows, Rows};
-use crate::families::files::{TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
+use crate::families::files::{TEXT, TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
 use crate::models::unet::{self, Conditions, Unet};
 use crate::models::vae::{Vae, needs_f32};
 use crate::text::encoder::TextEncoder;
+use crate::text::qwen3::{self, Qwen3};
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
@@ -18,6 +19,8 @@ use crate::weights::single_file;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
 use candle_core::{DType, Result, Tensor};
+use maquette_kernels::Weight;
+use std::cell::{Cell, RefCell};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
@@ -29,17 +32,28 @@ pub(super) fn inpainting_channels(latents: usize) -> usize {
 /// A model that is being loaded, part by part.
 pub(super) struct Loader<'a> {
     source: &'a ModelSource,
-    options: &'a LoadOptions<'a>,
+    pub options: LoadOptions<'a>,
     record: Record,
+    in_file: RefCell<Vec<Weight>>,
 }
 
 impl<'a> Loader<'a> {
-    pub fn new(source: &'a ModelSource, options: &'a LoadOptions<'a>) -> Loader<'a> {
-        Loader { source, options, record: Record::default() }
+    pub fn new(source: &'a ModelSource, options: &LoadOptions<'a>) -> Loader<'a> {
+        Loader { source, options: *options, record: Record::default(), in_file: RefCell::default() }
+    }
+
+    /// The files of the model.
+    pub fn source(&self) -> &'a ModelSource {
+        self.source
+    }
+
+    /// One of its configurations.
+    pub fn config(&self, file: &str) -> Loaded<ConfigFile> {
+        ConfigFile::open(self.source, file)
     }
 
     fn open(&self, stem: &str, config: &ConfigFile) -> Loaded<WeightFile<'_>> {
-        WeightFile::open(self.source, stem, config.file(), self.options)
+        WeightFile::open(self.source, stem, config.file(), &self.options)
     }
 
     fn open_text(&self, stem: &str, config: &ConfigFile) -> Loaded<WeightFile<'_>> {
@@ -56,6 +70,7 @@ impl<'a> Loader<'a> {
         let weights = self.open_text(part.weights, &config)?;
         let text_encoder = load(&config, &weights.root().recorded(&self.record, part.name))?;
         weights.all_used(single_file::is_spare_in_text_encoder)?;
+        self.in_file.borrow_mut().extend(weights.in_file());
         let (positions, words) = (text_encoder.positions(), text_encoder.vocabulary_size());
         Ok((Tokenizer::load(self.source, part.tokenizer, positions, words)?, text_encoder))
     }
@@ -81,12 +96,69 @@ impl<'a> Loader<'a> {
         let weights = self.open(stem, config)?;
         let part = load(&weights.root().recorded(&self.record, name))?;
         weights.all_used(is_spare)?;
+        self.in_file.borrow_mut().extend(weights.in_file());
         Ok(part)
+    }
+
+    /// The same in another dtype for a part that LoRA does not change.
+    pub fn part_in<T>(
+        &self,
+        dtype: DType,
+        stem: &str,
+        config: &ConfigFile,
+        is_spare: impl Fn(&str) -> bool,
+        load: impl FnOnce(&Weights) -> Loaded<T>,
+    ) -> Loaded<T> {
+        let options = self.options.with_dtype(dtype);
+        let weights = WeightFile::open(self.source, stem, config.file(), &options)?;
+        let part = load(&weights.root())?;
+        weights.all_used(is_spare)?;
+        self.in_file.borrow_mut().extend(weights.in_file());
+        Ok(part)
+    }
+
+    /// The weights that were left in files since the last call.
+    pub fn in_file(&self) -> PartWeights {
+        PartWeights { weights: self.in_file.take(), is_loaded: Cell::new(false) }
+    }
+
+    /// The embeddings and the first `layers` layers of Qwen3, as the text encoder.
+    pub fn qwen3(&self, config: &ConfigFile, layers: usize) -> Loaded<Qwen3> {
+        let is_spare = |key: &str| qwen3::is_spare(key, layers);
+        let load = |weights: &Weights| Qwen3::load(config, weights, layers);
+        self.part(TEXT.name, TEXT.weights, config, is_spare, load)
     }
 
     /// All loaded layers and norms, for LoRA.
     pub fn finish(self) -> Targets {
         self.record.finish()
+    }
+}
+
+/// The weights of a part that are loaded when it is used.
+pub(super) struct PartWeights {
+    weights: Vec<Weight>,
+    is_loaded: Cell<bool>,
+}
+
+impl PartWeights {
+    /// Keeps them in memory; does nothing if they are.
+    pub fn load(&self) -> Result<()> {
+        if !self.is_loaded() {
+            self.weights.iter().try_for_each(Weight::load)?;
+            self.is_loaded.set(true);
+        }
+        Ok(())
+    }
+
+    /// Drops them from memory.
+    pub fn release(&self) {
+        self.is_loaded.set(false);
+        self.weights.iter().for_each(Weight::release);
+    }
+
+    pub fn is_loaded(&self) -> bool {
+        self.is_loaded.get()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::families;
 use crate::families::error::RenderError;
 use crate::sampler::batch::{self, Limits};
 use crate::sampler::denoise_state::DenoiseState;
+use crate::sampler::expected;
 use crate::sampler::loaded_model::{FindModel, LoadFamily, LoadedModel, digest_of_vae};
 use crate::sampler::out_of_memory::{self, in_batches, once_more};
 use crate::sampler::queue::Queue;
@@ -28,6 +29,8 @@ pub struct Engine {
     find: FindModel,
     load: LoadFamily,
     loaded: Option<LoadedModel>,
+    /// Announced cells with different prompts.
+    expected: Vec<Settings>,
     pub(super) limits: Limits,
     pub(super) step_time: StepTime,
     /// Models that could not be loaded in this call, and why; they are not tried again.
@@ -78,6 +81,7 @@ impl Engine {
             find,
             load,
             loaded: None,
+            expected: Vec::new(),
             limits: Limits::new(name, rows),
             step_time: StepTime::default(),
             unloadable: HashMap::new(),
@@ -88,6 +92,10 @@ impl Engine {
 impl Backend for Engine {
     fn device(&self) -> String {
         self.name.to_string()
+    }
+
+    fn expect(&mut self, cells: &mut dyn Iterator<Item = Cell>) {
+        self.expected = expected::with_different_prompts(cells);
     }
 
     /// An error means that the device was lost: cells in progress have no result.
@@ -187,8 +195,9 @@ impl Engine {
                 match once_more(&*self.driver, load) {
                     Ok(loaded) => {
                         self.limits.free_memory = self.driver.free_memory();
-                        self.loaded = Some(loaded);
+                        let loaded = self.loaded.insert(loaded);
                         events.send(Event::Loaded { model, seconds: clock.elapsed().as_secs_f64() })?;
+                        loaded.encode_ahead(&self.expected, || events.send(Event::Encoded))?;
                         Ok(())
                     }
                     Err(error) => Err(error),

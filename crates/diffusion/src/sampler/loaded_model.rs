@@ -122,9 +122,8 @@ impl LoadedModel {
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
         let sampling = Sampling { strength, ..Sampling::from(settings) };
         let trajectory = self.family.trajectory(&sampling)?;
-        // A UNet that takes the scale as an input needs no negative prompt for it.
-        let guidance_scale = if self.family.embeds_guidance() { 1.0 } else { settings.guidance_scale };
-        let guided = Settings { guidance_scale, ..settings.clone() };
+        let guided = self.guided(settings);
+        let guidance_scale = guided.guidance_scale;
         let conditioning = self.family.conditioning(&guided, warnings)?;
         let reference = match &settings.init_image {
             Some(picture) => Some(self.encode(picture, settings, device)?),
@@ -143,6 +142,33 @@ impl LoadedModel {
             image,
             cell,
         })
+    }
+
+    /// The settings with the scale of classifier-free guidance: a denoiser that takes the scale as an input needs no negative
+    /// prompt for it.
+    fn guided(&self, settings: &Settings) -> Settings {
+        let guidance_scale = if self.family.embeds_guidance() { 1.0 } else { settings.guidance_scale };
+        Settings { guidance_scale, ..settings.clone() }
+    }
+
+    /// Encodes the prompts of those of these settings that are of this model, as many as have room, if its family does that
+    /// ahead. `encoded` is called after each. Errors are left for the pictures themselves.
+    pub fn encode_ahead<E>(
+        &mut self,
+        expected: &[Settings],
+        mut encoded: impl FnMut() -> Result<(), E>,
+    ) -> Result<(), E> {
+        for settings in expected {
+            if !self.is(settings) || self.family.set_loras(&settings.lora).is_err() {
+                continue;
+            }
+            let guided = self.guided(settings);
+            if let Ok(false) = self.family.encode_ahead(&guided) {
+                return Ok(());
+            }
+            encoded()?;
+        }
+        Ok(())
     }
 
     fn encode(

@@ -4,6 +4,7 @@ mod batch;
 mod control;
 mod denoise_state;
 pub(crate) mod engine;
+mod expected;
 mod image_prompt;
 mod latent_blend;
 pub(crate) mod loaded_model;

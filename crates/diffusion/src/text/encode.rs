@@ -17,9 +17,13 @@ use crate::text::tokenizer::Tokenizer;
 use crate::weights::lora;
 use candle_core::Tensor;
 use maquette_core::{Dialect, Settings};
+use std::collections::HashMap;
 
 /// How many prompts are cached.
 const PROMPTS: usize = 256;
+
+/// More than one picture's prompts: as many stay free when prompts are encoded ahead.
+const OF_PICTURE: usize = 16;
 
 /// The text encoders of a family.
 pub(crate) trait PromptEncoder {
@@ -106,14 +110,42 @@ struct Key {
     adapted: Adapted,
 }
 
+/// The key of the warnings about a picture's prompts.
+fn key_of(adapted: &Adapted, settings: &Settings) -> Key {
+    let texts = vec![settings.prompt.to_string(), settings.negative_prompt.to_string()];
+    Key { dialect: settings.dialect, texts, clip_skip: settings.clip_skip, adapted: adapted.clone() }
+}
+
 /// A cache of one model's prompt embeddings.
 pub(crate) struct PromptCache {
     known: Cache<Key, Vec<EncodedPrompt>>,
+    /// The warnings of prompts that were encoded before the picture that they belong to.
+    warnings: HashMap<Key, Vec<String>>,
 }
 
 impl PromptCache {
     pub fn new() -> PromptCache {
-        PromptCache { known: Cache::new(PROMPTS) }
+        PromptCache { known: Cache::new(PROMPTS), warnings: HashMap::new() }
+    }
+
+    /// Encodes the prompts of a picture that comes later, whose warnings are kept for it.
+    pub fn add(
+        &mut self,
+        encoder: &dyn PromptEncoder,
+        adapted: &Adapted,
+        settings: &Settings,
+    ) -> Result<(), TextError> {
+        let mut warnings = Vec::new();
+        self.conditioning(encoder, adapted, settings, &mut warnings)?;
+        if !warnings.is_empty() {
+            self.warnings.insert(key_of(adapted, settings), warnings);
+        }
+        Ok(())
+    }
+
+    /// Whether one more picture's prompts fit without dropping others.
+    pub fn has_room(&self) -> bool {
+        self.known.len() + OF_PICTURE <= PROMPTS
     }
 
     /// Encodes the prompts of a picture. A sentence for each truncated prompt is added to `warnings`.
@@ -124,6 +156,9 @@ impl PromptCache {
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, TextError> {
+        if !self.warnings.is_empty() {
+            warnings.extend(self.warnings.remove(&key_of(adapted, settings)).into_iter().flatten());
+        }
         match settings.dialect {
             Dialect::Plain => self.plain(encoder, adapted, settings, warnings),
             Dialect::A1111 => self.a1111(encoder, adapted, settings),

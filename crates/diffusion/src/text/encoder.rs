@@ -46,6 +46,11 @@ enum End {
     Id(u32),
 }
 
+/// The size of the pooled embedding of an encoder that has a projection.
+pub(crate) fn pooled_width(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
+    config.count("projection_dim", Some(512))
+}
+
 impl TextEncoder {
     /// Loads one of SDXL's two text encoders; the second one has a projection.
     pub(crate) fn load_for_xl(
@@ -55,7 +60,7 @@ impl TextEncoder {
     ) -> std::result::Result<TextEncoder, ModelError> {
         let mut encoder = TextEncoder::load(config, weights)?;
         let pooled = || {
-            let width = config.count("projection_dim", Some(512))?;
+            let width = pooled_width(config)?;
             let end = match config.count("eos_token_id", Some(49407))? {
                 2 => End::LargestId,
                 id => End::Id(id as u32),

@@ -6,6 +6,7 @@
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::weights::config::ConfigFile;
+use crate::weights::found::Table;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{Kernels, Linear, Mask, RmsNorm};
@@ -13,7 +14,7 @@ use serde_json::json;
 
 /// The lower layers of a Qwen3 model.
 pub(crate) struct Qwen3 {
-    embedding: Tensor,
+    embedding: Table,
     layers: Vec<Layer>,
     theta: f64,
     depth: usize,
@@ -78,7 +79,7 @@ impl Qwen3 {
         let words = vocabulary_size(config)?;
         let layer = |i: usize| Layer::load(config, &weights.at(format!("layers.{i}")), depth);
         Ok(Qwen3 {
-            embedding: weights.tensor("embed_tokens.weight", &[words, width(config)?])?,
+            embedding: weights.table("embed_tokens.weight", [words, width(config)?])?,
             layers: (0..count).map(layer).collect::<std::result::Result<_, _>>()?,
             theta: theta(config)?,
             depth,
@@ -93,12 +94,7 @@ impl Qwen3 {
     /// The same for a prompt of `real` ids, at least one, which are followed by padding. No id attends to padding, but the
     /// padding attends to the prompt.
     pub fn padded_states(&self, ids: &[u32], real: usize, wanted: &[usize]) -> Result<Vec<Tensor>> {
-        let words = self.embedding.dim(0)?;
-        if let Some(id) = ids.iter().find(|&&id| id as usize >= words) {
-            candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {words}")
-        }
-        let device = self.embedding.device();
-        let mut x = self.embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
+        let (mut x, device) = (self.embedding.rows(ids)?.unsqueeze(0)?, self.embedding.device());
         let of_token = |at: usize| angles(at, self.depth, self.theta).collect();
         let all: Vec<Vec<f64>> = (0..ids.len()).map(of_token).collect();
         let rotary = Rotary::new(&all, Pairs::Halves, device)?;

@@ -5,6 +5,7 @@
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
+use crate::weights::found::Table;
 use crate::weights::tensors::Weights;
 use candle_core::{D, DType, Result, Tensor};
 use maquette_kernels::{Linear, RmsNorm};
@@ -12,7 +13,7 @@ use serde_json::json;
 
 /// The encoder.
 pub(crate) struct T5 {
-    embedding: Tensor,
+    embedding: Table,
     /// `[buckets, heads]`: what is added to the scores of tokens at some distance, in every layer.
     bias: Tensor,
     layers: Vec<Layer>,
@@ -84,7 +85,7 @@ impl T5 {
         let count = config.count("num_layers", Some(6))?;
         let bias = "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight";
         Ok(T5 {
-            embedding: weights.tensor("shared.weight", &[vocabulary_size(config)?, width])?,
+            embedding: weights.table("shared.weight", [vocabulary_size(config)?, width])?,
             bias: weights.tensor(bias, &[buckets, heads])?,
             layers: (0..count).map(layer).collect::<std::result::Result<_, ModelError>>()?,
             final_norm: weights.at("encoder.final_layer_norm").rms_norm(width, eps)?,
@@ -95,12 +96,7 @@ impl T5 {
 
     /// The states of a prompt, `[1, ids, width]`. Every id takes part in attention, also padding.
     pub fn encode(&self, ids: &[u32]) -> Result<Tensor> {
-        let words = self.embedding.dim(0)?;
-        if let Some(id) = ids.iter().find(|&&id| id as usize >= words) {
-            candle_core::bail!("token id {id} is outside the text encoder's vocabulary of {words}")
-        }
-        let device = self.embedding.device();
-        let mut x = self.embedding.index_select(&Tensor::new(ids, device)?, 0)?.unsqueeze(0)?;
+        let (mut x, device) = (self.embedding.rows(ids)?.unsqueeze(0)?, self.embedding.device());
         let count = ids.len();
         let distances = (0..count * count).map(|at| (at % count) as i64 - (at / count) as i64);
         let buckets: Vec<u32> =

@@ -3,7 +3,7 @@
 //! Not here: finding the file.
 
 use crate::error::ModelError;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 
 /// The content of one file; files on disk are mapped rather than read.
@@ -11,6 +11,24 @@ pub(crate) enum Content {
     Mapped(memmap2::Mmap),
     Owned(Vec<u8>),
     Static(&'static [u8]),
+}
+
+impl Content {
+    /// Drops the pages of a part that was read from the program's memory. They stay in the system's cache of files while it
+    /// has room, and are read again when they are needed.
+    #[allow(unsafe_code)]
+    pub fn release(&self, bytes: Range<usize>) {
+        #[cfg(unix)]
+        if let Content::Mapped(map) = self {
+            // SAFETY: the map is read-only and of a file, so pages that are dropped have the same bytes when they are read again.
+            // A failure means that they stay.
+            let _ = unsafe {
+                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, bytes.start, bytes.len())
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = bytes;
+    }
 }
 
 impl Deref for Content {

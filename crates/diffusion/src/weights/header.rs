@@ -1,11 +1,14 @@
-//! The header of a safetensors file: its tensors with their types, shapes and positions, and its metadata.
+//! The header of a safetensors or GGUF file: its tensors with their types, shapes and positions, and its metadata.
 //!
 //! Not here: their values.
 
 use crate::weights::float8::Float8;
+use crate::weights::gguf::{self, Blocks};
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use maquette_files::limits;
 use safetensors::{Dtype, SafeTensors};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Deref, Range};
 
@@ -17,6 +20,7 @@ pub(crate) struct Header {
 }
 
 /// One tensor of a file.
+#[derive(Debug)]
 pub(crate) struct Entry {
     pub stored: Stored,
     pub shape: Vec<usize>,
@@ -30,6 +34,8 @@ pub(crate) enum Stored {
     /// A type of candle's.
     Float(DType),
     Float8(Float8),
+    /// Blocks of ggml, whose values are dequantised.
+    Quantized(GgmlDType),
     /// A type that weights cannot have here, such as an integer.
     Other(Dtype),
 }
@@ -45,6 +51,13 @@ impl Deref for Header {
 impl Header {
     /// Reads the header, and checks the extent of every tensor against the file's length. The error says what is wrong.
     pub(crate) fn read(content: &[u8]) -> Result<Header, String> {
+        if content.starts_with(gguf::MAGIC) {
+            let entry = |(name, Blocks { dtype, shape, bytes })| {
+                (name, Entry { stored: Stored::of_ggml(dtype), shape, bytes })
+            };
+            let tensors = gguf::tensors(content)?.into_iter().map(entry).collect();
+            return Ok(Header { tensors, metadata: HashMap::new() });
+        }
         let length = content.len() as u64;
         let (size, body) = content
             .split_first_chunk::<8>()
@@ -105,12 +118,26 @@ impl Stored {
         }
     }
 
+    fn of_ggml(dtype: GgmlDType) -> Stored {
+        match dtype {
+            GgmlDType::F32 => Stored::Float(DType::F32),
+            GgmlDType::F16 => Stored::Float(DType::F16),
+            GgmlDType::BF16 => Stored::Float(DType::BF16),
+            other => Stored::Quantized(other),
+        }
+    }
+
     /// The name of a type that weights cannot have, as in the file.
     pub(crate) fn unsupported(self) -> Option<String> {
         match self {
             Stored::Other(dtype) => Some(dtype.to_string()),
-            Stored::Float(_) | Stored::Float8(_) => None,
+            Stored::Float(_) | Stored::Float8(_) | Stored::Quantized(_) => None,
         }
+    }
+
+    /// Whether its values have fewer bits than those of any dtype that models compute with.
+    pub(crate) fn is_packed(self) -> bool {
+        matches!(self, Stored::Float8(_) | Stored::Quantized(_))
     }
 
     /// Whether it is a type of positions and flags, which weights never have.
@@ -118,11 +145,19 @@ impl Stored {
         matches!(self, Stored::Other(Dtype::I64 | Dtype::I32 | Dtype::BOOL))
     }
 
-    /// Stored values as a tensor, 8-bit floats in f32. Fails for types that weights cannot have.
+    /// Stored values as a tensor, 8-bit floats and blocks in f32. Fails for types that weights cannot have.
     pub(crate) fn tensor(self, bytes: &[u8], shape: &[usize], device: &Device) -> TensorResult<Tensor> {
         match self {
             Stored::Float(dtype) => Tensor::from_raw_buffer(bytes, dtype, shape, device),
             Stored::Float8(format) => format.tensor(bytes, shape, device),
+            Stored::Quantized(dtype) => {
+                // candle reads blocks in place, and all of these begin with numbers of two bytes.
+                if !bytes.as_ptr().cast::<u16>().is_aligned() {
+                    candle_core::bail!("a tensor of {dtype:?} is not aligned")
+                }
+                let blocks = QStorage::from_data(Cow::Borrowed(bytes), device, dtype)?;
+                QTensor::new(blocks, shape)?.dequantize(device)
+            }
             Stored::Other(dtype) => candle_core::bail!("the dtype {dtype} is not supported"),
         }
     }

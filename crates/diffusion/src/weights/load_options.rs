@@ -37,6 +37,8 @@ pub struct LoadOptions<'a> {
     pub(crate) variables: Option<&'a Variables>,
     /// Whether only names and shapes are checked: every value is 0, and takes no memory.
     pub(crate) headers_only: bool,
+    /// Whether the weights of linear layers are left in their files until they are needed.
+    pub(crate) stays_in_file: bool,
 }
 
 /// The tensors of a model that can be trained.
@@ -53,7 +55,8 @@ impl<'a> LoadOptions<'a> {
     /// For inference: weights in `dtype` (f32, f16, bf16 or f64), the kernels that [`select`] gives for it.
     pub fn new(device: &'a Device, dtype: DType) -> LoadOptions<'a> {
         let (kernels, text_kernels, variables) = (None, None, None);
-        LoadOptions { device, dtype, kernels, text_kernels, variables, headers_only: false }
+        let (headers_only, stays_in_file) = (false, false);
+        LoadOptions { device, dtype, kernels, text_kernels, variables, headers_only, stays_in_file }
     }
 
     /// The same with these kernels in every layer.
@@ -89,6 +92,11 @@ impl<'a> LoadOptions<'a> {
     #[cfg(test)]
     pub(crate) fn headers_only(self) -> LoadOptions<'a> {
         LoadOptions { headers_only: true, ..self }
+    }
+
+    /// The same with linear layers whose weights are left in their files until they are needed.
+    pub(crate) fn staying_in_file(self) -> LoadOptions<'a> {
+        LoadOptions { stays_in_file: self.variables.is_none() && !self.headers_only, ..self }
     }
 
     /// The same for text encoders.

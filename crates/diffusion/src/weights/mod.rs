@@ -6,6 +6,8 @@ pub(crate) mod config;
 pub(crate) mod content;
 pub(crate) mod dtypes;
 pub(crate) mod float8;
+pub(crate) mod found;
+mod gguf;
 pub(crate) mod header;
 pub(crate) mod load_options;
 pub(crate) mod lora;

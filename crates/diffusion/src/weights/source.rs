@@ -4,6 +4,7 @@
 
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
+use crate::weights::gguf;
 use crate::weights::header::Header;
 use crate::weights::separate_vae::SeparateVae;
 use crate::weights::single_file::{Checkpoint, Part};
@@ -30,17 +31,25 @@ pub enum ModelSource {
 }
 
 impl ModelSource {
-    /// The model at a path: a folder, or a `.safetensors` file. Pickles are refused.
+    /// The model at a path: a folder, or a `.safetensors` or `.gguf` file. Pickles are refused.
     ///
     /// Of a file only the header is read, of a folder nothing.
     pub fn at(path: &Path) -> Result<ModelSource, ModelError> {
         refuse_pickle(path)?;
         if path.is_file() {
             // A damaged header is reported as a checkpoint's.
-            if let Ok(header) = Header::read(&map_file(path)?)
-                && let Some(transformer) = TransformerFile::open(path, &header)?
+            let content = map_file(path)?;
+            let header = Header::read(&content);
+            if let Ok(header) = &header
+                && let Some(transformer) = TransformerFile::open(path, header)?
             {
                 return Ok(ModelSource::Transformer(Arc::new(transformer)));
+            }
+            if content.starts_with(gguf::MAGIC) {
+                let unknown =
+                    "its tensors are not those of a transformer that is supported in GGUF: Z-Image's";
+                let reason = header.err().unwrap_or_else(|| unknown.to_owned());
+                return Err(ModelError::Weights { file: path.display().to_string(), reason });
             }
             return Checkpoint::open(path).map(|checkpoint| ModelSource::Checkpoint(Arc::new(checkpoint)));
         }

@@ -4,18 +4,19 @@
 
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file};
-use crate::weights::header::{Entry, Header, Stored};
+use crate::weights::found::{Form, Found, LinearInFile, Table};
+use crate::weights::header::{Header, Stored};
 use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Norm, Record};
 use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
-use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The open weights of one part of a model: a file, or several shards.
 pub(crate) struct WeightFile<'a> {
@@ -29,38 +30,28 @@ pub(crate) struct WeightFile<'a> {
     model: String,
     /// The part of the model: its folder in diffusers' layout.
     folder: String,
-    dtype: DType,
-    device: Device,
-    kernels: &'static dyn Kernels,
+    form: Form,
     variables: Option<&'a Variables>,
     headers_only: bool,
+    stays_in_file: bool,
+    /// The weights of linear layers that are read when they are needed.
+    in_file: RefCell<Vec<Weight>>,
 }
 
 /// One file.
 struct Shard {
     file: String,
-    content: Content,
+    content: Arc<Content>,
     header: Header,
 }
 
 impl Shard {
     fn read(content: Content, file: String) -> Result<Shard, ModelError> {
         match Header::read(&content) {
-            Ok(header) => Ok(Shard { file, content, header }),
+            Ok(header) => Ok(Shard { file, content: Arc::new(content), header }),
             Err(reason) => Err(ModelError::Weights { file, reason }),
         }
     }
-}
-
-/// A tensor that was found, with its name in this file.
-struct Found<'a> {
-    file: &'a str,
-    key: String,
-    entry: &'a Entry,
-    /// Its part of the bytes, and its shape.
-    bytes: &'a [u8],
-    shape: Vec<usize>,
-    transposed: bool,
 }
 
 /// A view of a weight file below one prefix, such as `down_blocks.0.resnets.1`.
@@ -116,17 +107,22 @@ impl<'a> WeightFile<'a> {
             config,
             model,
             folder,
-            dtype: options.dtype,
-            device: options.device.clone(),
-            kernels: options.kernels(),
+            form: Form { dtype: options.dtype, device: options.device.clone(), kernels: options.kernels() },
             variables: options.variables,
             headers_only: options.headers_only,
+            stays_in_file: options.stays_in_file,
+            in_file: RefCell::default(),
         }
     }
 
     /// All weights of the file.
     pub(crate) fn root(&self) -> Weights<'_> {
         Weights { file: self, prefix: String::new(), record: None }
+    }
+
+    /// The weights of linear layers that were left in the file.
+    pub(crate) fn in_file(self) -> Vec<Weight> {
+        self.in_file.into_inner()
     }
 
     /// Fails unless every tensor was used, except those that `is_spare` accepts.
@@ -154,7 +150,7 @@ impl<'a> WeightFile<'a> {
     }
 
     /// Looks up a tensor by diffusers' name; the error is its name in this file.
-    fn find(&self, name: &str) -> Result<Found<'_>, String> {
+    fn find(&self, name: &str) -> Result<Found, String> {
         let place = match &self.part {
             Some(part) => part.place(name),
             None => Place { keys: vec![name.to_owned()], third: None, transposed: false },
@@ -168,53 +164,39 @@ impl<'a> WeightFile<'a> {
         let Some((key, shard, entry)) = found else {
             return Err(place.keys.into_iter().next_back().unwrap_or_default());
         };
-        let (mut bytes, mut shape) = (&shard.content[entry.bytes.clone()], entry.shape.clone());
+        let (mut bytes, mut shape) = (entry.bytes.clone(), entry.shape.clone());
         if let (Some(third), Some(rows)) = (place.third, shape.first_mut())
             && rows.is_multiple_of(3)
         {
             *rows /= 3;
             let length = bytes.len() / 3;
-            bytes = &bytes[third * length..(third + 1) * length];
+            bytes = bytes.start + third * length..bytes.start + (third + 1) * length;
         }
         if place.transposed {
             shape.reverse();
         }
-        Ok(Found { file: &shard.file, key: key.clone(), entry, bytes, shape, transposed: place.transposed })
+        let scale = WeightFile::scale(shard, key).map(|(name, scale)| {
+            self.used.borrow_mut().insert(name);
+            scale
+        });
+        Ok(Found {
+            file: shard.file.clone(),
+            key: key.clone(),
+            content: Arc::clone(&shard.content),
+            stored: entry.stored,
+            bytes,
+            scale: scale.filter(|_| matches!(entry.stored, Stored::Float8(_))),
+            shape,
+            transposed: place.transposed,
+        })
     }
 
-    fn load(&self, found: &Found) -> candle_core::Result<Tensor> {
-        let Found { entry, bytes, shape, transposed, .. } = found;
-        let stored: Vec<usize> =
-            if *transposed { shape.iter().rev().copied().collect() } else { shape.clone() };
-        let tensor = entry.stored.tensor(bytes, &stored, &self.device)?;
-        let tensor = if *transposed { tensor.t()?.contiguous()? } else { tensor };
-        // Even if the kernels store a wider dtype than the model's, the values are rounded to the model's.
-        tensor.to_dtype(self.dtype)?.to_dtype(self.kernels.storage_dtype(self.dtype))
-    }
-}
-
-/// The index of the first value that is not finite.
-///
-/// Checks the exponent's bits: all of them set means infinity or NaN in each of these types.
-fn not_finite(bytes: &[u8], stored: Stored) -> Option<usize> {
-    fn first<const N: usize>(bytes: &[u8], is_finite: impl Fn([u8; N]) -> bool + Sync) -> Option<usize> {
-        // Testing whole stretches first is several times faster than testing for the index.
-        const STRETCH: usize = 1 << 16;
-        let (values, _) = bytes.as_chunks::<N>();
-        let stretch = values
-            .par_chunks(STRETCH)
-            .position_first(|stretch| !stretch.iter().fold(true, |fine, &v| fine & is_finite(v)))?;
-        let start = stretch * STRETCH;
-        values[start..].iter().position(|&value| !is_finite(value)).map(|i| start + i)
-    }
-    let has = |bits: u64, mask: u64| bits & mask == mask;
-    match stored {
-        Stored::Float8(format) => bytes.iter().position(|&byte| !format.is_finite(byte)),
-        Stored::Float(DType::F64) => first(bytes, |b| !has(u64::from_le_bytes(b), 0x7ff0_0000_0000_0000)),
-        Stored::Float(DType::F32) => first(bytes, |b| !has(u64::from(u32::from_le_bytes(b)), 0x7f80_0000)),
-        Stored::Float(DType::F16) => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7c00)),
-        Stored::Float(DType::BF16) => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7f80)),
-        _ => None,
+    /// What 8-bit floats are multiplied by: ComfyUI's `scale_weight` beside a `weight`, one number in f32.
+    fn scale(shard: &Shard, key: &str) -> Option<(String, f32)> {
+        let name = format!("{}scale_weight", key.strip_suffix("weight")?);
+        let entry = shard.header.get(&name).filter(|entry| entry.stored == Stored::Float(DType::F32))?;
+        let bytes = shard.content[entry.bytes.clone()].try_into().ok()?;
+        Some((name, f32::from_le_bytes(bytes)))
     }
 }
 
@@ -236,12 +218,12 @@ impl<'a> Weights<'a> {
 
     /// The kernels of its layers.
     pub(crate) fn kernels(&self) -> &'static dyn Kernels {
-        self.file.kernels
+        self.file.form.kernels
     }
 
     /// The dtype of the tensors between its layers.
     pub(crate) fn activation_dtype(&self) -> DType {
-        self.kernels().activation_dtype(self.file.dtype)
+        self.kernels().activation_dtype(self.file.form.dtype)
     }
 
     /// A tensor, which must have this shape.
@@ -261,50 +243,57 @@ impl<'a> Weights<'a> {
         variable.map_err(|error| self.device_error(error))
     }
 
-    /// A tensor that may have any of these shapes, all with the same number of elements; the result has the first.
-    fn read(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
+    /// A tensor that may have any of these shapes, all with the same number of elements.
+    fn found(&self, name: &str, shapes: &[&[usize]]) -> Result<Found, ModelError> {
         let file = self.file;
         let found = file.find(&self.key(name)).map_err(|key| ModelError::Tensor {
             file: file.file.clone(),
             key,
             config: file.config.clone(),
         })?;
-        if let Some(dtype) = found.entry.stored.unsupported() {
-            let (file, supported) = (found.file.to_owned(), Stored::SUPPORTED);
-            return Err(ModelError::Dtype { file, key: found.key, dtype, supported });
+        if let Some(dtype) = found.stored.unsupported() {
+            let supported = Stored::SUPPORTED;
+            return Err(ModelError::Dtype { file: found.file, key: found.key, dtype, supported });
         }
         if !shapes.contains(&found.shape.as_slice()) {
             return Err(ModelError::Shape {
-                file: found.file.to_owned(),
+                file: found.file,
                 key: found.key,
                 found: found.shape.into(),
                 expected: shapes[0].into(),
                 config: file.config.clone(),
             });
         }
-        if file.headers_only {
-            file.used.borrow_mut().insert(found.key);
-            let zero =
-                Tensor::zeros(1, file.dtype, &file.device).and_then(|zero| zero.broadcast_as(shapes[0]));
+        file.used.borrow_mut().insert(found.key.clone());
+        Ok(found)
+    }
+
+    /// The values of such a tensor, in the first of the shapes.
+    fn read(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
+        let (found, Form { dtype, device, .. }) = (self.found(name, shapes)?, &self.file.form);
+        if self.file.headers_only {
+            let zero = Tensor::zeros(1, *dtype, device).and_then(|zero| zero.broadcast_as(shapes[0]));
             return zero.map_err(|error| self.device_error(error));
         }
-        if let Some(position) = not_finite(found.bytes, found.entry.stored) {
-            let count = found.shape.iter().product();
-            let file = found.file.to_owned();
-            return Err(ModelError::NotFinite { file, key: found.key, position, count });
-        }
-        let loaded = file.load(&found).and_then(|tensor| tensor.reshape(shapes[0]));
-        file.used.borrow_mut().insert(found.key);
+        found.check()?;
+        let loaded = found.tensor(&self.file.form).and_then(|tensor| tensor.reshape(shapes[0]));
         loaded.map_err(|error| self.device_error(error))
+    }
+
+    /// A table `[rows, width]`, which stays in its file.
+    pub(crate) fn table(&self, name: &str, [rows, width]: [usize; 2]) -> Result<Table, ModelError> {
+        Ok(Table::new(self.found(name, &[&[rows, width]])?, self.file.form.clone()))
     }
 
     /// A linear layer of `inputs` to `outputs` channels: `weight` and, if `bias`, `bias`.
     ///
     /// A 1x1 convolution's weight is accepted, too: older files have the attention's layers in that form.
     pub(crate) fn linear(&self, inputs: usize, outputs: usize, bias: bool) -> Result<Linear, ModelError> {
-        let weight =
-            self.read("weight", &[&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]])?;
-        let weight = self.linear_weight(&weight)?;
+        let shapes: [&[usize]; 3] = [&[outputs, inputs], &[outputs, inputs, 1, 1], &[outputs, inputs, 1]];
+        let weight = match self.file.stays_in_file {
+            true => self.weight_in_file(self.found("weight", &shapes)?, inputs, outputs),
+            false => self.linear_weight(&self.read("weight", &shapes)?)?,
+        };
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
         let layer = Linear::new(weight, bias);
         self.note(&layer.weight, layer.bias.as_ref(), inputs, outputs, None);
@@ -325,10 +314,23 @@ impl<'a> Weights<'a> {
         Ok(Linear::new(self.linear_weight(&weight)?, bias))
     }
 
+    /// The weight of a linear layer that is read when it is needed.
+    fn weight_in_file(&self, found: Found, inputs: usize, outputs: usize) -> Weight {
+        let form = self.file.form.clone();
+        let stored = LinearInFile::new(found, form, inputs, outputs);
+        let (is_packed, dtype) = (stored.is_packed(), self.file.form.dtype);
+        let weight = Weight::stored(self.kernels(), Arc::new(stored), dtype);
+        // One that has fewer bits in the file than in memory is better left there.
+        if !is_packed {
+            self.file.in_file.borrow_mut().push(weight.clone());
+        }
+        weight
+    }
+
     /// The weight of a linear layer from the one in a file, `[outputs, inputs]`.
     fn linear_weight(&self, weight: &Tensor) -> Result<Weight, ModelError> {
         let transposed = weight.t().and_then(|weight| self.stored(weight));
-        Ok(Weight::new(self.kernels(), self.trainable("weight", transposed)?, self.file.dtype))
+        Ok(Weight::new(self.kernels(), self.trainable("weight", transposed)?, self.file.form.dtype))
     }
 
     /// A weight in the layout of the kernels.
@@ -358,7 +360,7 @@ impl<'a> Weights<'a> {
     ) -> Result<Conv2d, ModelError> {
         let weight = self.tensor("weight", &[outputs, inputs, kernel, kernel])?;
         let weight = self.stored(weight).map_err(|error| self.device_error(error))?;
-        let weight = Weight::new(self.kernels(), weight, self.file.dtype);
+        let weight = Weight::new(self.kernels(), weight, self.file.form.dtype);
         let bias = if bias { Some(self.tensor("bias", &[outputs])?) } else { None };
         let layer = Conv2d::new(weight, bias, stride, padding);
         self.note(&layer.weight, layer.bias.as_ref(), inputs, outputs, Some(kernel));
@@ -388,9 +390,9 @@ impl<'a> Weights<'a> {
 
     /// A layer norm without weights of its own.
     pub(crate) fn plain_norm(&self, channels: usize, eps: f64) -> Result<LayerNorm, ModelError> {
-        let dtype = self.kernels().storage_dtype(self.file.dtype);
-        let ones =
-            Tensor::ones(channels, dtype, &self.file.device).map_err(|error| self.device_error(error))?;
+        let dtype = self.kernels().storage_dtype(self.file.form.dtype);
+        let ones = Tensor::ones(channels, dtype, &self.file.form.device)
+            .map_err(|error| self.device_error(error))?;
         let zeros = ones.zeros_like().map_err(|error| self.device_error(error))?;
         Ok(LayerNorm::new(self.kernels(), ones, zeros, eps))
     }

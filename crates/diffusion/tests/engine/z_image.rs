@@ -3,10 +3,12 @@
 use crate::cases::{cell, difference, fixtures, render};
 use crate::composed::composed;
 use crate::flow_cases::{FlowCase, HANDFUL, cases_in, pictures_match, rows_are_independent};
-use candle_core::{Device, Tensor};
-use maquette_core::{Dialect, Scheduler, Settings};
+use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
+use candle_core::{DType, Device, Tensor};
+use maquette_core::{Backend, Cell, Dialect, Image, Scheduler, Settings};
 use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
 use std::collections::HashMap;
+use std::path::Path;
 
 fn cases() -> Vec<FlowCase> {
     cases_in("z-image/cases.json")
@@ -100,6 +102,102 @@ fn a_transformer_alone_is_completed_by_the_files_beside_it() {
         assert!(whole.is_ok());
         assert_eq!(picture, whole);
     }
+}
+
+/// A picture of ComfyUI's file of the transformer with these files beside it.
+fn picture_of(file: &Path, cell: &Cell) -> Result<Image, String> {
+    let (folder, tiny) = (file.parent().unwrap(), fixtures().join("tiny-z-image"));
+    let copy = |from: &str, to: &Path| {
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(tiny.join(from), to).unwrap();
+    };
+    copy("text_encoder/model.safetensors", &folder.join("qwen_3_4b.safetensors"));
+    copy("tokenizer/tokenizer.json", &folder.join("tokenizer.json"));
+    for name in ["config.json", "diffusion_pytorch_model.safetensors"] {
+        let part = format!("vae/{name}");
+        copy(&part, &file.with_extension("").join(&part));
+    }
+    let path = file.to_owned();
+    let find = move |_: &str| ModelSource::at(&path).map_err(Into::into);
+    let mut engine = Engine::new(DeviceName::Cpu, Box::new(find), None).unwrap();
+    render(&mut engine, std::slice::from_ref(cell)).remove(&cell.id).unwrap()
+}
+
+/// Quantised weights give the picture of their dequantised values.
+#[test]
+fn gguf_files_give_the_pictures_of_their_dequantised_values() {
+    let cell = cases().remove(1).cell();
+    let mut pictures = Vec::new();
+    for dtype in [GgmlDType::Q8_0, GgmlDType::Q4_0, GgmlDType::BF16] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut quantised, mut dequantised) = (Vec::new(), HashMap::new());
+        for (name, tensor) in comfyui("") {
+            let tensor = tensor.to_dtype(DType::F32).unwrap();
+            let has_blocks = tensor.rank() == 2 && tensor.dim(1).unwrap().is_multiple_of(32);
+            let tensor = QTensor::quantize(&tensor, if has_blocks { dtype } else { GgmlDType::F32 }).unwrap();
+            dequantised.insert(name.clone(), tensor.dequantize(&Device::Cpu).unwrap());
+            quantised.push((name, tensor));
+        }
+        let named: Vec<_> = quantised.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
+        let (gguf, whole) = (folder.path().join("turbo.gguf"), folder.path().join("whole.safetensors"));
+        gguf_file::write(&mut std::fs::File::create(&gguf).unwrap(), &[], &named).unwrap();
+        candle_core::safetensors::save(&dequantised, &whole).unwrap();
+        let picture = picture_of(&gguf, &cell).unwrap();
+        assert_eq!(picture, picture_of(&whole, &cell).unwrap(), "{dtype:?}");
+        pictures.push(picture);
+        // Not a transformer that is known.
+        let first = &named[..1];
+        gguf_file::write(&mut std::fs::File::create(&gguf).unwrap(), &[], first).unwrap();
+        let error = ModelSource::at(&gguf).unwrap_err().to_string();
+        assert!(error.contains("supported in GGUF: Z-Image's"), "{error}");
+    }
+    assert_ne!(pictures[0], pictures[1]);
+}
+
+/// ComfyUI's 8-bit floats with a scale for each weight give the picture of the values that they stand for.
+#[test]
+fn scaled_float8_gives_the_picture_of_the_values() {
+    let (cell, folder) = (cases().remove(1).cell(), tempfile::tempdir().unwrap());
+    let (mut packed, mut values) = (HashMap::new(), HashMap::new());
+    for (name, tensor) in comfyui("") {
+        let tensor = tensor.to_dtype(DType::F32).unwrap();
+        let Some(stem) = name.strip_suffix("weight").filter(|_| tensor.rank() == 2) else {
+            packed.insert(name.clone(), tensor.clone());
+            values.insert(name, tensor);
+            continue;
+        };
+        let scale = 0.125_f32;
+        let small = (&tensor / f64::from(scale)).unwrap().to_dtype(DType::F8E4M3).unwrap();
+        let wide = (small.to_dtype(DType::F32).unwrap() * f64::from(scale)).unwrap();
+        packed.insert(format!("{stem}scale_weight"), Tensor::new(&[scale], &Device::Cpu).unwrap());
+        packed.insert(name.clone(), small);
+        values.insert(name, wide);
+    }
+    packed.insert("scaled_fp8".to_owned(), Tensor::zeros(2, DType::F8E4M3, &Device::Cpu).unwrap());
+    let [packed, values] = [("packed", packed), ("values", values)].map(|(name, tensors)| {
+        let file = folder.path().join(format!("{name}.safetensors"));
+        candle_core::safetensors::save(&tensors, &file).unwrap();
+        picture_of(&file, &cell).unwrap()
+    });
+    assert_eq!(packed, values);
+}
+
+/// Pictures do not depend on which cells were announced, so that their prompts were encoded first.
+#[test]
+fn prompts_that_are_encoded_ahead_give_the_same_pictures() {
+    let plain = cases().remove(1).cell().settings;
+    let with = |prompt: &str, dialect| cell(Settings { prompt: prompt.into(), dialect, ..plain.clone() });
+    let mut cells: Vec<_> = cases().iter().filter(|case| !case.dynamic).map(FlowCase::cell).collect();
+    cells.push(with("a [cat:dog:2], by a lake AND a dog", Dialect::A1111));
+    cells.push(with("a cat", Dialect::Plain));
+    let pictures = |expected: &[Cell]| {
+        let (_model, mut engine) = cases()[0].engine();
+        engine.expect(&mut expected.iter().cloned());
+        render(&mut engine, &cells)
+    };
+    let (none, all, some) = (pictures(&[]), pictures(&cells), pictures(&cells[3..]));
+    assert!(none.values().all(Result::is_ok));
+    assert!(none == all && none == some);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_merged_weight_is_rounded_to_the_dtype_of_its_model() {
     let base = linear_weight(6, 9).to_dtype(DType::F16).unwrap().to_dtype(DType::F32).unwrap();
     let weight = Weight::new(cpu(), base, DType::F16);
     weight.merge(&low_rank(&branches(6, 9, None))).unwrap();
-    let merged = weight.state().weight;
+    let merged = weight.operands().unwrap().weight;
     assert_eq!(merged.dtype(), DType::F32);
     let rounded = merged.to_dtype(DType::F16).unwrap();
     assert_eq!(values(&merged), values(&rounded));
@@ -152,14 +152,14 @@ fn full_changes_are_the_products_of_low_rank_ones() {
             let weight = Weight::new(kernels, base, DType::F32);
             let low = branches(6, 9, kernel);
             weight.merge(&low_rank(&low)).unwrap();
-            let expected = weight.state().weight;
+            let expected = weight.operands().unwrap().weight;
             let full = low.iter().map(|Branch { down, up, scale }| {
                 let difference = up.matmul(&down.flatten_from(1).unwrap()).unwrap();
                 let shape: Vec<usize> = [9].into_iter().chain(down.dims()[1..].iter().copied()).collect();
                 Change::Full { difference: difference.reshape(shape).unwrap(), scale: *scale }
             });
             weight.merge(&full.collect::<Vec<_>>()).unwrap();
-            assert_close(&weight.state().weight, &expected, 1e-5);
+            assert_close(&weight.operands().unwrap().weight, &expected, 1e-5);
         }
     }
 }
@@ -177,4 +177,51 @@ fn differences_of_vectors_are_added_and_removed() {
     assert!(layer.bias.add(&[(&numbers(&[5], 4), 1.0)]).is_err());
     layer.bias.add(&[]).unwrap();
     assert_eq!(values(&layer.forward(&x, Activation::None).unwrap()), before);
+}
+
+/// A weight that is counted each time it is read.
+#[derive(Debug)]
+struct Counted(Tensor, std::sync::atomic::AtomicUsize);
+
+impl StoredWeight for Counted {
+    fn read(&self) -> Result<Tensor> {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(self.0.clone())
+    }
+
+    fn device(&self) -> &Device {
+        self.0.device()
+    }
+}
+
+/// A weight that is read when it is needed gives the same results, also with changes, and is read for each call or once.
+#[test]
+fn a_weight_outside_of_memory_gives_the_same_results() {
+    let counted = std::sync::Arc::new(Counted(linear_weight(6, 9), 0.into()));
+    let reads = || counted.1.load(std::sync::atomic::Ordering::Relaxed);
+    let inside = Linear::new(Weight::new(cpu(), linear_weight(6, 9), DType::F32), None);
+    let outside = Linear::new(Weight::stored(cpu(), counted.clone(), DType::F32), None);
+    let x = numbers(&[2, 5, 6], 3);
+    let same = || assert_eq!(values(&outside.forward(&x).unwrap()), values(&inside.forward(&x).unwrap()));
+    same();
+    same();
+    assert_eq!((reads(), outside.weight.is_loaded()), (2, false));
+    let changes = low_rank(&branches(6, 9, None));
+    for layer in [&inside, &outside] {
+        layer.weight.merge(&changes).unwrap();
+    }
+    assert_eq!(reads(), 2);
+    same();
+    outside.weight.load().unwrap();
+    assert_eq!((reads(), outside.weight.is_loaded()), (4, true));
+    same();
+    inside.weight.merge(&[]).unwrap();
+    outside.weight.merge(&[]).unwrap();
+    same();
+    assert_eq!((reads(), outside.weight.is_loaded()), (5, true));
+    outside.weight.release();
+    same();
+    assert_eq!((reads(), outside.weight.is_loaded()), (6, false));
+    inside.weight.release();
+    assert!(inside.weight.is_loaded());
 }

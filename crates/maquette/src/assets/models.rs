@@ -68,7 +68,8 @@ pub(crate) fn is_model(path: &Path) -> bool {
 
 /// The repository that a name may stand for; `None` for names that look like files.
 pub(crate) fn repository(name: &str) -> Option<Repository> {
-    let file = [".safetensors", ".ckpt", ".bin", ".pt", ".pth"].iter().any(|ending| name.ends_with(ending));
+    let file =
+        [".safetensors", ".gguf", ".ckpt", ".bin", ".pt", ".pth"].iter().any(|ending| name.ends_with(ending));
     name.parse().ok().filter(|_| !file)
 }
 

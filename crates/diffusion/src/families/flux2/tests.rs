@@ -1,6 +1,7 @@
 //! Prompts and the transformer of a tiny model against diffusers (`tests/fixtures/flux2.py`).
 
 use super::*;
+use candle_core::{DType, Device};
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -1,6 +1,11 @@
 //! Each part of a tiny model against diffusers and transformers (`tests/fixtures/zimage.py`).
 
 use super::*;
+use crate::families::family::Family;
+use crate::families::parts;
+use crate::image::posterior::Posterior;
+use candle_core::{DType, Device};
+use maquette_core::{Digest, Lora, NamedFile, Settings, test_plans};
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -87,7 +92,7 @@ fn parts_must_match_each_other() {
             std::fs::write(path, config.to_string()).unwrap();
         }
         let source = ModelSource::Folder(folder.path().to_owned());
-        let error = card(&source, || unreachable!()).unwrap_err().to_string();
+        let error = ZImage::card(&source, || unreachable!()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     };
     check(
@@ -99,4 +104,104 @@ fn parts_must_match_each_other() {
     check("vae", "latent_channels", 8.into(), "`in_channels` is 16");
     check("transformer", "siglip_feat_dim", 1152.into(), "`siglip_feat_dim` is 1152");
     check("transformer", "n_heads", 4.into(), "`axes_dims` is [4,6,6]");
+}
+
+/// The settings of a cell with this prompt, and a LoRA that changes the text encoder if `lora` is given.
+fn settings(prompt: &str, lora: Option<&Path>) -> Settings {
+    let lora = lora.map(|file| {
+        let digest = Digest::of(&std::fs::read(file).unwrap());
+        let file = NamedFile { path: "text.safetensors".into(), file: file.into(), digest };
+        Lora { file, weight: 1.0, text_weight: 1.0 }
+    });
+    let cell = test_plans::cell();
+    Settings { prompt: prompt.into(), lora: lora.into_iter().collect(), ..cell.settings }
+}
+
+/// A LoRA of one layer of the text encoder.
+fn text_lora(folder: &Path) -> std::path::PathBuf {
+    let factor = |shape: (usize, usize)| {
+        let values: Vec<f32> = (0..shape.0 * shape.1).map(|at| (at as f32 * 0.7).sin()).collect();
+        Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    };
+    let name = "text_encoder.layers.0.mlp.gate_proj";
+    let tensors = HashMap::from([
+        (format!("{name}.lora_A.weight"), factor((2, 24))),
+        (format!("{name}.lora_B.weight"), factor((40, 2))),
+    ]);
+    let file = folder.join("text.safetensors");
+    candle_core::safetensors::save(&tensors, &file).unwrap();
+    file
+}
+
+fn encoded(model: &mut ZImage, settings: &Settings) -> Vec<f32> {
+    model.set_loras(&settings.lora).unwrap();
+    let conditioning = model.conditioning(settings, &mut Vec::new()).unwrap();
+    let prompt = conditioning.at(settings.scheduler, 0, false).next().unwrap();
+    prompt.sequence.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn predicted(model: &ZImage) -> Vec<f32> {
+    let (values, device) = (values(), &Device::Cpu);
+    let sequence = values["caption.0"].unsqueeze(0).unwrap();
+    let prompt = EncodedPrompt { sequence, pooled: None };
+    let rows = Rows {
+        latents: values["latents"].narrow(0, 0, 1).unwrap().to_device(device).unwrap(),
+        timesteps: vec![700.0],
+        guidance_scales: vec![1.0],
+        prompts: vec![&prompt],
+        size: (32, 32),
+        control: None,
+        image: None,
+    };
+    model.predict(&rows).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Whether the weights of the text encoder and of the transformer are in memory.
+fn in_memory(model: &ZImage) -> [bool; 2] {
+    [model.text_weights.is_loaded(), model.transformer_weights.is_loaded()]
+}
+
+#[test]
+fn the_text_encoder_is_dropped_before_the_transformer_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let lora = text_lora(folder.path());
+    let cells = [settings("a cat", None), settings("a dog", None), settings("a dog", Some(&lora))];
+    let alone: Vec<Vec<f32>> = cells.iter().map(|cell| encoded(&mut model(), cell)).collect();
+    assert!(alone[0] != alone[1] && alone[1] != alone[2]);
+
+    let mut model = model();
+    assert_eq!(in_memory(&model), [false, false]);
+    for cell in &cells {
+        model.set_loras(&cell.lora).unwrap();
+        assert!(model.encode_ahead(cell).unwrap());
+        assert_eq!(in_memory(&model), [true, false]);
+    }
+    let latents = predicted(&model);
+    assert_eq!(in_memory(&model), [false, true]);
+    // From the cache, also of the LoRA that is no longer active.
+    for (cell, alone) in cells.iter().zip(&alone) {
+        assert_eq!(&encoded(&mut model, cell), alone);
+    }
+    // A prompt that was not expected is encoded while the transformer stays.
+    let late = settings("a late bird", None);
+    let late_with_lora = settings("a late bird", Some(&lora));
+    assert_eq!(encoded(&mut model, &late), encoded(&mut self::model(), &late));
+    assert_eq!(encoded(&mut model, &late_with_lora), encoded(&mut self::model(), &late_with_lora));
+    assert_eq!(in_memory(&model), [false, true]);
+    assert_eq!(predicted(&model), latents);
+    assert_eq!(predicted(&self::model()), latents);
+}
+
+/// A warning about a prompt that is encoded ahead belongs to its picture.
+#[test]
+fn warnings_of_prompts_that_are_encoded_ahead_are_kept() {
+    let long = settings(&"the starry garden of monstera leaves ".repeat(16), None);
+    let mut model = model();
+    assert!(model.encode_ahead(&long).unwrap());
+    let mut warnings = Vec::new();
+    model.conditioning(&settings("a cat", None), &mut warnings).unwrap();
+    assert_eq!(warnings.len(), 0);
+    model.conditioning(&long, &mut warnings).unwrap();
+    model.conditioning(&long, &mut warnings).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
 }

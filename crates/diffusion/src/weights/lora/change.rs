@@ -77,21 +77,21 @@ pub(super) enum Rule {
 impl WeightChange {
     /// The change of a layer's weight by a LoRA of this weight.
     pub(super) fn of(&self, weight: &Weight, of_lora: f64) -> Result<Merged> {
-        let (base, kernels) = (weight.base(), weight.kernels());
+        let (device, kernels) = (weight.device(), weight.kernels());
         let scale = of_lora * self.scale;
         if let (Difference::LowRank { down, mid, up }, None) = (&self.difference, &self.magnitude) {
             return Ok(Merged::LowRank(match mid {
                 None => Branch { down: down.clone(), up: up.clone(), scale },
                 Some(mid) => {
-                    let [down, mid, up] = [down, mid, up].map(|factor| on(factor, base.device()));
+                    let [down, mid, up] = [down, mid, up].map(|factor| on(factor, device));
                     Branch::with_mid(kernels, &down?, &mid?, up?, scale)?
                 }
             }));
         }
         // In the layout of files: outputs first.
-        let base = base.to_dtype(DType::F32)?;
+        let base = weight.base()?.to_dtype(DType::F32)?;
         let base = if base.rank() == 2 { base.t()? } else { base };
-        let difference = self.difference.tensor(kernels, base.device())?.reshape(base.shape())?;
+        let difference = self.difference.tensor(kernels, device)?.reshape(base.shape())?;
         Ok(match &self.magnitude {
             None => Merged::Full { difference, scale },
             Some(magnitude) => {

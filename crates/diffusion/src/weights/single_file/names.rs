@@ -86,8 +86,11 @@ impl Part {
         let Some(name) = key.strip_prefix(self.prefix()) else { return true };
         match self {
             Part::Unet { .. } | Part::ControlNet { .. } | Part::Plain => false,
-            // A norm that the model has not used since its publication.
-            Part::ZImage { .. } => name == "norm_final.weight",
+            // A norm that the model has not used since its publication; a mark of scaled 8-bit floats, and scales for products in
+            // 8 bits.
+            Part::ZImage { .. } => {
+                ["norm_final.weight", "scaled_fp8"].contains(&name) || name.ends_with(".scale_input")
+            }
             Part::Vae { .. } => is_spare_in_vae(name),
             Part::Clip { .. } => is_spare_in_text_encoder(name),
             Part::OpenClip { layers, .. } => {

@@ -1,0 +1,243 @@
+//! Models that predict flow with a transformer: what their families have in common.
+//!
+//! A family says what distinguishes it with [`FlowFamily`]: its text encoders, its transformer, which configurations match.
+//! Not here: the networks.
+
+use crate::error::ModelError;
+use crate::families::adapters::Adapters;
+use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
+use crate::families::error::RenderError;
+use crate::families::family::{Family, Rows};
+use crate::families::files::{TRANSFORMER_WEIGHTS, TextPart, VAE_CONFIG, VAE_WEIGHTS};
+use crate::families::parts::{self, Loader, PartWeights};
+use crate::families::scheduler;
+use crate::image::posterior::Posterior;
+use crate::models::vae::{self, Vae};
+use crate::schedulers::{FlowConfig, FlowRule, Sampling, ScheduleError, Trajectory, flow_trajectory};
+use crate::text::conditioning::Conditioning;
+use crate::text::encode::{Adapted, PromptCache, PromptEncoder};
+use crate::weights::config::ConfigFile;
+use crate::weights::dtypes::check_dtypes;
+use crate::weights::load_options::LoadOptions;
+use crate::weights::lora::LoraError;
+use crate::weights::source::ModelSource;
+use crate::weights::tensors::Weights;
+use candle_core::{DType, Device, Result, Tensor};
+use maquette_core::{Digest, Lora, ModelCard, Settings};
+
+pub(super) type Loaded<T> = std::result::Result<T, ModelError>;
+
+/// A text encoder, and which of its tensors may be left unused.
+pub(super) type ReadPart = (&'static TextPart, fn(&str) -> bool);
+
+/// What distinguishes a family from the others.
+pub(super) trait FlowFamily: Sized {
+    /// Its text encoders with their tokenizers.
+    type Text: PromptEncoder;
+    type Transformer;
+
+    const KIND: Kind;
+    /// How its pipeline calls its scheduler.
+    const RULE: FlowRule;
+    /// Pixels of the autoencoder's latents in one of the sampler's, in each direction.
+    const PACKED: usize = 1;
+
+    /// Pixels of the autoencoder's latents in a token of the transformer, in each direction.
+    fn patch(file: &ConfigFile) -> Loaded<usize>;
+
+    /// The size of pictures that its pipeline makes by default; a latent pixel has `factor` pixels.
+    fn size(file: &ConfigFile, factor: usize) -> Loaded<usize>;
+
+    /// The text encoders that a model has.
+    fn texts(source: &ModelSource) -> Vec<ReadPart>;
+
+    /// Refuses a transformer that does not match the text encoders and the autoencoder, by their configurations.
+    fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()>;
+
+    fn load_text(loader: &Loader) -> Loaded<Self::Text>;
+
+    fn load_transformer(file: &ConfigFile, weights: &Weights) -> Loaded<Self::Transformer>;
+
+    /// Whether the model is distilled, so that guidance has no effect.
+    fn is_distilled(_: &ModelSource) -> Loaded<bool> {
+        Ok(false)
+    }
+
+    /// Refuses an autoencoder of another kind.
+    fn check_vae(_: &Vae, _: &ModelSource) -> Loaded<()> {
+        Ok(())
+    }
+
+    /// See [`Family::predict`].
+    fn predict(transformer: &Self::Transformer, rows: &Rows) -> Result<Tensor>;
+
+    /// See [`Family::encode`].
+    fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
+        parts::encode(vae, pixels)
+    }
+
+    /// See [`Family::decode`].
+    fn decode(vae: &Vae, latents: &Tensor) -> Result<Tensor> {
+        parts::decode(vae, latents)
+    }
+}
+
+/// A loaded model of a family.
+///
+/// The weights of its linear layers are in memory while they are used: those of the text encoders until the first call of the
+/// transformer, then those of the transformer. Prompts that come later are encoded by layers that are read one after the other.
+pub(crate) struct FlowModel<F: FlowFamily> {
+    pub(super) text: F::Text,
+    pub(super) text_weights: PartWeights,
+    pub(super) transformer: F::Transformer,
+    pub(super) transformer_weights: PartWeights,
+    pub(super) vae: Vae,
+    patch: usize,
+    is_distilled: bool,
+    scheduler_config: FlowConfig,
+    adapters: Adapters,
+    prompts: PromptCache,
+}
+
+impl<F: FlowFamily> FlowModel<F> {
+    /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
+    pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Loaded<FlowModel<F>> {
+        FlowModel::load_with(source, &LoadOptions::new(device, dtype))
+    }
+
+    /// The same with other options.
+    pub(super) fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<FlowModel<F>> {
+        let scheduler_config = scheduler::read_flow(source)?.config;
+        let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
+        F::check(source, &file, &vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?)?;
+        let loader = Loader::new(source, &options.staying_in_file());
+        let text = F::load_text(&loader)?;
+        let text_weights = loader.in_file();
+        let vae = load_vae::<F>(source, options)?;
+        let load = |weights: &Weights| F::load_transformer(&file, weights);
+        let transformer = loader.part("transformer", TRANSFORMER_WEIGHTS, &file, |_| false, load)?;
+        Ok(FlowModel {
+            text,
+            text_weights,
+            transformer,
+            transformer_weights: loader.in_file(),
+            vae,
+            patch: F::patch(&file)?,
+            is_distilled: F::is_distilled(source)?,
+            scheduler_config,
+            adapters: Adapters::new(loader.finish()),
+            prompts: PromptCache::new(),
+        })
+    }
+
+    /// The model's card; see [`crate::families::card`].
+    pub fn card(source: &ModelSource, fingerprint: impl FnOnce() -> Loaded<Digest>) -> Loaded<ModelCard> {
+        let vae = vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?;
+        let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
+        F::check(source, &file, &vae)?;
+        let scheduler = scheduler::read_flow(source)?;
+        for weights in [TRANSFORMER_WEIGHTS, VAE_WEIGHTS] {
+            check_dtypes(source, weights, |_| false)?;
+        }
+        for (part, is_spare) in F::texts(source) {
+            check_dtypes(source, part.weights, is_spare)?;
+        }
+        let (size, multiple_of) = (F::size(&file, vae.factor)?, vae.factor * F::patch(&file)?);
+        let card = scheduler.card(F::KIND, size as u32, multiple_of as u32, fingerprint()?);
+        Ok(ModelCard { guidance_embedding: F::is_distilled(source)?, ..card })
+    }
+
+    /// Whether a model can compute the steps of a picture with these settings, from its configuration alone.
+    pub fn check_sampling(source: &ModelSource, settings: &Settings) -> std::result::Result<(), RenderError> {
+        let config = scheduler::read_flow(source)?.config;
+        let patch = F::patch(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?;
+        let factor = vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?.factor;
+        trajectory::<F>(&config, &Sampling::from(settings), factor * patch)?;
+        Ok(())
+    }
+}
+
+/// The trajectory of a picture whose tokens are `edge` pixels high and wide.
+fn trajectory<F: FlowFamily>(
+    config: &FlowConfig,
+    sampling: &Sampling,
+    edge: usize,
+) -> std::result::Result<Trajectory, ScheduleError> {
+    flow_trajectory(config, F::RULE, sampling, sampling.tokens(edge))
+}
+
+fn load_vae<F: FlowFamily>(source: &ModelSource, options: &LoadOptions) -> Loaded<Vae> {
+    let vae = parts::load_vae_in_range(source, options)?;
+    F::check_vae(&vae, source)?;
+    Ok(vae)
+}
+
+impl<F: FlowFamily> Family for FlowModel<F> {
+    fn factor(&self) -> usize {
+        self.vae.factor() * F::PACKED
+    }
+
+    fn multiple_of(&self) -> usize {
+        self.vae.factor() * self.patch
+    }
+
+    fn latent_channels(&self) -> usize {
+        self.vae.latent_channels * F::PACKED * F::PACKED
+    }
+
+    fn is_inpainting(&self) -> bool {
+        false
+    }
+
+    /// A distilled model does not take the scale, but has no use for guidance either.
+    fn embeds_guidance(&self) -> bool {
+        self.is_distilled
+    }
+
+    fn trajectory(&self, sampling: &Sampling) -> std::result::Result<Trajectory, ScheduleError> {
+        trajectory::<F>(&self.scheduler_config, sampling, self.multiple_of())
+    }
+
+    fn set_loras(&mut self, loras: &[Lora]) -> std::result::Result<(), LoraError> {
+        self.adapters.set_loras(loras)
+    }
+
+    fn conditioning(
+        &mut self,
+        settings: &Settings,
+        warnings: &mut Vec<String>,
+    ) -> std::result::Result<Conditioning, RenderError> {
+        // One prompt more, while the transformer is in memory, reads the text encoder layer by layer.
+        if !self.transformer_weights.is_loaded() {
+            self.text_weights.load()?;
+        }
+        let adapted = Adapted { loras: self.adapters.loras_of_text(), inversions: Vec::new() };
+        Ok(self.prompts.conditioning(&self.text, &adapted, settings, warnings)?)
+    }
+
+    fn encode_ahead(&mut self, settings: &Settings) -> std::result::Result<bool, RenderError> {
+        let adapted = Adapted { loras: self.adapters.loras_of_text(), inversions: Vec::new() };
+        self.text_weights.load()?;
+        self.prompts.add(&self.text, &adapted, settings)?;
+        Ok(self.prompts.has_room())
+    }
+
+    fn predict(&self, rows: &Rows) -> Result<Tensor> {
+        self.text_weights.release();
+        self.transformer_weights.load()?;
+        F::predict(&self.transformer, rows)
+    }
+
+    fn encode(&self, pixels: &Tensor) -> Result<Posterior> {
+        F::encode(&self.vae, pixels)
+    }
+
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        F::decode(&self.vae, latents)
+    }
+
+    fn replace_vae(&mut self, source: &ModelSource, device: &Device, dtype: DType) -> Loaded<()> {
+        let vae = load_vae::<F>(source, &LoadOptions::new(device, dtype))?;
+        parts::replace_vae(&mut self.vae, vae, source)
+    }
+}
