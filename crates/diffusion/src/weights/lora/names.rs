@@ -143,7 +143,7 @@ mod tests {
         let targets = Targets { layers, ..Targets::default() };
         let names = Names::of(&targets);
         let check = |module: &str, expected| {
-            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}")
+            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}");
         };
         check("transformer.layers.3.attention.to_out.0", to_out);
         check("diffusion_model.layers.3.attention.to_out.0", to_out);
@@ -175,7 +175,7 @@ mod tests {
         let targets = Targets { layers, ..Targets::default() };
         let names = Names::of(&targets);
         let check = |module: &str, expected| {
-            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}")
+            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}");
         };
         check("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0", to_out);
         check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", to_out);
