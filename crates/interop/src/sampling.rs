@@ -145,6 +145,44 @@ pub(super) fn comfy(out: &mut Foreign, sampler: (&str, &str), schedule: (&str, &
     }
 }
 
+/// Reads ComfyUI's sampler and schedule of a model that predicts flow. `own` is the schedule with the steps of `flow_euler`;
+/// `None` if the model is not known.
+///
+/// With a constant shift, `simple` is evenly spaced from 1 to 1/N and then shifted, `normal` from the largest to the smallest
+/// level of the training, which is how diffusers' FlowMatchHeunDiscreteScheduler and Stable Diffusion 3 choose their steps.
+pub(super) fn comfy_flow(
+    out: &mut Foreign,
+    sampler: (&str, &str),
+    schedule: (&str, &str),
+    own: Option<&str>,
+) {
+    let ((key, sampler), (schedule_key, schedule)) = (sampler, schedule);
+    let (scheduler, own) = match sampler {
+        // Without added noise, DDIM is Euler's method.
+        "euler" | "ddim" => ("flow_euler", own),
+        "heun" => ("flow_heun", Some("normal")),
+        "dpmpp_2m" => {
+            let why = "Maquette's flow_dpmpp_2m takes other steps: the model's own scheduler is used";
+            return out.left(key, format!("{sampler}, {schedule}"), why);
+        }
+        _ => return no_scheduler(out, key, sampler, schedule),
+    };
+    out.set("scheduler", key, scheduler);
+    match own {
+        // FLUX.2's steps by its own rule, or with a shift those of others.
+        Some("Flux2Scheduler") if schedule == "simple" => {}
+        Some(own) if own == schedule => {}
+        Some(own) => {
+            let why = format!("{scheduler} takes the steps of ComfyUI's {own}");
+            out.left(schedule_key, schedule, why);
+        }
+        None => out.note(format!(
+            "the graph does not say of which kind the model is: {scheduler} takes the steps of `simple` for Z-Image and \
+             FLUX, those of `normal` for Stable Diffusion 3; this is `{schedule}`"
+        )),
+    }
+}
+
 /// Reads InvokeAI's scheduler: diffusers' classes, with the suffix `_k` for Karras sigmas; before version 3, samplers of
 /// k-diffusion with the prefix `k_`.
 pub(super) fn invoke(out: &mut Foreign, key: &str, name: &str) {

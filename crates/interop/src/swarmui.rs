@@ -63,7 +63,9 @@ fn strength(out: &mut Foreign, key: &str, creativity: &Json, steps: Option<&Json
         return out.set_json("strength", key, creativity);
     };
     let done = steps - (steps as f64 * (1.0 - creativity)).floor() as i64;
-    match (comfyui::Schedule { steps, done, denoise: Some(creativity) }).strength() {
+    match (comfyui::Schedule { steps, done, denoise: Some(creativity) })
+        .strength(maquette_core::Scheduler::Euler)
+    {
         Some(strength) => out.set("strength", key, strength),
         None => out.left(key, creativity.to_string(), "Maquette has no strength that leaves these steps"),
     }

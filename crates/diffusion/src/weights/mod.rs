@@ -11,6 +11,7 @@ mod gguf;
 pub(crate) mod header;
 pub(crate) mod load_options;
 pub(crate) mod lora;
+pub(crate) mod original_names;
 pub(crate) mod part_folder;
 pub(crate) mod separate_vae;
 pub(crate) mod single_file;

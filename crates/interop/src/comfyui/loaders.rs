@@ -42,7 +42,13 @@ pub fn model<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>) -> Load
     };
     loaders.model = Some(node);
     match ["ckpt_name", "unet_name"].iter().find(|name| node.input(name).is_some()) {
-        Some(name) => graph.set(out, "model", node, name),
+        Some(name) => {
+            graph.set(out, "model", node, name);
+            let precision = graph.value(node, "weight_dtype").and_then(Json::as_str);
+            if let Some(precision) = precision.filter(|precision| *precision != "default") {
+                out.left(node.key("weight_dtype"), precision, "Maquette computes in `dtype`");
+            }
+        }
         None => out.left(
             node.class,
             node.values(),
@@ -90,6 +96,15 @@ fn loras_of<'a>(graph: &Graph<'a>, node: Node<'a>) -> Vec<String> {
 /// A part of the model that comes from another file than the rest.
 pub fn part<'a>(out: &mut Foreign, loaders: &Loaders<'a>, node: Node<'a>, part: &str) {
     let (class, id) = (node.class, node.id);
+    if part == "text encoder" && loaders.model.is_some_and(|model| model.class == "UNETLoader") {
+        let name = |input: &&str| node.input(input).map(plain);
+        let names: Vec<String> =
+            ["clip_name", "clip_name1", "clip_name2", "clip_name3"].iter().filter_map(name).collect();
+        return out.note(format!(
+            "the text encoder is {}: Maquette finds it beside the model under its published name",
+            names.join(" + ")
+        ));
+    }
     let same = loaders.model.is_none_or(|model| model.id == id || same_file(model, node));
     if !same && !out.left.iter().any(|left| left.key == class) {
         out.left(class, node.values(), format!("Maquette takes the {part} from the model's own file"));

@@ -5,6 +5,7 @@
 //! followed: nothing is guessed. After `nodes.py` and `comfy_extras/` of ComfyUI.
 
 mod dialect;
+mod flow;
 mod graph;
 mod group_nodes;
 mod loaders;
@@ -20,6 +21,7 @@ pub(super) use steps::Schedule;
 pub(super) use workflow::is_too_large;
 
 use crate::foreign::{Foreign, Tool, plain};
+use flow::Flow;
 use graph::{Graph, Node, Output, Wire};
 use loaders::Loaders;
 use maquette_core::Value;
@@ -31,7 +33,7 @@ use serde_json::Value as Json;
 const SAMPLERS: &[&str] = &["KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"];
 
 /// Nodes with the size of latents.
-const EMPTY_LATENTS: &[&str] = &["EmptyLatentImage", "EmptySD3LatentImage"];
+const EMPTY_LATENTS: &[&str] = &["EmptyLatentImage", "EmptySD3LatentImage", "EmptyFlux2LatentImage"];
 
 /// Reads the graph; `None` if the JSON is not a graph.
 pub(super) fn read(json: &Json) -> Option<Foreign> {
@@ -153,8 +155,18 @@ fn read_sampler<'a>(
     seed(graph, out, noise);
     let from_picture = latents(graph, out, node);
     guidance(graph, out, guider);
-    sigmas::read(graph, out, node, sampler, from_picture);
     let positive = if guider.class == "BasicGuider" { "conditioning" } else { "positive" };
+    let flow = Flow::of(graph, node, guider);
+    if let Some(flow) = flow {
+        flow::guidance(graph, out, guider, positive);
+        if !flow::shift(graph, out, guider)
+            && flow == Flow::Flux2
+            && sigmas::class(graph, node) != "Flux2Scheduler"
+        {
+            out.note("without a shift, ComfyUI takes one of its own for FLUX.2, Maquette that of the picture's size");
+        }
+    }
+    sigmas::read(graph, out, node, sampler, from_picture, flow);
     let known = [SAMPLERS, &["CFGGuider", "BasicGuider"]].concat().contains(&guider.class);
     if known {
         prompts.set(out, "prompt", guider, positive);
@@ -210,10 +222,13 @@ fn latents<'a>(graph: &Graph<'a>, out: &mut Foreign, sampler: Node<'a>) -> bool 
                 graph.set(out, setting, node, edge);
             }
         }
-        for count in [("RepeatLatentBatch", "amount"), ("EmptyLatentImage", "batch_size")] {
-            let count =
-                (node.class == count.0).then(|| graph.value(node, count.1)?.as_i64().map(|n| (count.1, n)));
-            if let Some((input, count)) = count.flatten().filter(|(_, count)| *count > 1) {
+        let input = match node.class {
+            "RepeatLatentBatch" => Some("amount"),
+            class => EMPTY_LATENTS.contains(&class).then_some("batch_size"),
+        };
+        if let Some(input) = input {
+            let count = graph.value(node, input).and_then(Json::as_i64);
+            if let Some(count) = count.filter(|count| *count > 1) {
                 let why = "only the first picture of a batch has the noise of its seed";
                 out.left(node.key(input), count.to_string(), why);
             }

@@ -97,9 +97,13 @@ impl<'g, 'a> Prompts<'g, 'a> {
         };
         match source.class {
             "ConditioningZeroOut" => {
-                out.note(
-                    "ConditioningZeroOut replaces the embeddings by zeros; Maquette encodes the empty prompt, which in SDXL means zeros too",
-                );
+                // Without guidance the negative prompt has no effect, whatever it is.
+                let scale = out.get("guidance_scale").and_then(maquette_core::Value::as_number);
+                if setting != "negative_prompt" || scale.is_none_or(|scale| scale > 1.0) {
+                    out.note(
+                        "ConditioningZeroOut replaces the embeddings by zeros; Maquette encodes the empty prompt, which in SDXL means zeros too",
+                    );
+                }
                 Ok(vec![String::new()])
             }
             "ConditioningCombine" => {

@@ -1,17 +1,31 @@
 //! ComfyUI's samplers and the noise levels that they are given: scheduler, sigmas, steps and strength.
 
+use super::flow::{Flow, size_of_steps};
 use super::graph::{Graph, Node, Output};
 use super::steps::{Schedule, schedule};
 use crate::foreign::{Foreign, number, plain};
 use crate::sampling;
+use maquette_core::Scheduler;
 use serde_json::Value as Json;
 
 /// Nodes that make `steps` noise levels, or the last `steps` of a schedule of `steps / denoise`.
 const SIGMAS: &[&str] =
     &["KSampler", "KSamplerAdvanced", "BasicScheduler", "KarrasScheduler", "ExponentialScheduler"];
 
-/// Scheduler, sigmas, steps and strength.
-pub fn read<'a>(graph: &Graph<'a>, out: &mut Foreign, node: Node<'a>, sampler: Node<'a>, from_picture: bool) {
+/// The class of the node that makes a sampler's noise levels.
+pub fn class<'a>(graph: &Graph<'a>, node: Node<'a>) -> &'a str {
+    graph.source(node, "sigmas").map_or(node, |output| split(graph, output).0).class
+}
+
+/// Scheduler, sigmas, steps and strength; `flow` for a model that predicts flow.
+pub fn read<'a>(
+    graph: &Graph<'a>,
+    out: &mut Foreign,
+    node: Node<'a>,
+    sampler: Node<'a>,
+    from_picture: bool,
+    flow: Option<Flow>,
+) {
     let sigmas = graph.source(node, "sigmas");
     let (sigmas, splits) = match sigmas {
         Some(output) => split(graph, output),
@@ -20,15 +34,23 @@ pub fn read<'a>(graph: &Graph<'a>, out: &mut Foreign, node: Node<'a>, sampler: N
     let schedule_name = match sigmas.class {
         "KarrasScheduler" => Some(("scheduler", "karras")),
         "ExponentialScheduler" => Some(("scheduler", "exponential")),
+        "Flux2Scheduler" => Some(("steps", "Flux2Scheduler")),
         _ => graph.value(sigmas, "scheduler").and_then(Json::as_str).map(|name| ("scheduler", name)),
     };
     match graph.value(sampler, "sampler_name").and_then(Json::as_str) {
         Some(name) => {
             let (input, schedule) = schedule_name.unwrap_or(("sigmas", sigmas.class));
             let key = sampler.key("sampler_name");
-            sampling::comfy(out, (&key, name), (&sigmas.key(input), schedule));
+            let schedule = (&*sigmas.key(input), schedule);
+            match flow {
+                Some(flow) => sampling::comfy_flow(out, (&key, name), schedule, flow.own_schedule()),
+                None => sampling::comfy(out, (&key, name), schedule),
+            }
         }
         None => out.left(sampler.class, sampler.values(), "Maquette does not know this sampler"),
+    }
+    if sigmas.class == "Flux2Scheduler" {
+        size_of_steps(graph, out, sigmas);
     }
     // The levels of Stable Diffusion's schedule, which are the nodes' defaults.
     for (input, usual) in [("sigma_max", 14.614_642), ("sigma_min", 0.029_167_5), ("rho", 7.0)] {
@@ -64,7 +86,14 @@ pub fn read<'a>(graph: &Graph<'a>, out: &mut Foreign, node: Node<'a>, sampler: N
     if node.class == "KSamplerAdvanced" {
         start_and_end(graph, out, &mut schedule, node);
     }
-    set_steps(out, &sigmas.key("steps"), schedule, from_picture);
+    let by_simple = schedule_name.is_some_and(|(_, name)| name == "simple");
+    if flow.is_some() && by_simple && 1000 % schedule.steps != 0 {
+        out.note(
+            "ComfyUI's `simple` rounds each noise level to one of those of the training, Maquette does not",
+        );
+    }
+    let scheduler = if flow.is_some() { Scheduler::FlowEuler } else { Scheduler::Euler };
+    set_steps(out, &sigmas.key("steps"), schedule, from_picture, scheduler);
 }
 
 /// The node that makes sigmas, and the splits on the way with their outputs, the first split first.
@@ -115,13 +144,13 @@ fn start_and_end<'a>(graph: &Graph<'a>, out: &mut Foreign, schedule: &mut Schedu
     }
 }
 
-fn set_steps(out: &mut Foreign, key: &str, schedule: Schedule, from_picture: bool) {
+fn set_steps(out: &mut Foreign, key: &str, schedule: Schedule, from_picture: bool, scheduler: Scheduler) {
     let Schedule { steps, done, denoise } = schedule;
     out.set("steps", key, steps);
     if !from_picture && done == steps {
         return;
     }
-    match schedule.strength() {
+    match schedule.strength(scheduler) {
         Some(strength) => out.set("strength", key, strength),
         None => out.left(key, done.to_string(), "Maquette has no strength that leaves these steps"),
     }

@@ -2,7 +2,7 @@
 //!
 //! After `KSampler.set_steps` in `comfy/samplers.py` and `comfy_extras/nodes_custom_sampler.py` of ComfyUI.
 
-use maquette_core::steps_left;
+use maquette_core::{Scheduler, steps_left_with};
 
 /// A schedule of which only the last steps are done.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,22 +25,29 @@ pub fn schedule(steps: i64, denoise: f64) -> Option<Schedule> {
 
 impl Schedule {
     /// The `strength` that leaves exactly the steps that are done: the tool's own number if it does, otherwise the shortest
-    /// decimal that does; 1 for the whole schedule.
-    pub fn strength(&self) -> Option<f64> {
+    /// decimal that does; 1 for the whole schedule. Schedulers of flow round otherwise than the others.
+    pub fn strength(&self, scheduler: Scheduler) -> Option<f64> {
         let (steps, done) = (u32::try_from(self.steps).ok()?, u32::try_from(self.done).ok()?);
-        let right = |strength: &f64| (0.0..=1.0).contains(strength) && steps_left(steps, *strength) == done;
+        let right = |strength: &f64| {
+            (0.0..=1.0).contains(strength) && steps_left_with(scheduler, steps, *strength) == done
+        };
         let least = self.done as f64 / self.steps as f64;
         let decimals = (1..=9).map(|digits| {
             let unit = 10_f64.powi(digits);
-            (least * unit).ceil() / unit
+            let scaled = least * unit;
+            (if scheduler.is_flow() { scaled.floor() } else { scaled.ceil() }) / unit
         });
-        self.denoise.into_iter().chain(decimals).chain([least, least.next_up()]).find(right)
+        let exact = [least, least.next_up(), least.next_down()];
+        self.denoise.into_iter().chain(decimals).chain(exact).find(right)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use maquette_core::steps_left;
+
+    const EULER: Scheduler = Scheduler::Euler;
 
     /// How many pairs of steps and strength there are, and for how many ComfyUI's own number leaves too few steps.
     fn count(steps: std::ops::RangeInclusive<i64>, parts: u32) -> (usize, usize) {
@@ -49,7 +56,7 @@ mod tests {
             let denoise = f64::from(part) / f64::from(parts);
             let schedule = schedule(steps, denoise).unwrap();
             let left = |strength| i64::from(steps_left(schedule.steps as u32, strength));
-            assert_eq!(left(schedule.strength().unwrap()), steps, "{steps} {denoise}");
+            assert_eq!(left(schedule.strength(EULER).unwrap()), steps, "{steps} {denoise}");
             pairs += 1;
             short += usize::from(left(denoise) < steps);
         }
@@ -66,8 +73,11 @@ mod tests {
     fn every_share_of_a_schedule_has_a_strength() {
         for steps in 1..=200 {
             for done in 0..=steps {
-                let strength = Schedule { steps, done, denoise: None }.strength().unwrap();
+                let strength = Schedule { steps, done, denoise: None }.strength(EULER).unwrap();
                 assert_eq!(i64::from(steps_left(steps as u32, strength)), done, "{steps} {done}");
+                let flow = Scheduler::FlowEuler;
+                let strength = Schedule { steps, done, denoise: None }.strength(flow).unwrap();
+                assert_eq!(i64::from(steps_left_with(flow, steps as u32, strength)), done, "{steps} {done}");
             }
         }
     }
@@ -76,7 +86,7 @@ mod tests {
     fn strengths_are_short() {
         let check = |steps, denoise, expected: (i64, f64)| {
             let schedule = schedule(steps, denoise).unwrap();
-            assert_eq!((schedule.steps, schedule.strength().unwrap()), expected);
+            assert_eq!((schedule.steps, schedule.strength(EULER).unwrap()), expected);
         };
         check(20, 1.0, (20, 1.0));
         check(12, 0.6, (20, 0.6));

@@ -109,7 +109,7 @@ impl WeightChange {
 
 impl Difference {
     /// All values in f32, in the order outputs, inputs, kernel, kernel.
-    fn tensor(&self, kernels: &dyn Kernels, device: &Device) -> Result<Tensor> {
+    pub(super) fn tensor(&self, kernels: &dyn Kernels, device: &Device) -> Result<Tensor> {
         match self {
             Difference::LowRank { down, mid: None, up } => {
                 Matrix::Product(up.clone(), down.flatten_from(1)?).tensor(kernels, device)

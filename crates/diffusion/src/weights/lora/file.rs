@@ -7,9 +7,11 @@ use super::change::Change;
 use super::error::{LoraError, other_base};
 use super::factors::Factors;
 use super::fit::Fitting;
+use super::fused;
 use super::keys;
-use super::names::Names;
+use super::names::{Found, Names};
 use crate::weights::lora::targets::Targets;
+use crate::weights::original_names::Rows;
 use crate::weights::small_file::{self, SmallFileError};
 use candle_core::Tensor;
 use maquette_files::limits;
@@ -39,6 +41,8 @@ impl LoraFile {
             let all: Vec<String> = content.tensors.keys().cloned().collect();
             let alphas = adapter::alphas(&path, &all, &content.metadata)?;
             let mut modules: BTreeMap<&str, Factors<Tensor>> = BTreeMap::new();
+            // Those that are rows of several layers, by their names in the file.
+            let mut fused: BTreeMap<String, (&Found, Factors<Tensor>)> = BTreeMap::new();
             for (key, tensor) in content.tensors {
                 if let Some((word, tensor_name)) = keys::embedding(&key) {
                     embeddings.entry(word.to_owned()).or_default().push((tensor_name.to_owned(), tensor));
@@ -47,12 +51,21 @@ impl LoraFile {
                 if let Some(kind) = keys::unsupported(&key) {
                     return Err(LoraError::Kind { file: name, key, kind });
                 }
+                let parsed = keys::parse(&key);
                 let found =
-                    keys::parse(&key).and_then(|(module, factor)| Some((names.find(part, module)?, factor)));
-                let Some((layer, factor)) = found else {
-                    return Err(LoraError::Key { file: name, key, hint: base });
-                };
-                modules.entry(layer).or_default().add(&name, layer, factor, key, tensor)?;
+                    parsed.and_then(|(module, factor)| Some((names.find(part, module)?, module, factor)));
+                match found {
+                    None => return Err(LoraError::Key { file: name, key, hint: base }),
+                    Some((Found::One(layer), _, factor)) => {
+                        modules.entry(layer).or_default().add(&name, layer, factor, key, tensor)?;
+                    }
+                    Some((found, module, factor)) => {
+                        let module = module.to_owned();
+                        let (_, factors) =
+                            fused.entry(module.clone()).or_insert_with(|| (found, Factors::default()));
+                        factors.add(&name, &module, factor, key, tensor)?;
+                    }
+                }
             }
             for (layer, factors) in modules {
                 let fitting = Fitting { file: &name, name: layer, hint: &base, alphas: &alphas };
@@ -62,6 +75,16 @@ impl LoraFile {
                     (None, None) => continue,
                 };
                 changes.insert(layer.to_owned(), change);
+            }
+            for (module, (found, factors)) in fused {
+                let key = factors.any_key().unwrap_or_default().to_owned();
+                let fitting = Fitting { file: &name, name: &module, hint: &base, alphas: &alphas };
+                for (layer, change) in fused_changes(&fitting, targets, found, factors, &key)? {
+                    if changes.insert(layer.to_owned(), change).is_some() {
+                        let other = format!("a tensor of {layer} alone");
+                        return Err(LoraError::Twice { file: name, key, other, layer: layer.to_owned() });
+                    }
+                }
             }
         }
         if changes.is_empty() && embeddings.is_empty() {
@@ -84,6 +107,30 @@ impl LoraFile {
     pub(super) fn changes_text(&self) -> bool {
         self.layers().any(is_text)
     }
+}
+
+/// The changes of the layers that have rows of one module.
+fn fused_changes<'a>(
+    fitting: &Fitting,
+    targets: &Targets,
+    found: &Found<'a>,
+    factors: Factors<Tensor>,
+    key: &str,
+) -> Result<Vec<(&'a str, Change)>, LoraError> {
+    let Found::Rows(layers) = found else { return Ok(Vec::new()) };
+    let layers: Vec<_> =
+        layers.iter().filter_map(|(name, rows)| Some((*name, targets.layers.get(*name)?, *rows))).collect();
+    let Some((_, first, rows)) = layers.first() else { return Ok(Vec::new()) };
+    let whole = if matches!(rows, Rows::Third(_)) { fused::whole(first) } else { (*first).clone() };
+    let change = fitting.layer(&whole, factors)?;
+    let part = |(name, layer, rows)| match fused::rows(&change, layer, rows)? {
+        Some(part) => Ok((name, part)),
+        None => {
+            let kind = "part of a DoRA with norms for the inputs of queries, keys and values together";
+            Err(LoraError::Kind { file: fitting.file.to_owned(), key: key.to_owned(), kind })
+        }
+    };
+    layers.into_iter().map(part).collect()
 }
 
 /// Whether a layer is one of a text encoder.

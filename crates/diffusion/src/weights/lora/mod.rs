@@ -13,6 +13,7 @@ mod error;
 mod factors;
 mod file;
 mod fit;
+mod fused;
 mod keys;
 mod ldm;
 mod names;

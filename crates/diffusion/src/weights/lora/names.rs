@@ -6,42 +6,71 @@
 use super::adapter::PREFIX;
 use super::ldm;
 use crate::weights::lora::targets::Targets;
+use crate::weights::original_names::{Original, Rows};
 use std::collections::HashMap;
 
 /// The names of a model's layers, by their names in LoRAs.
-pub(super) struct Names<'a>(HashMap<String, &'a str>);
+pub(super) struct Names<'a>(HashMap<String, Found<'a>>);
+
+/// The layers that a module of a LoRA is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found<'a> {
+    /// A layer or norm.
+    One(&'a str),
+    /// Layers that have rows of a module of the transformer's original code.
+    Rows(Vec<(&'a str, Rows)>),
+}
 
 impl<'a> Names<'a> {
     pub(super) fn of(targets: &'a Targets) -> Names<'a> {
-        let mut names = HashMap::new();
+        let mut names: HashMap<String, Found> = HashMap::new();
         let blocks = ldm::Blocks::of(&targets.layers);
         let all = || targets.layers.keys().chain(targets.norms.keys());
         // Peft's names have no part; with two text encoders they would be ambiguous.
         let alone = !all().any(|name| name.starts_with("text_encoder_2."));
+        let original = Original::of(all().filter_map(|name| name.strip_prefix("transformer.")));
+        for own in all() {
+            let module = own.strip_prefix("transformer.");
+            let Some((name, rows)) = original.and_then(|original| original.name(module?)) else { continue };
+            for alias in transformer_aliases(&name) {
+                match (rows, names.get_mut(&flat(&alias))) {
+                    (Rows::All, _) => _ = names.insert(flat(&alias), Found::One(own)),
+                    (_, Some(Found::Rows(layers))) => layers.push((own, rows)),
+                    _ => _ = names.insert(flat(&alias), Found::Rows(vec![(own, rows)])),
+                }
+            }
+        }
         for name in all() {
             let Some((part, module)) = name.split_once('.') else { continue };
             for alias in aliases(part, module, &blocks) {
-                names.insert(flat(&alias), name.as_str());
+                names.insert(flat(&alias), Found::One(name));
             }
             if part == "text_encoder" && alone {
-                names.insert(flat(module), name.as_str());
-                names.insert(flat(&format!("text_model.{module}")), name.as_str());
+                names.insert(flat(module), Found::One(name));
+                names.insert(flat(&format!("text_model.{module}")), Found::One(name));
             }
         }
         Names(names)
     }
 
-    /// The layer or norm that is named `module` in a LoRA, or in the LoRA of a part.
-    pub(super) fn find(&self, part: Option<&str>, module: &str) -> Option<&'a str> {
+    /// What is named `module` in a LoRA, or in the LoRA of a part.
+    pub(super) fn find(&self, part: Option<&str>, module: &str) -> Option<&Found<'a>> {
         let module = module.replacen(PREFIX, "", 1).replace(".processor.", ".");
         let module = part.map_or(module.clone(), |part| format!("{part}.{module}"));
-        self.0.get(&flat(&module)).copied()
+        self.0.get(&flat(&module))
     }
 }
 
 /// Dots and underscores are equivalent.
 fn flat(name: &str) -> String {
     name.replace('.', "_")
+}
+
+/// A module of a transformer with the prefixes of diffusers, kohya's and LyCORIS' trainers, ComfyUI; and without one.
+fn transformer_aliases(module: &str) -> Vec<String> {
+    ["", "transformer.", "lora_unet_", "lora_transformer_", "lycoris_", "diffusion_model."]
+        .map(|prefix| format!("{prefix}{module}"))
+        .into()
 }
 
 /// A layer's names in LoRAs.
@@ -61,20 +90,9 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
             }
         }
     } else if part == "transformer" {
-        let mut modules = vec![module.to_owned()];
-        // The names of the original code, which ComfyUI keeps.
-        modules.extend(module.strip_suffix("to_out.0").map(|stem| format!("{stem}out")));
-        modules.extend(module.strip_suffix(".0").filter(|name| name.ends_with("to_out")).map(str::to_owned));
-        for (now, then) in [("all_x_embedder.2-1", "x_embedder"), ("all_final_layer.2-1", "final_layer")] {
-            modules.extend(module.strip_prefix(now).map(|rest| format!("{then}{rest}")));
-        }
-        aliases.extend(modules.iter().cloned());
-        // diffusers, kohya's and LyCORIS' trainers, ComfyUI.
-        for module in modules {
-            for prefix in ["transformer.", "lora_unet_", "lora_transformer_", "lycoris_", "diffusion_model."]
-            {
-                aliases.push(format!("{prefix}{module}"));
-            }
+        aliases.extend(transformer_aliases(module));
+        if let Some(stem) = module.strip_suffix(".0").filter(|name| name.ends_with("to_out")) {
+            aliases.extend(transformer_aliases(stem));
         }
     } else {
         let mut modules = vec![module.to_owned()];
@@ -124,8 +142,9 @@ mod tests {
         let layers: Layers = [to_out, to_q, last].map(|name| (name.to_owned(), layer.clone())).into();
         let targets = Targets { layers, ..Targets::default() };
         let names = Names::of(&targets);
-        let check =
-            |module: &str, expected: &str| assert_eq!(names.find(None, module), Some(expected), "{module}");
+        let check = |module: &str, expected| {
+            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}");
+        };
         check("transformer.layers.3.attention.to_out.0", to_out);
         check("diffusion_model.layers.3.attention.to_out.0", to_out);
         check("diffusion_model.layers.3.attention.out", to_out);
@@ -155,8 +174,9 @@ mod tests {
         }
         let targets = Targets { layers, ..Targets::default() };
         let names = Names::of(&targets);
-        let check =
-            |module: &str, expected: &str| assert_eq!(names.find(None, module), Some(expected), "{module}");
+        let check = |module: &str, expected| {
+            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}");
+        };
         check("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_out_0", to_out);
         check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0", to_out);
         check("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.processor.to_out", to_out);
@@ -176,7 +196,7 @@ mod tests {
         assert_eq!(names.find(None, "lora_unet_down_blocks_2_attentions_0_proj_in"), None);
         // In a folder of its own.
         let module = "base_model.model.text_model.encoder.layers.0.self_attn.q_proj";
-        assert_eq!(names.find(Some("text_encoder"), module), Some(q_proj));
+        assert_eq!(names.find(Some("text_encoder"), module), Some(&Found::One(q_proj)));
         assert_eq!(names.find(None, module), None, "there are two text encoders");
     }
 }

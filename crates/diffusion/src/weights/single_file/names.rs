@@ -5,6 +5,7 @@
 //! independent of a file's content.
 
 use super::controlnet_names;
+use crate::weights::original_names::{Original, Rows};
 
 /// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,18 +106,16 @@ impl Part {
 
 /// The original name of a tensor of Z-Image's transformer, and its third of queries, keys and values.
 ///
-/// The inverse of `convert_z_image_transformer_checkpoint_to_diffusers` of diffusers' `single_file_utils.py`.
+/// See [`Original`].
 fn z_image(name: &str) -> (String, Option<usize>) {
-    let name = name
-        .replacen("all_final_layer.2-1.", "final_layer.", 1)
-        .replacen("all_x_embedder.2-1.", "x_embedder.", 1)
-        .replacen(".attention.to_out.0.", ".attention.out.", 1)
-        .replacen(".attention.norm_k.", ".attention.k_norm.", 1)
-        .replacen(".attention.norm_q.", ".attention.q_norm.", 1);
-    let thirds = [".attention.to_q.", ".attention.to_k.", ".attention.to_v."];
-    match thirds.iter().position(|part| name.contains(part)) {
-        Some(third) => (name.replacen(thirds[third], ".attention.qkv.", 1), Some(third)),
-        None => (name, None),
+    let original = name.rsplit_once('.').and_then(|(module, leaf)| {
+        let (module, rows) = Original::ZImage.name(module)?;
+        Some((format!("{module}.{leaf}"), rows))
+    });
+    match original {
+        Some((name, Rows::Third(third))) => (name, Some(third)),
+        Some((name, _)) => (name, None),
+        None => (name.to_owned(), None),
     }
 }
 
