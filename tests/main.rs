@@ -5,6 +5,7 @@
 mod again;
 mod architecture;
 mod bad_input;
+mod bucket;
 mod crash;
 mod diff;
 mod examples;
@@ -20,5 +21,6 @@ mod moved;
 mod old_runs;
 mod prompts;
 mod review;
+mod s3_server;
 mod support;
 mod workers;

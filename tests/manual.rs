@@ -10,6 +10,7 @@ const COMMANDS: &[&[&str]] = &[
     &["train"],
     &["submit"],
     &["status"],
+    &["pull"],
     &["report"],
     &["diff"],
     &["show"],

@@ -218,11 +218,20 @@ fn a_run_is_submitted_to_slurm_and_followed() {
 }
 
 #[test]
-fn a_bucket_is_no_folder_for_runs() {
+fn most_commands_need_a_folder_for_runs() {
     let workspace = Workspace::new();
     workspace.write("cats.toml", experiment(6));
-    let ended = workspace.maquette(&[&RUN[..], &["--worker", "--runs", "s3://bucket/runs"]].concat());
-    ended.code(7).says(&["`s3://bucket/runs` is an address; allowed: a folder for runs"]);
+    let commands: [&[&str]; 4] = [&RUN, &["plan", "cats.toml"], &["review", "cats"], &["clean"]];
+    for command in commands {
+        let ended = workspace.maquette(&[command, &["--runs", "s3://bucket/runs"]].concat());
+        ended.code(7).says(&[
+            "`s3://bucket/runs` is a bucket",
+            "allowed here: a folder for runs",
+            "maquette pull RUN DIR",
+        ]);
+    }
+    let ended = workspace.maquette(&[&RUN[..], &["--worker", "--runs", "gs://bucket/runs"]].concat());
+    ended.code(7).says(&["is no address of a bucket", "allowed: s3://BUCKET"]);
     assert_eq!(workspace.files(""), ["cats.toml"]);
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The workspace crates that each crate may use. Tests may use more.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("bucket", &[]),
     ("core", &[]),
     ("files", &[]),
     ("kernels", &[]),
@@ -26,7 +27,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("interop", &["core", "files", "picture"]),
     ("diffusion", &["core", "files", "kernels", "picture", "tokenizer"]),
     ("trainer", &["core", "diffusion", "kernels"]),
-    ("store", &["core", "files", "picture", "interop", "share"]),
+    ("store", &["core", "files", "picture", "interop", "share", "bucket"]),
     ("executor", &["core", "store", "share"]),
     (
         "maquette",
@@ -68,8 +69,11 @@ const MAY_BE_USED_BY: &[(&str, &[&str])] = &[
     ("png", &["picture"]),
     ("image", &["picture", "metrics"]),
     ("axum", &["review"]),
-    ("tokio", &["review"]),
-    ("futures-util", &["review"]),
+    ("tokio", &["review", "bucket"]),
+    ("futures-util", &["review", "bucket"]),
+    ("object_store", &["bucket"]),
+    ("reqwest", &["bucket"]),
+    ("rustls", &["bucket"]),
     ("plotters", &["reporter"]),
     ("cosmic-text", &["reporter"]),
     ("clap", &["cli"]),

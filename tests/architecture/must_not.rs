@@ -51,6 +51,7 @@ const READERS: &[&str] = &[
 
 /// Every crate but the binary's.
 const BELOW_CLI: &[&str] = &[
+    "bucket",
     "core",
     "kernels",
     "sketchbook",

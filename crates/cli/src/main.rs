@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Train(args) => commands::train(&args, &common),
         Command::Submit(args) => commands::submit(&args, &common),
         Command::Status(args) => commands::status(&args, &common),
+        Command::Pull(args) => commands::pull(&args, &common),
         Command::Report(args) => commands::report(&args, &common),
         Command::Diff(args) => commands::diff(&args, &common),
         Command::Show(args) => commands::show(&args, &common),

@@ -10,13 +10,22 @@ pub fn workspace(common: &Common) -> Result<Workspace, Failure> {
     Ok(Workspace::open(&common.runs)?)
 }
 
+/// The same, also in a bucket.
+pub fn shared_workspace(common: &Common) -> Result<Workspace, Failure> {
+    Ok(Workspace::open_shared(&common.runs)?)
+}
+
 /// The same, with the device and backend of a command that renders.
 pub fn rendering_workspace(
     common: &Common,
     device: &str,
     backend: BackendName,
 ) -> Result<Workspace, Failure> {
-    let workspace = workspace(common)?;
+    with_device(workspace(common)?, device, backend)
+}
+
+/// The workspace with a device and a backend.
+pub fn with_device(workspace: Workspace, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
     Ok(match backend {
         BackendName::Engine => workspace.with_device(self::device(device)?),
         BackendName::Fake => workspace.with_renderer(Renderer::Fake),

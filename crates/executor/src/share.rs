@@ -8,7 +8,7 @@ use crate::write_queue::{Batch, with_writer};
 use crate::{ExecuteError, RunProgress, Stop, Summary};
 use maquette_core::{Backend, Cell, CellId, Digest, Plan, Record};
 use maquette_share::{Chunk, Chunks, Finish, Scheduler, Session, Take, row_key};
-use maquette_store::{FolderObjects, Reuse, SharedWriter, StoreError, Timings};
+use maquette_store::{Reuse, SessionObjects, SharedWriter, StoreError, Timings};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -38,7 +38,7 @@ pub struct SharedSummary {
 
 /// The state that the threads of a worker share.
 struct State<'a> {
-    session: Mutex<Session<FolderObjects>>,
+    session: Mutex<Session<SessionObjects>>,
     run: &'a SharedWriter,
     plan: &'a Plan,
     clock: &'a (dyn Fn() -> Duration + Sync),
@@ -122,7 +122,7 @@ pub fn execute_shared(
 }
 
 impl State<'_> {
-    fn lock(&self) -> MutexGuard<'_, Session<FolderObjects>> {
+    fn lock(&self) -> MutexGuard<'_, Session<SessionObjects>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -285,7 +285,7 @@ impl Source for SharedSource<'_> {
             };
             let (number, id) = self.state.cells[at];
             let cell = self.state.plan.cell(number)?;
-            if self.state.run.has_picture(&id) {
+            if self.state.run.has_picture(&id)? {
                 match self.state.run.reuse(&self.state.key(&id), &cell)? {
                     Reuse::Taken => {
                         self.seen.borrow_mut().reused += 1;

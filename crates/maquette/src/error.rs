@@ -199,6 +199,14 @@ pub enum Error {
         /// The experiment's name.
         experiment: String,
     },
+    /// An experiment with a subject to train, in a bucket.
+    #[error(
+        "`{subject}` cannot be trained in a bucket: the weights of a training are kept in a folder for runs"
+    )]
+    TrainingInBucket {
+        /// The subject.
+        subject: String,
+    },
     /// A training failed.
     #[error("the training of `{subject}` failed")]
     Train {
@@ -235,7 +243,7 @@ impl Error {
                 ErrorKind::Unexpected
             }
             Error::CellFailed(_) | Error::Train { .. } => ErrorKind::CellFailed,
-            Error::NoTraining { .. } => ErrorKind::Experiment,
+            Error::NoTraining { .. } | Error::TrainingInBucket { .. } => ErrorKind::Experiment,
             Error::Execute(_)
             | Error::Setting(_)
             | Error::Sheet(_)
@@ -287,6 +295,9 @@ impl Error {
             Error::NoTraining { .. } => Some(
                 "Describe a subject in a table `[subject.me]` with `images` and `word`, and add `subject = [\"none\", \"me\"]` to [sweep]."
                     .to_owned(),
+            ),
+            Error::TrainingInBucket { .. } => Some(
+                "Train it with `maquette train FILE --out DIR`, and name its weights in the experiment.".to_owned(),
             ),
             Error::NoModel { .. } => Some("Name the model with `--set model=NAME`.".to_owned()),
             Error::NothingPicked { run, .. } => Some(format!(

@@ -65,6 +65,7 @@ mod next;
 mod page;
 mod plan;
 mod prompt_report;
+mod pull;
 mod ranking;
 mod recreate;
 mod render;
@@ -139,6 +140,7 @@ pub use maquette_reporter::{
     AlongError, CellAt, Change as DiffChange, Counts, Diff, Likeness, Pair, Pixels, SheetError,
 };
 pub use maquette_store::{
-    DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, Sharing, StartReason, Status,
-    StoreError, Submission, Unused, UnusedFile, UnusedKind, Votes, WorkKind, WorkerCells,
+    BucketError, DamagedRow, Log, LogRow, PickChange, Picks, Run, Runs, Shard, ShardError, Sharing,
+    StartReason, Status, StoreError, Submission, Unused, UnusedFile, UnusedKind, Votes, WorkKind,
+    WorkerCells,
 };

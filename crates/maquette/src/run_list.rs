@@ -48,6 +48,7 @@ impl Workspace {
     }
 
     fn content(&self, run: &Run) -> Option<RunContent> {
+        self.runs.bring(run).ok()?;
         let (plan, log) = (run.plan().ok()?, run.log().ok()?);
         let done = log.iter().filter(|row| row.status() == Status::Done).count();
         let (started, changed) = run.times();
@@ -61,7 +62,11 @@ impl Workspace {
             changed,
             seconds: log.iter().filter_map(LogRow::seconds).sum(),
             models: plan.models.into_keys().collect(),
-            in_use: run.is_in_use(),
+            // A bucket has no locks.
+            in_use: match self.runs.is_bucket() {
+                true => run.sharing().is_ok_and(|sharing| sharing.is_some()),
+                false => run.is_in_use(),
+            },
             picks: run.count_picks().ok(),
             parent: plan.derived_from.map(|from| present(from.run)),
         })

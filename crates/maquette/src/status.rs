@@ -32,6 +32,7 @@ impl Workspace {
     /// [`Error::Store`] if the run is not found or cannot be read.
     pub fn status(&self, run: &str) -> Result<RunStatus, Error> {
         let run = self.runs.find(run)?;
+        self.runs.bring(&run)?;
         let cells = maquette_planner::distinct(&run.plan()?)?.len();
         let log = run.log()?;
         let count = |status| log.iter().filter(|row| row.status() == status).count();

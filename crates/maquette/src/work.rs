@@ -81,6 +81,9 @@ impl Workspace {
             false => self.plan(experiment)?,
         };
         let PlannedExperiment { plan, distinct, resolved, source, notes, base } = planned;
+        if let Some(training) = plan.trainings.first().filter(|_| self.runs.is_bucket()) {
+            return Err(Error::TrainingInBucket { subject: training.subject.clone() });
+        }
         let mut backend = self.backend(&base, options.rows, Some(&plan))?;
         let mut writer = self.runs.join(&plan.name, &resolved, &plan, &source)?;
         if !self.runs.without_pictures(distinct.iter()).is_empty() {
@@ -109,8 +112,13 @@ impl Workspace {
             return Ok(result);
         }
         let run = &result.run;
+        writer.bring_all()?;
+        // The page needs the pictures beside it, which are elsewhere in a bucket.
+        let page = options.sheets && !self.runs.is_bucket();
         if options.sheets {
             result.sheets = draw_sheets(run, &plan, report);
+        }
+        if page {
             result.page = write_page(&self.runs, run, &plan, report);
         }
         writer.end_session()?;
@@ -120,7 +128,13 @@ impl Workspace {
             let models = self.metric_models(run, &plan, &ModelNames::new());
             measure(run, &plan, &result.summary, &models, report);
         }
-        if options.sheets {
+        if self.runs.is_bucket() {
+            // The log again, if there are metrics in it.
+            self.runs.upload(run)?;
+            result.log = result.log.map(|log| self.runs.shown(&log));
+            result.sheets.iter_mut().for_each(|sheet| *sheet = self.runs.shown(sheet));
+        }
+        if page {
             // No process is in the run any more, and there may be metrics. Folding rows changes no sheet.
             let inputs = report_inputs(&self.runs, run, &plan).filter(|_| result.log.is_some());
             result.page = write_page(&self.runs, run, &plan, report);

@@ -45,6 +45,23 @@ impl Workspace {
         })
     }
 
+    /// The same, also with the address of a bucket, such as `s3://bucket/runs`, in place of a folder. In a bucket, runs can be worked
+    /// on by workers ([`Workspace::work`]), listed ([`Workspace::list_runs`], [`Workspace::status`]) and pulled
+    /// ([`Workspace::pull`]); everything else needs a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`], likewise.
+    pub fn open_shared(runs: impl AsRef<Path>) -> Result<Workspace, Error> {
+        let (path, environment) = (runs.as_ref(), Environment::read());
+        if !Runs::is_address(path) {
+            return Workspace::open(path);
+        }
+        let (address, patience) = (path.to_string_lossy(), environment.bucket_patience);
+        let runs = Runs::open_bucket(&address, &environment.aws, patience)?;
+        Ok(Workspace { runs, device: None, renderer: Renderer::Engine, environment })
+    }
+
     /// The same workspace on that device.
     pub fn with_device(self, device: DeviceName) -> Workspace {
         Workspace { device: Some(device), ..self }

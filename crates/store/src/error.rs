@@ -1,5 +1,6 @@
 //! The errors of the runs folder. Every message names its file or folder; the system's error is the source.
 
+use maquette_bucket::BucketError;
 use maquette_core::CellId;
 use maquette_picture::PictureError;
 use std::io;
@@ -94,6 +95,23 @@ pub enum StoreError {
         /// The path.
         named: String,
     },
+    /// The bucket cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// A bucket, where a folder is needed.
+    #[error(
+        "`{address}` is a bucket, where runs can only be worked on by workers, listed and pulled; allowed here: a folder for runs"
+    )]
+    IsABucket {
+        /// The address.
+        address: String,
+    },
+    /// A run of another plan, where a run was to be pulled.
+    #[error("`{}` is another run", folder.display())]
+    AnotherRun {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// A picture that cannot be read or written.
     #[error(transparent)]
     Picture(#[from] PictureError),
@@ -166,6 +184,11 @@ impl StoreError {
                     .to_owned(),
             ),
             StoreError::HasPicks { .. } => Some("Use `--with-picks` to remove them as well.".to_owned()),
+            StoreError::Bucket(error) => error.hint(),
+            StoreError::IsABucket { address } => Some(format!(
+                "`maquette run FILE --worker` works on a run in a bucket; `maquette pull RUN DIR --runs {address}` copies one into a folder, where every command works."
+            )),
+            StoreError::AnotherRun { .. } => Some("allowed: another folder to pull into.".to_owned()),
             StoreError::Picture(error) => error.hint(),
             StoreError::Name { .. } => Some("Use letters, digits, `-`, `_` and `.`.".to_owned()),
             StoreError::Newer { .. } => Some("A newer version has written it: update maquette.".to_owned()),

@@ -56,7 +56,7 @@ impl Runs {
         // If no name is similar, the error lists the others.
         let close = near.iter().filter(|(likeness, _)| best < 0.7 || *likeness >= 0.7);
         let nearest = close.take(OFFERED).map(|(_, name)| name.clone()).collect();
-        StoreError::NoRun { query: query.to_owned(), root: self.root().to_owned(), nearest }
+        StoreError::NoRun { query: query.to_owned(), root: self.shown(self.root()), nearest }
     }
 }
 

@@ -1,30 +1,34 @@
 //! The runs folder: which runs it holds, which cells are finished.
 
+use crate::mirror::Mirror;
 use crate::{Run, Stamp, StoreError, Timings, cells, fingerprints, names, plan_file, timings};
 use maquette_core::{CellId, Digest};
 use maquette_interop::Sha256;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The runs folder.
 #[derive(Debug, Clone)]
 pub struct Runs {
     root: PathBuf,
+    /// The bucket, if the runs are in one; `root` is a temporary folder then.
+    pub(crate) mirror: Option<Arc<Mirror>>,
 }
 
 impl Runs {
     /// The runs folder at that path. It need not exist: the first run creates it.
     pub fn open(root: &Path) -> Result<Runs, StoreError> {
         // Otherwise a folder named `s3:` would be created.
-        if root.to_string_lossy().contains("://") {
-            return Err(StoreError::damaged(root, "is an address; allowed: a folder for runs"));
+        if Runs::is_address(root) {
+            return Err(StoreError::IsABucket { address: root.to_string_lossy().into_owned() });
         }
         match std::fs::metadata(root) {
             Ok(found) if !found.is_dir() => {
                 Err(StoreError::damaged(root, "is not a folder; allowed: a folder for runs"))
             }
             Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io("open", root)(error)),
-            _ => Ok(Runs { root: root.to_owned() }),
+            _ => Ok(Runs { root: root.to_owned(), mirror: None }),
         }
     }
 
@@ -36,7 +40,11 @@ impl Runs {
     /// Every run, by name and number.
     pub fn list(&self) -> Result<Vec<Run>, StoreError> {
         let mut runs = Vec::new();
-        for name in folders(&self.root)? {
+        let names = match &self.mirror {
+            Some(mirror) => mirror.bucket.folders("")?,
+            None => folders(&self.root)?,
+        };
+        for name in names {
             if !name.starts_with('.') {
                 runs.extend(self.of_name(&name)?);
             }
@@ -107,6 +115,7 @@ impl Runs {
     /// The runs of one name, in arbitrary order.
     pub(crate) fn of_name(&self, name: &str) -> Result<Vec<Run>, StoreError> {
         let folder = self.root.join(name);
+        self.bring_plans(name)?;
         let mut runs = Vec::new();
         for entry in folders(&folder)? {
             let dir = folder.join(&entry);

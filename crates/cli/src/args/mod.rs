@@ -29,7 +29,7 @@ pub struct CommandLine {
 /// The options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// Folder for runs and their results
+    /// Folder for runs and their results; for workers also a bucket, as s3://BUCKET/PREFIX
     #[arg(long, global = true, value_name = "DIR", default_value = "runs", env = "MAQUETTE_RUNS")]
     pub runs: PathBuf,
     /// Suppress notes and progress
@@ -64,6 +64,12 @@ pub enum Command {
     /// Show how far a run is, by worker, and what the queue says
     #[command(after_help = "Example: maquette status mucha@latest")]
     Status(StatusArgs),
+    /// Copy a run from a bucket into a folder, where every command works on it
+    #[command(
+        after_help = "Again, it brings the copy up to date; picks and votes in it stay.\n\nExample: maquette pull mucha@latest runs \
+                      --runs s3://bucket/runs"
+    )]
+    Pull(PullArgs),
     /// Make the sheets and the page of a run again
     #[command(after_help = "Example: maquette report mucha@latest --open")]
     Report(ReportArgs),

@@ -3,6 +3,7 @@
 use super::{BackendName, ExperimentArgs};
 use clap::{ArgGroup, Args, ValueEnum};
 use maquette::Dtype;
+use std::path::PathBuf;
 
 /// `maquette submit`.
 #[derive(Debug, Args)]
@@ -39,6 +40,16 @@ pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `maquette pull`.
+#[derive(Debug, Args)]
+pub struct PullArgs {
+    /// The run: mucha, mucha@2, mucha@latest, or a unique beginning
+    pub run: String,
+    /// The folder for runs to copy it into
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 impl SubmitArgs {

@@ -12,6 +12,7 @@ mod measure;
 mod models;
 mod next;
 mod plan;
+mod pull;
 mod rename;
 mod report;
 mod reproduce;
@@ -38,6 +39,7 @@ pub use measure::measure;
 pub use models::{fetch, models};
 pub use next::next;
 pub use plan::plan;
+pub use pull::pull;
 pub use rename::rename;
 pub use report::report;
 pub use reproduce::reproduce;
@@ -53,7 +55,7 @@ pub use votes::votes;
 pub use work::work;
 
 use crate::args::{DraftArgs, ExperimentArgs};
-use crate::workspace::{rendering_workspace, workspace};
+use crate::workspace::{rendering_workspace, shared_workspace, with_device, workspace};
 use maquette::{DraftOptions, Experiment, ModelNames, Overrides};
 
 fn draft(args: &DraftArgs) -> Option<DraftOptions> {

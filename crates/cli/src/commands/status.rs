@@ -1,12 +1,12 @@
 //! `maquette status`: how far a run is, by worker, with the queue's own word.
 
-use super::workspace;
+use super::shared_workspace;
 use crate::args::{Common, StatusArgs};
 use crate::exit::Outcome;
 use crate::{output, slurm, text};
 
 pub fn status(args: &StatusArgs, common: &Common) -> Outcome {
-    let status = workspace(common)?.status(&args.run)?;
+    let status = shared_workspace(common)?.status(&args.run)?;
     let queue = status.submission.as_ref().and_then(slurm::state);
     output::print(&match args.json {
         true => text::status_json(&status, queue.as_deref()),

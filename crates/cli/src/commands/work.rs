@@ -1,7 +1,7 @@
 //! `maquette run --worker`: works on a run that other processes work on, too. The last one to finish prints the paths of the
 //! log, the sheets and the page.
 
-use super::{experiment, rendering_workspace};
+use super::{experiment, shared_workspace, with_device};
 use crate::args::{Common, RunArgs};
 use crate::exit::{Exit, Outcome};
 use crate::run_events::RunEvents;
@@ -10,7 +10,7 @@ use maquette::{Stop, WorkOptions};
 use std::time::Duration;
 
 pub fn work(args: &RunArgs, common: &Common) -> Outcome {
-    let workspace = rendering_workspace(common, &args.experiment.device, args.backend)?;
+    let workspace = with_device(shared_workspace(common)?, &args.experiment.device, args.backend)?;
     let name =
         args.worker_name.clone().unwrap_or_else(|| array_task::worker_name(&|name| std::env::var(name).ok()));
     let options = WorkOptions {

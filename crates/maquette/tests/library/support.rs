@@ -79,7 +79,16 @@ impl Project {
         let hub =
             HubEnvironment::from(&|name| given(name).or_else(|| (name == "HF_HOME").then(|| home.clone())));
         let folder = Some(self.path().to_owned());
-        Environment { hub, folder, fake_fail_on: None, fake_panic_on: None, fake_pause: None }
+        let (fake_fail_on, fake_panic_on, fake_pause) = (None, None, None);
+        Environment {
+            hub,
+            folder,
+            aws: vec![],
+            bucket_patience: None,
+            fake_fail_on,
+            fake_panic_on,
+            fake_pause,
+        }
     }
 
     /// The engine on the CPU, without a hub.

@@ -1,6 +1,7 @@
 //! Runs that workers share: claims and rows as small files in the run's folder, see `docs/scale.md`.
 
 mod fold;
+mod in_bucket;
 mod objects;
 mod rows;
 mod status;
@@ -9,7 +10,7 @@ mod tests;
 mod writer;
 
 pub(crate) use fold::{fold, fold_when_free};
-pub use objects::FolderObjects;
+pub use objects::SessionObjects;
 pub(crate) use rows::read_rows;
 pub use status::{Sharing, WorkerCells};
 pub use writer::SharedWriter;

@@ -1,12 +1,22 @@
-//! The objects of a session as files in a folder.
+//! The objects of a session, as files in a folder or in a bucket.
 
 use super::FOLDER;
 use crate::StoreError;
 use crate::atomic::write_new;
 use crate::folders::folders;
+use maquette_bucket::Bucket;
 use maquette_share::{FINISHED, Objects};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// The objects of a session.
+#[derive(Debug, Clone)]
+pub enum SessionObjects {
+    /// Files in the run's folder.
+    Folder(FolderObjects),
+    /// Objects of a bucket whose keys begin with this, which ends with `/`.
+    Bucket(Bucket, String),
+}
 
 /// A folder whose files are the objects of a session.
 #[derive(Debug, Clone)]
@@ -69,5 +79,40 @@ impl Objects for FolderObjects {
             names.extend(name.into_string().ok().filter(|name| !name.starts_with('.')));
         }
         Ok(names)
+    }
+}
+
+impl SessionObjects {
+    /// The file of an object, whether it exists or not; `None` in a bucket.
+    pub(crate) fn file(&self, key: &str) -> Option<PathBuf> {
+        match self {
+            SessionObjects::Folder(folder) => Some(folder.path(key)),
+            SessionObjects::Bucket(..) => None,
+        }
+    }
+}
+
+impl Objects for SessionObjects {
+    type Error = StoreError;
+
+    fn create(&self, key: &str, content: &[u8]) -> Result<bool, StoreError> {
+        match self {
+            SessionObjects::Folder(folder) => folder.create(key, content),
+            SessionObjects::Bucket(bucket, prefix) => Ok(bucket.create(&format!("{prefix}{key}"), content)?),
+        }
+    }
+
+    fn exists(&self, key: &str) -> Result<bool, StoreError> {
+        match self {
+            SessionObjects::Folder(folder) => folder.exists(key),
+            SessionObjects::Bucket(bucket, prefix) => Ok(bucket.exists(&format!("{prefix}{key}"))?),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        match self {
+            SessionObjects::Folder(folder) => folder.list(prefix),
+            SessionObjects::Bucket(bucket, before) => Ok(bucket.list(&format!("{before}{prefix}"))?),
+        }
     }
 }

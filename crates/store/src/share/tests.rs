@@ -50,7 +50,7 @@ fn the_first_picture_and_row_of_a_cell_stay() {
     assert_eq!(sound_row(&first, &cell).pixels(), Some(image.digest()));
 
     // The first worker was killed before it wrote the row: the row of the second describes the picture that is there.
-    std::fs::remove_file(first.objects().path(&key(&cell))).unwrap();
+    std::fs::remove_file(first.objects().file(&key(&cell)).unwrap()).unwrap();
     render(&second, &cell, &other);
     assert_eq!(sound_row(&second, &cell).pixels(), Some(image.digest()));
 
@@ -62,7 +62,7 @@ fn the_first_picture_and_row_of_a_cell_stay() {
         "damaged",
     )
     .unwrap();
-    std::fs::remove_file(first.objects().path(&key(&cell))).unwrap();
+    std::fs::remove_file(first.objects().file(&key(&cell)).unwrap()).unwrap();
     assert!(matches!(second.reuse(&key(&cell), &cell), Ok(Reuse::Unusable(_))));
     render(&second, &cell, &other);
     assert_eq!(sound_row(&second, &cell).pixels(), Some(other.digest()));
@@ -80,7 +80,7 @@ fn rows_are_read_where_they_are_and_then_folded() {
     let failed = cell(&run, 2);
     run.fail(&key(&failed), &failed, "no luck", "cpu").unwrap();
     // A row that a killed process reserved, where there are no hard links.
-    let reserved = run.objects().path(&row_key(1, &failed.id.to_string()));
+    let reserved = run.objects().file(&row_key(1, &failed.id.to_string())).unwrap();
     std::fs::create_dir_all(reserved.parent().unwrap()).unwrap();
     std::fs::write(reserved, "").unwrap();
     let before = run.run().log().unwrap();
@@ -90,13 +90,13 @@ fn rows_are_read_where_they_are_and_then_folded() {
     assert_eq!(dir.log().unwrap(), before);
     assert_eq!(std::fs::read_to_string(dir.dir().join("log.csv")).unwrap().lines().count(), 5);
     let left: Vec<_> =
-        std::fs::read_dir(session.path("")).unwrap().map(|file| file.unwrap().file_name()).collect();
+        std::fs::read_dir(session.file("").unwrap()).unwrap().map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["finished"]);
 
     // The next worker finds what is left to do, in a session of its own.
     let again = join(&folder, &seeds);
     assert!(!again.is_done(&failed.id) && again.is_done(&before[0].cell()));
-    assert_ne!(again.objects().path(""), session.path(""));
+    assert_ne!(again.objects().file("").unwrap(), session.file("").unwrap());
     render(&again, &failed, &image(&failed));
     assert!(again.fold(Duration::ZERO).unwrap());
     let log = dir.log().unwrap();
@@ -146,7 +146,7 @@ fn folding_can_be_interrupted_and_repeated() {
     let run = join(&folder, &artists());
     let cell = cell(&run, 0);
     render(&run, &cell, &image(&cell));
-    let (dir, rows) = (run.run().clone(), run.objects().path("rows/0/0"));
+    let (dir, rows) = (run.run().clone(), run.objects().file("rows/0/0").unwrap());
     let kept = std::fs::read_dir(&rows).unwrap().next().unwrap().unwrap().path();
     let row = std::fs::read(&kept).unwrap();
     drop(run);

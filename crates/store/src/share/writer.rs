@@ -1,7 +1,8 @@
 //! A worker's side of a shared run: keeps pictures and writes rows, each created if absent.
 
 use super::fold_when_free;
-use super::objects::{FolderObjects, open_session};
+use super::in_bucket;
+use super::objects::{FolderObjects, SessionObjects, open_session};
 use crate::atomic::{write_new, write_unforced};
 use crate::log_columns::{Status, placeholders};
 use crate::log_writer::{self, LogWriter};
@@ -27,7 +28,7 @@ pub struct SharedWriter {
     run: Run,
     plan: Arc<Plan>,
     reason: StartReason,
-    objects: FolderObjects,
+    objects: SessionObjects,
     /// The cells that are done by the log and whose pictures exist.
     done: HashSet<CellId>,
     placeholders: Vec<String>,
@@ -51,7 +52,14 @@ impl Runs {
         plan: &Plan,
         source: &Digest,
     ) -> Result<SharedWriter, StoreError> {
-        self.start_with(name, experiment, plan, source, &|run, reason| open(self, run, plan, reason))
+        loop {
+            let writer = self
+                .start_with(name, experiment, plan, source, &|run, reason| open(self, run, plan, reason))?;
+            if in_bucket::publish(self, &writer.run, writer.reason, experiment)? {
+                return Ok(writer);
+            }
+            // Another worker has started it meanwhile: this one joins.
+        }
     }
 }
 
@@ -63,17 +71,24 @@ fn open(
     reason: StartReason,
 ) -> Result<Option<SharedWriter>, StoreError> {
     let lock = lock::of_writer(run.dir(), ".lock", true)?;
+    // The session first: rows that are folded after this are in the log by then.
+    let objects = match &runs.mirror {
+        Some(mirror) => in_bucket::open(runs, mirror, &run)?,
+        None => SessionObjects::Folder(FolderObjects::of(run.dir(), open_session(run.dir())?)),
+    };
     let plan = plan_of(&run, requested)?;
     if !LogWriter::would_continue(&run.dir().join("log.csv"), &plan)? {
         return Ok(None);
     }
-    // The session first: rows that are folded after this are in the log by then.
-    let objects = FolderObjects::of(run.dir(), open_session(run.dir())?);
     let exists = |image: Option<&str>| image.is_some_and(|image| run.dir().join(image).is_file());
     let rows = read_logs(run.dir())?.rows;
-    let done = rows.iter().filter(|row| row.status() == Status::Done && exists(row.image()));
+    let here = rows.iter().filter(|row| row.status() == Status::Done && exists(row.image()));
+    let done = match &runs.mirror {
+        Some(mirror) => in_bucket::done(mirror, &rows)?,
+        None => here.map(LogRow::cell).collect(),
+    };
     Ok(Some(SharedWriter {
-        done: done.map(LogRow::cell).collect(),
+        done,
         placeholders: placeholders(&plan),
         runs: runs.clone(),
         run,
@@ -104,7 +119,7 @@ impl SharedWriter {
     }
 
     /// The objects of the session.
-    pub fn objects(&self) -> &FolderObjects {
+    pub fn objects(&self) -> &SessionObjects {
         &self.objects
     }
 
@@ -120,14 +135,23 @@ impl SharedWriter {
     }
 
     /// Whether a run seems to have finished that cell; [`SharedWriter::reuse`] checks the picture.
-    pub fn has_picture(&self, id: &CellId) -> bool {
-        self.runs.has_cell(id)
+    pub fn has_picture(&self, id: &CellId) -> Result<bool, StoreError> {
+        let is_here = self.runs.has_cell(id);
+        match &self.runs.mirror {
+            Some(mirror) if !is_here => {
+                Ok(mirror.bucket.exists(&self.runs.key(&cells::path(self.runs.root(), id)))?)
+            }
+            _ => Ok(is_here),
+        }
     }
 
     /// Reuses the picture of a cell, of another run or of a worker that was stopped before it wrote the row. `key` is the
     /// row's.
     pub fn reuse(&self, key: &str, cell: &Cell) -> Result<Reuse, StoreError> {
         let kept = cells::path(self.runs.root(), &cell.id);
+        if !kept.exists() {
+            self.runs.bring_keys(&[self.runs.key(&kept)])?;
+        }
         let renderers = self.renderers.get_or_init(|| renderers(&self.runs));
         let Renderer { run, pixels } = renderers.get(&cell.id).cloned().unwrap_or_else(Renderer::unknown);
         let picture::Whole { remarks, pixels } = match picture::check(&kept, &cell.id, pixels) {
@@ -157,11 +181,23 @@ impl SharedWriter {
         let png = encode_cell(image, cell, &fingerprint(&self.plan, cell), &self.hashes, &remarks)?;
         let kept = cells::path(self.runs.root(), &cell.id);
         let (mut pixels, mut remarks) = (image.digest(), remarks);
-        if !write_new(&kept, &png)? {
+        let kept_here = write_new(&kept, &png)?;
+        let is_new = match &self.runs.mirror {
+            None => kept_here,
+            // What is here already was found damaged before.
+            Some(mirror) => mirror.bucket.create(&self.runs.key(&kept), &png)?,
+        };
+        if !is_new {
+            self.runs.bring_keys(&[self.runs.key(&kept)])?;
             match picture::check(&kept, &cell.id, None) {
                 Ok(Some(whole)) => (pixels, remarks) = (whole.pixels, whole.remarks),
                 // Damaged, or removed meanwhile.
-                Ok(None) | Err(_) => write_unforced(&kept, &png)?,
+                Ok(None) | Err(_) => {
+                    write_unforced(&kept, &png)?;
+                    if let Some(mirror) = &self.runs.mirror {
+                        mirror.bucket.put(&self.runs.key(&kept), png)?;
+                    }
+                }
             }
         }
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, pixels, reused: None };
@@ -181,22 +217,40 @@ impl SharedWriter {
         crate::timings::add_to_file(self.runs.root(), measured)
     }
 
+    /// For the last worker: reads the rows and pictures of a run in a bucket, so that sheets can be drawn from the files here.
+    /// Nothing for a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Bucket`] if the bucket cannot be read.
+    pub fn bring_all(&self) -> Result<(), StoreError> {
+        self.runs.bring_all(&self.run)
+    }
+
     /// Ends the session: whoever claims something now learns that it is over.
     pub fn end_session(&self) -> Result<(), StoreError> {
+        in_bucket::end(&self.runs, &self.run, &self.objects)?;
         self.objects.create(FINISHED, b"").map(drop)
     }
 
     /// Leaves the run. If the session is over and no other process is in the run any more, the rows are folded: the worker that
     /// finished may have waited for this one in vain.
     pub fn leave(self) -> Result<(), StoreError> {
-        if self.objects.is_over() { self.fold(Duration::ZERO).map(drop) } else { Ok(()) }
+        match &self.objects {
+            SessionObjects::Folder(folder) if folder.is_over() => self.fold(Duration::ZERO).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Leaves the run, and folds the rows into `log.csv` as soon as no other process is in it, or gives that up after a time.
     /// Returns whether it was done; until then readers find the rows where they are.
     pub fn fold(self, patience: Duration) -> Result<bool, StoreError> {
-        let SharedWriter { run, _lock, .. } = self;
+        let SharedWriter { runs, run, _lock, .. } = self;
         drop(_lock);
+        if runs.is_bucket() {
+            // Done when the session was ended.
+            return Ok(true);
+        }
         fold_when_free(run.dir(), patience)
     }
 
@@ -204,15 +258,14 @@ impl SharedWriter {
     fn record(&self, key: &str, record: Record) -> Result<Record, StoreError> {
         let row =
             log_writer::row_with_header(&record, &fingerprint(&self.plan, &record.cell), &self.placeholders);
-        if !self.objects.create(key, &row)? {
-            let path = self.objects.path(key);
-            // Reserved by a process that was killed, on a file system without hard links.
-            if path.metadata().is_ok_and(|file| file.len() == 0) {
-                write_unforced(&path, &row)?;
-            }
+        let is_new = self.objects.create(key, &row)?;
+        let Some(path) = self.objects.file(key) else { return Ok(record) };
+        // Reserved by a process that was killed, on a file system without hard links.
+        if !is_new && path.metadata().is_ok_and(|file| file.len() == 0) {
+            write_unforced(&path, &row)?;
         }
         let mut unsynced = self.unsynced();
-        unsynced.add_file(&self.objects.path(key), self.runs.root());
+        unsynced.add_file(&path, self.runs.root());
         unsynced.sync()?;
         Ok(record)
     }
@@ -220,6 +273,10 @@ impl SharedWriter {
     /// Gives a kept picture its readable name in this run, and forces both to the disk.
     fn link(&self, cell: &Cell, kept: &Path) -> Result<String, StoreError> {
         let image = link_picture(&self.run, &self.plan, "images", cell, kept)?;
+        if self.runs.is_bucket() {
+            // What is here is a copy.
+            return Ok(image);
+        }
         let mut unsynced = self.unsynced();
         unsynced.add_file(kept, self.runs.root());
         unsynced.add_file(&self.run.dir().join(&image), self.runs.root());
