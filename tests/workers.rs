@@ -217,6 +217,58 @@ fn a_run_is_submitted_to_slurm_and_followed() {
     assert_eq!((&status["done"], &status["submission"]["workers"]), (&6.into(), &"41".into()));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_run_is_submitted_to_hyperqueue_and_followed() {
+    let workspace = Workspace::new();
+    workspace.write("cats.toml", experiment(6));
+    let path = format!("{}:/usr/bin:/bin", workspace.path().join("bin").display());
+    program(&workspace, "hq", "7");
+    let submit =
+        ["submit", "cats.toml", "--hyperqueue", "--workers", "3", "--device", "cpu", "--backend", "fake"];
+    let submit = [&submit[..], &["--", "--cpus=2"]].concat();
+    let run = |arguments: &[&str]| Ended::of(workspace.command(arguments).env("PATH", &path));
+    assert_eq!(
+        run(&submit).code(0).says(&["cats@1: 3 workers as job 7; the last one reports"]).stdout,
+        "7\n"
+    );
+    let folder = fs::canonicalize(workspace.path().join("runs/cats/1/submit")).unwrap();
+    let log = workspace.read("bin/log");
+    for part in [
+        "hq --output-mode quiet submit --name cats@1 --array 1-3 --stdout ",
+        " --cpus=2 -- bash ",
+        "/workers.sh",
+    ] {
+        assert!(log.contains(part), "{log}");
+    }
+    // Two tasks of the script share the run, and the last one draws its sheet.
+    let task = || std::process::Command::new("bash").arg(folder.join("workers.sh")).current_dir("/").spawn();
+    for mut task in [task().unwrap(), task().unwrap()] {
+        assert!(task.wait().unwrap().success());
+    }
+    assert!(workspace.path().join("runs/cats/1/sheet.png").is_file());
+    let said = run(&["status", "cats"]).code(0).stdout;
+    assert!(said.ends_with("hyperqueue says:\n7\n"), "{said}");
+}
+
+#[test]
+fn a_manifest_for_kubernetes_names_what_its_pods_need() {
+    let workspace = Workspace::new();
+    workspace.write("cats.toml", experiment(6));
+    let submit =
+        ["submit", "cats.toml", "--kubernetes", "--workers", "3", "--device", "cpu", "--backend", "fake"];
+    let with = |more: &[&str]| workspace.maquette(&[&submit[..], more].concat());
+    with(&[]).code(2).says(&["--image <IMAGE>", "--claim <CLAIM>"]);
+    let pods = ["--image", "maquette:1", "--claim", "data"];
+    with(&[&pods[..], &["--mount", "runs"]].concat()).code(3).says(&["cats.toml` is not in the volume at `"]);
+    let said = with(&pods).code(0).stdout;
+    assert!(said.starts_with("kubectl apply -f ") && said.ends_with("job.yaml\n"), "{said}");
+    let manifest = workspace.read("runs/cats/1/submit/job.yaml");
+    for part in ["completions: 3\n", "image: \"maquette:1\"\n", "claimName: \"data\"\n", "- \"--worker\"\n"] {
+        assert!(manifest.contains(part), "{manifest}");
+    }
+}
+
 #[test]
 fn most_commands_need_a_folder_for_runs() {
     let workspace = Workspace::new();

@@ -9,9 +9,9 @@ mod exit;
 mod output;
 mod printable;
 mod progress;
+mod queues;
 mod run_events;
 mod signals;
-mod slurm;
 mod text;
 mod workspace;
 

@@ -14,12 +14,13 @@ const JOBS: &str = "jobs.json";
 /// Jobs that render a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The queue, such as `slurm`.
+    /// The queue: `slurm` or `hyperqueue`.
     pub queue: String,
     /// The job of the workers, by the queue's name for it.
     pub workers: String,
-    /// The job that reports when the workers have ended.
-    pub report: String,
+    /// The job that reports when the workers have ended, where there is one.
+    #[serde(default)]
+    pub report: Option<String>,
 }
 
 impl Run {

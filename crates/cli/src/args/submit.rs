@@ -15,6 +15,21 @@ pub struct SubmitArgs {
     /// Submit to Slurm, with sbatch
     #[arg(long, group = "queue")]
     pub slurm: bool,
+    /// Submit to HyperQueue, with hq
+    #[arg(long, group = "queue")]
+    pub hyperqueue: bool,
+    /// Write the manifest of a job for Kubernetes, and print the command that submits it
+    #[arg(long, group = "queue", requires = "image", requires = "claim", conflicts_with = "options")]
+    pub kubernetes: bool,
+    /// Kubernetes: the image, with maquette in it
+    #[arg(long, value_name = "IMAGE", requires = "kubernetes")]
+    pub image: Option<String>,
+    /// Kubernetes: the claim of a volume that all pods can write to
+    #[arg(long, value_name = "CLAIM", requires = "kubernetes")]
+    pub claim: Option<String>,
+    /// Kubernetes: the folder of that volume, here and in the pods; experiment and runs are in it
+    #[arg(long, value_name = "DIR", default_value = ".", requires = "kubernetes")]
+    pub mount: PathBuf,
     /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub workers: u32,
