@@ -246,7 +246,7 @@ fn a_run_is_submitted_to_hyperqueue_and_followed() {
     for mut task in [task().unwrap(), task().unwrap()] {
         assert!(task.wait().unwrap().success());
     }
-    assert!(workspace.path().join("runs/cats/1/sheet.png").is_file());
+    assert!(workspace.path().join("runs/cats/1/sheets").is_dir());
     let said = run(&["status", "cats"]).code(0).stdout;
     assert!(said.ends_with("hyperqueue says:\n7\n"), "{said}");
 }
