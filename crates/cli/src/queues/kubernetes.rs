@@ -105,7 +105,47 @@ mod tests {
     #[test]
     fn manifests_can_be_read() {
         let manifest = manifest(&Jobs::example(), &pods("/data")).ok().unwrap();
-        insta::assert_snapshot!(manifest, @r##""##);
+        insta::assert_snapshot!(manifest, @r##"
+        # Workers that share mucha@1. The job can be applied again: finished cells are kept.
+        apiVersion: batch/v1
+        kind: Job
+        metadata:
+          name: "maquette-mucha-1"
+        spec:
+          completionMode: Indexed
+          completions: 8
+          parallelism: 8
+          backoffLimitPerIndex: 10
+          template:
+            spec:
+              restartPolicy: Never
+              # A pod that is told to stop finishes its cells in flight and gives the others back.
+              terminationGracePeriodSeconds: 120
+              containers:
+                - name: worker
+                  image: "registry/maquette:1"
+                  command:
+                    - "maquette"
+                    - "run"
+                    - "/data/mucha.toml"
+                    - "--runs"
+                    - "/data/100% runs"
+                    - "--worker"
+                    - "--progress"
+                    - "plain"
+                    - "--set"
+                    - "prompt=Ann's \"cat\""
+                  resources:
+                    limits:
+                      nvidia.com/gpu: 1
+                  volumeMounts:
+                    - name: runs
+                      mountPath: "/data"
+              volumes:
+                - name: runs
+                  persistentVolumeClaim:
+                    claimName: "data"
+        "##);
     }
 
     #[test]

@@ -237,7 +237,9 @@ mod tests {
     #[test]
     fn damaged_files_are_refused() {
         let (bytes, _) = file();
-        for length in MAGIC.len()..bytes.len() {
+        // After the last tensor there are zeros.
+        let end = tensors(&bytes).unwrap().values().map(|entry| entry.bytes.end).max().unwrap();
+        for length in MAGIC.len()..end {
             assert!(tensors(&bytes[..length]).is_err(), "{length}");
         }
         for at in MAGIC.len()..600 {

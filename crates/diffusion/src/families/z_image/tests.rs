@@ -123,7 +123,7 @@ fn text_lora(folder: &Path) -> std::path::PathBuf {
         let values: Vec<f32> = (0..shape.0 * shape.1).map(|at| (at as f32 * 0.7).sin()).collect();
         Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
     };
-    let name = "text_encoder.layers.0.mlp.gate_proj";
+    let name = "text_encoder.model.layers.0.mlp.gate_proj";
     let tensors = HashMap::from([
         (format!("{name}.lora_A.weight"), factor((2, 24))),
         (format!("{name}.lora_B.weight"), factor((40, 2))),
