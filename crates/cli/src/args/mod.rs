@@ -54,10 +54,11 @@ pub enum Command {
                       A1111 and ComfyUI load, too.\n\nExample: maquette train experiments/teach-a-face.toml --out loras"
     )]
     Train(TrainArgs),
-    /// Hand an experiment to a queue: workers that share its run, and a report after them; prints the number of their job
+    /// Hand an experiment to a queue, as workers that share its run; prints the number of their job
     #[command(
-        after_help = "The scripts are written into the run's folder under submit/. Options after -- go to sbatch. The runs folder, the \
-                      experiment and what it names must be on a file system that the nodes share.\n\nExample: maquette submit \
+        after_help = "The scripts are written into the run's folder under submit/. Options after -- go to sbatch or hq. The runs folder, the \
+                      experiment and what it names must be on a file system that the nodes share. With --slurm a job reports \
+                      after the workers; elsewhere the last worker does.\n\nExample: maquette submit \
                       experiments/mucha.toml --slurm --workers 8 -- --partition=gpu --gres=gpu:1 --time=4:00:00"
     )]
     Submit(SubmitArgs),

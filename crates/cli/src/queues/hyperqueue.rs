@@ -2,7 +2,7 @@
 //!
 //! There is no job that reports: the last worker draws sheets and page, and HyperQueue's jobs cannot wait for each other.
 
-use super::{Jobs, printed, shell};
+use super::jobs::{self, Jobs, printed, shell};
 use crate::exit::Failure;
 use maquette::Submission;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub fn submit(jobs: &Jobs, script: &Path, options: &[String]) -> Result<Submissi
     command.args(["--array", &format!("1-{}", jobs.workers)]);
     command.args(["--stdout", &output("out"), "--stderr", &output("err")]);
     command.args(options).arg("--").arg("bash").arg(script);
-    Ok(Submission { queue: NAME.to_owned(), workers: super::submit(&mut command, script)?, report: None })
+    Ok(Submission { queue: NAME.to_owned(), workers: jobs::submit(&mut command, script)?, report: None })
 }
 
 /// What HyperQueue says about a submitted job.

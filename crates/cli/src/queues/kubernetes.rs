@@ -1,6 +1,6 @@
 //! Kubernetes: the manifest of an indexed job whose pods are workers. `kubectl apply` submits it.
 
-use super::Jobs;
+use super::jobs::{self, Jobs};
 use crate::exit::{Exit, Failure};
 use std::io::Error;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ pub fn manifest(jobs: &Jobs, pods: &Pods) -> Result<String, Failure> {
 
 /// A line for a shell that submits the manifest.
 pub fn apply(manifest: &Path) -> String {
-    super::shell(&["kubectl", "apply", "-f", &manifest.to_string_lossy()].map(str::to_owned))
+    jobs::shell(&["kubectl", "apply", "-f", &manifest.to_string_lossy()].map(str::to_owned))
 }
 
 /// A job's name: small letters, digits and dashes, at most 52 characters, since pods add theirs to it (RFC 1123).

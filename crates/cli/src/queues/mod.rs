@@ -3,56 +3,12 @@
 //! Every queue gets workers of one run; which cells they render is decided among them. Not here: claims, rendering.
 
 pub mod hyperqueue;
+mod jobs;
 pub mod kubernetes;
 pub mod slurm;
 
-use crate::exit::{Exit, Failure};
+pub use jobs::Jobs;
 use maquette::Submission;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-
-/// The workers of a run. Paths are absolute.
-pub struct Jobs {
-    /// The run, such as `mucha@1`.
-    pub run: String,
-    /// The folder for what the jobs print.
-    pub folder: PathBuf,
-    /// The binary.
-    pub program: PathBuf,
-    /// The runs folder.
-    pub runs: PathBuf,
-    /// The experiment.
-    pub file: PathBuf,
-    /// How many workers there are.
-    pub workers: u32,
-    /// The further arguments of each.
-    pub arguments: Vec<String>,
-}
-
-impl Jobs {
-    /// The command of a worker.
-    fn worker(&self) -> Vec<String> {
-        let mut command = self.command("run", &self.file.to_string_lossy());
-        command.extend(["--worker", "--progress", "plain"].map(str::to_owned));
-        command.extend(self.arguments.iter().cloned());
-        command
-    }
-
-    /// The command of a report.
-    fn report(&self) -> Vec<String> {
-        self.command("report", &self.run)
-    }
-
-    fn command(&self, name: &str, of: &str) -> Vec<String> {
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        vec![text(&self.program), name.to_owned(), of.to_owned(), "--runs".to_owned(), text(&self.runs)]
-    }
-
-    /// A file for what a job prints, where `%` has a meaning: two of them are one.
-    fn output(&self, name: &str) -> String {
-        format!("{}/{name}", self.folder.to_string_lossy().replace('%', "%%"))
-    }
-}
 
 /// What the queue says about submitted jobs; `None` without the queue's commands, or if it knows the jobs no more.
 pub fn state(submission: &Submission) -> Option<String> {
@@ -60,55 +16,5 @@ pub fn state(submission: &Submission) -> Option<String> {
         slurm::NAME => slurm::state(submission),
         hyperqueue::NAME => hyperqueue::state(submission),
         _ => None,
-    }
-}
-
-/// Runs a command that submits `script`, and returns what it prints.
-fn submit(command: &mut Command, script: &Path) -> Result<String, Failure> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let Output { status, stdout, stderr } = command.output().map_err(|error| {
-        let hint = format!("The scripts are in `{}`.", script.with_file_name("").display());
-        let error = std::io::Error::new(error.kind(), format!("cannot run `{program}`: {error}"));
-        Failure::with_hint(Exit::NotFound, &error, Some(hint))
-    })?;
-    let printed = String::from_utf8_lossy(&stdout).trim().to_owned();
-    if status.success() && !printed.is_empty() {
-        return Ok(printed);
-    }
-    let said = String::from_utf8_lossy(&stderr).trim().to_owned();
-    let error = std::io::Error::other(format!("`{program}` refused `{}`: {said}", script.display()));
-    Err(Failure::new(Exit::Unexpected, error))
-}
-
-/// What a command prints, if it succeeds and prints something.
-fn printed(command: &mut Command) -> Option<String> {
-    let output = command.output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    (output.status.success() && !text.is_empty()).then_some(text)
-}
-
-/// A command as a shell reads it.
-fn shell(words: &[String]) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=@:,+".contains(c);
-    let quote = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    };
-    words.iter().map(quote).collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-impl Jobs {
-    /// Jobs with words that have to be quoted.
-    fn example() -> Jobs {
-        Jobs {
-            run: "mucha@1".to_owned(),
-            folder: "/data/100% runs/mucha/1/submit".into(),
-            program: "/usr/bin/maquette".into(),
-            runs: "/data/100% runs".into(),
-            file: "/data/mucha.toml".into(),
-            workers: 8,
-            arguments: ["--set", "prompt=Ann's \"cat\""].map(str::to_owned).to_vec(),
-        }
     }
 }

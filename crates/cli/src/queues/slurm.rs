@@ -1,6 +1,6 @@
 //! Slurm: an array of workers, and a job after them that reports.
 
-use super::{Jobs, printed, shell};
+use super::jobs::{self, Jobs, printed, shell};
 use crate::exit::Failure;
 use maquette::Submission;
 use std::path::Path;
@@ -69,7 +69,7 @@ pub fn submit(workers: &Path, report: &Path, options: &[String]) -> Result<Submi
 fn sbatch(script: &Path, options: &[String], more: &[String]) -> Result<String, Failure> {
     let mut command = Command::new("sbatch");
     command.arg("--parsable").args(options).args(more).arg(script);
-    let printed = super::submit(&mut command, script)?;
+    let printed = jobs::submit(&mut command, script)?;
     // The number, and the cluster if there are several.
     Ok(printed.split(';').next().unwrap_or_default().to_owned())
 }
