@@ -19,6 +19,7 @@ mod branch;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod gradients;
 mod layers;
 mod layout;
 mod recomputed;

@@ -1,18 +1,42 @@
-//! Any set of kernels with gradients: every call is recorded with its operands, and the backward pass computes it again with
-//! candle's operations, which have gradients.
+//! Any set of kernels with gradients: every call is recorded with its operands. The backward pass uses the formulas of
+//! `gradients.rs` where there is one, and otherwise computes the call again with candle's operations, which have gradients.
 //!
 //! So nothing inside of an operation, such as the scores of attention, is kept between the passes.
 
+use crate::gradients;
+use crate::layout::{as_image, channels_last};
 use crate::recording::{Backward, add};
-use crate::reference::Reference;
+use crate::reference::{Reference, softmax};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
-use candle_core::{DType, Result, Tensor, Var};
+use candle_core::{D, DType, Result, Tensor, Var};
+
+/// What gradients need of a set of kernels.
+pub(crate) trait Gradients: Kernels + Copy + 'static {
+    /// The softmax along the last axis.
+    fn softmax(self, scores: &Tensor) -> Result<Tensor> {
+        softmax(scores)
+    }
+
+    /// The gradients of the image and of the weight of a convolution, those that are wanted; `None` to compute it again with
+    /// candle's operations.
+    fn conv2d_gradients(
+        self,
+        _x: &Tensor,
+        _conv: ConvOperands,
+        _gradient: &Tensor,
+        _wanted: [bool; 2],
+    ) -> Result<Option<[Option<Tensor>; 2]>> {
+        Ok(None)
+    }
+}
+
+impl Gradients for Reference {}
 
 /// The kernels of a set for the forward pass.
 #[derive(Debug)]
 pub(crate) struct Recomputed<F>(pub F);
 
-impl<F: Kernels> Kernels for Recomputed<F> {
+impl<F: Gradients> Kernels for Recomputed<F> {
     fn name(&self) -> &'static str {
         "recomputed"
     }
@@ -40,33 +64,49 @@ impl<F: Kernels> Kernels for Recomputed<F> {
 
     fn conv2d(&self, x: &Tensor, conv: ConvOperands, more: Add) -> Result<Tensor> {
         let out = self.0.conv2d(x, conv, more)?;
-        convolution(x, conv, more, &out);
+        convolution(self.0, x, conv, more, &out);
         Ok(out)
     }
 
     fn linear(&self, x: &Tensor, linear: LinearOperands, residual: Option<&Tensor>) -> Result<Tensor> {
         let out = self.0.linear(x, linear, residual)?;
-        let (has_bias, has_residual) = (linear.bias.is_some(), residual.is_some());
-        recompute(&[Some(x), Some(linear.weight), linear.bias, residual], &out, move |of| {
-            let bias = has_bias.then(|| &of[2]);
-            let residual = if has_residual { of.last() } else { None };
-            Reference.linear(&of[0], LinearOperands { weight: &of[1], bias }, residual)
+        add(&[Some(x), Some(linear.weight), linear.bias, residual], &out, || {
+            let layer = Layer::new(x, linear);
+            let has_residual = residual.is_some();
+            Box::new(move |gradient, wanted| {
+                let mut found = layer.gradients(gradient, wanted)?;
+                if has_residual {
+                    found.push(Some(gradient.clone()));
+                }
+                Ok(found)
+            })
         });
         Ok(out)
     }
 
     fn image_to_tokens(&self, x: &Tensor, linear: LinearOperands) -> Result<Tensor> {
         let out = self.0.image_to_tokens(x, linear)?;
-        recompute(&[Some(x), Some(linear.weight), linear.bias], &out, |of| {
-            Reference.image_to_tokens(&of[0], LinearOperands { weight: &of[1], bias: of.get(2) })
+        let image = channels_last(x)?;
+        add(&[Some(x), Some(linear.weight), linear.bias], &out, || {
+            let layer = Layer::new(&image, linear);
+            Box::new(move |gradient, wanted| {
+                let mut found = layer.gradients(gradient, wanted)?;
+                found[0] = found[0].as_ref().map(as_image).transpose()?;
+                Ok(found)
+            })
         });
         Ok(out)
     }
 
     fn tokens_to_image(&self, x: &Tensor, linear: LinearOperands, residual: &Tensor) -> Result<Tensor> {
         let out = self.0.tokens_to_image(x, linear, residual)?;
-        recompute(&[Some(x), Some(residual), Some(linear.weight), linear.bias], &out, |of| {
-            Reference.tokens_to_image(&of[0], LinearOperands { weight: &of[2], bias: of.get(3) }, &of[1])
+        add(&[Some(x), Some(linear.weight), linear.bias, Some(residual)], &out, || {
+            let layer = Layer::new(x, linear);
+            Box::new(move |gradient, wanted| {
+                let mut found = layer.gradients(&channels_last(gradient)?, wanted)?;
+                found.push(Some(gradient.clone()));
+                Ok(found)
+            })
         });
         Ok(out)
     }
@@ -95,8 +135,18 @@ impl<F: Kernels> Kernels for Recomputed<F> {
 
     fn attention(&self, q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: Mask) -> Result<Tensor> {
         let out = self.0.attention(q, k, v, heads, mask)?;
-        recompute(&[Some(q), Some(k), Some(v)], &out, move |of| {
-            Reference.attention(&of[0], &of[1], &of[2], heads, mask)
+        if mask == Mask::Causal {
+            recompute(&[Some(q), Some(k), Some(v)], &out, move |of| {
+                Reference.attention(&of[0], &of[1], &of[2], heads, mask)
+            });
+            return Ok(out);
+        }
+        add(&[Some(q), Some(k), Some(v)], &out, || {
+            let (of, [q, k, v, out]) = (self.0, [q, k, v, &out].map(Tensor::detach));
+            let attention = gradients::Attention { q, k, v, out, heads };
+            Box::new(move |gradient, _| {
+                gradients::attention(&attention, |scores| of.softmax(scores), gradient)
+            })
         });
         Ok(out)
     }
@@ -133,19 +183,48 @@ impl<F: Kernels> Kernels for Recomputed<F> {
 
     fn upsample_nearest(&self, x: &Tensor, height: usize, width: usize) -> Result<Tensor> {
         let out = self.0.upsample_nearest(x, height, width)?;
-        recompute(&[Some(x)], &out, move |of| Reference.upsample_nearest(&of[0], height, width));
+        let (_, _, from_height, from_width) = x.dims4()?;
+        if !height.is_multiple_of(from_height) || !width.is_multiple_of(from_width) {
+            recompute(&[Some(x)], &out, move |of| Reference.upsample_nearest(&of[0], height, width));
+            return Ok(out);
+        }
+        add(&[Some(x)], &out, || {
+            let from = (from_height, from_width);
+            Box::new(move |gradient, _| Ok(vec![Some(gradients::upsample_nearest(from, gradient)?)]))
+        });
         Ok(out)
     }
 
     fn concat(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
         let out = self.0.concat(left, right)?;
-        recompute(&[Some(left), Some(right)], &out, |of| Reference.concat(&of[0], &of[1]));
+        let channels = [left.dim(1)?, right.dim(1)?];
+        add(&[Some(left), Some(right)], &out, || {
+            Box::new(move |gradient, _| gradients::concat(channels, gradient))
+        });
         Ok(out)
     }
 }
 
+/// What a linear layer's gradients need.
+struct Layer {
+    /// Tokens, or an image with its channels last.
+    x: Tensor,
+    weight: Tensor,
+    has_bias: bool,
+}
+
+impl Layer {
+    fn new(x: &Tensor, linear: LinearOperands) -> Layer {
+        Layer { x: x.detach(), weight: linear.weight.detach(), has_bias: linear.bias.is_some() }
+    }
+
+    fn gradients(&self, gradient: &Tensor, wanted: &[bool]) -> Result<Vec<Option<Tensor>>> {
+        gradients::linear(&self.x, &self.weight, self.has_bias, gradient, wanted)
+    }
+}
+
 /// Records a convolution whose result is `out`.
-pub(crate) fn convolution(x: &Tensor, conv: ConvOperands, more: Add, out: &Tensor) {
+pub(crate) fn convolution(of: impl Gradients, x: &Tensor, conv: ConvOperands, more: Add, out: &Tensor) {
     let ConvOperands { weight, bias, stride, padding } = conv;
     let (added, is_shift) = match more {
         Add::Nothing => (None, false),
@@ -153,14 +232,41 @@ pub(crate) fn convolution(x: &Tensor, conv: ConvOperands, more: Add, out: &Tenso
         Add::Image(image) => (Some(image), false),
     };
     let (has_bias, has_more) = (bias.is_some(), added.is_some());
-    recompute(&[Some(x), Some(weight), bias, added], out, move |of| {
-        let conv = ConvOperands { weight: &of[1], bias: has_bias.then(|| &of[2]), stride, padding };
-        let more = match (has_more, is_shift) {
-            (false, _) => Add::Nothing,
-            (true, true) => Add::Channels(&of[of.len() - 1]),
-            (true, false) => Add::Image(&of[of.len() - 1]),
-        };
-        Reference.conv2d(&of[0], conv, more)
+    add(&[Some(x), Some(weight), bias, added], out, || {
+        let operands: Vec<Tensor> =
+            [Some(x), Some(weight), bias, added].into_iter().flatten().map(Tensor::detach).collect();
+        Box::new(move |gradient, wanted| {
+            let conv = ConvOperands { weight: &operands[1], bias: None, stride, padding };
+            let own = of.conv2d_gradients(&operands[0], conv, gradient, [wanted[0], wanted[1]])?;
+            let Some(own) = own else {
+                return again(&operands, gradient, wanted, |of| {
+                    let conv =
+                        ConvOperands { weight: &of[1], bias: has_bias.then(|| &of[2]), stride, padding };
+                    let more = match (has_more, is_shift) {
+                        (false, _) => Add::Nothing,
+                        (true, true) => Add::Channels(&of[of.len() - 1]),
+                        (true, false) => Add::Image(&of[of.len() - 1]),
+                    };
+                    Reference.conv2d(&of[0], conv, more)
+                });
+            };
+            let mut found = Vec::from(own);
+            // `[B, pixels, outputs]`
+            let slopes = channels_last(gradient)?.flatten(1, 2)?;
+            if has_bias {
+                let sums = || gradients::total(&slopes.flatten(0, 1)?, 0);
+                found.push(wanted[2].then(sums).transpose()?);
+            }
+            if has_more {
+                let of_shift = || gradients::total(&slopes, 1)?.unsqueeze(1);
+                let is_wanted = wanted[wanted.len() - 1];
+                found.push(match is_shift {
+                    true => is_wanted.then(of_shift).transpose()?,
+                    false => Some(gradient.clone()),
+                });
+            }
+            Ok(found)
+        })
     });
 }
 
@@ -172,18 +278,31 @@ pub(crate) fn recompute(
 ) {
     add(operands, out, || -> Backward {
         let operands: Vec<Tensor> = operands.iter().flatten().map(|operand| operand.detach()).collect();
-        Box::new(move |gradient, wanted| {
-            let variable = |(operand, wanted): (&Tensor, &bool)| {
-                // A variable is a copy; what needs no gradient stays what it is.
-                if *wanted { Var::from_tensor(operand).map(Some) } else { Ok(None) }
-            };
-            let variables = operands.iter().zip(wanted).map(variable).collect::<Result<Vec<_>>>()?;
-            let tensor = |(operand, variable): (&Tensor, &Option<Var>)| {
-                variable.as_ref().map_or_else(|| operand.clone(), |variable| variable.as_tensor().clone())
-            };
-            let tensors: Vec<Tensor> = operands.iter().zip(&variables).map(tensor).collect();
-            let mut found = (run(&tensors)? * gradient)?.sum_all()?.backward()?;
-            Ok(variables.iter().map(|variable| found.remove(variable.as_ref()?)).collect())
-        })
+        Box::new(move |gradient, wanted| again(&operands, gradient, wanted, run))
     });
+}
+
+/// The wanted gradients of operands, from a computation in candle's operations.
+fn again(
+    operands: &[Tensor],
+    gradient: &Tensor,
+    wanted: &[bool],
+    run: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Result<Vec<Option<Tensor>>> {
+    let variable = |(operand, wanted): (&Tensor, &bool)| {
+        // A variable is a copy; what needs no gradient stays what it is.
+        if *wanted { Var::from_tensor(operand).map(Some) } else { Ok(None) }
+    };
+    let variables = operands.iter().zip(wanted).map(variable).collect::<Result<Vec<_>>>()?;
+    let tensor = |(operand, variable): (&Tensor, &Option<Var>)| {
+        variable.as_ref().map_or_else(|| operand.clone(), |variable| variable.as_tensor().clone())
+    };
+    let tensors: Vec<Tensor> = operands.iter().zip(&variables).map(tensor).collect();
+    let mut sum = (run(&tensors)? * gradient)?;
+    // A GPU computes each sum on one of its multiprocessors: many short ones are faster than a long one.
+    while sum.rank() > 1 {
+        sum = sum.sum(D::Minus1)?;
+    }
+    let mut found = sum.sum_all()?.backward()?;
+    Ok(variables.iter().map(|variable| found.remove(variable.as_ref()?)).collect())
 }

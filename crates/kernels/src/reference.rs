@@ -8,7 +8,7 @@ use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, N
 use candle_core::{D, DType, Result, Tensor};
 
 /// candle's operations.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Reference;
 
 impl Kernels for Reference {
@@ -170,7 +170,7 @@ pub(crate) fn attention_in_parts(
 }
 
 /// Norms and softmax are computed in f32, or in f64 where that is the model's dtype.
-fn accumulation(dtype: DType) -> DType {
+pub(crate) fn accumulation(dtype: DType) -> DType {
     if dtype == DType::F64 { DType::F64 } else { DType::F32 }
 }
 
@@ -182,7 +182,7 @@ fn standardised(x: &Tensor, eps: f64) -> Result<Tensor> {
 }
 
 /// e^x of each value, divided by their sum along the last axis.
-fn softmax(x: &Tensor) -> Result<Tensor> {
+pub(crate) fn softmax(x: &Tensor) -> Result<Tensor> {
     let powers = x.broadcast_sub(&x.max_keepdim(D::Minus1)?.detach())?.exp()?;
     powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)
 }

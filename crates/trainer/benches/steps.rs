@@ -1,7 +1,8 @@
-//! Measures a step of training: `cargo bench -p maquette-trainer --bench steps -- FOLDER BATCH SIZE STEPS`.
+//! Measures a step of training: `cargo bench -p maquette-trainer --bench steps -- FOLDER BATCH SIZE STEPS [OPTION ...]`.
 //!
 //! Prints the median and the least seconds of a step of a LoRA of rank 16 on the UNet's attention, without prior preservation. It is
-//! what `tests/fixtures/training_speed.py` measures with peft and diffusers. There is no threshold.
+//! what `tests/fixtures/training_speed.py` measures with peft and diffusers. Options: a device such as `cuda` (with the feature of
+//! that name), `bf16` for mixed precision, `gradient_checkpointing`. There is no threshold.
 #![allow(clippy::print_stdout, missing_docs)]
 
 use maquette_core::{
@@ -20,10 +21,19 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     // cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [folder, batch, size, steps] = &arguments[..] else {
-        println!("Usage: steps FOLDER BATCH SIZE STEPS");
+    let [folder, batch, size, steps, options @ ..] = &arguments[..] else {
+        println!("Usage: steps FOLDER BATCH SIZE STEPS [OPTION ...]");
         return Ok(());
     };
+    let (mut device, mut mixed_precision) = (DeviceName::Cpu, MixedPrecision::No);
+    let mut gradient_checkpointing = false;
+    for option in options {
+        match option.as_str() {
+            "bf16" => mixed_precision = MixedPrecision::Bf16,
+            "gradient_checkpointing" => gradient_checkpointing = true,
+            word => device = word.parse()?,
+        }
+    }
     let (batch, size, steps): (u32, u32, u32) = (batch.parse()?, size.parse()?, steps.parse()?);
     let digest = Digest::from_bytes([0; 32]);
     let image = FoundFile { file: "a.png".into(), digest };
@@ -56,8 +66,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         resolution: (size, size),
         crop: TrainingCrop::Center,
         random_flip: false,
-        mixed_precision: MixedPrecision::No,
-        gradient_checkpointing: std::env::var_os("GRADIENT_CHECKPOINTING").is_some(),
+        mixed_precision,
+        gradient_checkpointing,
         seed: 0,
         folder: std::path::PathBuf::new(),
     };
@@ -66,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let job = TrainJob {
         training: &training,
         source: &ModelSource::Folder(folder.into()),
-        device: DeviceName::Cpu,
+        device,
         pictures: vec![Picture { image, mask: None }],
         class_pictures: Vec::new(),
         checkpoints: BTreeSet::new(),

@@ -57,12 +57,14 @@ impl Gradients {
 
     /// Their norm, all taken together.
     pub fn norm(&self) -> Result<f64> {
-        let mut sum = 0.0;
-        for gradient in self.0.values() {
-            let square = gradient.sqr()?.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?;
-            sum += square;
+        let square = |gradient: &Tensor| gradient.sqr()?.sum_all()?.to_dtype(DType::F64);
+        let squares = self.0.values().map(square).collect::<Result<Vec<_>>>()?;
+        if squares.is_empty() {
+            return Ok(0.0);
         }
-        Ok(sum.sqrt())
+        // Together, so that a GPU is waited for once.
+        let squares = Tensor::stack(&squares, 0)?.to_vec1::<f64>()?;
+        Ok(squares.iter().sum::<f64>().sqrt())
     }
 
     /// Scales them so that their norm is at most `most`: torch's `clip_grad_norm_`.

@@ -3,6 +3,7 @@
 mod batch;
 mod control;
 mod denoise_state;
+mod download;
 pub(crate) mod engine;
 mod expected;
 mod image_prompt;

@@ -1,14 +1,11 @@
-//! Runs of diffusers with models that predict flow: their pictures, and rows that do not affect each other.
+//! Runs of diffusers with models that predict flow, as cells.
 
-use crate::cases::{Case, Difference, cell, difference, fixtures, named, render};
+use crate::cases::{Case, cell, fixtures, named};
 use crate::composed::{composed, engine_of};
 use maquette_core::{Cell, Lora, Settings};
 use maquette_diffusion::{DeviceName, Engine};
 use serde::Deserialize;
 use tempfile::TempDir;
-
-/// The same as for pictures of other models.
-pub const HANDFUL: usize = 10;
 
 /// A run of diffusers.
 #[derive(Deserialize)]
@@ -51,14 +48,14 @@ impl FlowCase {
     }
 
     /// Its model, whose folder must outlive the engine.
-    pub fn engine(&self) -> (TempDir, Engine) {
+    pub fn engine(&self, device: DeviceName) -> (TempDir, Engine) {
         let mut folders = vec![self.case.model.as_str()];
         folders.extend(self.is_overlaid().then_some("z-image/dynamic"));
         let model = composed(&folders);
         if self.without_t5 {
             std::fs::remove_dir_all(model.path().join("text_encoder_3")).unwrap();
         }
-        let engine = engine_of(DeviceName::Cpu, model.path());
+        let engine = engine_of(device, model.path());
         (model, engine)
     }
 
@@ -68,37 +65,7 @@ impl FlowCase {
     }
 
     /// Whether its model is the folder as it is.
-    fn is_plain(&self) -> bool {
+    pub fn is_plain(&self) -> bool {
         !self.is_overlaid() && !self.without_t5
-    }
-}
-
-pub fn pictures_match(cases: &[FlowCase]) {
-    let mut wrong = Vec::new();
-    for case in cases {
-        let (cell, (_model, mut engine)) = (case.cell(), case.engine());
-        match &render(&mut engine, std::slice::from_ref(&cell))[&cell.id] {
-            Err(error) => wrong.push(format!("{}: {error}", case.case.name)),
-            Ok(image) => {
-                let difference = difference(image, &case.case.expected());
-                let Difference { largest, count, .. } = difference;
-                if largest > 1 || count > HANDFUL {
-                    wrong.push(format!("{}: {difference:?}", case.case.name));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-pub fn rows_are_independent(cases: Vec<FlowCase>) {
-    let cases: Vec<FlowCase> = cases.into_iter().filter(FlowCase::is_plain).collect();
-    let cells: Vec<Cell> = cases.iter().map(FlowCase::cell).collect();
-    let (_model, mut engine) = cases[0].engine();
-    let together = render(&mut engine, &cells);
-    for (case, cell) in cases.iter().zip(&cells) {
-        let alone = render(&mut case.engine().1, std::slice::from_ref(cell));
-        assert!(alone[&cell.id].is_ok());
-        assert_eq!(alone[&cell.id], together[&cell.id], "{}", case.case.name);
     }
 }

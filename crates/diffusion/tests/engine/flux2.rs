@@ -2,7 +2,8 @@
 
 use crate::cases::{cell, engine, render};
 use crate::composed::{composed, engine_of};
-use crate::flow_cases::{FlowCase, cases_in, pictures_match, rows_are_independent};
+use crate::flow_cases::{FlowCase, cases_in};
+use crate::flow_checks::{pictures_match, rows_are_independent};
 use maquette_core::{Scheduler, Settings};
 use maquette_diffusion::{DeviceName, ModelSource, card, model_notes};
 

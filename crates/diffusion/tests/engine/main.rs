@@ -16,6 +16,7 @@ mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
 mod flow_cases;
+mod flow_checks;
 mod flux2;
 mod ip_adapter;
 mod masks;
@@ -26,4 +27,5 @@ mod precision;
 mod readings;
 mod safety;
 mod stable_diffusion_3;
+mod stored;
 mod z_image;

@@ -2,9 +2,10 @@
 
 use crate::cases::{cell, render};
 use crate::composed::composed;
-use crate::flow_cases::{FlowCase, cases_in, pictures_match, rows_are_independent};
+use crate::flow_cases::{FlowCase, cases_in};
+use crate::flow_checks::{pictures_match, rows_are_independent};
 use maquette_core::{Dialect, Scheduler, Settings};
-use maquette_diffusion::{ModelSource, card};
+use maquette_diffusion::{DeviceName, ModelSource, card};
 
 fn cases() -> Vec<FlowCase> {
     cases_in("sd3/cases.json")
@@ -38,7 +39,7 @@ fn prompts_of_the_dialect_have_any_length() {
     };
     let long = "a garden with a (bench:1.3), ".repeat(20);
     let cells = [with("a garden with a (bench:1.3)"), with("a garden with a bench"), with(&long)];
-    let (_model, mut engine) = case.engine();
+    let (_model, mut engine) = case.engine(DeviceName::Cpu);
     let rendered = render(&mut engine, &cells);
     let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
     assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2]);

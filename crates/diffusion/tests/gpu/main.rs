@@ -19,9 +19,14 @@ mod composed;
 #[path = "../copies/mod.rs"]
 mod copies;
 mod features;
+mod flow;
+#[path = "../engine/flow_cases.rs"]
+mod flow_cases;
 mod pairs;
 mod parts;
 mod pictures;
+#[path = "../engine/stored.rs"]
+mod stored;
 
 use maquette_core::Dtype;
 use maquette_diffusion::DeviceName;

@@ -78,6 +78,22 @@ fn bundled_model() {
 }
 
 #[test]
+fn guidance_intervals() {
+    compare_file("interval/cases.json", |_| true);
+}
+
+#[test]
+fn controlnets() {
+    compare_file("controlnet/cases.json", |case| !sees_mask(case));
+    compare_with(&inpainting_model(), "controlnet/cases.json", sees_mask);
+}
+
+#[test]
+fn ip_adapters() {
+    compare_file("ip_adapter/cases.json", |_| true);
+}
+
+#[test]
 fn loras() {
     compare_added("lora");
 }

@@ -1,6 +1,7 @@
 //! Attention: our kernel for half precision and the head sizes of the models, in tiles that keep no scores; otherwise in
 //! f32 with the scores of a few queries at a time.
 
+use super::cudnn;
 use super::launch::{Arg, Grid, launch, output, ptx};
 use super::names::dtype_name;
 use crate::reference::attention_in_parts;
@@ -28,6 +29,12 @@ pub(super) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: usize, mask: 
     };
     let [q, k, v] = [q.contiguous()?, k.contiguous()?, v.contiguous()?];
     let out = output(q.shape(), q.dtype(), q.device())?;
+    // For other head sizes cuDNN compiles a kernel in each process, which takes half a second for each number of rows; small
+    // calls are bound by their launches.
+    let by_cudnn = mask == Mask::None && queries >= 256 && [64, 128].contains(&head);
+    if by_cudnn && cudnn::attention(&out, &q, &k, &v, heads)? {
+        return Ok(out);
+    }
     let args = [
         Arg::Tensor(&out),
         Arg::Tensor(&q),

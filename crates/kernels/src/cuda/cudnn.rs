@@ -1,11 +1,14 @@
-//! Convolutions by cuDNN, where it is installed and has an engine for the sizes.
+//! Convolutions and attention by cuDNN, where it is installed and has an engine for the sizes.
 //!
 //! cuDNN describes a computation as a graph of operations and proposes engines for it; the chosen one is a plan, kept by
 //! sizes. The numbers are those of kinds and attributes in `cudnn_graph.h` of cuDNN 9. Not here: what is added to a
 //! convolution. On an H200, graphs that also add a bias and an image are no faster than a kernel of ours afterwards
 //! and take 0.7 s to compile, and one that adds a number for each row and channel read beyond its operands.
 
+mod attention;
 mod library;
+
+pub(super) use attention::attention;
 
 use super::launch::{bytes, pointer};
 use candle_core::{DType, Result, Tensor, bail};
@@ -102,22 +105,28 @@ impl Plan {
             .parts(704, &[&x])?
             .parts(705, &[&y])?
             .finish()?;
-        let graph = Descriptor::new(15)?.handle(800, handle)?.parts(801, &[&operation])?.finish()?;
-        let proposals = Descriptor::new(4)?.parts(201, &[&graph])?.choice(200, 8, HEURISTICS)?.finish()?;
-        for proposal in proposals.children(202, 3, 16)? {
-            if !is_exact(&proposal).unwrap_or(false) {
-                continue;
-            }
-            let engine = Descriptor::new(5)
-                .and_then(|engine| engine.handle(400, handle)?.parts(401, &[&proposal])?.finish());
-            // An engine can refuse what the heuristics proposed.
-            let Ok(engine) = engine else { continue };
-            let workspace = engine.number(402)?.max(0) as usize;
-            let parts = vec![proposal, proposals, graph, operation, convolution, x, weight, y];
-            return Ok(Some(Plan { engine, workspace, _parts: parts }));
-        }
-        Ok(None)
+        let Some((engine, workspace, mut parts)) = engine(handle, &operation)? else { return Ok(None) };
+        parts.extend([operation, convolution, x, weight, y]);
+        Ok(Some(Plan { engine, workspace, _parts: parts }))
     }
+}
+
+/// The first engine that cuDNN proposes for an operation, the bytes of its temporary memory, and what it was made from.
+fn engine(handle: Handle, operation: &Descriptor) -> Result<Option<(Descriptor, usize, Vec<Descriptor>)>> {
+    let graph = Descriptor::new(15)?.handle(800, handle)?.parts(801, &[operation])?.finish()?;
+    let proposals = Descriptor::new(4)?.parts(201, &[&graph])?.choice(200, 8, HEURISTICS)?.finish()?;
+    for proposal in proposals.children(202, 3, 16)? {
+        if !is_exact(&proposal).unwrap_or(false) {
+            continue;
+        }
+        let engine = Descriptor::new(5)
+            .and_then(|engine| engine.handle(400, handle)?.parts(401, &[&proposal])?.finish());
+        // An engine can refuse what the heuristics proposed.
+        let Ok(engine) = engine else { continue };
+        let workspace = engine.number(402)?.max(0) as usize;
+        return Ok(Some((engine, workspace, vec![proposal, proposals, graph])));
+    }
+    Ok(None)
 }
 
 /// The numbers of the tensors in a graph.

@@ -4,8 +4,8 @@
 //! Images are kept channels-last: a result has the shape `[B, channels, height, width]` of every other set and the memory
 //! layout `[B, height, width, channels]`, which the next operation reads without a copy; the pixels of an image are
 //! then tokens. Operands in the usual layout are copied into it. Kernels split work by shapes alone, so that a row of a
-//! batch does not depend on the others; the libraries' results may differ in their last bits with the number of rows. Not
-//! here: gradients.
+//! batch does not depend on the others; the libraries' results may differ in their last bits with the number of rows.
+//! Not here: gradients, except those of convolutions.
 
 mod attention;
 mod conv;
@@ -17,6 +17,7 @@ mod norm;
 mod product;
 
 use crate::layout::{as_image, channels_last};
+use crate::recomputed::Gradients;
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{DType, Result, Tensor};
@@ -25,7 +26,7 @@ use launch::output;
 use product::{Plus, Right, product};
 
 /// cuBLASLt, cuDNN and our CUDA kernels, for f32, f16 and bf16.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Cuda;
 
 impl Kernels for Cuda {
@@ -110,6 +111,22 @@ impl Kernels for Cuda {
 
     fn concat(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
         elementwise::concat(left, right)
+    }
+}
+
+impl Gradients for Cuda {
+    fn softmax(self, scores: &Tensor) -> Result<Tensor> {
+        candle_nn::ops::softmax_last_dim(scores)
+    }
+
+    fn conv2d_gradients(
+        self,
+        x: &Tensor,
+        conv: ConvOperands,
+        gradient: &Tensor,
+        wanted: [bool; 2],
+    ) -> Result<Option<[Option<Tensor>; 2]>> {
+        conv::gradients(x, conv, gradient, wanted).map(Some)
     }
 }
 

@@ -17,6 +17,7 @@ mod activations;
 mod attention;
 mod comparison;
 mod convolutions;
+mod gradients;
 mod huge_attention;
 mod linear;
 mod norms;

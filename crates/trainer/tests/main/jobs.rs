@@ -62,8 +62,15 @@ pub struct Prepared {
     with_mask: bool,
 }
 
+/// As for the engine's tests on a GPU: `MAQUETTE_FIXTURES`, or the folder of the tree where the tests were built.
 pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
+    std::env::var_os("MAQUETTE_FIXTURES").map_or_else(built, PathBuf::from).join(name)
+}
+
+/// `MAQUETTE_TEST_DEVICE`, or the CPU.
+pub fn device() -> DeviceName {
+    std::env::var("MAQUETTE_TEST_DEVICE").map_or(DeviceName::Cpu, |word| word.parse().unwrap())
 }
 
 pub fn cases() -> Vec<Case> {
@@ -133,7 +140,7 @@ impl Prepared {
         TrainJob {
             training: &self.training,
             source: &self.source,
-            device: DeviceName::Cpu,
+            device: device(),
             pictures: pictures.collect(),
             class_pictures: (0..2).map(|i| image(&format!("class-{i}"))).collect(),
             checkpoints: BTreeSet::new(),

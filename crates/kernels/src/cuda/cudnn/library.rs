@@ -81,6 +81,11 @@ impl Descriptor {
         self.set(attribute, 4, &[value])
     }
 
+    /// Sets a truth value, `CUDNN_TYPE_BOOLEAN`.
+    pub fn flag(self, attribute: c_int, value: bool) -> Result<Descriptor> {
+        self.set(attribute, 2, &[value])
+    }
+
     /// Sets a value of an enumeration; `kind` is that of the enumeration.
     pub fn choice(self, attribute: c_int, kind: c_int, value: c_int) -> Result<Descriptor> {
         self.set(attribute, kind, &[value])
