@@ -15,6 +15,7 @@
 //!
 //! Images are `[B, channels, height, width]`, tokens `[B, count, channels]`. Deliberately not here: models, files.
 
+mod adamw;
 mod branch;
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -29,6 +30,7 @@ mod set;
 mod vector;
 mod weight;
 
+pub use adamw::AdamWStep;
 pub use branch::Branch;
 use candle_core::{DType, Device};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear, RmsNorm};
@@ -55,6 +57,17 @@ pub fn training(device: &Device, dtype: DType) -> &'static dyn Kernels {
         (Device::Cuda(_), DType::F32 | DType::F16 | DType::BF16) => &recomputed::Recomputed(cuda::Cuda),
         _ => &recomputed::Recomputed(reference::Reference),
     }
+}
+
+/// Begins to load the libraries that the first calls on a device would wait for, on another thread.
+pub fn prepare(device: &Device) {
+    #[cfg(feature = "cuda")]
+    if let Device::Cuda(device) = device {
+        let device = device.clone();
+        std::thread::spawn(move || cuda::prepare(&device));
+    }
+    #[cfg(not(feature = "cuda"))]
+    let _ = device;
 }
 
 /// The differentiable kernels, which run on every device.

@@ -28,6 +28,33 @@ pub(crate) trait Gradients: Kernels + Copy + 'static {
     ) -> Result<Option<[Option<Tensor>; 2]>> {
         Ok(None)
     }
+
+    /// The gradient of a group norm's image, in the same way.
+    fn group_norm_gradient(
+        self,
+        _x: &Tensor,
+        _norm: NormOperands,
+        _groups: usize,
+        _then: Activation,
+        _gradient: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
+    /// That of a layer norm's tokens.
+    fn layer_norm_gradient(
+        self,
+        _x: &Tensor,
+        _norm: NormOperands,
+        _gradient: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
+    /// That of GEGLU.
+    fn geglu_gradient(self, _x: &Tensor, _gradient: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 }
 
 impl Gradients for Reference {}
@@ -112,18 +139,21 @@ impl<F: Gradients> Kernels for Recomputed<F> {
     }
 
     fn group_norm(&self, x: &Tensor, norm: NormOperands, groups: usize, then: Activation) -> Result<Tensor> {
-        let (out, eps) = (self.0.group_norm(x, norm, groups, then)?, norm.eps);
-        recompute(&[Some(x), Some(norm.weight), Some(norm.bias)], &out, move |of| {
-            Reference.group_norm(&of[0], NormOperands { weight: &of[1], bias: &of[2], eps }, groups, then)
-        });
+        let out = self.0.group_norm(x, norm, groups, then)?;
+        normalised(
+            &out,
+            x,
+            norm,
+            self.0,
+            move |of, x, norm, gradient| of.group_norm_gradient(x, norm, groups, then, gradient),
+            move |x, norm| Reference.group_norm(x, norm, groups, then),
+        );
         Ok(out)
     }
 
     fn layer_norm(&self, x: &Tensor, norm: NormOperands) -> Result<Tensor> {
-        let (out, eps) = (self.0.layer_norm(x, norm)?, norm.eps);
-        recompute(&[Some(x), Some(norm.weight), Some(norm.bias)], &out, move |of| {
-            Reference.layer_norm(&of[0], NormOperands { weight: &of[1], bias: &of[2], eps })
-        });
+        let out = self.0.layer_norm(x, norm)?;
+        normalised(&out, x, norm, self.0, F::layer_norm_gradient, |x, norm| Reference.layer_norm(x, norm));
         Ok(out)
     }
 
@@ -153,7 +183,13 @@ impl<F: Gradients> Kernels for Recomputed<F> {
 
     fn geglu(&self, x: &Tensor) -> Result<Tensor> {
         let out = self.0.geglu(x)?;
-        recompute(&[Some(x)], &out, |of| Reference.geglu(&of[0]));
+        add(&[Some(x)], &out, || {
+            let (of, x) = (self.0, x.detach());
+            Box::new(move |gradient, wanted| match of.geglu_gradient(&x, gradient)? {
+                Some(found) => Ok(vec![Some(found)]),
+                None => again(&[x], gradient, wanted, |of| Reference.geglu(&of[0])),
+            })
+        });
         Ok(out)
     }
 
@@ -203,6 +239,31 @@ impl<F: Gradients> Kernels for Recomputed<F> {
         });
         Ok(out)
     }
+}
+
+/// Records a norm whose result is `out`. `own` is the set's gradient where only that of `x` is wanted, `run` the norm.
+fn normalised<F: Gradients>(
+    out: &Tensor,
+    x: &Tensor,
+    norm: NormOperands,
+    of: F,
+    own: impl Fn(F, &Tensor, NormOperands, &Tensor) -> Result<Option<Tensor>> + 'static,
+    run: impl Fn(&Tensor, NormOperands) -> Result<Tensor> + 'static,
+) {
+    add(&[Some(x), Some(norm.weight), Some(norm.bias)], out, || {
+        let (operands, eps) = ([x, norm.weight, norm.bias].map(Tensor::detach), norm.eps);
+        Box::new(move |gradient, wanted| {
+            let [x, weight, bias] = &operands;
+            if wanted == [true, false, false]
+                && let Some(found) = own(of, x, NormOperands { weight, bias, eps }, gradient)?
+            {
+                return Ok(vec![Some(found), None, None]);
+            }
+            again(&operands, gradient, wanted, |of| {
+                run(&of[0], NormOperands { weight: &of[1], bias: &of[2], eps })
+            })
+        })
+    });
 }
 
 /// What a linear layer's gradients need.

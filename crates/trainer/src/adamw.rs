@@ -3,6 +3,7 @@
 //! candle-nn's has the same arithmetic, but keeps its moments to itself.
 
 use candle_core::{DType, Result, Tensor, TensorId, Var};
+use maquette_kernels::AdamWStep;
 use std::collections::{BTreeMap, HashMap};
 
 /// torch's defaults, which diffusers' scripts have, too.
@@ -94,19 +95,21 @@ impl AdamW {
         learning_rate: impl Fn(&str) -> f64,
     ) -> Result<()> {
         self.steps += 1;
-        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let (first_scale, second_scale) = (1.0 - BETAS.0.powi(steps), 1.0 - BETAS.1.powi(steps));
         for (name, gradient) in &gradients.0 {
             let (Some(first), Some(second)) = (self.first.get_mut(name), self.second.get_mut(name)) else {
                 continue;
             };
-            let rate = learning_rate(name);
-            *first = ((&*first * BETAS.0)? + (gradient * (1.0 - BETAS.0))?)?;
-            *second = ((&*second * BETAS.1)? + (gradient.sqr()? * (1.0 - BETAS.1))?)?;
-            let divisor = ((second.sqrt()? / second_scale.sqrt())? + EPS)?;
-            let change = ((&*first / divisor)? * (rate / first_scale))?;
+            let step = AdamWStep {
+                betas: BETAS,
+                eps: EPS,
+                steps: self.steps,
+                learning_rate: learning_rate(name),
+                weight_decay: self.weight_decay,
+            };
             let parameter = &parameters[name];
-            parameter.set(&((parameter.as_tensor() * (1.0 - rate * self.weight_decay))? - change)?)?;
+            let changed;
+            [changed, *first, *second] = step.apply([parameter.as_tensor(), gradient, first, second])?;
+            parameter.set(&changed)?;
         }
         Ok(())
     }

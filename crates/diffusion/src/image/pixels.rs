@@ -19,35 +19,25 @@ fn tensor(image: &Image, value: impl Fn(f32) -> f32, dtype: DType, device: &Devi
     Tensor::from_vec(levels, shape, device)?.permute((0, 3, 1, 2))?.contiguous()?.to_dtype(dtype)
 }
 
-/// A picture that its device may not have computed yet.
-pub(crate) struct Levels {
-    /// `[height, width, 3]`
-    levels: Tensor,
-    /// Zeros, or NaN if a value is NaN or infinity.
-    zeros: Tensor,
-}
-
-impl Levels {
-    /// The pictures in `[rows, 3, height, width]`, rounded half to even as numpy does in diffusers' `postprocess`. Does not wait
-    /// for the device.
-    pub fn of(pixels: &Tensor) -> Result<Vec<Levels>> {
-        let pixels = pixels.to_dtype(DType::F32)?;
-        // 0 times a number is 0, and NaN for NaN and infinity; in many short sums, as a GPU computes each on one of its
-        // multiprocessors.
-        let zeros = pixels.affine(0.0, 0.0)?.sum(3)?.flatten_from(1)?;
-        let levels = levels(&pixels)?.permute((0, 2, 3, 1))?.contiguous()?;
-        (0..pixels.dim(0)?)
-            .map(|row| Ok(Levels { levels: levels.get(row)?, zeros: zeros.get(row)? }))
-            .collect()
-    }
-
-    /// Waits for the picture; `None` if it has NaN or infinity: the precision overflowed.
-    pub fn image(&self) -> Result<Option<Image>> {
-        let (height, width, _) = self.levels.dims3()?;
-        let finite = self.zeros.to_vec1::<f32>()?.iter().all(|value| value.is_finite());
-        let levels = self.levels.flatten_all()?.to_vec1()?;
-        Ok(finite.then(|| Image::new(width as u32, height as u32, levels)).flatten())
-    }
+/// The pictures in `[rows, 3, height, width]`, rounded half to even as numpy does in diffusers' `postprocess`.
+///
+/// `None` for a row with NaN or infinity: the precision overflowed.
+pub(crate) fn to_images(pixels: &Tensor) -> Result<Vec<Option<Image>>> {
+    let pixels = pixels.to_dtype(DType::F32)?;
+    let (rows, _, height, width) = pixels.dims4()?;
+    // 0 times a number is 0, and NaN for NaN and infinity; in many short sums, as a GPU computes each on one of its
+    // multiprocessors.
+    let zeros = pixels.affine(0.0, 0.0)?.sum(3)?.flatten_from(1)?.to_vec2::<f32>()?;
+    let levels = levels(&pixels)?.permute((0, 2, 3, 1))?.flatten_all()?.to_vec1::<u8>()?;
+    let image = |row: usize, levels: &[u8]| {
+        let finite = zeros[row].iter().all(|value| value.is_finite());
+        finite.then(|| Image::new(width as u32, height as u32, levels.to_vec())).flatten()
+    };
+    Ok(levels
+        .chunks_exact((levels.len() / rows.max(1)).max(1))
+        .enumerate()
+        .map(|(row, levels)| image(row, levels))
+        .collect())
 }
 
 /// Levels 0 to 255 of f32 values, clamped to -1 to 1, on their device, so that only bytes are copied from it.
@@ -110,10 +100,6 @@ mod tests {
         }
     }
 
-    fn images(pixels: &Tensor) -> Vec<Option<Image>> {
-        Levels::of(pixels).unwrap().iter().map(|levels| levels.image().unwrap()).collect()
-    }
-
     #[test]
     fn a_row_with_nan_or_infinity_has_no_picture() {
         let (height, width) = (3, 2);
@@ -122,7 +108,7 @@ mod tests {
                 let mut values: Vec<f32> = (0..9 * height * width).map(|i| i as f32 / 20.0 - 1.0).collect();
                 values[3 * height * width + place] = bad;
                 let pixels = Tensor::from_vec(values.clone(), (3, 3, height, width), &Device::Cpu).unwrap();
-                let images = images(&pixels);
+                let images = to_images(&pixels).unwrap();
                 assert_eq!(images.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
                 for (row, image) in images.iter().enumerate() {
                     let Some(image) = image else { continue };
@@ -138,6 +124,6 @@ mod tests {
         }
         // The largest finite values are no overflow.
         let largest = Tensor::full(f32::MAX, (1, 3, 2, 2), &Device::Cpu).unwrap();
-        assert_eq!(images(&largest)[0].as_ref().unwrap().rgb(), [255; 12]);
+        assert_eq!(to_images(&largest).unwrap()[0].as_ref().unwrap().rgb(), [255; 12]);
     }
 }

@@ -9,7 +9,6 @@ use crate::families;
 use crate::families::error::RenderError;
 use crate::sampler::batch::{self, Limits};
 use crate::sampler::denoise_state::DenoiseState;
-use crate::sampler::download::{Arrived, Downloads};
 use crate::sampler::expected;
 use crate::sampler::loaded_model::{FindModel, LoadFamily, LoadedModel, digest_of_vae};
 use crate::sampler::out_of_memory::{self, in_batches, once_more};
@@ -26,8 +25,6 @@ use std::time::Instant;
 pub struct Engine {
     name: DeviceName,
     device: Device,
-    /// Whether the device computes what it was told later, as GPUs do.
-    pub(super) is_asynchronous: bool,
     pub(super) driver: Box<dyn Driver>,
     find: FindModel,
     load: LoadFamily,
@@ -77,9 +74,9 @@ impl Engine {
         load: LoadFamily,
     ) -> Result<Engine, DeviceError> {
         let device = name.open()?;
+        maquette_kernels::prepare(&device);
         Ok(Engine {
             name,
-            is_asynchronous: name != DeviceName::Cpu,
             driver: Box::new(device.clone()),
             device,
             find,
@@ -127,18 +124,12 @@ impl Engine {
         &mut self,
         queue: &mut Queue,
         states: &mut Vec<DenoiseState>,
-        downloads: &mut Downloads,
         events: Events,
     ) -> Result<(), Ended> {
         while let Some(cell) = queue.next() {
             if !self.fits(&cell.settings, states) {
                 queue.put_back(cell);
                 break;
-            }
-            // A cell is finished with the model that rendered it.
-            if downloads.first().is_some_and(|other| !batch::can_share_calls(&other.settings, &cell.settings))
-            {
-                self.finish_arrived(true, queue, downloads, events)?;
             }
             match self.start(&cell, events)? {
                 Ok(state) => {
@@ -252,69 +243,38 @@ impl Engine {
         Ok(predicted)
     }
 
-    /// Decodes the final latents of cells. A device that computes later, as GPUs do, has the next steps of others to compute
-    /// while their pictures arrive.
-    pub(super) fn decode_cells(
+    /// Decodes the final latents of cells and sends their pictures.
+    pub(super) fn finish_cells(
         &mut self,
         mut done: Vec<DenoiseState>,
         queue: &mut Queue,
-        downloads: &mut Downloads,
         events: Events,
     ) -> Result<(), Ended> {
         while let (Some(first), Some(loaded)) = (done.first(), &self.loaded) {
             let settings = first.cell.settings.clone();
             let allowed = self.limits.pictures(&settings, &*loaded.family);
-            let together: Vec<DenoiseState> = done.drain(..allowed.clamp(1, done.len())).collect();
+            let states: Vec<DenoiseState> = done.drain(..allowed.clamp(1, done.len())).collect();
             let clock = Instant::now();
             let mut bound = allowed;
             let decode = |states: &[DenoiseState]| loaded.decode(states.iter().map(DenoiseState::latents));
-            let decoded = in_batches(&together, |_| 1, &mut bound, &*self.driver, decode);
-            let decoded = decoded.map_err(|error| self.lost(error))?;
+            let images = in_batches(&states, |_| 1, &mut bound, &*self.driver, decode);
+            let images = images.map_err(|error| self.lost(error))?;
+            let seconds = clock.elapsed().as_secs_f64() / states.len() as f64;
             if bound < allowed {
                 self.limits.lower_pictures(&settings, bound);
                 let warning = format!(
                     "out of memory at {}x{}: at most {bound} of {allowed} pictures are decoded together from now on",
                     settings.width, settings.height
                 );
-                events.send(Event::Warned { cell: together[0].cell.id, warning })?;
+                events.send(Event::Warned { cell: states[0].cell.id, warning })?;
             }
-            let share = clock.elapsed().as_secs_f64() / together.len() as f64;
-            let (mut cells, mut pictures) = (Vec::new(), Vec::new());
-            for (DenoiseState { cell, seconds, .. }, decoded) in together.into_iter().zip(decoded) {
-                match decoded {
-                    Ok(levels) => {
-                        cells.push((cell, seconds + share));
-                        pictures.push(levels);
-                    }
-                    Err(failed) => {
-                        let error = out_of_memory::sentence(failed, &cell.settings, &self.limits);
-                        events.send(Event::Failed { cell: cell.id, error })?;
-                    }
-                }
-            }
-            downloads.add(cells, pictures);
-            if !self.is_asynchronous {
-                self.finish_arrived(true, queue, downloads, events)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Finishes cells whose pictures have arrived, or all of them if it should wait.
-    pub(super) fn finish_arrived(
-        &mut self,
-        wait: bool,
-        queue: &mut Queue,
-        downloads: &mut Downloads,
-        events: Events,
-    ) -> Result<(), Ended> {
-        while let Some(arrived) = downloads.next(wait) {
-            for Arrived { cell, seconds, image } in arrived {
+            for (mut state, image) in states.into_iter().zip(images) {
+                state.seconds += seconds;
                 match image {
-                    Ok(image) => self.finish(cell, seconds, image, queue, events)?,
-                    Err(error) => {
-                        let error = self.failure(&cell.settings, RenderError::Tensor(error))?;
-                        events.send(Event::Failed { cell: cell.id, error })?;
+                    Ok(image) => self.finish(state, image, queue, events)?,
+                    Err(failed) => {
+                        let error = out_of_memory::sentence(failed, &state.cell.settings, &self.limits);
+                        events.send(Event::Failed { cell: state.cell.id, error })?;
                     }
                 }
             }
@@ -325,8 +285,7 @@ impl Engine {
     /// Sends a cell's picture, or retries the cell if the picture contains NaN or infinity.
     fn finish(
         &mut self,
-        cell: Cell,
-        seconds: f64,
+        DenoiseState { cell, seconds, .. }: DenoiseState,
         image: Option<Image>,
         queue: &mut Queue,
         events: Events,

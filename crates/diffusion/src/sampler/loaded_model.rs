@@ -7,10 +7,9 @@ use crate::device::candle_dtype;
 use crate::error::ModelError;
 use crate::families::error::RenderError;
 use crate::families::family::Family;
-use crate::image::pixels::{self, Levels};
 use crate::image::posterior::Posterior;
-use crate::image::reference;
 use crate::image::reference::Place;
+use crate::image::{pixels, reference};
 use crate::models::safety_checker::SafetyChecker;
 use crate::sampler::control::Controls;
 use crate::sampler::denoise_state::DenoiseInputs;
@@ -198,10 +197,13 @@ impl LoadedModel {
         masks.get_or_try(&key, prepare).map(Some)
     }
 
-    /// The pictures of latents, decoded in one call.
-    pub fn decode<'a>(&self, latents: impl Iterator<Item = &'a Tensor>) -> candle_core::Result<Vec<Levels>> {
+    /// The pictures of latents, decoded in one call; `None` for those with NaN or infinity.
+    pub fn decode<'a>(
+        &self,
+        latents: impl Iterator<Item = &'a Tensor>,
+    ) -> candle_core::Result<Vec<Option<Image>>> {
         let latents = Tensor::cat(&latents.collect::<Vec<_>>(), 0)?;
-        Levels::of(&self.family.decode(&latents)?)
+        pixels::to_images(&self.family.decode(&latents)?)
     }
 
     /// The picture, blacked out if the safety checker flags it, and the verdict.

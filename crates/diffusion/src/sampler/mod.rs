@@ -3,7 +3,6 @@
 mod batch;
 mod control;
 mod denoise_state;
-mod download;
 pub(crate) mod engine;
 mod expected;
 mod image_prompt;

@@ -6,7 +6,6 @@
 use crate::device::Failure;
 use crate::families::error::RenderError;
 use crate::sampler::denoise_state::DenoiseState;
-use crate::sampler::download::Downloads;
 use crate::sampler::engine::{Ended, Engine, Events};
 use crate::sampler::queue::Queue;
 use candle_core::{Result, Tensor};
@@ -22,24 +21,17 @@ impl Engine {
     ) -> std::result::Result<(), Ended> {
         let mut queue = Queue::new(cells);
         let mut states: Vec<DenoiseState> = Vec::new();
-        let mut downloads = Downloads::default();
         loop {
-            self.start_cells(&mut queue, &mut states, &mut downloads, events)?;
+            self.start_cells(&mut queue, &mut states, events)?;
             if states.is_empty() {
-                if downloads.first().is_none() {
-                    return Ok(());
-                }
-                // A picture that overflowed is rendered again.
-                self.finish_arrived(true, &mut queue, &mut downloads, events)?;
-                continue;
+                return Ok(());
             }
             self.step(&mut states, events)?;
             if states.iter().any(DenoiseState::is_done) {
                 self.share_time(&mut states)?;
             }
             let done = states.extract_if(.., |state| state.is_done()).collect();
-            self.decode_cells(done, &mut queue, &mut downloads, events)?;
-            self.finish_arrived(false, &mut queue, &mut downloads, events)?;
+            self.finish_cells(done, &mut queue, events)?;
         }
     }
 

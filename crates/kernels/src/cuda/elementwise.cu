@@ -90,6 +90,46 @@ __device__ void concat(T* out, const T* left, const T* right, unsigned of_left, 
     }
 }
 
+// The gradient of GEGLU without a bias: of the value, then of the gate.
+template <typename T, int N>
+__device__ void geglu_gradient(T* out, const T* gradient, const T* x, unsigned half, unsigned count) {
+    using V = Vec<T, N>;
+    const unsigned vectors = half / N, step = gridDim.x * blockDim.x;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const unsigned token = i / vectors, channel = (i - token * vectors) * N;
+        const uint64_t at = (uint64_t)token * 2 * half + channel;
+        const V value = *reinterpret_cast<const V*>(x + at);
+        const V gate = *reinterpret_cast<const V*>(x + at + half);
+        const V slope = *reinterpret_cast<const V*>(gradient + (uint64_t)i * N);
+        V of_value, of_gate;
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const float g = widen(gate.at[j]), found = widen(slope.at[j]);
+            const float share = 0.5f * (1.0f + erff(g * 0.70710678118654752f));
+            const float density = 0.39894228040143268f * expf(-0.5f * g * g);
+            of_value.at[j] = narrow<T>(found * g * share);
+            of_gate.at[j] = narrow<T>(found * widen(value.at[j]) * (share + g * density));
+        }
+        *reinterpret_cast<V*>(out + at) = of_value;
+        *reinterpret_cast<V*>(out + at + half) = of_gate;
+    }
+}
+
+// A step of AdamW (Loshchilov and Hutter, arXiv 1711.05101) in f32: `keep` is 1 - rate * weight decay, `rate` is divided by the
+// correction of the first moment, `correction` is the square root of the second one's.
+extern "C" __global__ void adamw(float* parameter, float* first, float* second, const float* before,
+                                 const float* first_before, const float* second_before, const float* gradient,
+                                 float beta_1, float beta_2, float keep, float rate, float correction, float eps,
+                                 unsigned count) {
+    const unsigned step = gridDim.x * blockDim.x;
+    for (unsigned i = blockIdx.x * blockDim.x + threadIdx.x; i < count; i += step) {
+        const float slope = gradient[i];
+        first[i] = first_before[i] * beta_1 + slope * (1.0f - beta_1);
+        second[i] = second_before[i] * beta_2 + slope * slope * (1.0f - beta_2);
+        parameter[i] = before[i] * keep - first[i] / (sqrtf(second[i]) / correction + eps) * rate;
+    }
+}
+
 #define ELEMENTWISE(NAME, T, SUFFIX, N)                                                                              \
     extern "C" __global__ void add_##NAME##SUFFIX(T* out, const T* x, const T* bias, const T* shift, const T* image, \
                                                   unsigned channels, unsigned positions, unsigned count) {           \
@@ -97,6 +137,10 @@ __device__ void concat(T* out, const T* left, const T* right, unsigned of_left, 
     }                                                                                                                \
     extern "C" __global__ void geglu_##NAME##SUFFIX(T* out, const T* x, const T* bias, unsigned half, unsigned count) { \
         geglu<T, N>(out, x, bias, half, count);                                                                            \
+    }                                                                                                                \
+    extern "C" __global__ void geglu_gradient_##NAME##SUFFIX(T* out, const T* gradient, const T* x, unsigned half,   \
+                                                             unsigned count) {                                       \
+        geglu_gradient<T, N>(out, gradient, x, half, count);                                                         \
     }                                                                                                                \
     extern "C" __global__ void upsample_##NAME##SUFFIX(T* out, const T* x, unsigned channels, unsigned height,       \
                                                        unsigned width, unsigned to_height, unsigned to_width,        \

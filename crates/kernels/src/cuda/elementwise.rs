@@ -2,8 +2,9 @@
 
 use super::launch::{Arg, Grid, launch, output, ptx};
 use super::names::variant;
+use crate::adamw::AdamWStep;
 use crate::layout::{as_image, channels_last};
-use candle_core::{Result, Tensor, bail};
+use candle_core::{DType, Result, Tensor, bail};
 
 const ELEMENTWISE: (&str, &str) = ("maquette_elementwise", ptx::ELEMENTWISE);
 
@@ -64,6 +65,48 @@ pub(super) fn geglu(x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         [Arg::Tensor(&out), Arg::Tensor(&x), bias.as_ref().into(), Arg::Count(half), Arg::Count(count)];
     launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
     Ok(out)
+}
+
+/// The gradient of [`geglu`] without a bias.
+pub(super) fn geglu_gradient(x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    let (x, gradient) = (x.contiguous()?, gradient.contiguous()?);
+    let half = gradient.dim(candle_core::D::Minus1)?;
+    if gradient.elem_count() * 2 != x.elem_count() || gradient.dtype() != x.dtype() {
+        bail!("{:?} is no gradient of GEGLU of {:?}", gradient.shape(), x.shape())
+    }
+    let out = output(x.shape(), x.dtype(), x.device())?;
+    let (name, width) = variant("geglu_gradient", x.dtype(), half);
+    let count = gradient.elem_count() / width;
+    let args =
+        [Arg::Tensor(&out), Arg::Tensor(&gradient), Arg::Tensor(&x), Arg::Count(half), Arg::Count(count)];
+    launch(x.device(), ELEMENTWISE, &name, Grid::over(count), &args)?;
+    Ok(out)
+}
+
+/// A step of AdamW: the parameter, its gradient and its moments in f32, all of one shape; the parameter and the moments afterwards.
+pub(crate) fn adamw(of: [&Tensor; 4], step: &AdamWStep) -> Result<[Tensor; 3]> {
+    let [parameter, gradient, first, second] = of;
+    if of.iter().any(|tensor| tensor.shape() != parameter.shape() || tensor.dtype() != DType::F32) {
+        bail!("a step of a parameter {:?} by a gradient {:?}", parameter.shape(), gradient.shape())
+    }
+    let [before, slope, first, second] = of.map(Tensor::contiguous);
+    let (before, slope, first, second) = (before?, slope?, first?, second?);
+    let out = || output(parameter.shape(), DType::F32, parameter.device());
+    let found = [out()?, out()?, out()?];
+    let floats = [
+        step.betas.0,
+        step.betas.1,
+        1.0 - step.learning_rate * step.weight_decay,
+        step.learning_rate / step.corrections().0,
+        step.corrections().1.sqrt(),
+        step.eps,
+    ];
+    let tensors = [&found[0], &found[1], &found[2], &before, &first, &second, &slope];
+    let count = parameter.elem_count();
+    let args = tensors.into_iter().map(Arg::Tensor).chain(floats.map(|number| Arg::Float(number as f32)));
+    let args: Vec<Arg> = args.chain([Arg::Count(count)]).collect();
+    launch(parameter.device(), ELEMENTWISE, "adamw", Grid::over(count), &args)?;
+    Ok(found)
 }
 
 /// Resizes an image, taking the nearest pixel.

@@ -5,7 +5,7 @@
 //! layout `[B, height, width, channels]`, which the next operation reads without a copy; the pixels of an image are
 //! then tokens. Operands in the usual layout are copied into it. Kernels split work by shapes alone, so that a row of a
 //! batch does not depend on the others; the libraries' results may differ in their last bits with the number of rows.
-//! Not here: gradients, except those of convolutions.
+//! Not here: gradients, except those of images and tokens for which candle needs many operations.
 
 mod attention;
 mod conv;
@@ -21,6 +21,8 @@ use crate::recomputed::Gradients;
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{DType, Result, Tensor};
+pub(crate) use cudnn::prepare;
+pub(crate) use elementwise::adamw;
 use elementwise::geglu;
 use launch::output;
 use product::{Plus, Right, product};
@@ -127,6 +129,30 @@ impl Gradients for Cuda {
         wanted: [bool; 2],
     ) -> Result<Option<[Option<Tensor>; 2]>> {
         conv::gradients(x, conv, gradient, wanted).map(Some)
+    }
+
+    fn group_norm_gradient(
+        self,
+        x: &Tensor,
+        norm: NormOperands,
+        groups: usize,
+        then: Activation,
+        gradient: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        norm::group_norm_gradient(x, norm, groups, then, gradient).map(Some)
+    }
+
+    fn layer_norm_gradient(
+        self,
+        x: &Tensor,
+        norm: NormOperands,
+        gradient: &Tensor,
+    ) -> Result<Option<Tensor>> {
+        norm::layer_norm_gradient(x, norm, gradient).map(Some)
+    }
+
+    fn geglu_gradient(self, x: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        elementwise::geglu_gradient(x, gradient).map(Some)
     }
 }
 

@@ -1,6 +1,34 @@
 // Group norm with its activation, and layer norm. Sums are in f32, in a fixed order that does not depend on the batch.
 #include "common.cuh"
 
+// Adds up what the lanes of a block have summed, [1 + lanes, channels] each with the first line free, and writes two sums for each
+// group.
+__device__ __forceinline__ void sum_groups(float* partial, float* sums, float* squares, unsigned channels,
+                                           unsigned groups, unsigned lanes) {
+    const unsigned of_group = channels / groups;
+    __syncthreads();
+    for (unsigned c = threadIdx.x; c < channels; c += blockDim.x) {
+        float sum = 0.0f, square = 0.0f;
+        for (unsigned l = 1; l <= lanes; l++) {
+            sum += sums[l * channels + c];
+            square += squares[l * channels + c];
+        }
+        sums[c] = sum;
+        squares[c] = square;
+    }
+    __syncthreads();
+    for (unsigned group = threadIdx.x; group < groups; group += blockDim.x) {
+        float sum = 0.0f, square = 0.0f;
+        for (unsigned c = group * of_group; c < (group + 1) * of_group; c++) {
+            sum += sums[c];
+            square += squares[c];
+        }
+        float* to = partial + (((uint64_t)blockIdx.y * gridDim.x + blockIdx.x) * groups + group) * 2;
+        to[0] = sum;
+        to[1] = square;
+    }
+}
+
 // Group norm of a channels-last image [rows, pixels, channels] has two kernels. Both run with blocks of `lanes` lanes of
 // channels / N threads, rounded up to whole warps: each lane takes every lanes-th pixel of the block's slab, each thread
 // N channels of it.
@@ -42,41 +70,14 @@ __device__ void group_sums(float* partial, const T* x, unsigned pixels, unsigned
             squares[(lane + 1) * channels + channel + j] = square[j];
         }
     }
-    __syncthreads();
-    for (unsigned c = threadIdx.x; c < channels; c += blockDim.x) {
-        float sum = 0.0f, square = 0.0f;
-        for (unsigned l = 1; l <= lanes; l++) {
-            sum += sums[l * channels + c];
-            square += squares[l * channels + c];
-        }
-        sums[c] = sum;
-        squares[c] = square;
-    }
-    __syncthreads();
-    for (unsigned group = threadIdx.x; group < groups; group += blockDim.x) {
-        float sum = 0.0f, square = 0.0f;
-        for (unsigned c = group * of_group; c < (group + 1) * of_group; c++) {
-            sum += sums[c];
-            square += squares[c];
-        }
-        float* to = partial + (((uint64_t)blockIdx.y * gridDim.x + blockIdx.x) * groups + group) * 2;
-        to[0] = sum;
-        to[1] = square;
-    }
+    sum_groups(partial, sums, squares, channels, groups, lanes);
 }
 
-// The normalised values times `weight` plus `bias`, then SiLU if `with_silu`. `slabs` is the number of slabs of
-// `group_sums`, `slab` this kernel's own; shared memory holds 2 * groups floats.
-template <typename T, int N>
-__device__ void group_norm(T* out, const T* x, const float* partial, const T* weight, const T* bias, float eps,
-                           unsigned pixels, unsigned channels, unsigned groups, unsigned slabs, unsigned slab,
-                           unsigned lanes, int with_silu) {
-    using V = Vec<T, N>;
-    extern __shared__ float shared[];
-    const unsigned vectors = channels / N, of_group = channels / groups;
-    const uint64_t offset = (uint64_t)blockIdx.y * pixels * channels;
-    float* means = shared;
-    float* scales = shared + groups;
+// The mean of each group of a row, and 1 / the deviation, from the sums of `group_sums`.
+template <typename T>
+__device__ void group_statistics(float* means, float* scales, const T* row, const float* partial, float eps,
+                                 unsigned pixels, unsigned channels, unsigned groups, unsigned slabs) {
+    const unsigned of_group = channels / groups;
     // Eight threads of a warp for each group; whole warps take part, so that they can exchange values.
     const unsigned part = threadIdx.x % 8, teams = blockDim.x / 8;
     for (unsigned base = 0; base < groups; base += teams) {
@@ -97,11 +98,26 @@ __device__ void group_norm(T* out, const T* x, const float* partial, const T* we
         if (group < groups && part == 0) {
             const float count = (float)pixels * of_group;
             const float mean = sum / count;
-            means[group] = widen(x[offset + group * of_group]) + mean;
+            means[group] = widen(row[group * of_group]) + mean;
             scales[group] = 1.0f / sqrtf(fmaxf(square / count - mean * mean, 0.0f) + eps);
         }
     }
     __syncthreads();
+}
+
+// The normalised values times `weight` plus `bias`, then SiLU if `with_silu`. `slabs` is the number of slabs of
+// `group_sums`, `slab` this kernel's own; shared memory holds 2 * groups floats.
+template <typename T, int N>
+__device__ void group_norm(T* out, const T* x, const float* partial, const T* weight, const T* bias, float eps,
+                           unsigned pixels, unsigned channels, unsigned groups, unsigned slabs, unsigned slab,
+                           unsigned lanes, int with_silu) {
+    using V = Vec<T, N>;
+    extern __shared__ float shared[];
+    const unsigned vectors = channels / N, of_group = channels / groups;
+    const uint64_t offset = (uint64_t)blockIdx.y * pixels * channels;
+    float* means = shared;
+    float* scales = shared + groups;
+    group_statistics(means, scales, x + offset, partial, eps, pixels, channels, groups, slabs);
     const unsigned lane = threadIdx.x / vectors, channel = (threadIdx.x - lane * vectors) * N;
     if (lane >= lanes) return;
     float mean[N], scale[N], shift[N];
@@ -122,6 +138,123 @@ __device__ void group_norm(T* out, const T* x, const float* partial, const T* we
         for (int j = 0; j < N; j++) {
             const float normal = (widen(value.at[j]) - mean[j]) * scale[j] + shift[j];
             result.at[j] = narrow<T>(with_silu ? silu(normal) : normal);
+        }
+        *reinterpret_cast<V*>(out + at) = result;
+    }
+}
+
+// The gradient of a group norm has two kernels more, after `group_sums`. With g the result's gradient, times that of SiLU if
+// `with_silu`, times `weight`, and n the normalised value, it is (g - mean(g) - n mean(g n)) / deviation, where the means are those of
+// the group. `group_gradient_sums` writes the sums of g and of g n for each row, slab and group, [rows, slabs, groups, 2]; shared
+// memory holds 2 * (lanes + 1) * channels + 2 * groups floats.
+template <typename T, int N> struct Slope {
+    float mean[N], scale[N], weight[N], shift[N];
+
+    __device__ __forceinline__ Slope(const float* means, const float* scales, const T* weights, const T* biases,
+                                     unsigned channel, unsigned of_group) {
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const unsigned group = (channel + j) / of_group;
+            mean[j] = means[group];
+            scale[j] = scales[group];
+            weight[j] = widen(weights[channel + j]);
+            shift[j] = widen(biases[channel + j]);
+        }
+    }
+
+    __device__ __forceinline__ float normal(int j, T x) const { return (widen(x) - mean[j]) * scale[j]; }
+
+    __device__ __forceinline__ float of(int j, float normal, T gradient, int with_silu) const {
+        float slope = widen(gradient) * weight[j];
+        if (with_silu) {
+            const float y = normal * weight[j] + shift[j], share = 1.0f / (1.0f + expf(-y));
+            slope *= share * (1.0f + y * (1.0f - share));
+        }
+        return slope;
+    }
+};
+
+template <typename T, int N>
+__device__ void group_gradient_sums(float* slopes, const T* gradient, const T* x, const float* partial,
+                                    const T* weight, const T* bias, float eps, unsigned pixels, unsigned channels,
+                                    unsigned groups, unsigned slabs, unsigned slab, unsigned lanes, int with_silu) {
+    using V = Vec<T, N>;
+    extern __shared__ float shared[];
+    float* sums = shared;
+    float* products = shared + (lanes + 1) * channels;
+    float* means = products + (lanes + 1) * channels;
+    const uint64_t offset = (uint64_t)blockIdx.y * pixels * channels;
+    group_statistics(means, means + groups, x + offset, partial, eps, pixels, channels, groups, slabs);
+    const unsigned vectors = channels / N;
+    const unsigned lane = threadIdx.x / vectors, channel = (threadIdx.x - lane * vectors) * N;
+    const unsigned first = blockIdx.x * slab, end = min(first + slab, pixels);
+    if (lane < lanes) {
+        const Slope<T, N> slope(means, means + groups, weight, bias, channel, channels / groups);
+        float sum[N], product[N];
+#pragma unroll
+        for (int j = 0; j < N; j++) sum[j] = product[j] = 0.0f;
+#pragma unroll 2
+        for (unsigned pixel = first + lane; pixel < end; pixel += lanes) {
+            const uint64_t at = offset + (uint64_t)pixel * channels + channel;
+            const V value = *reinterpret_cast<const V*>(x + at);
+            const V of_value = *reinterpret_cast<const V*>(gradient + at);
+#pragma unroll
+            for (int j = 0; j < N; j++) {
+                const float normal = slope.normal(j, value.at[j]);
+                const float found = slope.of(j, normal, of_value.at[j], with_silu);
+                sum[j] += found;
+                product[j] += found * normal;
+            }
+        }
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            sums[(lane + 1) * channels + channel + j] = sum[j];
+            products[(lane + 1) * channels + channel + j] = product[j];
+        }
+    }
+    sum_groups(slopes, sums, products, channels, groups, lanes);
+}
+
+// Shared memory holds 4 * groups floats.
+template <typename T, int N>
+__device__ void group_gradient(T* out, const T* gradient, const T* x, const float* partial, const float* slopes,
+                               const T* weight, const T* bias, float eps, unsigned pixels, unsigned channels,
+                               unsigned groups, unsigned slabs, unsigned slab, unsigned lanes, int with_silu) {
+    using V = Vec<T, N>;
+    extern __shared__ float shared[];
+    float* means = shared;
+    float* sums = shared + 2 * groups;
+    const uint64_t offset = (uint64_t)blockIdx.y * pixels * channels;
+    const unsigned of_group = channels / groups;
+    for (unsigned group = threadIdx.x; group < groups; group += blockDim.x) {
+        float sum = 0.0f, product = 0.0f;
+        for (unsigned s = 0; s < slabs; s++) {
+            const float* from = slopes + (((uint64_t)blockIdx.y * slabs + s) * groups + group) * 2;
+            sum += from[0];
+            product += from[1];
+        }
+        const float count = (float)pixels * of_group;
+        sums[group] = sum / count;
+        sums[groups + group] = product / count;
+    }
+    group_statistics(means, means + groups, x + offset, partial, eps, pixels, channels, groups, slabs);
+    const unsigned vectors = channels / N;
+    const unsigned lane = threadIdx.x / vectors, channel = (threadIdx.x - lane * vectors) * N;
+    if (lane >= lanes) return;
+    const Slope<T, N> slope(means, means + groups, weight, bias, channel, of_group);
+    const unsigned first = blockIdx.x * slab, end = min(first + slab, pixels);
+#pragma unroll 2
+    for (unsigned pixel = first + lane; pixel < end; pixel += lanes) {
+        const uint64_t at = offset + (uint64_t)pixel * channels + channel;
+        const V value = *reinterpret_cast<const V*>(x + at);
+        const V of_value = *reinterpret_cast<const V*>(gradient + at);
+        V result;
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const unsigned group = (channel + j) / of_group;
+            const float normal = slope.normal(j, value.at[j]);
+            const float found = slope.of(j, normal, of_value.at[j], with_silu);
+            result.at[j] = narrow<T>((found - sums[group] - normal * sums[groups + group]) * slope.scale[j]);
         }
         *reinterpret_cast<V*>(out + at) = result;
     }
@@ -199,6 +332,48 @@ __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, f
     }
 }
 
+// The gradient of a layer norm: (g - mean(g) - n mean(g n)) / deviation, as for group norm; one warp for each token.
+template <typename T, int N>
+__device__ void layer_gradient(T* out, const T* gradient, const T* x, const T* weight, float eps, unsigned channels,
+                               unsigned tokens) {
+    using V = Vec<T, N>;
+    const unsigned token = blockIdx.x * (blockDim.x / 32) + threadIdx.x / 32;
+    if (token >= tokens) return;
+    const uint64_t offset = (uint64_t)token * channels;
+    const unsigned first = threadIdx.x % 32 * N;
+    const auto each = [&](auto visit) {
+        for (unsigned c = first; c < channels; c += 32 * N) {
+            const V value = *reinterpret_cast<const V*>(x + offset + c);
+#pragma unroll
+            for (int j = 0; j < N; j++) visit(widen(value.at[j]), c + j);
+        }
+    };
+    float sum = 0.0f, square = 0.0f;
+    each([&](float value, unsigned) { sum += value; });
+    const float mean = sum_of_warp(sum) / channels;
+    each([&](float value, unsigned) { square += (value - mean) * (value - mean); });
+    const float scale = 1.0f / sqrtf(sum_of_warp(square) / channels + eps);
+    float slopes = 0.0f, products = 0.0f;
+    each([&](float value, unsigned c) {
+        const float slope = widen(gradient[offset + c]) * widen(weight[c]);
+        slopes += slope;
+        products += slope * (value - mean) * scale;
+    });
+    slopes = sum_of_warp(slopes) / channels;
+    products = sum_of_warp(products) / channels;
+    for (unsigned c = first; c < channels; c += 32 * N) {
+        const V value = *reinterpret_cast<const V*>(x + offset + c);
+        V result;
+#pragma unroll
+        for (int j = 0; j < N; j++) {
+            const float slope = widen(gradient[offset + c + j]) * widen(weight[c + j]);
+            const float normal = (widen(value.at[j]) - mean) * scale;
+            result.at[j] = narrow<T>((slope - slopes - normal * products) * scale);
+        }
+        *reinterpret_cast<V*>(out + offset + c) = result;
+    }
+}
+
 #define NORM(NAME, T, SUFFIX, N)                                                                                      \
     extern "C" __global__ void group_sums_##NAME##SUFFIX(float* partial, const T* x, unsigned pixels,                 \
                                                          unsigned channels, unsigned groups, unsigned slab,           \
@@ -214,6 +389,24 @@ __device__ void layer_norm(T* out, const T* x, const T* weight, const T* bias, f
     extern "C" __global__ void layer_norm_##NAME##SUFFIX(T* out, const T* x, const T* weight, const T* bias,          \
                                                          float eps, unsigned channels, unsigned tokens) {             \
         layer_norm<T, N>(out, x, weight, bias, eps, channels, tokens);                                                \
+    }                                                                                                                 \
+    extern "C" __global__ void group_gradient_sums_##NAME##SUFFIX(                                                    \
+        float* slopes, const T* gradient, const T* x, const float* partial, const T* weight, const T* bias,           \
+        float eps, unsigned pixels, unsigned channels, unsigned groups, unsigned slabs, unsigned slab,                \
+        unsigned lanes, int with_silu) {                                                                              \
+        group_gradient_sums<T, N>(slopes, gradient, x, partial, weight, bias, eps, pixels, channels, groups, slabs,   \
+                                  slab, lanes, with_silu);                                                            \
+    }                                                                                                                 \
+    extern "C" __global__ void group_gradient_##NAME##SUFFIX(                                                         \
+        T* out, const T* gradient, const T* x, const float* partial, const float* slopes, const T* weight,            \
+        const T* bias, float eps, unsigned pixels, unsigned channels, unsigned groups, unsigned slabs, unsigned slab, \
+        unsigned lanes, int with_silu) {                                                                              \
+        group_gradient<T, N>(out, gradient, x, partial, slopes, weight, bias, eps, pixels, channels, groups, slabs,   \
+                             slab, lanes, with_silu);                                                                 \
+    }                                                                                                                 \
+    extern "C" __global__ void layer_gradient_##NAME##SUFFIX(T* out, const T* gradient, const T* x, const T* weight,  \
+                                                             float eps, unsigned channels, unsigned tokens) {         \
+        layer_gradient<T, N>(out, gradient, x, weight, eps, channels, tokens);                                        \
     }
 #define INSTANTIATE(NAME, T)      \
     NORM(NAME, T, _wide, WIDE<T>) \

@@ -15,8 +15,10 @@ fn parameters_are_pointers_counts_and_floats() {
         let kernels = source.split("extern \"C\" __global__").skip(1);
         let mut count = 0;
         for kernel in kernels {
-            let from = kernel.find("NAME").expect("a name");
-            let parameters = kernel[from..].split_once('(').unwrap().1.split_once(')').unwrap().0;
+            let (_, kernel) = kernel.split_once("void").unwrap();
+            let bounded = kernel.split_once("__launch_bounds__").and_then(|(_, rest)| rest.split_once(')'));
+            let kernel = bounded.filter(|_| kernel.trim().starts_with("__")).map_or(kernel, |(_, rest)| rest);
+            let parameters = kernel.split_once('(').unwrap().1.split_once(')').unwrap().0;
             for parameter in parameters.replace('\\', " ").split(',') {
                 let words: Vec<&str> = parameter.split_whitespace().filter(|word| *word != "const").collect();
                 let [kind, name] = words[..] else { panic!("{file}: {parameter}") };

@@ -192,35 +192,3 @@ fn pictures_are_decoded_together_as_alone() {
         assert_eq!(together.images, alone.images);
     }
 }
-
-/// Whether pictures are finished at once, as on a CPU, or while the next steps are computed.
-#[test]
-fn pictures_that_arrive_later_are_the_same() {
-    // Two models, and more cells than fit in a call.
-    let mut all = cells();
-    all.extend((30..33).map(|seed| named(Settings { model: "tiny-b".into(), ..cell(seed, 4).settings })));
-    all.extend((12..20).map(|seed| cell(seed, 3)));
-    let (at_once, _) = render(&mut counting(16, 3, usize::MAX).0, &all);
-    assert_eq!(at_once.images.len(), all.len());
-    for _ in 0..20 {
-        let (mut engine, _) = counting(16, 3, usize::MAX);
-        engine.is_asynchronous = true;
-        let clock = Instant::now();
-        let (later, ended) = render(&mut engine, &all);
-        assert!(ended.is_ok() && later.errors.is_empty());
-        assert_eq!(later.images, at_once.images);
-        assert!((0.0..=clock.elapsed().as_secs_f64()).contains(&later.seconds), "{}", later.seconds);
-    }
-}
-
-#[test]
-fn a_device_that_is_lost_while_pictures_arrive_fails_no_cell() {
-    for lost in [LAUNCH_FAILED, LATE, LATE_IN_DECODE] {
-        let (mut engine, counter) = counting(16, 8, 3);
-        engine.is_asynchronous = true;
-        counter.borrow_mut().lost = lost;
-        let (rendered, ended) = render(&mut engine, &cells());
-        assert_eq!(ended.unwrap_err().message, "the device `cpu` stopped working");
-        assert!(rendered.errors.is_empty() && rendered.images.len() < 12);
-    }
-}
