@@ -199,8 +199,8 @@ done
 script device 60 ceilings.py ${KIT_SIDE:+--side "$KIT_SIDE"}
 script weights 90 weights.py
 start_peer
-tests kernels 60 kernel-tests
-tests fixtures 100 gpu-tests
+tests kernels 100 kernel-tests
+tests fixtures 140 gpu-tests
 program mucha 90 mucha.py "$maquette"
 program parity 100 parity.py "$maquette"
 program sizes 80 sizes.py "$maquette"

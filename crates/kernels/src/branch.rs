@@ -2,6 +2,7 @@
 //!
 //! The layer computes `x W + scale (x A) B`. Not here: loading the factors.
 
+use crate::recording;
 use crate::set::Kernels;
 use candle_core::{Result, Tensor};
 
@@ -49,8 +50,10 @@ impl Branch {
 
     /// Down `[inputs, rank]` and up `[rank, outputs]` of a linear layer with such a weight; up is scaled.
     pub(crate) fn transposed(&self, like: &Tensor) -> Result<[Tensor; 2]> {
-        let (down, up) = self.factors(like)?;
-        Ok([down.t()?.contiguous()?, (up.t()?.contiguous()? * self.scale)?])
+        let factor = |tensor: &Tensor, scale| {
+            recording::transposed(&tensor.to_device(like.device())?, like.dtype(), scale)
+        };
+        Ok([factor(&self.down, 1.0)?, factor(&self.up, self.scale)?])
     }
 
     /// Down `[rank, inputs, kernel, kernel]` and up `[outputs, rank, 1, 1]` of a convolution with such a weight; up is scaled.

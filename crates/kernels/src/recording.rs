@@ -117,6 +117,22 @@ pub(crate) fn add(operands: &[Option<&Tensor>], result: &Tensor, backward: impl 
     });
 }
 
+/// A matrix in another dtype, transposed, times `scale`: a factor of a LoRA as its layer reads it.
+///
+/// Inside of a recording it is a call like those of kernels, as candle would need many operations for the gradient.
+pub(crate) fn transposed(x: &Tensor, dtype: DType, scale: f64) -> Result<Tensor> {
+    fn run(x: &Tensor, dtype: DType, scale: f64) -> Result<Tensor> {
+        let x = x.to_dtype(dtype)?.t()?.contiguous()?;
+        if scale == 1.0 { Ok(x) } else { x * scale }
+    }
+    if CURRENT.with_borrow(Option::is_none) {
+        return run(x, dtype, scale);
+    }
+    let (out, from) = (run(&x.detach(), dtype, scale)?, x.dtype());
+    add(&[Some(x)], &out, || Box::new(move |gradient, _| Ok(vec![Some(run(gradient, from, scale)?)])));
+    Ok(out)
+}
+
 impl Recording {
     /// The gradients of the tensors outside the recording that a result depends on and that are variables, or that candle
     /// computed from variables. The result itself is among them if candle computed it.
@@ -175,11 +191,12 @@ impl Recording {
     }
 }
 
-/// The sum of two gradients; on a CPU of images in the kernels' layout, which candle would add value by value.
+/// The sum of two gradients; of images in the kernels' layout, which candle would add value by value.
 fn sum(one: &Tensor, other: &Tensor) -> Result<Tensor> {
     match (one.device(), one.dtype(), one.rank()) {
         (Device::Cpu, DType::F32, 4) => as_image(&cpu::sum(&channels_last(one)?, &channels_last(other)?)?),
         (Device::Cpu, DType::F32, _) => cpu::sum(one, other),
+        (_, _, 4) => as_image(&(channels_last(one)? + channels_last(other)?)?),
         _ => one + other,
     }
 }
