@@ -59,17 +59,6 @@ pub fn training(device: &Device, dtype: DType) -> &'static dyn Kernels {
     }
 }
 
-/// Begins to load the libraries that the first calls on a device would wait for, on another thread.
-pub fn prepare(device: &Device) {
-    #[cfg(feature = "cuda")]
-    if let Device::Cuda(device) = device {
-        let device = device.clone();
-        std::thread::spawn(move || cuda::prepare(&device));
-    }
-    #[cfg(not(feature = "cuda"))]
-    let _ = device;
-}
-
 /// The differentiable kernels, which run on every device.
 pub fn reference() -> &'static dyn Kernels {
     &reference::Reference

@@ -74,7 +74,6 @@ impl Engine {
         load: LoadFamily,
     ) -> Result<Engine, DeviceError> {
         let device = name.open()?;
-        maquette_kernels::prepare(&device);
         Ok(Engine {
             name,
             driver: Box::new(device.clone()),

@@ -11,7 +11,6 @@ mod library;
 pub(super) use attention::attention;
 
 use super::launch::{bytes, pointer};
-use candle_core::cuda_backend::CudaDevice;
 use candle_core::{DType, Result, Tensor, bail};
 use library::{Descriptor, Handle, Pointer};
 use std::cell::RefCell;
@@ -68,21 +67,6 @@ pub(super) fn conv2d(out: &Tensor, x: &Tensor, weight: &Tensor, sizes: Convoluti
         .finish()?;
     plan.engine.execute(handle, &pack)?;
     Ok(true)
-}
-
-/// Loads cuDNN and those of its libraries that choose and hold its engines, which takes as long as loading a model.
-pub(crate) fn prepare(device: &CudaDevice) {
-    let sizes = Convolution {
-        image: [2, 320, 64, 64],
-        result: [2, 320, 64, 64],
-        kernel: 3,
-        stride: 1,
-        padding: (1, 1),
-    };
-    if let Some(handle) = Handle::of(device) {
-        // Without cuDNN, or without an engine, there is nothing to prepare.
-        let _ = Plan::new(handle, DType::F16, sizes);
-    }
 }
 
 /// A convolution with an engine that computes it.

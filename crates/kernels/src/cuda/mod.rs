@@ -21,7 +21,6 @@ use crate::recomputed::Gradients;
 use crate::reference::Reference;
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{DType, Result, Tensor};
-pub(crate) use cudnn::prepare;
 pub(crate) use elementwise::adamw;
 use elementwise::geglu;
 use launch::output;

@@ -9,7 +9,7 @@ use candle_core::{DType, Result, Tensor, bail};
 const NORM: (&str, &str) = ("maquette_norm", ptx::NORM);
 
 /// Threads of a block, about; a lane has one thread for each vector of channels.
-const THREADS: usize = 256;
+const THREADS: usize = 512;
 /// Pixels that each lane sums, at least, and the largest number of slabs that an image is split into.
 const PIXELS: usize = 8;
 const SLABS: usize = 64;
