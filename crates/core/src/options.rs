@@ -219,6 +219,8 @@ options! {
         ZImage = "z-image",
         /// Stable Diffusion 3 and 3.5.
         StableDiffusion3 = "stable-diffusion-3",
+        /// FLUX.1 schnell and dev.
+        Flux1 = "flux1",
         /// FLUX.2 klein.
         Flux2 = "flux2-klein",
     }
@@ -227,12 +229,12 @@ options! {
 impl ModelFamily {
     /// Whether its models predict flow, so that they need a scheduler of flow.
     pub fn is_flow(self) -> bool {
-        matches!(self, ModelFamily::ZImage | ModelFamily::StableDiffusion3 | ModelFamily::Flux2)
+        !matches!(self, ModelFamily::StableDiffusion | ModelFamily::Sdxl)
     }
 
-    /// Whether its prompts are encoded by CLIP, whose last layers can be skipped.
+    /// Whether its prompts are encoded by the layers of CLIP, of which the last can be skipped.
     pub fn has_clip(self) -> bool {
-        !matches!(self, ModelFamily::ZImage | ModelFamily::Flux2)
+        !matches!(self, ModelFamily::ZImage | ModelFamily::Flux1 | ModelFamily::Flux2)
     }
 
     /// Whether textual inversions can extend its vocabulary.

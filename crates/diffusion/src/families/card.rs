@@ -4,6 +4,7 @@ use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
+use crate::families::flux1::{self, Flux1};
 use crate::families::flux2::{self, Flux2};
 use crate::families::note::ModelNote;
 use crate::families::other_kinds;
@@ -45,6 +46,7 @@ pub fn card_with(
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return ZImage::card(source, fingerprint),
         Kind::StableDiffusion3 => return StableDiffusion3::card(source, fingerprint),
+        Kind::Flux1 => return Flux1::card(source, fingerprint),
         Kind::Flux2 => return Flux2::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
@@ -86,6 +88,7 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return Ok(z_image::notes()),
         Kind::StableDiffusion3 => return Ok(Vec::new()),
+        Kind::Flux1 => return flux1::notes(source),
         Kind::Flux2 => return flux2::notes(source),
     }
     let mut notes: Vec<ModelNote> =
@@ -107,6 +110,7 @@ pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), R
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return ZImage::check_sampling(source, settings),
         Kind::StableDiffusion3 => return StableDiffusion3::check_sampling(source, settings),
+        Kind::Flux1 => return Flux1::check_sampling(source, settings),
         Kind::Flux2 => return Flux2::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;

@@ -21,6 +21,8 @@ pub enum Kind {
     ZImage,
     /// Stable Diffusion 3 and 3.5.
     StableDiffusion3,
+    /// FLUX.1 schnell and dev.
+    Flux1,
     /// FLUX.2 klein.
     Flux2,
 }
@@ -33,15 +35,17 @@ impl Kind {
             Kind::Sdxl => ModelFamily::Sdxl,
             Kind::ZImage => ModelFamily::ZImage,
             Kind::StableDiffusion3 => ModelFamily::StableDiffusion3,
+            Kind::Flux1 => ModelFamily::Flux1,
             Kind::Flux2 => ModelFamily::Flux2,
         }
     }
 }
 
 /// The classes of transformers, and their families.
-const TRANSFORMERS: [(&str, Kind); 3] = [
+const TRANSFORMERS: [(&str, Kind); 4] = [
     ("ZImageTransformer2DModel", Kind::ZImage),
     ("SD3Transformer2DModel", Kind::StableDiffusion3),
+    ("FluxTransformer2DModel", Kind::Flux1),
     ("Flux2Transformer2DModel", Kind::Flux2),
 ];
 
@@ -52,7 +56,7 @@ pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
         (ModelSource::Bytes(_), _) => None,
         (_, Kind::StableDiffusion) => Some("taesd"),
         (_, Kind::Sdxl) => Some("taesdxl"),
-        (_, Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux2) => None,
+        (_, Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2) => None,
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) const TEXT: TextPart = TextPart {
     tokenizer: "tokenizer",
 };
 
-/// SDXL's second text encoder.
+/// A second text encoder: SDXL's, Stable Diffusion 3's, or FLUX.1's, which is T5.
 pub(super) const TEXT_2: TextPart = TextPart {
     name: "text_encoder_2",
     config: TEXT_2_CONFIG,
@@ -59,7 +59,7 @@ pub(super) const TEXT_3: TextPart = TextPart {
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
         Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 => &[TEXT],
-        Kind::Sdxl | Kind::StableDiffusion3 => &[TEXT, TEXT_2],
+        Kind::Sdxl | Kind::StableDiffusion3 | Kind::Flux1 => &[TEXT, TEXT_2],
     }
 }
 
@@ -110,7 +110,9 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 fn denoiser(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
-        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux2 => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
+        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 => {
+            (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS)
+        }
     }
 }
 
@@ -129,9 +131,14 @@ fn read_files(source: &ModelSource) -> Vec<String> {
     for part in texts(kind) {
         files.push(part.config.to_owned());
         files.extend(weights(part.weights));
-        files.extend(match kind {
-            Kind::ZImage | Kind::Flux2 => chat_tokenizer::files(part.tokenizer),
-            _ => tokenizer::files(source, part.tokenizer),
+        let is_clip = match kind {
+            Kind::StableDiffusion | Kind::Sdxl | Kind::StableDiffusion3 => true,
+            Kind::Flux1 => part.name == TEXT.name,
+            Kind::ZImage | Kind::Flux2 => false,
+        };
+        files.extend(match is_clip {
+            true => tokenizer::files(source, part.tokenizer),
+            false => chat_tokenizer::files(part.tokenizer),
         });
     }
     if kind == Kind::StableDiffusion3 && source.has(TEXT_3.config) {

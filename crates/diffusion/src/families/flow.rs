@@ -58,7 +58,7 @@ pub(super) trait FlowFamily: Sized {
 
     fn load_transformer(file: &ConfigFile, weights: &Weights) -> Loaded<Self::Transformer>;
 
-    /// Whether the model is distilled, so that guidance has no effect.
+    /// Whether the model is distilled, so that a picture has one row: guidance has no effect, or its scale is an input.
     fn is_distilled(_: &ModelSource) -> Loaded<bool> {
         Ok(false)
     }
@@ -189,7 +189,7 @@ impl<F: FlowFamily> Family for FlowModel<F> {
         false
     }
 
-    /// A distilled model does not take the scale, but has no use for guidance either.
+    /// A distilled model need not take the scale, but has no use for another row either.
     fn embeds_guidance(&self) -> bool {
         self.is_distilled
     }

@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod family;
 pub(crate) mod files;
 mod flow;
+mod flux1;
 mod flux2;
 pub(crate) mod ip_adapter;
 pub(crate) mod note;
@@ -30,6 +31,7 @@ use crate::weights::source::ModelSource;
 use candle_core::{DType, Device};
 use detect::{Kind, detect};
 use family::Family;
+use flux1::Flux1;
 use flux2::Flux2;
 use sdxl::Sdxl;
 use stable_diffusion::StableDiffusion;
@@ -47,6 +49,7 @@ pub(crate) fn load(
         Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
         Kind::ZImage => Box::new(ZImage::load(source, device, dtype)?),
         Kind::StableDiffusion3 => Box::new(StableDiffusion3::load(source, device, dtype)?),
+        Kind::Flux1 => Box::new(Flux1::load(source, device, dtype)?),
         Kind::Flux2 => Box::new(Flux2::load(source, device, dtype)?),
     })
 }

@@ -11,10 +11,10 @@ use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image and FLUX.2 klein.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1 and FLUX.2 klein.";
 
 /// The pipelines of supported families whose names begin like others.
-const SUPPORTED_CLASSES: [&str; 11] = [
+const SUPPORTED_CLASSES: [&str; 15] = [
     "ZImagePipeline",
     "ZImageImg2ImgPipeline",
     "ZImageInpaintPipeline",
@@ -23,6 +23,10 @@ const SUPPORTED_CLASSES: [&str; 11] = [
     "StableDiffusion3Img2ImgPipeline",
     "StableDiffusion3InpaintPipeline",
     "SD3Transformer2DModel",
+    "FluxPipeline",
+    "FluxImg2ImgPipeline",
+    "FluxInpaintPipeline",
+    "FluxTransformer2DModel",
     "Flux2KleinPipeline",
     "Flux2KleinInpaintPipeline",
     "Flux2Transformer2DModel",
@@ -90,15 +94,22 @@ const OTHERS: [(&str, &str); 58] = [
     ("MotionAdapter", "a motion adapter of AnimateDiff"),
 ];
 
+const TRANSFORMERS: [&str; 4] = [
+    "ZImageTransformer2DModel",
+    "SD3Transformer2DModel",
+    "FluxTransformer2DModel",
+    "Flux2Transformer2DModel",
+];
+
 /// The parts of a supported model, and their classes if not every class is supported.
 const PARTS: [(&str, &[&str]); 13] = [
-    ("transformer", &["ZImageTransformer2DModel", "SD3Transformer2DModel", "Flux2Transformer2DModel"]),
+    ("transformer", &TRANSFORMERS),
     ("text_encoder_3", &["T5EncoderModel"]),
     ("tokenizer_3", &[]),
     ("unet", &["UNet2DConditionModel"]),
     ("vae", &["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderTiny"]),
     ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection", "Qwen3Model", "Qwen3ForCausalLM"]),
-    ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection"]),
+    ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection", "T5EncoderModel"]),
     ("tokenizer", &[]),
     ("tokenizer_2", &[]),
     ("scheduler", &[]),
@@ -208,6 +219,9 @@ mod tests {
             "CycleDiffusionPipeline",
             "Flux2KleinInpaintPipeline",
             "Flux2KleinPipeline",
+            "FluxImg2ImgPipeline",
+            "FluxInpaintPipeline",
+            "FluxPipeline",
             "LatentConsistencyModelImg2ImgPipeline",
             "LatentConsistencyModelPipeline",
             "SemanticStableDiffusionPipeline",

@@ -11,6 +11,8 @@ use crate::models::unet::{self, Conditions, Unet};
 use crate::models::vae::{Vae, needs_f32};
 use crate::text::encoder::TextEncoder;
 use crate::text::qwen3::{self, Qwen3};
+use crate::text::sentence_tokenizer::SentenceTokenizer;
+use crate::text::t5::{self, T5};
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
@@ -127,6 +129,17 @@ impl<'a> Loader<'a> {
         let is_spare = |key: &str| qwen3::is_spare(key, layers);
         let load = |weights: &Weights| Qwen3::load(config, weights, layers);
         self.part(TEXT.name, TEXT.weights, config, is_spare, load)
+    }
+
+    /// T5 with its tokenizer; prompts have `tokens` tokens.
+    pub fn t5(&self, part: &TextPart, tokens: usize) -> Loaded<(SentenceTokenizer, T5)> {
+        let config = self.config(part.config)?;
+        // T5 overflows in f16.
+        let dtype = if self.options.dtype == DType::F16 { DType::BF16 } else { self.options.dtype };
+        let load = |weights: &Weights| T5::load(&config, weights);
+        let t5 = self.part_in(dtype, part.weights, &config, t5::is_spare, load)?;
+        let words = t5::vocabulary_size(&config)?;
+        Ok((SentenceTokenizer::load(self.source, part.tokenizer, words, tokens)?, t5))
     }
 
     /// All loaded layers and norms, for LoRA.

@@ -31,9 +31,9 @@ enum Output {
     Penultimate(Option<Pooled>),
 }
 
-/// The pooled embedding: the output at the end token, after the final norm, projected.
+/// The pooled embedding: the output at the end token, after the final norm, projected if there is a projection.
 struct Pooled {
-    projection: Linear,
+    projection: Option<Linear>,
     width: usize,
     end: End,
 }
@@ -61,14 +61,21 @@ impl TextEncoder {
         let mut encoder = TextEncoder::load(config, weights)?;
         let pooled = || {
             let width = pooled_width(config)?;
-            let end = match config.count("eos_token_id", Some(49407))? {
-                2 => End::LargestId,
-                id => End::Id(id as u32),
-            };
-            let projection = weights.at("text_projection").linear(encoder.width(), width, false)?;
-            Ok::<_, ModelError>(Pooled { projection, width, end })
+            let projection = Some(weights.at("text_projection").linear(encoder.width(), width, false)?);
+            Ok::<_, ModelError>(Pooled { projection, width, end: End::read(config)? })
         };
         encoder.output = Output::Penultimate(if has_projection { Some(pooled()?) } else { None });
+        Ok(encoder)
+    }
+
+    /// Loads the text encoder of FLUX.1, of which the pooled embedding is used, without a projection.
+    pub(crate) fn load_pooled(
+        config: &ConfigFile,
+        weights: &Weights,
+    ) -> std::result::Result<TextEncoder, ModelError> {
+        let mut encoder = TextEncoder::load(config, weights)?;
+        let pooled = Pooled { projection: None, width: encoder.width(), end: End::read(config)? };
+        encoder.output = Output::Penultimate(Some(pooled));
         Ok(encoder)
     }
 
@@ -167,7 +174,11 @@ impl TextEncoder {
         let Some(pooled) = pooled else { return Ok(EncodedPrompt { sequence: x, pooled: None }) };
         let last = self.layers.forward_through(x.clone(), layers..self.layers.len(), Mask::Causal)?;
         let end = last.narrow(1, pooled.end.position(input_ids), 1)?.contiguous()?;
-        let end = pooled.projection.forward(&self.final_norm.forward(&end)?)?;
+        let end = self.final_norm.forward(&end)?;
+        let end = match &pooled.projection {
+            Some(projection) => projection.forward(&end)?,
+            None => end,
+        };
         Ok(EncodedPrompt { sequence: x, pooled: Some(end.squeeze(1)?) })
     }
 
@@ -193,6 +204,13 @@ impl TextEncoder {
 }
 
 impl End {
+    fn read(config: &ConfigFile) -> std::result::Result<End, ModelError> {
+        Ok(match config.count("eos_token_id", Some(49407))? {
+            2 => End::LargestId,
+            id => End::Id(id as u32),
+        })
+    }
+
     fn position(&self, input_ids: &[u32]) -> usize {
         let id = match self {
             // The first one if there are several, like torch's argmax on the CPU.

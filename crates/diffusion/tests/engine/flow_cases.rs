@@ -19,6 +19,9 @@ pub struct FlowCase {
     /// The weight of the LoRA.
     #[serde(default)]
     pub lora: Option<f64>,
+    /// Parts that its model has in place of those of its folder.
+    #[serde(default)]
+    overlay: Option<String>,
     /// Whether the third text encoder is left out.
     #[serde(default)]
     pub without_t5: bool,
@@ -50,7 +53,7 @@ impl FlowCase {
     /// Its model, whose folder must outlive the engine.
     pub fn engine(&self, device: DeviceName) -> (TempDir, Engine) {
         let mut folders = vec![self.case.model.as_str()];
-        folders.extend(self.is_overlaid().then_some("z-image/dynamic"));
+        folders.extend(self.overlay());
         let model = composed(&folders);
         if self.without_t5 {
             std::fs::remove_dir_all(model.path().join("text_encoder_3")).unwrap();
@@ -59,13 +62,14 @@ impl FlowCase {
         (model, engine)
     }
 
-    /// Whether its model has another scheduler than its folder.
-    fn is_overlaid(&self) -> bool {
-        self.dynamic && self.case.model == "tiny-z-image"
+    /// The folder with other parts than its model's.
+    fn overlay(&self) -> Option<&str> {
+        let other_scheduler = self.dynamic && self.case.model == "tiny-z-image";
+        other_scheduler.then_some("z-image/dynamic").or(self.overlay.as_deref())
     }
 
     /// Whether its model is the folder as it is.
     pub fn is_plain(&self) -> bool {
-        !self.is_overlaid() && !self.without_t5
+        self.overlay().is_none() && !self.without_t5
     }
 }

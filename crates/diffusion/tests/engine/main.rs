@@ -17,6 +17,7 @@ mod failures;
 mod float8;
 mod flow_cases;
 mod flow_checks;
+mod flux1;
 mod flux2;
 mod ip_adapter;
 mod masks;

@@ -23,6 +23,11 @@ fn stable_diffusion_3() {
 }
 
 #[test]
+fn flux_1() {
+    compare_file("flux1/cases.json");
+}
+
+#[test]
 fn flux_2() {
     compare_file("flux2/cases.json");
 }
@@ -35,7 +40,7 @@ fn z_image() {
 /// Other schedulers than the model's folder has, and fewer text encoders.
 #[test]
 fn other_folders() {
-    for file in ["sd3/cases.json", "z-image/cases.json"] {
+    for file in ["sd3/cases.json", "z-image/cases.json", "flux1/cases.json"] {
         for case in cases_in(file).iter().filter(|case| !case.is_plain()) {
             let (_model, mut engine) = case.engine(device());
             let (name, expected) = (case.case.name.clone(), case.case.expected());

@@ -24,7 +24,7 @@ use crate::weights::config::ConfigFile;
 use crate::weights::single_file::is_spare_in_text_encoder;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::Weights;
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 /// T5's tokens (`max_sequence_length` of the pipeline).
 const TOKENS: usize = 256;
@@ -44,16 +44,6 @@ pub(crate) struct ThreeEncoders {
     /// The width of T5's states, to which CLIP's are extended with zeros.
     width: usize,
     device: Device,
-}
-
-fn load_t5(loader: &Loader) -> Loaded<(SentenceTokenizer, T5)> {
-    let config = loader.config(TEXT_3.config)?;
-    // T5 overflows in f16.
-    let dtype = if loader.options.dtype == DType::F16 { DType::BF16 } else { loader.options.dtype };
-    let load = |weights: &Weights| T5::load(&config, weights);
-    let t5 = loader.part_in(dtype, TEXT_3.weights, &config, t5::is_spare, load)?;
-    let words = t5::vocabulary_size(&config)?;
-    Ok((SentenceTokenizer::load(loader.source(), TEXT_3.tokenizer, words, TOKENS)?, t5))
 }
 
 impl ThreeEncoders {
@@ -172,7 +162,7 @@ impl FlowFamily for StableDiffusion3Parts {
         Ok(ThreeEncoders {
             clip: [clip(&TEXT)?, clip(&TEXT_2)?],
             t5: match loader.source().has(TEXT_3.config) {
-                true => Some(load_t5(loader)?),
+                true => Some(loader.t5(&TEXT_3, TOKENS)?),
                 false => None,
             },
             inversions: Inversions::default(),

@@ -1,6 +1,7 @@
 //! Prompts and the transformer of a tiny model against diffusers (`tests/fixtures/sd3.py`).
 
 use super::*;
+use candle_core::DType;
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -5,6 +5,7 @@
 use super::config::Config;
 use crate::error::ModelError;
 use crate::models::rotary::Rotary;
+use crate::models::tokens::{modulated, normalised, rotated};
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{Kernels, LayerNorm, Linear, Mask, RmsNorm};
@@ -44,27 +45,10 @@ pub(super) struct Single {
     kernels: &'static dyn Kernels,
 }
 
-/// The normalised tokens, scaled and shifted.
-pub(super) fn modulated(norm: &LayerNorm, x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    norm.forward(x)?.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
-}
-
 /// SiLU of the first half of the channels, times the second.
 fn gated(kernels: &dyn Kernels, x: &Tensor) -> Result<Tensor> {
     let half = x.dim(2)? / 2;
     kernels.silu(&x.narrow(2, 0, half)?.contiguous()?)? * x.narrow(2, half, half)?
-}
-
-/// Queries or keys, normalised by head, `[B, count, width]`.
-fn normalised(norm: &RmsNorm, h: &Tensor, heads: usize) -> Result<Tensor> {
-    let (batch, count, width) = h.dims3()?;
-    norm.forward(&h.reshape((batch, count, heads, width / heads))?)?.reshape(h.shape())
-}
-
-/// Queries or keys, rotated by position.
-fn rotated(rotary: &Rotary, h: &Tensor, heads: usize) -> Result<Tensor> {
-    let (batch, count, width) = h.dims3()?;
-    rotary.rotate(&h.reshape((batch, count, heads, width / heads))?)?.reshape(h.shape())
 }
 
 impl Double {

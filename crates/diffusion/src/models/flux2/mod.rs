@@ -12,6 +12,7 @@ pub(crate) use config::Config;
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
+use crate::models::tokens::modulated;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use block::{Double, Single};
@@ -90,7 +91,7 @@ impl Flux2Transformer {
         }
         let x = both.narrow(1, tokens, patches)?.contiguous()?;
         let out = self.modulation_out.forward(&condition)?.chunk(2, 2)?;
-        let x = block::modulated(&self.norm_out, &x, &out[1], &out[0])?;
+        let x = modulated(&self.norm_out, &x, &out[1], &out[0])?;
         self.proj_out.forward(&x)?.transpose(1, 2)?.contiguous()?.reshape(latents.shape())
     }
 

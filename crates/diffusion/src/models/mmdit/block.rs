@@ -4,6 +4,7 @@
 
 use super::config::{Config, EPS};
 use crate::error::ModelError;
+use crate::models::tokens::{modulated, normalised};
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{Kernels, LayerNorm, Linear, Mask, RmsNorm};
@@ -55,11 +56,6 @@ pub(super) fn parts<const N: usize>(modulation: &Linear, condition: &Tensor) -> 
     let parts = modulation.forward(condition)?.chunk(N, 2)?;
     <[Tensor; N]>::try_from(parts)
         .map_err(|parts| candle_core::Error::Msg(format!("a modulation has {} parts, not {N}", parts.len())))
-}
-
-/// The normalised tokens, scaled and shifted.
-pub(super) fn modulated(norm: &LayerNorm, x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    norm.forward(x)?.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)
 }
 
 impl Block {
@@ -176,14 +172,11 @@ impl Stream {
 
     /// Queries, keys and values, `[B, count, width]` each.
     fn project(&self, x: &Tensor, heads: usize) -> Result<[Tensor; 3]> {
-        let (batch, count, width) = x.dims3()?;
-        let normalised = |h: Tensor, at: usize| match &self.norms {
-            Some(norms) => {
-                norms[at].forward(&h.reshape((batch, count, heads, width / heads))?)?.reshape(h.shape())
-            }
+        let with_norm = |h: Tensor, at: usize| match &self.norms {
+            Some(norms) => normalised(&norms[at], &h, heads),
             None => Ok(h),
         };
-        let (q, k) = (normalised(self.to_q.forward(x)?, 0)?, normalised(self.to_k.forward(x)?, 1)?);
+        let (q, k) = (with_norm(self.to_q.forward(x)?, 0)?, with_norm(self.to_k.forward(x)?, 1)?);
         Ok([q, k, self.to_v.forward(x)?])
     }
 

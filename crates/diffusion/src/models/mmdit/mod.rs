@@ -10,9 +10,10 @@ pub(crate) use config::Config;
 
 use crate::error::ModelError;
 use crate::models::sinusoids::sinusoids;
+use crate::models::tokens::modulated;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
-use block::{Block, Kind, modulated, parts};
+use block::{Block, Kind, parts};
 use candle_core::{DType, Result, Tensor};
 use config::EPS;
 use maquette_kernels::{Kernels, LayerNorm, Linear};

@@ -1,0 +1,167 @@
+//! FLUX.1 schnell and dev: CLIP's pooled embedding and T5's states, a transformer, an autoencoder with 16 channels.
+//!
+//! Source: diffusers' `FluxPipeline` and its image-to-image and inpainting variants. Both models are distilled: a picture has one
+//! row. The guidance scale is an input of dev's, and has no effect on schnell's. Not here: a negative prompt with a scale of its
+//! own (`true_cfg_scale`), models for filling, control and references.
+
+use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
+use crate::families::family::Rows;
+use crate::families::files::{TEXT, TEXT_2};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::note::ModelNote;
+use crate::families::parts::Loader;
+use crate::models::flux1::{Config, Flux1Transformer, Inputs, PATCH};
+use crate::models::vae;
+use crate::schedulers::{FlowRule, Mu, SigmaRange};
+use crate::text::dialect::without_weights;
+use crate::text::encode::{ClipText, PromptEncoder};
+use crate::text::encoded_prompt::EncodedPrompt;
+use crate::text::encoder::{self, TextEncoder};
+use crate::text::error::TextError;
+use crate::text::inversions::Inversions;
+use crate::text::sentence_tokenizer::SentenceTokenizer;
+use crate::text::t5::{self, T5};
+use crate::text::tokenizer::Tokenizer;
+use crate::weights::config::ConfigFile;
+use crate::weights::single_file::is_spare_in_text_encoder;
+use crate::weights::source::ModelSource;
+use crate::weights::tensors::Weights;
+use candle_core::{Result, Tensor};
+
+/// T5's tokens for dev (`max_sequence_length` of the pipeline), and for schnell, which was trained with half of them.
+const TOKENS: usize = 512;
+const TOKENS_OF_SCHNELL: usize = 256;
+/// The size of pictures that the pipeline makes by default.
+const SIZE: usize = 1024;
+
+/// A loaded model of FLUX.1.
+pub(crate) type Flux1 = FlowModel<Flux1Parts>;
+
+/// What distinguishes FLUX.1 from other families.
+pub(crate) struct Flux1Parts;
+
+/// The text encoders with their tokenizers.
+pub(crate) struct TwoEncoders {
+    clip: (Tokenizer, TextEncoder),
+    t5: (SentenceTokenizer, T5),
+    /// None, for CLIP's tokenizer.
+    inversions: Inversions,
+}
+
+/// Notes on a model.
+pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
+    if Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance {
+        return Ok(Vec::new());
+    }
+    let text =
+        "`guidance_scale` has no effect: the model is distilled, as FLUX.1 schnell is, and does not take it";
+    Ok(vec![ModelNote { text: text.to_owned(), answered_by: None }])
+}
+
+impl TwoEncoders {
+    fn clip_text(&self) -> ClipText<'_> {
+        let (tokenizer, text_encoder) = &self.clip;
+        ClipText { tokenizer, text_encoder, inversions: &self.inversions, number: 0 }
+    }
+
+    fn states(&self, text: &str) -> std::result::Result<Tensor, TextError> {
+        let (tokenizer, t5) = &self.t5;
+        Ok(t5.encode(&tokenizer.encode(text)?)?)
+    }
+}
+
+impl PromptEncoder for TwoEncoders {
+    /// CLIP cuts off what is longer than its 77 tokens, for the pooled embedding alone.
+    fn prompt(
+        &self,
+        prompt: &str,
+        _: usize,
+        _: &mut dyn FnMut(String),
+    ) -> std::result::Result<EncodedPrompt, TextError> {
+        let pooled = self.clip_text().whole(prompt, 0, &mut |_| ())?.pooled;
+        Ok(EncodedPrompt { sequence: self.states(prompt)?, pooled })
+    }
+
+    /// Weights have no effect.
+    fn weighted(&self, texts: &[String], _: usize) -> std::result::Result<Vec<EncodedPrompt>, TextError> {
+        let all = texts.iter().map(|text| {
+            let pooled = self.clip_text().pooled(text)?;
+            Ok(EncodedPrompt { sequence: self.states(&without_weights(text))?, pooled })
+        });
+        all.collect()
+    }
+
+    fn has_own_lengths(&self) -> bool {
+        true
+    }
+}
+
+impl FlowFamily for Flux1Parts {
+    type Text = TwoEncoders;
+    type Transformer = Flux1Transformer;
+
+    const KIND: Kind = Kind::Flux1;
+    const RULE: FlowRule = FlowRule { range: SigmaRange::ToLastStep, mu: Mu::Line };
+
+    fn patch(_: &ConfigFile) -> Loaded<usize> {
+        Ok(PATCH)
+    }
+
+    fn size(_: &ConfigFile, _: usize) -> Loaded<usize> {
+        Ok(SIZE)
+    }
+
+    fn texts(_: &ModelSource) -> Vec<ReadPart> {
+        vec![(&TEXT, is_spare_in_text_encoder), (&TEXT_2, t5::is_spare)]
+    }
+
+    fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
+        let config = Config::read(file)?;
+        let channels = vae.latent_channels * PATCH * PATCH;
+        if config.channels != channels {
+            let supported = format!("{channels}, four times the autoencoder's latent_channels");
+            return Err(file.refuse("in_channels", supported));
+        }
+        let pooled = encoder::width(&ConfigFile::open(source, TEXT.config)?)?;
+        if config.pooled_width != pooled {
+            return Err(file.refuse("pooled_projection_dim", format!("{pooled}, text_encoder's hidden_size")));
+        }
+        let width = t5::width(&ConfigFile::open(source, TEXT_2.config)?)?;
+        if config.text_width != width {
+            return Err(file.refuse("joint_attention_dim", format!("{width}, text_encoder_2's d_model")));
+        }
+        Ok(())
+    }
+
+    fn load_text(loader: &Loader) -> Loaded<TwoEncoders> {
+        let config = Config::read(&loader.config(TRANSFORMER_CONFIG)?)?;
+        let tokens = if config.embeds_guidance { TOKENS } else { TOKENS_OF_SCHNELL };
+        Ok(TwoEncoders {
+            clip: loader.text(&TEXT, TextEncoder::load_pooled)?,
+            t5: loader.t5(&TEXT_2, tokens)?,
+            inversions: Inversions::default(),
+        })
+    }
+
+    fn load_transformer(file: &ConfigFile, weights: &Weights) -> Loaded<Flux1Transformer> {
+        Flux1Transformer::load(file, weights)
+    }
+
+    fn is_distilled(_: &ModelSource) -> Loaded<bool> {
+        Ok(true)
+    }
+
+    fn predict(transformer: &Flux1Transformer, rows: &Rows) -> Result<Tensor> {
+        let pooled: Vec<&Tensor> = rows.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
+        let inputs = Inputs {
+            timesteps: &rows.timesteps,
+            guidance_scales: &rows.guidance_scales,
+            text: &rows.sequences()?,
+            pooled: &Tensor::cat(&pooled, 0)?.unsqueeze(1)?,
+        };
+        transformer.forward(&rows.latents, &inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests;

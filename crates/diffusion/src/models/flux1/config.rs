@@ -1,0 +1,69 @@
+//! The shape of FLUX.1's transformer, read from its configuration.
+
+use crate::error::ModelError;
+use crate::weights::config::ConfigFile;
+use serde_json::json;
+
+/// `eps` of every norm, and the base of the rotations, which diffusers' class has as constants.
+pub(super) const EPS: f64 = 1e-6;
+pub(super) const THETA: f64 = 10_000.0;
+
+/// The transformer's shape.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Config {
+    /// Channels of a patch.
+    pub channels: usize,
+    pub layers: usize,
+    pub single_layers: usize,
+    pub depth: usize,
+    pub heads: usize,
+    /// The width of T5's states.
+    pub text_width: usize,
+    /// The width of CLIP's pooled embedding.
+    pub pooled_width: usize,
+    /// Whether the guidance scale is an input (FLUX.1-dev).
+    pub embeds_guidance: bool,
+    /// The channels of a head for each axis of the positions.
+    pub axes: [usize; 3],
+}
+
+impl Config {
+    /// Reads and checks a configuration, with the defaults of diffusers' class.
+    pub fn read(file: &ConfigFile) -> Result<Config, ModelError> {
+        file.only("_class_name", &[json!("FluxTransformer2DModel")])?;
+        file.only("patch_size", &[json!(1)])?;
+        let depth = file.count("attention_head_dim", Some(128))?;
+        let axes = match file.get("axes_dims_rope") {
+            None => [16, 56, 56],
+            Some(_) => <[usize; 3]>::try_from(file.widths("axes_dims_rope")?)
+                .map_err(|_| file.refuse("axes_dims_rope", "a list of three whole numbers"))?,
+        };
+        if axes.iter().sum::<usize>() != depth || axes.iter().any(|axis| axis % 2 != 0) {
+            let supported = format!("even numbers whose sum is attention_head_dim, {depth}");
+            return Err(file.refuse("axes_dims_rope", supported));
+        }
+        let channels = file.count("in_channels", Some(64))?;
+        if file.get("out_channels").is_some_and(|value| !value.is_null())
+            && file.count("out_channels", None)? != channels
+        {
+            let supported = format!("{channels}, the in_channels: models for filling and control are not");
+            return Err(file.refuse("out_channels", supported));
+        }
+        Ok(Config {
+            channels,
+            layers: file.count("num_layers", Some(19))?,
+            single_layers: file.count("num_single_layers", Some(38))?,
+            heads: file.count("num_attention_heads", Some(24))?,
+            text_width: file.count("joint_attention_dim", Some(4096))?,
+            pooled_width: file.count("pooled_projection_dim", Some(768))?,
+            embeds_guidance: file.flag("guidance_embeds", false)?,
+            depth,
+            axes,
+        })
+    }
+
+    /// Channels of a token.
+    pub fn width(&self) -> usize {
+        self.depth * self.heads
+    }
+}

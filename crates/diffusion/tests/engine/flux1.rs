@@ -1,0 +1,74 @@
+//! FLUX.1: whole pictures against diffusers, rows that do not affect each other, dev and schnell.
+
+use crate::cases::{cell, render};
+use crate::composed::{composed, engine_of};
+use crate::flow_cases::{FlowCase, cases_in};
+use crate::flow_checks::{pictures_match, rows_are_independent};
+use maquette_core::{Dialect, Scheduler, Settings};
+use maquette_diffusion::{DeviceName, ModelSource, card, model_notes};
+
+fn cases() -> Vec<FlowCase> {
+    cases_in("flux1/cases.json")
+}
+
+#[test]
+fn pictures_match_diffusers() {
+    pictures_match(&cases());
+}
+
+#[test]
+fn rows_do_not_affect_each_other() {
+    rows_are_independent(cases());
+}
+
+#[test]
+fn a_card_has_the_models_defaults() {
+    let source = |folders: &[&str]| {
+        let model = composed(folders);
+        (ModelSource::Folder(model.path().to_owned()), model)
+    };
+    let (dev, _model) = source(&["tiny-flux1"]);
+    let one = card(&dev).unwrap();
+    assert_eq!((one.scheduler, one.shift), (Some(Scheduler::FlowEuler), None));
+    assert_eq!((one.size, one.multiple_of, one.guidance_embedding), ((1024, 1024), 4, true));
+    assert!(model_notes(&dev).unwrap().is_empty());
+    let (schnell, _model) = source(&["tiny-flux1", "flux1/schnell"]);
+    let one = card(&schnell).unwrap();
+    assert_eq!((one.shift, one.guidance_embedding), (Some(1.0), true));
+    assert!(model_notes(&schnell).unwrap()[0].text.starts_with("`guidance_scale` has no effect"));
+}
+
+/// The scale is an input of dev's transformer.
+#[test]
+fn guidance_has_an_effect_on_dev_alone() {
+    let plain = cases().remove(0).cell();
+    let other = cell(Settings { guidance_scale: 6.0, ..plain.settings.clone() });
+    let negative = cell(Settings { negative_prompt: "ugly".into(), ..plain.settings.clone() });
+    for (folders, has_effect) in [(&["tiny-flux1"][..], true), (&["tiny-flux1", "flux1/schnell"], false)] {
+        let model = composed(folders);
+        let cells = [plain.clone(), other.clone(), negative.clone()];
+        let rendered = render(&mut engine_of(DeviceName::Cpu, model.path()), &cells);
+        assert!(rendered.values().all(Result::is_ok));
+        assert_eq!(rendered[&plain.id] != rendered[&other.id], has_effect);
+        assert_eq!(rendered[&plain.id], rendered[&negative.id]);
+    }
+}
+
+/// `AND` and changes from step to step are those of the dialect; weights have an effect on CLIP's pooled embedding alone.
+#[test]
+fn the_dialect_has_an_effect() {
+    let case = cases().remove(0);
+    let with =
+        |prompt: &str, dialect| cell(Settings { prompt: prompt.into(), dialect, ..case.cell().settings });
+    let cells = [
+        with("a cat, by a lake", Dialect::Plain),
+        with("a cat, by a lake", Dialect::A1111),
+        with("a [cat:dog:2], by a lake", Dialect::A1111),
+        with("a cat, by a lake AND a dog", Dialect::A1111),
+    ];
+    let (_model, mut engine) = case.engine(DeviceName::Cpu);
+    let rendered = render(&mut engine, &cells);
+    let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
+    assert_eq!(pictures[0], pictures[1]);
+    assert!(pictures[2] != pictures[0] && pictures[3] != pictures[0] && pictures[2] != pictures[3]);
+}
