@@ -2,6 +2,7 @@
 //!
 //! The files are as long as the published ones, but have no blocks on disk behind their headers.
 
+use crate::families::flux1::Flux1;
 use crate::families::flux2::Flux2;
 use crate::families::stable_diffusion_3::StableDiffusion3;
 use crate::families::z_image::ZImage;
@@ -64,6 +65,8 @@ fn published_names_and_shapes_are_those_that_are_loaded() {
     ZImage::load_with(&source(&z_image), options).map(drop).unwrap();
     let sd3 = folder("sd3.5-medium", "tiny-sd3");
     StableDiffusion3::load_with(&source(&sd3), options).map(drop).unwrap();
+    let dev = folder("flux1-dev", "tiny-flux1");
+    Flux1::load_with(&source(&dev), options).map(drop).unwrap();
     let klein = folder("flux2-klein-4b", "tiny-flux2");
     Flux2::load_with(&source(&klein), options).map(drop).unwrap();
 }

@@ -9,6 +9,7 @@ pub(crate) enum Original {
     ZImage,
     /// With its number of blocks.
     StableDiffusion3(usize),
+    Flux1,
     Flux2,
 }
 
@@ -16,10 +17,21 @@ pub(crate) enum Original {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rows {
     All,
-    /// A third: queries, keys or values.
-    Third(usize),
+    /// As many as the module has, of a weight with several modules: how many are before them, and all, in quarters of the
+    /// module's.
+    Part {
+        before: usize,
+        all: usize,
+    },
     /// Both halves, in the other order: scale and shift of a modulation.
     Swapped,
+}
+
+impl Rows {
+    /// A third: queries, keys or values.
+    const fn third(number: usize) -> Rows {
+        Rows::Part { before: 4 * number, all: 12 }
+    }
 }
 
 type Table = &'static [(&'static str, &'static str)];
@@ -81,6 +93,44 @@ const FLUX2_OUTSIDE: Table = &[
     ("single_stream_modulation.linear", "single_stream_modulation.lin"),
     ("proj_out", "final_layer.linear"),
 ];
+const FLUX1_BLOCK: Table = &[
+    ("norm1.linear", "img_mod.lin"),
+    ("norm1_context.linear", "txt_mod.lin"),
+    ("attn.norm_q", "img_attn.norm.query_norm"),
+    ("attn.norm_k", "img_attn.norm.key_norm"),
+    ("attn.norm_added_q", "txt_attn.norm.query_norm"),
+    ("attn.norm_added_k", "txt_attn.norm.key_norm"),
+    ("attn.to_out.0", "img_attn.proj"),
+    ("attn.to_add_out", "txt_attn.proj"),
+    ("ff.net.0.proj", "img_mlp.0"),
+    ("ff.net.2", "img_mlp.2"),
+    ("ff_context.net.0.proj", "txt_mlp.0"),
+    ("ff_context.net.2", "txt_mlp.2"),
+];
+const FLUX1_SINGLE: Table = &[
+    ("norm.linear", "modulation.lin"),
+    ("attn.norm_q", "norm.query_norm"),
+    ("attn.norm_k", "norm.key_norm"),
+    ("proj_out", "linear2"),
+];
+/// Queries, keys, values and the first layer of the feed-forward, which has four times as many rows, are one module.
+const FLUX1_LINEAR1: [(&str, Rows); 4] = [
+    ("attn.to_q", Rows::Part { before: 0, all: 28 }),
+    ("attn.to_k", Rows::Part { before: 4, all: 28 }),
+    ("attn.to_v", Rows::Part { before: 8, all: 28 }),
+    ("proj_mlp", Rows::Part { before: 3, all: 7 }),
+];
+const FLUX1_OUTSIDE: Table = &[
+    ("x_embedder", "img_in"),
+    ("context_embedder", "txt_in"),
+    ("time_text_embed.timestep_embedder.linear_1", "time_in.in_layer"),
+    ("time_text_embed.timestep_embedder.linear_2", "time_in.out_layer"),
+    ("time_text_embed.guidance_embedder.linear_1", "guidance_in.in_layer"),
+    ("time_text_embed.guidance_embedder.linear_2", "guidance_in.out_layer"),
+    ("time_text_embed.text_embedder.linear_1", "vector_in.in_layer"),
+    ("time_text_embed.text_embedder.linear_2", "vector_in.out_layer"),
+    ("proj_out", "final_layer.linear"),
+];
 /// The last modulation, whose halves are in the other order.
 const LAST: (&str, &str) = ("norm_out.linear", "final_layer.adaLN_modulation.1");
 
@@ -93,6 +143,9 @@ impl Original {
         }
         if all.clone().any(|name| name.starts_with("double_stream_modulation_img.")) {
             return Some(Original::Flux2);
+        }
+        if all.clone().any(|name| name.starts_with("single_transformer_blocks.")) {
+            return Some(Original::Flux1);
         }
         let block = |name: &str| name.strip_prefix("transformer_blocks.")?.split('.').next()?.parse().ok();
         let last: Option<usize> = modules.filter_map(block).max();
@@ -123,6 +176,23 @@ impl Original {
                 let (name, rows) = fused_in(inner, fused)
                     .or_else(|| Some((in_table(SD3_BLOCK, inner)?.to_owned(), rows)))?;
                 Some((format!("joint_blocks.{number}.{name}"), rows))
+            }
+            Original::Flux1 => {
+                if let Some((number, inner)) = numbered(module, "single_transformer_blocks.") {
+                    let of_linear1 = FLUX1_LINEAR1.iter().find(|(own, _)| *own == inner);
+                    let (name, rows) = match of_linear1 {
+                        Some((_, rows)) => ("linear1", *rows),
+                        None => (in_table(FLUX1_SINGLE, inner)?, Rows::All),
+                    };
+                    return Some((format!("single_blocks.{number}.{name}"), rows));
+                }
+                let Some((number, inner)) = numbered(module, "transformer_blocks.") else {
+                    return in_table(FLUX1_OUTSIDE, module).map(|name| (name.to_owned(), Rows::All));
+                };
+                let fused = [("attn", &THIRDS, "img_attn"), ("attn", &ADDED_THIRDS, "txt_attn")];
+                let (name, rows) = fused_in(inner, fused.into_iter())
+                    .or_else(|| Some((in_table(FLUX1_BLOCK, inner)?.to_owned(), Rows::All)))?;
+                Some((format!("double_blocks.{number}.{name}"), rows))
             }
             Original::Flux2 => {
                 if let Some((number, inner)) = numbered(module, "single_transformer_blocks.") {
@@ -155,7 +225,7 @@ fn fused_in<'a>(
     attentions.find_map(|(own, thirds, name)| {
         let third = inner.strip_prefix(own)?.strip_prefix('.')?;
         let third = thirds.iter().position(|it| *it == third)?;
-        Some((format!("{name}.qkv"), Rows::Third(third)))
+        Some((format!("{name}.qkv"), Rows::third(third)))
     })
 }
 
@@ -173,7 +243,7 @@ fn z_image(module: &str) -> Option<(String, Rows)> {
         "to_out.0" => ("out", Rows::All),
         "norm_q" => ("q_norm", Rows::All),
         "norm_k" => ("k_norm", Rows::All),
-        _ => ("qkv", Rows::Third(THIRDS.iter().position(|third| *third == inner)?)),
+        _ => ("qkv", Rows::third(THIRDS.iter().position(|third| *third == inner)?)),
     };
     Some((format!("{block}.attention.{name}"), rows))
 }
@@ -187,24 +257,34 @@ mod tests {
         let check = |of: Original, module: &str, name: &str, rows: Rows| {
             assert_eq!(of.name(module), Some((name.to_owned(), rows)), "{module}");
         };
-        use Original::{Flux2, StableDiffusion3, ZImage};
-        use Rows::{All, Swapped, Third};
-        check(ZImage, "layers.3.attention.to_k", "layers.3.attention.qkv", Third(1));
+        use Original::{Flux1, Flux2, StableDiffusion3, ZImage};
+        use Rows::{All, Part, Swapped};
+        let third = Rows::third;
+        check(ZImage, "layers.3.attention.to_k", "layers.3.attention.qkv", third(1));
         check(ZImage, "layers.3.attention.to_out.0", "layers.3.attention.out", All);
         check(ZImage, "layers.3.feed_forward.w1", "layers.3.feed_forward.w1", All);
         check(ZImage, "all_final_layer.2-1.linear", "final_layer.linear", All);
         let sd3 = StableDiffusion3(24);
-        check(sd3, "transformer_blocks.2.attn.to_v", "joint_blocks.2.x_block.attn.qkv", Third(2));
-        check(sd3, "transformer_blocks.2.attn2.to_q", "joint_blocks.2.x_block.attn2.qkv", Third(0));
-        check(sd3, "transformer_blocks.2.attn.add_k_proj", "joint_blocks.2.context_block.attn.qkv", Third(1));
+        check(sd3, "transformer_blocks.2.attn.to_v", "joint_blocks.2.x_block.attn.qkv", third(2));
+        check(sd3, "transformer_blocks.2.attn2.to_q", "joint_blocks.2.x_block.attn2.qkv", third(0));
+        check(sd3, "transformer_blocks.2.attn.add_k_proj", "joint_blocks.2.context_block.attn.qkv", third(1));
         let context = "joint_blocks.22.context_block.adaLN_modulation.1";
         check(sd3, "transformer_blocks.22.norm1_context.linear", context, All);
         let context = "joint_blocks.23.context_block.adaLN_modulation.1";
         check(sd3, "transformer_blocks.23.norm1_context.linear", context, Swapped);
         check(sd3, "norm_out.linear", "final_layer.adaLN_modulation.1", Swapped);
-        check(Flux2, "transformer_blocks.1.attn.add_v_proj", "double_blocks.1.txt_attn.qkv", Third(2));
+        check(Flux2, "transformer_blocks.1.attn.add_v_proj", "double_blocks.1.txt_attn.qkv", third(2));
         check(Flux2, "transformer_blocks.1.ff.linear_in", "double_blocks.1.img_mlp.0", All);
         check(Flux2, "single_transformer_blocks.9.attn.to_qkv_mlp_proj", "single_blocks.9.linear1", All);
+        check(Flux1, "transformer_blocks.1.norm1_context.linear", "double_blocks.1.txt_mod.lin", All);
+        check(Flux1, "transformer_blocks.1.attn.to_k", "double_blocks.1.img_attn.qkv", third(1));
+        let all = [("attn.to_v", Part { before: 8, all: 28 }), ("proj_mlp", Part { before: 3, all: 7 })];
+        for (module, rows) in all {
+            let module = format!("single_transformer_blocks.9.{module}");
+            check(Flux1, &module, "single_blocks.9.linear1", rows);
+        }
+        check(Flux1, "time_text_embed.text_embedder.linear_1", "vector_in.in_layer", All);
+        check(Flux1, "norm_out.linear", "final_layer.adaLN_modulation.1", Swapped);
         assert_eq!(sd3.name("transformer_blocks.2.attn.to_x"), None);
     }
 }

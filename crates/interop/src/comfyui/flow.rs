@@ -79,12 +79,18 @@ pub fn shift<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>) -> bool
     true
 }
 
-/// Sets the guidance that is an input of the model, from the node nearest to the sampler.
-pub fn guidance<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>, positive: &str) {
+/// Sets the guidance scale that is an input of FLUX.1's transformer, from the node nearest to the sampler. Whether there is one.
+pub fn guidance<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>, positive: &str) -> bool {
     let path = graph.path(out, guider, positive, Wire::Conditioning);
-    if let Some(output) = path.iter().find(|output| FLUX_PROMPTS.contains(&output.node.class)) {
-        graph.set(out, "distilled_guidance", output.node, "guidance");
+    let Some(output) = path.iter().find(|output| FLUX_PROMPTS.contains(&output.node.class)) else {
+        return false;
+    };
+    graph.set(out, "guidance_scale", output.node, "guidance");
+    if let Some(cfg) = graph.value(guider, "cfg").filter(|cfg| cfg.as_f64() != Some(1.0)) {
+        let reason = "Maquette gives FLUX.1 one scale, the input of its transformer, and no negative prompt";
+        out.left(guider.class, format!("cfg {}", plain(cfg)), reason);
     }
+    true
 }
 
 /// Lists the sizes of nodes whose steps depend on them, if they are not the picture's.

@@ -154,11 +154,12 @@ fn read_sampler<'a>(
     let (noise, guider, sampler) = (part("noise"), part("guider"), part("sampler"));
     seed(graph, out, noise);
     let from_picture = latents(graph, out, node);
-    guidance(graph, out, guider);
     let positive = if guider.class == "BasicGuider" { "conditioning" } else { "positive" };
     let flow = Flow::of(graph, node, guider);
+    if flow.is_none() || !flow::guidance(graph, out, guider, positive) {
+        guidance(graph, out, guider);
+    }
     if let Some(flow) = flow {
-        flow::guidance(graph, out, guider, positive);
         if !flow::shift(graph, out, guider)
             && flow == Flow::Flux2
             && sigmas::class(graph, node) != "Flux2Scheduler"

@@ -11,7 +11,6 @@ use super::fused;
 use super::keys;
 use super::names::{Found, Names};
 use crate::weights::lora::targets::Targets;
-use crate::weights::original_names::Rows;
 use crate::weights::small_file::{self, SmallFileError};
 use candle_core::Tensor;
 use maquette_files::limits;
@@ -121,8 +120,7 @@ fn fused_changes<'a>(
     let layers: Vec<_> =
         layers.iter().filter_map(|(name, rows)| Some((*name, targets.layers.get(*name)?, *rows))).collect();
     let Some((_, first, rows)) = layers.first() else { return Ok(Vec::new()) };
-    let whole = if matches!(rows, Rows::Third(_)) { fused::whole(first) } else { (*first).clone() };
-    let change = fitting.layer(&whole, factors)?;
+    let change = fitting.layer(&fused::whole(first, *rows), factors)?;
     let part = |(name, layer, rows)| match fused::rows(&change, layer, rows)? {
         Some(part) => Ok((name, part)),
         None => {

@@ -9,9 +9,12 @@ use crate::weights::lora::targets::Layer;
 use crate::weights::original_names::Rows;
 use candle_core::{Device, Result, Tensor};
 
-/// The module that thirds such as `layer` make up.
-pub(super) fn whole(layer: &Layer) -> Layer {
-    Layer { outputs: 3 * layer.outputs, ..layer.clone() }
+/// The module that `layer` is a part of, of which `rows` are its own.
+pub(super) fn whole(layer: &Layer, rows: Rows) -> Layer {
+    match rows {
+        Rows::Part { all, .. } => Layer { outputs: all * layer.outputs / 4, ..layer.clone() },
+        Rows::All | Rows::Swapped => layer.clone(),
+    }
 }
 
 /// The rows of a change that are those of a layer; `None` if the change cannot be divided: with norms for each input, which
@@ -20,7 +23,7 @@ pub(super) fn rows(change: &Change, layer: &Layer, rows: Rows) -> Result<Option<
     let (count, half) = (layer.outputs, layer.outputs / 2);
     let pick = |tensor: &Tensor| match rows {
         Rows::All => Ok(tensor.clone()),
-        Rows::Third(third) => tensor.narrow(0, third * count, count)?.contiguous(),
+        Rows::Part { before, .. } => tensor.narrow(0, before * count / 4, count)?.contiguous(),
         Rows::Swapped => Tensor::cat(&[tensor.narrow(0, half, half)?, tensor.narrow(0, 0, half)?], 0),
     };
     let weight = match &change.weight {
@@ -88,9 +91,10 @@ mod tests {
         let kernels = maquette_kernels::reference();
         let layer = |name: &&str| {
             let zeros = |shape: &[usize]| Tensor::zeros(shape, DType::F32, &Device::Cpu).unwrap();
-            let weight = Weight::new(kernels, zeros(&[INPUTS, OUTPUTS]), DType::F32);
-            let bias = Some(Vector::new(zeros(&[OUTPUTS])));
-            let (inputs, outputs) = (INPUTS, OUTPUTS);
+            let outputs = if name.ends_with("proj_mlp") { 4 * OUTPUTS } else { OUTPUTS };
+            let weight = Weight::new(kernels, zeros(&[INPUTS, outputs]), DType::F32);
+            let bias = Some(Vector::new(zeros(&[outputs])));
+            let inputs = INPUTS;
             let layer = Layer { weight, bias, inputs, outputs, kernel: None, is_pointwise: false };
             (format!("transformer.{name}"), layer)
         };
@@ -199,6 +203,16 @@ mod tests {
         check("double_blocks.0.img_attn.qkv", &own(), &flux2);
         check("double_blocks.0.txt_attn.qkv", &added(), &flux2);
         check("final_layer.adaLN_modulation.1", &[("norm_out.linear", HALVES)], &flux2);
+        let flux1 = ["single_transformer_blocks.1.proj_out"];
+        check("double_blocks.0.img_attn.qkv", &own(), &flux1);
+        check("double_blocks.0.txt_attn.qkv", &added(), &flux1);
+        check("final_layer.adaLN_modulation.1", &[("norm_out.linear", HALVES)], &flux1);
+        const OF_MLP: &[(usize, usize)] = &[(3 * OUTPUTS, 4 * OUTPUTS)];
+        let single = ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"];
+        let single = single.map(|end| format!("single_transformer_blocks.0.{end}"));
+        let rows = THIRDS.into_iter().chain([OF_MLP]);
+        let linear1: Vec<_> = single.iter().map(|it| &**it).zip(rows).collect();
+        check("single_blocks.0.linear1", &linear1, &flux1);
         let sd3 = ["pos_embed.proj", "transformer_blocks.1.ff.net.2"];
         check("joint_blocks.0.x_block.attn.qkv", &own(), &sd3);
         check("joint_blocks.0.context_block.attn.qkv", &added(), &sd3);

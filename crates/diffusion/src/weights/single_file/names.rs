@@ -113,7 +113,7 @@ fn z_image(name: &str) -> (String, Option<usize>) {
         Some((format!("{module}.{leaf}"), rows))
     });
     match original {
-        Some((name, Rows::Third(third))) => (name, Some(third)),
+        Some((name, Rows::Part { before, .. })) => (name, Some(before / 4)),
         Some((name, _)) => (name, None),
         None => (name.to_owned(), None),
     }
