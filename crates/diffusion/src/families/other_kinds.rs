@@ -33,7 +33,7 @@ const SUPPORTED_CLASSES: [&str; 15] = [
 ];
 
 /// How classes of other pipelines and parts begin, and what they are. Of several, the first in the list counts.
-const OTHERS: [(&str, &str); 58] = [
+const OTHERS: [(&str, &str); 59] = [
     ("StableDiffusion3", "Stable Diffusion 3"),
     ("SD3", "a part of Stable Diffusion 3"),
     ("StableDiffusionXLControlNet", "SDXL with a ControlNet"),
@@ -59,6 +59,7 @@ const OTHERS: [(&str, &str); 58] = [
     ("PixArt", "PixArt"),
     ("Flux2", "FLUX.2"),
     ("Flux", "FLUX"),
+    ("VisualCloze", "VisualCloze, which follows examples with FLUX"),
     ("Sana", "Sana"),
     ("Hunyuan", "Hunyuan"),
     ("AuraFlow", "AuraFlow"),
