@@ -107,7 +107,7 @@ pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<V
     let of_state = |state: &&DenoiseState| {
         let count = state.rows();
         // Copied, so that the other rows' features do not stay in memory with them.
-        let own = |features: &Tensor| features.narrow(0, row, count)?.copy();
+        let own = |features: &Tensor| features.narrow(0, row, count)?.force_contiguous();
         let features = features.as_ref().map(own).transpose()?;
         let rows = predicted.narrow(0, row, count)?;
         row += count;
