@@ -70,8 +70,10 @@ fn unused_settings_make_no_difference() {
         &["2 cells, 1 distinct: `guidance_interval` 0-1 and 0.2-0.8 both have no effect without guidance"],
     );
     check(
-        "steps = 8\n[sweep]\ndeepcache_interval = [2, 8, 9]\n",
-        &["3 cells, 2 distinct: `deepcache_interval` 8 and 9 both compute the whole UNet in the same steps"],
+        "[sweep]\ndeepcache_interval = [2, 20, 30]\n",
+        &[
+            "3 cells, 2 distinct: `deepcache_interval` 20 and 30 both compute the whole UNet in the same steps",
+        ],
     );
     check(
         "[sweep]\ndeepcache_interval = [1, 3]\ndeepcache_branch_id = [0, 2]\n",
