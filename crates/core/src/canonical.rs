@@ -215,6 +215,8 @@ mod tests {
             guidance_scale: 7.0,
             guidance_interval: "0-1".parse().ok(),
             guidance_rescale: Some(0.0),
+            deepcache_interval: Some(1),
+            deepcache_branch_id: None,
             scheduler: Scheduler::EulerA,
             eta: None,
             sigmas: None,
@@ -342,11 +344,14 @@ mod tests {
         }
         let composed: Change = |s| s.prompt = "a cat AND a dog".into();
         let weighted: Change = |s| s.prompt = "a cat :1.2".into();
+        let deepcache: Change = |s| (s.deepcache_interval, s.deepcache_branch_id) = (Some(3), Some(0));
         let different: &[(&[Change], &[Change])] = &[
             (&[], &[|s| s.strength = Some(0.35)]),
             (&[|s| s.strength = Some(1.0)], &[|s| s.strength = Some(0.9999)]),
             (&[cuda], &[cuda, |s| s.seed += 1 << 32]),
             (&[], &[|s| s.guidance_rescale = Some(0.7)]),
+            (&[], &[deepcache]),
+            (&[deepcache], &[deepcache, |s| s.deepcache_branch_id = Some(1)]),
             (&[], &[|s| s.guidance_interval = "0.2-0.8".parse().ok()]),
             (&[], &[|s| s.negative_prompt = "blurry".into()]),
             (&[unguided, a1111, composed], &[unguided, a1111, composed, |s| s.negative_prompt = "x".into()]),

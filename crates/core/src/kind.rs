@@ -75,6 +75,8 @@ pub enum Applies {
     With(&'static str),
     /// Those for which that number is not 0.
     NonZero(&'static str),
+    /// Those for which that number is above 1.
+    AboveOne(&'static str),
     /// Those with these schedulers.
     Schedulers(fn(Scheduler) -> bool),
     /// Those whose model's card has a default for it; cards in plans of older versions may have none.

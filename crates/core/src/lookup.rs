@@ -240,6 +240,7 @@ impl<'a> Lookup<'a> {
             Applies::Always => true,
             Applies::With(name) => self.has(row(name)) && !self.text(row(name))?.is_empty(),
             Applies::NonZero(name) => self.required(row(name))?.as_number() != Some(0.0),
+            Applies::AboveOne(name) => self.required(row(name))?.as_number().is_some_and(|x| x > 1.0),
             Applies::Schedulers(which) => self.scheduler().is_some_and(which),
             Applies::Known => self.has(setting),
             Applies::KnownWith(which) => self.has(setting) && self.scheduler().is_some_and(which),
@@ -332,7 +333,7 @@ impl Plan {
             }
             match setting.applies {
                 Applies::Always | Applies::Known => {}
-                Applies::With(other) | Applies::NonZero(other) => open.push(other),
+                Applies::With(other) | Applies::NonZero(other) | Applies::AboveOne(other) => open.push(other),
                 Applies::Schedulers(_) | Applies::KnownWith(_) => open.push("scheduler"),
                 Applies::Trained(_) => open.extend([SUBJECT, "model"]),
                 Applies::Guided => {

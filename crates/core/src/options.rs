@@ -232,6 +232,11 @@ impl ModelFamily {
         !matches!(self, ModelFamily::StableDiffusion | ModelFamily::Sdxl)
     }
 
+    /// Whether its denoiser is a UNet, whose deep layers DeepCache can skip.
+    pub fn has_unet(self) -> bool {
+        matches!(self, ModelFamily::StableDiffusion | ModelFamily::Sdxl)
+    }
+
     /// Whether its prompts are encoded by the layers of CLIP, of which the last can be skipped.
     pub fn has_clip(self) -> bool {
         !matches!(self, ModelFamily::ZImage | ModelFamily::Flux1 | ModelFamily::Flux2)

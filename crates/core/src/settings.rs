@@ -1,7 +1,7 @@
 //! Methods of [`Settings`] that combine several fields. The fields are defined in `table.rs`.
 
 use crate::composition::compose;
-use crate::{Dialect, SETTINGS, Setting, Settings, Value};
+use crate::{Dialect, ModelCard, SETTINGS, Setting, Settings, Value};
 use std::ops::Range;
 
 /// A second seed and the weight of its noise.
@@ -51,13 +51,25 @@ impl Settings {
     /// The work of all its UNet calls, in calls with all of its rows.
     ///
     /// Outside of `guidance_interval`, a call has one row of two; composed prompts keep theirs. With a `guidance_embedding`
-    /// ([`crate::ModelCard::guidance_embedding`]) a single prompt has one row in every call.
-    pub fn unet_work(&self, guidance_embedding: bool) -> f64 {
-        let (calls, guided_calls) = (self.unet_calls(), self.guided_calls().len());
-        match self.guided_by(guidance_embedding) && !guided(1.0, self.dialect, &self.prompt) {
-            true => (calls + guided_calls) as f64 / 2.0,
-            false => calls as f64,
-        }
+    /// ([`crate::ModelCard::guidance_embedding`]) a single prompt has one row in every call. A call that reuses deep features
+    /// is a part of one.
+    pub fn unet_work(&self, model: &ModelCard) -> f64 {
+        let (calls, guided_calls) = (self.unet_calls(), self.guided_calls());
+        let halved = self.has_unguided_rows(model.guidance_embedding);
+        let Some(deepcache) = self.deepcache() else {
+            return if halved { (calls + guided_calls.len()) as f64 / 2.0 } else { calls as f64 };
+        };
+        let work = |call: usize| {
+            let rows = if halved && !guided_calls.contains(&call) { 0.5 } else { 1.0 };
+            let whole = self.is_whole(call, model.guidance_embedding);
+            if whole { rows } else { rows * deepcache.share(model.family) }
+        };
+        (0..calls).map(work).sum()
+    }
+
+    /// Whether calls have fewer rows outside of `guidance_interval` than in it: with guidance, unless prompts are composed.
+    pub(crate) fn has_unguided_rows(&self, guidance_embedding: bool) -> bool {
+        self.guided_by(guidance_embedding) && !guided(1.0, self.dialect, &self.prompt)
     }
 
     /// The number of UNet calls for the picture.
@@ -79,14 +91,16 @@ pub(crate) fn guided(guidance_scale: f64, dialect: Dialect, prompt: &str) -> boo
 #[cfg(all(test, feature = "test-plans"))]
 mod tests {
     use super::*;
-    use crate::test_plans::cell;
+    use crate::test_plans::{card, cell};
 
     #[test]
     fn calls_without_guidance_have_half_the_rows() {
         let check = |change: &dyn Fn(&mut Settings), guided_calls: Range<usize>, work: f64| {
             let mut settings = cell().settings;
             change(&mut settings);
-            assert_eq!((settings.guided_calls(), settings.unet_work(false)), (guided_calls, work));
+            assert_eq!(settings.guided_calls(), guided_calls);
+            let found = settings.unet_work(&card());
+            assert!((found - work).abs() < 1e-9, "{found}, expected {work}");
         };
         let interval = |text: &str| text.parse().ok();
         check(&|_| (), 0..20, 20.0);
@@ -103,6 +117,15 @@ mod tests {
         assert!(untouched.guided() && !untouched.interval_is_empty());
         let mut embedding = cell().settings;
         embedding.guidance_interval = interval("0.2-0.7");
-        assert_eq!(embedding.unet_work(true), 20.0);
+        let embeds = ModelCard { guidance_embedding: true, ..card() };
+        assert_eq!(embedding.unet_work(&embeds), 20.0);
+        // At branch 0, a share of Stable Diffusion's multiplications.
+        check(&|s| s.deepcache_interval = Some(5), 0..20, 4.0 + 16.0 * 0.079);
+        check(&|s| s.deepcache_interval = Some(1000), 0..20, 1.0 + 19.0 * 0.079);
+        // Calls 2, 5, 10 and 15 are whole and have both rows, call 0 has one.
+        let both = |s: &mut Settings| {
+            (s.deepcache_interval, s.guidance_interval) = (Some(5), interval("0.1-1"));
+        };
+        check(&both, 2..20, 4.5 + 14.5 * 0.079);
     }
 }

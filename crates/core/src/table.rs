@@ -347,6 +347,25 @@ settings! {
         same_effect: |_| "have no effect without guidance".to_owned(),
         rare: true,
     };
+    /// DeepCache: the whole UNet is computed in every step whose number is a multiple of it (cache_interval); 1 for every step.
+    deepcache_interval: Option<u32> = {
+        kind: Kind::Integer { min: 1, max: 1000 },
+        fallback: Fallback::Value(Literal::Integer(1)),
+        effect: Settings::deepcache_interval_effect,
+        same_effect: |_| "compute the whole UNet in the same steps".to_owned(),
+        rare: true,
+        families: ModelFamily::has_unet,
+    };
+    /// The skip connection up to which the other steps compute the UNet (cache_branch_id); 0 is the fastest.
+    deepcache_branch_id: Option<u32> = {
+        kind: Kind::Integer { min: 0, max: 99 },
+        fallback: Fallback::Value(Literal::Integer(0)),
+        applies: Applies::AboveOne("deepcache_interval"),
+        effect: |settings| if settings.named_deepcache_interval() > 1 { Effect::Value } else { Effect::None },
+        same_effect: |_| "have no effect where every step computes the whole UNet".to_owned(),
+        rare: true,
+        families: ModelFamily::has_unet,
+    };
     /// The rule that turns predicted noise into the next latents.
     scheduler: Scheduler = {
         kind: Kind::Choice(Scheduler::WORDS),

@@ -240,8 +240,8 @@ impl<'a> RunRecorder<'a> {
                         self.summary.kinds.push(kind.clone());
                     }
                     if !self.source.are_drafts() {
-                        // Some steps may have fewer rows than others.
-                        let work = cell.settings.unet_work(card.guidance_embedding);
+                        // Some steps may have fewer rows than others, or compute less of the UNet.
+                        let work = cell.settings.unet_work(card);
                         let share = work / cell.settings.unet_calls().max(1) as f64;
                         let steps = (steps as f64 * share).round().max(1.0) as u64;
                         self.measured.add_cell(kind, steps, record.seconds.unwrap_or_default());

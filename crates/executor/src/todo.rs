@@ -2,7 +2,7 @@
 
 use crate::pass::Pass;
 use crate::{ExecuteError, Stop};
-use maquette_core::{CellId, Digest, Dtype, Lora, Plan, Settings};
+use maquette_core::{CellId, DeepCache, Digest, Dtype, Lora, Plan, Settings};
 use maquette_store::{PictureProblem, Reuse, RunWriter};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -76,8 +76,8 @@ fn damage(run: &RunWriter) -> Vec<(Option<CellId>, String)> {
     warnings
 }
 
-/// Groups cells by model, then size, then precision, then LoRAs, so that a model is loaded once and its weights rarely
-/// change; groups and the cells inside them keep the plan's order.
+/// Groups cells by model, then size, then precision, then LoRAs, then DeepCache, so that a model is loaded once, its weights
+/// rarely change, and cells that lie together can share calls; groups and the cells inside them keep the plan's order.
 fn order(pass: &Pass<'_>, cells: &mut Vec<(usize, CellId)>) -> Result<(), ExecuteError> {
     let mut groups = Groups::default();
     let mut grouped = Vec::with_capacity(cells.len());
@@ -122,7 +122,7 @@ pub(crate) fn order_to_share(plan: &Plan, cells: &[(usize, CellId)]) -> Result<G
     Ok(Grouped { cells: grouped.into_iter().map(|(_, cell)| cell).collect(), groups: numbers })
 }
 
-/// Numbers models, sizes, precisions and sets of LoRAs by first appearance.
+/// Numbers models, sizes, precisions, sets of LoRAs and settings of DeepCache by first appearance.
 #[derive(Default)]
 struct Groups {
     models: HashMap<Arc<str>, usize>,
@@ -130,10 +130,11 @@ struct Groups {
     dtypes: HashMap<Dtype, usize>,
     /// Files and the bits of their weights.
     loras: HashMap<Vec<(Digest, [u64; 2])>, usize>,
+    deepcache: HashMap<Option<DeepCache>, usize>,
 }
 
 impl Groups {
-    fn of(&mut self, settings: &Settings) -> [usize; 4] {
+    fn of(&mut self, settings: &Settings) -> [usize; 5] {
         fn number<K: Eq + std::hash::Hash>(numbers: &mut HashMap<K, usize>, key: K) -> usize {
             let next = numbers.len();
             *numbers.entry(key).or_insert(next)
@@ -141,6 +142,7 @@ impl Groups {
         let model = number(&mut self.models, Arc::clone(&settings.model));
         let size = number(&mut self.sizes, (settings.width, settings.height));
         let loras = settings.lora.iter().map(Lora::key).collect();
-        [model, size, number(&mut self.dtypes, settings.dtype), number(&mut self.loras, loras)]
+        let (dtype, loras) = (number(&mut self.dtypes, settings.dtype), number(&mut self.loras, loras));
+        [model, size, dtype, loras, number(&mut self.deepcache, settings.deepcache())]
     }
 }

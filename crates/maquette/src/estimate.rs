@@ -17,7 +17,18 @@ pub struct Estimate {
 
 /// The settings on which the time and memory of a plan's cells depend.
 pub(crate) fn deciding(plan: &Plan) -> Vec<&'static str> {
-    let mut names = vec!["model", "width", "height", "dtype", "init_image", "scheduler", "steps", "strength"];
+    let mut names = vec![
+        "model",
+        "width",
+        "height",
+        "dtype",
+        "init_image",
+        "scheduler",
+        "steps",
+        "strength",
+        "deepcache_interval",
+        "deepcache_branch_id",
+    ];
     if plan.has_guidance_intervals() {
         names.extend(["guidance_interval", "guidance_scale", "dialect", "prompt"]);
     }
@@ -38,7 +49,7 @@ pub(crate) fn estimate(
         let work = WorkKind::of(&settings, &card.fingerprint, device);
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
             Some(seconds) => {
-                estimate.seconds += seconds * settings.unet_work(card.guidance_embedding) * count as f64;
+                estimate.seconds += seconds * settings.unet_work(card) * count as f64;
             }
             None => estimate.unknown += count,
         }

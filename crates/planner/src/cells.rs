@@ -244,6 +244,14 @@ impl Cells<'_> {
                     format!("`{name}` has no effect without `{other}`"),
                     format!("set `{other}` at the top of the file"),
                 ),
+                Applies::AboveOne(other)
+                    if self.plan.written(other).all(|value| value.as_number() <= Some(1.0)) =>
+                {
+                    (
+                        format!("`{name}` has no effect without a `{other}` above 1"),
+                        format!("set `{other}` at the top of the file"),
+                    )
+                }
                 Applies::Trained(_) if self.plan.trainings.is_empty() => (
                     format!("`{name}` has no effect without a subject"),
                     "describe one in a table `[subject.NAME]`".to_owned(),

@@ -120,6 +120,7 @@ fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
         Some(setting) if settings.get(setting.name).is_none() => match setting.applies {
             Applies::With(other) => format!("have no effect without `{other}`"),
             Applies::NonZero(other) => format!("have no effect at `{other}` 0"),
+            Applies::AboveOne(other) => format!("have no effect at `{other}` 1"),
             Applies::Schedulers(_) | Applies::KnownWith(_) => {
                 format!("have no effect under {}", settings.scheduler)
             }

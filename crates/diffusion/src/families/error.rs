@@ -68,6 +68,26 @@ pub enum RenderError {
         /// The pixels of which it must be a multiple.
         multiple_of: u32,
     },
+    /// The model's UNet has fewer branches.
+    #[error(
+        "`deepcache_branch_id` is {branch_id}; allowed: 0 to {last}, the skip connections of the model {model}"
+    )]
+    Branch {
+        /// The requested one.
+        branch_id: u32,
+        /// The model's last one.
+        last: usize,
+        /// The model's name as written.
+        model: String,
+    },
+    /// The model has no UNet.
+    #[error("`deepcache_interval` is {interval}; allowed: 1 with the model {model}, which has no UNet")]
+    NoUnet {
+        /// The requested one.
+        interval: u32,
+        /// The model's name as written.
+        model: String,
+    },
     /// The precision overflowed.
     #[error("the image contains NaN or infinity; a wider dtype such as `f32` may help")]
     NotFinite,

@@ -4,6 +4,7 @@ use crate::error::ModelError;
 use crate::families::error::RenderError;
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
+use crate::models::unet::depth::Depth;
 use crate::models::unet::ip_adapter::{ImagePrompt, IpAdapter};
 use crate::schedulers::{Sampling, ScheduleError, Trajectory};
 use crate::text::conditioning::Conditioning;
@@ -67,9 +68,14 @@ pub(crate) trait Family {
         Some("models of this kind take none".to_owned())
     }
 
-    /// The denoiser's prediction for each row, `[rows, latent_channels, height, width]`: noise or velocity, as the
-    /// trajectory expects. Rows do not depend on each other; on the CPU, not by a bit.
-    fn predict(&self, rows: &Rows) -> Result<Tensor>;
+    /// The number of branches of its UNet, see [`Depth`]; 0 if its denoiser is none.
+    fn branches(&self) -> usize {
+        0
+    }
+
+    /// The denoiser's prediction for each row: noise or velocity, as the trajectory expects. Rows do not depend on each
+    /// other; on the CPU, not by a bit.
+    fn predict(&self, rows: &Rows) -> Result<Predicted>;
 
     /// The distribution of the latents of pixels `[1, 3, height, width]` in -1 to 1.
     fn encode(&self, pixels: &Tensor) -> Result<Posterior>;
@@ -87,6 +93,14 @@ pub(crate) trait Family {
     ) -> std::result::Result<(), ModelError>;
 }
 
+/// The predictions of a call of the denoiser.
+pub(crate) struct Predicted {
+    /// `[rows, latent_channels, height, width]`.
+    pub rows: Tensor,
+    /// The features that [`Depth::Keep`] asks for, `[rows, channels, height, width]`.
+    pub features: Option<Tensor>,
+}
+
 /// The rows of one call of the denoiser: pictures of one size, each row with its own timestep and prompt.
 pub(crate) struct Rows<'a> {
     /// `[rows, channels, height, width]`, f32: the latents, with the additional input of [`Family::is_inpainting`].
@@ -97,6 +111,8 @@ pub(crate) struct Rows<'a> {
     pub guidance_scales: Vec<f64>,
     /// One per row; their sequences have the same length, unless the family computes rows of different lengths.
     pub prompts: Vec<&'a EncodedPrompt>,
+    /// How much of the denoiser is computed.
+    pub depth: Depth<'a>,
     /// Height and width of the pictures, in pixels.
     pub size: (u32, u32),
     /// The ControlNet that all rows follow; `None` for none of them.
@@ -143,7 +159,8 @@ impl Rows<'_> {
                 guidance_scales: group.iter().map(|&row| self.guidance_scales[row]).collect(),
                 prompts: group.iter().map(|&row| self.prompts[row]).collect(),
                 size: self.size,
-                // Families of transformers take neither ControlNets nor IP-Adapters.
+                // Families of transformers take neither ControlNets nor IP-Adapters, and have no branches.
+                depth: Depth::Whole,
                 control: None,
                 image: None,
             })?;

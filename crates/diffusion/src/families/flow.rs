@@ -7,7 +7,7 @@ use crate::error::ModelError;
 use crate::families::adapters::Adapters;
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::error::RenderError;
-use crate::families::family::{Family, Rows};
+use crate::families::family::{Family, Predicted, Rows};
 use crate::families::files::{TRANSFORMER_WEIGHTS, TextPart, VAE_CONFIG, VAE_WEIGHTS};
 use crate::families::parts::{self, Loader, PartWeights};
 use crate::families::scheduler;
@@ -68,7 +68,7 @@ pub(super) trait FlowFamily: Sized {
         Ok(())
     }
 
-    /// See [`Family::predict`].
+    /// The rows of [`Family::predict`].
     fn predict(transformer: &Self::Transformer, rows: &Rows) -> Result<Tensor>;
 
     /// See [`Family::encode`].
@@ -222,10 +222,10 @@ impl<F: FlowFamily> Family for FlowModel<F> {
         Ok(self.prompts.has_room())
     }
 
-    fn predict(&self, rows: &Rows) -> Result<Tensor> {
+    fn predict(&self, rows: &Rows) -> Result<Predicted> {
         self.text_weights.release();
         self.transformer_weights.load()?;
-        F::predict(&self.transformer, rows)
+        Ok(Predicted { rows: F::predict(&self.transformer, rows)?, features: None })
     }
 
     fn encode(&self, pixels: &Tensor) -> Result<Posterior> {

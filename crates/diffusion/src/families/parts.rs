@@ -3,7 +3,7 @@
 //! Not here: which of them a family has, and whether their widths match.
 
 use crate::error::ModelError;
-use crate::families::family::{ControlRows, Rows};
+use crate::families::family::{ControlRows, Predicted, Rows};
 use crate::families::files::{TEXT, TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
@@ -253,24 +253,29 @@ pub(super) fn control_mismatch(controlnet: &ControlNet, unet: &Unet, vae: &Vae) 
     controlnet.mismatch(&unet.widths, vae.latent_channels).or_else(|| (own != factor).then(sizes))
 }
 
-/// The UNet's prediction for rows, with the ControlNet that they follow.
+/// The UNet's predictions for the rows of a call, with the ControlNet that they follow.
 pub(super) fn predict(
     unet: &Unet,
     latent_channels: usize,
     rows: &Rows,
     conditions: Conditions,
-) -> Result<Tensor> {
+) -> Result<Predicted> {
     let guidance_scales = unet.embeds_guidance().then_some(&rows.guidance_scales[..]);
     let conditions = Conditions { guidance_scales, image: rows.image.as_ref(), ..conditions };
     let text = rows.sequences()?;
-    let Some(ControlRows { net, hints, scales }) = &rows.control else {
-        return unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions);
+    let residuals = match &rows.control {
+        Some(ControlRows { net, hints, scales }) => {
+            // It does not see the additional input of an inpainting model.
+            let latents = rows.latents.narrow(1, 0, latent_channels)?;
+            let last = rows.depth.last();
+            Some(net.forward(&latents, &rows.timesteps, &text, &conditions, (hints, scales), last)?)
+        }
+        None => None,
     };
-    // It does not see the additional input of an inpainting model.
-    let latents = rows.latents.narrow(1, 0, latent_channels)?;
-    let residuals = net.forward(&latents, &rows.timesteps, &text, &conditions, hints, scales)?;
-    let conditions = Conditions { control: Some(&residuals), ..conditions };
-    unet.forward_with(&rows.latents, &rows.timesteps, &text, &conditions)
+    let conditions = Conditions { control: residuals.as_ref(), ..conditions };
+    let (predicted, features) =
+        unet.forward_to_depth(&rows.latents, &rows.timesteps, &text, &conditions, rows.depth)?;
+    Ok(Predicted { rows: predicted, features })
 }
 
 /// The latents of pixels or their distribution, in f32.

@@ -7,7 +7,7 @@ use crate::error::ModelError;
 use crate::families::adapters::Adapters;
 use crate::families::detect::Kind;
 use crate::families::error::RenderError;
-use crate::families::family::{Family, Rows};
+use crate::families::family::{Family, Predicted, Rows};
 use crate::families::files::{INDEX, TEXT, TEXT_2};
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
@@ -211,7 +211,11 @@ impl Family for Sdxl {
         adapter.mismatch(&self.unet.widths)
     }
 
-    fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
+    fn branches(&self) -> usize {
+        self.unet.branches()
+    }
+
+    fn predict(&self, rows: &Rows) -> candle_core::Result<Predicted> {
         let pooled: Vec<&Tensor> = rows.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
         let pooled = Tensor::cat(&pooled, 0)?;
         // The original is assumed to have the target's size and no crop, as in diffusers, regardless of the reference

@@ -6,7 +6,7 @@ use crate::error::ModelError;
 use crate::families::adapters::Adapters;
 use crate::families::detect::Kind;
 use crate::families::error::RenderError;
-use crate::families::family::{Family, Rows};
+use crate::families::family::{Family, Predicted, Rows};
 use crate::families::files::TEXT;
 use crate::families::parts::{self, Loader};
 use crate::families::scheduler;
@@ -160,7 +160,11 @@ impl Family for StableDiffusion {
         adapter.mismatch(&self.unet.widths)
     }
 
-    fn predict(&self, rows: &Rows) -> candle_core::Result<Tensor> {
+    fn branches(&self) -> usize {
+        self.unet.branches()
+    }
+
+    fn predict(&self, rows: &Rows) -> candle_core::Result<Predicted> {
         parts::predict(&self.unet, self.vae.latent_channels, rows, Conditions::default())
     }
 

@@ -1,14 +1,15 @@
 //! Which cells share a call, how many, and the rows of the call.
 //!
 //! Rows of one call may have different prompts, timesteps, schedulers, strengths and guidance. Only model, autoencoder,
-//! LoRAs, ControlNet, IP-Adapter, precision, size and the length of the prompts must match. Not here: calls that do not fit in memory
-//! (`out_of_memory.rs`).
+//! LoRAs, ControlNet, IP-Adapter, DeepCache, precision, size and the length of the prompts must match. Not here: calls that do
+//! not fit in memory (`out_of_memory.rs`).
 
 use crate::device::DeviceName;
-use crate::families::family::{ControlRows, Family, Rows};
+use crate::families::family::{ControlRows, Family, Predicted, Rows};
+use crate::models::unet::depth::Depth;
 use crate::models::unet::ip_adapter::ImagePrompt;
 use crate::sampler::control;
-use crate::sampler::denoise_state::DenoiseState;
+use crate::sampler::denoise_state::{DenoiseState, Reach};
 use crate::sampler::image_prompt;
 use crate::sampler::loaded_model::digest_of_vae;
 use crate::weights::lora;
@@ -35,21 +36,23 @@ pub(super) fn can_share_calls(one: &Settings, other: &Settings) -> bool {
         && digest_of_vae(other) == digest_of_vae(one)
         && control::digest(other) == control::digest(one)
         && image_prompt::digest(other) == image_prompt::digest(one)
+        // Their calls would rarely reach as deep, and the time of a step is shared by rows.
+        && other.deepcache() == one.deepcache()
         && (other.width, other.height) == (one.width, one.height)
 }
 
-/// The groups of states whose rows may share a call, as indices in `states`: their prompts have the same length, and all or
-/// none of them follow the ControlNet in this step.
+/// The groups of states whose rows may share a call, as indices in `states`: their prompts have the same length, all or none
+/// of them follow the ControlNet in this step, and as much of the denoiser is computed.
 pub(super) fn groups(states: &[DenoiseState]) -> impl Iterator<Item = Vec<usize>> {
-    let mut groups: BTreeMap<(usize, bool), Vec<usize>> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, bool, Reach), Vec<usize>> = BTreeMap::new();
     for (at, state) in states.iter().enumerate() {
-        groups.entry((state.tokens(), state.control().is_some())).or_default().push(at);
+        groups.entry((state.tokens(), state.control().is_some(), state.reach())).or_default().push(at);
     }
     groups.into_values()
 }
 
-/// The denoiser's predictions for each state in one call, `[rows, channels, height, width]` for its rows.
-pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<Vec<Tensor>> {
+/// The denoiser's predictions for each state of a group in one call, for its rows.
+pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<Vec<Predicted>> {
     let Some(first) = states.first() else { return Ok(Vec::new()) };
     let size = (first.cell.settings.height, first.cell.settings.width);
     let (mut latents, mut timesteps) = (Vec::new(), Vec::new());
@@ -86,13 +89,29 @@ pub(super) fn predict(family: &dyn Family, states: &[&DenoiseState]) -> Result<V
         }),
         None => None,
     };
-    let rows = Rows { latents, timesteps, guidance_scales, prompts, size, control, image };
-    let predicted = family.predict(&rows)?;
+    let reused = match first.reach() {
+        Reach::Shallow { .. } => {
+            let features = states.iter().map(|state| state.features()).collect::<Result<Vec<_>>>()?;
+            Some(Tensor::cat(&features, 0)?)
+        }
+        Reach::Whole | Reach::Keep { .. } => None,
+    };
+    let depth = match (first.reach(), &reused) {
+        (Reach::Shallow { branch }, Some(features)) => Depth::Reuse { branch, features },
+        (Reach::Keep { branch }, _) => Depth::Keep { branch },
+        _ => Depth::Whole,
+    };
+    let rows = Rows { latents, timesteps, guidance_scales, prompts, depth, size, control, image };
+    let Predicted { rows: predicted, features } = family.predict(&rows)?;
     let mut row = 0;
     let of_state = |state: &&DenoiseState| {
-        let rows = predicted.narrow(0, row, state.rows());
-        row += state.rows();
-        rows
+        let count = state.rows();
+        // Copied, so that the other rows' features do not stay in memory with them.
+        let own = |features: &Tensor| features.narrow(0, row, count)?.force_contiguous();
+        let features = features.as_ref().map(own).transpose()?;
+        let rows = predicted.narrow(0, row, count)?;
+        row += count;
+        Ok(Predicted { rows, features })
     };
     states.iter().map(of_state).collect()
 }

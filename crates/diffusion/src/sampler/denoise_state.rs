@@ -11,12 +11,23 @@ use crate::schedulers::{Estimate, Step, Sum, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
 use candle_core::{DType, Device, Result, Tensor};
-use maquette_core::Cell;
+use maquette_core::{Cell, DeepCache};
 use std::collections::VecDeque;
 use std::ops::Range;
 
 /// The longest history that a scheduler needs.
 const HISTORY: usize = 3;
+
+/// How much of the denoiser a state's next call computes; see [`crate::models::unet::depth::Depth`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// All of it.
+    Whole,
+    /// All of it, and the features of a branch are kept.
+    Keep { branch: usize },
+    /// Only the layers outside of a branch.
+    Shallow { branch: usize },
+}
 
 /// One cell between its first and its last step.
 pub(super) struct DenoiseState {
@@ -39,6 +50,9 @@ pub(super) struct DenoiseState {
     remembered: Option<Tensor>,
     /// Estimates of earlier steps, the most recent first.
     history: VecDeque<Tensor>,
+    deepcache: Option<DeepCache>,
+    /// The features that a later call may reuse, `[rows, channels, height, width]`, the negative prompt first.
+    features: Option<Tensor>,
     noise: NoiseGenerator,
     /// Resets parts of a masked picture to the reference.
     blend: Option<LatentBlend>,
@@ -108,6 +122,8 @@ impl DenoiseState {
         }
         Ok(DenoiseState {
             guided_calls: cell.settings.guided_calls(),
+            deepcache: cell.settings.deepcache(),
+            features: None,
             cell,
             tokens: conditioning.tokens(),
             conditioning,
@@ -150,6 +166,35 @@ impl DenoiseState {
     /// Whether the next call uses the guidance scale.
     fn is_guided(&self) -> bool {
         self.guided_calls.contains(&self.done)
+    }
+
+    /// How much of the denoiser the next call computes.
+    ///
+    /// All of it in every call that is a multiple of the interval, and where guidance begins: there are no features for the
+    /// negative prompt then.
+    pub fn reach(&self) -> Reach {
+        let Some(DeepCache { interval, branch_id }) = self.deepcache else { return Reach::Whole };
+        let branch = branch_id as usize;
+        let kept = self.features.as_ref().map_or(0, |features| features.dims()[0]);
+        match self.done % interval as usize == 0 || kept < self.rows() {
+            true => Reach::Keep { branch },
+            false => Reach::Shallow { branch },
+        }
+    }
+
+    /// The features for the rows of the next call.
+    pub fn features(&self) -> Result<Tensor> {
+        let none = || candle_core::Error::Msg("no features were kept".to_owned());
+        let features = self.features.as_ref().ok_or_else(none)?;
+        // Without guidance there is no row for the negative prompt, which is the first.
+        features.narrow(0, features.dim(0)? - self.rows(), self.rows())
+    }
+
+    /// Keeps the features of a call that computed them.
+    pub fn keep(&mut self, features: Option<Tensor>) {
+        if features.is_some() {
+            self.features = features;
+        }
     }
 
     /// The length of its prompts' embeddings, which must be the same for all rows of a call.

@@ -7,6 +7,7 @@ use crate::device::{DeviceError, DeviceName, Driver, Failure};
 use crate::error::ModelError;
 use crate::families;
 use crate::families::error::RenderError;
+use crate::families::family::Predicted;
 use crate::sampler::batch::{self, Limits};
 use crate::sampler::denoise_state::DenoiseState;
 use crate::sampler::expected;
@@ -15,7 +16,7 @@ use crate::sampler::out_of_memory::{self, in_batches, once_more};
 use crate::sampler::queue::Queue;
 use crate::sampler::step_time::StepTime;
 use crate::text::conditioning;
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use maquette_core::{Backend, BackendError, Cell, Digest, Dtype, Event, Image, Settings};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -215,8 +216,8 @@ impl Engine {
         &mut self,
         states: &[DenoiseState],
         events: Events,
-    ) -> Result<Vec<Result<Tensor, String>>, Ended> {
-        let mut predicted: Vec<Result<Tensor, String>> = states.iter().map(|_| Err(no_model())).collect();
+    ) -> Result<Vec<Result<Predicted, String>>, Ended> {
+        let mut predicted: Vec<Result<Predicted, String>> = states.iter().map(|_| Err(no_model())).collect();
         let Some(loaded) = &self.loaded else { return Ok(predicted) };
         for group in batch::groups(states) {
             let cells: Vec<&DenoiseState> = group.iter().map(|&at| &states[at]).collect();

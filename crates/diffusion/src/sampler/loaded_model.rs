@@ -19,7 +19,7 @@ use crate::sampler::latent_blend::Inpainting;
 use crate::schedulers::Sampling;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Tensor};
-use maquette_core::{Cell, Digest, Dtype, Image, NamedFile, Remarks, Settings};
+use maquette_core::{Cell, DeepCache, Digest, Dtype, Image, NamedFile, Remarks, Settings};
 
 /// How many posteriors and how many masks are cached.
 const PICTURES: usize = 64;
@@ -120,6 +120,7 @@ impl LoadedModel {
         let inpainting = self.inpainting(settings, device)?;
         // With a mask, a strength of 1 starts from pure noise, as in diffusers.
         let strength = settings.strength.filter(|&strength| inpainting.is_none() || strength < 1.0);
+        check_branch(&*self.family, settings)?;
         let sampling = Sampling { strength, ..Sampling::from(settings) };
         let trajectory = self.family.trajectory(&sampling)?;
         let guided = self.guided(settings);
@@ -233,6 +234,17 @@ fn latent_shape(family: &dyn Family, settings: &Settings) -> Result<[usize; 3], 
     }
     let (height, width) = (settings.height / factor, settings.width / factor);
     Ok([family.latent_channels(), height as usize, width as usize])
+}
+
+/// Refuses a branch that the model does not have.
+fn check_branch(family: &dyn Family, settings: &Settings) -> Result<(), RenderError> {
+    let Some(DeepCache { interval, branch_id }) = settings.deepcache() else { return Ok(()) };
+    let model = settings.model.to_string();
+    match family.branches().checked_sub(1) {
+        None => Err(RenderError::NoUnet { interval, model }),
+        Some(last) if branch_id as usize > last => Err(RenderError::Branch { branch_id, last, model }),
+        Some(_) => Ok(()),
+    }
 }
 
 /// The files of the model of these settings, with their autoencoder.

@@ -5,10 +5,11 @@
 
 use crate::device::Failure;
 use crate::families::error::RenderError;
+use crate::families::family::Predicted;
 use crate::sampler::denoise_state::DenoiseState;
 use crate::sampler::engine::{Ended, Engine, Events};
 use crate::sampler::queue::Queue;
-use candle_core::{Result, Tensor};
+use candle_core::Result;
 use maquette_core::{Cell, Event};
 use std::time::Instant;
 
@@ -43,7 +44,7 @@ impl Engine {
         for (at, predicted) in self.predict(states, events)?.into_iter().enumerate() {
             match predicted {
                 Ok(predicted) => {
-                    if let Err(error) = denoise(&mut states[at], &predicted) {
+                    if let Err(error) = denoise(&mut states[at], predicted) {
                         let error = self.failure(&states[at].cell.settings, RenderError::Tensor(error))?;
                         failed.push((at, error));
                     }
@@ -76,10 +77,11 @@ impl Engine {
 }
 
 /// One step of one cell, from the predictions for its rows.
-fn denoise(state: &mut DenoiseState, predicted: &Tensor) -> Result<()> {
-    let noise_pred = state.guide(predicted)?;
+fn denoise(state: &mut DenoiseState, Predicted { rows, features }: Predicted) -> Result<()> {
+    let noise_pred = state.guide(&rows)?;
     let latents = state.step(&noise_pred)?;
     let latents = state.blend(latents)?;
+    state.keep(features);
     state.advance(latents);
     Ok(())
 }

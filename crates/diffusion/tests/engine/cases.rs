@@ -28,6 +28,8 @@ pub struct Case {
     guidance_rescale: f64,
     #[serde(default)]
     guidance_interval: Option<String>,
+    #[serde(default)]
+    deepcache: Option<KnownDeepCache>,
     pub scheduler: Scheduler,
     width: u32,
     height: u32,
@@ -64,6 +66,12 @@ pub struct Case {
 struct KnownVariation {
     seed: u64,
     strength: f64,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct KnownDeepCache {
+    interval: u32,
+    branch_id: u32,
 }
 
 /// The result of a cell.
@@ -133,6 +141,8 @@ impl Case {
             guidance_scale: self.guidance_scale,
             guidance_interval: self.guidance_interval.as_ref().map(|text| text.parse().unwrap()),
             guidance_rescale: Some(self.guidance_rescale),
+            deepcache_interval: Some(self.deepcache.map_or(1, |it| it.interval)),
+            deepcache_branch_id: self.deepcache.map(|it| it.branch_id),
             scheduler,
             eta: (scheduler == Scheduler::Ddim).then_some(self.eta.unwrap_or(0.0)),
             sigmas: scheduler.has_sigmas().then_some(self.sigmas.unwrap_or(Sigmas::Normal)),

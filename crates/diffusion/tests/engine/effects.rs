@@ -55,6 +55,8 @@ fn values(name: &str) -> BoxedStrategy<Value> {
         "guidance_scale" => number(&[0.0, 0.5, 1.0, 5.0]),
         "guidance_interval" => text(&["0-1", "0.4-1", "0.45-1", "0-0.3", "0.5-0.5"]),
         "guidance_rescale" => number(&[0.0, 0.8]),
+        "deepcache_interval" => whole(&[1, 1, 2, 3, 9]),
+        "deepcache_branch_id" => whole(&[0, 1]),
         "scheduler" => text(&["ddim", "pndm", "euler", "euler_a", "heun", "dpmpp_2m", "lcm"]),
         "eta" => number(&[0.0, 1.0]),
         "lora" => prop::sample::select(&["none", "style:0", "style:0.9"][..])
@@ -72,7 +74,7 @@ fn values(name: &str) -> BoxedStrategy<Value> {
     }
 }
 
-const VARIED: [&str; 27] = [
+const VARIED: [&str; 29] = [
     "model",
     "prompt",
     "negative_prompt",
@@ -89,6 +91,8 @@ const VARIED: [&str; 27] = [
     "guidance_scale",
     "guidance_interval",
     "guidance_rescale",
+    "deepcache_interval",
+    "deepcache_branch_id",
     "scheduler",
     "eta",
     "lora",
@@ -106,7 +110,7 @@ const VARIED: [&str; 27] = [
 const OF_TINY_A: [&str; 3] = ["lora", "controlnet", "ip_adapter"];
 
 /// The settings that differ between neighbours; those that may be merged occur more often.
-const CHANGED: [&str; 25] = [
+const CHANGED: [&str; 28] = [
     "strength",
     "strength",
     "strength",
@@ -117,6 +121,9 @@ const CHANGED: [&str; 25] = [
     "guidance_interval",
     "guidance_interval",
     "guidance_rescale",
+    "deepcache_interval",
+    "deepcache_interval",
+    "deepcache_branch_id",
     "seed",
     "variation_seed",
     "eta",

@@ -6,6 +6,19 @@ use maquette_diffusion::DeviceName;
 use std::ops::ControlFlow;
 
 #[test]
+fn a_branch_that_the_model_does_not_have_is_an_error() {
+    let own = cases().into_iter().find(|case| case.name == "a-text-ddim").unwrap().cell().settings;
+    let deep = |branch| {
+        cell(Settings { deepcache_interval: Some(2), deepcache_branch_id: Some(branch), ..own.clone() })
+    };
+    let cells = [deep(5), deep(6)];
+    let rendered = render(&mut engine(DeviceName::Cpu, None), &cells);
+    assert!(rendered[&cells[0].id].is_ok());
+    let expected = "`deepcache_branch_id` is 6; allowed: 0 to 5, the skip connections of the model tiny-a";
+    assert_eq!(rendered[&cells[1].id].as_ref().unwrap_err(), expected);
+}
+
+#[test]
 fn a_failing_cell_does_not_affect_others() {
     let good: Vec<Cell> = cases().iter().take(3).map(Case::cell).collect();
     let settings = &good[0].settings;

@@ -17,6 +17,42 @@ fn a_cell_is_the_same_picture_alone_and_with_others() {
     }
 }
 
+/// Rows of one call are at different steps; with deep features and a part of the steps guided, their calls also differ in
+/// depth and rows.
+#[test]
+fn step_savers_do_not_affect_neighbours() {
+    let own = cases().into_iter().find(|case| case.name == "a-text-ddim").unwrap().cell().settings;
+    let picture = cases().into_iter().find(|case| case.name == "a-picture-ddim").unwrap().cell().settings;
+    let mut cells = Vec::new();
+    for (at, deepcache_interval) in [1, 2, 3, 4].into_iter().enumerate() {
+        for (branch, interval) in [(0, "0-1"), (1, "0.3-0.8"), (0, "0-0.5")] {
+            let saver = Settings {
+                seed: at as u64,
+                steps: 5 + at as u32 + branch,
+                deepcache_interval: Some(deepcache_interval),
+                deepcache_branch_id: Some(branch),
+                guidance_interval: interval.parse().ok(),
+                ..own.clone()
+            };
+            cells.push(cell(saver));
+        }
+    }
+    let size = Settings { width: own.width, height: own.height, steps: 9, ..picture };
+    cells.push(cell(Settings { deepcache_interval: Some(2), ..size.clone() }));
+    cells.push(cell(Settings { deepcache_interval: Some(3), deepcache_branch_id: Some(4), ..size }));
+    let alone: Vec<_> = cells
+        .iter()
+        .map(|cell| render(&mut engine(DeviceName::Cpu, Some(2)), std::slice::from_ref(cell)))
+        .collect();
+    for rows in [3, 64] {
+        let together = render(&mut engine(DeviceName::Cpu, Some(rows)), &cells);
+        for (cell, alone) in cells.iter().zip(&alone) {
+            assert!(together[&cell.id].is_ok());
+            assert_eq!(together[&cell.id], alone[&cell.id], "{rows} rows");
+        }
+    }
+}
+
 #[test]
 fn a_later_call_gives_the_same_pictures_as_the_first() {
     // As after resuming: only some of the cells are left, and the caches are warm or cold.

@@ -53,6 +53,11 @@ fn guidance_is_limited_to_an_interval() {
     check(&cases_in("interval/cases.json"), HANDFUL);
 }
 
+#[test]
+fn deep_features_are_reused() {
+    check(&cases_in("deepcache/cases.json"), HANDFUL);
+}
+
 fn check(cases: &[Case], off_by_one: usize) {
     check_with(&mut engine(DeviceName::Cpu, None), cases, off_by_one);
 }

@@ -78,6 +78,11 @@ fn bundled_model() {
 }
 
 #[test]
+fn deep_features() {
+    compare_file("deepcache/cases.json", |_| true);
+}
+
+#[test]
 fn guidance_intervals() {
     compare_file("interval/cases.json", |_| true);
 }

@@ -11,6 +11,7 @@ fn check(rest: &str, expected: &[&str]) {
 #[test]
 fn settings_without_an_effect_are_noted() {
     check("clip_skip = 1\n", &["`clip_skip` has no effect with the model flowing"]);
+    check("deepcache_interval = 3\n", &["`deepcache_interval` has no effect with the model flowing"]);
     check("prediction_type = \"epsilon\"\n", &["`prediction_type` has no effect with the model flowing"]);
     check("shift = 5\n[sweep]\nseed = [1, 2]\n", &[]);
     let text = "prompt = \"a cat\"\nshift = 5\n";
@@ -31,9 +32,11 @@ fn sweeping_one_is_an_error_unless_another_model_has_a_use_for_it() {
 }
 
 #[test]
-fn the_models_shift_is_written_into_every_cell() {
-    let cell = planned("prompt = \"a cat\"\nmodel = \"flowing\"\n").plan.cell(0).unwrap();
+fn a_cell_has_the_settings_of_its_family() {
+    let text = "prompt = \"a cat\"\nmodel = \"flowing\"\ndeepcache_interval = 3\n";
+    let cell = planned(text).plan.cell(0).unwrap();
     assert_eq!((cell.settings.shift, cell.settings.prediction_type), (Some(3.0), None));
+    assert_eq!((cell.settings.deepcache_interval, cell.settings.deepcache()), (None, None));
     let cell = planned("prompt = \"a cat\"\n").plan.cell(0).unwrap();
     assert_eq!(cell.settings.shift, None);
 }

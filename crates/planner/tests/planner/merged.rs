@@ -69,6 +69,16 @@ fn unused_settings_make_no_difference() {
         "guidance_scale = 1\n[sweep]\nguidance_interval = [\"0-1\", \"0.2-0.8\"]\n",
         &["2 cells, 1 distinct: `guidance_interval` 0-1 and 0.2-0.8 both have no effect without guidance"],
     );
+    check(
+        "[sweep]\ndeepcache_interval = [2, 20, 30]\n",
+        &[
+            "3 cells, 2 distinct: `deepcache_interval` 20 and 30 both compute the whole UNet in the same steps",
+        ],
+    );
+    check(
+        "[sweep]\ndeepcache_interval = [1, 3]\ndeepcache_branch_id = [0, 2]\n",
+        &["4 cells, 3 distinct: `deepcache_branch_id` 0 and 2 both have no effect at `deepcache_interval` 1"],
+    );
     check("noise = \"torch-cuda\"\n[sweep]\nseed = [7, 4294967303]\n", &[]);
 }
 
@@ -96,6 +106,9 @@ fn settings_without_their_picture_are_noted() {
     };
     note("strength = 0.5\n", &["`strength` has no effect without `init_image`"]);
     note("fit = \"top\"\n", &["`fit` has no effect without `init_image`"]);
+    let branch = "`deepcache_branch_id` has no effect without a `deepcache_interval` above 1";
+    note("deepcache_branch_id = 2\n", &[branch]);
+    note("deepcache_branch_id = 2\n[sweep]\ndeepcache_interval = [1, 3]\n", &[]);
     // The experiment of a run sets every setting.
     note("strength = 0.8\nfit = \"crop\"\n", &[]);
     note("strength = 0.5\n[sweep]\ninit_image = [\"\", \"me.png\"]\n", &[]);

@@ -211,6 +211,8 @@ fn the_resolved_text_includes_overrides() {
     guidance_scale = 7.5
     guidance_interval = "0-1"
     guidance_rescale = 0.0
+    deepcache_interval = 1
+    deepcache_branch_id = 0
     eta = 0.0
     clip_skip = 0
     dtype = "f32"

@@ -4,6 +4,7 @@ use super::*;
 use crate::families::family::Family;
 use crate::families::parts;
 use crate::image::posterior::Posterior;
+use crate::models::unet::depth::Depth;
 use candle_core::{DType, Device};
 use maquette_core::{Digest, Lora, NamedFile, Settings, test_plans};
 use std::collections::HashMap;
@@ -149,11 +150,12 @@ fn predicted(model: &ZImage) -> Vec<f32> {
         timesteps: vec![700.0],
         guidance_scales: vec![1.0],
         prompts: vec![&prompt],
+        depth: Depth::Whole,
         size: (32, 32),
         control: None,
         image: None,
     };
-    model.predict(&rows).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    model.predict(&rows).unwrap().rows.flatten_all().unwrap().to_vec1().unwrap()
 }
 
 /// Whether the weights of the text encoder and of the transformer are in memory.

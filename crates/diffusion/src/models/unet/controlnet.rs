@@ -83,27 +83,28 @@ impl ControlNet {
         self.hint.forward(pixels)
     }
 
-    /// What is added to the UNet's features. Each row has latents, a timestep, text, an embedded picture in `hints`, and a
-    /// factor in `scales`.
+    /// What is added to the UNet's features. Each row has latents, a timestep, text, and in `condition` an embedded picture and
+    /// a factor. `last` is the last of the UNet's skip connections that is computed; `None` for all of them.
     pub(crate) fn forward(
         &self,
         latents: &Tensor,
         timesteps: &[f32],
         text: &Tensor,
         conditions: &Conditions,
-        hints: &Tensor,
-        scales: &[f64],
+        (hints, scales): (&Tensor, &[f64]),
+        last: Option<usize>,
     ) -> Result<Residuals> {
         let guidance_scales = conditions.guidance_scales.filter(|_| self.down.time.embeds_guidance());
         let conditions = Conditions { guidance_scales, control: None, image: None, ..*conditions };
-        let Features { skips, middle, .. } =
-            self.down.forward(latents, timesteps, text, &conditions, Some(hints))?;
+        let Features { skips, end, .. } =
+            self.down.forward(latents, timesteps, text, &conditions, Some(hints), last)?;
         let factors: Vec<f32> = scales.iter().map(|&scale| scale as f32).collect();
-        let factors = Tensor::from_vec(factors, (scales.len(), 1, 1, 1), middle.device())?;
-        let factors = factors.to_dtype(middle.dtype())?;
+        let factors = Tensor::from_vec(factors, (scales.len(), 1, 1, 1), end.device())?;
+        let factors = factors.to_dtype(end.dtype())?;
         let scaled = |conv: &Conv2d, x: &Tensor| conv.forward(x)?.broadcast_mul(&factors);
         let skips = self.out.iter().zip(&skips).map(|(conv, skip)| scaled(conv, skip));
-        Ok(Residuals { skips: skips.collect::<Result<_>>()?, middle: scaled(&self.out_middle, &middle)? })
+        let middle = last.is_none().then(|| scaled(&self.out_middle, &end)).transpose()?;
+        Ok(Residuals { skips: skips.collect::<Result<_>>()?, middle })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::blocks::{Block, Middle};
 use super::config::UnetConfig;
+use super::depth::is_left_out;
 use super::time::{Conditions, TimeEmbedding};
 use super::transformer::Context;
 use crate::error::ModelError;
@@ -26,8 +27,8 @@ pub(super) struct Features<'a> {
     pub context: Context<'a>,
     /// The inputs of the up blocks' layers, the last one first used; see [`skip_widths`].
     pub skips: Vec<Tensor>,
-    /// The result of the block in the middle.
-    pub middle: Tensor,
+    /// The result of the block in the middle, or of the last layer that is computed.
+    pub end: Tensor,
 }
 
 /// The widths of the skip connections, in order.
@@ -72,7 +73,8 @@ impl DownPath {
         })
     }
 
-    /// `hint` is added to the convolved latents, `[B, first width, h, w]`.
+    /// `hint` is added to the convolved latents, `[B, first width, h, w]`. `last` is the last skip connection that is computed;
+    /// `None` for all of them and the block in the middle.
     pub(super) fn forward<'a>(
         &self,
         latents: &Tensor,
@@ -80,6 +82,7 @@ impl DownPath {
         text: &Tensor,
         conditions: &Conditions<'a>,
         hint: Option<&Tensor>,
+        last: Option<usize>,
     ) -> Result<Features<'a>> {
         if latents.dims4()?.0 != timesteps.len() || text.dims3()?.0 != timesteps.len() {
             candle_core::bail!(
@@ -100,18 +103,21 @@ impl DownPath {
         let mut skips = vec![x.clone()];
         for block in &self.blocks {
             for layer in &block.layers {
+                if is_left_out(skips.len(), last) {
+                    break;
+                }
                 x = layer.forward(&x, &time, &context)?;
                 skips.push(x.clone());
             }
-            if let Some(conv) = &block.resample {
+            if let (Some(conv), false) = (&block.resample, is_left_out(skips.len(), last)) {
                 x = conv.forward(&x)?;
                 skips.push(x.clone());
             }
         }
-        let middle = match &self.middle {
-            Some(middle) => middle.forward(&x, &time, &context)?,
-            None => x,
+        let end = match (&self.middle, last) {
+            (Some(middle), None) => middle.forward(&x, &time, &context)?,
+            _ => x,
         };
-        Ok(Features { time, context, skips, middle })
+        Ok(Features { time, context, skips, end })
     }
 }

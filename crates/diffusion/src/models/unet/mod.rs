@@ -6,6 +6,7 @@
 mod blocks;
 mod config;
 pub(crate) mod controlnet;
+pub(crate) mod depth;
 mod depths;
 mod down;
 pub(crate) mod ip_adapter;
@@ -23,6 +24,7 @@ use blocks::Block;
 use candle_core::{Result, Tensor};
 use config::UnetConfig;
 pub(crate) use config::{check, embeds_guidance, in_channels, sample_size};
+use depth::Depth;
 use down::{DownPath, Features, around, skip_widths};
 use maquette_kernels::{Activation, Conv2d, GroupNorm, Kernels, Padding};
 pub use time::Conditions;
@@ -119,27 +121,59 @@ impl Unet {
         text: &Tensor,
         conditions: &Conditions,
     ) -> Result<Tensor> {
-        let Features { time, context, mut skips, middle: mut x } =
-            self.down.forward(latents, timesteps, text, conditions, None)?;
+        Ok(self.forward_to_depth(latents, timesteps, text, conditions, Depth::Whole)?.0)
+    }
+
+    /// The number of skip connections, which are the branches of [`Depth`].
+    pub(crate) fn branches(&self) -> usize {
+        self.widths.skips.len()
+    }
+
+    /// The same as `forward_with`, with the features of a branch kept or reused; they are returned if they are kept. The
+    /// branch must be below [`Unet::branches`].
+    pub(crate) fn forward_to_depth(
+        &self,
+        latents: &Tensor,
+        timesteps: &[f32],
+        text: &Tensor,
+        conditions: &Conditions,
+        depth: Depth,
+    ) -> Result<(Tensor, Option<Tensor>)> {
+        let Features { time, context, mut skips, end: mut x } =
+            self.down.forward(latents, timesteps, text, conditions, None, depth.last())?;
         if let Some(residuals) = conditions.control {
             skips = residuals.add_to(&skips)?;
-            x = (x + &residuals.middle)?;
+            if let Some(middle) = &residuals.middle {
+                x = (x + middle)?;
+            }
         }
 
+        let (mut branch, mut kept) = (self.branches(), None);
         for block in &self.up {
             for layer in &block.layers {
+                branch -= 1;
+                if depth.leaves_out(branch) {
+                    continue;
+                }
+                if depth.keeps(branch) {
+                    kept = Some(x.clone());
+                }
+                if let Some(features) = depth.reused(branch) {
+                    x = features.clone();
+                }
                 // One was pushed for each that is popped; `load` popped the same widths.
                 if let Some(skip) = skips.pop() {
                     x = layer.forward(&self.kernels.concat(&x, &skip)?, &time, &context)?;
                 }
             }
-            if let (Some(conv), Some(skip)) = (&block.resample, skips.last()) {
+            if let (Some(conv), Some(skip), false) = (&block.resample, skips.last(), depth.leaves_out(branch))
+            {
                 // To the size of the next skip connection: twice the size, or one less where halving rounded up.
                 let (_, _, h, w) = skip.dims4()?;
                 x = conv.forward(&self.kernels.upsample_nearest(&x, h, w)?)?;
             }
         }
         x = self.norm_out.forward(&x, Activation::Silu)?;
-        self.conv_out.forward(&x)
+        Ok((self.conv_out.forward(&x)?, kept))
     }
 }

@@ -5,10 +5,10 @@ use candle_core::{Result, Tensor};
 /// What a ControlNet adds to the features of a call's rows.
 #[derive(Debug)]
 pub struct Residuals {
-    /// One image for each skip connection of the UNet, in order.
+    /// One image for each skip connection of the UNet that is computed, in order.
     pub(super) skips: Vec<Tensor>,
-    /// For the block in the middle.
-    pub(super) middle: Tensor,
+    /// For the block in the middle, if it is computed.
+    pub(super) middle: Option<Tensor>,
 }
 
 impl Residuals {

@@ -3,7 +3,7 @@
 use crate::device::{DeviceName, Driver};
 use crate::error::ModelError;
 use crate::families::error::RenderError;
-use crate::families::family::{Family, Rows};
+use crate::families::family::{Family, Predicted, Rows};
 use crate::image::posterior::Posterior;
 use crate::sampler::engine::Engine;
 use crate::sampler::loaded_model::LoadFamily;
@@ -139,7 +139,7 @@ impl Family for Fake {
         Ok(Conditioning::new(vec![(timeline()?, 1.0)], negative, None)?)
     }
 
-    fn predict(&self, rows: &Rows) -> Result<Tensor> {
+    fn predict(&self, rows: &Rows) -> Result<Predicted> {
         let mut counter = self.counter.borrow_mut();
         counter.calls.push(rows.timesteps.len());
         if counter.is_lost() {
@@ -148,7 +148,7 @@ impl Family for Fake {
         if rows.timesteps.len() > counter.rows {
             bail!("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")");
         }
-        &rows.latents * 0.25
+        Ok(Predicted { rows: (&rows.latents * 0.25)?, features: None })
     }
 
     fn encode(&self, _: &Tensor) -> Result<Posterior> {
@@ -234,6 +234,8 @@ pub(super) fn cell(seed: u64, steps: u32) -> Cell {
         zero_snr: None,
         guidance_interval: None,
         guidance_rescale: None,
+        deepcache_interval: Some(1),
+        deepcache_branch_id: None,
         steps,
         guidance_scale: 2.0,
         scheduler: Scheduler::Ddim,
