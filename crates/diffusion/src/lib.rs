@@ -26,7 +26,7 @@ pub use families::error::RenderError;
 pub use families::files::{files, fingerprint, safety_checker_digest, safety_checker_files};
 pub use families::ip_adapter::{ImageEncoderFolder, IpAdapterFile};
 pub use families::kind as family_kind;
-pub use families::note::ModelNote;
+pub use families::note::{Concerns, ModelNote};
 pub use families::sdxl::Sdxl;
 pub use families::stable_diffusion::StableDiffusion;
 pub use families::vocabulary::{inversions, tokenizer};

@@ -8,7 +8,7 @@ use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::note::ModelNote;
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::Loader;
 use crate::models::flux1::{Config, Flux1Transformer, Inputs, PATCH};
 use crate::models::vae;
@@ -48,14 +48,24 @@ pub(crate) struct TwoEncoders {
     inversions: Inversions,
 }
 
+/// What schnell is made for, as its card on the hub says.
+const SCHNELL: (Option<u32>, Option<f64>) = (Some(4), Some(1.0));
+/// The default of the pipeline for dev (`FluxPipeline.__call__`).
+const DEV: (Option<u32>, Option<f64>) = (None, Some(3.5));
+
+/// Whether it is dev, which takes the guidance scale as an input, and not schnell.
+fn embeds_guidance(source: &ModelSource) -> Loaded<bool> {
+    Ok(Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance)
+}
+
 /// Notes on a model.
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
-    if Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance {
+    if embeds_guidance(source)? {
         return Ok(Vec::new());
     }
     let text =
         "`guidance_scale` has no effect: the model is distilled, as FLUX.1 schnell is, and does not take it";
-    Ok(vec![ModelNote { text: text.to_owned(), answered_by: None }])
+    Ok(vec![ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") }])
 }
 
 impl TwoEncoders {
@@ -149,6 +159,10 @@ impl FlowFamily for Flux1Parts {
 
     fn is_distilled(_: &ModelSource) -> Loaded<bool> {
         Ok(true)
+    }
+
+    fn defaults(source: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
+        Ok(if embeds_guidance(source)? { DEV } else { SCHNELL })
     }
 
     fn predict(transformer: &Flux1Transformer, rows: &Rows) -> Result<Tensor> {

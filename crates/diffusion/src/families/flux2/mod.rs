@@ -7,7 +7,7 @@ use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::{INDEX, TEXT, VAE_CONFIG};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::note::ModelNote;
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{self, Loader};
 use crate::image::posterior::Posterior;
 use crate::models::flux2::{Config, Flux2Transformer};
@@ -47,6 +47,11 @@ pub(crate) struct ChatText {
     encoder: Qwen3,
 }
 
+/// What the distilled models are made for, as their cards on the hub say.
+const DISTILLED: (Option<u32>, Option<f64>) = (Some(4), Some(1.0));
+/// The default of the pipeline for the others (`Flux2KleinPipeline.__call__`); that of steps is the table's.
+const BASE: (Option<u32>, Option<f64>) = (None, Some(4.0));
+
 /// Whether the model is distilled, so that guidance has no effect.
 fn is_distilled(source: &ModelSource) -> Loaded<bool> {
     if source.has(INDEX) { ConfigFile::open(source, INDEX)?.flag("is_distilled", false) } else { Ok(false) }
@@ -55,7 +60,7 @@ fn is_distilled(source: &ModelSource) -> Loaded<bool> {
 /// Notes on a model.
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
     let text = "`guidance_scale` has no effect: the model is distilled, as its model_index.json says";
-    let note = ModelNote { text: text.to_owned(), answered_by: None };
+    let note = ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") };
     Ok(is_distilled(source)?.then_some(note).into_iter().collect())
 }
 
@@ -137,6 +142,10 @@ impl FlowFamily for Flux2Parts {
 
     fn is_distilled(source: &ModelSource) -> Loaded<bool> {
         is_distilled(source)
+    }
+
+    fn defaults(source: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
+        Ok(if is_distilled(source)? { DISTILLED } else { BASE })
     }
 
     /// Refuses an autoencoder that is not FLUX.2's.

@@ -7,6 +7,7 @@ use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2, TEXT_3};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::Loader;
 use crate::models::mmdit::{Config, Mmdit};
 use crate::models::vae;
@@ -44,6 +45,25 @@ pub(crate) struct ThreeEncoders {
     /// The width of T5's states, to which CLIP's are extended with zeros.
     width: usize,
     device: Device,
+}
+
+/// Notes on a model.
+pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
+    let config = Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?;
+    // Stable Diffusion 3.5 Large. The published Turbo has the same configuration.
+    let is_large = config.normalised && config.dual.is_empty();
+    let notes = [
+        (
+            "guidance_scale",
+            "7.5 unless it is set: Stable Diffusion 3.5 Large Turbo is made for 1, Large for about 4.5",
+        ),
+        ("steps", "50 unless it is set: Stable Diffusion 3.5 Large Turbo is made for 4, Large for 28 to 40"),
+    ];
+    let note = |(setting, text)| ModelNote {
+        text: format!("`{setting}` is {text}; the model's files do not say which of the two it is"),
+        concerns: Concerns::Without(setting),
+    };
+    Ok(notes.map(note).into_iter().filter(|_| is_large).collect())
 }
 
 impl ThreeEncoders {

@@ -8,7 +8,7 @@ use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::TEXT;
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::note::ModelNote;
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::Loader;
 use crate::models::vae;
 use crate::models::z_image::{Config, MULTIPLE, PATCH, ZImageTransformer};
@@ -43,11 +43,23 @@ pub(crate) struct ChatText {
     state: usize,
 }
 
-/// Notes on every model of the family.
+/// Notes on every model of the family: the folders of Z-Image and Z-Image-Turbo say nothing that tells one from the other, so
+/// that their defaults are those of other models.
 pub(super) fn notes() -> Vec<ModelNote> {
-    let text = "`guidance_scale` is 7.5 unless it is set, and 1 means none: Z-Image-Turbo is made for 1, Z-Image for about 5, \
-                which are 0 and 4 in diffusers' pipelines";
-    vec![ModelNote { text: text.to_owned(), answered_by: Some("guidance_scale") }]
+    let note =
+        |setting, text: &str| ModelNote { text: text.to_owned(), concerns: Concerns::Without(setting) };
+    vec![
+        note(
+            "guidance_scale",
+            "`guidance_scale` is 7.5 unless it is set, and 1 means none: Z-Image-Turbo is made for 1, Z-Image for about 5, which \
+             are 0 and 4 in diffusers' pipelines; the model's files do not say which of the two it is",
+        ),
+        note(
+            "steps",
+            "`steps` is 50 unless it is set: Z-Image-Turbo is made for 8 or 9, Z-Image for 28 to 50; the model's files do not say \
+             which of the two it is",
+        ),
+    ]
 }
 
 impl PromptEncoder for ChatText {
