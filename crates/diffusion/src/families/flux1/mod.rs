@@ -9,10 +9,11 @@ use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::note::{Concerns, ModelNote};
-use crate::families::parts::Loader;
+use crate::families::parts::{Loader, t5_tokenizer};
 use crate::models::flux1::{Config, Flux1Transformer, Inputs, PATCH};
 use crate::models::vae;
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
+use crate::text::cut::FindCut;
 use crate::text::dialect::without_weights;
 use crate::text::encode::{ClipText, PromptEncoder};
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -68,6 +69,17 @@ pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
     Ok(vec![ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") }])
 }
 
+/// What T5 ignores of a prompt.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
+    let tokenizer = t5_tokenizer(source, &TEXT_2, tokens(embeds_guidance(source)?))?;
+    Ok(Box::new(move |text| tokenizer.cut(text)))
+}
+
+/// The tokens of T5.
+fn tokens(embeds_guidance: bool) -> usize {
+    if embeds_guidance { TOKENS } else { TOKENS_OF_SCHNELL }
+}
+
 impl TwoEncoders {
     fn clip_text(&self) -> ClipText<'_> {
         let (tokenizer, text_encoder) = &self.clip;
@@ -86,9 +98,10 @@ impl PromptEncoder for TwoEncoders {
         &self,
         prompt: &str,
         _: usize,
-        _: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
-        let pooled = self.clip_text().whole(prompt, 0, &mut |_| ())?.pooled;
+        self.t5.0.cut(prompt)?.iter().for_each(|cut| warn(cut.warning()));
+        let pooled = self.clip_text().whole(prompt, 0)?.pooled;
         Ok(EncodedPrompt { sequence: self.states(prompt)?, pooled })
     }
 
@@ -144,8 +157,7 @@ impl FlowFamily for Flux1Parts {
     }
 
     fn load_text(loader: &Loader) -> Loaded<TwoEncoders> {
-        let config = Config::read(&loader.config(TRANSFORMER_CONFIG)?)?;
-        let tokens = if config.embeds_guidance { TOKENS } else { TOKENS_OF_SCHNELL };
+        let tokens = tokens(embeds_guidance(loader.source())?);
         Ok(TwoEncoders {
             clip: loader.text(&TEXT, TextEncoder::load_pooled)?,
             t5: loader.t5(&TEXT_2, tokens)?,

@@ -14,6 +14,7 @@ use crate::models::flux2::{Config, Flux2Transformer};
 use crate::models::vae::{self, Vae};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
+use crate::text::cut::FindCut;
 use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -64,6 +65,16 @@ pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
     Ok(is_distilled(source)?.then_some(note).into_iter().collect())
 }
 
+/// What the text encoder ignores of a prompt.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
+    let tokenizer = tokenizer(source, &ConfigFile::open(source, TEXT.config)?)?;
+    Ok(Box::new(move |text| Ok(tokenizer.encode(text, NO_THOUGHTS)?.cut)))
+}
+
+fn tokenizer(source: &ModelSource, config: &ConfigFile) -> Loaded<ChatTokenizer> {
+    ChatTokenizer::load(source, TEXT.tokenizer, qwen3::vocabulary_size(config)?, TOKENS)
+}
+
 impl PromptEncoder for ChatText {
     fn prompt(
         &self,
@@ -72,9 +83,7 @@ impl PromptEncoder for ChatText {
         warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode(prompt, NO_THOUGHTS)?;
-        if let Some(words) = tokens.cut {
-            warn(format!("is longer than {TOKENS} tokens; this part has no effect: `{words}`"));
-        }
+        tokens.cut.iter().for_each(|cut| warn(cut.warning()));
         let real = tokens.ids.len();
         let mut ids = tokens.ids;
         ids.resize(TOKENS, self.tokenizer.padding());
@@ -131,8 +140,7 @@ impl FlowFamily for Flux2Parts {
         let config = loader.config(TEXT.config)?;
         let layers = STATES[STATES.len() - 1];
         let encoder = loader.qwen3(&config, layers)?;
-        let words = qwen3::vocabulary_size(&config)?;
-        let tokenizer = ChatTokenizer::load(loader.source(), TEXT.tokenizer, words, TOKENS)?;
+        let tokenizer = tokenizer(loader.source(), &config)?;
         Ok(ChatText { tokenizer, encoder })
     }
 

@@ -14,6 +14,7 @@ use crate::models::vae;
 use crate::models::z_image::{Config, MULTIPLE, PATCH, ZImageTransformer};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
+use crate::text::cut::FindCut;
 use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -62,6 +63,16 @@ pub(super) fn notes() -> Vec<ModelNote> {
     ]
 }
 
+/// What the text encoder ignores of a prompt.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
+    let tokenizer = tokenizer(source, &ConfigFile::open(source, TEXT.config)?)?;
+    Ok(Box::new(move |text| Ok(tokenizer.encode(text, "")?.cut)))
+}
+
+fn tokenizer(source: &ModelSource, config: &ConfigFile) -> Loaded<ChatTokenizer> {
+    ChatTokenizer::load(source, TEXT.tokenizer, qwen3::vocabulary_size(config)?, TOKENS)
+}
+
 impl PromptEncoder for ChatText {
     fn prompt(
         &self,
@@ -70,10 +81,7 @@ impl PromptEncoder for ChatText {
         warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode(prompt, "")?;
-        if let Some(words) = tokens.cut {
-            let length = self.tokenizer.length();
-            warn(format!("is longer than {length} tokens; this part has no effect: `{words}`"));
-        }
+        tokens.cut.iter().for_each(|cut| warn(cut.warning()));
         let mut states = self.encoder.states(&tokens.ids, &[self.state])?;
         Ok(EncodedPrompt { sequence: states.remove(0), pooled: None })
     }
@@ -124,8 +132,7 @@ impl FlowFamily for ZImageParts {
         let config = loader.config(TEXT.config)?;
         let state = qwen3::layers(&config)?.saturating_sub(1);
         let encoder = loader.qwen3(&config, state)?;
-        let words = qwen3::vocabulary_size(&config)?;
-        let tokenizer = ChatTokenizer::load(loader.source(), TEXT.tokenizer, words, TOKENS)?;
+        let tokenizer = tokenizer(loader.source(), &config)?;
         Ok(ChatText { tokenizer, encoder, state })
     }
 
