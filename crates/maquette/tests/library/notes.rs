@@ -1,6 +1,7 @@
 //! What a plan says of models and weight files before anything is rendered.
 
 use crate::support::{Project, fixture};
+use maquette::Dtype;
 
 /// Plans an experiment with a model in the folder `model`.
 fn notes(project: &Project, text: &str) -> Vec<String> {
@@ -133,4 +134,31 @@ fn defaults_that_may_be_wrong_are_noted() {
     let large = ["[\n    0\n  ]", "[]"];
     let (notes, ..) = sampling("tiny-sd3", "transformer/config.json", large, "steps = 4\n");
     assert!(notes.len() == 1 && notes[0].contains("Large Turbo is made for 1,"), "{notes:?}");
+}
+
+#[test]
+fn the_weights_of_each_model_and_precision_are_forecast() {
+    let project = Project::new();
+    project.copy("tiny-a", "a");
+    project.copy("tiny-z-image", "z");
+    let forecast = |text: &str| {
+        project.write("e.toml", format!("prompt = \"a hat\"\nsteps = 1\n{text}"));
+        let planned = project.engine().plan(&project.experiment("e.toml")).unwrap();
+        let forecast = project.engine().forecast(&planned).unwrap();
+        let small = forecast.weights.iter().all(|model| model.excess.is_none());
+        assert!(small, "{:?}", forecast.weights);
+        let part = |model: &maquette::ModelWeights| {
+            let parts = model.size.parts.iter().map(|part| part.part.clone()).collect::<Vec<_>>().join(" ");
+            (model.model.clone(), model.dtype, parts)
+        };
+        forecast.weights.iter().map(part).collect::<Vec<_>>()
+    };
+    let of = |model: &str, dtype, parts: &str| (model.to_owned(), dtype, parts.to_owned());
+    // Nothing is said of the bundled model.
+    assert_eq!(forecast(""), []);
+    let (a, z) = ("text_encoder vae unet", "text_encoder vae transformer");
+    let expected =
+        [of("a", Dtype::F32, a), of("a", Dtype::Bf16, a), of("z", Dtype::F32, z), of("z", Dtype::Bf16, z)];
+    let swept = "[sweep]\nmodel = [\"a\", \"z\"]\ndtype = [\"f32\", \"bf16\"]\nseed = [1, 2]\n";
+    assert_eq!(forecast(&format!("width = 64\nheight = 64\n{swept}")), expected);
 }
