@@ -3,6 +3,7 @@
 use crate::device::{DeviceName, candle_dtype};
 use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
+use crate::families::flux1::Flux1;
 use crate::families::flux2::Flux2;
 use crate::families::other_kinds;
 use crate::families::sdxl::Sdxl;
@@ -51,6 +52,7 @@ pub fn model_size(source: &ModelSource, device: DeviceName, dtype: Dtype) -> Res
         Kind::Sdxl => drop(Sdxl::load_with(source, options)?),
         Kind::ZImage => drop(ZImage::load_with(source, options)?),
         Kind::StableDiffusion3 => drop(StableDiffusion3::load_with(source, options)?),
+        Kind::Flux1 => drop(Flux1::load_with(source, options)?),
         Kind::Flux2 => drop(Flux2::load_with(source, options)?),
     }
     let takes_turns = kind.family().is_flow();

@@ -31,6 +31,7 @@ fn a_part_takes_what_its_tensors_have() {
         ("tiny-a", "unet"),
         ("tiny-sdxl", "unet"),
         ("tiny-sd3", "transformer"),
+        ("tiny-flux1", "transformer"),
         ("tiny-flux2", "transformer"),
     ] {
         let found = size(model, DeviceName::Cpu, Dtype::F32);

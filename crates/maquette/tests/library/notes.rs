@@ -116,6 +116,18 @@ fn flux2_klein_has_the_defaults_that_its_index_decides() {
 }
 
 #[test]
+fn flux1_has_the_defaults_that_its_transformer_decides() {
+    let flux = |embeds: &str, text: &str| {
+        let is = ["\"guidance_embeds\": true", &format!("\"guidance_embeds\": {embeds}")];
+        sampling("tiny-flux1", "transformer/config.json", is, text)
+    };
+    assert_eq!(flux("true", ""), (vec![], 50, 3.5));
+    assert_eq!(flux("false", ""), (vec![], 4, 1.0));
+    let (notes, ..) = flux("false", "guidance_scale = 3\n");
+    assert!(notes.len() == 1 && notes[0].contains("`guidance_scale` has no effect"), "{notes:?}");
+}
+
+#[test]
 fn defaults_that_may_be_wrong_are_noted() {
     let check = |tiny: &str, text: &str, expected: &[&str]| {
         let same = ["_class_name", "_class_name"];

@@ -96,6 +96,9 @@ fn words_that_other_text_encoders_ignore_are_named() {
         let two = format!("dialect = \"a1111\"\n{}", prompt(600).replace("start", "(x:1.5) AND start"));
         assert_eq!(ignored(model, &two), [(None, 512, true)], "{model}");
     }
+    // Of FLUX.1, CLIP's pooled embedding alone has less of the prompt.
+    assert_eq!(ignored("tiny-flux1", &prompt(10)), []);
+    assert_eq!(ignored("tiny-flux1", &prompt(700)), [(Some("T5"), 512, true)]);
     // T5 reads what CLIP does not.
     assert_eq!(ignored("tiny-sd3", &prompt(10)), []);
     assert_eq!(ignored("tiny-sd3", &prompt(400)), [(Some("CLIP"), 77, true), (Some("T5"), 256, true)]);
