@@ -249,6 +249,8 @@ mod tests {
             safety_checker_weights: None,
             family: crate::ModelFamily::StableDiffusion,
             shift: None,
+            steps: None,
+            guidance_scale: None,
         }
     }
 

@@ -47,6 +47,8 @@ pub enum Fallback {
     Value(Literal),
     /// The model's, if its card has one.
     Model(fn(&ModelCard) -> Option<Literal>),
+    /// The model's if its card has one, otherwise the table's own.
+    ModelOr(fn(&ModelCard) -> Option<Literal>, Literal),
     /// That of the training of the cell's subject.
     Training(fn(&Training) -> Literal),
     /// The model's if its configuration has one, otherwise the scheduler's.

@@ -127,6 +127,7 @@ impl<'a> Lookup<'a> {
             Fallback::Nothing => return None,
             Fallback::Value(literal) => literal,
             Fallback::Model(of) => of(self.card()?)?,
+            Fallback::ModelOr(of, literal) => self.card().and_then(of).unwrap_or(literal),
             Fallback::Scheduler(of) => of(self.card()?, self.scheduler()?)?,
             Fallback::Training(of) => of(self.training()?),
         }))
@@ -135,8 +136,13 @@ impl<'a> Lookup<'a> {
     /// The same, checked; an error if there is none.
     pub fn required(&self, row: usize) -> Result<Found<'a>, SettingError> {
         let found = self.value(row).ok_or_else(|| self.wrong(row))?;
-        if let Found::Written(value) = found {
-            SETTINGS[row].check(value)?;
+        match found {
+            Found::Written(value) => SETTINGS[row].check(value)?,
+            // A model's card may have been edited by hand.
+            Found::Default(literal @ (Literal::Integer(_) | Literal::Number(_))) => {
+                SETTINGS[row].check(&literal.into())?;
+            }
+            Found::Default(_) => {}
         }
         Ok(found)
     }
@@ -350,6 +356,11 @@ impl Plan {
                 Fallback::Nothing | Fallback::Value(_) => {}
                 Fallback::Training(_) => open.extend([SUBJECT, "model"]),
                 Fallback::Model(_) => open.push("model"),
+                Fallback::ModelOr(of, _) => {
+                    if self.models.values().any(|card| of(card).is_some()) {
+                        open.push("model");
+                    }
+                }
                 Fallback::Scheduler(_) => open.extend(["model", "scheduler"]),
             }
             if setting.template && (filled || name != of) {

@@ -33,6 +33,12 @@ pub struct ModelCard {
     /// picture's size, and for models that do not predict flow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shift: Option<f64>,
+    /// Its default of `steps`; `None` for the table's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
+    /// Its default of `guidance_scale`; `None` for the table's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_scale: Option<f64>,
     /// What its UNet predicts; `None` in plans of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prediction_type: Option<PredictionType>,

@@ -2,6 +2,7 @@
 //!
 //! The rows are in `table.rs`; `lookup.rs` resolves a setting in one cell.
 
+use crate::ModelCard;
 use crate::interval::GuidanceInterval;
 use crate::kind::{Fallback, Kind, SettingError};
 use crate::limits::{MAX_TEXT, shortened};
@@ -24,12 +25,26 @@ impl Setting {
         SETTINGS.iter().find(|setting| setting.name == name)
     }
 
-    /// The table's default; `None` if the default comes from the model or its scheduler, or if there is none.
+    /// The table's default; `None` if the default comes from the model or its scheduler, or if there is none. A model may have
+    /// another one, see [`Setting::default_of`].
     pub fn default(&self) -> Option<Value> {
         match self.fallback {
-            Fallback::Value(literal) => Some(literal.into()),
+            Fallback::Value(literal) | Fallback::ModelOr(_, literal) => Some(literal.into()),
             Fallback::Nothing | Fallback::Model(_) | Fallback::Scheduler(_) | Fallback::Training(_) => None,
         }
+    }
+
+    /// The default of a model that takes the place of the table's, if it has one.
+    pub fn default_of(&self, model: &ModelCard) -> Option<Value> {
+        match self.fallback {
+            Fallback::ModelOr(of, _) => of(model).map(Value::from),
+            _ => None,
+        }
+    }
+
+    /// Whether models may have defaults of their own in place of the table's.
+    pub fn has_defaults_of_models(&self) -> bool {
+        matches!(self.fallback, Fallback::ModelOr(..))
     }
 
     /// Checks the type and the range of a value.

@@ -304,12 +304,12 @@ settings! {
     /// Denoising steps of the whole schedule (num_inference_steps).
     steps: u32 = {
         kind: Kind::Integer { min: 1, max: 1000 },
-        fallback: Fallback::Value(Literal::Integer(50)),
+        fallback: Fallback::ModelOr(|card| Some(Literal::Integer(card.steps?.into())), Literal::Integer(50)),
     };
     /// How strongly to follow the prompt; 1 or less means no guidance.
     guidance_scale: f64 = {
         kind: Kind::Number { min: 0.0, max: 100.0 },
-        fallback: Fallback::Value(Literal::Number(7.5)),
+        fallback: Fallback::ModelOr(|card| card.guidance_scale.map(Literal::Number), Literal::Number(7.5)),
         effect: |settings| match settings.guided() && !settings.interval_is_empty() {
             true => Effect::Value,
             false => Effect::Number(1.0),

@@ -26,6 +26,8 @@ pub fn card() -> ModelCard {
         safety_checker_weights: None,
         family: crate::ModelFamily::StableDiffusion,
         shift: None,
+        steps: None,
+        guidance_scale: None,
     }
 }
 

@@ -58,6 +58,8 @@ impl FakeBackend {
             safety_checker_weights: None,
             family: maquette_core::ModelFamily::StableDiffusion,
             shift: None,
+            steps: None,
+            guidance_scale: None,
         }
     }
 }

@@ -28,6 +28,8 @@ impl AssetResolver for AnyAssets {
             safety_checker_weights: None,
             family: maquette_core::ModelFamily::StableDiffusion,
             shift: None,
+            steps: None,
+            guidance_scale: None,
         })
     }
 

@@ -6,6 +6,8 @@ use crate::estimate::{Estimate, deciding, estimate};
 use crate::plan::PlannedExperiment;
 use crate::prompt_report::{PromptNotes, prompt_notes};
 use crate::training::{TrainingForecast, training_forecast};
+use crate::weight_sizes::{ModelWeights, model_weights};
+use crate::workspace::Renderer;
 use maquette_core::CellId;
 use maquette_planner::{Work, combinations, work};
 use maquette_store::{LogRow, Status};
@@ -20,6 +22,8 @@ pub struct Forecast {
     pub estimate: Estimate,
     /// The trainings that the cells left need.
     pub trainings: Vec<TrainingForecast>,
+    /// The weights of the models that the cells left need.
+    pub weights: Vec<ModelWeights>,
     /// Prompts that are cut, split into chunks, or contain syntax that may not mean what it should.
     pub prompts: PromptNotes,
 }
@@ -41,6 +45,10 @@ impl Workspace {
             trainings: training_forecast(self, plan, &left)?,
             work: work(plan, &left)?,
             estimate: estimate(plan, cells, &device, &self.runs.timings()),
+            weights: match self.renderer {
+                Renderer::Engine => model_weights(self, plan, &left, base)?,
+                Renderer::Fake => Vec::new(),
+            },
             prompts: prompt_notes(plan, distinct, base, &self.environment.hub)?,
         })
     }

@@ -82,6 +82,7 @@ mod training;
 mod unused_inputs;
 mod verify;
 mod vision_models;
+mod weight_sizes;
 mod work;
 mod workspace;
 
@@ -113,6 +114,7 @@ pub use status::{PreparedRun, RunStatus};
 pub use training::{TrainEvent, TrainResult, TrainedWeights, TrainingForecast, TrainingProgress};
 pub use verify::{RenderedAgain, SampleOutcome, Verification, VerifyOptions};
 pub use vision_models::{CAPTION_MODEL, MASK_MODEL};
+pub use weight_sizes::{Excess, ModelWeights};
 pub use work::{WorkOptions, WorkResult};
 pub use workspace::{Renderer, Workspace};
 
@@ -122,7 +124,7 @@ pub use maquette_core::{
     Axis, AxisValue, Cell, CellId, Choice, DerivedFrom, Digest, Dtype, FoundFile, Mark, ModelCard, Outcome,
     Pick, Plan, Record, Remarks, SettingError, Training, TrainingMethod, Value, Vote,
 };
-pub use maquette_diffusion::{Cut, DeviceError, DeviceName, PromptReport, ReadChunk};
+pub use maquette_diffusion::{Cut, DeviceError, DeviceName, ModelSize, PartSize, PromptReport, ReadChunk};
 pub use maquette_executor::{ExecuteError, Failure, RunProgress, Stop, Summary};
 pub use maquette_files::{limits, read as read_file};
 pub use maquette_hub::{

@@ -3,7 +3,7 @@
 use crate::assets::models;
 use crate::error::with_causes;
 use maquette_core::{CellId, Plan, SettingError};
-use maquette_diffusion::{check_sampling, model_notes as notes_of};
+use maquette_diffusion::{Concerns, check_sampling, model_notes as notes_of};
 use maquette_hub::Environment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,10 +16,11 @@ const MOST_COMBINATIONS: usize = 1000;
 const DECIDING: [&str; 9] =
     ["model", "scheduler", "steps", "strength", "sigmas", "spacing", "eta", "prediction_type", "zero_snr"];
 
-/// Notes on the models of a plan, each a sentence without its full stop. The names of models are relative to the folder
-/// `base`. A model that is gone by now has no notes: rendering reports it.
+/// Notes on the models of a plan, each a sentence without its full stop. `defaults` are the settings that only the table sets.
+/// The names of models are relative to the folder `base`. A model that is gone by now has no notes: rendering reports it.
 pub(crate) fn model_notes(
     plan: &Plan,
+    defaults: &[&str],
     distinct: &[(usize, CellId)],
     base: &Path,
     hub: &Environment,
@@ -29,10 +30,16 @@ pub(crate) fn model_notes(
         .keys()
         .filter_map(|name| Some((name.as_str(), models::find(name, base, hub).ok()?)))
         .collect();
+    let is_set = |setting: &str| plan.written(setting).next().is_some() && !defaults.contains(&setting);
     let mut notes = Vec::new();
     for (name, source) in &sources {
         for note in notes_of(source).into_iter().flatten() {
-            if note.answered_by.is_none_or(|setting| plan.written(setting).next().is_none()) {
+            let concerned = match note.concerns {
+                Concerns::All => true,
+                Concerns::With(setting) => is_set(setting),
+                Concerns::Without(setting) => !is_set(setting),
+            };
+            if concerned {
                 notes.push(format!("{name}: {}", note.text));
             }
         }

@@ -108,9 +108,9 @@ impl Workspace {
                 planned = plan();
             }
         }
-        let Planned { plan, distinct, resolved, source, mut notes } = planned?;
+        let Planned { plan, distinct, resolved, source, defaults, mut notes } = planned?;
         if self.renderer == Renderer::Engine {
-            notes.extend(model_notes(&plan, &distinct, &base, &self.environment.hub)?);
+            notes.extend(model_notes(&plan, &defaults, &distinct, &base, &self.environment.hub)?);
             notes.extend(word_notes(&plan, &base, &self.environment.hub));
             notes.extend(unused_inputs(&plan, &distinct, &base, &self.environment.hub)?);
         }

@@ -5,8 +5,7 @@ use crate::error::with_causes;
 use crate::training::is_untrained;
 use maquette_core::{CellId, Dialect, Digest, Embedding, Lora, Plan, SettingError, Settings};
 use maquette_diffusion::{
-    Inversions, ModelError, ModelSource, PromptReport, RenderError, Tokenizer, inversions,
-    lora_has_embeddings, read_prompt, tokenizer,
+    ModelError, PromptReader, PromptReport, RenderError, lora_has_embeddings, prompt_reader, read_prompt,
 };
 use maquette_hub::Environment;
 use maquette_planner::{PlannedPrompt, prompts};
@@ -63,10 +62,10 @@ pub(crate) fn prompt_notes(
         let reader =
             readers.entry((model.clone(), embeddings.clone(), *dialect, files)).or_insert_with(|| {
                 let source = models::find(model, base, hub).ok()?;
-                Some(Reader::open(&source, &embeddings, *dialect, &loras))
+                Some(prompt_reader(&source, &embeddings, *dialect, &loras))
             });
         let reading = match reader {
-            Some(Ok(reader)) => match reader.read(prompt) {
+            Some(Ok(reader)) => match read(reader, prompt) {
                 Ok(reading) if !reading.is_plain() => Ok(reading),
                 _ => continue,
             },
@@ -83,29 +82,10 @@ pub(crate) fn prompt_notes(
 type ReaderKey = (Arc<str>, Vec<Embedding>, Dialect, Vec<Digest>);
 
 /// Readers; `None` for a model that was not found.
-type Readers = HashMap<ReaderKey, Option<Result<Reader, RenderError>>>;
+type Readers = HashMap<ReaderKey, Option<Result<PromptReader, RenderError>>>;
 
-/// Reads prompts for a model with its textual inversions.
-pub(crate) struct Reader {
-    pub tokenizer: Tokenizer,
-    pub inversions: Inversions,
-}
-
-impl Reader {
-    pub fn open(
-        source: &ModelSource,
-        embeddings: &[Embedding],
-        dialect: Dialect,
-        loras: &[Lora],
-    ) -> Result<Reader, RenderError> {
-        let tokenizer = tokenizer(source)?;
-        let inversions = inversions(source, &tokenizer, embeddings, dialect, loras)?;
-        Ok(Reader { tokenizer, inversions })
-    }
-
-    fn read(&self, prompt: &PlannedPrompt) -> Result<PromptReport, ModelError> {
-        let Settings { dialect, steps, .. } = prompt.settings;
-        let negative = prompt.setting == "negative_prompt";
-        read_prompt(&self.tokenizer, &self.inversions, dialect, prompt.text(), negative, steps as usize)
-    }
+fn read(reader: &PromptReader, prompt: &PlannedPrompt) -> Result<PromptReport, ModelError> {
+    let Settings { dialect, steps, .. } = prompt.settings;
+    let negative = prompt.setting == "negative_prompt";
+    read_prompt(reader, dialect, prompt.text(), negative, steps as usize)
 }

@@ -1,9 +1,9 @@
 //! Inputs of a plan that no prompt uses: textual inversions whose word occurs nowhere, and LoRAs whose trigger words do not.
 
 use crate::assets::models;
-use crate::prompt_report::{MOST_PROMPTS, Reader};
+use crate::prompt_report::MOST_PROMPTS;
 use maquette_core::{CellId, Plan, SettingError, WeightsKind};
-use maquette_diffusion::trigger_words;
+use maquette_diffusion::{ClipReader, prompt_reader, trigger_words};
 use maquette_hub::Environment;
 use maquette_planner::prompts;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,10 +42,10 @@ pub(crate) fn unused_inputs(
         let key = (settings.model.clone(), settings.embeddings.clone(), settings.dialect);
         let reader = readers.entry(key).or_insert_with(|| {
             let source = models::find(&settings.model, base, hub).ok()?;
-            Reader::open(&source, &settings.embeddings, settings.dialect, &[]).ok()
+            prompt_reader(&source, &settings.embeddings, settings.dialect, &[]).ok()?.clip
         });
         // What cannot be read is reported with the prompts.
-        let Some(Reader { tokenizer, inversions }) = reader else { continue };
+        let Some(ClipReader { tokenizer, inversions, .. }) = reader else { continue };
         let used = tokenizer.inversions_in(prompt.text(), inversions);
         for (word, file) in inversions.files() {
             *words.entry((word.to_owned(), file.to_owned())).or_default() |= used.contains(word);

@@ -35,6 +35,8 @@ impl AssetResolver for Fake {
             safety_checker_weights: None,
             family: maquette_core::ModelFamily::StableDiffusion,
             shift: None,
+            steps: None,
+            guidance_scale: None,
         })
     }
 

@@ -23,7 +23,7 @@ pub struct ExperimentText {
     pub folder: Option<String>,
     /// The parent run and cells.
     pub derived_from: Option<DerivedFrom>,
-    /// Settings with their values, placeholders unfilled; defaults of the table are left out.
+    /// Settings with their values, placeholders unfilled.
     pub settings: Vec<(String, Value)>,
     /// Placeholders with their values.
     pub vars: Vec<(String, Value)>,
@@ -79,12 +79,7 @@ impl ExperimentText {
         if let Some(parent) = &self.derived_from {
             line("derived_from", &derived_from(parent));
         }
-        let is_default = |name: &str, given: &Value| {
-            Setting::named(name).and_then(Setting::default).as_ref() == Some(given)
-        };
-        for (name, given) in self.settings.iter().filter(|(name, given)| !is_default(name, given)) {
-            line(name, &value(given));
-        }
+        self.settings.iter().for_each(|(name, given)| line(name, &value(given)));
         // Axes keep their order: table headers if all sweeps come before all zips, dotted keys if they alternate.
         let alternate = self.axes.windows(2).any(|pair| pair[0].zip && !pair[1].zip);
         if alternate {

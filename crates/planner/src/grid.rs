@@ -6,7 +6,8 @@ use crate::place::At;
 use crate::problem::{PlanError, Problem, Problems};
 use crate::tree::{Data, Entry, Node};
 use crate::values;
-use maquette_core::{Dtype, MAX_AXES, MAX_NAMES, MAX_POSITIONS, SETTINGS, Setting, Value};
+use maquette_core::{Dtype, MAX_AXES, MAX_NAMES, MAX_POSITIONS, ModelCard, SETTINGS, Setting, Value};
+use std::collections::BTreeMap;
 
 /// Every value of an experiment.
 #[derive(Debug)]
@@ -98,6 +99,29 @@ impl Grid {
                 given.value = auto.as_str().into();
             }
         }
+    }
+
+    /// Removes the table's defaults that some of the models replace by their own, so that each cell takes that of its model.
+    /// Returns a line for each of the models' defaults that are in use.
+    pub fn take_defaults_of(&mut self, models: &BTreeMap<String, ModelCard>) -> Vec<String> {
+        let mut taken = Vec::new();
+        self.settings.retain(|given| {
+            let setting = Setting::named(&given.name).filter(|_| given.at.is_none());
+            let own = models.iter().filter_map(|(model, card)| {
+                Some(format!("{} of {model} {}", given.name, setting?.default_of(card)?))
+            });
+            let before = taken.len();
+            taken.extend(own);
+            taken.len() == before
+        });
+        taken
+    }
+
+    /// The settings that have the table's default and that no axis sets.
+    pub fn defaults(&self) -> Vec<&'static str> {
+        let given = self.settings.iter().filter(|given| given.at.is_none());
+        let unswept = given.filter(|given| self.axis_of(&given.name).is_none());
+        unswept.filter_map(|given| Some(Setting::named(&given.name)?.name)).collect()
     }
 
     /// How many positions each axis has.

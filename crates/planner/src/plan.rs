@@ -51,6 +51,8 @@ pub struct Planned {
     /// The digest of the experiment before seeds are drawn: values, rules and layout after `extends` and overrides, and
     /// the content of models and pictures. Comments do not change it.
     pub source: Digest,
+    /// The settings that the experiment does not set and whose value is the table's default.
+    pub defaults: Vec<&'static str>,
     /// Notes for the user that are not errors, each a sentence without its full stop.
     pub notes: Vec<String>,
 }
@@ -140,7 +142,8 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let models = cells.models(assets, &mut problems);
     let pictures = cells.pictures(&folder, assets, &mut problems);
     let weights = cells.weights(assets, &mut problems);
-    plan = Plan { models, pictures, weights, ..plan };
+    let models_defaults = grid.take_defaults_of(&models);
+    plan = Plan { base: pairs(&grid.settings), models, pictures, weights, ..plan };
     let cells = Cells { plan: &plan, grid: &grid };
     plan.trainings = cells.trainings(&subjects, &folder, assets, &mut notes, &mut problems);
     let cells = Cells { plan: &plan, grid: &grid };
@@ -162,6 +165,9 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
         if card.reading > 1 {
             let _ = writeln!(source, "reading {}", card.reading);
         }
+    }
+    for default in &models_defaults {
+        let _ = writeln!(source, "{default}");
     }
     for (path, file) in plan.pictures.iter().chain(&plan.weights) {
         let _ = writeln!(source, "{path} {}", file.digest);
@@ -189,7 +195,8 @@ pub fn plan(request: Request<'_>, assets: &dyn AssetResolver) -> Result<Planned,
     let (distinct, merged) =
         merged::named(&plan).map_err(|error| Problem::without_place(error.to_string()))?;
     notes.extend(merged);
-    Ok(Planned { plan, distinct, resolved, source: Digest::of(source.as_bytes()), notes })
+    let defaults = grid.defaults();
+    Ok(Planned { plan, distinct, resolved, source: Digest::of(source.as_bytes()), defaults, notes })
 }
 
 fn title(written: &Layer) -> &str {

@@ -13,6 +13,7 @@ mod show;
 mod status;
 mod train;
 mod verify;
+mod weights;
 
 pub use clean::unused;
 pub use effects::effects;

@@ -2,6 +2,7 @@
 
 use super::prompts::prompts;
 use super::train::training_forecast;
+use super::weights;
 use crate::output;
 use bytesize::ByteSize;
 use maquette::{DraftForecast, Estimate, Forecast, Plan, PlannedExperiment, SettingError, Value, literal};
@@ -21,7 +22,7 @@ pub fn plan(
     }
     text += &axes(plan);
     text += &counts(plan, distinct.len(), forecast, drafts);
-    for note in notes {
+    for note in notes.iter().cloned().chain(forecast.weights.iter().filter_map(weights::excess)) {
         text += &format!("note: {note}\n");
     }
     text += &prompts(&forecast.prompts);
@@ -60,7 +61,7 @@ fn shortened_list(labels: &[String]) -> String {
 fn counts(
     plan: &Plan,
     distinct: usize,
-    Forecast { work, estimate, trainings, .. }: &Forecast,
+    Forecast { work, estimate, trainings, weights, .. }: &Forecast,
     drafts: Option<&DraftForecast>,
 ) -> String {
     let mut rows = vec![vec!["cells".to_owned(), plan.len().to_string()]];
@@ -78,6 +79,9 @@ fn counts(
     if work.pictures > 0 {
         row("time", time(estimate));
         row("memory", memory(estimate));
+    }
+    for model in weights {
+        row("weights", weights::weights(model));
     }
     if let Some(DraftForecast { drafts, steps, estimate, vaes }) = drafts {
         let vaes: Vec<&str> = vaes.iter().map(String::as_str).collect();

@@ -28,8 +28,9 @@ pub fn prompts(PromptNotes { notes, more }: &PromptNotes) -> String {
 
 fn lines(reading: &PromptReport) -> String {
     let mut text = String::new();
-    if let Some(Cut { tokens, room, text: cut }) = &reading.cut {
-        text += &format!("  {tokens} tokens, of which {room} fit; ignored: `{}`\n", shortened(cut));
+    for Cut { tokens, room, text: cut, by, .. } in &reading.cuts {
+        let by = by.map(|encoder| format!(" by {encoder}")).unwrap_or_default();
+        text += &format!("  {tokens} tokens, of which {room} fit; ignored{by}: `{}`\n", shortened(cut));
     }
     for chunks in &reading.long {
         text += &format!("  {} chunks:\n", chunks.len());

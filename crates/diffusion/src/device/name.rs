@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cuda")]
 use crate::device::cuda;
+use crate::device::driver::Driver;
 use candle_core::{DType, Device};
 use maquette_core::Dtype;
 use std::fmt;
@@ -87,6 +88,11 @@ impl DeviceName {
             DeviceName::Cpu => Dtype::F32,
             DeviceName::Cuda(_) | DeviceName::Metal => Dtype::F16,
         }
+    }
+
+    /// The bytes that can still be allocated on it, if its driver says so. Opens the device.
+    pub fn free_memory(self) -> Option<u64> {
+        self.open().ok()?.free_memory()
     }
 
     /// Opens the device. A CUDA device is the same each time on one thread, and must stay on that thread with its tensors.

@@ -6,11 +6,11 @@ use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
 use crate::families::flux1::{self, Flux1};
 use crate::families::flux2::{self, Flux2};
-use crate::families::note::ModelNote;
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::other_kinds;
 use crate::families::parts::{check_channels, check_shift, inpainting_channels};
 use crate::families::scheduler::{self, ModelScheduler};
-use crate::families::stable_diffusion_3::StableDiffusion3;
+use crate::families::stable_diffusion_3::{self, StableDiffusion3};
 use crate::families::z_image::{self, ZImage};
 use crate::models::safety_checker::SafetyChecker;
 use crate::models::{unet, vae};
@@ -64,6 +64,8 @@ pub fn card_with(
         reading: if is_reread(source, kind, &own, &unet, &vae)? { READING } else { 1 },
         family: kind.family(),
         shift: None,
+        steps: None,
+        guidance_scale: None,
         scheduler: *scheduler,
         scheduler_class: scheduler.is_none().then(|| class.clone()),
         spacing: config.timestep_spacing,
@@ -83,11 +85,11 @@ pub fn card_with(
 /// Notes on files of a model that contradict each other, leave something open, or are not taken literally. Only small files
 /// are read.
 pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
-    let plain = |text| ModelNote { text, answered_by: None };
+    let plain = |text| ModelNote { text, concerns: Concerns::All };
     match detect(source) {
         Kind::StableDiffusion | Kind::Sdxl => {}
         Kind::ZImage => return Ok(z_image::notes()),
-        Kind::StableDiffusion3 => return Ok(Vec::new()),
+        Kind::StableDiffusion3 => return stable_diffusion_3::notes(source),
         Kind::Flux1 => return flux1::notes(source),
         Kind::Flux2 => return flux2::notes(source),
     }
@@ -95,10 +97,16 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
         scheduler::read(source, detect(source))?.notes.into_iter().map(plain).collect();
     if let Some(checkpoint) = source.checkpoint() {
         notes.extend(checkpoint.notes().into_iter().map(plain));
-        notes.extend(checkpoint.open_question().map(|text| {
-            let answered_by = Some("prediction_type");
-            ModelNote { text: text.to_owned(), answered_by }
-        }));
+        notes.extend(
+            checkpoint.open_question().map(|text| ModelNote {
+                text: text.to_owned(),
+                concerns: Concerns::Without("prediction_type"),
+            }),
+        );
+    }
+    if unet::embeds_guidance(&ConfigFile::open(source, UNET_CONFIG)?)? {
+        let text = "`steps` is 50 unless it is set: latent consistency models are made for 4 to 8";
+        notes.push(ModelNote { text: text.to_owned(), concerns: Concerns::Without("steps") });
     }
     Ok(notes)
 }

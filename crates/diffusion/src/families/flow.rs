@@ -63,6 +63,11 @@ pub(super) trait FlowFamily: Sized {
         Ok(false)
     }
 
+    /// The defaults of `steps` and `guidance_scale` that its files state, in place of those of the settings table.
+    fn defaults(_: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
+        Ok((None, None))
+    }
+
     /// Refuses an autoencoder of another kind.
     fn check_vae(_: &Vae, _: &ModelSource) -> Loaded<()> {
         Ok(())
@@ -144,7 +149,8 @@ impl<F: FlowFamily> FlowModel<F> {
         }
         let (size, multiple_of) = (F::size(&file, vae.factor)?, vae.factor * F::patch(&file)?);
         let card = scheduler.card(F::KIND, size as u32, multiple_of as u32, fingerprint()?);
-        Ok(ModelCard { guidance_embedding: F::is_distilled(source)?, ..card })
+        let (steps, guidance_scale) = F::defaults(source)?;
+        Ok(ModelCard { guidance_embedding: F::is_distilled(source)?, steps, guidance_scale, ..card })
     }
 
     /// Whether a model can compute the steps of a picture with these settings, from its configuration alone.

@@ -21,6 +21,7 @@ mod parts;
 mod published_tests;
 mod scheduler;
 pub(crate) mod sdxl;
+pub(crate) mod sizes;
 pub(crate) mod stable_diffusion;
 mod stable_diffusion_3;
 pub(crate) mod vocabulary;

@@ -5,6 +5,17 @@
 pub struct ModelNote {
     /// A sentence without its full stop.
     pub text: String,
-    /// The setting that makes the note superfluous.
-    pub answered_by: Option<&'static str>,
+    /// Which experiments it concerns.
+    pub concerns: Concerns,
+}
+
+/// The experiments that a note on a model concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Concerns {
+    /// All.
+    All,
+    /// Those that set this setting, at any value.
+    With(&'static str),
+    /// Those that do not set this setting.
+    Without(&'static str),
 }

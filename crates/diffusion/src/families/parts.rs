@@ -138,14 +138,23 @@ impl<'a> Loader<'a> {
         let dtype = if self.options.dtype == DType::F16 { DType::BF16 } else { self.options.dtype };
         let load = |weights: &Weights| T5::load(&config, weights);
         let t5 = self.part_in(dtype, part.weights, &config, t5::is_spare, load)?;
-        let words = t5::vocabulary_size(&config)?;
-        Ok((SentenceTokenizer::load(self.source, part.tokenizer, words, tokens)?, t5))
+        Ok((t5_tokenizer(self.source, part, tokens)?, t5))
     }
 
     /// All loaded layers and norms, for LoRA.
     pub fn finish(self) -> Targets {
         self.record.finish()
     }
+}
+
+/// The tokenizer of T5; prompts have `tokens` tokens.
+pub(super) fn t5_tokenizer(
+    source: &ModelSource,
+    part: &TextPart,
+    tokens: usize,
+) -> Loaded<SentenceTokenizer> {
+    let words = t5::vocabulary_size(&ConfigFile::open(source, part.config)?)?;
+    SentenceTokenizer::load(source, part.tokenizer, words, tokens)
 }
 
 /// The weights of a part that are loaded when it is used.

@@ -2,13 +2,10 @@
 //!
 //! The files are as long as the published ones, but have no blocks on disk behind their headers.
 
-use crate::families::flux1::Flux1;
-use crate::families::flux2::Flux2;
-use crate::families::stable_diffusion_3::StableDiffusion3;
-use crate::families::z_image::ZImage;
-use crate::weights::load_options::LoadOptions;
+use crate::device::DeviceName;
+use crate::families::sizes::model_size;
 use crate::weights::source::ModelSource;
-use candle_core::{DType, Device};
+use maquette_core::Dtype;
 use std::io::Write;
 use std::path::Path;
 
@@ -57,16 +54,26 @@ fn write_header<'a>(path: &Path, lines: impl Iterator<Item = &'a str>) {
     file.set_len(8 + header.len() as u64 + end).unwrap();
 }
 
+/// Checks that a model's parts take these bytes in bf16, in millions.
+fn check(name: &str, tiny: &str, expected: &[(&str, u64)], at_once: u64) {
+    let folder = folder(name, tiny);
+    let size = model_size(&ModelSource::Folder(folder.path().to_owned()), DeviceName::Cuda(0), Dtype::Bf16);
+    let size = size.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let parts = size.parts.iter().map(|part| (part.part.as_str(), part.memory / 1_000_000));
+    assert_eq!(parts.collect::<Vec<_>>(), expected, "{name}");
+    assert!(size.takes_turns && size.parts.iter().all(|part| part.in_file == 0));
+    assert_eq!(size.at_once() / 1_000_000, at_once, "{name}");
+}
+
 #[test]
 fn published_names_and_shapes_are_those_that_are_loaded() {
-    let options = &LoadOptions::new(&Device::Cpu, DType::BF16).headers_only();
-    let source = |folder: &tempfile::TempDir| ModelSource::Folder(folder.path().to_owned());
-    let z_image = folder("z-image", "tiny-z-image");
-    ZImage::load_with(&source(&z_image), options).map(drop).unwrap();
-    let sd3 = folder("sd3.5-medium", "tiny-sd3");
-    StableDiffusion3::load_with(&source(&sd3), options).map(drop).unwrap();
-    let dev = folder("flux1-dev", "tiny-flux1");
-    Flux1::load_with(&source(&dev), options).map(drop).unwrap();
-    let klein = folder("flux2-klein-4b", "tiny-flux2");
-    Flux2::load_with(&source(&klein), options).map(drop).unwrap();
+    let z_image = [("text_encoder", 7065), ("vae", 167), ("transformer", 12309)];
+    check("z-image", "tiny-z-image", &z_image, 12477);
+    let texts = [("text_encoder", 247), ("text_encoder_2", 1389), ("text_encoder_3", 9261)];
+    let sd3 = [&texts[..], &[("vae", 167), ("transformer", 4939)]].concat();
+    check("sd3.5-medium", "tiny-sd3", &sd3, 11065);
+    let flux1 = [("text_encoder", 246), ("text_encoder_2", 9261), ("vae", 167), ("transformer", 23802)];
+    check("flux1-dev", "tiny-flux1", &flux1, 23970);
+    let klein = [("text_encoder", 5450), ("vae", 168), ("transformer", 7751)];
+    check("flux2-klein-4b", "tiny-flux2", &klein, 7919);
 }

@@ -124,6 +124,8 @@ impl FlowScheduler {
             spacing: None,
             sigmas: None,
             shift: self.config.constant_shift(),
+            steps: None,
+            guidance_scale: None,
             prediction_type: None,
             zero_snr: None,
             inpainting: false,

@@ -139,9 +139,10 @@ impl PromptEncoder for TwoEncoders<'_> {
         clip_skip: usize,
         warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
-        let first = self.first.whole(prompt, clip_skip, warn)?;
         // Both tokenizers have CLIP's vocabulary, so they truncate at the same place.
-        Ok(first.concat(self.second.whole(prompt, clip_skip, &mut |_| ())?)?)
+        self.first.cut(prompt)?.iter().for_each(|cut| warn(cut.warning()));
+        let first = self.first.whole(prompt, clip_skip)?;
+        Ok(first.concat(self.second.whole(prompt, clip_skip)?)?)
     }
 
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {

@@ -103,7 +103,8 @@ impl PromptEncoder for ClipText<'_> {
         clip_skip: usize,
         warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError> {
-        self.whole(prompt, clip_skip, warn)
+        self.cut(prompt)?.iter().for_each(|cut| warn(cut.warning()));
+        self.whole(prompt, clip_skip)
     }
 
     fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {

@@ -1,11 +1,13 @@
 //! The vocabulary of a model without its weights: its tokenizer, and textual inversions.
 
 use crate::error::ModelError;
-use crate::families::detect::detect;
+use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{TEXT, texts};
+use crate::families::{flux1, flux2, stable_diffusion_3, z_image};
 use crate::text::encoder;
 use crate::text::inversions::Inversions;
+use crate::text::prompt_report::{ClipReader, PromptReader};
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::lora;
@@ -24,6 +26,34 @@ pub fn tokenizer(source: &ModelSource) -> Result<Tokenizer, ModelError> {
     let config = ConfigFile::open(source, TEXT.config)?;
     let (positions, words) = (encoder::positions(&config)?, encoder::vocabulary_size(&config)?);
     Tokenizer::load(source, TEXT.tokenizer, positions, words)
+}
+
+/// Reads prompts as a model does, without its weights: with its tokenizers and the words of textual inversions, also of those in
+/// LoRAs.
+pub fn prompt_reader(
+    source: &ModelSource,
+    embeddings: &[Embedding],
+    dialect: Dialect,
+    loras: &[Lora],
+) -> Result<PromptReader, RenderError> {
+    let kind = detect(source);
+    let other = match kind {
+        Kind::StableDiffusion | Kind::Sdxl => None,
+        Kind::ZImage => Some(z_image::find_cut(source)?),
+        Kind::StableDiffusion3 => stable_diffusion_3::find_cut(source)?,
+        Kind::Flux1 => Some(flux1::find_cut(source)?),
+        Kind::Flux2 => Some(flux2::find_cut(source)?),
+    };
+    let clip = match kind.family().has_clip() {
+        true => {
+            let tokenizer = tokenizer(source)?;
+            let inversions = inversions(source, &tokenizer, embeddings, dialect, loras)?;
+            let by = other.as_ref().map(|_| stable_diffusion_3::CLIP);
+            Some(ClipReader { tokenizer, inversions, by })
+        }
+        false => None,
+    };
+    Ok(PromptReader { clip, other })
 }
 
 /// The words of textual inversions for a model, also of those in LoRAs, without its weights: every word has its tokens,

@@ -4,6 +4,7 @@
 //! Not here: CLIP's tokenizer (`tokenizer.rs`).
 
 use crate::error::ModelError;
+use crate::text::cut::{Cut, text_from};
 use crate::text::tokenizer_settings::parse;
 use crate::weights::source::ModelSource;
 use maquette_tokenizer::check_charsmaps;
@@ -31,8 +32,8 @@ pub(crate) struct ChatTokenizer {
 pub(crate) struct ChatTokens {
     /// At most as many as the pipeline allows, without padding.
     pub ids: Vec<u32>,
-    /// The part of the prompt that was truncated.
-    pub cut: Option<String>,
+    /// What was truncated of the prompt.
+    pub cut: Option<Cut>,
 }
 
 /// The files of a tokenizer that are read.
@@ -82,24 +83,24 @@ impl ChatTokenizer {
             .encode(chat.as_str(), false)
             .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
         let mut ids = encoding.get_ids().to_vec();
-        let cut = encoding.get_offsets().get(self.length).and_then(|(start, _)| {
-            let mut start = start.saturating_sub(BEFORE.len());
-            while start < prompt.len() && !prompt.is_char_boundary(start) {
-                start -= 1;
-            }
-            prompt.get(start..).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+        let (length, offsets) = (self.length, encoding.get_offsets());
+        let within = BEFORE.len()..BEFORE.len() + prompt.len();
+        let count =
+            |offsets: &[(usize, usize)]| offsets.iter().filter(|(start, _)| within.contains(start)).count();
+        let cut = offsets.get(length).map(|(start, _)| Cut {
+            tokens: count(offsets),
+            room: count(&offsets[..length]),
+            length,
+            text: text_from(prompt, start.saturating_sub(BEFORE.len())),
+            by: None,
         });
-        ids.truncate(self.length);
-        Ok(ChatTokens { ids, cut })
+        ids.truncate(length);
+        // Only the end of the chat may be cut off.
+        Ok(ChatTokens { ids, cut: cut.filter(|cut| !cut.text.is_empty()) })
     }
 
     /// The id that fills prompts up.
     pub fn padding(&self) -> u32 {
         self.padding
-    }
-
-    /// The most ids of a prompt with its chat.
-    pub fn length(&self) -> usize {
-        self.length
     }
 }

@@ -6,6 +6,7 @@
 use crate::cache::Cache;
 use crate::text::conditioning;
 use crate::text::conditioning::{Conditioning, Timeline};
+use crate::text::cut::Cut;
 use crate::text::dialect::{Part, compose, schedule};
 use crate::text::embed::{embed, text_chunks};
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -59,18 +60,14 @@ pub(crate) struct ClipText<'a> {
 }
 
 impl ClipText<'_> {
+    /// What is ignored of a prompt that is too long.
+    pub fn cut(&self, prompt: &str) -> Result<Option<Cut>, TextError> {
+        Ok(self.tokenizer.cut(prompt, self.inversions)?)
+    }
+
     /// The embeddings of a prompt, truncated if it is too long.
-    pub fn whole(
-        &self,
-        prompt: &str,
-        clip_skip: usize,
-        warn: &mut dyn FnMut(String),
-    ) -> Result<EncodedPrompt, TextError> {
+    pub fn whole(&self, prompt: &str, clip_skip: usize) -> Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode_with(prompt, self.inversions)?;
-        if let Some(words) = tokens.cut {
-            let room = tokens.ids.len();
-            warn(format!("is longer than {room} tokens; this part has no effect: `{words}`"));
-        }
         let vectors = self.inversions.vectors(self.number);
         Ok(self.text_encoder.embed_with(&tokens.ids, vectors, clip_skip)?)
     }

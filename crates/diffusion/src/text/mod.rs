@@ -3,6 +3,7 @@
 pub(crate) mod chat_tokenizer;
 pub(crate) mod clip;
 pub(crate) mod conditioning;
+pub(crate) mod cut;
 pub mod dialect;
 pub(crate) mod embed;
 pub(crate) mod encode;

@@ -4,7 +4,8 @@
 //! Needs the tokenizer, but no weights.
 
 use crate::error::ModelError;
-use crate::text::dialect::{compose, is_refused, oddities, schedule};
+use crate::text::cut::{Cut, FindCut};
+use crate::text::dialect::{compose, is_refused, oddities, schedule, without_weights};
 use crate::text::embed::text_chunks;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
@@ -15,8 +16,8 @@ use maquette_core::Dialect;
 pub struct PromptReport {
     /// The chunks of each text that has several; for a prompt that changes over the steps, those of its longest text.
     pub long: Vec<Vec<ReadChunk>>,
-    /// The words that have no effect.
-    pub cut: Option<Cut>,
+    /// The words that text encoders ignore.
+    pub cuts: Vec<Cut>,
     /// What may be a mistake, a sentence each.
     pub oddities: Vec<String>,
 }
@@ -30,15 +31,22 @@ pub struct ReadChunk {
     pub text: String,
 }
 
-/// Words beyond the text encoder's length.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cut {
-    /// How many tokens the prompt has.
-    pub tokens: usize,
-    /// How many fit.
-    pub room: usize,
-    /// The text from the first word that does not fit.
-    pub text: String,
+/// Reads prompts as a model does.
+pub struct PromptReader {
+    /// CLIP's part; `None` for a model whose text encoder is a language model.
+    pub clip: Option<ClipReader>,
+    /// What the other text encoder ignores; `None` for a model without one.
+    pub(crate) other: Option<FindCut>,
+}
+
+/// Reads prompts as CLIP does.
+pub struct ClipReader {
+    /// CLIP's tokenizer.
+    pub tokenizer: Tokenizer,
+    /// The words of textual inversions.
+    pub inversions: Inversions,
+    /// Its name, if the model has another text encoder.
+    pub(crate) by: Option<&'static str>,
 }
 
 impl PromptReport {
@@ -48,11 +56,9 @@ impl PromptReport {
     }
 }
 
-/// Reads a prompt as the engine would over `steps` steps, with the words of textual inversions; `negative`: it is a
-/// negative prompt.
+/// Reads a prompt as the engine would over `steps` steps; `negative`: it is a negative prompt.
 pub fn read_prompt(
-    tokenizer: &Tokenizer,
-    inversions: &Inversions,
+    reader: &PromptReader,
     dialect: Dialect,
     prompt: &str,
     negative: bool,
@@ -60,9 +66,12 @@ pub fn read_prompt(
 ) -> Result<PromptReport, ModelError> {
     let mut report = PromptReport::default();
     if dialect == Dialect::Plain {
-        let tokens = tokenizer.words(prompt, inversions)?.iter().map(|word| word.ids.len()).sum();
-        let cut = tokenizer.encode_with(prompt, inversions)?.cut;
-        report.cut = cut.map(|text| Cut { tokens, room: tokenizer.room(), text });
+        if let Some(ClipReader { tokenizer, inversions, by }) = &reader.clip {
+            report.cuts.extend(tokenizer.cut(prompt, inversions)?.map(|cut| Cut { by: *by, ..cut }));
+        }
+        if let Some(find_cut) = &reader.other {
+            report.cuts.extend(find_cut(prompt)?);
+        }
         return Ok(report);
     }
     let parts = compose(prompt);
@@ -88,12 +97,20 @@ pub fn read_prompt(
             );
         }
         let mut longest: Vec<ReadChunk> = Vec::new();
+        let mut longest_cut: Option<Cut> = None;
         for stage in schedule(&text, steps) {
             for oddity in oddities(&stage.text) {
                 if !report.oddities.contains(&oddity) {
                     report.oddities.push(oddity);
                 }
             }
+            if let Some(find_cut) = &reader.other
+                && let Some(cut) = find_cut(&without_weights(&stage.text))?
+                && longest_cut.as_ref().is_none_or(|known| known.tokens < cut.tokens)
+            {
+                longest_cut = Some(cut);
+            }
+            let Some(ClipReader { tokenizer, inversions, .. }) = &reader.clip else { continue };
             let (chunks, bare) = text_chunks(tokenizer, inversions, &stage.text)?;
             if chunks.len() > longest.len() {
                 let chunk = |chunk: &crate::text::dialect::Chunk| ReadChunk {
@@ -103,6 +120,7 @@ pub fn read_prompt(
                 longest = chunks.iter().map(chunk).collect();
             }
         }
+        report.cuts.extend(longest_cut);
         if longest.len() > 1 {
             report.long.push(longest);
         }

@@ -3,6 +3,7 @@
 //! Reads `tokenizer.json`. Not here: CLIP's tokenizer (`tokenizer.rs`).
 
 use crate::error::ModelError;
+use crate::text::cut::{Cut, text_from};
 use crate::text::tokenizer_settings::parse;
 use crate::weights::source::ModelSource;
 use maquette_tokenizer::check_charsmaps;
@@ -53,12 +54,23 @@ impl SentenceTokenizer {
         Ok(SentenceTokenizer { inner, file, end, pad, length })
     }
 
+    /// What does not fit of a prompt.
+    pub fn cut(&self, prompt: &str) -> Result<Option<Cut>, ModelError> {
+        let encoding = self.tokens(prompt)?;
+        let room = self.length - 1;
+        let Some(&(start, _)) = encoding.get_offsets().get(room) else { return Ok(None) };
+        let tokens = encoding.get_ids().len();
+        Ok(Some(Cut { tokens, room, length: self.length, text: text_from(prompt, start), by: Some("T5") }))
+    }
+
+    fn tokens(&self, prompt: &str) -> Result<tokenizers::Encoding, ModelError> {
+        let fail = |reason| ModelError::Tokenizer { file: self.file.clone(), reason };
+        self.inner.encode(prompt, false).map_err(|error| fail(error.to_string()))
+    }
+
     /// The ids of a prompt, always as many; what does not fit is cut off.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
-        let encoding = self
-            .inner
-            .encode(prompt, false)
-            .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
+        let encoding = self.tokens(prompt)?;
         let mut ids: Vec<u32> = encoding.get_ids().iter().copied().take(self.length - 1).collect();
         ids.push(self.end);
         ids.resize(self.length, self.pad);

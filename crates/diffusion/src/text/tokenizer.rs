@@ -4,6 +4,7 @@
 //! Diffusion v1-4 on the hub. Not here: weights of words, embeddings.
 
 use crate::error::ModelError;
+use crate::text::cut::{Cut, text_from};
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer_settings::{self as settings, Settings, parse};
 use crate::weights::source::ModelSource;
@@ -142,6 +143,13 @@ impl Tokenizer {
         Ok(Tokens { ids: self.framed(&ids), cut })
     }
 
+    /// What does not fit of a prompt.
+    pub(crate) fn cut(&self, prompt: &str, inversions: &Inversions) -> Result<Option<Cut>, ModelError> {
+        let tokens = self.words(prompt, inversions)?.iter().map(|word| word.ids.len()).sum();
+        let cut = self.encode_with(prompt, inversions)?.cut;
+        Ok(cut.map(|text| Cut { tokens, room: self.room(), length: self.length, text, by: None }))
+    }
+
     /// How many ids fit between the start and end tokens.
     pub fn room(&self) -> usize {
         self.length - 2
@@ -274,14 +282,6 @@ fn length_of(text: &str, word: &[char]) -> Option<usize> {
         }
     }
     (expected.len() == 0).then_some(text.len())
-}
-
-/// The prompt from the character that contains a byte.
-fn text_from(prompt: &str, mut start: usize) -> String {
-    while !prompt.is_char_boundary(start) {
-        start -= 1;
-    }
-    prompt[start..].trim().to_owned()
 }
 
 /// What is wrong with a token for which the text encoder has no embedding.

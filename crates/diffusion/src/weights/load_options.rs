@@ -2,6 +2,7 @@
 //!
 //! Not here: reading the files.
 
+use crate::weights::tally::Tally;
 use candle_core::{DType, Device, Result, Tensor, Var};
 use maquette_kernels::{Kernels, reference, select};
 use std::cell::RefCell;
@@ -35,8 +36,9 @@ pub struct LoadOptions<'a> {
     kernels: Option<&'static dyn Kernels>,
     text_kernels: Option<&'static dyn Kernels>,
     pub(crate) variables: Option<&'a Variables>,
-    /// Whether only names and shapes are checked: every value is 0, and takes no memory.
-    pub(crate) headers_only: bool,
+    /// What the sizes of the weights are added to, if only these, names and shapes are wanted: every value is then 0, and takes no
+    /// memory.
+    pub(crate) tally: Option<&'a Tally>,
     /// Whether the weights of linear layers are left in their files until they are needed.
     pub(crate) stays_in_file: bool,
 }
@@ -55,8 +57,8 @@ impl<'a> LoadOptions<'a> {
     /// For inference: weights in `dtype` (f32, f16, bf16 or f64), the kernels that [`select`] gives for it.
     pub fn new(device: &'a Device, dtype: DType) -> LoadOptions<'a> {
         let (kernels, text_kernels, variables) = (None, None, None);
-        let (headers_only, stays_in_file) = (false, false);
-        LoadOptions { device, dtype, kernels, text_kernels, variables, headers_only, stays_in_file }
+        let (tally, stays_in_file) = (None, false);
+        LoadOptions { device, dtype, kernels, text_kernels, variables, tally, stays_in_file }
     }
 
     /// The same with these kernels in every layer.
@@ -88,15 +90,14 @@ impl<'a> LoadOptions<'a> {
         LoadOptions { variables: Some(variables), ..self }
     }
 
-    /// The same without values, for tests with the headers of large models.
-    #[cfg(test)]
-    pub(crate) fn headers_only(self) -> LoadOptions<'a> {
-        LoadOptions { headers_only: true, ..self }
+    /// The same without values; the sizes of the weights are added to `tally`.
+    pub(crate) fn tallied(self, tally: &'a Tally) -> LoadOptions<'a> {
+        LoadOptions { tally: Some(tally), ..self }
     }
 
     /// The same with linear layers whose weights are left in their files until they are needed.
     pub(crate) fn staying_in_file(self) -> LoadOptions<'a> {
-        LoadOptions { stays_in_file: self.variables.is_none() && !self.headers_only, ..self }
+        LoadOptions { stays_in_file: self.variables.is_none(), ..self }
     }
 
     /// The same for text encoders.

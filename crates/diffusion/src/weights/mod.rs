@@ -17,6 +17,7 @@ pub(crate) mod separate_vae;
 pub(crate) mod single_file;
 pub(crate) mod small_file;
 pub(crate) mod source;
+pub(crate) mod tally;
 pub(crate) mod tensors;
 pub(crate) mod textual_inversion;
 pub(crate) mod tiny_vae;

@@ -10,6 +10,7 @@ use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Norm, Record};
 use crate::weights::single_file::{Part, Place};
 use crate::weights::source::ModelSource;
+use crate::weights::tally::Tally;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
@@ -32,7 +33,7 @@ pub(crate) struct WeightFile<'a> {
     folder: String,
     form: Form,
     variables: Option<&'a Variables>,
-    headers_only: bool,
+    tally: Option<&'a Tally>,
     stays_in_file: bool,
     /// The weights of linear layers that are read when they are needed.
     in_file: RefCell<Vec<Weight>>,
@@ -109,7 +110,7 @@ impl<'a> WeightFile<'a> {
             folder,
             form: Form { dtype: options.dtype, device: options.device.clone(), kernels: options.kernels() },
             variables: options.variables,
-            headers_only: options.headers_only,
+            tally: options.tally,
             stays_in_file: options.stays_in_file,
             in_file: RefCell::default(),
         }
@@ -271,7 +272,8 @@ impl<'a> Weights<'a> {
     /// The values of such a tensor, in the first of the shapes.
     fn read(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
         let (found, Form { dtype, device, .. }) = (self.found(name, shapes)?, &self.file.form);
-        if self.file.headers_only {
+        if let Some(tally) = self.file.tally {
+            tally.count(&self.file.folder, &found, &self.file.form, false);
             let zero = Tensor::zeros(1, *dtype, device).and_then(|zero| zero.broadcast_as(shapes[0]));
             return zero.map_err(|error| self.device_error(error));
         }
@@ -317,6 +319,7 @@ impl<'a> Weights<'a> {
     /// The weight of a linear layer that is read when it is needed.
     fn weight_in_file(&self, found: Found, inputs: usize, outputs: usize) -> Weight {
         let form = self.file.form.clone();
+        self.file.tally.iter().for_each(|tally| tally.count(&self.file.folder, &found, &form, true));
         let stored = LinearInFile::new(found, form, inputs, outputs);
         let (is_packed, dtype) = (stored.is_packed(), self.file.form.dtype);
         let weight = Weight::stored(self.kernels(), Arc::new(stored), dtype);
@@ -335,7 +338,7 @@ impl<'a> Weights<'a> {
 
     /// A weight in the layout of the kernels.
     fn stored(&self, weight: Tensor) -> candle_core::Result<Tensor> {
-        if self.file.headers_only { Ok(weight) } else { self.kernels().storage_layout(weight) }
+        if self.file.tally.is_some() { Ok(weight) } else { self.kernels().storage_layout(weight) }
     }
 
     /// A square convolution with bias.

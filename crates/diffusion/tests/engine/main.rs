@@ -27,6 +27,7 @@ mod pictures;
 mod precision;
 mod readings;
 mod safety;
+mod sizes;
 mod stable_diffusion_3;
 mod stored;
 mod z_image;

@@ -65,6 +65,14 @@ impl Stored {
         self.paths().map(|file| picture_of(&file, device, cell).unwrap())
     }
 
+    /// The models with both.
+    pub fn sources(&self) -> [ModelSource; 2] {
+        self.paths().map(|file| {
+            copy_parts(&file);
+            ModelSource::at(&file).unwrap()
+        })
+    }
+
     fn new(files: [&'static str; 2]) -> Stored {
         Stored { folder: tempfile::tempdir().unwrap(), files }
     }
@@ -74,8 +82,17 @@ impl Stored {
     }
 }
 
-/// A picture with a transformer's file, with the other parts beside it.
+/// A picture with a transformer's file.
 fn picture_of(file: &Path, device: DeviceName, cell: &Cell) -> Result<Image, String> {
+    let path = file.to_owned();
+    copy_parts(file);
+    let find = move |_: &str| ModelSource::at(&path).map_err(Into::into);
+    let mut engine = Engine::new(device, Box::new(find), None).unwrap();
+    render(&mut engine, std::slice::from_ref(cell)).remove(&cell.id).unwrap()
+}
+
+/// Puts the other parts beside a transformer's file.
+fn copy_parts(file: &Path) {
     let (folder, tiny) = (file.parent().unwrap(), fixtures().join("tiny-z-image"));
     let copy = |from: &str, to: &Path| {
         std::fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -87,10 +104,6 @@ fn picture_of(file: &Path, device: DeviceName, cell: &Cell) -> Result<Image, Str
         let part = format!("vae/{name}");
         copy(&part, &file.with_extension("").join(&part));
     }
-    let path = file.to_owned();
-    let find = move |_: &str| ModelSource::at(&path).map_err(Into::into);
-    let mut engine = Engine::new(device, Box::new(find), None).unwrap();
-    render(&mut engine, std::slice::from_ref(cell)).remove(&cell.id).unwrap()
 }
 
 /// The name of a tensor in the original code; queries, keys and values are one tensor there.

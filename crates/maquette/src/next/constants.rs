@@ -3,7 +3,8 @@
 use maquette_core::{Plan, SETTINGS, Setting, Value};
 use maquette_planner::ExperimentText;
 
-/// Writes the settings and placeholders of the plan that no axis of the new text sets; `set` takes precedence.
+/// Writes the settings and placeholders of the plan that no axis of the new text sets; `set` takes precedence. Defaults are left
+/// out.
 pub(super) fn constants(plan: &Plan, text: &mut ExperimentText, set: &[(String, Value)]) {
     let swept: Vec<String> = text
         .axes
@@ -22,6 +23,16 @@ pub(super) fn constants(plan: &Plan, text: &mut ExperimentText, set: &[(String, 
     let row = |name: &str| SETTINGS.iter().position(|setting| setting.name == name);
     let (mut settings, vars): (Vec<_>, Vec<_>) =
         all.into_iter().partition(|(name, _)| Setting::named(name).is_some());
+    settings.retain(|(name, value)| default(plan, name).as_ref() != Some(value));
     settings.sort_by_key(|(name, _)| row(name));
     (text.settings, text.vars) = (settings, vars);
+}
+
+/// The default of a setting for every model of the plan; `None` if it depends on the model. In plans of older versions, models
+/// that predict flow had no defaults of their own.
+fn default(plan: &Plan, name: &str) -> Option<Value> {
+    let setting = Setting::named(name)?;
+    let may_differ =
+        setting.has_defaults_of_models() && plan.models.values().any(|card| card.family.is_flow());
+    setting.default().filter(|_| !may_differ)
 }

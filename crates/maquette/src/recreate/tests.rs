@@ -44,6 +44,8 @@ impl AssetResolver for Files {
             safety_checker_weights: None,
             family: maquette_core::ModelFamily::StableDiffusion,
             shift: None,
+            steps: None,
+            guidance_scale: None,
         })
     }
 

@@ -373,3 +373,21 @@ fn the_next_experiment_runs() {
     assert_eq!(second.counts(), [0, 0, 2, 0]);
     assert_eq!(second.result.run.plan().unwrap().derived_from.unwrap().run, "e@1");
 }
+
+#[test]
+fn the_tables_defaults_are_written_for_models_with_their_own() {
+    let project = Project::new();
+    project.copy("tiny-flux2", "model");
+    let text =
+        "model = \"model\"\nprompt = \"a hat\"\nsteps = 50\nguidance_scale = 7.5\n[sweep]\nseed = [1, 2]\n";
+    project.write("e.toml", text);
+    let workspace = project.engine();
+    let PlannedExperiment { plan, resolved, source, .. } =
+        workspace.plan(&project.experiment("e.toml")).unwrap();
+    let writer = workspace.runs().start("e", &resolved, &plan, &source, None).unwrap();
+    mark(&writer.run().clone(), &plan, Mark::Pick, &[&[1]]);
+    let next = next(&workspace, &project);
+    let again = planned(&workspace, &project, &next);
+    let settings = again.plan.cell(0).unwrap().settings;
+    assert_eq!((settings.steps, settings.guidance_scale), (50, 7.5));
+}

@@ -80,7 +80,7 @@ fn a_plan_counts_the_tokens_of_embeddings() {
         notes[0].reading.clone()
     };
     let cut = |embeddings: &str| {
-        let cut = reading(embeddings).unwrap().cut.unwrap();
+        let cut = reading(embeddings).unwrap().cuts.remove(0);
         (cut.tokens, cut.room, cut.text)
     };
     assert_eq!(cut(""), (85, 75, "harturner garden".to_owned()));

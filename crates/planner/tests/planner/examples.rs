@@ -32,6 +32,8 @@ impl AssetResolver for Anything {
             safety_checker_weights: None,
             family: maquette_core::ModelFamily::StableDiffusion,
             shift: None,
+            steps: None,
+            guidance_scale: None,
         })
     }
 

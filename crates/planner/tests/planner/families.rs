@@ -40,3 +40,45 @@ fn a_cell_has_the_settings_of_its_family() {
     let cell = planned("prompt = \"a cat\"\n").plan.cell(0).unwrap();
     assert_eq!(cell.settings.shift, None);
 }
+
+#[test]
+fn a_models_own_defaults_apply_to_its_cells_alone() {
+    let sampling = |text: &str| {
+        let planned = planned(text);
+        // A plan on disk has them, too.
+        let json = serde_json::to_string(&planned.plan).unwrap();
+        let plan: maquette_core::Plan = serde_json::from_str(&json).unwrap();
+        let cells = plan.cells().map(|cell| cell.unwrap().settings);
+        cells.map(|settings| (settings.steps, settings.guidance_scale)).collect::<Vec<_>>()
+    };
+    let distilled = "prompt = \"a cat\"\nmodel = \"distilled\"\n";
+    assert_eq!(sampling(distilled), [(4, 1.0)]);
+    assert_eq!(sampling(&format!("{distilled}steps = 50\nguidance_scale = 7.5\n")), [(50, 7.5)]);
+    assert_eq!(sampling(&format!("{distilled}steps = 8\n")), [(8, 1.0)]);
+    assert_eq!(sampling(&format!("{distilled}[sweep]\nsteps = [2, 4]\n")), [(2, 1.0), (4, 1.0)]);
+    let several = "prompt = \"a cat\"\n[sweep]\nmodel = [\"sketchbook\", \"distilled\", \"flowing\"]\n";
+    assert_eq!(sampling(several), [(50, 7.5), (4, 1.0), (50, 7.5)]);
+    // A negative prompt has no effect without guidance, which is here the model's default.
+    let prompts = "[sweep]\nnegative_prompt = [\"\", \"a dog\"]\n";
+    assert_eq!(planned(&format!("{distilled}{prompts}")).distinct.len(), 1);
+}
+
+#[test]
+fn other_models_have_the_defaults_of_the_table_in_the_plan_as_before() {
+    let (plain, distilled) =
+        (planned("prompt = \"a cat\"\n"), planned("prompt = \"a cat\"\nmodel = \"distilled\"\n"));
+    for setting in ["steps", "guidance_scale"] {
+        assert!(plain.plan.base.iter().any(|(name, _)| name == setting));
+        assert!(plain.resolved.contains(setting) && plain.defaults.contains(&setting));
+        assert!(!distilled.plan.base.iter().any(|(name, _)| name == setting));
+        assert!(!distilled.resolved.contains(setting) && !distilled.defaults.contains(&setting));
+    }
+}
+
+#[test]
+fn a_card_that_was_edited_by_hand_is_refused() {
+    let mut plan = planned("prompt = \"a cat\"\nmodel = \"distilled\"\n").plan;
+    plan.models.get_mut("distilled").unwrap().steps = Some(1_000_000);
+    let error = plan.cell(0).unwrap_err().to_string();
+    assert_eq!(error, "`steps` is `1000000`; allowed: a whole number from 1 to 1000");
+}

@@ -13,7 +13,7 @@ pub struct Folder(pub TempDir);
 
 /// Resolves the models `sketchbook`, `big`, which has a safety checker, `repainter`, an inpainting model, `solver`, whose
 /// scheduler is not supported and which predicts velocity, `consistent`, which takes the guidance scale as an input, and
-/// `flowing`, which predicts flow.
+/// `flowing`, which predicts flow, and `distilled`, which has its own defaults of `steps` and `guidance_scale`.
 /// Any existing file is a picture; the mask `wide.png` does not fit any picture.
 pub struct Fake;
 
@@ -28,7 +28,7 @@ impl AssetResolver for Fake {
             "consistent" => ((64, 64), Some(Scheduler::Lcm)),
             "big" | "repainter" => ((512, 512), Some(Scheduler::Pndm)),
             "solver" => ((64, 64), None),
-            "flowing" => ((64, 64), Some(Scheduler::FlowEuler)),
+            "flowing" | "distilled" => ((64, 64), Some(Scheduler::FlowEuler)),
             _ => {
                 return Err(AssetError {
                     message: format!("there is no model `{name}`"),
@@ -51,8 +51,14 @@ impl AssetResolver for Fake {
             guidance_embedding: name == "consistent",
             safety_checker: name == "big",
             safety_checker_weights: None,
-            family: if name == "flowing" { ModelFamily::ZImage } else { ModelFamily::StableDiffusion },
+            family: match name {
+                "flowing" => ModelFamily::ZImage,
+                "distilled" => ModelFamily::Flux2,
+                _ => ModelFamily::StableDiffusion,
+            },
             shift: (name == "flowing").then_some(3.0),
+            steps: (name == "distilled").then_some(4),
+            guidance_scale: (name == "distilled").then_some(1.0),
         })
     }
 

@@ -44,6 +44,8 @@ pub fn plan(axes: Vec<Axis>) -> Plan {
         safety_checker_weights: None,
         family: maquette_core::ModelFamily::StableDiffusion,
         shift: None,
+        steps: None,
+        guidance_scale: None,
     };
     let picture = maquette_core::FoundFile { file: "selfie.png".into(), digest: Digest::of(b"selfie") };
     Plan {

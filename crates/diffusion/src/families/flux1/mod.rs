@@ -8,11 +8,12 @@ use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::note::ModelNote;
-use crate::families::parts::Loader;
+use crate::families::note::{Concerns, ModelNote};
+use crate::families::parts::{Loader, t5_tokenizer};
 use crate::models::flux1::{Config, Flux1Transformer, Inputs, PATCH};
 use crate::models::vae;
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
+use crate::text::cut::FindCut;
 use crate::text::dialect::without_weights;
 use crate::text::encode::{ClipText, PromptEncoder};
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -48,14 +49,35 @@ pub(crate) struct TwoEncoders {
     inversions: Inversions,
 }
 
+/// What schnell is made for, as its card on the hub says.
+const SCHNELL: (Option<u32>, Option<f64>) = (Some(4), Some(1.0));
+/// The default of the pipeline for dev (`FluxPipeline.__call__`).
+const DEV: (Option<u32>, Option<f64>) = (None, Some(3.5));
+
+/// Whether it is dev, which takes the guidance scale as an input, and not schnell.
+fn embeds_guidance(source: &ModelSource) -> Loaded<bool> {
+    Ok(Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance)
+}
+
 /// Notes on a model.
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
-    if Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance {
+    if embeds_guidance(source)? {
         return Ok(Vec::new());
     }
     let text =
         "`guidance_scale` has no effect: the model is distilled, as FLUX.1 schnell is, and does not take it";
-    Ok(vec![ModelNote { text: text.to_owned(), answered_by: None }])
+    Ok(vec![ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") }])
+}
+
+/// What T5 ignores of a prompt.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
+    let tokenizer = t5_tokenizer(source, &TEXT_2, tokens(embeds_guidance(source)?))?;
+    Ok(Box::new(move |text| tokenizer.cut(text)))
+}
+
+/// The tokens of T5.
+fn tokens(embeds_guidance: bool) -> usize {
+    if embeds_guidance { TOKENS } else { TOKENS_OF_SCHNELL }
 }
 
 impl TwoEncoders {
@@ -76,9 +98,10 @@ impl PromptEncoder for TwoEncoders {
         &self,
         prompt: &str,
         _: usize,
-        _: &mut dyn FnMut(String),
+        warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
-        let pooled = self.clip_text().whole(prompt, 0, &mut |_| ())?.pooled;
+        self.t5.0.cut(prompt)?.iter().for_each(|cut| warn(cut.warning()));
+        let pooled = self.clip_text().whole(prompt, 0)?.pooled;
         Ok(EncodedPrompt { sequence: self.states(prompt)?, pooled })
     }
 
@@ -134,8 +157,7 @@ impl FlowFamily for Flux1Parts {
     }
 
     fn load_text(loader: &Loader) -> Loaded<TwoEncoders> {
-        let config = Config::read(&loader.config(TRANSFORMER_CONFIG)?)?;
-        let tokens = if config.embeds_guidance { TOKENS } else { TOKENS_OF_SCHNELL };
+        let tokens = tokens(embeds_guidance(loader.source())?);
         Ok(TwoEncoders {
             clip: loader.text(&TEXT, TextEncoder::load_pooled)?,
             t5: loader.t5(&TEXT_2, tokens)?,
@@ -149,6 +171,10 @@ impl FlowFamily for Flux1Parts {
 
     fn is_distilled(_: &ModelSource) -> Loaded<bool> {
         Ok(true)
+    }
+
+    fn defaults(source: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
+        Ok(if embeds_guidance(source)? { DEV } else { SCHNELL })
     }
 
     fn predict(transformer: &Flux1Transformer, rows: &Rows) -> Result<Tensor> {

@@ -7,13 +7,14 @@ use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::{INDEX, TEXT, VAE_CONFIG};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::note::ModelNote;
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{self, Loader};
 use crate::image::posterior::Posterior;
 use crate::models::flux2::{Config, Flux2Transformer};
 use crate::models::vae::{self, Vae};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
+use crate::text::cut::FindCut;
 use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -47,6 +48,11 @@ pub(crate) struct ChatText {
     encoder: Qwen3,
 }
 
+/// What the distilled models are made for, as their cards on the hub say.
+const DISTILLED: (Option<u32>, Option<f64>) = (Some(4), Some(1.0));
+/// The default of the pipeline for the others (`Flux2KleinPipeline.__call__`); that of steps is the table's.
+const BASE: (Option<u32>, Option<f64>) = (None, Some(4.0));
+
 /// Whether the model is distilled, so that guidance has no effect.
 fn is_distilled(source: &ModelSource) -> Loaded<bool> {
     if source.has(INDEX) { ConfigFile::open(source, INDEX)?.flag("is_distilled", false) } else { Ok(false) }
@@ -55,8 +61,18 @@ fn is_distilled(source: &ModelSource) -> Loaded<bool> {
 /// Notes on a model.
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
     let text = "`guidance_scale` has no effect: the model is distilled, as its model_index.json says";
-    let note = ModelNote { text: text.to_owned(), answered_by: None };
+    let note = ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") };
     Ok(is_distilled(source)?.then_some(note).into_iter().collect())
+}
+
+/// What the text encoder ignores of a prompt.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
+    let tokenizer = tokenizer(source, &ConfigFile::open(source, TEXT.config)?)?;
+    Ok(Box::new(move |text| Ok(tokenizer.encode(text, NO_THOUGHTS)?.cut)))
+}
+
+fn tokenizer(source: &ModelSource, config: &ConfigFile) -> Loaded<ChatTokenizer> {
+    ChatTokenizer::load(source, TEXT.tokenizer, qwen3::vocabulary_size(config)?, TOKENS)
 }
 
 impl PromptEncoder for ChatText {
@@ -67,9 +83,7 @@ impl PromptEncoder for ChatText {
         warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode(prompt, NO_THOUGHTS)?;
-        if let Some(words) = tokens.cut {
-            warn(format!("is longer than {TOKENS} tokens; this part has no effect: `{words}`"));
-        }
+        tokens.cut.iter().for_each(|cut| warn(cut.warning()));
         let real = tokens.ids.len();
         let mut ids = tokens.ids;
         ids.resize(TOKENS, self.tokenizer.padding());
@@ -126,8 +140,7 @@ impl FlowFamily for Flux2Parts {
         let config = loader.config(TEXT.config)?;
         let layers = STATES[STATES.len() - 1];
         let encoder = loader.qwen3(&config, layers)?;
-        let words = qwen3::vocabulary_size(&config)?;
-        let tokenizer = ChatTokenizer::load(loader.source(), TEXT.tokenizer, words, TOKENS)?;
+        let tokenizer = tokenizer(loader.source(), &config)?;
         Ok(ChatText { tokenizer, encoder })
     }
 
@@ -137,6 +150,10 @@ impl FlowFamily for Flux2Parts {
 
     fn is_distilled(source: &ModelSource) -> Loaded<bool> {
         is_distilled(source)
+    }
+
+    fn defaults(source: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
+        Ok(if is_distilled(source)? { DISTILLED } else { BASE })
     }
 
     /// Refuses an autoencoder that is not FLUX.2's.

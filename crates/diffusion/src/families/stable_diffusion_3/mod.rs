@@ -7,10 +7,12 @@ use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2, TEXT_3};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::parts::Loader;
+use crate::families::note::{Concerns, ModelNote};
+use crate::families::parts::{Loader, t5_tokenizer};
 use crate::models::mmdit::{Config, Mmdit};
 use crate::models::vae;
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
+use crate::text::cut::{Cut, FindCut};
 use crate::text::dialect::without_weights;
 use crate::text::encode::{ClipText, PromptEncoder};
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -26,6 +28,8 @@ use crate::weights::source::ModelSource;
 use crate::weights::tensors::Weights;
 use candle_core::{Device, Result, Tensor};
 
+/// What a cut prompt's warnings call the first two text encoders.
+pub(super) const CLIP: &str = "CLIP";
 /// T5's tokens (`max_sequence_length` of the pipeline).
 const TOKENS: usize = 256;
 
@@ -44,6 +48,34 @@ pub(crate) struct ThreeEncoders {
     /// The width of T5's states, to which CLIP's are extended with zeros.
     width: usize,
     device: Device,
+}
+
+/// Notes on a model.
+pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
+    let config = Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?;
+    // Stable Diffusion 3.5 Large. The published Turbo has the same configuration.
+    let is_large = config.normalised && config.dual.is_empty();
+    let notes = [
+        (
+            "guidance_scale",
+            "7.5 unless it is set: Stable Diffusion 3.5 Large Turbo is made for 1, Large for about 4.5",
+        ),
+        ("steps", "50 unless it is set: Stable Diffusion 3.5 Large Turbo is made for 4, Large for 28 to 40"),
+    ];
+    let note = |(setting, text)| ModelNote {
+        text: format!("`{setting}` is {text}; the model's files do not say which of the two it is"),
+        concerns: Concerns::Without(setting),
+    };
+    Ok(notes.map(note).into_iter().filter(|_| is_large).collect())
+}
+
+/// What T5 ignores of a prompt; `None` for a model without T5.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<Option<FindCut>> {
+    if !source.has(TEXT_3.config) {
+        return Ok(None);
+    }
+    let tokenizer = t5_tokenizer(source, &TEXT_3, TOKENS)?;
+    Ok(Some(Box::new(move |text| tokenizer.cut(text))))
 }
 
 impl ThreeEncoders {
@@ -80,9 +112,13 @@ impl PromptEncoder for ThreeEncoders {
         clip_skip: usize,
         warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
-        let first = self.clip_text(0).whole(prompt, clip_skip, warn)?;
-        // Both tokenizers have CLIP's vocabulary, so they truncate at the same place.
-        let second = self.clip_text(1).whole(prompt, clip_skip, &mut |_| ())?;
+        // Both of CLIP's tokenizers have its vocabulary, so they truncate at the same place.
+        let by = self.t5.as_ref().map(|_| CLIP);
+        let by_clip = self.clip_text(0).cut(prompt)?.map(|cut| Cut { by, ..cut });
+        let by_t5 = self.t5.as_ref().map(|(tokenizer, _)| tokenizer.cut(prompt)).transpose()?.flatten();
+        by_clip.iter().chain(&by_t5).for_each(|cut| warn(cut.warning()));
+        let first = self.clip_text(0).whole(prompt, clip_skip)?;
+        let second = self.clip_text(1).whole(prompt, clip_skip)?;
         self.joined(first, second, prompt)
     }
 

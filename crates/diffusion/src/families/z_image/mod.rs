@@ -8,12 +8,13 @@ use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::TEXT;
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
-use crate::families::note::ModelNote;
+use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::Loader;
 use crate::models::vae;
 use crate::models::z_image::{Config, MULTIPLE, PATCH, ZImageTransformer};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
+use crate::text::cut::FindCut;
 use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
@@ -43,11 +44,33 @@ pub(crate) struct ChatText {
     state: usize,
 }
 
-/// Notes on every model of the family.
+/// Notes on every model of the family: the folders of Z-Image and Z-Image-Turbo say nothing that tells one from the other, so
+/// that their defaults are those of other models.
 pub(super) fn notes() -> Vec<ModelNote> {
-    let text = "`guidance_scale` is 7.5 unless it is set, and 1 means none: Z-Image-Turbo is made for 1, Z-Image for about 5, \
-                which are 0 and 4 in diffusers' pipelines";
-    vec![ModelNote { text: text.to_owned(), answered_by: Some("guidance_scale") }]
+    let note =
+        |setting, text: &str| ModelNote { text: text.to_owned(), concerns: Concerns::Without(setting) };
+    vec![
+        note(
+            "guidance_scale",
+            "`guidance_scale` is 7.5 unless it is set, and 1 means none: Z-Image-Turbo is made for 1, Z-Image for about 5, which \
+             are 0 and 4 in diffusers' pipelines; the model's files do not say which of the two it is",
+        ),
+        note(
+            "steps",
+            "`steps` is 50 unless it is set: Z-Image-Turbo is made for 8 or 9, Z-Image for 28 to 50; the model's files do not say \
+             which of the two it is",
+        ),
+    ]
+}
+
+/// What the text encoder ignores of a prompt.
+pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
+    let tokenizer = tokenizer(source, &ConfigFile::open(source, TEXT.config)?)?;
+    Ok(Box::new(move |text| Ok(tokenizer.encode(text, "")?.cut)))
+}
+
+fn tokenizer(source: &ModelSource, config: &ConfigFile) -> Loaded<ChatTokenizer> {
+    ChatTokenizer::load(source, TEXT.tokenizer, qwen3::vocabulary_size(config)?, TOKENS)
 }
 
 impl PromptEncoder for ChatText {
@@ -58,10 +81,7 @@ impl PromptEncoder for ChatText {
         warn: &mut dyn FnMut(String),
     ) -> std::result::Result<EncodedPrompt, TextError> {
         let tokens = self.tokenizer.encode(prompt, "")?;
-        if let Some(words) = tokens.cut {
-            let length = self.tokenizer.length();
-            warn(format!("is longer than {length} tokens; this part has no effect: `{words}`"));
-        }
+        tokens.cut.iter().for_each(|cut| warn(cut.warning()));
         let mut states = self.encoder.states(&tokens.ids, &[self.state])?;
         Ok(EncodedPrompt { sequence: states.remove(0), pooled: None })
     }
@@ -112,8 +132,7 @@ impl FlowFamily for ZImageParts {
         let config = loader.config(TEXT.config)?;
         let state = qwen3::layers(&config)?.saturating_sub(1);
         let encoder = loader.qwen3(&config, state)?;
-        let words = qwen3::vocabulary_size(&config)?;
-        let tokenizer = ChatTokenizer::load(loader.source(), TEXT.tokenizer, words, TOKENS)?;
+        let tokenizer = tokenizer(loader.source(), &config)?;
         Ok(ChatText { tokenizer, encoder, state })
     }
 

@@ -47,7 +47,8 @@ fn prompts_match_transformers() {
         assert!(off < 1e-4, "text {k}: {off}");
     }
     let cut = model.text.tokenizer.encode(&long, "").unwrap().cut.unwrap();
-    assert!(long.ends_with(&cut) && cut.len() < long.len(), "{cut}");
+    assert!(long.ends_with(&cut.text) && cut.text.len() < long.len(), "{cut:?}");
+    assert!(cut.room < 512 && cut.tokens > cut.room && cut.length == 512, "{cut:?}");
 }
 
 /// Rows with their own times and captions; a caption with as many tokens as are not filled up, and shorter and longer ones.

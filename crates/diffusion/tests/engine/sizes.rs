@@ -1,0 +1,82 @@
+//! How much memory models' weights take, by their headers.
+
+use crate::cases::fixtures;
+use crate::stored::Stored;
+use candle_core::quantized::GgmlDType;
+use candle_core::{Device, safetensors};
+use maquette_core::Dtype;
+use maquette_diffusion::{DeviceName, ModelSize, ModelSource, model_size};
+
+fn size(model: &str, device: DeviceName, dtype: Dtype) -> ModelSize {
+    let source = ModelSource::at(&fixtures().join(model)).unwrap();
+    model_size(&source, device, dtype).unwrap_or_else(|error| panic!("{model}: {error}"))
+}
+
+/// The bytes of a part in memory.
+fn memory(size: &ModelSize, part: &str) -> u64 {
+    size.parts.iter().find(|known| known.part == part).unwrap_or_else(|| panic!("{part}: {size:?}")).memory
+}
+
+/// The number of values in weight files.
+fn values(model: &str, files: &[&str]) -> u64 {
+    let files = files.iter().map(|file| fixtures().join(model).join(file));
+    let tensors = files.flat_map(|file| safetensors::load(file, &Device::Cpu).unwrap().into_values());
+    tensors.map(|tensor| tensor.elem_count() as u64).sum()
+}
+
+#[test]
+fn a_part_takes_what_its_tensors_have() {
+    let file = "diffusion_pytorch_model.safetensors";
+    for (model, denoiser) in [
+        ("tiny-a", "unet"),
+        ("tiny-sdxl", "unet"),
+        ("tiny-sd3", "transformer"),
+        ("tiny-flux1", "transformer"),
+        ("tiny-flux2", "transformer"),
+    ] {
+        let found = size(model, DeviceName::Cpu, Dtype::F32);
+        for part in [denoiser, "vae"] {
+            assert_eq!(
+                memory(&found, part),
+                4 * values(model, &[&format!("{part}/{file}")]),
+                "{model}: {part}"
+            );
+        }
+        // The tables of words, and layers that are not used, are left out where they stay in the file.
+        let text = memory(&found, "text_encoder");
+        assert!(text > 0 && text <= 4 * values(model, &["text_encoder/model.safetensors"]), "{model}");
+        // On a GPU weights have the model's precision.
+        let half = size(model, DeviceName::Cuda(0), Dtype::Bf16);
+        assert_eq!(2 * memory(&half, denoiser), memory(&found, denoiser), "{model}");
+    }
+}
+
+#[test]
+fn a_single_file_takes_what_the_folder_takes() {
+    let of = |model| size(model, DeviceName::Cpu, Dtype::F32);
+    assert_eq!(memory(&of("tiny-a"), "unet"), memory(&of("tiny-a.safetensors"), "unet"));
+    assert_eq!(of("tiny-a").at_once(), of("tiny-a").parts.iter().map(|part| part.memory).sum::<u64>());
+}
+
+#[test]
+fn text_encoders_and_transformer_take_turns() {
+    let found = size("tiny-z-image", DeviceName::Cpu, Dtype::F32);
+    let [text, transformer, vae] = ["text_encoder", "transformer", "vae"].map(|part| memory(&found, part));
+    assert_eq!(found.at_once(), text.max(transformer) + vae);
+    // f16 autoencoders are in f32, as they would overflow.
+    let half = size("tiny-z-image", DeviceName::Cuda(0), Dtype::F16);
+    assert_eq!((2 * memory(&half, "transformer"), memory(&half, "vae")), (transformer, vae));
+}
+
+#[test]
+fn weights_of_fewer_bits_stay_in_their_file() {
+    for stored in [Stored::gguf(GgmlDType::Q8_0), Stored::scaled_float8()] {
+        let [packed, whole] = stored.sources().map(|source| {
+            let size = model_size(&source, DeviceName::Cpu, Dtype::F32).unwrap();
+            size.parts.into_iter().find(|part| part.part == "transformer").unwrap()
+        });
+        assert_eq!(whole.in_file, 0);
+        assert!(packed.in_file > 0 && 3 * packed.in_file < whole.memory, "{packed:?} {whole:?}");
+        assert!(packed.memory < whole.memory / 10, "{packed:?} {whole:?}");
+    }
+}
