@@ -230,3 +230,52 @@ fn few_requests_are_made_for_a_cell() {
     let each = server.requests() as f64 / 2048.0;
     assert!(each < 6.0, "{each} requests for a cell");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_run_in_a_bucket_is_submitted_without_its_keys() {
+    let (workspace, server) = (workspace(), S3Server::start(0));
+    for (name, number) in [("sbatch", "41"), ("squeue", "41_[1-3] PENDING"), ("hq", "7")] {
+        let script = format!(
+            "#!/bin/sh\necho {name} \"$@\" >> '{}/log'\necho '{number}'\n",
+            workspace.path().display()
+        );
+        let path = workspace.write(&format!("bin/{name}"), script);
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:/usr/bin:/bin", workspace.path().join("bin").display());
+    let submit = ["submit", "cats.toml", "--workers", "3", "--device", "cpu", "--backend", "fake"];
+    let run = |arguments: &[&str]| Ended::of(command(&workspace, &server, arguments).env("PATH", &path));
+    let submitted = run(&[&submit[..], &["--slurm"]].concat()).code(0);
+    assert_eq!(submitted.says(&["3 workers as job 41; the last one reports"]).stdout, "41\n");
+    let status = run(&["status", "cats"]).code(0).stdout;
+    assert!(status.ends_with("slurm says:\n41_[1-3] PENDING\n"), "{status}");
+    let script = server.get("some/runs/cats/1/submit/workers.sh");
+
+    run(&[&submit[..], &["--hyperqueue"]].concat()).code(0);
+    let log = workspace.read("log");
+    assert!(log.contains("sbatch --parsable ") && !log.contains("dependency"), "{log}");
+    assert!(log.contains("submit --name cats@1 --array 1-3 -- /"), "{log}");
+
+    let kubernetes = ["--kubernetes", "--image", "maquette:1", "--secret", "keys"];
+    let manifest = run(&[&submit[..], &kubernetes].concat()).code(0).stdout;
+    for part in
+        ["kind: ConfigMap\n", "    prompt = \"a cat\"\n", "name: \"keys\"\n", "\"/experiment/cats.toml\"\n"]
+    {
+        assert!(manifest.contains(part), "{part} is not in:\n{manifest}");
+    }
+    for text in [&script, &log, &manifest] {
+        assert!(text.contains("s3://bucket/some/runs") && !text.contains("AWS_SECRET"), "{text}");
+        assert!(
+            server.variables()[3..].iter().all(|(_, value)| !text.contains(&format!("={value}"))),
+            "{text}"
+        );
+    }
+    // The script is a worker's.
+    let script = workspace.write("workers.sh", script);
+    let mut worker = Command::new("bash");
+    worker.arg(script).current_dir("/").envs(server.variables());
+    Ended::of(&mut worker).code(0);
+    check_pictures(&workspace, &server);
+    assert_eq!(workspace.files("tmp"), [""; 0]);
+}
