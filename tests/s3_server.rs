@@ -24,6 +24,10 @@ struct State {
     requests: usize,
     /// Every so many requests one is answered by an error, or carried out and not answered at all.
     fails_every: usize,
+    /// No request is carried out or answered.
+    is_gone: bool,
+    /// Objects are replaced that were to be created if absent.
+    replaces: bool,
 }
 
 struct Request {
@@ -31,6 +35,8 @@ struct Request {
     /// Without the bucket.
     key: Option<String>,
     query: BTreeMap<String, String>,
+    /// The access key that it is signed with.
+    signed_by: String,
     create: bool,
     body: Vec<u8>,
 }
@@ -62,6 +68,26 @@ impl S3Server {
         ]
     }
 
+    /// Whether it answers.
+    pub fn answers(&self, answers: bool) {
+        self.state.lock().unwrap().is_gone = !answers;
+    }
+
+    /// From now on it replaces objects that were to be created if absent, as some stores do.
+    pub fn replaces(&self) {
+        self.state.lock().unwrap().replaces = true;
+    }
+
+    /// Writes an object.
+    pub fn put(&self, key: &str, content: &str) {
+        self.state.lock().unwrap().objects.insert(key.to_owned(), content.as_bytes().to_vec());
+    }
+
+    /// An object that is a text.
+    pub fn get(&self, key: &str) -> String {
+        String::from_utf8(self.state.lock().unwrap().objects[key].clone()).unwrap()
+    }
+
     pub fn requests(&self) -> usize {
         self.state.lock().unwrap().requests
     }
@@ -75,6 +101,9 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let mut state = state.lock().unwrap();
+        if state.is_gone {
+            return;
+        }
         state.requests += 1;
         let number = state.requests;
         let fails = state.fails_every > 0 && number.is_multiple_of(state.fails_every);
@@ -97,7 +126,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut words = line.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let (mut length, mut create) = (0, false);
+    let (mut length, mut create, mut signed_by) = (0, false, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
@@ -105,6 +134,10 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().ok()?,
             "if-none-match" => create = value.trim() == "*",
+            "authorization" => {
+                let key = value.split("Credential=").nth(1).and_then(|rest| rest.split('/').next());
+                signed_by = key.unwrap_or_default().to_owned();
+            }
             _ => {}
         }
     }
@@ -115,15 +148,25 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     let query = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let query = query.map(|(name, value)| (name.to_owned(), decoded(value))).collect();
     let key = (bucket == BUCKET).then(|| decoded(key));
-    Some(Request { method, key, query, create, body })
+    Some(Request { method, key, query, signed_by, create, body })
 }
 
 fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
-    let Some(key) = &request.key else {
-        return (404, b"<Error><Code>NoSuchBucket</Code><Message>no such bucket</Message></Error>".to_vec());
+    let error = |status: u16, code: &str| {
+        (status, format!("<Error><Code>{code}</Code><Message>…</Message></Error>").into_bytes())
     };
+    let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+    match request.signed_by.as_str() {
+        "key" => {}
+        "reader" if reads => {}
+        "reader" => return error(403, "AccessDenied"),
+        "with-another-secret" => return error(403, "SignatureDoesNotMatch"),
+        "expired" => return error(400, "ExpiredToken"),
+        _ => return error(403, "InvalidAccessKeyId"),
+    }
+    let Some(key) = &request.key else { return error(404, "NoSuchBucket") };
     match request.method.as_str() {
-        "PUT" if request.create && state.objects.contains_key(key) => (412, Vec::new()),
+        "PUT" if request.create && !state.replaces && state.objects.contains_key(key) => (412, Vec::new()),
         "PUT" => {
             state.objects.insert(key.clone(), request.body.clone());
             (200, Vec::new())
@@ -138,7 +181,7 @@ fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
             (200, format!("<DeleteResult>{deleted}</DeleteResult>").into_bytes())
         }
         _ if key.is_empty() => (200, list(state, &request.query).into_bytes()),
-        _ => state.objects.get(key).map_or((404, Vec::new()), |object| (200, object.clone())),
+        _ => state.objects.get(key).map_or(error(404, "NoSuchKey"), |object| (200, object.clone())),
     }
 }
 

@@ -157,6 +157,11 @@ impl Ended {
         self
     }
 
+    /// How often standard error contains a part, whatever the line wrapping.
+    pub fn count(&self, part: &str) -> usize {
+        unwrapped(&self.stderr).matches(&unwrapped(part)).count()
+    }
+
     /// Asserts that standard error contains every part, whatever the line wrapping.
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Ended {

@@ -258,9 +258,11 @@ fn a_manifest_for_kubernetes_names_what_its_pods_need() {
     let submit =
         ["submit", "cats.toml", "--kubernetes", "--workers", "3", "--device", "cpu", "--backend", "fake"];
     let with = |more: &[&str]| workspace.maquette(&[&submit[..], more].concat());
-    with(&[]).code(2).says(&["--image <IMAGE>", "--claim <CLAIM>"]);
+    with(&[]).code(2).says(&["--image <IMAGE>"]);
+    with(&["--image", "maquette:1"]).code(3).says(&["allowed: `--claim CLAIM`"]);
     let pods = ["--image", "maquette:1", "--claim", "data"];
     with(&[&pods[..], &["--mount", "runs"]].concat()).code(3).says(&["cats.toml` is not in the volume at `"]);
+    with(&[&pods[..], &["--secret", "keys"]].concat()).code(3).says(&["a secret has the keys of a bucket"]);
     let said = with(&pods).code(0).stdout;
     assert!(said.starts_with("kubectl apply -f ") && said.ends_with("job.yaml\n"), "{said}");
     let manifest = workspace.read("runs/cats/1/submit/job.yaml");

@@ -1,6 +1,7 @@
 //! What can go wrong with a bucket, and what to do about it.
 
-use object_store::Error;
+use crate::Problem;
+use std::time::Duration;
 
 /// The errors of a bucket.
 #[derive(Debug, thiserror::Error)]
@@ -27,15 +28,31 @@ pub enum BucketError {
         /// The address.
         address: String,
     },
+    /// A bucket in which a newer version keeps its runs in another way.
+    #[error("`{address}` has {found}; this version of maquette reads {known}")]
+    Newer {
+        /// The address.
+        address: String,
+        /// What it says of its layout.
+        found: String,
+        /// What it would say of the layout that this version knows.
+        known: &'static str,
+    },
     /// A request failed, also when it was repeated.
-    #[error("cannot {doing} `{object}`")]
+    #[error("cannot {doing} `{object}`: {store} {problem}{}", tried(.repeated))]
     Request {
         /// The failed operation: `read`, `write`, `create`, `list`.
         doing: &'static str,
         /// The object.
         object: String,
-        /// What the store has answered.
-        source: Box<Error>,
+        /// The store: its endpoint, or Amazon's and the region.
+        store: String,
+        /// Why.
+        problem: Problem,
+        /// For how long the request was repeated; zero if that would not have helped.
+        repeated: Duration,
+        /// Whether a key is in the variables of the environment; otherwise the machine itself is asked for one.
+        has_key: bool,
     },
 }
 
@@ -50,18 +67,19 @@ impl BucketError {
             BucketError::Replaces { .. } => {
                 "allowed: a store with conditional writes, such as Amazon S3, Cloudflare R2 or a current MinIO."
             }
-            BucketError::Request { source, .. } => match **source {
-                Error::NotFound { .. } => {
-                    "There is no such bucket at that endpoint. It is chosen by AWS_ENDPOINT_URL and AWS_REGION."
-                }
-                Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                    "The key is wrong, or may not do that: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN."
-                }
-                _ => {
-                    "Is the store reachable? The endpoint is AWS_ENDPOINT_URL; http:// needs AWS_ALLOW_HTTP=true. Finished cells are kept: run again."
-                }
-            },
+            BucketError::Newer { .. } => "A newer version has written it: update maquette.",
+            BucketError::Request { has_key: false, .. } => {
+                "AWS_ACCESS_KEY_ID is not set, so this machine was asked for the key of its role. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            }
+            BucketError::Request { problem, .. } => problem.hint(),
         };
         Some(hint.to_owned())
+    }
+}
+
+fn tried(repeated: &Duration) -> String {
+    match repeated.as_secs() {
+        0 => String::new(),
+        seconds => format!(", tried for {seconds} s"),
     }
 }

@@ -9,6 +9,7 @@
 
 mod error;
 mod open;
+mod problem;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,10 @@ pub use error::BucketError;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
+pub use problem::Problem;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -48,6 +51,13 @@ pub struct Bucket {
     once: Arc<dyn ObjectStore>,
     /// For how long requests are repeated.
     patience: Duration,
+    /// The store, for people.
+    store_name: String,
+    /// Whether a key is in the variables of the environment.
+    has_key: bool,
+    /// Whether the last request failed although it was repeated for all that time. Then requests are made once, until one succeeds,
+    /// so that a process whose store is gone ends soon.
+    is_gone: Arc<AtomicBool>,
     runtime: Arc<Runtime>,
 }
 
@@ -57,6 +67,11 @@ impl Bucket {
         &self.address
     }
 
+    /// The store for people: its endpoint, or Amazon's and the region.
+    pub fn store_name(&self) -> &str {
+        &self.store_name
+    }
+
     /// Creates an object; false, and nothing is changed, if there is one with that key. Of several that create the same key, exactly
     /// one succeeds.
     pub fn create(&self, key: &str, content: &[u8]) -> Result<bool, BucketError> {
@@ -64,27 +79,33 @@ impl Bucket {
         let path = self.path(key);
         loop {
             let put = self.once.put_opts(&path, content.to_vec().into(), PutMode::Create.into());
-            match self.runtime.block_on(put) {
-                Ok(_) => return Ok(true),
-                // It may be ours: the answer to the request that created it was lost.
-                Err(Error::AlreadyExists { .. }) if unsure => {
-                    return Ok(self.get(key)?.is_some_and(|found| found.content == content));
-                }
-                Err(Error::AlreadyExists { .. }) => return Ok(false),
-                Err(Error::Generic { .. }) if begun.elapsed() < self.patience => {
-                    unsure = true;
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                Err(error) => return Err(self.error("create", key, error)),
+            let error = match self.runtime.block_on(put) {
+                Ok(_) => return Ok(self.answered(true)),
+                Err(error) => error,
+            };
+            let problem = Problem::of(&error);
+            let exists = matches!(error, Error::AlreadyExists { .. }) && !problem.is_passing();
+            // It may be ours: the answer to the request that created it was lost.
+            if exists && unsure {
+                return Ok(self.get(key)?.is_some_and(|found| found.content == content));
             }
+            if exists {
+                return Ok(self.answered(false));
+            }
+            if !problem.is_passing() || self.is_gone() || begun.elapsed() >= self.patience {
+                return Err(self.error("create", key, begun, error));
+            }
+            unsure = true;
+            std::thread::sleep(pause.min(self.patience));
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
     /// Writes an object, or replaces it.
     pub fn put(&self, key: &str, content: Vec<u8>) -> Result<(), BucketError> {
-        let put = self.runtime.block_on(self.store.put(&self.path(key), content.into()));
-        put.map(drop).map_err(|error| self.error("write", key, error))
+        let begun = Instant::now();
+        let put = self.runtime.block_on(self.client().put(&self.path(key), content.into()));
+        put.map(|_| self.answered(())).map_err(|error| self.error("write", key, begun, error))
     }
 
     /// Reads an object; `None` if there is none with that key.
@@ -100,32 +121,35 @@ impl Bucket {
 
     /// Whether there is an object with that key.
     pub fn exists(&self, key: &str) -> Result<bool, BucketError> {
-        match self.runtime.block_on(self.store.head(&self.path(key))) {
-            Ok(_) => Ok(true),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(self.error("read", key, error)),
+        let begun = Instant::now();
+        match self.runtime.block_on(self.client().head(&self.path(key))) {
+            Ok(_) => Ok(self.answered(true)),
+            Err(Error::NotFound { .. }) => Ok(self.answered(false)),
+            Err(error) => Err(self.error("read", key, begun, error)),
         }
     }
 
     /// The objects whose keys begin with `prefix`, which ends with `/` or is empty: the rest of each key, in any order.
     pub fn list(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
-        let below = self.path(prefix);
-        let found = self.store.list(Some(&below)).map_ok(|object| rest(&below, &object.location));
-        self.runtime.block_on(found.try_collect()).map_err(|error| self.error("list", prefix, error))
+        let (below, begun) = (self.path(prefix), Instant::now());
+        let found = self.client().list(Some(&below)).map_ok(|object| rest(&below, &object.location));
+        let found = self.runtime.block_on(found.try_collect());
+        found.map(|found| self.answered(found)).map_err(|error| self.error("list", prefix, begun, error))
     }
 
     /// The names of what would be the folders in `prefix`, which ends with `/` or is empty, in any order.
     pub fn folders(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
-        let below = self.path(prefix);
-        let found = self.runtime.block_on(self.store.list_with_delimiter(Some(&below)));
-        let found = found.map_err(|error| self.error("list", prefix, error))?;
-        Ok(found.common_prefixes.iter().map(|folder| rest(&below, folder)).collect())
+        let (below, begun) = (self.path(prefix), Instant::now());
+        let found = self.runtime.block_on(self.client().list_with_delimiter(Some(&below)));
+        let found = found.map_err(|error| self.error("list", prefix, begun, error))?;
+        Ok(self.answered(found).common_prefixes.iter().map(|folder| rest(&below, folder)).collect())
     }
 
     /// Removes some objects; those that are gone already are no error.
     pub fn remove(&self, keys: &[String]) -> Result<(), BucketError> {
+        let begun = Instant::now();
         let paths: Vec<_> = keys.iter().map(|key| Ok(self.path(key))).collect();
-        let removed = self.store.delete_stream(stream::iter(paths).boxed());
+        let removed = self.client().delete_stream(stream::iter(paths).boxed());
         let removed = removed.filter_map(|removed| async {
             match removed {
                 Err(error) if !matches!(error, Error::NotFound { .. }) => Some(error),
@@ -133,22 +157,24 @@ impl Bucket {
             }
         });
         match self.runtime.block_on(Box::pin(removed).next()) {
-            None => Ok(()),
-            Some(error) => Err(self.error("remove from", keys.first().map_or("", String::as_str), error)),
+            None => Ok(self.answered(())),
+            Some(error) => Err(self.error("remove", keys.first().map_or("", String::as_str), begun, error)),
         }
     }
 
     async fn fetch(&self, key: &str) -> Result<Option<Object>, BucketError> {
+        let begun = Instant::now();
         let fetched = async {
-            let found = self.store.get(&self.path(key)).await?;
+            let found = self.client().get(&self.path(key)).await?;
             let modified = found.meta.last_modified.timestamp_nanos_opt().unwrap_or(0);
             let modified = u64::try_from(modified).unwrap_or(0);
             Ok(Object { content: found.bytes().await?.to_vec(), modified })
         };
         match fetched.await {
-            Ok(object) => Ok(Some(object)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.error("read", key, error)),
+            Ok(object) => Ok(Some(self.answered(object))),
+            // A missing object is none, a missing bucket is an error.
+            Err(error) if is_object_missing(&error) => Ok(self.answered(None)),
+            Err(error) => Err(self.error("read", key, begun, error)),
         }
     }
 
@@ -156,8 +182,36 @@ impl Bucket {
         Path::from(format!("{}/{key}", self.prefix))
     }
 
-    fn error(&self, doing: &'static str, key: &str, source: Error) -> BucketError {
-        BucketError::Request { doing, object: format!("{}/{key}", self.address), source: Box::new(source) }
+    /// The client for requests that may be repeated.
+    fn client(&self) -> &Arc<dyn ObjectStore> {
+        if self.is_gone() { &self.once } else { &self.store }
+    }
+
+    fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the store answers.
+    fn answered<T>(&self, result: T) -> T {
+        self.is_gone.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// The error of a request that was begun at that time.
+    fn error(&self, doing: &'static str, key: &str, begun: Instant, source: Error) -> BucketError {
+        let problem = Problem::of(&source);
+        let is_passing = problem.is_passing();
+        if is_passing {
+            self.is_gone.store(true, Ordering::Relaxed);
+        }
+        BucketError::Request {
+            doing,
+            object: format!("{}/{key}", self.address),
+            store: self.store_name.clone(),
+            problem,
+            repeated: if is_passing { begun.elapsed() } else { Duration::ZERO },
+            has_key: self.has_key,
+        }
     }
 }
 
@@ -165,6 +219,10 @@ impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Bucket").field(&self.address).finish()
     }
+}
+
+fn is_object_missing(error: &Error) -> bool {
+    matches!(error, Error::NotFound { .. }) && Problem::of(error) != Problem::NoBucket
 }
 
 /// What follows `prefix` in a path.

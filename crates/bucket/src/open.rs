@@ -16,7 +16,11 @@ const LAYOUT: &str = ".maquette";
 /// For how long the first request is repeated.
 const PROBE: Duration = Duration::from_secs(5);
 
-const LAYOUT_TEXT: &[u8] = b"layout 1\n";
+/// What that object contains, with a new line.
+const LAYOUT_TEXT: &str = "layout 1";
+
+/// Variables besides `AWS_ACCESS_KEY_ID` from which a key may come, by their beginnings.
+const OTHER_KEYS: [&str; 3] = ["AWS_WEB_IDENTITY_", "AWS_CONTAINER_", "AWS_SKIP_SIGNATURE"];
 
 impl Bucket {
     /// For how long requests are repeated unless another time is given: longer than the lease of a claim, within which others take
@@ -24,12 +28,12 @@ impl Bucket {
     pub const PATIENCE: Duration = Duration::from_secs(180);
 
     /// Opens the bucket with that address, `s3://BUCKET/PREFIX`. `variables` are those of the environment, of which
-    /// `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and others are read. Makes one or two requests, to see that it is there and that it
-    /// can create an object if absent.
+    /// `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL` and others are read. Reads one object, to see that the bucket is there and that the
+    /// key is right; writes nothing.
     ///
     /// # Errors
     ///
-    /// Every [`BucketError`].
+    /// Every [`BucketError`] but `Replaces`.
     pub fn open(
         address: &str,
         variables: &[(String, String)],
@@ -45,41 +49,84 @@ impl Bucket {
             address: address.to_owned(),
             source,
         };
-        let client = |retry: RetryConfig| {
-            let mut builder = AmazonS3Builder::new().with_bucket_name(name);
-            for (key, value) in variables.iter().filter(|(key, _)| key.starts_with("AWS_")) {
-                if let Ok(key) = key.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
-                    builder = builder.with_config(key, value);
-                }
+        let mut builder = AmazonS3Builder::new().with_bucket_name(name);
+        for (key, value) in variables.iter().filter(|(key, _)| key.starts_with("AWS_")) {
+            if let Ok(key) = key.to_ascii_lowercase().parse::<AmazonS3ConfigKey>() {
+                builder = builder.with_config(key, value);
             }
-            builder.with_client_options(options(variables)).with_retry(retry).build()
+        }
+        let builder = builder.with_client_options(options(variables));
+        let client = |retry: RetryConfig| -> Result<Arc<dyn ObjectStore>, BucketError> {
+            let built = builder.clone().with_retry(retry).build();
+            Ok(Arc::new(built.map_err(|error| settings(error.into()))?))
         };
-        let once = RetryConfig { max_retries: 0, ..RetryConfig::default() };
-        let retry = RetryConfig {
+        let retry = |time: Duration| RetryConfig {
             max_retries: usize::MAX,
-            retry_timeout: patience,
+            retry_timeout: time,
             backoff: BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() },
         };
-        let store = Arc::new(client(retry).map_err(|error| settings(error.into()))?);
-        let once = Arc::new(client(once).map_err(|error| settings(error.into()))?);
-        let runtime = runtime().map_err(|error| settings(error.into()))?;
+        let once = client(RetryConfig { max_retries: 0, ..RetryConfig::default() })?;
+        let set = |name: &&str| variables.iter().any(|(key, _)| key.starts_with(*name));
         // A wrong address is worth less patience.
-        let probe = Bucket::over(address, prefix, once.clone(), once.clone(), patience.min(PROBE), runtime);
-        if probe.create(LAYOUT, LAYOUT_TEXT)? && probe.create(LAYOUT, LAYOUT_TEXT)? {
-            return Err(BucketError::Replaces { address: address.to_owned() });
+        let probe = patience.min(PROBE);
+        let bucket = Bucket::over(address, prefix, client(retry(probe))?, once, probe);
+        let bucket = Bucket {
+            store_name: store_name(&builder),
+            has_key: set(&"AWS_ACCESS_KEY_ID") || OTHER_KEYS.iter().any(set),
+            ..bucket.map_err(|error| settings(error.into()))?
+        };
+        match bucket.get(LAYOUT)? {
+            Some(layout) if String::from_utf8_lossy(&layout.content).trim() != LAYOUT_TEXT => {
+                let found = String::from_utf8_lossy(&layout.content).lines().next().unwrap_or("").to_owned();
+                Err(BucketError::Newer { address: address.to_owned(), found, known: LAYOUT_TEXT })
+            }
+            _ => Ok(Bucket { store: client(retry(patience))?, patience, ..bucket }),
         }
-        Ok(Bucket { store, patience, ..probe })
     }
 
+    /// Writes what says that this is a place for runs, for those who write some, and checks that the store creates objects only if
+    /// they are absent. Makes one or two requests.
+    ///
+    /// # Errors
+    ///
+    /// [`BucketError::Replaces`] if it replaces them; [`BucketError::Request`], also for a key that may only read.
+    pub fn prepare(&self) -> Result<(), BucketError> {
+        let layout = format!("{LAYOUT_TEXT}\n");
+        match self.create(LAYOUT, layout.as_bytes())? && self.create(LAYOUT, layout.as_bytes())? {
+            true => Err(BucketError::Replaces { address: self.address.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Keys below `prefix` of a store, by a client that repeats requests and one that does not.
     pub(crate) fn over(
         address: &str,
         prefix: &str,
         store: Arc<dyn ObjectStore>,
         once: Arc<dyn ObjectStore>,
         patience: Duration,
-        runtime: Arc<Runtime>,
-    ) -> Bucket {
-        Bucket { address: address.to_owned(), prefix: Path::from(prefix), store, once, patience, runtime }
+    ) -> std::io::Result<Bucket> {
+        Ok(Bucket {
+            address: address.to_owned(),
+            prefix: Path::from(prefix),
+            store,
+            once,
+            patience,
+            store_name: "the store".to_owned(),
+            has_key: true,
+            is_gone: Arc::default(),
+            runtime: runtime()?,
+        })
+    }
+}
+
+/// How people know the store: its endpoint, or Amazon's and the region.
+fn store_name(builder: &AmazonS3Builder) -> String {
+    let value = |key: AmazonS3ConfigKey| builder.get_config_value(&key);
+    match (value(AmazonS3ConfigKey::Endpoint), value(AmazonS3ConfigKey::Region)) {
+        (Some(endpoint), _) => format!("`{endpoint}`"),
+        (None, Some(region)) => format!("Amazon S3 in {region}"),
+        (None, None) => "Amazon S3".to_owned(),
     }
 }
 
@@ -90,7 +137,7 @@ fn options(variables: &[(String, String)]) -> ClientOptions {
 }
 
 /// One thread for the client; the callers wait.
-pub(crate) fn runtime() -> std::io::Result<Arc<Runtime>> {
+fn runtime() -> std::io::Result<Arc<Runtime>> {
     let mut builder = Builder::new_multi_thread();
     Ok(Arc::new(builder.worker_threads(1).thread_name("bucket").enable_all().build()?))
 }

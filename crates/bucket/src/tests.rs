@@ -1,14 +1,13 @@
 //! A bucket in memory.
 
 use crate::Bucket;
-use crate::open::runtime;
 use object_store::memory::InMemory;
 use std::sync::Arc;
 use std::time::Duration;
 
 fn bucket(prefix: &str) -> Bucket {
     let store = Arc::new(InMemory::new());
-    Bucket::over("s3://bucket/runs", prefix, store.clone(), store, Duration::ZERO, runtime().unwrap())
+    Bucket::over("s3://bucket/runs", prefix, store.clone(), store, Duration::ZERO).unwrap()
 }
 
 fn sorted(mut names: Vec<String>) -> Vec<String> {

@@ -78,6 +78,14 @@ impl Ended {
         }
     }
 
+    /// Keeps its picture on this machine, after a bucket could not be written.
+    pub(crate) fn hold(self, run: &SharedWriter) -> Result<(), StoreError> {
+        match &self.how {
+            How::Finished { image, remarks, .. } => run.hold(&self.cell, image, remarks),
+            How::Failed { .. } => Ok(()),
+        }
+    }
+
     /// Which cell it is.
     pub(crate) fn cell(&self) -> CellId {
         self.cell.id

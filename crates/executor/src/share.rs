@@ -4,7 +4,7 @@ use crate::recorder::{Ended, RunRecorder, Written};
 use crate::render::render;
 use crate::source::Source;
 use crate::todo::{Grouped, order_to_share};
-use crate::write_queue::{Batch, with_writer};
+use crate::write_queue::{Batch, with_writer_or};
 use crate::{ExecuteError, RunProgress, Stop, Summary};
 use maquette_core::{Backend, Cell, CellId, Digest, Plan, Record};
 use maquette_share::{Chunk, Chunks, Finish, Scheduler, Session, Take, row_key};
@@ -194,8 +194,9 @@ impl State<'_> {
             Err(error) => return (Err(error), summary, Timings::default()),
             Ok(cell) => source.ahead = cell,
         }
-        with_writer(
+        with_writer_or(
             |ended| self.write_all(ended, device),
+            Some(|ended: Ended| self.hold(ended)),
             |queue| {
                 let (plan, source) = (self.run.plan(), Box::new(source));
                 let recorder =
@@ -213,14 +214,23 @@ impl State<'_> {
 
     /// Writes the pictures and the rows of some cells.
     fn write_all(&self, cells: Vec<Ended>, device: &str) -> Batch<Record, StoreError> {
-        let mut records = Vec::new();
-        for ended in cells {
+        let (mut records, mut cells) = (Vec::new(), cells.into_iter());
+        while let Some(ended) = cells.next() {
             match self.write(ended, device) {
                 Ok(record) => records.push(record),
-                Err(error) => return (records, Some(error)),
+                Err(error) => {
+                    cells.for_each(|ended| self.hold(ended));
+                    return (records, Some(error));
+                }
             }
         }
         (records, None)
+    }
+
+    /// Keeps the picture of a cell that ended after one could not be written. If that fails, too, the first error is the one to
+    /// report, and the cell is rendered again.
+    fn hold(&self, ended: Ended) {
+        let _ = ended.hold(self.run);
     }
 
     /// Writes the picture and the row of a cell; the last row of a chunk ends it.

@@ -24,7 +24,16 @@ pub(crate) type Batch<T, E> = (Vec<T>, Option<E>);
 /// Runs `body` with a queue whose jobs `write` handles on another thread, until it fails. It gets all jobs that wait, so that
 /// the disk is waited for once for all of them. Returns when every accepted job has been written and `body` has ended.
 pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
+    write: impl FnMut(Vec<J>) -> Batch<T, E> + Send,
+    body: impl FnOnce(WriteQueue<J, Result<T, E>>) -> R,
+) -> R {
+    with_writer_or(write, None::<fn(J)>, body)
+}
+
+/// The same, where the jobs after one that failed are handled by `hold`, if there is one, instead of not being accepted.
+pub(crate) fn with_writer_or<J: Send, T: Send, E: Send, R>(
     mut write: impl FnMut(Vec<J>) -> Batch<T, E> + Send,
+    hold: Option<impl FnMut(J) + Send>,
     body: impl FnOnce(WriteQueue<J, Result<T, E>>) -> R,
 ) -> R {
     let (jobs, queue) = sync_channel::<J>(WAITING);
@@ -40,6 +49,9 @@ pub(crate) fn with_writer<J: Send, T: Send, E: Send, R>(
                     let _ = done.send(result);
                 }
                 if is_over {
+                    if let Some(hold) = hold {
+                        queue.iter().for_each(hold);
+                    }
                     break;
                 }
             }
@@ -104,6 +116,24 @@ mod tests {
         assert_eq!(results, [Ok(0), Ok(1), Ok(2), Err("full")]);
         assert!(taken <= 4 + 2 * WAITING, "{taken} jobs were taken");
         assert_eq!(saved, [0, 1, 2]);
+    }
+
+    #[test]
+    fn jobs_after_a_failed_one_are_held_where_that_is_wanted() {
+        let mut held = Vec::new();
+        let write = |jobs: Vec<usize>| (Vec::<()>::new(), jobs.contains(&3).then_some("gone"));
+        // The body sends one at a time, so that the writer gets each alone.
+        let results = with_writer_or(write, Some(|job| held.push(job)), |mut queue| {
+            (0..3).for_each(|job| queue.push(job).unwrap());
+            queue.push(3).unwrap();
+            while queue.written().is_none() {
+                std::thread::yield_now();
+            }
+            (4..20).for_each(|job| queue.push(job).unwrap());
+            rest(&mut queue)
+        });
+        assert_eq!(results, []);
+        assert_eq!(held, (4..20).collect::<Vec<_>>());
     }
 
     #[test]

@@ -10,7 +10,9 @@ use crate::training::word_notes;
 use crate::unused_inputs::unused_inputs;
 use crate::workspace::Renderer;
 use maquette_core::{CellId, Digest, Plan};
+use maquette_files::limits;
 use maquette_planner::{AssetResolver, Overrides, Planned, Request};
+use maquette_store::StoreError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +48,19 @@ impl Experiment {
     /// The experiment in that file, unchanged.
     pub fn at(file: impl Into<PathBuf>) -> Experiment {
         Experiment { file: file.into(), ..Experiment::default() }
+    }
+
+    /// Its text, without the overrides: what other machines need to plan the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the file cannot be read.
+    pub fn read(&self) -> Result<String, Error> {
+        let file = || {
+            let text = maquette_files::read_text(&self.file, limits::EXPERIMENT);
+            text.map_err(|source| StoreError::Io { doing: "read", path: self.file.clone(), source })
+        };
+        self.text.clone().map_or_else(|| Ok(file()?), Ok)
     }
 }
 

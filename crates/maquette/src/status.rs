@@ -52,6 +52,7 @@ impl Workspace {
         experiment: &Experiment,
         report: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<PreparedRun, Error> {
+        self.prepare_bucket(report)?;
         let mut experiment = experiment.clone();
         let mut planned = self.plan_and_fetch(&experiment, &mut |event| report(RunEvent::Fetch(event)))?;
         // `auto` depends on the device: settled here, so that workers on other devices plan the same.

@@ -68,8 +68,38 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// As for [`Workspace::run`]; [`Error::Store`] if a process that is not a worker renders into the run.
+    /// As for [`Workspace::run`]; [`Error::Store`] if a process that is not a worker renders into the run, or if the bucket cannot be
+    /// written. Pictures that are finished by then are kept on this machine, and the next worker here sends them.
     pub fn work(
+        &self,
+        experiment: &Experiment,
+        options: &WorkOptions,
+        stop: &Stop,
+        report: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Result<WorkResult, Error> {
+        self.prepare_bucket(report)?;
+        let worked = self.work_prepared(experiment, options, stop, report);
+        if let Some((unsent, folder)) = self.runs.unsent() {
+            report(RunEvent::Warning(format!(
+                "finished pictures that could not be sent: {unsent}, in `{}`; the next worker on this machine sends them",
+                folder.display()
+            )));
+        }
+        worked
+    }
+
+    /// Before runs are written: checks a bucket, and sends what earlier workers on this machine could not.
+    pub(crate) fn prepare_bucket(&self, report: &mut dyn FnMut(RunEvent<'_>)) -> Result<(), Error> {
+        let sent = self.runs.prepare_bucket()?;
+        if sent > 0 {
+            let note =
+                format!("finished pictures of earlier workers on this machine that were sent now: {sent}");
+            report(RunEvent::Note(&note));
+        }
+        Ok(())
+    }
+
+    fn work_prepared(
         &self,
         experiment: &Experiment,
         options: &WorkOptions,

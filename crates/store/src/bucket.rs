@@ -1,14 +1,14 @@
 //! Runs in a bucket: which objects they are, and copies of them in a temporary folder.
 //!
 //! A key is the path that the file would have in the runs folder. `.cells` holds the pictures; a run has `plan.json`, `experiment.toml`,
-//! `references/`, `log.csv`, `sheets/` and `.share/`. Each process has a folder of its own with what it has made or read; it is
-//! removed at the end.
+//! `references/`, `log.csv`, `sheets/` and `.share/`. Each process has a folder of its own with what it has made or read, see
+//! `mirror.rs`.
 
 use crate::atomic::write_unforced_with_time;
 use crate::mirror::Mirror;
-use crate::{Run, Runs, StoreError};
+use crate::{Run, Runs, StoreError, cells, picture};
 use maquette_bucket::Bucket;
-use maquette_files::inside;
+use maquette_files::{inside, limits};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +37,43 @@ impl Runs {
         patience: Option<Duration>,
     ) -> Result<Runs, StoreError> {
         let bucket = Bucket::open(address, variables, patience.unwrap_or(Bucket::PATIENCE))?;
-        let folder = tempfile::Builder::new().prefix("maquette-").tempdir();
-        let folder = folder.map_err(StoreError::io("create", &std::env::temp_dir()))?;
-        let mut runs = Runs::open(folder.path())?;
-        runs.mirror = Some(Arc::new(Mirror { bucket, _folder: folder }));
+        let mirror = Mirror::new(bucket)?;
+        let mut runs = Runs::open(mirror.folder())?;
+        runs.mirror = Some(Arc::new(mirror));
         Ok(runs)
+    }
+
+    /// For those who are going to write runs: checks that a bucket can be written as workers need, writes the pictures that earlier
+    /// workers on this machine could not send, and removes their temporary folders. Returns how many pictures it has sent. Nothing
+    /// for a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Bucket`] if it cannot be written, or replaces objects instead of creating them if absent.
+    pub fn prepare_bucket(&self) -> Result<usize, StoreError> {
+        let Some(mirror) = &self.mirror else { return Ok(0) };
+        mirror.bucket.prepare()?;
+        let mut sent = 0;
+        for left in mirror.left_folders() {
+            for (id, path) in left.unsent() {
+                // What a kill or a power failure has damaged is rendered again.
+                if let Ok(Some(_)) = picture::check(&path, &id, None) {
+                    let png = maquette_files::read(&path, limits::PICTURE);
+                    let png = png.map_err(StoreError::io("read", &path))?;
+                    let key = self.key(&cells::path(self.root(), &id));
+                    sent += usize::from(mirror.bucket.create(&key, &png)?);
+                }
+            }
+            left.remove();
+        }
+        Ok(sent)
+    }
+
+    /// How many finished pictures could not be written into the bucket, and the folder that they are kept in for
+    /// [`Runs::prepare_bucket`]; `None` if there are none.
+    pub fn unsent(&self) -> Option<(usize, &Path)> {
+        let unsent = self.mirror.as_ref().map_or(0, |mirror| mirror.unsent());
+        (unsent > 0).then(|| (unsent, self.root()))
     }
 
     /// Whether the runs are in a bucket.
@@ -93,15 +125,30 @@ impl Runs {
 
     /// Writes the files of a run's folder into the bucket, the log last.
     pub fn upload(&self, run: &Run) -> Result<(), StoreError> {
-        let Some(mirror) = &self.mirror else { return Ok(()) };
+        if !self.is_bucket() {
+            return Ok(());
+        }
         let mut files = Vec::new();
         collect(run.dir(), &mut files)?;
         files.retain(|path| !NOT_UPLOADED.iter().any(|name| path.starts_with(run.dir().join(name))));
         files.sort_by_key(|path| (path.ends_with("log.csv"), path.clone()));
+        self.upload_files(&files)
+    }
+
+    /// Writes the scripts that were made for a queue, and the numbers of the jobs, into the bucket.
+    pub fn upload_submission(&self, run: &Run) -> Result<(), StoreError> {
+        let mut files = Vec::new();
+        if self.is_bucket() {
+            collect(&run.submit_folder(), &mut files)?;
+        }
+        self.upload_files(&files)
+    }
+
+    fn upload_files(&self, files: &[PathBuf]) -> Result<(), StoreError> {
+        let Some(mirror) = &self.mirror else { return Ok(()) };
         for path in files {
-            let bytes = maquette_files::read(&path, maquette_files::limits::LOG)
-                .map_err(StoreError::io("read", &path))?;
-            mirror.bucket.put(&self.key(&path), bytes)?;
+            let bytes = maquette_files::read(path, limits::LOG).map_err(StoreError::io("read", path))?;
+            mirror.bucket.put(&self.key(path), bytes)?;
         }
         Ok(())
     }

@@ -57,8 +57,8 @@ pub enum Command {
     /// Hand an experiment to a queue, as workers that share its run; prints the number of their job
     #[command(
         after_help = "The scripts are written into the run's folder under submit/. Options after -- go to sbatch or hq. The runs folder, the \
-                      experiment and what it names must be on a file system that the nodes share. With --slurm a job reports \
-                      after the workers; elsewhere the last worker does.\n\nExample: maquette submit \
+                      experiment and what it names must be on a file system that the nodes share; the runs may be in a bucket, whose \
+                      keys are in no script. With --slurm a job reports after the workers; elsewhere the last worker does.\n\nExample: maquette submit \
                       experiments/mucha.toml --slurm --workers 8 -- --partition=gpu --gres=gpu:1 --time=4:00:00"
     )]
     Submit(SubmitArgs),

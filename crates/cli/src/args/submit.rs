@@ -19,17 +19,21 @@ pub struct SubmitArgs {
     #[arg(long, group = "queue")]
     pub hyperqueue: bool,
     /// Write the manifest of a job for Kubernetes, and print the command that submits it
-    #[arg(long, group = "queue", requires = "image", requires = "claim", conflicts_with = "options")]
+    #[arg(long, group = "queue", requires = "image", conflicts_with = "options")]
     pub kubernetes: bool,
     /// Kubernetes: the image, with maquette in it
     #[arg(long, value_name = "IMAGE", requires = "kubernetes")]
     pub image: Option<String>,
-    /// Kubernetes: the claim of a volume that all pods can write to
+    /// Kubernetes: the claim of a volume that all pods can write to; without one, runs are in a bucket, and pods get the text of the
+    /// experiment alone
     #[arg(long, value_name = "CLAIM", requires = "kubernetes")]
     pub claim: Option<String>,
     /// Kubernetes: the folder of that volume, here and in the pods; experiment and runs are in it
     #[arg(long, value_name = "DIR", default_value = ".", requires = "kubernetes")]
     pub mount: PathBuf,
+    /// Kubernetes: a secret whose keys are the variables that a bucket needs, such as AWS_ACCESS_KEY_ID
+    #[arg(long, value_name = "SECRET", requires = "kubernetes")]
+    pub secret: Option<String>,
     /// Number of workers
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub workers: u32,

@@ -23,17 +23,22 @@ pub fn workers_script(jobs: &Jobs) -> String {
     )
 }
 
-/// Submits the workers with options of the user.
+/// Submits the workers with options of the user. Of a run in a bucket, the nodes do not see the script, but get its command; the keys
+/// are those in the environment of HyperQueue's workers.
 pub fn submit(jobs: &Jobs, script: &Path, options: &[String]) -> Result<Submission, Failure> {
-    let output = |end: &str| {
-        // Placeholders are `%{…}`; a single `%` stays what it is.
-        format!("{}/%{{JOB_ID}}_%{{TASK_ID}}.{end}", jobs.folder.to_string_lossy())
-    };
     let mut command = Command::new("hq");
     command.args(["--output-mode", "quiet", "submit", "--name", &jobs.run]);
     command.args(["--array", &format!("1-{}", jobs.workers)]);
-    command.args(["--stdout", &output("out"), "--stderr", &output("err")]);
-    command.args(options).arg("--").arg("bash").arg(script);
+    if let Some(folder) = &jobs.folder {
+        // Placeholders are `%{…}`; a single `%` stays what it is.
+        let output = |end: &str| format!("{}/%{{JOB_ID}}_%{{TASK_ID}}.{end}", folder.to_string_lossy());
+        command.args(["--stdout", &output("out"), "--stderr", &output("err")]);
+    }
+    command.args(options).arg("--");
+    match jobs.folder {
+        Some(_) => command.arg("bash").arg(script),
+        None => command.args(jobs.worker()),
+    };
     Ok(Submission { queue: NAME.to_owned(), workers: jobs::submit(&mut command, script)?, report: None })
 }
 

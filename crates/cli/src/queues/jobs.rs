@@ -4,15 +4,15 @@ use crate::exit::{Exit, Failure};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The workers of a run. Paths are absolute.
+/// The workers of a run. Paths are absolute. There are no keys in scripts: those of a bucket come from the environment.
 pub struct Jobs {
     /// The run, such as `mucha@1`.
     pub run: String,
-    /// The folder for what the jobs print.
-    pub folder: PathBuf,
+    /// The folder for what the jobs print; `None` if the runs are in a bucket, where the queue has its own place for that.
+    pub folder: Option<PathBuf>,
     /// The binary.
     pub program: PathBuf,
-    /// The runs folder.
+    /// The runs folder, or the address of a bucket.
     pub runs: PathBuf,
     /// The experiment.
     pub file: PathBuf,
@@ -42,8 +42,9 @@ impl Jobs {
     }
 
     /// A file for what a job prints, where `%` has a meaning: two of them are one.
-    pub fn output(&self, name: &str) -> String {
-        format!("{}/{name}", self.folder.to_string_lossy().replace('%', "%%"))
+    pub fn output(&self, name: &str) -> Option<String> {
+        let folder = self.folder.as_ref()?;
+        Some(format!("{}/{name}", folder.to_string_lossy().replace('%', "%%")))
     }
 }
 
@@ -87,12 +88,17 @@ impl Jobs {
     pub fn example() -> Jobs {
         Jobs {
             run: "mucha@1".to_owned(),
-            folder: "/data/100% runs/mucha/1/submit".into(),
+            folder: Some("/data/100% runs/mucha/1/submit".into()),
             program: "/usr/bin/maquette".into(),
             runs: "/data/100% runs".into(),
             file: "/data/mucha.toml".into(),
             workers: 8,
             arguments: ["--set", "prompt=Ann's \"cat\""].map(str::to_owned).to_vec(),
         }
+    }
+
+    /// The same in a bucket.
+    pub fn example_in_bucket() -> Jobs {
+        Jobs { folder: None, runs: "s3://bucket/runs".into(), arguments: Vec::new(), ..Jobs::example() }
     }
 }

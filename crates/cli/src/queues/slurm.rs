@@ -15,19 +15,25 @@ const GRACE: u32 = 90;
 /// The script of the array of workers.
 pub fn workers_script(jobs: &Jobs) -> String {
     let Jobs { run, workers, .. } = jobs;
+    let keys = match jobs.folder {
+        Some(_) => "",
+        None => {
+            "# The keys of the bucket are variables of the environment, AWS_…, which sbatch hands on (--export=ALL).\n"
+        }
+    };
     format!(
         "#!/bin/bash\n\
          # Workers that share {run}. They can be submitted again: finished cells are kept.\n\
+         {keys}\
          #SBATCH --job-name={run}\n\
          #SBATCH --array=1-{workers}\n\
-         #SBATCH --output=\"{}\"\n\
-         #SBATCH --open-mode=append\n\
+         {}\
          # A task that is preempted or loses its node goes on elsewhere.\n\
          #SBATCH --requeue\n\
          # {GRACE} s before the end: finish the cells in flight, give the others back.\n\
          #SBATCH --signal=B:TERM@{GRACE}\n\
          exec {}\n",
-        jobs.output("%A_%a.out"),
+        output(jobs, "%A_%a.out"),
         shell(&jobs.worker())
     )
 }
@@ -39,17 +45,25 @@ pub fn report_script(jobs: &Jobs) -> String {
         "#!/bin/bash\n\
          # Draws the sheets and writes the page of {run} when its workers have ended, whatever happened to them.\n\
          #SBATCH --job-name={run}-report\n\
-         #SBATCH --output=\"{}\"\n\
-         #SBATCH --open-mode=append\n\
+         {}\
          exec {}\n",
-        jobs.output("report.out"),
+        output(jobs, "report.out"),
         shell(&jobs.report())
     )
 }
 
-/// Submits both jobs with options of the user.
-pub fn submit(workers: &Path, report: &Path, options: &[String]) -> Result<Submission, Failure> {
+/// The lines that say where a job prints; none for Slurm's own place, the folder that it is submitted from.
+fn output(jobs: &Jobs, name: &str) -> String {
+    let lines = |path| format!("#SBATCH --output=\"{path}\"\n#SBATCH --open-mode=append\n");
+    jobs.output(name).map(lines).unwrap_or_default()
+}
+
+/// Submits the workers and, if there is a script for it, the report after them, with options of the user.
+pub fn submit(workers: &Path, report: Option<&Path>, options: &[String]) -> Result<Submission, Failure> {
     let array = sbatch(workers, options, &[])?;
+    let Some(report) = report else {
+        return Ok(Submission { queue: NAME.to_owned(), workers: array, report: None });
+    };
     // Whatever became of the workers, there is something to report.
     let after = format!("--dependency=afterany:{array}");
     // The options are meant for workers; of an array, only its end matters here.
@@ -108,6 +122,22 @@ mod tests {
         #SBATCH --output="/data/100%% runs/mucha/1/submit/report.out"
         #SBATCH --open-mode=append
         exec /usr/bin/maquette report mucha@1 --runs '/data/100% runs'
+        "##);
+    }
+
+    #[test]
+    fn a_script_for_a_bucket_has_no_keys() {
+        insta::assert_snapshot!(workers_script(&Jobs::example_in_bucket()), @r##"
+        #!/bin/bash
+        # Workers that share mucha@1. They can be submitted again: finished cells are kept.
+        # The keys of the bucket are variables of the environment, AWS_…, which sbatch hands on (--export=ALL).
+        #SBATCH --job-name=mucha@1
+        #SBATCH --array=1-8
+        # A task that is preempted or loses its node goes on elsewhere.
+        #SBATCH --requeue
+        # 90 s before the end: finish the cells in flight, give the others back.
+        #SBATCH --signal=B:TERM@90
+        exec /usr/bin/maquette run /data/mucha.toml --runs s3://bucket/runs --worker --progress plain
         "##);
     }
 }

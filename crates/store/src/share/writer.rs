@@ -181,11 +181,10 @@ impl SharedWriter {
         let png = encode_cell(image, cell, &fingerprint(&self.plan, cell), &self.hashes, &remarks)?;
         let kept = cells::path(self.runs.root(), &cell.id);
         let (mut pixels, mut remarks) = (image.digest(), remarks);
-        let kept_here = write_new(&kept, &png)?;
         let is_new = match &self.runs.mirror {
-            None => kept_here,
+            None => write_new(&kept, &png)?,
             // What is here already was found damaged before.
-            Some(mirror) => mirror.bucket.create(&self.runs.key(&kept), &png)?,
+            Some(mirror) => mirror.send(&cell.id, &self.runs.key(&kept), &kept, &png)?,
         };
         if !is_new {
             self.runs.bring_keys(&[self.runs.key(&kept)])?;
@@ -203,6 +202,14 @@ impl SharedWriter {
         let outcome = Outcome::Done { image: self.link(cell, &kept)?, pixels, reused: None };
         let (seconds, device) = (Some(seconds), Some(device.to_owned()));
         self.record(key, Record { cell: cell.clone(), outcome, seconds, device, remarks })
+    }
+
+    /// Keeps the picture of a newly rendered cell on this machine, after a bucket could not be written, for the next worker here.
+    /// Nothing for a folder.
+    pub fn hold(&self, cell: &Cell, image: &Image, remarks: &Remarks) -> Result<(), StoreError> {
+        let Some(mirror) = &self.runs.mirror else { return Ok(()) };
+        let png = encode_cell(image, cell, &fingerprint(&self.plan, cell), &self.hashes, remarks)?;
+        mirror.hold(&cell.id, &png).map(drop)
     }
 
     /// Writes the row of a cell that could not be rendered.

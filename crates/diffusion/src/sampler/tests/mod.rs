@@ -123,6 +123,22 @@ fn a_cell_that_does_not_fit_alone_fails_alone() {
 }
 
 #[test]
+fn a_picture_of_nan_fails_its_cell_alone() {
+    let cells: Vec<Cell> = (0..4).map(|seed| cell(seed, 2)).collect();
+    let (expected, _) = render(&mut counting(16, 8, usize::MAX).0, &cells);
+    let (mut engine, counter) = counting(16, 8, usize::MAX);
+    counter.borrow_mut().nan = Some(1);
+    let (rendered, ended) = render(&mut engine, &cells);
+    assert!(ended.is_ok());
+    assert_eq!(counter.borrow().decodes, [4]);
+    assert_eq!(rendered.errors.keys().collect::<Vec<_>>(), [&cells[1].id]);
+    let error = &rendered.errors[&cells[1].id];
+    assert!(error.contains("NaN or infinity"), "{error}");
+    assert_eq!(rendered.images.len(), 3);
+    assert!(rendered.images.iter().all(|(id, image)| expected.images[id] == *image));
+}
+
+#[test]
 fn decoding_is_halved_too() {
     let cells: Vec<Cell> = (0..8).map(|seed| cell(seed, 2)).collect();
     let (expected, _) = render(&mut counting(16, 8, usize::MAX).0, &cells);

@@ -34,6 +34,8 @@ pub(super) struct Counter {
     pub(super) lives: usize,
     /// What a call says once the device is lost.
     pub(super) lost: &'static str,
+    /// Which of the pictures that are decoded together contains NaN.
+    pub(super) nan: Option<usize>,
     /// How many rows more fit after each release of memory, the last one first.
     pub(super) kept: Vec<usize>,
     pub(super) calls: Vec<usize>,
@@ -164,7 +166,9 @@ impl Family for Fake {
         if latents.dim(0)? > counter.pictures {
             bail!("CublasError(CUBLAS_STATUS_ALLOC_FAILED)");
         }
-        latents.tanh()
+        let factor = |at| if Some(at) == counter.nan { f32::NAN } else { 1.0 };
+        let factors: Vec<f32> = (0..latents.dim(0)?).map(factor).collect();
+        latents.tanh()?.broadcast_mul(&Tensor::from_vec(factors, (latents.dim(0)?, 1, 1, 1), &Device::Cpu)?)
     }
 
     fn replace_vae(&mut self, _: &ModelSource, _: &Device, _: DType) -> std::result::Result<(), ModelError> {
