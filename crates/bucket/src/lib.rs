@@ -93,7 +93,7 @@ impl Bucket {
                 return Ok(self.answered(false));
             }
             if !problem.is_passing() || self.is_gone() || begun.elapsed() >= self.patience {
-                return Err(self.error("create", key, begun, error));
+                return Err(self.error("create", key, begun, &error));
             }
             unsure = true;
             std::thread::sleep(pause.min(self.patience));
@@ -105,7 +105,7 @@ impl Bucket {
     pub fn put(&self, key: &str, content: Vec<u8>) -> Result<(), BucketError> {
         let begun = Instant::now();
         let put = self.runtime.block_on(self.client().put(&self.path(key), content.into()));
-        put.map(|_| self.answered(())).map_err(|error| self.error("write", key, begun, error))
+        put.map(|_| self.answered(())).map_err(|error| self.error("write", key, begun, &error))
     }
 
     /// Reads an object; `None` if there is none with that key.
@@ -125,7 +125,7 @@ impl Bucket {
         match self.runtime.block_on(self.client().head(&self.path(key))) {
             Ok(_) => Ok(self.answered(true)),
             Err(Error::NotFound { .. }) => Ok(self.answered(false)),
-            Err(error) => Err(self.error("read", key, begun, error)),
+            Err(error) => Err(self.error("read", key, begun, &error)),
         }
     }
 
@@ -134,14 +134,14 @@ impl Bucket {
         let (below, begun) = (self.path(prefix), Instant::now());
         let found = self.client().list(Some(&below)).map_ok(|object| rest(&below, &object.location));
         let found = self.runtime.block_on(found.try_collect());
-        found.map(|found| self.answered(found)).map_err(|error| self.error("list", prefix, begun, error))
+        found.map(|found| self.answered(found)).map_err(|error| self.error("list", prefix, begun, &error))
     }
 
     /// The names of what would be the folders in `prefix`, which ends with `/` or is empty, in any order.
     pub fn folders(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
         let (below, begun) = (self.path(prefix), Instant::now());
         let found = self.runtime.block_on(self.client().list_with_delimiter(Some(&below)));
-        let found = found.map_err(|error| self.error("list", prefix, begun, error))?;
+        let found = found.map_err(|error| self.error("list", prefix, begun, &error))?;
         Ok(self.answered(found).common_prefixes.iter().map(|folder| rest(&below, folder)).collect())
     }
 
@@ -157,8 +157,11 @@ impl Bucket {
             }
         });
         match self.runtime.block_on(Box::pin(removed).next()) {
-            None => Ok(self.answered(())),
-            Some(error) => Err(self.error("remove", keys.first().map_or("", String::as_str), begun, error)),
+            None => {
+                self.answered(());
+                Ok(())
+            }
+            Some(error) => Err(self.error("remove", keys.first().map_or("", String::as_str), begun, &error)),
         }
     }
 
@@ -174,7 +177,7 @@ impl Bucket {
             Ok(object) => Ok(Some(self.answered(object))),
             // A missing object is none, a missing bucket is an error.
             Err(error) if is_object_missing(&error) => Ok(self.answered(None)),
-            Err(error) => Err(self.error("read", key, begun, error)),
+            Err(error) => Err(self.error("read", key, begun, &error)),
         }
     }
 
@@ -198,8 +201,8 @@ impl Bucket {
     }
 
     /// The error of a request that was begun at that time.
-    fn error(&self, doing: &'static str, key: &str, begun: Instant, source: Error) -> BucketError {
-        let problem = Problem::of(&source);
+    fn error(&self, doing: &'static str, key: &str, begun: Instant, source: &Error) -> BucketError {
+        let problem = Problem::of(source);
         let is_passing = problem.is_passing();
         if is_passing {
             self.is_gone.store(true, Ordering::Relaxed);

@@ -176,7 +176,7 @@ impl DenoiseState {
         let Some(DeepCache { interval, branch_id }) = self.deepcache else { return Reach::Whole };
         let branch = branch_id as usize;
         let kept = self.features.as_ref().map_or(0, |features| features.dims()[0]);
-        match self.done % interval as usize == 0 || kept < self.rows() {
+        match self.done.is_multiple_of(interval as usize) || kept < self.rows() {
             true => Reach::Keep { branch },
             false => Reach::Shallow { branch },
         }

@@ -159,13 +159,11 @@ fn read_sampler<'a>(
     if flow.is_none() || !flow::guidance(graph, out, guider, positive) {
         guidance(graph, out, guider);
     }
-    if let Some(flow) = flow {
-        if !flow::shift(graph, out, guider)
-            && flow == Flow::Flux2
-            && sigmas::class(graph, node) != "Flux2Scheduler"
-        {
-            out.note("without a shift, ComfyUI takes one of its own for FLUX.2, Maquette that of the picture's size");
-        }
+    let has_shift = flow.is_some() && flow::shift(graph, out, guider);
+    if flow == Some(Flow::Flux2) && !has_shift && sigmas::class(graph, node) != "Flux2Scheduler" {
+        out.note(
+            "without a shift, ComfyUI takes one of its own for FLUX.2, Maquette that of the picture's size",
+        );
     }
     sigmas::read(graph, out, node, sampler, from_picture, flow);
     let known = [SAMPLERS, &["CFGGuider", "BasicGuider"]].concat().contains(&guider.class);
