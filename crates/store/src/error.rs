@@ -97,7 +97,7 @@ pub enum StoreError {
     },
     /// The bucket cannot be used.
     #[error(transparent)]
-    Bucket(#[from] BucketError),
+    Bucket(Box<BucketError>),
     /// A bucket, where a folder is needed.
     #[error(
         "`{address}` is a bucket, where runs can only be worked on by workers, listed and pulled; allowed here: a folder for runs"
@@ -143,6 +143,12 @@ pub enum StoreError {
         /// The folder for the file.
         folder: PathBuf,
     },
+}
+
+impl From<BucketError> for StoreError {
+    fn from(error: BucketError) -> StoreError {
+        StoreError::Bucket(Box::new(error))
+    }
 }
 
 impl StoreError {
