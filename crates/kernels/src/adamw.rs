@@ -18,8 +18,22 @@ pub struct AdamWStep {
 }
 
 impl AdamWStep {
+    /// What the kernel for CUDA multiplies with: see `elementwise.cu`.
+    #[cfg(feature = "cuda")]
+    fn factors(&self) -> [f64; 6] {
+        let (first_correction, second_correction) = self.corrections();
+        [
+            self.betas.0,
+            self.betas.1,
+            1.0 - self.learning_rate * self.weight_decay,
+            self.learning_rate / first_correction,
+            second_correction.sqrt(),
+            self.eps,
+        ]
+    }
+
     /// By what the moments are divided, because they began at 0.
-    pub(crate) fn corrections(&self) -> (f64, f64) {
+    fn corrections(&self) -> (f64, f64) {
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         (1.0 - self.betas.0.powi(steps), 1.0 - self.betas.1.powi(steps))
     }
@@ -28,7 +42,7 @@ impl AdamWStep {
     pub fn apply(&self, of: [&Tensor; 4]) -> Result<[Tensor; 3]> {
         #[cfg(feature = "cuda")]
         if of[0].device().is_cuda() {
-            return crate::cuda::adamw(of, self);
+            return crate::cuda::adamw(of, self.factors());
         }
         let [parameter, gradient, first, second] = of;
         let (first_correction, second_correction) = self.corrections();

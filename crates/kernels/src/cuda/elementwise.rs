@@ -2,7 +2,6 @@
 
 use super::launch::{Arg, Grid, launch, output, ptx};
 use super::names::variant;
-use crate::adamw::AdamWStep;
 use crate::layout::{as_image, channels_last};
 use candle_core::{DType, Result, Tensor, bail};
 
@@ -84,8 +83,9 @@ pub(super) fn geglu_gradient(x: &Tensor, gradient: &Tensor) -> Result<Tensor> {
 }
 
 /// A step of AdamW: the parameter, its gradient and its moments in f32, all of one shape; the parameter and the moments afterwards.
-pub(crate) fn adamw(of: [&Tensor; 4], step: &AdamWStep) -> Result<[Tensor; 3]> {
-    let [parameter, gradient, first, second] = of;
+/// `factors` are those of the kernel, in its order.
+pub(crate) fn adamw(of: [&Tensor; 4], factors: [f64; 6]) -> Result<[Tensor; 3]> {
+    let [parameter, gradient, ..] = of;
     if of.iter().any(|tensor| tensor.shape() != parameter.shape() || tensor.dtype() != DType::F32) {
         bail!("a step of a parameter {:?} by a gradient {:?}", parameter.shape(), gradient.shape())
     }
@@ -93,17 +93,9 @@ pub(crate) fn adamw(of: [&Tensor; 4], step: &AdamWStep) -> Result<[Tensor; 3]> {
     let (before, slope, first, second) = (before?, slope?, first?, second?);
     let out = || output(parameter.shape(), DType::F32, parameter.device());
     let found = [out()?, out()?, out()?];
-    let floats = [
-        step.betas.0,
-        step.betas.1,
-        1.0 - step.learning_rate * step.weight_decay,
-        step.learning_rate / step.corrections().0,
-        step.corrections().1.sqrt(),
-        step.eps,
-    ];
     let tensors = [&found[0], &found[1], &found[2], &before, &first, &second, &slope];
     let count = parameter.elem_count();
-    let args = tensors.into_iter().map(Arg::Tensor).chain(floats.map(|number| Arg::Float(number as f32)));
+    let args = tensors.into_iter().map(Arg::Tensor).chain(factors.map(|number| Arg::Float(number as f32)));
     let args: Vec<Arg> = args.chain([Arg::Count(count)]).collect();
     launch(parameter.device(), ELEMENTWISE, "adamw", Grid::over(count), &args)?;
     Ok(found)
