@@ -78,7 +78,7 @@ fn the_data_of_a_small_run() {
     insta::assert_snapshot!("small-run", json);
     insta::assert_snapshot!(
         state_script(&page.state(1_700_000_000)),
-        @r#"maquetteState('{"revision":"2c2b5c17a073dcd0","state":"complete","done":1,"total":2,"written":1700000000}');"#
+        @r#"maquetteState('{"revision":"8909de3883bc6196","state":"complete","done":1,"total":2,"written":1700000000}');"#
     );
 }
 
