@@ -107,6 +107,7 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
     if unet::embeds_guidance(&ConfigFile::open(source, UNET_CONFIG)?)? {
         let text = "`steps` is 50 unless it is set: latent consistency models are made for 4 to 8";
         notes.push(ModelNote { text: text.to_owned(), concerns: Concerns::Without("steps") });
+        notes.push(ModelNote::of_negative_prompt());
     }
     Ok(notes)
 }

@@ -9,6 +9,14 @@ pub struct ModelNote {
     pub concerns: Concerns,
 }
 
+impl ModelNote {
+    /// That a model whose pictures have one row has no use for a negative prompt.
+    pub(super) fn of_negative_prompt() -> ModelNote {
+        let text = "`negative_prompt` has no effect: the model is distilled and has no second row for it";
+        ModelNote { text: text.to_owned(), concerns: Concerns::With("negative_prompt") }
+    }
+}
+
 /// The experiments that a note on a model concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Concerns {

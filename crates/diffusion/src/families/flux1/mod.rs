@@ -61,12 +61,14 @@ fn embeds_guidance(source: &ModelSource) -> Loaded<bool> {
 
 /// Notes on a model.
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
+    let mut notes = vec![ModelNote::of_negative_prompt()];
     if embeds_guidance(source)? {
-        return Ok(Vec::new());
+        return Ok(notes);
     }
     let text =
         "`guidance_scale` has no effect: the model is distilled, as FLUX.1 schnell is, and does not take it";
-    Ok(vec![ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") }])
+    notes.push(ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") });
+    Ok(notes)
 }
 
 /// What T5 ignores of a prompt.

@@ -62,7 +62,8 @@ fn is_distilled(source: &ModelSource) -> Loaded<bool> {
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
     let text = "`guidance_scale` has no effect: the model is distilled, as its model_index.json says";
     let note = ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") };
-    Ok(is_distilled(source)?.then_some(note).into_iter().collect())
+    let all = [note, ModelNote::of_negative_prompt()];
+    Ok(if is_distilled(source)? { all.into() } else { Vec::new() })
 }
 
 /// What the text encoder ignores of a prompt.
