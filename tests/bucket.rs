@@ -162,6 +162,16 @@ fn a_worker_whose_store_is_gone_keeps_its_pictures_for_the_next_one() {
 }
 
 #[test]
+fn a_worker_that_finishes_late_leaves_the_log_of_the_first() {
+    let (workspace, server) = (workspace(), S3Server::start(0));
+    server.another_finishes("the log of another");
+    let worker = [&RUN[..], &["--worker"]].concat();
+    let ended = Ended::of(&mut command(&workspace, &server, &worker)).code(0);
+    assert_eq!(ended.stdout, "");
+    assert_eq!(server.get("some/runs/cats/1/log.csv"), "the log of another");
+}
+
+#[test]
 fn a_key_that_may_only_read_is_enough_to_look_at_runs() {
     let (workspace, server) = (workspace(), S3Server::start(0));
     let worker = [&RUN[..], &["--worker"]].concat();

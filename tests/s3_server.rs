@@ -28,6 +28,8 @@ struct State {
     is_gone: bool,
     /// Objects are replaced that were to be created if absent.
     replaces: bool,
+    /// What the log is once another worker has ended the session, which happens when a worker begins to finish.
+    others_log: Option<Vec<u8>>,
 }
 
 struct Request {
@@ -76,6 +78,12 @@ impl S3Server {
     /// From now on it replaces objects that were to be created if absent, as some stores do.
     pub fn replaces(&self) {
         self.state.lock().unwrap().replaces = true;
+    }
+
+    /// When a worker begins to finish, another one has done so: it writes this as the log, marks the session as over, and removes the
+    /// rows.
+    pub fn another_finishes(&self, log: &str) {
+        self.state.lock().unwrap().others_log = Some(log.as_bytes().to_vec());
     }
 
     /// Writes an object.
@@ -169,6 +177,14 @@ fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
         "PUT" if request.create && !state.replaces && state.objects.contains_key(key) => (412, Vec::new()),
         "PUT" => {
             state.objects.insert(key.clone(), request.body.clone());
+            if let Some(session) = key.strip_suffix("finish/1")
+                && let Some(log) = state.others_log.take()
+            {
+                let run = session.split("/.share/").next().unwrap_or_default();
+                state.objects.insert(format!("{run}/log.csv"), log);
+                state.objects.insert(format!("{session}finished"), Vec::new());
+                state.objects.retain(|key, _| !key.starts_with(&format!("{session}rows/")));
+            }
             (200, Vec::new())
         }
         "POST" => {

@@ -151,7 +151,10 @@ impl Workspace {
         if page {
             result.page = write_page(&self.runs, run, &plan, report);
         }
-        writer.end_session()?;
+        if !writer.end_session()? {
+            (result.finished, result.sheets) = (false, Vec::new());
+            return Ok(result);
+        }
         // The others leave when they look next.
         if writer.fold(LEAVING + options.lease / 16)? {
             result.log = Some(run.dir().join("log.csv"));

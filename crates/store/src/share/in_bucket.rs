@@ -105,19 +105,28 @@ impl Runs {
 }
 
 /// Folds the rows into the log here, writes the run into the bucket, ends the session there, and removes its objects.
-pub(super) fn end(runs: &Runs, run: &Run, objects: &SessionObjects) -> Result<(), StoreError> {
-    let Some(mirror) = &runs.mirror else { return Ok(()) };
+///
+/// False, and nothing is written, if the session is over: another worker was taken for dead while it did the same. Rows that were
+/// read here may have been incomplete then, since they are removed after the end; the other's log has them all. Until the end
+/// none is removed, so what was read before this looked is whole.
+pub(super) fn end(runs: &Runs, run: &Run, objects: &SessionObjects) -> Result<bool, StoreError> {
+    let (Some(mirror), SessionObjects::Bucket(_, session)) = (&runs.mirror, objects) else { return Ok(true) };
     fold(run.dir())?;
+    let run_folder = runs.key(run.dir());
+    let folder = format!("{run_folder}/{FOLDER}/");
+    // After a later session, the mark of this one is gone.
+    let newest = session_numbers(mirror, &run_folder)?.pop().unwrap_or(1);
+    if *session != format!("{folder}{newest}/") || objects.exists(FINISHED)? {
+        return Ok(false);
+    }
     runs.upload(run)?;
     objects.create(FINISHED, b"")?;
-    let folder = format!("{}/{FOLDER}/", runs.key(run.dir()));
-    let newest = session_numbers(mirror, &runs.key(run.dir()))?.pop().unwrap_or(1);
     let left = mirror.bucket.list(&folder)?.into_iter();
     // The mark stays, so that no number is used twice.
     let left = left.filter(|key| *key != format!("{newest}/{FINISHED}")).map(|key| format!("{folder}{key}"));
     // What cannot be removed now is removed after the next session; its rows are in the log.
     let _ = mirror.bucket.remove(&left.collect::<Vec<_>>());
-    Ok(())
+    Ok(true)
 }
 
 /// The numbers of a run's sessions, ascending. `folder` is the key of the run's folder.

@@ -234,10 +234,12 @@ impl SharedWriter {
         self.runs.bring_all(&self.run)
     }
 
-    /// Ends the session: whoever claims something now learns that it is over.
-    pub fn end_session(&self) -> Result<(), StoreError> {
-        in_bucket::end(&self.runs, &self.run, &self.objects)?;
-        self.objects.create(FINISHED, b"").map(drop)
+    /// Ends the session: whoever claims something now learns that it is over. False for a run in a bucket if another worker has
+    /// ended it meanwhile: the log and the sheets there are the other's.
+    pub fn end_session(&self) -> Result<bool, StoreError> {
+        let ended = in_bucket::end(&self.runs, &self.run, &self.objects)?;
+        self.objects.create(FINISHED, b"")?;
+        Ok(ended)
     }
 
     /// Leaves the run. If the session is over and no other process is in the run any more, the rows are folded: the worker that
