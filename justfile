@@ -171,7 +171,7 @@ soak-workers:
 
 # Kill runs a thousand times, let the power fail a thousand times, let every operation fail, and check that nothing is lost
 soak:
-    cargo test --quiet --workspace --test main -- --ignored --nocapture crash::kills crash::power crash::faults
+    cargo test --quiet --workspace --test main -- --ignored --nocapture crash::kills crash::power crash::faults crash::trainings
 
 # Run 20,000 cells: memory and time per cell must not grow
 soak-long:

@@ -10,3 +10,4 @@ mod long;
 mod power;
 mod replay;
 mod several;
+mod trainings;

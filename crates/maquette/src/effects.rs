@@ -250,13 +250,13 @@ fn scores(pictures: &RunPictures<'_>, log: &[LogRow], metric: &Metric) -> Vec<(V
     pictures.positions().filter_map(|(coordinates, number)| Some((coordinates, score(number)?))).collect()
 }
 
-/// The metric in the log that says best how like a picture is to its reference: of a model, otherwise structural
+/// The metric in the log that says best how like a picture is to its reference or subject: of a model, otherwise structural
 /// similarity, otherwise any.
 fn likeness(log: &[LogRow]) -> Option<&'static Metric> {
     let measured = |metric: &&Metric| log.iter().any(|row| row.metric(metric.name).is_some());
     let candidates = maquette_metrics::METRICS
         .iter()
-        .filter(|metric| metric.needs(Needs::Reference) && !metric.text)
+        .filter(|metric| (metric.needs(Needs::Reference) || metric.needs(Needs::Subject)) && !metric.text)
         .filter(measured);
     // The last of the best: of several models the latest in the table.
     candidates.max_by_key(|metric| (metric.model.is_some(), metric.name == "ssim"))

@@ -78,6 +78,7 @@ mod run_pictures;
 mod sheets;
 mod show;
 mod status;
+mod subject_pictures;
 mod training;
 mod unused_inputs;
 mod verify;

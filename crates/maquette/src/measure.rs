@@ -56,7 +56,7 @@ pub(crate) fn metric_names() -> MetricNames<'static> {
 
 impl Workspace {
     /// Measures the pictures of a run and writes the metrics into its log, as columns at its end: those named, where the name
-    /// of a model such as `clip` stands for all of its metrics, or all that apply to the run and need no model or one of
+    /// of a model such as `clip` stands for its metrics that apply, or all that apply to the run and need no model or one of
     /// `models`. Columns that the log already has are replaced. `run` is a name such as `mucha@2`, a unique prefix, or a path.
     ///
     /// `models` names models instead of those of the experiment. Folders that the experiment names are relative to its file,
@@ -78,7 +78,7 @@ impl Workspace {
         let plan = run.plan()?;
         let metrics = match metrics {
             [] => applicable(&plan, models),
-            names => named(&of_models(names))?,
+            names => named(&of_models(names, &lacking(&plan)))?,
         };
         let places = self.metric_models(&run, &plan, models);
         let mut progress = |_: &[&'static Metric], done, all| progress(done, all);
@@ -119,12 +119,16 @@ pub(crate) fn metric_list(metrics: &[&Metric]) -> String {
     metrics.iter().map(|metric| format!("`{}`", metric.name)).collect::<Vec<_>>().join(", ")
 }
 
-/// Names of metrics, with all metrics of a model in place of its name.
-fn of_models(names: &[String]) -> Vec<String> {
+/// Names of metrics, with the metrics of a model that may apply in place of its name.
+fn of_models(names: &[String], lacking: &[Needs]) -> Vec<String> {
     let of = |name: &String| -> Vec<String> {
         let of_model = METRICS.iter().filter(|metric| metric.model == Some(name.as_str()));
-        let of_model: Vec<String> = of_model.map(|metric| metric.name.to_owned()).collect();
-        if of_model.is_empty() { vec![name.clone()] } else { of_model }
+        let of_model: Vec<&Metric> = of_model.collect();
+        if of_model.is_empty() {
+            return vec![name.clone()];
+        }
+        let may_apply = |metric: &&&Metric| !metric.needs.iter().any(|need| lacking.contains(need));
+        of_model.iter().filter(may_apply).map(|metric| metric.name.to_owned()).collect()
     };
     names.iter().flat_map(of).collect()
 }
@@ -145,6 +149,9 @@ fn lacking(plan: &Plan) -> Vec<Needs> {
     let mut lacking = Vec::new();
     if !has_reference {
         lacking.push(Needs::Reference);
+    }
+    if plan.trainings.is_empty() {
+        lacking.push(Needs::Subject);
     }
     if neighbour_axis(plan).is_none() {
         lacking.push(Needs::Neighbours);
@@ -182,6 +189,9 @@ pub(crate) fn measure_run(
     }
     if needs(Needs::Reference) {
         notes.extend(pictures.missing_references());
+    }
+    if needs(Needs::Subject) {
+        notes.extend(pictures.missing_subjects());
     }
     let axis = if needs(Needs::Neighbours) { neighbour_axis(plan) } else { None };
     let tasks = pictures.tasks(axis);
@@ -236,6 +246,7 @@ fn lack_note(lack: Needs, names: &[&str]) -> Option<String> {
         Needs::Reference => {
             format!("{first} {verb} not apply: no cell has a reference picture (`init_image`)")
         }
+        Needs::Subject => format!("{first} {verb} not apply: the experiment trains no subject"),
         Needs::Neighbours => format!(
             "{first} {verb} not apply: there is no axis of numbers besides seeds; name one with `neighbours` in [metrics]"
         ),

@@ -1,18 +1,20 @@
-//! The finished pictures of a run, with what each is compared with: its reference picture and its neighbours.
+//! The finished pictures of a run, with what each is compared with: its reference picture, the pictures of its subject, and
+//! its neighbours.
 
 use crate::error::{Error, with_causes};
 use crate::logged_picture::decode_logged;
+use crate::subject_pictures::SubjectPictures;
 use maquette_core::{Axis, CellId, Digest, Fit, Image, Kind, Plan, Setting};
 use maquette_diffusion::init_image::{Margin, fit};
 use maquette_metrics::{Task, chunk_size};
 use maquette_picture::decode;
 use maquette_store::{Run, Status};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The pictures of a run that are done, each once, in the grid's order. They are numbered from 0, and the reference
-/// pictures after them.
+/// The pictures of a run that are done, each once, in the grid's order. They are numbered from 0, and the pictures that they
+/// are compared with after them.
 pub(crate) struct RunPictures<'a> {
     run: &'a Run,
     plan: &'a Plan,
@@ -20,6 +22,7 @@ pub(crate) struct RunPictures<'a> {
     /// For each cell of the plan, the number of its picture.
     by_index: Vec<Option<usize>>,
     references: Vec<Reference>,
+    missing_subjects: Vec<String>,
 }
 
 /// A finished picture.
@@ -34,9 +37,10 @@ pub(crate) struct Picture {
     image: String,
     pixels: Option<Digest>,
     reference: Option<usize>,
+    subject: Vec<usize>,
 }
 
-/// A reference picture as it was fitted to some cells.
+/// A reference picture as it was fitted to some cells, or a subject's picture cropped to their size.
 #[derive(PartialEq, Eq, Hash, Clone)]
 struct Reference {
     file: Arc<Path>,
@@ -52,6 +56,10 @@ impl RunPictures<'_> {
         let (mut pictures, mut references) = (Vec::new(), Vec::new());
         let mut numbers: HashMap<CellId, usize> = HashMap::new();
         let mut reference_numbers: HashMap<Reference, usize> = HashMap::new();
+        let subjects = match plan.trainings.is_empty() {
+            true => SubjectPictures::default(),
+            false => SubjectPictures::find(run, plan),
+        };
         let mut by_index = Vec::with_capacity(plan.len());
         for index in 0..plan.len() {
             let cell = plan.cell(index)?;
@@ -62,14 +70,17 @@ impl RunPictures<'_> {
             let number = *numbers.entry(cell.id).or_insert_with(|| {
                 let settings = &cell.settings;
                 let size = (settings.width, settings.height);
-                let reference = settings.init_image.as_ref().map(|picture| {
-                    let fit = settings.fit.unwrap_or(Fit::Crop);
-                    let reference = Reference { file: Arc::clone(&picture.file), fit, size };
+                let mut fitted = |file: &Arc<Path>, fit| {
+                    let reference = Reference { file: Arc::clone(file), fit, size };
                     *reference_numbers.entry(reference.clone()).or_insert_with(|| {
                         references.push(reference);
                         references.len() - 1
                     })
-                });
+                };
+                let fit = settings.fit.unwrap_or(Fit::Crop);
+                let reference = settings.init_image.as_ref().map(|picture| fitted(&picture.file, fit));
+                let subject = subjects.at(plan, &cell.coordinates).iter();
+                let subject = subject.map(|file| fitted(file, Fit::Crop)).collect();
                 pictures.push(Picture {
                     cell: cell.id,
                     label: plan.label(&cell.coordinates),
@@ -79,12 +90,13 @@ impl RunPictures<'_> {
                     image: row.image().unwrap_or_default().to_owned(),
                     pixels: row.pixels(),
                     reference,
+                    subject,
                 });
                 pictures.len() - 1
             });
             by_index.push(Some(number));
         }
-        Ok(RunPictures { run, plan, pictures, by_index, references })
+        Ok(RunPictures { run, plan, pictures, by_index, references, missing_subjects: subjects.missing })
     }
 
     /// The number of the picture at each position of the grid that is a cell, with its coordinates.
@@ -98,6 +110,7 @@ impl RunPictures<'_> {
             name: picture.cell.short().into(),
             picture: number,
             reference: picture.reference.map(|reference| self.pictures.len() + reference),
+            subject: picture.subject.iter().map(|reference| self.pictures.len() + reference).collect(),
             neighbours: neighbours.map_or(Vec::new(), |axis| self.neighbours(picture, axis)),
             prompt: Arc::clone(&picture.prompt),
         };
@@ -136,9 +149,18 @@ impl RunPictures<'_> {
 
     /// The reference pictures that cannot be read, each with the reason.
     pub fn missing_references(&self) -> Vec<String> {
-        let mut files: Vec<&Arc<Path>> = self.references.iter().map(|reference| &reference.file).collect();
-        files.sort();
-        files.dedup();
+        self.unreadable(self.pictures.iter().filter_map(|picture| picture.reference))
+    }
+
+    /// The pictures of subjects that were not found or cannot be read, each with the reason.
+    pub fn missing_subjects(&self) -> Vec<String> {
+        let unreadable =
+            self.unreadable(self.pictures.iter().flat_map(|picture| picture.subject.iter().copied()));
+        self.missing_subjects.iter().cloned().chain(unreadable).collect()
+    }
+
+    fn unreadable(&self, references: impl Iterator<Item = usize>) -> Vec<String> {
+        let files: BTreeSet<&Path> = references.map(|number| &*self.references[number].file).collect();
         files.into_iter().filter_map(|file| decode(file).err()).map(|error| with_causes(&error)).collect()
     }
 

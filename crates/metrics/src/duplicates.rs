@@ -3,7 +3,7 @@
 use crate::ciede2000::lab;
 use crate::phash::PerceptualHash;
 use crate::pixels::shrink;
-use crate::{Measurer, Metric, Score, Subject};
+use crate::{Measurer, Metric, MetricInput, Score};
 use maquette_core::Image;
 use palette::Lab;
 use palette::color_difference::Ciede2000;
@@ -49,12 +49,10 @@ impl Measurer for Duplicates {
         std::slice::from_ref(&self.metric)
     }
 
-    fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String> {
+    fn measure(&mut self, batch: &[MetricInput]) -> Result<Vec<Vec<Option<Score>>>, String> {
         let this = &*self;
-        let found: Vec<_> = batch
-            .par_iter()
-            .map(|subject| (Arc::clone(&subject.name), this.fingerprint(&subject.image)))
-            .collect();
+        let found: Vec<_> =
+            batch.par_iter().map(|input| (Arc::clone(&input.name), this.fingerprint(&input.image))).collect();
         self.seen.extend(found);
         Ok(vec![vec![None]; batch.len()])
     }

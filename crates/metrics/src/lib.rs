@@ -1,7 +1,7 @@
 //! Numbers about pictures: differences in pixels, perceptual hashes, and the metrics of CLIP, SigLIP and other models.
 //!
 //! [`METRICS`] is the list of metrics: names, help, ranges and checks come from it. [`Measurer`]s compute them for
-//! [`Subject`]s, and [`measure`] loads the pictures of many cells in chunks and hands them to the measurers.
+//! [`MetricInput`]s, and [`measure`] loads the pictures of many cells in chunks and hands them to the measurers.
 //!
 //! Not here: runs, logs, plans. The caller says which pictures belong together.
 
@@ -9,8 +9,8 @@
 
 // In reading order.
 mod metric;
-mod subject;
 
+mod input;
 mod measurer;
 
 mod ciede2000;
@@ -26,6 +26,7 @@ mod pixels;
 
 mod run;
 
+pub use input::{MetricInput, Score};
 pub use measurer::{Embedder, Measurer};
 pub use metric::{Better, METRICS, MODELS, Metric, MetricModel, Needs};
 pub use models::{
@@ -35,7 +36,6 @@ pub use models::{
 pub use pixel_measurer::without_model;
 pub use pixels::Pixels;
 pub use run::{Load, Measured, Task, chunk_size, embed, measure};
-pub use subject::{Score, Subject};
 
 #[cfg(test)]
 mod tests;

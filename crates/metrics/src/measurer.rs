@@ -1,6 +1,6 @@
 //! The interface of everything that computes metrics.
 
-use crate::{Metric, Score, Subject};
+use crate::{Metric, MetricInput, Score};
 use maquette_core::Image;
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub trait Measurer: Send {
     /// # Errors
     ///
     /// A model that cannot compute them, as a sentence without its full stop.
-    fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String>;
+    fn measure(&mut self, batch: &[MetricInput]) -> Result<Vec<Vec<Option<Score>>>, String>;
 
     /// The values of all pictures once more, if they depend on all pictures. Called once, after the last batch.
     fn finish(&mut self) -> Option<Vec<Vec<Option<Score>>>> {

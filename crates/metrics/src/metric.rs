@@ -37,6 +37,8 @@ pub enum Better {
 pub enum Needs {
     /// The reference picture, cropped and resized as it was for the cell.
     Reference,
+    /// The pictures of the subject that the experiment trains.
+    Subject,
     /// The cells one step away along one axis.
     Neighbours,
     /// The prompt.
@@ -88,6 +90,10 @@ impl Metric {
         Metric { name, about, needs: &[Needs::Reference], model: Some(model), ..self }
     }
 
+    const fn to_subject(self, name: &'static str, about: &'static str, model: &'static str) -> Metric {
+        Metric { name, about, needs: &[Needs::Subject], model: Some(model), ..self }
+    }
+
     const fn of_prompt(self, name: &'static str, about: &'static str, model: &'static str) -> Metric {
         Metric { name, about, needs: &[Needs::Prompt], model: Some(model), ..self }
     }
@@ -113,6 +119,7 @@ impl Needs {
     pub fn as_str(self) -> &'static str {
         match self {
             Needs::Reference => "reference",
+            Needs::Subject => "subject",
             Needs::Neighbours => "neighbours",
             Needs::Prompt => "prompt",
             Needs::Run => "run",
@@ -185,8 +192,10 @@ pub const METRICS: &[Metric] = &[
     },
     COSINE.of_prompt("clip_text", "Cosine of CLIP's vectors of the picture and the prompt (CLIPScore without its factor)", "clip"),
     COSINE.to_reference("clip_reference", "Cosine of CLIP's vectors of the picture and its reference picture", "clip"),
+    COSINE.to_subject("clip_subject", "Mean cosine of CLIP's vectors of the picture and the subject's pictures", "clip"),
     COSINE.of_prompt("siglip_text", "Cosine of SigLIP's vectors of the picture and the prompt", "siglip"),
     COSINE.to_reference("siglip_reference", "Cosine of SigLIP's vectors of the picture and its reference picture", "siglip"),
+    COSINE.to_subject("siglip_subject", "Mean cosine of SigLIP's vectors of the picture and the subject's pictures", "siglip"),
     Metric {
         name: "aesthetic",
         about: "LAION's aesthetic score, about 1 to 10: how much people who rated pictures would like it",
@@ -195,16 +204,16 @@ pub const METRICS: &[Metric] = &[
         model: Some("aesthetic"),
         ..Metric::ORDINARY
     },
-    Metric {
-        name: "sketchbook_likeness",
-        about: "How alike the sitters of the picture and its reference picture are, for drawings of the bundled model",
-        range: (Some(0.0), Some(1.0)),
-        better: Better::Higher,
-        source: "the mean over 17 traits of the agreement of a small network's estimates (docs/metrics.md)",
-        needs: &[Needs::Reference],
-        model: Some("sketchbook"),
-        ..Metric::ORDINARY
-    },
+    TRAITS.to_reference(
+        "sketchbook_likeness",
+        "How alike the sitters of the picture and its reference picture are, for drawings of the bundled model",
+        "sketchbook",
+    ),
+    TRAITS.to_subject(
+        "sketchbook_subject",
+        "Mean likeness of the sitters of the picture and of the subject's pictures, for drawings of the bundled model",
+        "sketchbook",
+    ),
 ];
 
 const COSINE: Metric = Metric {
@@ -213,6 +222,15 @@ const COSINE: Metric = Metric {
     range: (Some(-1.0), Some(1.0)),
     better: Better::Higher,
     source: "Radford et al. 2021 (CLIP), Hessel et al. 2021 (CLIPScore), Zhai et al. 2023 (SigLIP)",
+    ..Metric::ORDINARY
+};
+
+const TRAITS: Metric = Metric {
+    name: "",
+    about: "",
+    range: (Some(0.0), Some(1.0)),
+    better: Better::Higher,
+    source: "the mean over 17 traits of the agreement of a small network's estimates (docs/metrics.md)",
     ..Metric::ORDINARY
 };
 

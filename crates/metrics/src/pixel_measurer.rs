@@ -6,7 +6,7 @@ use crate::phash::PerceptualHash;
 use crate::psnr::{mean_squared_error, psnr};
 use crate::sharpness::sharpness;
 use crate::ssim::ssim;
-use crate::{Measurer, Metric, Score, Subject};
+use crate::{Measurer, Metric, MetricInput, Score};
 use maquette_core::Image;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::sync::Arc;
@@ -36,15 +36,15 @@ impl Measurer for PixelMeasurer {
         &self.metrics
     }
 
-    fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String> {
+    fn measure(&mut self, batch: &[MetricInput]) -> Result<Vec<Vec<Option<Score>>>, String> {
         let this = &*self;
-        Ok(batch.par_iter().map(|subject| this.row(subject)).collect())
+        Ok(batch.par_iter().map(|input| this.row(input)).collect())
     }
 }
 
 impl PixelMeasurer {
-    fn row(&self, subject: &Subject) -> Vec<Option<Score>> {
-        let Subject { image, reference, neighbours, .. } = subject;
+    fn row(&self, input: &MetricInput) -> Vec<Option<Score>> {
+        let MetricInput { image, reference, neighbours, .. } = input;
         let reference: Option<&Image> = reference.as_deref();
         let neighbours = Neighbours { image, neighbours };
         // `ssim` and `dssim` share a computation.

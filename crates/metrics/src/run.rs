@@ -1,6 +1,6 @@
 //! Measures the pictures of many cells: loads them in chunks, on all cores, within bounded memory.
 
-use crate::{Embedder, Measurer, Score, Subject};
+use crate::{Embedder, Measurer, MetricInput, Score};
 use maquette_core::Image;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use std::collections::{BTreeSet, HashMap};
@@ -22,6 +22,8 @@ pub struct Task {
     pub picture: usize,
     /// The reference picture at the picture's size.
     pub reference: Option<usize>,
+    /// The pictures of the subject, at the picture's size.
+    pub subject: Vec<usize>,
     /// The pictures of the neighbours.
     pub neighbours: Vec<usize>,
     /// The prompt, placeholders filled.
@@ -39,8 +41,8 @@ pub fn chunk_size(pixels: u64) -> usize {
     (CHUNK / (4 * 3 * pixels.max(1))).clamp(1, MOST) as usize
 }
 
-/// Measures every task, `chunk` at a time. A picture that several tasks of a chunk name is loaded once. A neighbour or
-/// reference that cannot be read counts as absent. `progress` gets the number of tasks that are done after each chunk, and
+/// Measures every task, `chunk` at a time. A picture that several tasks of a chunk name is loaded once. A neighbour, a
+/// reference or a picture of the subject that cannot be read counts as absent. `progress` gets the number of tasks that are done after each chunk, and
 /// returns whether to go on; the tasks that are left have no values.
 ///
 /// # Errors
@@ -56,28 +58,30 @@ pub fn measure(
     let mut measured = Vec::with_capacity(tasks.len());
     for tasks in tasks.chunks(chunk.max(1)) {
         let named = tasks.iter().flat_map(|task| {
-            [task.picture].into_iter().chain(task.reference).chain(task.neighbours.iter().copied())
+            let beside = task.subject.iter().chain(&task.neighbours).copied();
+            [task.picture].into_iter().chain(task.reference).chain(beside)
         });
         let pictures = load_all(named.collect(), load);
-        let subject = |task: &Task| {
+        let input = |task: &Task| {
             let found = |number: &usize| pictures[number].as_ref().ok().cloned();
-            Ok(Subject {
+            Ok(MetricInput {
                 name: Arc::clone(&task.name),
                 image: pictures[&task.picture].clone()?,
                 reference: task.reference.as_ref().and_then(found),
+                subject: task.subject.iter().filter_map(found).collect(),
                 neighbours: task.neighbours.iter().filter_map(found).collect(),
                 prompt: Arc::clone(&task.prompt),
             })
         };
-        let (mut subjects, mut outcomes) = (Vec::new(), Vec::new());
+        let (mut inputs, mut outcomes) = (Vec::new(), Vec::new());
         for task in tasks {
-            outcomes.push(subject(task).map(|subject| {
-                subjects.push(subject);
+            outcomes.push(input(task).map(|input| {
+                inputs.push(input);
                 Vec::new()
             }));
         }
         for measurer in &mut *measurers {
-            let mut rows = measurer.measure(&subjects)?.into_iter();
+            let mut rows = measurer.measure(&inputs)?.into_iter();
             for values in outcomes.iter_mut().flatten() {
                 values.extend(rows.next().unwrap_or_else(|| vec![None; measurer.metrics().len()]));
             }

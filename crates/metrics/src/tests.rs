@@ -89,6 +89,7 @@ fn tasks(pictures: usize) -> Vec<Task> {
         name: format!("cell{number}").into(),
         picture: number,
         reference: Some(0),
+        subject: Vec::new(),
         neighbours: [number.checked_sub(1), Some(number + 1)]
             .into_iter()
             .flatten()

@@ -134,7 +134,9 @@ pub use share::{SessionObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
 pub use submission::Submission;
 pub use timings::{Speed, Timings, TrainingKind, WorkKind};
-pub use trained::{TrainingFolder, TrainingSample, TrainingStep, TrainingWriter, shown_as, trained_beside};
+pub use trained::{
+    TrainingFolder, TrainingSample, TrainingStep, TrainingWriter, shown_as, trained_beside, trained_weights,
+};
 pub use unused::{Unused, UnusedFile, UnusedKind};
 pub use votes::Votes;
 pub use writer::RunWriter;

@@ -131,6 +131,14 @@ pub fn trained_beside(run: &Run) -> PathBuf {
     root.join(TRAINED)
 }
 
+/// The name of weights that are a file of such a folder: it stands for their training and the number of steps, and is their
+/// identity in cells. `None` of any other file.
+pub fn trained_weights(file: &Path) -> Option<Digest> {
+    let folder = file.parent()?.file_name()?;
+    let stem = file.file_name()?.to_str()?.strip_suffix(".safetensors")?;
+    (folder == TRAINED).then(|| stem.parse().ok())?
+}
+
 /// The folder of a training in a run, relative to it.
 pub fn shown_as(training: &Training) -> String {
     // Subjects have no separators in their names; several models have trainings of one subject.

@@ -94,6 +94,8 @@ impl Runs {
             }
         }
         temporary(self.root(), now, &mut unused.files);
+        // Trained weights are never listed: they take longest to make, and `maquette train` makes them before any run.
+        each_file(&self.trained(), &mut |path| temporary_file(path, now, &mut unused.files));
         self.unused_cells(now, None, &mut unused, used)?;
         unused.settle();
         Ok(unused)

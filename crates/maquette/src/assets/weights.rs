@@ -7,6 +7,7 @@ use maquette_core::{Digest, FoundFile, WeightsKind};
 use maquette_diffusion::{check_lora, lora_digest};
 use maquette_files::limits;
 use maquette_planner::{AssetError, did_you_mean};
+use maquette_store::trained_weights;
 use std::path::{Path, PathBuf};
 
 /// Finds a file by its name, as [`locate`] does, and reads it.
@@ -15,8 +16,14 @@ pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFi
     let file = locate(kind, name, base)?;
     if kind == WeightsKind::Lora {
         // So that nothing is rendered before a bad one is found.
-        let digest = check_lora(&file).and_then(|()| lora_digest(&file));
-        return Ok(FoundFile { digest: digest.map_err(|error| wrong(with_causes(&error)))?, file });
+        check_lora(&file).map_err(|error| wrong(with_causes(&error)))?;
+    }
+    if let Some(digest) = trained_weights(&file) {
+        return Ok(FoundFile { digest, file });
+    }
+    if kind == WeightsKind::Lora {
+        let digest = lora_digest(&file).map_err(|error| wrong(with_causes(&error)))?;
+        return Ok(FoundFile { digest, file });
     }
     let bytes = maquette_files::read(&file, limits::WEIGHTS)
         .map_err(|error| wrong(format!("{}: {error}", file.display())))?;

@@ -99,8 +99,42 @@ fn cells_are_rendered_with_the_weights_that_were_trained_for_them() {
     let again =
         engine.reproduce(&picture, &ReproduceOptions { set: vec![], save: None }, &mut |_| ()).unwrap();
     assert_eq!(again.likeness, Likeness::Identical, "{again:?}");
+    assert_eq!((again.changes, again.cell.before), (Vec::new(), Some(again.cell.now)));
     let forecast = engine.forecast(&engine.plan(&experiment).unwrap()).unwrap();
     assert_eq!(forecast.trainings, [], "no cell is left");
+}
+
+#[test]
+fn pictures_are_compared_with_those_of_the_subject() {
+    let project = project("subject = [\"none\", \"me\"]\n");
+    let (engine, experiment) = (project.engine(), project.experiment("face.toml"));
+    let run = run(&engine, &experiment).result.run;
+    let measure =
+        || engine.measure("face", &["sketchbook_subject".to_owned()], &BTreeMap::new(), &mut |_, _| ());
+    let scores = || -> Vec<f64> {
+        let rows = log(&run);
+        rows.iter().map(|row| column(row, "sketchbook_subject").parse().unwrap_or(f64::NAN)).collect()
+    };
+    assert_eq!(measure().unwrap().notes, [""; 0]);
+    let network = maquette_metrics::Likeness::bundled().unwrap();
+    let traits = |file: &std::path::Path| network.traits(&maquette_picture::decode(file).unwrap()).unwrap();
+    for (row, score) in log(&run).iter().zip(scores()) {
+        let seen = network.traits(&pixels(&run, row)).unwrap();
+        let each = ["a", "b", "c", "d"].map(|name| project.path().join(format!("photos/{name}.png")));
+        let mean = each.map(|file| seen.likeness(&traits(&file))).iter().sum::<f64>() / 4.0;
+        assert!((score - mean).abs() < 0.01, "{score}, {mean}");
+    }
+
+    // A picture that is gone is noted, and the others count.
+    let before = scores();
+    fs::remove_file(project.path().join("photos/a.png")).unwrap();
+    let notes = measure().unwrap().notes;
+    assert_eq!(notes.len(), 1);
+    assert!(
+        notes[0].starts_with("the picture `photos/a.png` of the subject `me` was not found"),
+        "{notes:?}"
+    );
+    assert!(scores().iter().all(|score| score.is_finite()) && scores() != before);
 }
 
 #[test]

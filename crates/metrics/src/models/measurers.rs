@@ -2,7 +2,7 @@
 
 use super::encoder::cosine;
 use super::{AestheticPredictor, Encoder, EncoderFamily, Likeness, ModelError, ModelFolder, Traits};
-use crate::{Embedder, Measurer, Metric, Score, Subject};
+use crate::{Embedder, Measurer, Metric, MetricInput, Needs, Score};
 use maquette_core::{Digest, Image};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -89,7 +89,24 @@ impl<T> Known<T> {
     }
 }
 
-/// `clip_text`, `clip_reference`, `siglip_text`, `siglip_reference`.
+/// The pictures that the metric compares the picture with.
+fn others<'a>(metric: &Metric, input: &'a MetricInput) -> &'a [Arc<Image>] {
+    match metric.needs(Needs::Subject) {
+        true => &input.subject,
+        false => input.reference.as_slice(),
+    }
+}
+
+/// The mean of a value over pictures; `None` of no pictures.
+fn mean<E>(images: &[Arc<Image>], mut value: impl FnMut(&Image) -> Result<f64, E>) -> Result<Option<f64>, E> {
+    let mut sum = 0.0;
+    for image in images {
+        sum += value(image)?;
+    }
+    Ok(Some(sum / images.len() as f64).filter(|_| !images.is_empty()))
+}
+
+/// The metrics of CLIP or SigLIP.
 struct OfVectors {
     encoder: Encoder,
     metrics: Vec<&'static Metric>,
@@ -109,20 +126,17 @@ impl OfVectors {
         Ok(&self.texts[text])
     }
 
-    fn values(&mut self, subject: &Subject) -> Result<Vec<Option<Score>>, ModelError> {
-        let seen = self.images.of(&subject.image, |image| self.encoder.image(image))?;
+    fn values(&mut self, input: &MetricInput) -> Result<Vec<Option<Score>>, ModelError> {
+        let seen = self.images.of(&input.image, |image| self.encoder.image(image))?;
         let mut values = Vec::new();
         for metric in self.metrics.clone() {
             values.push(match metric.name {
-                "clip_text" | "siglip_text" if subject.prompt.is_empty() => None,
-                "clip_text" | "siglip_text" => Some(cosine(&seen, self.text(&subject.prompt)?)),
-                _ => match &subject.reference {
-                    None => None,
-                    Some(image) => {
-                        let reference = self.images.of(image, |image| self.encoder.image(image))?;
-                        Some(cosine(&seen, &reference))
-                    }
-                },
+                "clip_text" | "siglip_text" if input.prompt.is_empty() => None,
+                "clip_text" | "siglip_text" => Some(cosine(&seen, self.text(&input.prompt)?)),
+                _ => mean(others(metric, input), |image| {
+                    let other = self.images.of(image, |image| self.encoder.image(image))?;
+                    Ok::<f64, ModelError>(cosine(&seen, &other))
+                })?,
             });
         }
         Ok(values.into_iter().map(|value| value.map(Score::Number)).collect())
@@ -134,8 +148,8 @@ impl Measurer for OfVectors {
         &self.metrics
     }
 
-    fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String> {
-        batch.iter().map(|subject| self.values(subject).map_err(|error| error.to_string())).collect()
+    fn measure(&mut self, batch: &[MetricInput]) -> Result<Vec<Vec<Option<Score>>>, String> {
+        batch.iter().map(|input| self.values(input).map_err(|error| error.to_string())).collect()
     }
 }
 
@@ -150,16 +164,16 @@ impl Measurer for OfTaste {
         &self.metrics
     }
 
-    fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String> {
-        let score = |subject: &Subject| {
-            let score = self.model.score(&subject.image).map_err(|error| error.to_string())?;
+    fn measure(&mut self, batch: &[MetricInput]) -> Result<Vec<Vec<Option<Score>>>, String> {
+        let score = |input: &MetricInput| {
+            let score = self.model.score(&input.image).map_err(|error| error.to_string())?;
             Ok(vec![Some(Score::Number(score)); self.metrics.len()])
         };
         batch.iter().map(score).collect()
     }
 }
 
-/// `sketchbook_likeness`.
+/// `sketchbook_likeness`, `sketchbook_subject`.
 struct OfTraits {
     network: Likeness,
     metrics: Vec<&'static Metric>,
@@ -171,20 +185,18 @@ impl Measurer for OfTraits {
         &self.metrics
     }
 
-    fn measure(&mut self, batch: &[Subject]) -> Result<Vec<Vec<Option<Score>>>, String> {
+    fn measure(&mut self, batch: &[MetricInput]) -> Result<Vec<Vec<Option<Score>>>, String> {
         let mut rows = Vec::new();
-        for subject in batch {
+        for input in batch {
             let mut traits = |image: &Image| {
                 self.known.of(image, |image| self.network.traits(image)).map_err(|error| error.to_string())
             };
-            let value = match &subject.reference {
-                None => None,
-                Some(reference) => {
-                    let reference = traits(reference)?;
-                    Some(Score::Number(traits(&subject.image)?.likeness(&reference)))
-                }
+            let seen = traits(&input.image)?;
+            let likeness = |metric: &&Metric| {
+                mean(others(metric, input), |image| Ok::<f64, String>(seen.likeness(&*traits(image)?)))
             };
-            rows.push(vec![value; self.metrics.len()]);
+            let values: Result<Vec<Option<f64>>, String> = self.metrics.iter().map(likeness).collect();
+            rows.push(values?.into_iter().map(|value| value.map(Score::Number)).collect());
         }
         Ok(rows)
     }

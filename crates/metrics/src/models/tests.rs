@@ -226,26 +226,38 @@ fn likeness_is_what_torch_computes_and_highest_for_one_sitter() {
 
 #[test]
 fn measurers_leave_out_what_does_not_apply() {
-    let subject = |reference: Option<&Image>, prompt: &str| crate::Subject {
+    let input = |reference: Option<&Image>, subject: &[&Image], prompt: &str| crate::MetricInput {
         name: "0a1b2c3d".into(),
         image: picture(&serde_json::json!([0, 0, 512, 512])).into(),
         reference: reference.cloned().map(Into::into),
+        subject: subject.iter().map(|&image| image.clone().into()).collect(),
         neighbours: Vec::new(),
         prompt: prompt.into(),
     };
     let metric = |name: &str| crate::Metric::named(name).unwrap();
     let all = expected();
     let (_temporary, folder) = folder("clip", |_| ());
-    let metrics = vec![metric("clip_text"), metric("clip_reference")];
+    let metrics = ["clip_text", "clip_reference", "clip_subject"].map(metric).to_vec();
     let mut clip = model_measurer("clip", Some(&folder), metrics).unwrap();
-    let mut sitters = model_measurer("sketchbook", None, vec![metric("sketchbook_likeness")]).unwrap();
+    let mut sitters = model_measurer(
+        "sketchbook",
+        None,
+        ["sketchbook_likeness", "sketchbook_subject"].map(metric).to_vec(),
+    )
+    .unwrap();
     let reference = picture(&all["crop"]);
-    let batch = [subject(Some(&reference), "a man"), subject(None, "a man"), subject(None, "")];
+    let other = picture(&serde_json::json!([0, 0, 256, 256]));
+    let batch = [
+        input(Some(&reference), &[], "a man"),
+        input(None, &[&reference, &other], "a man"),
+        input(None, &[], ""),
+    ];
     let known = |rows: Vec<Vec<Option<crate::Score>>>| -> Vec<Vec<bool>> {
         rows.iter().map(|row| row.iter().map(Option::is_some).collect()).collect()
     };
-    assert_eq!(known(clip.measure(&batch).unwrap()), [[true, true], [true, false], [false, false]]);
-    assert_eq!(known(sitters.measure(&batch).unwrap()), [[true], [false], [false]]);
+    let expected = [[true, true, false], [true, false, true], [false, false, false]];
+    assert_eq!(known(clip.measure(&batch).unwrap()), expected);
+    assert_eq!(known(sitters.measure(&batch).unwrap()), [[true, false], [false, true], [false, false]]);
     assert!(matches!(model_measurer("clip", None, Vec::new()), Err(ModelError::NoFolder(_))));
 
     let image = std::sync::Arc::new(reference);

@@ -60,7 +60,8 @@ impl AssetResolver for Anything {
 fn every_example_plans() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     let mut planned = Vec::new();
-    let metrics: Vec<&str> = NAMES.metrics.iter().copied().chain(["sketchbook_likeness"]).collect();
+    let metrics: Vec<&str> =
+        NAMES.metrics.iter().copied().chain(["sketchbook_likeness", "sketchbook_subject"]).collect();
     for entry in std::fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
         if file.extension().is_some_and(|ending| ending == "toml") {

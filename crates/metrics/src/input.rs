@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 /// One picture, with what its metrics compare it with.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub struct MetricInput {
     /// The short name of its cell, by which metrics refer to it.
     pub name: Arc<str>,
     /// The picture.
     pub image: Arc<Image>,
     /// The reference picture of the cell, at the picture's size; `None` if the cell has none.
     pub reference: Option<Arc<Image>>,
+    /// The pictures of the subject that the cell is compared with, at the picture's size; empty if there is none.
+    pub subject: Vec<Arc<Image>>,
     /// The pictures of the cells one step away along one axis; those of another size are left out by metrics that compare
     /// pixels.
     pub neighbours: Vec<Arc<Image>>,
