@@ -15,7 +15,7 @@ pub fn shared_workspace(common: &Common) -> Result<Workspace, Failure> {
     Ok(Workspace::open_shared(&common.runs)?)
 }
 
-/// The same, with the device and backend of a command that renders.
+/// The same, with the devices and the backend of a command that renders.
 pub fn rendering_workspace(
     common: &Common,
     device: &str,
@@ -24,22 +24,22 @@ pub fn rendering_workspace(
     with_device(workspace(common)?, device, backend)
 }
 
-/// The workspace with a device and a backend.
+/// The workspace with devices and a backend.
 pub fn with_device(workspace: Workspace, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
     Ok(match backend {
-        BackendName::Engine => workspace.with_device(self::device(device)?),
-        BackendName::Fake => workspace.with_renderer(Renderer::Fake),
+        BackendName::Engine => workspace.with_devices(devices(device)?),
+        BackendName::Fake => workspace.with_devices(devices(device)?).with_renderer(Renderer::Fake),
     })
 }
 
-/// The device of that name. Warns if `auto` is the CPU in a build for GPUs, where that is not expected.
-fn device(name: &str) -> Result<DeviceName, Failure> {
-    if name != "auto" {
-        return Ok(name.parse().map_err(Error::from)?);
+/// The devices of that list. Warns if `auto` is the CPU in a build for GPUs, where that is not expected.
+fn devices(list: &str) -> Result<Vec<DeviceName>, Failure> {
+    if list != "auto" {
+        return Ok(DeviceName::list(list).map_err(Error::from)?);
     }
     let (device, unavailable) = DeviceName::detect();
     if let Some(error) = unavailable {
         output::warning(&format!("{}; using `{device}`", with_causes(&error)));
     }
-    Ok(device)
+    Ok(vec![device])
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 /// Renders cells. Implemented by the engine, and by a fake for tests.
 pub trait Backend {
-    /// The device it runs on, such as `cpu` or `cuda:0`; a column of the log.
+    /// The device it runs on, such as `cpu` or `cuda:0`, a column of the log; several with commas between them.
     fn device(&self) -> String;
 
     /// Announces cells that later calls of [`Backend::render`] will probably have, so that all of their prompts can be encoded

@@ -28,6 +28,8 @@ pub enum Event {
         model: String,
         /// How long it took.
         seconds: f64,
+        /// The device that has it, see [`crate::Backend::device`].
+        device: String,
     },
     /// A prompt of an announced cell was encoded.
     Encoded,
@@ -37,6 +39,8 @@ pub enum Event {
         cell: CellId,
         /// The number of UNet calls for it.
         steps: usize,
+        /// The device that renders it, see [`crate::Backend::device`].
+        device: String,
     },
     /// One step of a cell is done.
     Stepped {

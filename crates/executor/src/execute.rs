@@ -42,7 +42,7 @@ pub fn execute(
 
     backend.expect(&mut left.iter().filter_map(|(number, _)| (pass.cell)(*number).ok()));
     let (plan, device) = (run.plan(), backend.device());
-    let write = |ended: Vec<Ended>| Ended::write(ended, run, &device);
+    let write = |ended: Vec<Ended>| Ended::write(ended, run);
     let (outcome, mut summary, measured) = with_writer(write, |queue| {
         // The backend holds both callbacks at once and calls one at a time.
         let recorder = RefCell::new(RunRecorder::new(

@@ -84,7 +84,7 @@ impl Backend for FakeBackend {
                 if model.as_ref() != Some(&cell.settings.model) {
                     let name = cell.settings.model.to_string();
                     model = Some(cell.settings.model.clone());
-                    let loaded = Event::Loaded { model: name.clone(), seconds: 0.0 };
+                    let loaded = Event::Loaded { model: name.clone(), seconds: 0.0, device: self.device() };
                     if events(Event::Loading { model: name }).is_break() || events(loaded).is_break() {
                         return Ok(());
                     }
@@ -92,7 +92,8 @@ impl Backend for FakeBackend {
                 let event = match self.failure(&cell) {
                     Some(error) => Event::Failed { cell: cell.id, error },
                     None => {
-                        let event = Event::Started { cell: cell.id, steps: steps(&cell) };
+                        let event =
+                            Event::Started { cell: cell.id, steps: steps(&cell), device: self.device() };
                         rows.push_back((cell, 0));
                         event
                     }

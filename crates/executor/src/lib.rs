@@ -6,6 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+mod devices;
+#[cfg(test)]
+mod devices_tests;
 mod error;
 mod execute;
 #[cfg(test)]
@@ -25,6 +28,7 @@ mod stop;
 mod todo;
 mod write_queue;
 
+pub use devices::{Devices, MakeBackend};
 pub use error::ExecuteError;
 pub use execute::execute;
 pub use fake::FakeBackend;

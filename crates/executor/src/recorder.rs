@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// A cell that has ended but is not in the log yet.
 pub(crate) struct Ended {
     cell: Cell,
+    device: String,
     how: How,
 }
 
@@ -31,10 +32,11 @@ pub(crate) struct RunRecorder<'a> {
     queue: WriteQueue<Ended, Written>,
     stop: &'a Stop,
     report: &'a mut dyn FnMut(RunProgress),
+    /// The backend's, for cells that fail before a device starts them.
     device: &'a str,
     in_flight: HashMap<CellId, InFlight>,
-    /// The UNet calls of each cell that is being written, in order.
-    writing: VecDeque<usize>,
+    /// The UNet calls of each cell that is being written, in order, and its device.
+    writing: VecDeque<(usize, String)>,
     summary: Summary,
     measured: Timings,
     /// The error that ended the run early.
@@ -44,18 +46,19 @@ pub(crate) struct RunRecorder<'a> {
 struct InFlight {
     cell: Cell,
     steps: usize,
+    device: Option<String>,
 }
 
 impl Ended {
     /// Encodes and writes the pictures of some cells, then their rows.
-    pub(crate) fn write(cells: Vec<Ended>, run: &mut RunWriter, device: &str) -> Batch<Record, StoreError> {
+    pub(crate) fn write(cells: Vec<Ended>, run: &mut RunWriter) -> Batch<Record, StoreError> {
         let (mut batch, mut failed) = (run.batch(), None);
-        for Ended { cell, how } in cells {
+        for Ended { cell, device, how } in cells {
             match how {
                 How::Finished { image, seconds, remarks } => {
-                    failed = batch.finish(&cell, &image, seconds, device, remarks).err();
+                    failed = batch.finish(&cell, &image, seconds, &device, remarks).err();
                 }
-                How::Failed { error } => batch.fail(&cell, &error, device),
+                How::Failed { error } => batch.fail(&cell, &error, &device),
             }
             // The cells before it are recorded.
             if failed.is_some() {
@@ -69,7 +72,8 @@ impl Ended {
     }
 
     /// The same into a run that workers share. `key` is the row's.
-    pub(crate) fn write_shared(self, run: &SharedWriter, key: &str, device: &str) -> Written {
+    pub(crate) fn write_shared(self, run: &SharedWriter, key: &str) -> Written {
+        let device = self.device.as_str();
         match self.how {
             How::Finished { image, seconds, remarks } => {
                 run.finish(key, &self.cell, &image, (seconds, device), remarks)
@@ -125,7 +129,7 @@ impl<'a> RunRecorder<'a> {
         match self.source.next() {
             Ok(cell) => {
                 let cell = cell?;
-                self.in_flight.insert(cell.id, InFlight { cell: cell.clone(), steps: 0 });
+                self.in_flight.insert(cell.id, InFlight { cell: cell.clone(), steps: 0, device: None });
                 Some(cell)
             }
             Err(error) => {
@@ -155,14 +159,14 @@ impl<'a> RunRecorder<'a> {
                 self.end(&cell, How::Finished { image, seconds, remarks });
             }
             Event::Failed { cell, error } => self.end(&cell, How::Failed { error }),
-            Event::Started { cell, steps } => self.started(cell, steps),
+            Event::Started { cell, steps, device } => self.started(cell, steps, device),
             Event::Stepped { cell, step, steps } => {
                 (self.report)(RunProgress::Stepped { cell, step, steps });
             }
             Event::Loading { model } => (self.report)(RunProgress::Loading { model }),
-            Event::Loaded { model, seconds } => {
+            Event::Loaded { model, seconds, device } => {
                 if let Some(card) = self.plan.models.get(&model) {
-                    self.measured.add_load(self.device, &card.fingerprint, seconds);
+                    self.measured.add_load(&device, &card.fingerprint, seconds);
                 }
                 (self.report)(RunProgress::Loaded { model, seconds });
             }
@@ -208,29 +212,30 @@ impl<'a> RunRecorder<'a> {
         Ok(())
     }
 
-    fn started(&mut self, cell: CellId, steps: usize) {
+    fn started(&mut self, cell: CellId, steps: usize, device: String) {
         let Some(in_flight) = self.in_flight.get_mut(&cell) else { return };
-        in_flight.steps = steps;
+        (in_flight.steps, in_flight.device) = (steps, Some(device));
         let label = self.plan.label(&in_flight.cell.coordinates);
         (self.report)(RunProgress::Started { cell, label, steps });
     }
 
     /// Sends a cell to the writer.
     fn end(&mut self, cell: &CellId, how: How) {
-        let Some(InFlight { cell, steps }) = self.in_flight.remove(cell) else {
+        let Some(InFlight { cell, steps, device }) = self.in_flight.remove(cell) else {
             let message = format!("cell {cell:?} ended but was not in flight");
             self.fatal.get_or_insert(ExecuteError::contract(message));
             return;
         };
         // A writer that has ended accepts nothing more; its last result is the error that ended it.
-        if self.queue.push(Ended { cell, how }).is_ok() {
-            self.writing.push_back(steps);
+        let device = device.unwrap_or_else(|| self.device.to_owned());
+        if self.queue.push(Ended { cell, device: device.clone(), how }).is_ok() {
+            self.writing.push_back((steps, device));
         }
     }
 
     /// Handles the result of the writer: a cell's row is in the log or could not be written.
     fn written(&mut self, written: Written) {
-        let steps = self.writing.pop_front().unwrap_or_default();
+        let (steps, device) = self.writing.pop_front().unwrap_or_default();
         let record = match written {
             Ok(record) => record,
             Err(error) => {
@@ -243,7 +248,7 @@ impl<'a> RunRecorder<'a> {
             Outcome::Done { .. } => {
                 self.summary.rendered += 1;
                 if let Some(card) = self.plan.models.get(&*cell.settings.model) {
-                    let kind = WorkKind::of(&cell.settings, &card.fingerprint, self.device);
+                    let kind = WorkKind::of(&cell.settings, &card.fingerprint, &device);
                     if !self.summary.kinds.contains(&kind) {
                         self.summary.kinds.push(kind.clone());
                     }

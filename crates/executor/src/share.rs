@@ -195,7 +195,7 @@ impl State<'_> {
             Ok(cell) => source.ahead = cell,
         }
         with_writer_or(
-            |ended| self.write_all(ended, device),
+            |ended| self.write_all(ended),
             Some(|ended: Ended| self.hold(ended)),
             |queue| {
                 let (plan, source) = (self.run.plan(), Box::new(source));
@@ -213,10 +213,10 @@ impl State<'_> {
     }
 
     /// Writes the pictures and the rows of some cells.
-    fn write_all(&self, cells: Vec<Ended>, device: &str) -> Batch<Record, StoreError> {
+    fn write_all(&self, cells: Vec<Ended>) -> Batch<Record, StoreError> {
         let (mut records, mut cells) = (Vec::new(), cells.into_iter());
         while let Some(ended) = cells.next() {
-            match self.write(ended, device) {
+            match self.write(ended) {
                 Ok(record) => records.push(record),
                 Err(error) => {
                     cells.for_each(|ended| self.hold(ended));
@@ -234,9 +234,9 @@ impl State<'_> {
     }
 
     /// Writes the picture and the row of a cell; the last row of a chunk ends it.
-    fn write(&self, ended: Ended, device: &str) -> Written {
+    fn write(&self, ended: Ended) -> Written {
         let cell = ended.cell();
-        let record = ended.write_shared(self.run, &self.key(&cell), device)?;
+        let record = ended.write_shared(self.run, &self.key(&cell))?;
         self.recorded(&cell)?;
         Ok(record)
     }

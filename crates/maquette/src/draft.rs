@@ -65,7 +65,6 @@ impl Workspace {
             drafts.cells.iter().filter(|(_, id)| !self.runs.has_cell(id)).copied().collect();
         let settings = |&(number, _): &(usize, CellId)| drafts.cell(plan, number).map(|cell| cell.settings);
         let all: Vec<_> = left.iter().map(settings).collect::<Result<_, _>>()?;
-        let device = self.device().to_string();
         Ok(DraftForecast {
             drafts: left.len(),
             steps: all.iter().map(maquette_core::Settings::unet_calls).sum(),
@@ -73,7 +72,7 @@ impl Workspace {
             estimate: estimate(
                 plan,
                 all.into_iter().map(|settings| (settings, 1)),
-                &device,
+                &self.devices(),
                 &self.runs.timings(),
             ),
         })

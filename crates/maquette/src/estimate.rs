@@ -1,6 +1,7 @@
 //! How long a plan would take on this machine, from earlier measurements. Without measurements there is no estimate.
 
 use maquette_core::{Plan, Settings};
+use maquette_diffusion::DeviceName;
 use maquette_store::{Timings, WorkKind};
 use std::collections::BTreeSet;
 
@@ -35,13 +36,16 @@ pub(crate) fn deciding(plan: &Plan) -> Vec<&'static str> {
     names
 }
 
-/// Adds up the time of cells on a device: settings, and how many cells have the same of those that are [`deciding`].
+/// Adds up the time of cells on devices that share them; they are as fast as the first: settings, and how many cells have the same of those that are [`deciding`].
 pub(crate) fn estimate(
     plan: &Plan,
     cells: impl IntoIterator<Item = (Settings, usize)>,
-    device: &str,
+    devices: &[DeviceName],
     timings: &Timings,
 ) -> Estimate {
+    let device = &*devices[0].to_string();
+    // Several times the CPU is not faster than once.
+    let at_once = if devices[0] == DeviceName::Cpu { 1.0 } else { devices.len() as f64 };
     let mut estimate = Estimate::default();
     let mut loads = BTreeSet::new();
     for (settings, count) in cells {
@@ -49,7 +53,7 @@ pub(crate) fn estimate(
         let work = WorkKind::of(&settings, &card.fingerprint, device);
         match timings.steps(&work).and_then(|speed| speed.seconds_each()) {
             Some(seconds) => {
-                estimate.seconds += seconds * settings.unet_work(card) * count as f64;
+                estimate.seconds += seconds * settings.unet_work(card) * count as f64 / at_once;
             }
             None => estimate.unknown += count,
         }

@@ -38,13 +38,12 @@ impl Workspace {
         let PlannedExperiment { plan, distinct, base, .. } = experiment;
         let finished = self.finished(&plan.name)?;
         let left = self.runs.without_pictures(distinct.iter().filter(|(_, id)| !finished.contains(id)));
-        let device = self.device().to_string();
         let cells = combinations(plan, &left, &deciding(plan))?.into_iter();
         let cells = cells.map(|(cell, count)| (cell.settings, count));
         Ok(Forecast {
             trainings: training_forecast(self, plan, &left)?,
             work: work(plan, &left)?,
-            estimate: estimate(plan, cells, &device, &self.runs.timings()),
+            estimate: estimate(plan, cells, &self.devices(), &self.runs.timings()),
             weights: match self.renderer {
                 Renderer::Engine => model_weights(self, plan, &left, base)?,
                 Renderer::Fake => Vec::new(),

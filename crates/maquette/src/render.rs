@@ -5,22 +5,43 @@ use crate::assets::find_planned;
 use crate::error::Error;
 use crate::workspace::Renderer;
 use maquette_core::{Backend, Cell, CellId, Digest, Event, Image, Plan, Remarks};
-use maquette_diffusion::Engine;
-use maquette_executor::{ExecuteError, FakeBackend};
+use maquette_diffusion::{DeviceError, DeviceName, Engine};
+use maquette_executor::{Devices, ExecuteError, FakeBackend, MakeBackend};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
 impl Workspace {
-    /// The engine on the workspace's device, or the fake. The names of models are relative to the folder `base`; `rows` is
-    /// the maximum of rows per UNet call. Models of `plan` are loaded only if their files are still those of the plan.
-    pub(crate) fn backend(
+    /// The engine on the workspace's first device, or the fake. The names of models are relative to the folder `base`; models of
+    /// `plan` are loaded only if their files are still those of the plan.
+    pub(crate) fn backend(&self, base: &Path, plan: Option<&Plan>) -> Result<Box<dyn Backend>, Error> {
+        self.make_backend(self.device(), base, None, plan)().map_err(Error::from)
+    }
+
+    /// The same on all devices of the workspace; `rows` is the maximum of rows per UNet call.
+    pub(crate) fn backend_of_run(
         &self,
         base: &Path,
         rows: Option<usize>,
-        plan: Option<&Plan>,
+        plan: &Plan,
     ) -> Result<Box<dyn Backend>, Error> {
+        let devices = self.devices().into_iter();
+        let mut makers: Vec<_> =
+            devices.map(|device| self.make_backend(device, base, rows, Some(plan))).collect();
+        match makers.len() {
+            1 => makers.remove(0)().map_err(Error::from),
+            _ => Ok(Box::new(Devices::new(makers)?)),
+        }
+    }
+
+    fn make_backend(
+        &self,
+        device: DeviceName,
+        base: &Path,
+        rows: Option<usize>,
+        plan: Option<&Plan>,
+    ) -> MakeBackend<DeviceError> {
         match self.renderer {
             Renderer::Engine => {
                 let (base, hub, runs) = (base.to_owned(), self.environment.hub.clone(), self.runs.clone());
@@ -31,14 +52,17 @@ impl Workspace {
                     .unwrap_or_default();
                 let find =
                     move |name: &str| Ok(find_planned(name, &base, &hub, &runs, planned.get(name).copied())?);
-                Ok(Box::new(Engine::new(self.device(), Box::new(find), rows)?))
+                Box::new(move || Ok(Box::new(Engine::new(device, Box::new(find), rows)?)))
             }
-            Renderer::Fake => Ok(Box::new(FakeBackend {
-                fail_on: self.environment.fake_fail_on.clone(),
-                panic_on: self.environment.fake_panic_on.clone(),
-                pause: Duration::from_millis(self.environment.fake_pause.unwrap_or(0)),
-                ..FakeBackend::new()
-            })),
+            Renderer::Fake => {
+                let fake = FakeBackend {
+                    fail_on: self.environment.fake_fail_on.clone(),
+                    panic_on: self.environment.fake_panic_on.clone(),
+                    pause: Duration::from_millis(self.environment.fake_pause.unwrap_or(0)),
+                    ..FakeBackend::new()
+                };
+                Box::new(move || Ok(Box::new(fake)))
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ impl Workspace {
         let cell = plan.cell(0)?;
         let fingerprint = plan.models.get(&*cell.settings.model).map(|card| card.fingerprint);
         let fingerprint = fingerprint.unwrap_or(Digest::from_bytes([0; 32]));
-        let mut backend = self.backend(&base, None, None)?;
+        let mut backend = self.backend(&base, None)?;
         let (now, remarks) = render_one(backend.as_mut(), &cell, note)?;
 
         let info = match origin {

@@ -129,7 +129,7 @@ impl Workspace {
             page_reported.set(page_reported.get() || matches!(event, RunEvent::Page(_)));
             report(event);
         };
-        let mut backend = self.backend(&base, options.rows, Some(&plan))?;
+        let mut backend = self.backend_of_run(&base, options.rows, &plan)?;
         let mut writer = self.runs.start(&plan.name, &resolved, &plan, &source, options.shard)?;
         if !self.runs.without_pictures(distinct.iter()).is_empty() {
             writer.set_hashes(self.hashes(&plan, &base));

@@ -165,7 +165,7 @@ impl Workspace {
     ) -> Result<(Vec<RenderedAgain>, Vec<String>), Error> {
         let base = base_of(run).unwrap_or_else(|| PathBuf::from("."));
         let mut remarks = other_models(plan, &cells, self.assets(&base).as_ref());
-        let mut backend = self.backend(&base, None, None)?;
+        let mut backend = self.backend(&base, None)?;
         remarks.extend(other_devices(run, &cells, &backend.device()));
         // Sorted, so that each model is loaded once; the result is sorted by name.
         let found: HashMap<CellId, Cell> = cells.iter().map(|cell| (cell.id, cell.clone())).collect();

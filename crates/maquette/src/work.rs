@@ -114,7 +114,7 @@ impl Workspace {
         if let Some(training) = plan.trainings.first().filter(|_| self.runs.is_bucket()) {
             return Err(Error::TrainingInBucket { subject: training.subject.clone() });
         }
-        let mut backend = self.backend(&base, options.rows, Some(&plan))?;
+        let mut backend = self.backend_of_run(&base, options.rows, &plan)?;
         let mut writer = self.runs.join(&plan.name, &resolved, &plan, &source)?;
         if !self.runs.without_pictures(distinct.iter()).is_empty() {
             writer.set_hashes(self.hashes(&plan, &base));

@@ -14,8 +14,8 @@ use std::path::Path;
 #[derive(Clone)]
 pub struct Workspace {
     pub(crate) runs: Runs,
-    /// `None` is the best device that this build can use.
-    device: Option<DeviceName>,
+    /// None: the best device that this build can use.
+    devices: Vec<DeviceName>,
     pub(crate) renderer: Renderer,
     pub(crate) environment: Environment,
 }
@@ -39,7 +39,7 @@ impl Workspace {
     pub fn open(runs: impl AsRef<Path>) -> Result<Workspace, Error> {
         Ok(Workspace {
             runs: Runs::open(runs.as_ref())?,
-            device: None,
+            devices: Vec::new(),
             renderer: Renderer::Engine,
             environment: Environment::read(),
         })
@@ -59,12 +59,18 @@ impl Workspace {
         }
         let (address, patience) = (path.to_string_lossy(), environment.bucket_patience);
         let runs = Runs::open_bucket(&address, &environment.aws, patience)?;
-        Ok(Workspace { runs, device: None, renderer: Renderer::Engine, environment })
+        Ok(Workspace { runs, devices: Vec::new(), renderer: Renderer::Engine, environment })
     }
 
     /// The same workspace on that device.
     pub fn with_device(self, device: DeviceName) -> Workspace {
-        Workspace { device: Some(device), ..self }
+        self.with_devices(vec![device])
+    }
+
+    /// The same workspace on those devices, of one kind as [`DeviceName::list`] checks: they share the cells of a run. Trainings and
+    /// single pictures are done on the first.
+    pub fn with_devices(self, devices: Vec<DeviceName>) -> Workspace {
+        Workspace { devices, ..self }
     }
 
     /// The same workspace with another renderer. The fake runs on the CPU.
@@ -82,11 +88,17 @@ impl Workspace {
         &self.runs
     }
 
-    /// The device.
+    /// The device, the first of several.
     pub fn device(&self) -> DeviceName {
-        match self.renderer {
-            Renderer::Engine => self.device.unwrap_or_else(DeviceName::auto),
-            Renderer::Fake => DeviceName::Cpu,
+        self.devices()[0]
+    }
+
+    /// The devices that share the cells of a run, at least one.
+    pub fn devices(&self) -> Vec<DeviceName> {
+        match (self.renderer, &self.devices[..]) {
+            (Renderer::Engine, []) => vec![DeviceName::auto()],
+            (Renderer::Engine, devices) => devices.to_vec(),
+            (Renderer::Fake, devices) => vec![DeviceName::Cpu; devices.len().max(1)],
         }
     }
 

@@ -19,7 +19,7 @@ pub struct ExperimentArgs {
     /// Keep only the cells with this value
     #[arg(long, value_name = "NAME=VALUE")]
     pub only: Vec<String>,
-    /// Device to render on: auto, cpu, cuda, cuda:N or metal
+    /// Device to render on: auto, cpu, cuda, cuda:N or metal. Several with commas share the cells, as in cuda:0,cuda:1
     #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
     pub device: String,
     /// Precision of the weights: f32, f16 or bf16

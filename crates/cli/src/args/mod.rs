@@ -196,7 +196,7 @@ pub enum ModelsCommand {
 /// Where and how to render something again.
 #[derive(Debug, Args)]
 pub struct RenderArgs {
-    /// Device to render on: auto, cpu, cuda, cuda:N or metal
+    /// Device to render on: auto, cpu, cuda, cuda:N or metal; of several, the first
     #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
     pub device: String,
     /// Print JSON

@@ -24,6 +24,14 @@ pub enum DeviceError {
     /// No device has that name.
     #[error("`{0}` is not a device; allowed: `auto`, `cpu`, `cuda`, `cuda:N`, `metal`")]
     Unknown(String),
+    /// A list names a GPU twice.
+    #[error("`{0}` is named twice; each GPU has one part in a run")]
+    Twice(DeviceName),
+    /// A list has devices of several kinds.
+    #[error(
+        "`{0}` and `{1}` cannot share a run: their pictures differ in precision; allowed: several of one kind"
+    )]
+    Mixed(DeviceName, DeviceName),
     /// The program was built without support for it.
     #[error(
         "this build of maquette has no support for `{device}`; make one that has with `cargo build --release -p \
@@ -62,6 +70,28 @@ impl DeviceName {
             }
         }
         (DeviceName::Cpu, unavailable)
+    }
+
+    /// The devices of a list with commas, such as `cuda:0,cuda:1`: at least one, all of one kind, each GPU once.
+    ///
+    /// # Errors
+    ///
+    /// [`DeviceError::Unknown`], [`DeviceError::Twice`] or [`DeviceError::Mixed`].
+    pub fn list(text: &str) -> Result<Vec<DeviceName>, DeviceError> {
+        let mut devices: Vec<DeviceName> = Vec::new();
+        for word in text.split(',') {
+            let device: DeviceName = word.trim().parse()?;
+            if device != DeviceName::Cpu && devices.contains(&device) {
+                return Err(DeviceError::Twice(device));
+            }
+            if let Some(first) = devices.first()
+                && std::mem::discriminant(first) != std::mem::discriminant(&device)
+            {
+                return Err(DeviceError::Mixed(*first, device));
+            }
+            devices.push(device);
+        }
+        Ok(devices)
     }
 
     /// Whether this build supports the device and the machine has it.
@@ -163,6 +193,20 @@ mod tests {
         assert_eq!("cuda".parse::<DeviceName>().unwrap(), DeviceName::Cuda(0));
         let error = "gpu".parse::<DeviceName>().unwrap_err().to_string();
         assert!(error.contains("`gpu`") && error.contains("cuda:N"), "{error}");
+    }
+
+    #[test]
+    fn lists_have_devices_of_one_kind() {
+        let list = |text: &str| DeviceName::list(text).map_err(|error| error.to_string());
+        assert_eq!(list("cuda:1, cuda:0"), Ok(vec![DeviceName::Cuda(1), DeviceName::Cuda(0)]));
+        assert_eq!(list("cpu,cpu"), Ok(vec![DeviceName::Cpu; 2]));
+        let check = |text: &str, part: &str| {
+            let error = list(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        };
+        check("cuda,cuda:0", "`cuda:0` is named twice");
+        check("cpu,metal", "`cpu` and `metal` cannot share a run");
+        check("cuda:0,", "`` is not a device");
     }
 
     /// Only in builds without a GPU's feature, such as the ordinary one.

@@ -133,7 +133,11 @@ impl Engine {
             }
             match self.start(&cell, events)? {
                 Ok(state) => {
-                    events.send(Event::Started { cell: cell.id, steps: state.steps() })?;
+                    events.send(Event::Started {
+                        cell: cell.id,
+                        steps: state.steps(),
+                        device: self.name.to_string(),
+                    })?;
                     states.push(state);
                 }
                 Err(error) => events.send(Event::Failed { cell: cell.id, error })?,
@@ -197,7 +201,11 @@ impl Engine {
                     Ok(loaded) => {
                         self.limits.free_memory = self.driver.free_memory();
                         let loaded = self.loaded.insert(loaded);
-                        events.send(Event::Loaded { model, seconds: clock.elapsed().as_secs_f64() })?;
+                        events.send(Event::Loaded {
+                            model,
+                            seconds: clock.elapsed().as_secs_f64(),
+                            device: self.name.to_string(),
+                        })?;
                         loaded.encode_ahead(&self.expected, || events.send(Event::Encoded))?;
                         Ok(())
                     }

@@ -54,7 +54,7 @@ pub(super) fn of_class(
         let (of, mut done) = (cells.len(), cells.len() - missing.len());
         report(TrainingProgress::ClassPictures { done, of })?;
         let mut failed = None;
-        let mut backend = workspace.backend(base, None, Some(plan))?;
+        let mut backend = workspace.backend(base, Some(plan))?;
         let mut ended = |id: CellId, result: Result<(Image, _), String>| {
             let kept = result
                 .map_err(Error::CellFailed)
@@ -134,7 +134,7 @@ pub(super) fn samples(
     let numbers: BTreeMap<CellId, usize> =
         cells.iter().enumerate().map(|(nth, cell)| (cell.id, nth)).collect();
     // The engine is dropped afterwards: training needs the memory.
-    let mut backend = workspace.backend(base, None, Some(plan))?;
+    let mut backend = workspace.backend(base, Some(plan))?;
     let (mut files, mut failed) = (Vec::new(), None);
     let mut ended = |id: CellId, result: Result<(Image, _), String>| {
         let number = numbers.get(&id).copied().unwrap_or(0);

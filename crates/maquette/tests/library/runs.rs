@@ -1,7 +1,7 @@
 //! The whole line: from a file to pictures, log and sheets; again, grown, stopped, with failures, in shards.
 
 use crate::support::{Project, column, log, picture, pictures, pixels, run, try_run};
-use maquette::{Origin, RunEvent, RunOptions, RunProgress, StartReason, Status, Stop};
+use maquette::{DeviceName, Origin, RunEvent, RunOptions, RunProgress, StartReason, Status, Stop};
 use std::collections::BTreeSet;
 
 const SMALL: &str = r#"
@@ -14,6 +14,29 @@ steps = 3
 artist = ["Alphonse Mucha", "Edvard Munch"]
 strength = [0.4, 0.9]
 "#;
+
+#[test]
+fn several_devices_make_the_pictures_of_one() {
+    let (one, several) = (Project::new().with_selfie(), Project::new().with_selfie());
+    for project in [&one, &several] {
+        project.write("small.toml", SMALL);
+    }
+    let run_on = |project: &Project, devices: usize| {
+        let workspace = project.engine().with_devices(vec![DeviceName::Cpu; devices]);
+        // One row at a time, so that no device takes all cells.
+        let options = RunOptions { rows: Some(2), sheets: false, ..RunOptions::default() };
+        try_run(&workspace, &project.experiment("small.toml"), &options).unwrap()
+    };
+    let (alone, shared) = (run_on(&one, 1), run_on(&several, 2));
+    assert_eq!((shared.counts(), shared.loaded.len()), ([0, 0, 4, 0], 2), "each device has its own model");
+    let decoded = |run| log(run).iter().map(|row| (row.cell(), pixels(run, row))).collect::<Vec<_>>();
+    let sorted = |run| {
+        let mut pictures = decoded(run);
+        pictures.sort_by_key(|(cell, _)| *cell);
+        pictures
+    };
+    assert!(sorted(&shared.result.run) == sorted(&alone.result.run));
+}
 
 #[test]
 fn a_run_leaves_pictures_a_log_and_a_sheet() {
