@@ -147,7 +147,7 @@ test-gpu:
 
 # Count instructions under valgrind and compare them with tests/speed/counts.txt; `just count --accept` writes that file
 count *arguments:
-    cargo build --release -p maquette-cli
+    cargo build --quiet --workspace --bin maquette
     tests/speed/count.sh "$@"
 
 # Measure the parts of a model: just bench FOLDER --device cuda --dtype f16 --rows 2,4,8,16
