@@ -41,6 +41,22 @@ describe("A1111", () => {
   });
 });
 
+describe("A1111's ControlNet", () => {
+  const unit = (changes: Record<string, string>) => {
+    const given = { controlnet: "controlnet/canny, v1.safetensors", control_image: "edges.png", controlnet_conditioning_scale: "0.5", ...changes };
+    return asA1111(page(Object.entries(given).map(([name, value]) => column(name, [value]))), 0);
+  };
+  test("the first unit, where it has an effect", () => {
+    expect(unit({ fit: "crop", control_guidance_end: "0.8" })).toContain(
+      'ControlNet 0: "Module: none, Model: canny v1, Weight: 0.5, Resize Mode: Crop and Resize, Guidance Start: 0, Guidance End: 0.8, ' +
+        'Pixel Perfect: False, Control Mode: Balanced"',
+    );
+    expect(unit({})).toContain("Resize Mode: Just Resize, Guidance Start: 0, Guidance End: 1,");
+    for (const [name, value] of [["controlnet_conditioning_scale", "0"], ["control_image", ""], ["control_guidance_start", "1"]])
+      expect(unit({ [name]: value })).not.toContain("ControlNet");
+  });
+});
+
 describe("command line", () => {
   test.each([
     ["Edvard Munch", "--only artist='Edvard Munch'"], ["7", "--only artist=7"], ["O'Keeffe", "--only artist='\"O'\\''Keeffe\"'"],

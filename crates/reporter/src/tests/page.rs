@@ -7,6 +7,7 @@ use crate::page::{
     losses, run_page, state_script, thumbnail,
 };
 use maquette_core::{Plan, Selection, TrainingMethod, Value};
+use std::collections::BTreeSet;
 
 /// Lines as an experiment file has them, as far as these tests need it.
 fn toml_lines(settings: &[(&'static str, Value)]) -> String {
@@ -218,4 +219,14 @@ fn a_thumbnail_is_never_larger_than_its_picture() {
     check((160, 40), (160, 40));
     check((64, 64), (64, 64));
     check((4000, 1), (160, 1));
+}
+
+#[test]
+fn the_page_knows_which_settings_have_placeholders() {
+    let source = include_str!("../../page/src/text/settings.ts");
+    let list = source.split_once("const WITH_PLACEHOLDERS = [").unwrap().1.split_once(']').unwrap().0;
+    let known: Vec<&str> = list.split(',').map(|name| name.trim().trim_matches('"')).collect();
+    let known: BTreeSet<&str> = known.into_iter().filter(|name| !name.is_empty()).collect();
+    let templates = maquette_core::SETTINGS.iter().filter(|setting| setting.template);
+    assert_eq!(known, templates.map(|setting| setting.name).collect());
 }

@@ -14,7 +14,9 @@ export function asToml(page: RunPage, picture: number): string {
 }
 
 /** Settings in which `{name}` is a placeholder, so that a brace of the text itself is doubled. */
-const WITH_PLACEHOLDERS = ["prompt", "negative_prompt", "init_image", "mask", "lora"];
+const WITH_PLACEHOLDERS = [
+  "lora", "prompt", "negative_prompt", "init_image", "mask", "controlnet", "control_image", "ip_adapter", "ip_adapter_image",
+];
 
 function tomlValue(column: Column, value: string): string {
   if (column.type !== "text") return value;
@@ -60,6 +62,7 @@ export function asA1111(page: RunPage, picture: number): string {
     ["Clip skip", above("clip_skip", 0) && String(Number(get("clip_skip")) + 1)],
     ["Eta DDIM", above("eta", 0)],
     ["CFG Rescale", above("guidance_rescale", 0)],
+    ["ControlNet 0", controlnet(get)],
     ["RNG", get("noise") && (get("noise") === "torch-cuda" ? "NV" : "CPU")],
     ["Version", `maquette ${page.version}`],
   ];
@@ -69,6 +72,23 @@ export function asA1111(page: RunPage, picture: number): string {
     ...(negative ? [`Negative prompt: ${safePrompt(negative)}`] : []),
     pairs.filter(([, value]) => value !== "").map(([key, value]) => `${key}: ${quoted(value)}`).join(", "),
   ].join("\n").trim();
+}
+
+/** How A1111's ControlNet extension names `fit`, as in `crates/interop/src/a1111_text.rs`. */
+const RESIZE_MODES: Record<string, string> = {
+  stretch: "Just Resize", crop: "Crop and Resize", top: "Crop and Resize", contain: "Resize and Fill",
+};
+
+/** The first unit of that extension, or nothing if no ControlNet has an effect. */
+function controlnet(get: (name: string) => string): string {
+  const [weight, start, end] = [
+    get("controlnet_conditioning_scale") || "1", get("control_guidance_start") || "0", get("control_guidance_end") || "1",
+  ];
+  const hasEffect = get("controlnet") && get("control_image") && Number(weight) !== 0 && Number(start) < Number(end);
+  return hasEffect
+    ? `Module: none, Model: ${fileStem(get("controlnet")).replace(/[,:{}"]/g, "")}, Weight: ${weight}, Resize Mode: ${RESIZE_MODES[get("fit")] ?? "Just Resize"}, ` +
+        `Guidance Start: ${start}, Guidance End: ${end}, Pixel Perfect: False, Control Mode: Balanced`
+    : "";
 }
 
 /** `style:0.8 + hands` as A1111 writes it into the prompt: ` <lora:style:0.8> <lora:hands:1>`. */
