@@ -59,6 +59,7 @@ mod clean;
 mod clean_tests;
 mod drafts;
 mod error;
+mod fields;
 mod find;
 mod fingerprints;
 mod folders;

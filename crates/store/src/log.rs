@@ -3,6 +3,7 @@
 //! Columns are found by name, so that logs of older versions stay readable. A damaged row is reported and the others are
 //! read. Writing is in `log_writer.rs`.
 
+use crate::fields::Fields;
 use crate::formulas::{FORMAT, restore};
 use crate::log_columns::{Columns, FINAL, Status, columns, own_end, own_tail, placeholders};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq)]
 pub struct LogRow {
     columns: Arc<[String]>,
-    fields: Vec<String>,
+    fields: Fields,
     cell: CellId,
     status: Status,
     /// The version of the log in which it was written.
@@ -113,11 +114,8 @@ impl LogRow {
 
     /// The row without the apostrophes that keep spreadsheets from running its fields.
     fn restored(mut self) -> LogRow {
-        for field in &mut self.fields {
-            let text = restore(field);
-            if text.len() < field.len() {
-                *field = text.to_owned();
-            }
+        if self.fields.iter().any(|field| restore(field).len() < field.len()) {
+            self.fields = self.fields.iter().map(restore).collect();
         }
         self
     }
@@ -142,7 +140,7 @@ impl LogRow {
 
     /// Every column with its text, in the file's order; empty where it does not apply.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.columns.iter().map(String::as_str).zip(self.fields.iter().map(String::as_str))
+        self.columns.iter().map(String::as_str).zip(self.fields.iter())
     }
 
     /// One of the log's own columns after the placeholders, which may have any name.
@@ -152,12 +150,12 @@ impl LogRow {
     }
 
     /// Its fields in these columns; `None` if it has others.
-    pub(crate) fn fields_in(&self, columns: &[String]) -> Option<&[String]> {
+    pub(crate) fn fields_in(&self, columns: &[String]) -> Option<&Fields> {
         (*self.columns == *columns).then_some(&self.fields)
     }
 
     fn field(&self, at: usize) -> Option<&str> {
-        self.fields.get(at).map(String::as_str).filter(|text| !text.is_empty())
+        self.fields.get(at).filter(|text| !text.is_empty())
     }
 }
 
@@ -197,7 +195,9 @@ pub(crate) fn parse(
 ) -> (Vec<LogRow>, Vec<DamagedRow>) {
     let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let header = match record(&bytes[bom..]) {
-        Record::Whole(names, length) => Columns::of(names).map(|columns| (columns, bom + length)),
+        Record::Whole(names, length) => {
+            Columns::of(names.iter().map(str::to_owned).collect()).map(|columns| (columns, bom + length))
+        }
         Record::Torn if row_starts(bytes, 0).next().is_none() => return (Vec::new(), Vec::new()),
         Record::Torn | Record::Broken(_) => None,
     };

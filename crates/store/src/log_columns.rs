@@ -1,5 +1,6 @@
 //! The columns of a log: those that this version writes, and those that every row must have.
 
+use crate::fields::Fields;
 use maquette_core::{CellId, Plan, SETTINGS, shortened};
 use maquette_files::is_plain_path;
 use std::ops::Range;
@@ -34,12 +35,16 @@ impl Columns {
     }
 
     /// The cell of a row and how it ended, or the problem, as the rest of a sentence about its line.
-    pub(crate) fn check(&self, fields: &[String]) -> Result<(CellId, Status), String> {
+    pub(crate) fn check(&self, fields: &Fields) -> Result<(CellId, Status), String> {
         if fields.len() != self.names.len() {
             return Err(format!("has {} fields; allowed: {}", fields.len(), self.names.len()));
         }
-        let cell = fields[self.cell].parse().map_err(|_| "has no valid cell name".to_owned())?;
-        let status = match &*fields[self.status] {
+        let cell = fields
+            .get(self.cell)
+            .unwrap_or_default()
+            .parse()
+            .map_err(|_| "has no valid cell name".to_owned())?;
+        let status = match fields.get(self.status).unwrap_or_default() {
             "done" => Status::Done,
             "failed" => Status::Failed,
             _ => return Err("has no valid status; allowed: `done`, `failed`".to_owned()),
@@ -52,7 +57,7 @@ impl Columns {
     }
 
     /// The version of the log in which a row was written; those before the column `format` count as the first.
-    pub(crate) fn format(&self, fields: &[String]) -> u32 {
+    pub(crate) fn format(&self, fields: &Fields) -> u32 {
         self.format.and_then(|at| fields.get(at)?.parse().ok()).unwrap_or(1)
     }
 }

@@ -70,7 +70,7 @@ fn with_metrics(
 ) -> Result<Option<Vec<u8>>, String> {
     let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let (mut header, start) = match record(&bytes[bom..]) {
-        Record::Whole(header, length) => (header, bom + length),
+        Record::Whole(header, length) => (header.iter().map(str::to_owned).collect::<Vec<_>>(), bom + length),
         Record::Torn if row_starts(bytes, 0).next().is_none() => return Ok(None),
         Record::Torn | Record::Broken(_) => return Err(NO_HEADER.to_owned()),
     };
@@ -99,9 +99,10 @@ fn with_metrics(
         end = place.end;
         match fields.as_ref().ok().and_then(|fields| Some((columns.check(fields).ok()?, fields))) {
             Some(((cell, _), fields)) => {
-                let mut fields = fields.clone();
+                let format = columns.format(fields);
+                let mut fields: Vec<String> = fields.iter().map(str::to_owned).collect();
                 fields.resize(width, String::new());
-                let defused = columns.format(&fields) >= FORMAT;
+                let defused = format >= FORMAT;
                 let texts = values.get(&cell);
                 for (at, &place) in places.iter().enumerate() {
                     let text = texts.and_then(|texts| texts.get(at)).map_or("", String::as_str);

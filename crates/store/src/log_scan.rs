@@ -4,6 +4,7 @@
 //! doubled. A crash tears the last record; a disk or an editor may damage any other. After a damaged record the next one is
 //! found again: a row begins at the start of a line with the 64 digits of its cell.
 
+use crate::fields::Fields;
 use std::ops::Range;
 
 /// The digits of a cell's name, with which every row begins.
@@ -15,14 +16,14 @@ pub(crate) struct Piece {
     /// Its position in the file.
     pub bytes: Range<usize>,
     /// Its fields, or the problem, as the rest of a sentence about it.
-    pub fields: Result<Vec<String>, String>,
+    pub fields: Result<Fields, String>,
 }
 
 /// What some bytes begin with.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Record {
     /// A complete record and its length in bytes, including the line break.
-    Whole(Vec<String>, usize),
+    Whole(Fields, usize),
     /// The bytes end before the record does.
     Torn,
     /// Invalid syntax: the problem, as the rest of a sentence about it.
@@ -35,13 +36,13 @@ pub(crate) enum Record {
 pub(crate) fn scan(
     bytes: &[u8],
     from: usize,
-    check: &dyn Fn(&[String]) -> Result<(), String>,
+    check: &dyn Fn(&Fields) -> Result<(), String>,
 ) -> (Vec<Piece>, usize) {
     let (mut pieces, mut at) = (Vec::new(), from);
     while at < bytes.len() {
         let (problem, torn) = match record(&bytes[at..]) {
             // An empty line, as editors leave behind.
-            Record::Whole(fields, length) if fields == [""] => {
+            Record::Whole(fields, length) if fields.iter().eq([""]) => {
                 at += length;
                 continue;
             }
@@ -84,7 +85,7 @@ pub(crate) fn row_starts(bytes: &[u8], from: usize) -> impl Iterator<Item = usiz
 }
 
 /// Whether a record contains another one inside its quotes, which means that a quote was lost or added.
-fn swallows(bytes: &[u8], check: &dyn Fn(&[String]) -> Result<(), String>) -> bool {
+fn swallows(bytes: &[u8], check: &dyn Fn(&Fields) -> Result<(), String>) -> bool {
     let is_row =
         |at: usize| matches!(record(&bytes[at..]), Record::Whole(fields, _) if check(&fields).is_ok());
     row_starts(bytes, 1).any(is_row)
@@ -92,44 +93,49 @@ fn swallows(bytes: &[u8], check: &dyn Fn(&[String]) -> Result<(), String>) -> bo
 
 /// The record at the beginning of some bytes.
 pub(crate) fn record(bytes: &[u8]) -> Record {
-    let (mut fields, mut at) = (Vec::new(), 0);
+    let (mut text, mut ends, mut at) = (Vec::new(), Vec::new(), 0);
     loop {
-        let mut field = Vec::new();
+        let start = text.len();
         if bytes.get(at) == Some(&b'"') {
             at += 1;
             loop {
                 match (bytes.get(at), bytes.get(at + 1)) {
                     (None, _) => return Record::Torn,
                     (Some(b'"'), Some(b'"')) => {
-                        field.push(b'"');
+                        text.push(b'"');
                         at += 2;
                     }
                     (Some(b'"'), _) => break at += 1,
                     (Some(byte), _) => {
-                        field.push(*byte);
+                        text.push(*byte);
                         at += 1;
                     }
                 }
             }
         } else {
             while let Some(byte) = bytes.get(at).filter(|byte| !matches!(byte, b',' | b'\n' | b'"')) {
-                field.push(*byte);
+                text.push(*byte);
                 at += 1;
             }
             // Spreadsheets end lines with CR LF.
-            if bytes.get(at) == Some(&b'\n') && field.last() == Some(&b'\r') {
-                field.pop();
+            if bytes.get(at) == Some(&b'\n') && text.len() > start && text.last() == Some(&b'\r') {
+                text.pop();
             }
         }
-        match String::from_utf8(field) {
-            Ok(field) => fields.push(field),
-            Err(_) => return Record::Broken("is not UTF-8"),
+        match u32::try_from(text.len()) {
+            Ok(end) => ends.push(end),
+            Err(_) => return Record::Broken("is longer than 4 GiB"),
         }
+        // Fields end before a comma or a line break, which are characters of their own.
+        let mut whole = |length| match String::from_utf8(std::mem::take(&mut text)) {
+            Ok(text) => Record::Whole(Fields::new(text, &ends), length),
+            Err(_) => Record::Broken("is not UTF-8"),
+        };
         match (bytes.get(at), bytes.get(at + 1)) {
             (None, _) | (Some(b'\r'), None) => return Record::Torn,
             (Some(b','), _) => at += 1,
-            (Some(b'\n'), _) => return Record::Whole(fields, at + 1),
-            (Some(b'\r'), Some(b'\n')) => return Record::Whole(fields, at + 2),
+            (Some(b'\n'), _) => return whole(at + 1),
+            (Some(b'\r'), Some(b'\n')) => return whole(at + 2),
             _ => return Record::Broken("has a misplaced quote"),
         }
     }
@@ -142,7 +148,7 @@ mod tests {
     #[test]
     fn records_are_read_as_they_are_written() {
         let check = |text: &str, expected: &[&str]| {
-            let fields = expected.iter().map(|&field| field.to_owned()).collect();
+            let fields = expected.iter().copied().collect();
             assert_eq!(record(text.as_bytes()), Record::Whole(fields, text.len()), "{text}");
         };
         check("a,b\n", &["a", "b"]);
@@ -163,7 +169,7 @@ mod tests {
     #[test]
     fn a_torn_record_is_after_the_end() {
         let ends_at = |text: &str| {
-            let check = |fields: &[String]| if fields.len() == 2 { Ok(()) } else { Err("fields".to_owned()) };
+            let check = |fields: &Fields| if fields.len() == 2 { Ok(()) } else { Err("fields".to_owned()) };
             scan(text.as_bytes(), 0, &check).1
         };
         assert_eq!(ends_at(""), 0);

@@ -72,7 +72,7 @@ impl LogWriter {
     pub(crate) fn row(&self, record: &Record, fingerprint: &Digest, more: &[String]) -> Vec<u8> {
         let mut row = fields(record, fingerprint, &self.placeholders);
         row.extend_from_slice(more);
-        let mut row = defused(&row);
+        let mut row = defused(row.iter().map(String::as_str));
         row.resize(row.len() + self.metrics, String::new());
         line(row)
     }
@@ -94,7 +94,7 @@ impl LogWriter {
         let mut lines = Vec::new();
         for row in rows {
             let Some(fields) = row.fields_in(&own) else { return Ok(false) };
-            let mut fields = defused(fields);
+            let mut fields = defused(fields.iter());
             fields.resize(fields.len() + self.metrics, String::new());
             lines.extend(line(fields));
         }
@@ -132,8 +132,9 @@ fn header(bytes: &[u8], own: &[String]) -> Option<(Columns, usize)> {
         return None;
     }
     match log_scan::record(bytes) {
-        log_scan::Record::Whole(names, length) if are_metrics(&names[own.len()..]) => {
-            Some((Columns::of(names)?, length))
+        log_scan::Record::Whole(names, length) => {
+            let names: Vec<String> = names.iter().map(str::to_owned).collect();
+            are_metrics(&names[own.len()..]).then(|| Some((Columns::of(names)?, length)))?
         }
         _ => None,
     }
@@ -142,7 +143,7 @@ fn header(bytes: &[u8], own: &[String]) -> Option<(Columns, usize)> {
 /// A log with a single row.
 pub(crate) fn row_with_header(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec<u8> {
     let mut log = line(columns(placeholders));
-    log.extend(line(defused(&fields(record, fingerprint, placeholders))));
+    log.extend(line(defused(fields(record, fingerprint, placeholders).iter().map(String::as_str))));
     log
 }
 
@@ -177,11 +178,11 @@ fn fields(record: &Record, fingerprint: &Digest, placeholders: &[String]) -> Vec
 /// A table as CSV, the first row being its header. Fields that a spreadsheet would run as formulas get an apostrophe in
 /// front.
 pub fn csv_table(rows: &[Vec<String>]) -> Vec<u8> {
-    rows.iter().flat_map(|row| line(defused(row))).collect()
+    rows.iter().flat_map(|row| line(defused(row.iter().map(String::as_str)))).collect()
 }
 
-fn defused(fields: &[String]) -> Vec<String> {
-    fields.iter().map(|field| defuse(field).into_owned()).collect()
+fn defused<'a>(fields: impl Iterator<Item = &'a str>) -> Vec<String> {
+    fields.map(|field| defuse(field).into_owned()).collect()
 }
 
 /// One line of CSV.

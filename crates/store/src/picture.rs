@@ -70,20 +70,6 @@ pub(crate) fn check(path: &Path, id: &CellId, logged: Option<Digest>) -> Result<
     }
 }
 
-/// The same without decoding pixels: checks that the file exists, that its metadata names the cell, and that it is not cut
-/// off.
-///
-/// Fast enough for every picture of a large run; detects files that a power cut left incomplete.
-pub(crate) fn check_quickly(path: &Path, id: &CellId) -> Result<Option<()>, String> {
-    match cell_in(path) {
-        Ok(Some(found)) if found == *id => Ok(Some(())),
-        Ok(Some(found)) => Err(format!("is the picture of the cell {}", found.short())),
-        Ok(None) => Err(NAMELESS.to_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(_) => Err(DAMAGED.to_owned()),
-    }
-}
-
 const DAMAGED: &str = "is damaged";
 const NAMELESS: &str = "has no metadata that names its cell";
 
@@ -175,27 +161,23 @@ mod tests {
         let whole = bytes(&cell);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.png");
-        let both = |bytes: &[u8], id: &CellId| {
+        let checked = |bytes: &[u8], id: &CellId| {
             File::create(&path).unwrap().write_all(bytes).unwrap();
-            (check(&path, id, None).map(|whole| whole.is_some()), check_quickly(&path, id))
+            check(&path, id, None).map(|whole| whole.is_some())
         };
-        assert_eq!(both(&whole, &cell.id), (Ok(true), Ok(Some(()))));
+        assert_eq!(checked(&whole, &cell.id), Ok(true));
         let another = CellId(Digest::of(b"another"));
         let problem = format!("is the picture of the cell {}", cell.id.short());
-        assert_eq!(both(&whole, &another), (Err(problem.clone()), Err(problem)));
+        assert_eq!(checked(&whole, &another), Err(problem));
         for cut in [0, 4, 8, 20, whole.len() / 2, whole.len() - 12, whole.len() - 1] {
-            let (thorough, quick) = both(&whole[..cut], &cell.id);
-            assert_eq!(thorough, Err(DAMAGED.to_owned()), "{cut} bytes");
-            assert!(quick.is_err(), "{cut} bytes");
+            assert_eq!(checked(&whole[..cut], &cell.id), Err(DAMAGED.to_owned()), "{cut} bytes");
         }
-        // Only the full check finds a flipped pixel byte.
         let mut flipped = whole.clone();
         let at = flipped.len() - 20;
         flipped[at] ^= 1;
-        assert_eq!(both(&flipped, &cell.id), (Err(DAMAGED.to_owned()), Ok(Some(()))));
+        assert_eq!(checked(&flipped, &cell.id), Err(DAMAGED.to_owned()));
         std::fs::remove_file(&path).unwrap();
         assert!(check(&path, &cell.id, None).unwrap().is_none());
-        assert_eq!(check_quickly(&path, &cell.id), Ok(None));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `votes.csv`: the votes between two cells, in the order in which they were cast.
 
+use crate::fields::Fields;
 use crate::log::DamagedRow;
 use crate::log_scan::{Record, record, scan};
 use crate::picks::{not_in_run, revision};
@@ -111,7 +112,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, StoreError> {
     // Spreadsheets begin a file with a byte order mark.
     let bom = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let from = match record(&bytes[bom..]) {
-        Record::Whole(names, length) if names == COLUMNS => bom + length,
+        Record::Whole(names, length) if names.iter().eq(COLUMNS) => bom + length,
         // A header torn by a crash: there are no rows.
         Record::Torn if COLUMNS.join(",").as_bytes().starts_with(&bytes[bom..]) => {
             let torn = !bytes.is_empty();
@@ -148,11 +149,11 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, StoreError> {
 }
 
 /// The vote of a row, or the problem, as the rest of a sentence about its line.
-fn vote(fields: &[String]) -> Result<Vote, String> {
-    let [left, right, choice] = fields else {
+fn vote(fields: &Fields) -> Result<Vote, String> {
+    let &[left, right, choice] = &fields.iter().collect::<Vec<_>>()[..] else {
         return Err(format!("has {} fields; allowed: {}", fields.len(), COLUMNS.len()));
     };
-    let cell = |text: &String| text.parse().map(CellId).map_err(|_| "has no valid cell name".to_owned());
+    let cell = |text: &str| text.parse().map(CellId).map_err(|_| "has no valid cell name".to_owned());
     let (left, right) = (cell(left)?, cell(right)?);
     let choice = choice.parse::<Choice>().map_err(|error| {
         format!("has the choice `{}`; allowed: {}", error.value.escape_debug(), error.allowed)
