@@ -1,6 +1,6 @@
 //! Workers whose runs are in a bucket, killed at random, over a connection that fails now and then.
 
-use crate::s3_server::S3Server;
+use crate::s3_server::{OtherWorker, S3Server};
 use crate::support::{Ended, Random, Workspace, repository};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
@@ -163,12 +163,35 @@ fn a_worker_whose_store_is_gone_keeps_its_pictures_for_the_next_one() {
 
 #[test]
 fn a_worker_that_finishes_late_leaves_the_log_of_the_first() {
+    // Also where the other finished between its last look and its writing.
+    for other in [OtherWorker::Finishes("the log of another"), OtherWorker::HasFinished("the log of another")] {
+        let (workspace, server) = (workspace(), S3Server::start(0));
+        server.beside(other);
+        let worker = [&RUN[..], &["--worker"]].concat();
+        let ended = Ended::of(&mut command(&workspace, &server, &worker)).code(0);
+        assert_eq!(ended.stdout, "");
+        assert_eq!(server.get("some/runs/cats/1/log.csv"), "the log of another");
+    }
+}
+
+#[test]
+fn a_worker_goes_on_from_the_log_of_one_that_was_killed_while_it_finished() {
     let (workspace, server) = (workspace(), S3Server::start(0));
-    server.another_finishes("the log of another");
-    let worker = [&RUN[..], &["--worker"]].concat();
-    let ended = Ended::of(&mut command(&workspace, &server, &worker)).code(0);
-    assert_eq!(ended.stdout, "");
-    assert_eq!(server.get("some/runs/cats/1/log.csv"), "the log of another");
+    server.beside(OtherWorker::WasKilled);
+    Ended::of(&mut command(&workspace, &server, &[&RUN[..], &["--worker"]].concat())).code(0);
+    assert!(server.keys().iter().any(|key| key.ends_with("/.share/1/finished")));
+    check_pictures(&workspace, &server);
+}
+
+#[test]
+fn a_log_with_metrics_is_written_once() {
+    let (workspace, server) = (workspace(), S3Server::start(0));
+    workspace.write("cats.toml", experiment() + "[metrics]\nmeasure = [\"sharpness\"]\n");
+    Ended::of(&mut command(&workspace, &server, &[&RUN[..], &["--worker"]].concat())).code(0);
+    let log = server.get("some/runs/cats/1/log.csv");
+    let measured = log.lines().filter(|line| !line.ends_with(',')).count();
+    assert!(log.lines().next().unwrap().ends_with(",sharpness") && measured == CELLS + 1, "{log}");
+    assert_eq!(server.written("/log.csv"), 1);
 }
 
 #[test]

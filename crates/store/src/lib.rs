@@ -130,7 +130,7 @@ pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};
-pub use share::{SessionObjects, SharedWriter, Sharing, WorkerCells};
+pub use share::{SeenLog, SessionObjects, SharedWriter, Sharing, WorkerCells};
 pub use start_reason::StartReason;
 pub use submission::Submission;
 pub use timings::{Speed, Timings, TrainingKind, WorkKind};
