@@ -28,11 +28,19 @@ struct State {
     /// Every so many requests one is answered by an error, or carried out and not answered at all.
     fails_every: usize,
     /// No request is carried out or answered.
-    is_gone: bool,
+    gone: Option<Gone>,
     /// Objects are replaced that were to be created if absent.
     replaces: bool,
     /// What another worker does before a request.
     other: Option<OtherWorker>,
+}
+
+/// What happens to connections while no request is answered.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Gone {
+    Closed,
+    /// They stay open, and nothing comes.
+    Silent,
 }
 
 /// What another worker does, once.
@@ -86,9 +94,14 @@ impl S3Server {
         ]
     }
 
-    /// Whether it answers.
-    pub fn answers(&self, answers: bool) {
-        self.state.lock().unwrap().is_gone = !answers;
+    /// Stops answering requests.
+    pub fn goes(&self, gone: Gone) {
+        self.state.lock().unwrap().gone = Some(gone);
+    }
+
+    /// Answers again.
+    pub fn comes_back(&self) {
+        self.state.lock().unwrap().gone = None;
     }
 
     /// From now on it replaces objects that were to be created if absent, as some stores do.
@@ -128,10 +141,13 @@ impl S3Server {
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
-        let mut state = state.lock().unwrap();
-        if state.is_gone {
+        let gone = state.lock().unwrap().gone;
+        if let Some(gone) = gone {
+            // The client closes it.
+            let _ = gone == Gone::Silent && reader.read(&mut [0]).is_ok();
             return;
         }
+        let mut state = state.lock().unwrap();
         state.requests += 1;
         let number = state.requests;
         let fails = state.fails_every > 0 && number.is_multiple_of(state.fails_every);
@@ -209,7 +225,8 @@ fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
             }
             state.objects.insert(key.clone(), request.body.clone());
             state.written.push(key.clone());
-            if let (Some(session), Some(OtherWorker::Finishes(log))) = (key.strip_suffix("finish/1"), &state.other)
+            if let (Some(session), Some(OtherWorker::Finishes(log))) =
+                (key.strip_suffix("finish/1"), &state.other)
             {
                 let run = session.split("/.share/").next().unwrap_or_default();
                 state.objects.insert(format!("{run}/log.csv"), log.as_bytes().to_vec());

@@ -55,14 +55,16 @@ pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     /// Repeats none, so that it is known whether an object may have been created by a request without an answer.
     once: Arc<dyn ObjectStore>,
+    /// Repeats none and waits for no answer for long: for a store that is gone.
+    briefly: Arc<dyn ObjectStore>,
     /// For how long requests are repeated.
     patience: Duration,
     /// The store, for people.
     store_name: String,
     /// Whether a key is in the variables of the environment.
     has_key: bool,
-    /// Whether the last request failed although it was repeated for all that time. Then requests are made once, until one succeeds,
-    /// so that a process whose store is gone ends soon.
+    /// Whether the last request failed although it was repeated for all that time. Then requests are made once and briefly, until one
+    /// succeeds, so that a process whose store is gone ends soon.
     is_gone: Arc<AtomicBool>,
     runtime: Arc<Runtime>,
 }
@@ -104,7 +106,8 @@ impl Bucket {
         let (begun, mut pause, mut unsure) = (Instant::now(), FIRST_PAUSE, false);
         let path = self.path(key);
         loop {
-            let put = self.once.put_opts(&path, content.to_vec().into(), mode.clone().into());
+            let client = if self.is_gone() { &self.briefly } else { &self.once };
+            let put = client.put_opts(&path, content.to_vec().into(), mode.clone().into());
             let error = match self.runtime.block_on(put) {
                 Ok(_) => return Ok(self.answered(true)),
                 Err(error) => error,
@@ -216,7 +219,7 @@ impl Bucket {
 
     /// The client for requests that may be repeated.
     fn client(&self) -> &Arc<dyn ObjectStore> {
-        if self.is_gone() { &self.once } else { &self.store }
+        if self.is_gone() { &self.briefly } else { &self.store }
     }
 
     fn is_gone(&self) -> bool {
