@@ -165,13 +165,13 @@ bench-peers *arguments:
 simulate:
     cargo test --release -p maquette-share --test simulation -- --ignored --nocapture
 
-# Kill eight workers two hundred times, and compare their run with an undisturbed one
+# Kill eight workers two hundred times, in a folder and in a bucket, and compare their run with an undisturbed one
 soak-workers:
-    cargo test --quiet --workspace --test main -- --ignored --nocapture survive_two_hundred_kills
+    cargo test --quiet --workspace --test main -- --ignored --nocapture --test-threads=1 survive_two_hundred_kills
 
-# Kill runs a thousand times, let the power fail a thousand times, let every operation fail, and check that nothing is lost
+# Kill runs and other commands over a thousand times, let the power fail a thousand times, let every operation fail, and check that nothing is lost
 soak:
-    cargo test --quiet --workspace --test main -- --ignored --nocapture crash::kills crash::power crash::faults crash::trainings
+    cargo test --quiet --workspace --test main -- --ignored --nocapture crash::kills crash::commands crash::power crash::faults crash::trainings
 
 # Run 20,000 cells: memory and time per cell must not grow
 soak-long:

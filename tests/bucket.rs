@@ -1,6 +1,6 @@
 //! Workers whose runs are in a bucket, killed at random, over a connection that fails now and then.
 
-use crate::s3_server::S3Server;
+use crate::s3_server::{Gone, OtherWorker, S3Server};
 use crate::support::{Ended, Random, Workspace, repository};
 use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
@@ -10,8 +10,8 @@ const CELLS: usize = 60;
 const RUN: [&str; 6] = ["run", "cats.toml", "--backend", "fake", "--progress", "none"];
 const RUNS: [&str; 2] = ["--runs", "s3://bucket/some/runs"];
 
-fn experiment() -> String {
-    format!("prompt = \"a cat\"\nsteps = 2\nwidth = 16\nheight = 16\n[sweep]\nseed = {{ count = {CELLS} }}\n")
+fn experiment(cells: usize) -> String {
+    format!("prompt = \"a cat\"\nsteps = 2\nwidth = 16\nheight = 16\n[sweep]\nseed = {{ count = {cells} }}\n")
 }
 
 fn command(workspace: &Workspace, server: &S3Server, arguments: &[&str]) -> Command {
@@ -24,15 +24,20 @@ fn command(workspace: &Workspace, server: &S3Server, arguments: &[&str]) -> Comm
 /// A folder with the experiment, and one for temporary files.
 fn workspace() -> Workspace {
     let workspace = Workspace::new();
-    workspace.write("cats.toml", experiment());
+    workspace.write("cats.toml", experiment(CELLS));
     std::fs::create_dir(workspace.path().join("tmp")).unwrap();
     workspace
 }
 
 /// Starts a worker whose cells take some 120 ms each.
 fn start(workspace: &Workspace, server: &S3Server, patience: &str) -> Child {
+    start_slow(workspace, server, patience, 60)
+}
+
+/// Starts a worker with that pause, in milliseconds, before each of a cell's two steps.
+fn start_slow(workspace: &Workspace, server: &S3Server, patience: &str, pause: u64) -> Child {
     let mut worker = command(workspace, server, &[&RUN[..], &["--worker", "--lease", "2"]].concat());
-    worker.env("MAQUETTE_FAKE_PAUSE", "60").env("MAQUETTE_BUCKET_PATIENCE", patience);
+    worker.env("MAQUETTE_FAKE_PAUSE", pause.to_string()).env("MAQUETTE_BUCKET_PATIENCE", patience);
     worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
@@ -44,13 +49,17 @@ fn end(worker: Child) -> Ended {
 
 /// Compares the run with one of the same experiment in a folder.
 fn check_pictures(workspace: &Workspace, server: &S3Server) {
+    check_pictures_of(CELLS, workspace, server);
+}
+
+fn check_pictures_of(cells: usize, workspace: &Workspace, server: &S3Server) {
     Ended::of(&mut command(workspace, server, &["pull", "cats", "here"])).code(0);
     // The seeds that were drawn are those of the run.
     workspace.write("drawn.toml", workspace.read("here/cats/1/experiment.toml"));
     workspace.maquette(&["run", "drawn.toml", "--backend", "fake", "--progress", "none"]).code(0);
     std::fs::rename(workspace.path().join("runs/drawn"), workspace.path().join("runs/cats")).unwrap();
     let (here, alone) = (pictures(workspace, "here"), pictures(workspace, "runs"));
-    assert_eq!(here.len(), CELLS);
+    assert_eq!(here.len(), cells);
     assert!(here == alone, "the pictures differ");
 }
 
@@ -87,22 +96,27 @@ fn pictures(workspace: &Workspace, runs: &str) -> BTreeMap<String, Vec<u8>> {
     pictures
 }
 
-#[test]
-fn killed_workers_share_a_run_in_a_bucket() {
+/// Workers of which one is killed every now and then, and replaced. Then the run is looked at, pulled, and compared with one of a
+/// single process.
+#[allow(clippy::print_stderr, reason = "figures")]
+fn kill_workers(cells: usize, workers: u64, kills: usize, pause: u64) {
     let (workspace, server) = (workspace(), S3Server::start(37));
-    let start = || start(&workspace, &server, "20");
-    let mut workers: Vec<_> = (0..3).map(|_| start()).collect();
-    let mut random = Random(1);
-    for _ in 0..8 {
+    workspace.write("cats.toml", experiment(cells));
+    let start = || start_slow(&workspace, &server, "20", pause);
+    let mut running: Vec<_> = (0..workers).map(|_| start()).collect();
+    let (mut random, mut at_work) = (Random(1), 0);
+    for _ in 0..kills {
         std::thread::sleep(Duration::from_millis(300 + random.below(500)));
-        let at = random.below(3) as usize;
-        workers[at].kill().unwrap();
-        workers[at].wait().unwrap();
-        workers[at] = start();
+        let at = random.below(workers) as usize;
+        at_work += usize::from(running[at].try_wait().unwrap().is_none());
+        let _ = running[at].kill();
+        running[at].wait().unwrap();
+        running[at] = start();
     }
-    workers.into_iter().for_each(|worker| drop(end(worker).code(0)));
+    running.into_iter().for_each(|worker| drop(end(worker).code(0)));
+    eprintln!("{cells} cells, {workers} workers, {kills} kills, {at_work} of them of a worker at work");
     let status = Ended::of(&mut command(&workspace, &server, &["status", "cats"])).code(0).stdout;
-    assert_eq!(status, format!("cats@1: {CELLS} cells, {CELLS} done, 0 failed, 0 left\n"));
+    assert_eq!(status, format!("cats@1: {cells} cells, {cells} done, 0 failed, 0 left\n"));
     assert!(Ended::of(&mut command(&workspace, &server, &["runs"])).code(0).stdout.contains("cats"));
     let pulled = Ended::of(&mut command(&workspace, &server, &["pull", "cats", "here"])).code(0).stdout;
     assert!(
@@ -111,7 +125,7 @@ fn killed_workers_share_a_run_in_a_bucket() {
     );
     workspace.maquette(&["verify", "cats", "--backend", "fake", "--sample", "4", "--runs", "here"]).code(0);
 
-    check_pictures(&workspace, &server);
+    check_pictures_of(cells, &workspace, &server);
     let keys = server.keys();
     let left = keys.iter().filter(|key| key.contains("/.share/"));
     assert!(left.clone().all(|key| key.ends_with("/finished")), "{:?}", left.collect::<Vec<_>>());
@@ -119,13 +133,24 @@ fn killed_workers_share_a_run_in_a_bucket() {
 }
 
 #[test]
+fn killed_workers_share_a_run_in_a_bucket() {
+    kill_workers(CELLS, 3, 8, 60);
+}
+
+#[test]
+#[ignore = "takes minutes: just soak-workers"]
+fn eight_workers_in_a_bucket_survive_two_hundred_kills() {
+    kill_workers(1_000, 8, 200, 400);
+}
+
+#[test]
 fn a_worker_waits_for_a_store_that_is_gone_for_some_seconds() {
     let (workspace, server) = (workspace(), S3Server::start(0));
     let worker = start(&workspace, &server, "20");
     wait_for_pictures(&server, 10);
-    server.answers(false);
+    server.goes(Gone::Closed);
     std::thread::sleep(Duration::from_secs(4));
-    server.answers(true);
+    server.comes_back();
     end(worker).code(0);
     check_pictures(&workspace, &server);
     assert_eq!(workspace.files("tmp"), [""; 0]);
@@ -133,18 +158,22 @@ fn a_worker_waits_for_a_store_that_is_gone_for_some_seconds() {
 
 #[test]
 fn a_worker_whose_store_is_gone_keeps_its_pictures_for_the_next_one() {
+    [Gone::Closed, Gone::Silent].into_iter().for_each(outlive_a_store_that_is);
+}
+
+fn outlive_a_store_that_is(gone: Gone) {
     let (workspace, server) = (workspace(), S3Server::start(0));
     let worker = start(&workspace, &server, "3");
     wait_for_pictures(&server, 10);
-    server.answers(false);
+    server.goes(gone);
     let begun = Instant::now();
     let gone = end(worker).code(1).says(&[
         "does not answer",
-        ", tried for 3 s",
+        ", tried for ",
         "Finished cells are kept: run again.",
         "the next worker on this machine sends them",
     ]);
-    assert!(begun.elapsed() < Duration::from_secs(15), "it took {:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(25), "it took {:?}", begun.elapsed());
     let unsent = number(&gone.stderr, "that could not be sent: ");
     let left = workspace.files("tmp").into_iter().filter(|name| name.contains("/.unsent/"));
     assert_eq!(left.count(), unsent);
@@ -152,7 +181,7 @@ fn a_worker_whose_store_is_gone_keeps_its_pictures_for_the_next_one() {
     let other = S3Server::start(0);
     Ended::of(&mut command(&workspace, &other, &[&RUN[..], &["--worker"]].concat())).code(0);
 
-    server.answers(true);
+    server.comes_back();
     let before = pictures_in(&server);
     let next = end(start(&workspace, &server, "20")).code(0);
     assert_eq!(number(&next.stderr, "that were sent now: "), unsent);
@@ -163,12 +192,36 @@ fn a_worker_whose_store_is_gone_keeps_its_pictures_for_the_next_one() {
 
 #[test]
 fn a_worker_that_finishes_late_leaves_the_log_of_the_first() {
+    // Also where the other finished between its last look and its writing.
+    for other in [OtherWorker::Finishes("the log of another"), OtherWorker::HasFinished("the log of another")]
+    {
+        let (workspace, server) = (workspace(), S3Server::start(0));
+        server.beside(other);
+        let worker = [&RUN[..], &["--worker"]].concat();
+        let ended = Ended::of(&mut command(&workspace, &server, &worker)).code(0);
+        assert_eq!(ended.stdout, "");
+        assert_eq!(server.get("some/runs/cats/1/log.csv"), "the log of another");
+    }
+}
+
+#[test]
+fn a_worker_goes_on_from_the_log_of_one_that_was_killed_while_it_finished() {
     let (workspace, server) = (workspace(), S3Server::start(0));
-    server.another_finishes("the log of another");
-    let worker = [&RUN[..], &["--worker"]].concat();
-    let ended = Ended::of(&mut command(&workspace, &server, &worker)).code(0);
-    assert_eq!(ended.stdout, "");
-    assert_eq!(server.get("some/runs/cats/1/log.csv"), "the log of another");
+    server.beside(OtherWorker::WasKilled);
+    Ended::of(&mut command(&workspace, &server, &[&RUN[..], &["--worker"]].concat())).code(0);
+    assert!(server.keys().iter().any(|key| key.ends_with("/.share/1/finished")));
+    check_pictures(&workspace, &server);
+}
+
+#[test]
+fn a_log_with_metrics_is_written_once() {
+    let (workspace, server) = (workspace(), S3Server::start(0));
+    workspace.write("cats.toml", experiment(CELLS) + "[metrics]\nmeasure = [\"sharpness\"]\n");
+    Ended::of(&mut command(&workspace, &server, &[&RUN[..], &["--worker"]].concat())).code(0);
+    let log = server.get("some/runs/cats/1/log.csv");
+    let measured = log.lines().filter(|line| !line.ends_with(',')).count();
+    assert!(log.lines().next().unwrap().ends_with(",sharpness") && measured == CELLS + 1, "{log}");
+    assert_eq!(server.written("/log.csv"), 1);
 }
 
 #[test]
@@ -217,6 +270,17 @@ fn a_bucket_that_cannot_be_used_is_explained() {
 }
 
 #[test]
+fn a_store_that_never_answers_is_left_alone_soon() {
+    let (workspace, server) = (workspace(), S3Server::start(0));
+    server.goes(Gone::Silent);
+    let begun = Instant::now();
+    let worker = [&RUN[..], &["--worker"]].concat();
+    let says = ["does not answer", "Is the store reachable?"];
+    Ended::of(&mut command(&workspace, &server, &worker)).code(7).says(&says);
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+}
+
+#[test]
 fn trainings_are_refused_in_a_bucket() {
     let (workspace, server) = (workspace(), S3Server::start(0));
     for name in ["subject-0", "subject-1", "subject-2", "class-0"] {
@@ -235,7 +299,7 @@ fn trainings_are_refused_in_a_bucket() {
 #[test]
 fn few_requests_are_made_for_a_cell() {
     let (workspace, server) = (workspace(), S3Server::start(0));
-    workspace.write("cats.toml", experiment().replace("60", "2048"));
+    workspace.write("cats.toml", experiment(2048));
     Ended::of(&mut command(&workspace, &server, &[&RUN[..], &["--worker"]].concat())).code(0);
     let each = server.requests() as f64 / 2048.0;
     assert!(each < 6.0, "{each} requests for a cell");

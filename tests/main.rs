@@ -22,5 +22,6 @@ mod old_runs;
 mod prompts;
 mod review;
 mod s3_server;
+mod spread;
 mod support;
 mod workers;

@@ -2,6 +2,7 @@
 //! absent as S3 does, one after another, which the servers that can be had for tests do not (s3s-fs looks first and then writes).
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -22,14 +23,35 @@ pub struct S3Server {
 struct State {
     objects: BTreeMap<String, Vec<u8>>,
     requests: usize,
+    /// The keys of the objects that were written, in order.
+    written: Vec<String>,
     /// Every so many requests one is answered by an error, or carried out and not answered at all.
     fails_every: usize,
     /// No request is carried out or answered.
-    is_gone: bool,
+    gone: Option<Gone>,
     /// Objects are replaced that were to be created if absent.
     replaces: bool,
-    /// What the log is once another worker has ended the session, which happens when a worker begins to finish.
-    others_log: Option<Vec<u8>>,
+    /// What another worker does before a request.
+    other: Option<OtherWorker>,
+}
+
+/// What happens to connections while no request is answered.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Gone {
+    Closed,
+    /// They stay open, and nothing comes.
+    Silent,
+}
+
+/// What another worker does, once.
+pub enum OtherWorker {
+    /// When a worker has begun to finish, another one has done so: it writes this as the log, marks the session as over, and removes
+    /// the rows.
+    Finishes(&'static str),
+    /// When a worker is about to write the log, another one has done so, and later workers have written this.
+    HasFinished(&'static str),
+    /// When a worker is about to write the log, another one has written the same but for the last row, and was killed.
+    WasKilled,
 }
 
 struct Request {
@@ -40,6 +62,8 @@ struct Request {
     /// The access key that it is signed with.
     signed_by: String,
     create: bool,
+    /// The e-tag that the object must have.
+    replaces: Option<String>,
     body: Vec<u8>,
 }
 
@@ -70,9 +94,14 @@ impl S3Server {
         ]
     }
 
-    /// Whether it answers.
-    pub fn answers(&self, answers: bool) {
-        self.state.lock().unwrap().is_gone = !answers;
+    /// Stops answering requests.
+    pub fn goes(&self, gone: Gone) {
+        self.state.lock().unwrap().gone = Some(gone);
+    }
+
+    /// Answers again.
+    pub fn comes_back(&self) {
+        self.state.lock().unwrap().gone = None;
     }
 
     /// From now on it replaces objects that were to be created if absent, as some stores do.
@@ -80,10 +109,9 @@ impl S3Server {
         self.state.lock().unwrap().replaces = true;
     }
 
-    /// When a worker begins to finish, another one has done so: it writes this as the log, marks the session as over, and removes the
-    /// rows.
-    pub fn another_finishes(&self, log: &str) {
-        self.state.lock().unwrap().others_log = Some(log.as_bytes().to_vec());
+    /// Lets another worker do something at its time.
+    pub fn beside(&self, other: OtherWorker) {
+        self.state.lock().unwrap().other = Some(other);
     }
 
     /// Writes an object.
@@ -100,6 +128,11 @@ impl S3Server {
         self.state.lock().unwrap().requests
     }
 
+    /// How often objects were written whose keys end so.
+    pub fn written(&self, end: &str) -> usize {
+        self.state.lock().unwrap().written.iter().filter(|key| key.ends_with(end)).count()
+    }
+
     pub fn keys(&self) -> Vec<String> {
         self.state.lock().unwrap().objects.keys().cloned().collect()
     }
@@ -108,24 +141,28 @@ impl S3Server {
 fn serve(stream: &TcpStream, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
-        let mut state = state.lock().unwrap();
-        if state.is_gone {
+        let gone = state.lock().unwrap().gone;
+        if let Some(gone) = gone {
+            // The client closes it.
+            let _ = gone == Gone::Silent && reader.read(&mut [0]).is_ok();
             return;
         }
+        let mut state = state.lock().unwrap();
         state.requests += 1;
         let number = state.requests;
         let fails = state.fails_every > 0 && number.is_multiple_of(state.fails_every);
         if fails && number.is_multiple_of(2) {
             drop(state);
-            respond(stream, &request.method, 503, &[]);
+            respond(stream, &request.method, 503, &[], "");
             continue;
         }
         let (status, body) = answer(&mut state, &request);
+        let tag = request.key.as_ref().and_then(|key| state.objects.get(key)).map(|object| e_tag(object));
         drop(state);
         if fails {
             return;
         }
-        respond(stream, &request.method, status, &body);
+        respond(stream, &request.method, status, &body, &tag.unwrap_or_default());
     }
 }
 
@@ -134,7 +171,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
     let mut words = line.split(' ');
     let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
-    let (mut length, mut create, mut signed_by) = (0, false, String::new());
+    let (mut length, mut create, mut replaces, mut signed_by) = (0, false, None, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
@@ -142,6 +179,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().ok()?,
             "if-none-match" => create = value.trim() == "*",
+            "if-match" => replaces = Some(value.trim().to_owned()),
             "authorization" => {
                 let key = value.split("Credential=").nth(1).and_then(|rest| rest.split('/').next());
                 signed_by = key.unwrap_or_default().to_owned();
@@ -156,7 +194,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     let query = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let query = query.map(|(name, value)| (name.to_owned(), decoded(value))).collect();
     let key = (bucket == BUCKET).then(|| decoded(key));
-    Some(Request { method, key, query, signed_by, create, body })
+    Some(Request { method, key, query, signed_by, create, replaces, body })
 }
 
 fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
@@ -174,16 +212,27 @@ fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
     }
     let Some(key) = &request.key else { return error(404, "NoSuchBucket") };
     match request.method.as_str() {
-        "PUT" if request.create && !state.replaces && state.objects.contains_key(key) => (412, Vec::new()),
         "PUT" => {
+            if key.ends_with("/log.csv") {
+                write_log_before(state, key, &request.body);
+            }
+            let found = state.objects.get(key);
+            match &request.replaces {
+                Some(_) if found.is_none() => return error(404, "NoSuchKey"),
+                Some(tag) if found.is_some_and(|found| e_tag(found) != *tag) => return (412, Vec::new()),
+                None if request.create && !state.replaces && found.is_some() => return (412, Vec::new()),
+                _ => {}
+            }
             state.objects.insert(key.clone(), request.body.clone());
-            if let Some(session) = key.strip_suffix("finish/1")
-                && let Some(log) = state.others_log.take()
+            state.written.push(key.clone());
+            if let (Some(session), Some(OtherWorker::Finishes(log))) =
+                (key.strip_suffix("finish/1"), &state.other)
             {
                 let run = session.split("/.share/").next().unwrap_or_default();
-                state.objects.insert(format!("{run}/log.csv"), log);
+                state.objects.insert(format!("{run}/log.csv"), log.as_bytes().to_vec());
                 state.objects.insert(format!("{session}finished"), Vec::new());
                 state.objects.retain(|key, _| !key.starts_with(&format!("{session}rows/")));
+                state.other = None;
             }
             (200, Vec::new())
         }
@@ -199,6 +248,32 @@ fn answer(state: &mut State, request: &Request) -> (u16, Vec<u8>) {
         _ if key.is_empty() => (200, list(state, &request.query).into_bytes()),
         _ => state.objects.get(key).map_or(error(404, "NoSuchKey"), |object| (200, object.clone())),
     }
+}
+
+/// What another worker writes before a log is written.
+fn write_log_before(state: &mut State, key: &str, log: &[u8]) {
+    match state.other.take() {
+        Some(OtherWorker::HasFinished(later)) => {
+            let run = key.trim_end_matches("/log.csv");
+            state.objects.insert(key.to_owned(), later.as_bytes().to_vec());
+            for session in [1, 2] {
+                state.objects.insert(format!("{run}/.share/{session}/finished"), Vec::new());
+            }
+        }
+        Some(OtherWorker::WasKilled) => {
+            let rows = &log[..log.len() - 1];
+            let end = rows.iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+            state.objects.insert(key.to_owned(), log[..end].to_vec());
+        }
+        other => state.other = other,
+    }
+}
+
+/// The e-tag of an object, which differs between contents.
+fn e_tag(object: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    format!("\"{:x}\"", hasher.finish())
 }
 
 fn list(state: &State, query: &BTreeMap<String, String>) -> String {
@@ -237,9 +312,9 @@ fn list(state: &State, query: &BTreeMap<String, String>) -> String {
     format!("<ListBucketResult><Name>{BUCKET}</Name>{more}{keys}{folders}</ListBucketResult>")
 }
 
-fn respond(mut stream: &TcpStream, method: &str, status: u16, body: &[u8]) {
+fn respond(mut stream: &TcpStream, method: &str, status: u16, body: &[u8], tag: &str) {
     let head = format!(
-        "HTTP/1.1 {status} -\r\nContent-Length: {}\r\nETag: \"e\"\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n",
+        "HTTP/1.1 {status} -\r\nContent-Length: {}\r\nETag: {tag}\r\nLast-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n",
         body.len()
     );
     let body = if method == "HEAD" { &[] } else { body };

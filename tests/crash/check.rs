@@ -28,7 +28,11 @@ pub fn workspace(experiment: &str) -> Workspace {
 /// The rows of a log by cell, without times. Each must have its picture, and a cell must have one row. A row that is torn at
 /// the end is no row.
 pub fn rows(workspace: &Workspace) -> BTreeMap<String, Vec<String>> {
-    let Ok(log) = fs::read_to_string(workspace.path().join(RUN).join("log.csv")) else {
+    rows_in(workspace, "log.csv")
+}
+
+fn rows_in(workspace: &Workspace, file: &str) -> BTreeMap<String, Vec<String>> {
+    let Ok(log) = fs::read_to_string(workspace.path().join(RUN).join(file)) else {
         return BTreeMap::new();
     };
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(log.as_bytes());
@@ -62,7 +66,9 @@ pub fn check_interrupted(workspace: &Workspace, backend: &str) {
 
 /// Checks that two folders are the same, byte for byte, except for times and what follows from them.
 pub fn assert_same(one: &Workspace, other: &Workspace) {
-    assert_eq!(rows(one), rows(other));
+    for file in ["log.csv", "drafts.csv"] {
+        assert_eq!(rows_in(one, file), rows_in(other, file));
+    }
     let [ours, theirs] = [one, other].map(|workspace| {
         let files = workspace.files("runs").into_iter().filter(|file| !depends_on_time(file));
         files.collect::<BTreeSet<String>>()
@@ -86,7 +92,15 @@ fn depends_on_time(file: &str) -> bool {
     temporary
         || matches!(
             name,
-            ".timings.json" | ".checked.json" | ".report.json" | "log.csv" | "data.js" | "state.js"
+            ".timings.json"
+                | ".checked.json"
+                | ".report.json"
+                | ".fingerprints.json"
+                | "losses.csv"
+                | "log.csv"
+                | "drafts.csv"
+                | "data.js"
+                | "state.js"
         )
         || name.ends_with(".lock")
 }

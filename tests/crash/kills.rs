@@ -1,31 +1,43 @@
 //! Kills the program at random moments.
 
 use super::check::{assert_same, check_interrupted, experiment, rows, workspace};
-use crate::support::Random;
+use crate::support::{Random, Workspace, repository};
+use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Kills runs with SIGKILL at random moments and checks the folder after each; a run that ends is compared with an undisturbed
-/// one, and the next begins in a new folder.
-fn kill_runs(experiment: &str, backend: &str, kills: usize, seed: u64) {
-    let whole = workspace(experiment);
+/// one, and the next begins in a new folder. Returns how many kills were between the first and the last row.
+fn kill_runs(
+    folder: &dyn Fn() -> Workspace,
+    (backend, arguments): (&str, &[&str]),
+    kills: usize,
+    seed: u64,
+) -> usize {
+    let whole = folder();
     // One guided picture at a time.
-    let run = ["cats.toml", "--backend", backend, "--rows", "2"];
-    whole.maquette(&[&["run", "--progress", "none"], &run[..]].concat()).code(0);
+    let run = [&["cats.toml", "--backend", backend, "--rows", "2"], arguments].concat();
+    let (mut undisturbed, mut events) = (whole.start_run(&run), 0);
+    while undisturbed.wait() {
+        events += 1;
+    }
+    assert_eq!(undisturbed.code(), Some(0));
     let cells = rows(&whole).len();
+    // A cell has four in a run of nothing else.
+    let events = if arguments.is_empty() { 5 * cells as u64 } else { events + events / 4 };
     let mut random = Random(seed);
     let (mut killed, mut ended, mut with_rows) = (0, 0, 0);
     let started = Instant::now();
     while killed < kills {
-        let folder = workspace(experiment);
+        let folder = folder();
         loop {
             let mut running = folder.start_run(&run);
             // Before it begins, or at one of its events.
             match random.below(4) {
                 0 => std::thread::sleep(Duration::from_millis(random.below(200))),
                 _ => {
-                    // A cell has four.
-                    let events = random.below(5 * cells as u64);
-                    if !(0..events).all(|_| running.wait()) {
+                    let at = random.below(events);
+                    if !(0..at).all(|_| running.wait()) {
                         assert_eq!(running.code(), Some(0));
                         break;
                     }
@@ -46,11 +58,46 @@ fn kill_runs(experiment: &str, backend: &str, kills: usize, seed: u64) {
         ended += 1;
     }
     eprintln!("{killed} kills, {with_rows} of them among the rows, {ended} runs, {:.0?}", started.elapsed());
+    with_rows
+}
+
+/// The same for a run of pictures alone, of which a quarter of the kills has to hit the middle.
+fn kill_plain_runs(experiment: &str, backend: &str, kills: usize, seed: u64) {
+    let with_rows = kill_runs(&|| workspace(experiment), (backend, &[]), kills, seed);
     assert!(
         with_rows * 4 > kills,
         "only {with_rows} of {kills} kills hit a run between its first and its last row"
     );
 }
+
+/// Drafts are rendered first, then the pictures.
+fn kill_drafts(kills: usize, seed: u64) {
+    let experiment = experiment(6).replace("steps = 2", "steps = 20");
+    kill_runs(&|| workspace(&experiment), ("fake", &["--draft"]), kills, seed);
+}
+
+/// A subject is trained, then pictures are rendered with it; the same bytes of weights are expected.
+fn kill_trainings(kills: usize, seed: u64) {
+    kill_runs(&subject, ("engine", &["--device", "cpu"]), kills, seed);
+}
+
+/// A folder with a tiny model, four pictures of a subject, and an experiment that trains it.
+fn subject() -> Workspace {
+    let fixtures = repository().join("tests/fixtures");
+    let workspace = workspace(SUBJECT);
+    let copied = Command::new("cp").arg("-r").arg(fixtures.join("tiny-a")).arg(workspace.path()).status();
+    assert!(copied.unwrap().success());
+    for name in ["subject-0", "subject-1", "subject-2", "class-0"] {
+        let photo = fs::read(fixtures.join(format!("training/{name}.png"))).unwrap();
+        workspace.write(&format!("photos/{name}.png"), photo);
+    }
+    workspace
+}
+
+const SUBJECT: &str = "model = \"tiny-a\"\nprompt = \"a {subject}\"\nsteps = 2\nwidth = 32\nheight = 32\n\
+                       [subject.me]\nimages = \"photos/*.png\"\nword = \"sks man\"\nclass = \"man\"\nsteps = 12\n\
+                       learning_rate = 0.01\nrank = 2\nwidth = 32\nheight = 32\nnum_class_images = 2\n\
+                       [sweep]\nsubject = [\"none\", \"me\"]\nseed = [1, 2]\n";
 
 /// With the bundled model.
 const PORTRAITS: &str = "prompt = \"portrait of a man, by {artist}\"\nsteps = 2\nwidth = 64\nheight = 64\n\n[sweep]\nartist = \
@@ -58,17 +105,34 @@ const PORTRAITS: &str = "prompt = \"portrait of a man, by {artist}\"\nsteps = 2\
 
 #[test]
 fn killed_runs_lose_and_repeat_nothing() {
-    kill_runs(&experiment(12), "fake", 24, 1);
+    kill_plain_runs(&experiment(12), "fake", 24, 1);
 }
 
 #[test]
 fn killed_runs_of_a_model_lose_and_repeat_nothing() {
-    kill_runs(PORTRAITS, "engine", 8, 2);
+    kill_plain_runs(PORTRAITS, "engine", 8, 2);
+}
+
+#[test]
+fn killed_runs_with_drafts_end_the_same() {
+    kill_drafts(8, 5);
+}
+
+#[test]
+fn killed_trainings_end_the_same() {
+    kill_trainings(6, 6);
 }
 
 #[test]
 #[ignore = "takes many minutes: just soak"]
 fn runs_survive_a_thousand_kills() {
-    kill_runs(&experiment(12), "fake", 800, 3);
-    kill_runs(PORTRAITS, "engine", 200, 4);
+    kill_plain_runs(&experiment(12), "fake", 800, 3);
+    kill_plain_runs(PORTRAITS, "engine", 200, 4);
+}
+
+#[test]
+#[ignore = "takes many minutes: just soak"]
+fn drafts_and_trainings_survive_three_hundred_kills() {
+    kill_drafts(200, 7);
+    kill_trainings(100, 8);
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "figures, and what was not run")]
 
 mod check;
+mod commands;
 mod disk;
 mod faults;
 mod kills;

@@ -16,7 +16,7 @@ mod tests;
 pub use error::BucketError;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode};
+use object_store::{Error, ObjectStore, ObjectStoreExt, PutMode, UpdateVersion};
 pub use problem::Problem;
 use std::fmt;
 use std::sync::Arc;
@@ -38,7 +38,13 @@ pub struct Object {
     pub content: Vec<u8>,
     /// When it was written, by the store's clock, in nanoseconds since 1970.
     pub modified: u64,
+    /// Which of the contents that it has had this is.
+    pub version: Version,
 }
+
+/// One of the contents that an object has had, by its e-tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(Option<String>);
 
 /// The objects of a bucket whose keys begin with a prefix. Keys are relative to it.
 #[derive(Clone)]
@@ -49,14 +55,16 @@ pub struct Bucket {
     store: Arc<dyn ObjectStore>,
     /// Repeats none, so that it is known whether an object may have been created by a request without an answer.
     once: Arc<dyn ObjectStore>,
+    /// Repeats none and waits for no answer for long: for a store that is gone.
+    briefly: Arc<dyn ObjectStore>,
     /// For how long requests are repeated.
     patience: Duration,
     /// The store, for people.
     store_name: String,
     /// Whether a key is in the variables of the environment.
     has_key: bool,
-    /// Whether the last request failed although it was repeated for all that time. Then requests are made once, until one succeeds,
-    /// so that a process whose store is gone ends soon.
+    /// Whether the last request failed although it was repeated for all that time. Then requests are made once and briefly, until one
+    /// succeeds, so that a process whose store is gone ends soon.
     is_gone: Arc<AtomicBool>,
     runtime: Arc<Runtime>,
 }
@@ -75,25 +83,48 @@ impl Bucket {
     /// Creates an object; false, and nothing is changed, if there is one with that key. Of several that create the same key, exactly
     /// one succeeds.
     pub fn create(&self, key: &str, content: &[u8]) -> Result<bool, BucketError> {
+        self.put_if("create", key, content, &PutMode::Create)
+    }
+
+    /// Writes an object if it is what was read before, or is still absent if `seen` is `None`; false, and nothing is changed, if
+    /// another process has written it meanwhile.
+    pub fn replace(&self, key: &str, content: &[u8], seen: Option<&Version>) -> Result<bool, BucketError> {
+        let mode = seen.map_or(PutMode::Create, |Version(e_tag)| {
+            PutMode::Update(UpdateVersion { e_tag: e_tag.clone(), version: None })
+        });
+        self.put_if("write", key, content, &mode)
+    }
+
+    /// Writes an object under a condition; false, and nothing is changed, if that does not hold.
+    fn put_if(
+        &self,
+        doing: &'static str,
+        key: &str,
+        content: &[u8],
+        mode: &PutMode,
+    ) -> Result<bool, BucketError> {
         let (begun, mut pause, mut unsure) = (Instant::now(), FIRST_PAUSE, false);
         let path = self.path(key);
         loop {
-            let put = self.once.put_opts(&path, content.to_vec().into(), PutMode::Create.into());
+            let client = if self.is_gone() { &self.briefly } else { &self.once };
+            let put = client.put_opts(&path, content.to_vec().into(), mode.clone().into());
             let error = match self.runtime.block_on(put) {
                 Ok(_) => return Ok(self.answered(true)),
                 Err(error) => error,
             };
             let problem = Problem::of(&error);
-            let exists = matches!(error, Error::AlreadyExists { .. }) && !problem.is_passing();
-            // It may be ours: the answer to the request that created it was lost.
-            if exists && unsure {
+            let refused = matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. })
+                && !problem.is_passing()
+                && problem != Problem::NoBucket;
+            // It may be ours: the answer to the request that wrote it was lost.
+            if refused && unsure {
                 return Ok(self.get(key)?.is_some_and(|found| found.content == content));
             }
-            if exists {
+            if refused {
                 return Ok(self.answered(false));
             }
             if !problem.is_passing() || self.is_gone() || begun.elapsed() >= self.patience {
-                return Err(self.error("create", key, begun, &error));
+                return Err(self.error(doing, key, begun, &error));
             }
             unsure = true;
             std::thread::sleep(pause.min(self.patience));
@@ -171,7 +202,8 @@ impl Bucket {
             let found = self.client().get(&self.path(key)).await?;
             let modified = found.meta.last_modified.timestamp_nanos_opt().unwrap_or(0);
             let modified = u64::try_from(modified).unwrap_or(0);
-            Ok(Object { content: found.bytes().await?.to_vec(), modified })
+            let version = Version(found.meta.e_tag.clone());
+            Ok(Object { content: found.bytes().await?.to_vec(), modified, version })
         };
         match fetched.await {
             Ok(object) => Ok(Some(self.answered(object))),
@@ -187,7 +219,7 @@ impl Bucket {
 
     /// The client for requests that may be repeated.
     fn client(&self) -> &Arc<dyn ObjectStore> {
-        if self.is_gone() { &self.once } else { &self.store }
+        if self.is_gone() { &self.briefly } else { &self.store }
     }
 
     fn is_gone(&self) -> bool {

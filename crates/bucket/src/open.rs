@@ -16,6 +16,12 @@ const LAYOUT: &str = ".maquette";
 /// For how long the first request is repeated.
 const PROBE: Duration = Duration::from_secs(5);
 
+/// How long a request may take, with its answer; a store may accept it and never answer.
+const ANSWER: Duration = Duration::from_secs(60);
+
+/// The same for a store that has not answered for some minutes.
+const BRIEF: Duration = Duration::from_secs(10);
+
 /// What that object contains, with a new line.
 const LAYOUT_TEXT: &str = "layout 1";
 
@@ -55,9 +61,9 @@ impl Bucket {
                 builder = builder.with_config(key, value);
             }
         }
-        let builder = builder.with_client_options(options(variables));
-        let client = |retry: RetryConfig| -> Result<Arc<dyn ObjectStore>, BucketError> {
-            let built = builder.clone().with_retry(retry).build();
+        let client = |retry: RetryConfig, answer: Duration| -> Result<Arc<dyn ObjectStore>, BucketError> {
+            let builder = builder.clone().with_client_options(options(variables, answer));
+            let built = builder.with_retry(retry).build();
             Ok(Arc::new(built.map_err(|error| settings(error.into()))?))
         };
         let retry = |time: Duration| RetryConfig {
@@ -65,12 +71,15 @@ impl Bucket {
             retry_timeout: time,
             backoff: BackoffConfig { max_backoff: Duration::from_secs(5), ..BackoffConfig::default() },
         };
-        let once = client(RetryConfig { max_retries: 0, ..RetryConfig::default() })?;
+        let never = || RetryConfig { max_retries: 0, ..RetryConfig::default() };
+        let once = client(never(), patience.min(ANSWER))?;
+        let briefly = client(never(), patience.min(BRIEF))?;
         let set = |name: &&str| variables.iter().any(|(key, _)| key.starts_with(*name));
         // A wrong address is worth less patience.
         let probe = patience.min(PROBE);
-        let bucket = Bucket::over(address, prefix, client(retry(probe))?, once, probe);
+        let bucket = Bucket::over(address, prefix, client(retry(probe), probe)?, once, probe);
         let bucket = Bucket {
+            briefly,
             store_name: store_name(&builder),
             has_key: set(&"AWS_ACCESS_KEY_ID") || OTHER_KEYS.iter().any(set),
             ..bucket.map_err(|error| settings(error.into()))?
@@ -80,7 +89,10 @@ impl Bucket {
                 let found = String::from_utf8_lossy(&layout.content).lines().next().unwrap_or("").to_owned();
                 Err(BucketError::Newer { address: address.to_owned(), found, known: LAYOUT_TEXT })
             }
-            _ => Ok(Bucket { store: client(retry(patience))?, patience, ..bucket }),
+            _ => {
+                let store = client(retry(patience), patience.min(ANSWER))?;
+                Ok(Bucket { store, patience, ..bucket })
+            }
         }
     }
 
@@ -110,6 +122,7 @@ impl Bucket {
             address: address.to_owned(),
             prefix: Path::from(prefix),
             store,
+            briefly: Arc::clone(&once),
             once,
             patience,
             store_name: "the store".to_owned(),
@@ -131,9 +144,9 @@ fn store_name(builder: &AmazonS3Builder) -> String {
 }
 
 /// `AWS_ALLOW_HTTP` is an option of the client.
-fn options(variables: &[(String, String)]) -> ClientOptions {
+fn options(variables: &[(String, String)], answer: Duration) -> ClientOptions {
     let allow = variables.iter().any(|(key, value)| key == "AWS_ALLOW_HTTP" && value.trim() == "true");
-    ClientOptions::new().with_allow_http(allow).with_timeout(Duration::from_secs(60))
+    ClientOptions::new().with_allow_http(allow).with_timeout(answer)
 }
 
 /// One thread for the client; the callers wait.

@@ -131,6 +131,8 @@ fn answered(status: u16, code: &str) -> Problem {
         (_, "RequestTimeTooSkewed") => Problem::WrongClock,
         (_, "PermanentRedirect" | "AuthorizationHeaderMalformed") | (300..=399, _) => Problem::WrongRegion,
         (403, _) => Problem::Denied { answer },
+        // A store that will never do it.
+        (501, _) => Problem::Other { why: answer },
         (_, "ConditionalRequestConflict") | (408 | 429 | 500.., _) => Problem::Busy { answer },
         _ => Problem::Other { why: answer },
     }
@@ -165,6 +167,7 @@ mod tests {
         check(400, "AuthorizationHeaderMalformed", "has the bucket in another region");
         check(503, "SlowDown", "cannot do it now (503 SlowDown)");
         check(409, "ConditionalRequestConflict", "cannot do it now (409 ConditionalRequestConflict)");
+        check(501, "NotImplemented", "failed (501 NotImplemented)");
         check(400, "InvalidArgument", "failed (400 InvalidArgument)");
     }
 }

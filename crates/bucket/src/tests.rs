@@ -40,6 +40,24 @@ fn objects_are_created_once_and_found_by_their_keys() {
 }
 
 #[test]
+fn an_object_is_replaced_only_if_it_is_what_was_read() {
+    let bucket = bucket("runs");
+    let replace = |content: &str, seen: Option<&crate::Version>| {
+        bucket.replace("cats/1/log.csv", content.as_bytes(), seen).unwrap()
+    };
+    let read = || bucket.get("cats/1/log.csv").unwrap().unwrap();
+    assert!(replace("one", None));
+    assert!(!replace("two", None), "there is one by now");
+    let first = read();
+    assert!(replace("two", Some(&first.version)));
+    assert!(!replace("three", Some(&first.version)), "another was written meanwhile");
+    assert_eq!(read().content, b"two");
+    bucket.remove(&["cats/1/log.csv".to_owned()]).unwrap();
+    assert!(!replace("three", Some(&first.version)), "it was removed meanwhile");
+    assert_eq!(bucket.get("cats/1/log.csv").unwrap(), None);
+}
+
+#[test]
 fn of_many_that_create_an_object_one_succeeds() {
     let bucket = bucket("");
     let won = std::thread::scope(|scope| {

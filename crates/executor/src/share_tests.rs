@@ -99,7 +99,7 @@ fn failed_cells_are_tried_again_by_the_next_session() {
     let ended = ended.unwrap();
     assert_eq!((ended.summary.rendered, ended.summary.failures.len(), ended.finishes), (2, 2, true));
     assert_eq!(seen.iter().filter(|seen| matches!(seen, RunProgress::Failed { .. })).count(), 2);
-    run.end_session().unwrap();
+    run.end_session(run.bring_all().unwrap()).unwrap();
     assert!(run.fold(Duration::ZERO).unwrap());
     let again = work(&join(&folder, &plan), ("two", LONG), &mut fake(), 0).0.unwrap();
     assert_eq!((again.summary.done, again.summary.rendered), (2, 2));

@@ -142,7 +142,7 @@ impl Workspace {
             return Ok(result);
         }
         let run = &result.run;
-        writer.bring_all()?;
+        let seen = writer.bring_all()?;
         // The page needs the pictures beside it, which are elsewhere in a bucket.
         let page = options.sheets && !self.runs.is_bucket();
         if options.sheets {
@@ -151,21 +151,24 @@ impl Workspace {
         if page {
             result.page = write_page(&self.runs, run, &plan, report);
         }
-        if !writer.end_session()? {
+        let models = self.metric_models(run, &plan, &ModelNames::new());
+        if self.runs.is_bucket() {
+            // On the copy here: the log is written into the bucket once, with what was measured.
+            measure(run, &plan, &result.summary, &models, report);
+        }
+        if !writer.end_session(seen)? {
             (result.finished, result.sheets) = (false, Vec::new());
             return Ok(result);
         }
         // The others leave when they look next.
         if writer.fold(LEAVING + options.lease / 16)? {
             result.log = Some(run.dir().join("log.csv"));
-            let models = self.metric_models(run, &plan, &ModelNames::new());
-            measure(run, &plan, &result.summary, &models, report);
         }
         if self.runs.is_bucket() {
-            // The log again, if there are metrics in it.
-            self.runs.upload(run)?;
             result.log = result.log.map(|log| self.runs.shown(&log));
             result.sheets.iter_mut().for_each(|sheet| *sheet = self.runs.shown(sheet));
+        } else if result.log.is_some() {
+            measure(run, &plan, &result.summary, &models, report);
         }
         if page {
             // No process is in the run any more, and there may be metrics. Folding rows changes no sheet.

@@ -16,8 +16,9 @@ use std::time::Duration;
 /// How many objects are in memory at once.
 const AT_ONCE: usize = 64;
 
-/// What of a run's folder is not in the bucket: pictures are in `.cells`, and the page needs them beside it.
-const NOT_UPLOADED: [&str; 3] = ["images", "page", "index.html"];
+/// What of a run's folder is not written into the bucket as it is: pictures are in `.cells`, the page needs them beside it, and the
+/// log is written under a condition.
+const NOT_UPLOADED: [&str; 4] = ["images", "page", "index.html", "log.csv"];
 
 impl Runs {
     /// Whether that is an address, such as `s3://bucket/runs`, and no path.
@@ -123,15 +124,14 @@ impl Runs {
         Ok(())
     }
 
-    /// Writes the files of a run's folder into the bucket, the log last.
-    pub fn upload(&self, run: &Run) -> Result<(), StoreError> {
-        if !self.is_bucket() {
-            return Ok(());
-        }
+    /// Writes the files of a run's folder into the bucket, except for the log.
+    pub(crate) fn upload_beside_log(&self, run: &Run) -> Result<(), StoreError> {
         let mut files = Vec::new();
-        collect(run.dir(), &mut files)?;
+        if self.is_bucket() {
+            collect(run.dir(), &mut files)?;
+        }
         files.retain(|path| !NOT_UPLOADED.iter().any(|name| path.starts_with(run.dir().join(name))));
-        files.sort_by_key(|path| (path.ends_with("log.csv"), path.clone()));
+        files.sort();
         self.upload_files(&files)
     }
 

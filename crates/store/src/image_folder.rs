@@ -6,6 +6,7 @@
 
 use crate::formulas::defuse;
 use crate::log_columns::{Status, placeholders};
+use crate::spread::is_subfolder;
 use crate::{LogRow, Run, StoreError, write_atomic};
 use maquette_core::SETTINGS;
 use maquette_files::limits;
@@ -50,7 +51,7 @@ impl Run {
             .filter_map(|row| Some((row, row.image()?)))
             .collect();
         for (row, image) in &done {
-            let name = image.rsplit('/').next().unwrap_or(image);
+            let name = name_in_export(image);
             let (from, cell) = (self.picture(image)?, row.cell().to_string());
             // A copy: pictures of the run must not change with those of a data set.
             let bytes =
@@ -69,11 +70,35 @@ impl Run {
     }
 }
 
+/// The path of a picture in the export: its name, in the subfolder that it has in a run of very many cells.
+fn name_in_export(image: &str) -> &str {
+    let start = image.rfind('/').map_or(0, |slash| slash + 1);
+    let before = image[..start].trim_end_matches('/');
+    match before.rsplit_once('/') {
+        Some((_, subfolder)) if is_subfolder(subfolder) => &image[before.len() - subfolder.len()..],
+        _ => &image[start..],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::run_tests::{Folder, finish};
     use maquette_core::test_plans::plan;
+
+    #[test]
+    fn pictures_keep_the_subfolders_of_very_large_runs() {
+        for (image, name) in [
+            ("images/a.png", "a.png"),
+            ("images/1a/a.png", "1a/a.png"),
+            ("images/notes/a.png", "a.png"),
+            ("../../../images/a.png", "a.png"),
+            ("1a/a.png", "a.png"),
+            ("a.png", "a.png"),
+        ] {
+            assert_eq!(name_in_export(image), name);
+        }
+    }
 
     #[test]
     fn finished_cells_become_rows_that_name_their_pictures() {

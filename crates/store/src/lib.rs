@@ -17,7 +17,8 @@
 //!       experiment.toml               the resolved experiment, overrides included
 //!       plan.json                     axes, labels, order, drawn seeds, fingerprints
 //!       references/<stem>-<digest8>.<ext>    the reference pictures, so that the folder is self-contained
-//!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work)
+//!       images/<readable-name>-<id8>.png     hard links into .cells (copies where links do not work); `images/<id2>/…` in a run
+//!                                     of more than 10,000 cells, and so for drafts and thumbnails (`spread.rs`)
 //!       log.csv                       a row per ended cell; the journal (`log.<i>-of-<n>.csv` for a shard)
 //!       .share/<session>/             claims and rows of workers (docs/scale.md); the rows are folded into log.csv
 //!       submit/                       scripts for a queue, and what their jobs print
@@ -104,6 +105,9 @@ mod run_tests;
 mod runs;
 mod shard;
 mod share;
+mod spread;
+#[cfg(test)]
+mod spread_tests;
 mod start;
 mod start_reason;
 mod submission;
@@ -125,13 +129,14 @@ pub use log_columns::Status;
 pub use log_metrics::MetricsWriter;
 pub use log_writer::csv_table;
 pub use maquette_bucket::BucketError;
-pub use page_files::{PictureState, thumbnail_folder};
+pub use page_files::{PictureState, Thumbnails};
 pub use picks::{PickChange, Picks};
 pub use picture::{PictureProblem, check_pixels};
 pub use run::Run;
 pub use runs::Runs;
 pub use shard::{Shard, ShardError};
-pub use share::{SessionObjects, SharedWriter, Sharing, WorkerCells};
+pub use share::{SeenLog, SessionObjects, SharedWriter, Sharing, WorkerCells};
+pub use spread::is_spread;
 pub use start_reason::StartReason;
 pub use submission::Submission;
 pub use timings::{Speed, Timings, TrainingKind, WorkKind};

@@ -4,6 +4,8 @@
 
 use crate::atomic::{write_unforced, write_unforced_with_time};
 use crate::checked::FileState;
+use crate::folders::folders;
+use crate::spread::{is_subfolder, subfolder};
 use crate::{Run, StoreError, lock, names};
 use maquette_core::CellId;
 use maquette_files::limits;
@@ -14,9 +16,30 @@ use std::path::{Path, PathBuf};
 /// one in 370 000.
 const DIGITS: usize = 16;
 
-/// The folder of thumbnails whose longest edge is at most `edge` pixels, relative to the run.
-pub fn thumbnail_folder(edge: u32) -> String {
-    format!("page/thumbnails/{edge}")
+/// The folder with a folder for each size, relative to the run.
+const FOLDER: &str = "page/thumbnails";
+
+/// The thumbnails of one size in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thumbnails {
+    /// Their longest edge in pixels, at most.
+    pub edge: u32,
+    /// Whether they lie in subfolders ([`crate::is_spread`]).
+    pub spread: bool,
+}
+
+impl Thumbnails {
+    /// Their folder, relative to the run.
+    pub fn folder(self) -> String {
+        format!("{FOLDER}/{}", self.edge)
+    }
+
+    /// The file of a cell's thumbnail, relative to the run.
+    pub fn file(self, cell: &CellId) -> String {
+        let Thumbnails { edge, spread } = self;
+        let subfolder = if spread { format!("{}/", subfolder(cell)) } else { String::new() };
+        format!("{FOLDER}/{edge}/{subfolder}{}.webp", digits(cell))
+    }
 }
 
 /// The state of a file when it was read: its size and modification time.
@@ -47,17 +70,12 @@ impl Run {
         write_if_changed(&names::plain(&self.dir().join("page"), name)?, bytes)
     }
 
-    /// The path of a cell's thumbnail, whether it exists or not.
-    pub fn thumbnail(&self, edge: u32, cell: &CellId) -> PathBuf {
-        self.dir().join(thumbnail_folder(edge)).join(format!("{}.webp", digits(cell)))
-    }
-
     /// Whether the thumbnail of a cell was made from the picture in that state.
     ///
     /// A thumbnail has the modification time of its picture, so that a picture that was rendered again, edited or restored
     /// gets a new one.
-    pub fn has_thumbnail(&self, edge: u32, cell: &CellId, picture: PictureState) -> bool {
-        let made = FileState::of(&self.thumbnail(edge, cell));
+    pub fn has_thumbnail(&self, of: Thumbnails, cell: &CellId, picture: PictureState) -> bool {
+        let made = FileState::of(&self.dir().join(of.file(cell)));
         // A power failure leaves empty files.
         made.is_some_and(|made| made.bytes() > 0 && made.modified() == picture.0.modified())
     }
@@ -65,25 +83,25 @@ impl Run {
     /// Writes the thumbnail of a cell; `picture` is the state of the picture before it was read.
     pub fn write_thumbnail(
         &self,
-        edge: u32,
+        of: Thumbnails,
         cell: &CellId,
         picture: PictureState,
         webp: &[u8],
     ) -> Result<(), StoreError> {
-        write_unforced_with_time(&self.thumbnail(edge, cell), webp, picture.0.modified())
+        write_unforced_with_time(&self.dir().join(of.file(cell)), webp, picture.0.modified())
     }
 
-    /// Removes the thumbnails of all other cells and sizes than these. Files that are not thumbnails are left alone.
-    pub fn remove_other_thumbnails(&self, edges: &[u32], cells: &[CellId]) -> Result<(), StoreError> {
-        let kept: HashSet<String> = cells.iter().map(digits).collect();
-        let thumbnails = self.dir().join("page/thumbnails");
-        for (folder, edge) in entries(&thumbnails)? {
-            let Ok(edge) = edge.parse::<u32>() else { continue };
-            for (file, name) in entries(&folder)? {
-                let Some(name) = name.strip_suffix(".webp").filter(|name| is_digits(name)) else { continue };
-                if !edges.contains(&edge) || !kept.contains(name) {
-                    std::fs::remove_file(&file).map_err(StoreError::io("remove", &file))?;
-                }
+    /// Removes the thumbnails of all other cells, sizes and places than these. Files that are not thumbnails are left alone.
+    pub fn remove_other_thumbnails(&self, kept: &[Thumbnails], cells: &[CellId]) -> Result<(), StoreError> {
+        let cells: HashSet<String> = cells.iter().map(digits).collect();
+        for (cell, path) in thumbnails(self.dir()) {
+            let is_kept = |of: &Thumbnails| {
+                let folder = self.dir().join(of.folder());
+                let subfolder = if of.spread { folder.join(&cell[..2]) } else { folder };
+                path.parent() == Some(&subfolder)
+            };
+            if !cells.contains(&cell) || !kept.iter().any(is_kept) {
+                std::fs::remove_file(&path).map_err(StoreError::io("remove", &path))?;
             }
         }
         Ok(())
@@ -109,8 +127,34 @@ fn digits(cell: &CellId) -> String {
     digits
 }
 
-fn is_digits(name: &str) -> bool {
-    name.len() == DIGITS && name.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'))
+/// Every thumbnail in a run's folder, with the first 16 digits of its cell.
+pub(crate) fn thumbnails(run: &Path) -> Vec<(String, PathBuf)> {
+    let is_digits = |name: &str| {
+        name.len() == DIGITS && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let mut found = Vec::new();
+    for folder in thumbnail_folders(run) {
+        let entries = folder.read_dir().into_iter().flatten().flatten();
+        for entry in entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+            let name = entry.file_name();
+            let cell = name.to_str().and_then(|name| name.strip_suffix(".webp"));
+            found.extend(cell.filter(|cell| is_digits(cell)).map(|cell| (cell.to_owned(), entry.path())));
+        }
+    }
+    found
+}
+
+/// The folders of the thumbnails, one for each size, and their subfolders.
+pub(crate) fn thumbnail_folders(run: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for (size, folder) in folders(&run.join(FOLDER)).unwrap_or_default() {
+        if size.parse::<u32>().is_ok() {
+            let inside = folders(&folder).unwrap_or_default();
+            found.push(folder);
+            found.extend(inside.into_iter().filter(|(name, _)| is_subfolder(name)).map(|(_, path)| path));
+        }
+    }
+    found
 }
 
 /// The paths and names in a folder; none if there is no such folder.
@@ -145,15 +189,17 @@ mod tests {
         let row = &run.log().unwrap()[0];
         let (cell, picture) = (row.cell(), run.dir().join(row.image().unwrap()));
         let state = PictureState::of(&picture).unwrap();
-        assert!(!run.has_thumbnail(160, &cell, state));
-        run.write_thumbnail(160, &cell, state, b"webp").unwrap();
-        assert!(run.has_thumbnail(160, &cell, state) && !run.has_thumbnail(384, &cell, state));
+        let [small, large] = [160, 384].map(|edge| Thumbnails { edge, spread: false });
+        assert!(!run.has_thumbnail(small, &cell, state));
+        run.write_thumbnail(small, &cell, state, b"webp").unwrap();
+        assert!(run.has_thumbnail(small, &cell, state) && !run.has_thumbnail(large, &cell, state));
+        assert!(!run.has_thumbnail(Thumbnails { spread: true, ..small }, &cell, state));
 
         // Edited later, or an earlier picture was put back.
         let time = picture.metadata().unwrap().modified().unwrap();
         for other in [time + std::time::Duration::from_secs(5), time - std::time::Duration::from_secs(5)] {
             std::fs::File::options().write(true).open(&picture).unwrap().set_modified(other).unwrap();
-            assert!(!run.has_thumbnail(160, &cell, PictureState::of(&picture).unwrap()));
+            assert!(!run.has_thumbnail(small, &cell, PictureState::of(&picture).unwrap()));
         }
         std::fs::remove_file(&picture).unwrap();
         assert_eq!(PictureState::of(&picture), None);
@@ -168,17 +214,25 @@ mod tests {
         let run = writer.run().clone();
         let cells: Vec<CellId> = run.log().unwrap().iter().map(crate::LogRow::cell).collect();
         let state = PictureState::of(&run.dir().join("log.csv")).unwrap();
-        for (edge, cell) in [(160, 0), (160, 1), (384, 0), (99, 0)] {
-            run.write_thumbnail(edge, &cells[cell], state, b"webp").unwrap();
+        let all = [
+            (160, 0, false),
+            (160, 1, false),
+            (384, 0, false),
+            (384, 0, true),
+            (384, 1, true),
+            (99, 0, false),
+        ];
+        for (edge, cell, spread) in all {
+            run.write_thumbnail(Thumbnails { edge, spread }, &cells[cell], state, b"webp").unwrap();
         }
         let mine = run.dir().join("page/thumbnails/160/mine.webp");
         std::fs::write(&mine, "").unwrap();
-        run.remove_other_thumbnails(&[160, 384], &cells[..1]).unwrap();
-        let exists = |edge: u32, cell: usize| run.thumbnail(edge, &cells[cell]).exists();
-        assert_eq!(
-            [exists(160, 0), exists(160, 1), exists(384, 0), exists(99, 0)],
-            [true, false, true, false]
-        );
+        let kept = [Thumbnails { edge: 160, spread: false }, Thumbnails { edge: 384, spread: true }];
+        run.remove_other_thumbnails(&kept, &cells[..1]).unwrap();
+        let left = all.map(|(edge, cell, spread)| {
+            run.dir().join(Thumbnails { edge, spread }.file(&cells[cell])).exists()
+        });
+        assert_eq!(left, [true, false, false, true, false, false]);
         assert!(mine.exists());
         let without = folder.start(&crate::run_tests::other());
         without.run().remove_other_thumbnails(&[], &[]).unwrap();

@@ -2,6 +2,7 @@
 
 use crate::log::Log;
 use crate::log_columns::Status;
+use crate::spread::{is_spread, subfolder};
 use crate::{Run, Runs, StoreError, atomic, names, picture};
 use maquette_core::{Cell, CellId, Digest, Plan};
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ pub(crate) fn fingerprint(plan: &Plan, cell: &Cell) -> Digest {
     plan.models.get(&*cell.settings.model).map_or(Digest::from_bytes([0; 32]), |card| card.fingerprint)
 }
 
-/// Gives a kept picture its readable name in a folder of a run, and returns its path in the run.
+/// Gives a kept picture its readable name in a folder of a run, or a subfolder, and returns its path in the run.
 pub(crate) fn link_picture(
     run: &Run,
     plan: &Plan,
@@ -35,8 +36,12 @@ pub(crate) fn link_picture(
     cell: &Cell,
     kept: &Path,
 ) -> Result<String, StoreError> {
+    let folder = match is_spread(plan) {
+        true => format!("{folder}/{}", subfolder(&cell.id)),
+        false => folder.to_owned(),
+    };
     let mut name = names::image_name(plan, &cell.coordinates, &cell.id);
-    let images = run.dir().join(folder);
+    let images = run.dir().join(&folder);
     let other = picture::cell_in(&images.join(&name)).ok().flatten().is_some_and(|found| found != cell.id);
     if other {
         name = names::long_image_name(plan, &cell.coordinates, &cell.id);

@@ -6,7 +6,8 @@
 
 use crate::atomic::write_unforced;
 use crate::checked::FileState;
-use crate::page_files::entries;
+use crate::folders::folders;
+use crate::page_files::{entries, thumbnail_folders};
 use crate::{Run, StoreError, sync};
 use maquette_core::Digest;
 use maquette_files::limits;
@@ -38,7 +39,11 @@ impl Run {
             writeln!(text, "{} {state:?}", path.display()).ok()
         };
         add(program)?;
-        for folder in [self.dir().to_owned(), self.dir().join("references"), self.dir().join("drafts")] {
+        let drafts = self.dir().join("drafts");
+        let mut looked_at = vec![self.dir().to_owned(), self.dir().join("references"), drafts.clone()];
+        looked_at.extend(folders(&drafts).ok()?.into_iter().map(|(_, subfolder)| subfolder));
+        looked_at.sort();
+        for folder in looked_at {
             let mut entries = entries(&folder).ok()?;
             entries.sort();
             for (path, name) in entries {
@@ -74,9 +79,10 @@ impl Run {
     /// The states of all that is made. A folder of thumbnails counts as changed if files were added or removed.
     fn made(&self) -> Result<BTreeMap<String, (FileState, usize)>, StoreError> {
         let mut paths = vec![self.dir().join(PAGE)];
-        for folder in ["sheets", "page", "page/thumbnails"] {
+        for folder in ["sheets", "page"] {
             paths.extend(entries(&self.dir().join(folder))?.into_iter().map(|(path, _)| path));
         }
+        paths.extend(thumbnail_folders(self.dir()));
         let state = |path: PathBuf| {
             let files = if path.is_dir() { entries(&path).ok()?.len() } else { 1 };
             let name = path.strip_prefix(self.dir()).unwrap_or(&path).to_string_lossy().into_owned();
@@ -134,9 +140,11 @@ mod tests {
             ("plan.json", "x"),
             ("references/a.png", "x"),
             ("drafts/a.png", "x"),
+            ("drafts/ab/a.png", "x"),
             ("sheets/a.png", "edited"),
             ("page/data.js", "edited"),
             ("page/thumbnails/160/1.webp", "one more"),
+            ("page/thumbnails/160/ab/1.webp", "one more"),
             ("index.html", "edited"),
         ];
         for (name, text) in changed {

@@ -64,18 +64,6 @@ pub(crate) fn run_folders(root: &Path) -> Result<Vec<Run>, StoreError> {
     Ok(runs)
 }
 
-/// Every thumbnail in a run's folder, with the first 16 digits of its cell.
-pub(crate) fn thumbnails(run: &Path) -> Vec<(String, PathBuf)> {
-    let sizes = run.join("page/thumbnails").read_dir().into_iter().flatten().flatten();
-    let files = sizes.filter_map(|size| size.path().read_dir().ok()).flatten().flatten();
-    let digits = |name: &str| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let cell = |path: PathBuf| {
-        let cell = path.file_name()?.to_str()?.strip_suffix(".webp")?.to_owned();
-        digits(&cell).then_some((cell, path))
-    };
-    files.filter_map(|file| cell(file.path())).collect()
-}
-
 /// Whether a folder is what remains of a run whose removal was interrupted.
 pub(crate) fn is_being_removed(folder: &Path) -> bool {
     folder.join(REMOVING).is_file() && !plan_file::is_run(folder)

@@ -169,6 +169,11 @@ impl TrainingFolder {
         self.trained.join(format!("{digest}.safetensors"))
     }
 
+    /// Whether there is a state to resume from.
+    pub fn has_state(&self) -> bool {
+        self.state_file().is_file()
+    }
+
     /// The steps so far. A torn last row is left out; a file that cannot be read has none.
     pub fn losses(&self) -> Vec<TrainingStep> {
         let bytes = maquette_files::read(&self.losses_file(), limits::LOG).unwrap_or_default();

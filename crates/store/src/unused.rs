@@ -5,7 +5,8 @@
 
 use crate::folders::folders;
 use crate::links::Links;
-use crate::run_parts::{is_being_removed, parts, run_folders, thumbnails};
+use crate::page_files::thumbnails;
+use crate::run_parts::{is_being_removed, parts, run_folders};
 use crate::{LogRow, Run, Runs, Status, StoreError, cells, lock, plan_file};
 use maquette_core::{CellId, Digest};
 use maquette_files::limits;

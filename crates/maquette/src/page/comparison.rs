@@ -7,7 +7,7 @@ use crate::error::{Error, with_causes};
 use maquette_core::CellId;
 use maquette_reporter::CellAt;
 use maquette_reporter::page::{APP_CSS, APP_JS, DiffCell, PictureFacts, data_script, diff_page, index_html};
-use maquette_store::{Runs, StoreError, write_atomic};
+use maquette_store::{Runs, StoreError, Thumbnails, write_atomic};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -18,8 +18,8 @@ struct Shown {
     /// The facts on each cell and its label.
     cells: HashMap<CellId, (PictureFacts, String)>,
     sizes: HashMap<CellId, (u32, u32)>,
-    /// The folder of the largest thumbnails, relative to the run.
-    thumbnails: Option<String>,
+    /// The largest thumbnails.
+    thumbnails: Option<Thumbnails>,
 }
 
 impl Comparison {
@@ -71,7 +71,7 @@ fn shown(runs: &Runs, loaded: &LoadedRun, folder: &Path, warn: &mut dyn FnMut(&s
             .copied()
             .zip(facts.into_iter().zip(planned.labels.iter().cloned()))
             .collect(),
-        thumbnails: writer.pictures.edges().last().map(|&edge| maquette_store::thumbnail_folder(edge)),
+        thumbnails: writer.pictures.sizes().last().copied(),
     })
 }
 
@@ -86,7 +86,7 @@ impl Shown {
             cell: at.id.to_string(),
             label,
             image: facts.image.as_deref().map(inside),
-            thumbnail: thumbnail.map(|folder| inside(&format!("{folder}/{}.webp", &at.id.to_string()[..16]))),
+            thumbnail: thumbnail.map(|of| inside(&of.file(&at.id))),
             size: facts.size.unwrap_or(planned),
             problem: facts.problem,
         }

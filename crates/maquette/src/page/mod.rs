@@ -25,7 +25,7 @@ use maquette_reporter::page::{
     APP_CSS, APP_JS, AboutRun, Ancestor, PageState, Picks, PicturesNow, PlannedPage, Reference,
     ThumbnailFolder, data_script, index_html, run_page, state_script,
 };
-use maquette_store::{Log, LogRow, Run, Runs, thumbnail_folder};
+use maquette_store::{Log, LogRow, Run, Runs};
 use pictures::{KnownPictures, damaged_text};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -92,7 +92,7 @@ impl<'a> PageWriter<'a> {
             planned.toml_head.insert_str(0, &toml_lines(&[("folder", folder.as_str().into())]));
         }
         let references = planned.references.iter().map(|path| reference(run, plan, path)).collect();
-        let pictures = KnownPictures::new(planned.cells.clone(), planned.longest_edge());
+        let pictures = KnownPictures::new(plan, planned.cells.clone(), planned.longest_edge());
         let ancestry = ancestry(runs, run, plan);
         let trainings = needed_trainings(plan)?;
         Ok(PageWriter {
@@ -120,13 +120,14 @@ impl<'a> PageWriter<'a> {
         });
         self.pictures.update(self.run, &log, &drafts);
         let (picks, votes) = (self.picks(&mut notes), self.votes(&mut notes));
-        let edges = self.pictures.edges();
         let pictures = PicturesNow {
             facts: self.pictures.facts(&log),
             logged: outcomes::columns(&self.planned.cells, &log),
-            thumbnails: edges
+            thumbnails: self
+                .pictures
+                .sizes()
                 .iter()
-                .map(|&edge| ThumbnailFolder { folder: thumbnail_folder(edge), edge })
+                .map(|of| ThumbnailFolder { folder: of.folder(), edge: of.edge, spread: of.spread })
                 .collect(),
             references: self.references.clone(),
         };
@@ -174,7 +175,7 @@ impl<'a> PageWriter<'a> {
         let log = self.run.read_log()?;
         self.pictures.update(self.run, &log, &self.run.drafts().unwrap_or_default());
         self.pictures.make_all_thumbnails(self.run)?;
-        self.run.remove_other_thumbnails(self.pictures.edges(), &self.pictures.with_thumbnails())?;
+        self.run.remove_other_thumbnails(self.pictures.sizes(), &self.pictures.with_thumbnails())?;
         Ok(())
     }
 

@@ -1,19 +1,19 @@
 //! What is known of the pictures of a run: their files, sizes and thumbnails. Remembered, so that only new pictures are
 //! opened while a run goes on.
 
-use super::thumbnails::{edges, make};
+use super::thumbnails::{make, sizes};
 use crate::error::{Error, with_causes};
-use maquette_core::CellId;
+use maquette_core::{CellId, Plan};
 use maquette_picture::size;
 use maquette_reporter::page::{PictureFacts, PictureStatus};
-use maquette_store::{DamagedRow, Log, LogRow, PictureState, Run, Status};
+use maquette_store::{DamagedRow, Log, LogRow, PictureState, Run, Status, Thumbnails};
 use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 use std::collections::HashMap;
 
 /// The pictures of a run.
 pub(super) struct KnownPictures {
-    /// The longest edges of the thumbnails, ascending; the same for all pictures.
-    edges: Vec<u32>,
+    /// The sizes of the thumbnails, ascending; the same for all pictures.
+    sizes: Vec<Thumbnails>,
     pictures: Vec<Picture>,
 }
 
@@ -37,21 +37,21 @@ struct PictureFile {
 }
 
 impl KnownPictures {
-    /// Nothing is known yet of these cells.
-    pub fn new(cells: Vec<CellId>, longest_edge: u32) -> KnownPictures {
+    /// Nothing is known yet of these cells of a plan.
+    pub fn new(plan: &Plan, cells: Vec<CellId>, longest_edge: u32) -> KnownPictures {
         let pictures = cells.into_iter().map(|cell| Picture { cell, file: None, draft: false }).collect();
-        KnownPictures { edges: edges(longest_edge), pictures }
+        KnownPictures { sizes: sizes(plan, longest_edge), pictures }
     }
 
-    /// The longest edges of the thumbnails, ascending.
-    pub fn edges(&self) -> &[u32] {
-        &self.edges
+    /// The sizes of the thumbnails, ascending.
+    pub fn sizes(&self) -> &[Thumbnails] {
+        &self.sizes
     }
 
     /// Looks at the files of the pictures that the log names, and of the drafts of cells that the log does not list.
     pub fn update(&mut self, run: &Run, log: &Log, drafts: &HashMap<CellId, LogRow>) {
         let rows: HashMap<CellId, &LogRow> = log.rows.iter().map(|row| (row.cell(), row)).collect();
-        let edges = &self.edges;
+        let sizes = &self.sizes;
         self.pictures.par_iter_mut().for_each(|picture| {
             let logged = rows.get(&picture.cell).copied();
             let row = logged.or_else(|| drafts.get(&picture.cell));
@@ -63,26 +63,26 @@ impl KnownPictures {
             let state = PictureState::of(&run.dir().join(image));
             match &picture.file {
                 Some(known) if known.image == image && known.state == state => {}
-                _ => picture.file = Some(PictureFile::open(run, &picture.cell, image, state, edges)),
+                _ => picture.file = Some(PictureFile::open(run, &picture.cell, image, state, sizes)),
             }
         });
     }
 
     /// Makes the thumbnails that are missing, on all cores.
     pub fn make_all_thumbnails(&mut self, run: &Run) -> Result<(), Error> {
-        let edges = &self.edges;
-        self.pictures.par_iter_mut().try_for_each(|picture| picture.make_thumbnails(run, edges))
+        let sizes = &self.sizes;
+        self.pictures.par_iter_mut().try_for_each(|picture| picture.make_thumbnails(run, sizes))
     }
 
     /// Makes thumbnails that are missing, on this thread, as long as `more` says so. Returns whether any was made.
     pub fn make_some_thumbnails(&mut self, run: &Run, more: &mut dyn FnMut() -> bool) -> Result<bool, Error> {
         let mut any = false;
         for picture in &mut self.pictures {
-            if picture.lacks_thumbnails(&self.edges) {
+            if picture.lacks_thumbnails(&self.sizes) {
                 if !more() {
                     break;
                 }
-                picture.make_thumbnails(run, &self.edges)?;
+                picture.make_thumbnails(run, &self.sizes)?;
                 any = true;
             }
         }
@@ -123,15 +123,15 @@ impl KnownPictures {
 }
 
 impl Picture {
-    fn lacks_thumbnails(&self, edges: &[u32]) -> bool {
-        !edges.is_empty() && self.file.as_ref().is_some_and(|file| file.size.is_ok() && !file.thumbnail)
+    fn lacks_thumbnails(&self, sizes: &[Thumbnails]) -> bool {
+        !sizes.is_empty() && self.file.as_ref().is_some_and(|file| file.size.is_ok() && !file.thumbnail)
     }
 
-    fn make_thumbnails(&mut self, run: &Run, edges: &[u32]) -> Result<(), Error> {
-        let lacks = self.lacks_thumbnails(edges);
+    fn make_thumbnails(&mut self, run: &Run, sizes: &[Thumbnails]) -> Result<(), Error> {
+        let lacks = self.lacks_thumbnails(sizes);
         let Some(file) = self.file.as_mut().filter(|_| lacks) else { return Ok(()) };
         let Some(state) = file.state else { return Ok(()) };
-        match make(run, &self.cell, &file.image, state, edges) {
+        match make(run, &self.cell, &file.image, state, sizes) {
             Ok(()) => file.thumbnail = true,
             Err(Error::Picture(error)) => file.size = Err(with_causes(&error)),
             Err(error) => return Err(error),
@@ -146,7 +146,7 @@ impl PictureFile {
         cell: &CellId,
         image: &str,
         state: Option<PictureState>,
-        edges: &[u32],
+        sizes: &[Thumbnails],
     ) -> PictureFile {
         let size = match (run.picture(image), state) {
             (Err(_), _) => {
@@ -157,8 +157,8 @@ impl PictureFile {
             }
             (Ok(path), Some(_)) => size(&path).map_err(|error| with_causes(&error)),
         };
-        let made = |state| edges.iter().all(|&edge| run.has_thumbnail(edge, cell, state));
-        let thumbnail = size.is_ok() && !edges.is_empty() && state.is_some_and(made);
+        let made = |state| sizes.iter().all(|&of| run.has_thumbnail(of, cell, state));
+        let thumbnail = size.is_ok() && !sizes.is_empty() && state.is_some_and(made);
         PictureFile { image: image.to_owned(), state, size, thumbnail }
     }
 

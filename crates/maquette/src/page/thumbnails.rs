@@ -2,10 +2,10 @@
 
 use crate::error::Error;
 use crate::logged_picture::decode_logged;
-use maquette_core::CellId;
+use maquette_core::{CellId, Plan};
 use maquette_picture::encode_webp;
 use maquette_reporter::page::thumbnail;
-use maquette_store::{PictureState, Run};
+use maquette_store::{PictureState, Run, Thumbnails, is_spread};
 
 /// The longest edges in pixels: for a small and a large grid, on screens of one or two pixels per point.
 const EDGES: [u32; 2] = [160, 384];
@@ -13,9 +13,10 @@ const EDGES: [u32; 2] = [160, 384];
 /// libwebp's quality, 0 to 100: no difference is visible at the size of a thumbnail.
 const QUALITY: f32 = 80.0;
 
-/// The sizes that are worth making for pictures whose longest edge is that: those that are smaller.
-pub(super) fn edges(longest_edge: u32) -> Vec<u32> {
-    EDGES.into_iter().filter(|edge| *edge < longest_edge).collect()
+/// The sizes that are worth making for pictures whose longest edge is that, ascending: those that are smaller.
+pub(super) fn sizes(plan: &Plan, longest_edge: u32) -> Vec<Thumbnails> {
+    let edges = EDGES.into_iter().filter(|edge| *edge < longest_edge);
+    edges.map(|edge| Thumbnails { edge, spread: is_spread(plan) }).collect()
 }
 
 /// Makes the thumbnails of a picture whose file was in that state.
@@ -24,12 +25,12 @@ pub(super) fn make(
     cell: &CellId,
     image: &str,
     state: PictureState,
-    edges: &[u32],
+    sizes: &[Thumbnails],
 ) -> Result<(), Error> {
     let picture = decode_logged(run, image)?;
-    for &edge in edges {
-        let webp = encode_webp(&thumbnail(&picture, edge), QUALITY)?;
-        run.write_thumbnail(edge, cell, state, &webp)?;
+    for &of in sizes {
+        let webp = encode_webp(&thumbnail(&picture, of.edge), QUALITY)?;
+        run.write_thumbnail(of, cell, state, &webp)?;
     }
     Ok(())
 }

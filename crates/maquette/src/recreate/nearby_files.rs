@@ -5,8 +5,9 @@ use maquette_core::Digest;
 use maquette_store::{Run, trained_beside};
 use std::path::{Path, PathBuf};
 
-/// How many folders above a picture are searched: `images`, the run, its name, `runs`, the project.
-const ABOVE: usize = 5;
+/// How many folders above a picture are searched: its subfolder in a very large run, `images`, the run, its name, `runs`, the
+/// project.
+const ABOVE: usize = 6;
 
 /// The most files of a folder that are compared by content, and the most bytes of such a file.
 const FILES: usize = 500;

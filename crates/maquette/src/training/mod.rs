@@ -142,7 +142,12 @@ impl Workspace {
             if stop.is_requested() {
                 break;
             }
-            if !needed.missing().is_empty() {
+            // A process that was killed at its end leaves a state that nothing needs.
+            let has_left = || {
+                let state = self.runs.training(needed.training).has_state();
+                state && needed.last() == needed.training.steps
+            };
+            if !needed.missing().is_empty() || has_left() {
                 one::train_one(self, plan, base, &needed, stop, report)?;
             }
         }

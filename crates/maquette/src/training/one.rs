@@ -26,7 +26,8 @@ pub(super) fn train_one(
     let training = needed.training;
     let mut writer = workspace.runs.begin_training(training)?;
     if needed.missing().is_empty() {
-        return Ok(());
+        // Another process has trained meanwhile, or one was killed when it had only the state left to remove.
+        return remove_state(needed, &writer);
     }
     let Some(class_pictures) = of_class(workspace, plan, base, training, &writer, stop, report)? else {
         return Ok(());
@@ -71,11 +72,16 @@ pub(super) fn train_one(
     }
     let subject = training.subject.clone();
     ended.map_err(|source| Error::Train { subject, source: Box::new(source) })?;
-    let finished = needed.missing().is_empty();
-    if finished && needed.last() == training.steps {
+    remove_state(needed, &writer)?;
+    report(TrainingProgress::Ended { training, finished: needed.missing().is_empty() })
+}
+
+/// Removes the state of a training that has ended.
+fn remove_state(needed: &Needed<'_>, writer: &TrainingWriter) -> Result<(), Error> {
+    if needed.missing().is_empty() && needed.last() == needed.training.steps {
         writer.remove_state()?;
     }
-    report(TrainingProgress::Ended { training, finished })
+    Ok(())
 }
 
 /// The steps after which the weights or the state are saved.

@@ -84,7 +84,10 @@ fn a_finished_run_has_a_page_with_all_pictures() {
         (&json!(4), &json!(["done", "done", "done", "done"]))
     );
     assert_eq!(pictures["size"][0], json!([256, 192]));
-    assert_eq!(pictures["thumbnails"], json!([{ "folder": "page/thumbnails/160", "edge": 160 }]));
+    assert_eq!(
+        pictures["thumbnails"],
+        json!([{ "folder": "page/thumbnails/160", "edge": 160, "spread": false }])
+    );
     for (at, image) in pictures["image"].as_array().unwrap().iter().enumerate() {
         assert!(run.dir().join(image.as_str().unwrap()).is_file(), "{image}");
         assert_eq!(pictures["thumbnail"][at], true);

@@ -84,8 +84,8 @@ export interface Pictures {
   problem: (string | null)[];
   /** Whether the picture is only a draft: few steps, to be replaced. */
   draft: boolean[];
-  /** Folders of thumbnails, smallest first. The thumbnail of a picture is `<folder>/<first 16 digits of the cell>.webp`. */
-  thumbnails: { folder: string; /** The longest edge in pixels. */ edge: number }[];
+  /** Folders of thumbnails, smallest first. The thumbnail of a picture is `<folder>/<first 16 digits of the cell>.webp`, in a subfolder named by the first two digits where they are spread. */
+  thumbnails: { folder: string; /** The longest edge in pixels. */ edge: number; spread: boolean }[];
   /** Whether the thumbnails of a picture exist; the page shows the picture itself otherwise. */
   thumbnail: boolean[];
   /** The reference picture of each (an index into `references`); null without one. */

@@ -116,7 +116,7 @@ export function run({ name, title, axes, rows, columns, failed = [], missing = [
       size: cells.map(() => [128, 160]),
       problem: status.map((one) => (one === "failed" ? (problem ?? "out of memory: the device has 6.0 GiB, 7.2 GiB are needed. Reduce width and height.") : null)),
       draft: status.map((_, i) => drafts.includes(i)),
-      thumbnails: [{ folder: "page/thumbnails/96", edge: 96 }],
+      thumbnails: [{ folder: "page/thumbnails/96", edge: 96, spread: false }],
       thumbnail: status.map((one) => one === "done"),
       reference: cells.map(() => 0), references: [{ image: "inputs/reference.png", size: [128, 160] }],
       columns: [

@@ -107,6 +107,8 @@ pub enum PictureStatus {
 pub struct ThumbnailFolder {
     pub folder: String,
     pub edge: u32,
+    /// Whether they lie in subfolders named by the first two digits of the cells.
+    pub spread: bool,
 }
 
 /// A reference picture.

@@ -54,7 +54,11 @@ fn page_with(plan: &Plan, in_use: bool, trainings: Vec<Training>) -> RunPage {
     let now = PicturesNow {
         facts,
         logged: vec![column("seconds", false), column("ssim", true)],
-        thumbnails: vec![ThumbnailFolder { folder: "page/thumbnails/64".to_owned(), edge: 64 }],
+        thumbnails: vec![ThumbnailFolder {
+            folder: "page/thumbnails/64".to_owned(),
+            edge: 64,
+            spread: false,
+        }],
         references: vec![Reference { image: "references/selfie.png".to_owned(), size: (300, 400) }],
     };
     let about = AboutRun {

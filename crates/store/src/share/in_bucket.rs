@@ -6,9 +6,14 @@ use crate::log_columns::Status;
 use crate::logs::read_logs;
 use crate::mirror::Mirror;
 use crate::{LogRow, Run, Runs, StartReason, StoreError, atomic, cells};
+use maquette_bucket::Version;
 use maquette_core::CellId;
+use maquette_files::limits;
 use maquette_share::{FINISHED, Objects};
 use std::collections::HashSet;
+
+/// The log of a run.
+const LOG: &str = "log.csv";
 
 /// Reads the log of a run that was started before, and returns the objects of the session that a worker joins.
 ///
@@ -21,7 +26,7 @@ pub(super) fn open(runs: &Runs, mirror: &Mirror, run: &Run) -> Result<SessionObj
         |number: u32| SessionObjects::Bucket(mirror.bucket.clone(), format!("{folder}/{FOLDER}/{number}/"));
     let is_over = objects(newest).exists(FINISHED)?;
     // The log after the sessions: what is folded meanwhile is in the log by then.
-    runs.bring_keys(&["log.csv", "experiment.toml"].map(|name| format!("{folder}/{name}")))?;
+    runs.bring_keys(&[LOG, "experiment.toml"].map(|name| format!("{folder}/{name}")))?;
     for number in sessions.into_iter().filter(|number| *number < newest || is_over) {
         bring_rows(runs, mirror, &folder, number)?;
     }
@@ -53,7 +58,7 @@ pub(super) fn publish(
     let (dir, is_new) = (run.dir(), reason != StartReason::Resumed);
     let key = |name: &str| format!("{}/{name}", runs.key(dir));
     let plan = dir.join("plan.json");
-    let bytes = maquette_files::read(&plan, maquette_files::limits::PLAN);
+    let bytes = maquette_files::read(&plan, limits::PLAN);
     let bytes = bytes.map_err(StoreError::io("read", &plan))?;
     if is_new && !mirror.bucket.create(&key("plan.json"), &bytes)? {
         std::fs::remove_dir_all(dir).map_err(StoreError::io("remove", dir))?;
@@ -70,14 +75,11 @@ pub(super) fn publish(
 
 impl Runs {
     /// Reads the log, the rows and the pictures of a run from the bucket; nothing for a folder.
-    pub(super) fn bring_all(&self, run: &Run) -> Result<(), StoreError> {
-        let Some(mirror) = &self.mirror else { return Ok(()) };
-        let folder = self.key(run.dir());
-        self.bring_keys(&[format!("{folder}/log.csv")])?;
-        for number in session_numbers(mirror, &folder)? {
-            bring_rows(self, mirror, &folder, number)?;
-        }
-        self.bring_pictures(run)
+    pub(super) fn bring_all(&self, run: &Run) -> Result<SeenLog, StoreError> {
+        let Some(mirror) = &self.mirror else { return Ok(SeenLog::default()) };
+        let seen = bring_log(self, mirror, run)?;
+        self.bring_pictures(run)?;
+        Ok(seen)
     }
 
     /// Reads the pictures of a run's rows from the bucket, and gives them their names in the run.
@@ -104,22 +106,40 @@ impl Runs {
     }
 }
 
-/// Folds the rows into the log here, writes the run into the bucket, ends the session there, and removes its objects.
+/// The log of a run in a bucket as it was read, for the one who is going to replace it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SeenLog(Option<Version>);
+
+/// Folds the rows into the log here, writes the run into the bucket, ends the session there, and removes its objects. `seen` is the
+/// log to which the one here adds.
 ///
-/// False, and nothing is written, if the session is over: another worker was taken for dead while it did the same. Rows that were
-/// read here may have been incomplete then, since they are removed after the end; the other's log has them all. Until the end
-/// none is removed, so what was read before this looked is whole.
-pub(super) fn end(runs: &Runs, run: &Run, objects: &SessionObjects) -> Result<bool, StoreError> {
+/// False, and nothing is written, if the session is over: another worker was taken for dead while it did the same. The log is
+/// written first, and only over the one that was read: so it never takes away what another worker, of this session or of a later
+/// one, has written meanwhile. Rows are removed after the end, so those that were read before it are whole.
+pub(super) fn end(
+    runs: &Runs,
+    run: &Run,
+    objects: &SessionObjects,
+    mut seen: SeenLog,
+) -> Result<bool, StoreError> {
     let (Some(mirror), SessionObjects::Bucket(_, session)) = (&runs.mirror, objects) else { return Ok(true) };
-    fold(run.dir())?;
     let run_folder = runs.key(run.dir());
     let folder = format!("{run_folder}/{FOLDER}/");
-    // After a later session, the mark of this one is gone.
-    let newest = session_numbers(mirror, &run_folder)?.pop().unwrap_or(1);
-    if *session != format!("{folder}{newest}/") || objects.exists(FINISHED)? {
-        return Ok(false);
+    let mut newest;
+    loop {
+        fold(run.dir())?;
+        // After a later session, the mark of this one is gone.
+        newest = session_numbers(mirror, &run_folder)?.pop().unwrap_or(1);
+        if *session != format!("{folder}{newest}/") || objects.exists(FINISHED)? {
+            return Ok(false);
+        }
+        if replace_log(runs, mirror, run, &seen)? {
+            break;
+        }
+        // Another worker ends the session, too, and may die before it is done: this one goes on from its log.
+        seen = bring_log(runs, mirror, run)?;
     }
-    runs.upload(run)?;
+    runs.upload_beside_log(run)?;
     objects.create(FINISHED, b"")?;
     let left = mirror.bucket.list(&folder)?.into_iter();
     // The mark stays, so that no number is used twice.
@@ -127,6 +147,26 @@ pub(super) fn end(runs: &Runs, run: &Run, objects: &SessionObjects) -> Result<bo
     // What cannot be removed now is removed after the next session; its rows are in the log.
     let _ = mirror.bucket.remove(&left.collect::<Vec<_>>());
     Ok(true)
+}
+
+/// Reads the log and the rows of a run from the bucket.
+fn bring_log(runs: &Runs, mirror: &Mirror, run: &Run) -> Result<SeenLog, StoreError> {
+    let folder = runs.key(run.dir());
+    let log = mirror.bucket.get(&format!("{folder}/{LOG}"))?;
+    if let Some(log) = &log {
+        atomic::write_unforced_with_time(&run.dir().join(LOG), &log.content, log.modified)?;
+    }
+    for number in session_numbers(mirror, &folder)? {
+        bring_rows(runs, mirror, &folder, number)?;
+    }
+    Ok(SeenLog(log.map(|log| log.version)))
+}
+
+/// Writes the log into the bucket, unless another process has written it since it was read; false then.
+fn replace_log(runs: &Runs, mirror: &Mirror, run: &Run, seen: &SeenLog) -> Result<bool, StoreError> {
+    let path = run.dir().join(LOG);
+    let bytes = maquette_files::read(&path, limits::LOG).map_err(StoreError::io("read", &path))?;
+    Ok(mirror.bucket.replace(&runs.key(&path), &bytes, seen.0.as_ref())?)
 }
 
 /// The numbers of a run's sessions, ascending. `folder` is the key of the run's folder.

@@ -10,6 +10,7 @@ mod tests;
 mod writer;
 
 pub(crate) use fold::{fold, fold_when_free};
+pub use in_bucket::SeenLog;
 pub use objects::SessionObjects;
 pub(crate) use rows::read_rows;
 pub use status::{Sharing, WorkerCells};

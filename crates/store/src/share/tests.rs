@@ -134,7 +134,7 @@ fn the_last_one_out_of_a_run_folds_its_rows() {
     let log = finishing.run().dir().join("log.csv");
     // While the session is open nothing is folded.
     early.leave().unwrap();
-    finishing.end_session().unwrap();
+    finishing.end_session(finishing.bring_all().unwrap()).unwrap();
     assert!(!finishing.fold(Duration::ZERO).unwrap() && !log.exists());
     late.leave().unwrap();
     assert_eq!(std::fs::read_to_string(log).unwrap().lines().count(), 2);
@@ -187,6 +187,6 @@ fn the_state_of_a_session_names_workers() {
     let counts: Vec<_> =
         sharing.workers.iter().map(|(name, cells)| (&**name, cells.held, cells.recorded)).collect();
     assert_eq!(counts, [("a", 0, 0), ("b", 1, 1)]);
-    run.end_session().unwrap();
+    run.end_session(run.bring_all().unwrap()).unwrap();
     assert_eq!(run.run().sharing().unwrap(), None);
 }

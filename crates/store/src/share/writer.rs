@@ -1,7 +1,7 @@
 //! A worker's side of a shared run: keeps pictures and writes rows, each created if absent.
 
 use super::fold_when_free;
-use super::in_bucket;
+use super::in_bucket::{self, SeenLog};
 use super::objects::{FolderObjects, SessionObjects, open_session};
 use crate::atomic::{write_new, write_unforced};
 use crate::log_columns::{Status, placeholders};
@@ -37,8 +37,8 @@ pub struct SharedWriter {
     renderers: OnceLock<HashMap<CellId, Renderer>>,
     /// Which names are on the disk.
     unsynced: Mutex<Unsynced>,
-    /// Shared with the other workers.
-    _lock: File,
+    /// Shared with the other workers; `None` in a bucket, of whose objects this process has copies of its own.
+    _lock: Option<File>,
 }
 
 impl Runs {
@@ -70,7 +70,10 @@ fn open(
     requested: &Plan,
     reason: StartReason,
 ) -> Result<Option<SharedWriter>, StoreError> {
-    let lock = lock::of_writer(run.dir(), ".lock", true)?;
+    let lock = match runs.is_bucket() {
+        true => None,
+        false => Some(lock::of_writer(run.dir(), ".lock", true)?),
+    };
     // The session first: rows that are folded after this are in the log by then.
     let objects = match &runs.mirror {
         Some(mirror) => in_bucket::open(runs, mirror, &run)?,
@@ -224,20 +227,20 @@ impl SharedWriter {
         crate::timings::add_to_file(self.runs.root(), measured)
     }
 
-    /// For the last worker: reads the rows and pictures of a run in a bucket, so that sheets can be drawn from the files here.
-    /// Nothing for a folder.
+    /// For the last worker: reads the log, the rows and the pictures of a run in a bucket, so that sheets can be drawn from the files
+    /// here. Returns what [`SharedWriter::end_session`] needs. Nothing for a folder.
     ///
     /// # Errors
     ///
     /// [`StoreError::Bucket`] if the bucket cannot be read.
-    pub fn bring_all(&self) -> Result<(), StoreError> {
+    pub fn bring_all(&self) -> Result<SeenLog, StoreError> {
         self.runs.bring_all(&self.run)
     }
 
-    /// Ends the session: whoever claims something now learns that it is over. False for a run in a bucket if another worker has
-    /// ended it meanwhile: the log and the sheets there are the other's.
-    pub fn end_session(&self) -> Result<bool, StoreError> {
-        let ended = in_bucket::end(&self.runs, &self.run, &self.objects)?;
+    /// Ends the session: whoever claims something now learns that it is over. For a run in a bucket, writes the log and what else is
+    /// in the run's folder; false if another worker has ended the session meanwhile: the log and the sheets there are the other's.
+    pub fn end_session(&self, seen: SeenLog) -> Result<bool, StoreError> {
+        let ended = in_bucket::end(&self.runs, &self.run, &self.objects, seen)?;
         self.objects.create(FINISHED, b"")?;
         Ok(ended)
     }

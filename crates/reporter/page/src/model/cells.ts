@@ -74,5 +74,7 @@ export function fileFor(page: RunPage, picture: number, devicePixels: number): s
   const image = pictures.image[picture];
   if (!image || !pictures.thumbnail[picture]) return image;
   const fitting = pictures.thumbnails.find((thumbnail) => thumbnail.edge >= devicePixels);
-  return fitting ? `${fitting.folder}/${pictures.cell[picture].slice(0, 16)}.webp` : image;
+  if (!fitting) return image;
+  const cell = pictures.cell[picture];
+  return `${fitting.folder}/${fitting.spread ? `${cell.slice(0, 2)}/` : ""}${cell.slice(0, 16)}.webp`;
 }
