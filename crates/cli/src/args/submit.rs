@@ -88,13 +88,13 @@ impl SubmitArgs {
             add("--rows", &rows.to_string());
         }
         add("--lease", &self.lease.to_string());
-        if *offload {
-            arguments.push("--offload".to_owned());
-        }
         if self.backend == BackendName::Fake
             && let Some(name) = self.backend.to_possible_value()
         {
             add("--backend", name.get_name());
+        }
+        if *offload {
+            arguments.push("--offload".to_owned());
         }
         arguments
     }
