@@ -18,6 +18,7 @@ mod line;
 mod manual;
 mod measure;
 mod moved;
+mod offload;
 mod old_runs;
 mod prompts;
 mod review;

@@ -19,13 +19,20 @@ pub fn shared_workspace(common: &Common) -> Result<Workspace, Failure> {
 pub fn rendering_workspace(
     common: &Common,
     device: &str,
+    offload: bool,
     backend: BackendName,
 ) -> Result<Workspace, Failure> {
-    with_device(workspace(common)?, device, backend)
+    with_device(workspace(common)?, device, offload, backend)
 }
 
-/// The workspace with devices and a backend.
-pub fn with_device(workspace: Workspace, device: &str, backend: BackendName) -> Result<Workspace, Failure> {
+/// The workspace with devices, a backend, and weights that are offloaded or not.
+pub fn with_device(
+    workspace: Workspace,
+    device: &str,
+    offload: bool,
+    backend: BackendName,
+) -> Result<Workspace, Failure> {
+    let workspace = workspace.with_offload(offload);
     Ok(match backend {
         BackendName::Engine => workspace.with_devices(devices(device)?),
         BackendName::Fake => workspace.with_devices(devices(device)?).with_renderer(Renderer::Fake),

@@ -39,6 +39,12 @@ pub trait StoredWeight: Debug + Send + Sync {
 
     /// Its device.
     fn device(&self) -> &Device;
+
+    /// The bytes that it takes in memory.
+    fn size(&self) -> u64;
+
+    /// Begins to bring it nearer, without waiting for it, where that is possible.
+    fn prefetch(&self) {}
 }
 
 /// A change of a weight that can be merged into it.
@@ -124,6 +130,22 @@ impl Weight {
     pub fn release(&self) {
         if let Base::Stored(_) = self.0.base {
             self.set(State { weight: None, ..self.state() });
+        }
+    }
+
+    /// The bytes that [`Weight::load`] would take; 0 if it is in memory.
+    pub fn size_to_load(&self) -> u64 {
+        match &self.0.base {
+            Base::Stored(base) if !self.is_loaded() => base.size(),
+            Base::Stored(_) | Base::InMemory(_) => 0,
+        }
+    }
+
+    /// Prepares for [`Weight::load`] in the background, where that is possible.
+    pub fn prefetch(&self) {
+        match &self.0.base {
+            Base::Stored(base) if !self.is_loaded() => base.prefetch(),
+            Base::Stored(_) | Base::InMemory(_) => {}
         }
     }
 

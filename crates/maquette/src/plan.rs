@@ -129,6 +129,9 @@ impl Workspace {
             notes.extend(word_notes(&plan, &base, &self.environment.hub));
             notes.extend(unused_inputs(&plan, &distinct, &base, &self.environment.hub)?);
         }
+        if self.offload && !plan.trainings.is_empty() {
+            notes.push("trainings keep all weights in memory: `--offload` is for rendering alone".to_owned());
+        }
         notes.extend(self.unmeasured(&plan, &resolved)?);
         Ok(PlannedExperiment { plan, distinct, resolved, source, notes, base })
     }

@@ -52,7 +52,11 @@ impl Workspace {
                     .unwrap_or_default();
                 let find =
                     move |name: &str| Ok(find_planned(name, &base, &hub, &runs, planned.get(name).copied())?);
-                Box::new(move || Ok(Box::new(Engine::new(device, Box::new(find), rows)?)))
+                let offload = self.offload;
+                Box::new(move || {
+                    let engine = Engine::new(device, Box::new(find), rows)?;
+                    Ok(Box::new(engine.offloading(offload)))
+                })
             }
             Renderer::Fake => {
                 let fake = FakeBackend {

@@ -16,6 +16,8 @@ pub struct Workspace {
     pub(crate) runs: Runs,
     /// None: the best device that this build can use.
     devices: Vec<DeviceName>,
+    /// Whether weights that do not fit are read for each call.
+    pub(crate) offload: bool,
     pub(crate) renderer: Renderer,
     pub(crate) environment: Environment,
 }
@@ -40,6 +42,7 @@ impl Workspace {
         Ok(Workspace {
             runs: Runs::open(runs.as_ref())?,
             devices: Vec::new(),
+            offload: false,
             renderer: Renderer::Engine,
             environment: Environment::read(),
         })
@@ -59,7 +62,7 @@ impl Workspace {
         }
         let (address, patience) = (path.to_string_lossy(), environment.bucket_patience);
         let runs = Runs::open_bucket(&address, &environment.aws, patience)?;
-        Ok(Workspace { runs, devices: Vec::new(), renderer: Renderer::Engine, environment })
+        Ok(Workspace { runs, devices: Vec::new(), offload: false, renderer: Renderer::Engine, environment })
     }
 
     /// The same workspace on that device.
@@ -71,6 +74,12 @@ impl Workspace {
     /// single pictures are done on the first.
     pub fn with_devices(self, devices: Vec<DeviceName>) -> Workspace {
         Workspace { devices, ..self }
+    }
+
+    /// The same workspace, which keeps only those weights of models in memory that fit, and reads the others from their files for
+    /// each call. Pictures are the same. Training keeps all weights in memory.
+    pub fn with_offload(self, offload: bool) -> Workspace {
+        Workspace { offload, ..self }
     }
 
     /// The same workspace with another renderer. The fake runs on the CPU.

@@ -22,6 +22,9 @@ pub struct ExperimentArgs {
     /// Device to render on: auto, cpu, cuda, cuda:N or metal. Several with commas share the cells, as in cuda:0,cuda:1
     #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
     pub device: String,
+    /// Keep only those weights of a model in memory that fit, and read the others from their files for each call
+    #[arg(long)]
+    pub offload: bool,
     /// Precision of the weights: f32, f16 or bf16
     #[arg(long, value_parser = parse_dtype)]
     pub dtype: Option<Dtype>,

@@ -199,6 +199,9 @@ pub struct RenderArgs {
     /// Device to render on: auto, cpu, cuda, cuda:N or metal; of several, the first
     #[arg(long, default_value = "auto", env = "MAQUETTE_DEVICE")]
     pub device: String,
+    /// Keep only those weights of a model in memory that fit, and read the others from their files for each call
+    #[arg(long)]
+    pub offload: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

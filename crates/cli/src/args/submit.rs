@@ -74,7 +74,7 @@ pub struct PullArgs {
 impl SubmitArgs {
     /// The arguments of each worker that depend on these, with the precision that was planned.
     pub fn worker_arguments(&self, dtype: Option<Dtype>) -> Vec<String> {
-        let ExperimentArgs { file: _, set, sweep, only, device, dtype: _ } = &self.experiment;
+        let ExperimentArgs { file: _, set, sweep, only, device, offload, dtype: _ } = &self.experiment;
         let mut arguments = Vec::new();
         let mut add = |name: &str, value: &str| arguments.extend([name.to_owned(), value.to_owned()]);
         set.iter().for_each(|value| add("--set", value));
@@ -92,6 +92,9 @@ impl SubmitArgs {
             && let Some(name) = self.backend.to_possible_value()
         {
             add("--backend", name.get_name());
+        }
+        if *offload {
+            arguments.push("--offload".to_owned());
         }
         arguments
     }

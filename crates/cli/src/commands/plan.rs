@@ -7,7 +7,8 @@ use crate::{output, text};
 use maquette::Error;
 
 pub fn plan(args: &PlanArgs, common: &Common) -> Outcome {
-    let workspace = rendering_workspace(common, &args.experiment.device, BackendName::Engine)?;
+    let workspace =
+        rendering_workspace(common, &args.experiment.device, args.experiment.offload, BackendName::Engine)?;
     let planned = workspace.plan(&experiment(&args.experiment))?;
     let forecast = workspace.forecast(&planned)?;
     let drafts =

@@ -7,7 +7,8 @@ use crate::{output, text};
 use maquette::{Likeness, ReproduceOptions};
 
 pub fn reproduce(args: &ReproduceArgs, common: &Common) -> Outcome {
-    let workspace = rendering_workspace(common, &args.render.device, args.render.backend)?;
+    let workspace =
+        rendering_workspace(common, &args.render.device, args.render.offload, args.render.backend)?;
     let options = ReproduceOptions { set: args.set.clone(), save: args.save.clone() };
     let reproduction = workspace.reproduce(&args.image, &options, &mut output::notes(common.quiet))?;
     output::print(&match args.render.json {

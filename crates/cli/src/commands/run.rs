@@ -13,7 +13,8 @@ const WAIT: Duration = Duration::from_secs(1);
 
 pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     let shard = args.shard.as_deref().map(shard).transpose()?;
-    let workspace = rendering_workspace(common, &args.experiment.device, args.backend)?;
+    let workspace =
+        rendering_workspace(common, &args.experiment.device, args.experiment.offload, args.backend)?;
     let rows = args.rows.map(|rows| rows as usize);
     let draft = draft(&args.draft);
     let options =

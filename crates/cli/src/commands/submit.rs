@@ -12,7 +12,12 @@ use std::io::Error;
 use std::path::{Path, PathBuf};
 
 pub fn submit(args: &SubmitArgs, common: &Common) -> Outcome {
-    let workspace = with_device(shared_workspace(common)?, &args.experiment.device, args.backend)?;
+    let workspace = with_device(
+        shared_workspace(common)?,
+        &args.experiment.device,
+        args.experiment.offload,
+        args.backend,
+    )?;
     let is_bucket = workspace.runs().is_bucket();
     let experiment = experiment(&args.experiment);
     let mut events = RunEvents::new(args::Progress::Auto, common.quiet, false, &Stop::new());

@@ -8,7 +8,8 @@ use crate::{output, signals, text};
 use maquette::{Stop, TrainEvent};
 
 pub fn train(args: &TrainArgs, common: &Common) -> Outcome {
-    let workspace = rendering_workspace(common, &args.experiment.device, BackendName::Engine)?;
+    let workspace =
+        rendering_workspace(common, &args.experiment.device, args.experiment.offload, BackendName::Engine)?;
     let stop = Stop::new();
     let mut download = Download::new(args.progress, common.quiet);
     let mut display = training_display(args.progress, common.quiet);

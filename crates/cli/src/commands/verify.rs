@@ -7,7 +7,8 @@ use crate::{output, text};
 use maquette::VerifyOptions;
 
 pub fn verify(args: &VerifyArgs, common: &Common) -> Outcome {
-    let workspace = rendering_workspace(common, &args.render.device, args.render.backend)?;
+    let workspace =
+        rendering_workspace(common, &args.render.device, args.render.offload, args.render.backend)?;
     let options = VerifyOptions { sample: args.sample, seed: args.seed };
     let verification = workspace.verify(&args.run, options, &mut output::notes(common.quiet))?;
     output::print(&match args.render.json {

@@ -10,7 +10,12 @@ use maquette::{Stop, WorkOptions};
 use std::time::Duration;
 
 pub fn work(args: &RunArgs, common: &Common) -> Outcome {
-    let workspace = with_device(shared_workspace(common)?, &args.experiment.device, args.backend)?;
+    let workspace = with_device(
+        shared_workspace(common)?,
+        &args.experiment.device,
+        args.experiment.offload,
+        args.backend,
+    )?;
     let name =
         args.worker_name.clone().unwrap_or_else(|| array_task::worker_name(&|name| std::env::var(name).ok()));
     let options = WorkOptions {

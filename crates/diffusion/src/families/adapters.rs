@@ -6,7 +6,7 @@ use crate::text::encoder::TextEncoder;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::lora::targets::{Layers, Targets};
-use crate::weights::lora::{self, LoraError, Loras};
+use crate::weights::lora::{self, LoraError, LoraMemory, Loras};
 use crate::weights::textual_inversion::{Inversion, InversionError};
 use maquette_core::{Dialect, Digest, Embedding, Lora, NamedFile};
 use std::path::Path;
@@ -70,6 +70,11 @@ impl Adapters {
     /// The current LoRAs that change text encoders.
     pub fn loras_of_text(&self) -> lora::Key {
         self.loras.of_text().clone()
+    }
+
+    /// The memory that LoRAs take.
+    pub fn memory(&self, loras: &[Lora]) -> LoraMemory {
+        lora::memory(&self.targets, loras)
     }
 
     /// The adapters on which the embeddings of a prompt currently depend.

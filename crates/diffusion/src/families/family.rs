@@ -9,7 +9,7 @@ use crate::models::unet::ip_adapter::{ImagePrompt, IpAdapter};
 use crate::schedulers::{Sampling, ScheduleError, Trajectory};
 use crate::text::conditioning::Conditioning;
 use crate::text::encoded_prompt::EncodedPrompt;
-use crate::weights::lora::LoraError;
+use crate::weights::lora::{LoraError, LoraMemory};
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Result, Tensor};
 use maquette_core::{Lora, Settings};
@@ -45,6 +45,11 @@ pub(crate) trait Family {
     /// of text encoders and denoiser.
     fn set_loras(&mut self, loras: &[Lora]) -> std::result::Result<(), LoraError>;
 
+    /// The memory that these LoRAs take together.
+    fn lora_memory(&self, _: &[Lora]) -> LoraMemory {
+        LoraMemory::default()
+    }
+
     /// Encodes the prompts of a picture, with the current LoRAs. A sentence for each truncated prompt is added to `warnings`.
     fn conditioning(
         &mut self,
@@ -70,6 +75,11 @@ pub(crate) trait Family {
 
     /// The number of branches of its UNet, see [`Depth`]; 0 if its denoiser is none.
     fn branches(&self) -> usize {
+        0
+    }
+
+    /// The bytes of weights that the first call of the denoiser loads.
+    fn size_to_load(&self) -> u64 {
         0
     }
 
@@ -139,21 +149,21 @@ impl Rows<'_> {
     }
 
     /// Computes rows whose prompts have different lengths in separate calls, so that no row is filled up for another: `length`
-    /// is the length that counts for a prompt's tokens. The results are `[rows, ...]`, in the order of the rows.
+    /// is the length that counts for a prompt's tokens. `call` gets all of the calls, so that they can share what is loaded for them.
+    /// The results are `[rows, ...]`, in the order of the rows.
     pub fn by_length(
         &self,
         length: impl Fn(usize) -> usize,
-        call: impl Fn(&Rows) -> Result<Tensor>,
+        call: impl FnOnce(&[Rows]) -> Result<Vec<Tensor>>,
     ) -> Result<Tensor> {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (row, prompt) in self.prompts.iter().enumerate() {
             groups.entry(length(prompt.sequence.dim(1)?)).or_default().push(row);
         }
-        let mut predicted: Vec<Option<Tensor>> = vec![None; self.prompts.len()];
-        for group in groups.into_values() {
+        let rows = |group: &Vec<usize>| {
             let latents =
                 group.iter().map(|&row| self.latents.narrow(0, row, 1)).collect::<Result<Vec<_>>>()?;
-            let result = call(&Rows {
+            Ok(Rows {
                 latents: Tensor::cat(&latents, 0)?,
                 timesteps: group.iter().map(|&row| self.timesteps[row]).collect(),
                 guidance_scales: group.iter().map(|&row| self.guidance_scales[row]).collect(),
@@ -163,7 +173,11 @@ impl Rows<'_> {
                 depth: Depth::Whole,
                 control: None,
                 image: None,
-            })?;
+            })
+        };
+        let results = call(&groups.values().map(rows).collect::<Result<Vec<_>>>()?)?;
+        let mut predicted: Vec<Option<Tensor>> = vec![None; self.prompts.len()];
+        for (group, result) in groups.values().zip(results) {
             for (at, &row) in group.iter().enumerate() {
                 predicted[row] = Some(result.narrow(0, at, 1)?);
             }

@@ -19,7 +19,7 @@ use crate::text::encode::{Adapted, PromptCache, PromptEncoder};
 use crate::weights::config::ConfigFile;
 use crate::weights::dtypes::check_dtypes;
 use crate::weights::load_options::LoadOptions;
-use crate::weights::lora::LoraError;
+use crate::weights::lora::{LoraError, LoraMemory};
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::Weights;
 use candle_core::{DType, Device, Result, Tensor};
@@ -90,7 +90,8 @@ pub(super) trait FlowFamily: Sized {
 /// A loaded model of a family.
 ///
 /// The weights of its linear layers are in memory while they are used: those of the text encoders until the first call of the
-/// transformer, then those of the transformer. Prompts that come later are encoded by layers that are read one after the other.
+/// transformer, then those of the transformer. Prompts that come later are encoded by layers that are read one after the other, and
+/// so are those weights that are offloaded, for each call.
 pub(crate) struct FlowModel<F: FlowFamily> {
     pub(super) text: F::Text,
     pub(super) text_weights: PartWeights,
@@ -105,13 +106,8 @@ pub(crate) struct FlowModel<F: FlowFamily> {
 }
 
 impl<F: FlowFamily> FlowModel<F> {
-    /// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
-    pub fn load(source: &ModelSource, device: &Device, dtype: DType) -> Loaded<FlowModel<F>> {
-        FlowModel::load_with(source, &LoadOptions::new(device, dtype))
-    }
-
-    /// The same with other options.
-    pub(super) fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<FlowModel<F>> {
+    /// Loads every part of a model.
+    pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<FlowModel<F>> {
         let scheduler_config = scheduler::read_flow(source)?.config;
         let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
         F::check(source, &file, &vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?)?;
@@ -208,6 +204,10 @@ impl<F: FlowFamily> Family for FlowModel<F> {
         self.adapters.set_loras(loras)
     }
 
+    fn lora_memory(&self, loras: &[Lora]) -> LoraMemory {
+        self.adapters.memory(loras)
+    }
+
     fn conditioning(
         &mut self,
         settings: &Settings,
@@ -226,6 +226,10 @@ impl<F: FlowFamily> Family for FlowModel<F> {
         self.text_weights.load()?;
         self.prompts.add(&self.text, &adapted, settings)?;
         Ok(self.prompts.has_room())
+    }
+
+    fn size_to_load(&self) -> u64 {
+        self.transformer_weights.size_to_load()
     }
 
     fn predict(&self, rows: &Rows) -> Result<Predicted> {

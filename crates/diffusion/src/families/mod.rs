@@ -28,8 +28,8 @@ pub(crate) mod vocabulary;
 mod z_image;
 
 use crate::error::ModelError;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
-use candle_core::{DType, Device};
 use detect::{Kind, detect};
 use family::Family;
 use flux1::Flux1;
@@ -39,19 +39,15 @@ use stable_diffusion::StableDiffusion;
 use stable_diffusion_3::StableDiffusion3;
 use z_image::ZImage;
 
-/// Loads every part of a model onto a device, its weights in `dtype` (f32, f16 or bf16).
-pub(crate) fn load(
-    source: &ModelSource,
-    device: &Device,
-    dtype: DType,
-) -> Result<Box<dyn Family>, ModelError> {
+/// Loads every part of a model.
+pub(crate) fn load(source: &ModelSource, options: &LoadOptions) -> Result<Box<dyn Family>, ModelError> {
     Ok(match kind(source)? {
-        Kind::StableDiffusion => Box::new(StableDiffusion::load(source, device, dtype)?),
-        Kind::Sdxl => Box::new(Sdxl::load(source, device, dtype)?),
-        Kind::ZImage => Box::new(ZImage::load(source, device, dtype)?),
-        Kind::StableDiffusion3 => Box::new(StableDiffusion3::load(source, device, dtype)?),
-        Kind::Flux1 => Box::new(Flux1::load(source, device, dtype)?),
-        Kind::Flux2 => Box::new(Flux2::load(source, device, dtype)?),
+        Kind::StableDiffusion => Box::new(StableDiffusion::load_with(source, options)?),
+        Kind::Sdxl => Box::new(Sdxl::load_with(source, options)?),
+        Kind::ZImage => Box::new(ZImage::load_with(source, options)?),
+        Kind::StableDiffusion3 => Box::new(StableDiffusion3::load_with(source, options)?),
+        Kind::Flux1 => Box::new(Flux1::load_with(source, options)?),
+        Kind::Flux2 => Box::new(Flux2::load_with(source, options)?),
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Not here: which of them a family has, and whether their widths match.
 
+use crate::device::Driver;
 use crate::error::ModelError;
 use crate::families::family::{ControlRows, Predicted, Rows};
 use crate::families::files::{TEXT, TextPart, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS};
@@ -15,12 +16,12 @@ use crate::text::sentence_tokenizer::SentenceTokenizer;
 use crate::text::t5::{self, T5};
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
-use crate::weights::load_options::LoadOptions;
+use crate::weights::load_options::{LoadOptions, Offload};
 use crate::weights::lora::targets::{Record, Targets};
 use crate::weights::single_file;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::{WeightFile, Weights};
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use maquette_kernels::Weight;
 use std::cell::{Cell, RefCell};
 
@@ -83,6 +84,7 @@ impl<'a> Loader<'a> {
         let weights = self.open(UNET_WEIGHTS, &config)?;
         let unet = Unet::load(&config, &weights.root().recorded(&self.record, "unet"))?;
         weights.all_used(|_| false)?;
+        self.in_file.borrow_mut().extend(weights.in_file());
         Ok((unet, config))
     }
 
@@ -121,7 +123,8 @@ impl<'a> Loader<'a> {
 
     /// The weights that were left in files since the last call.
     pub fn in_file(&self) -> PartWeights {
-        PartWeights { weights: self.in_file.take(), is_loaded: Cell::new(false) }
+        let (device, offload) = (self.options.device.clone(), self.options.offload);
+        PartWeights { weights: self.in_file.take(), device, offload, is_loaded: Cell::new(false) }
     }
 
     /// The embeddings and the first `layers` layers of Qwen3, as the text encoder.
@@ -160,17 +163,52 @@ pub(super) fn t5_tokenizer(
 /// The weights of a part that are loaded when it is used.
 pub(super) struct PartWeights {
     weights: Vec<Weight>,
+    device: Device,
+    offload: Option<Offload>,
     is_loaded: Cell<bool>,
 }
 
 impl PartWeights {
-    /// Keeps them in memory; does nothing if they are.
+    /// Keeps them in memory, or those of the first that fit if they are offloaded; does nothing if they are.
     pub fn load(&self) -> Result<()> {
-        if !self.is_loaded() {
-            self.weights.iter().try_for_each(Weight::load)?;
-            self.is_loaded.set(true);
+        match self.is_loaded() {
+            true => Ok(()),
+            false => self.load_within(self.room()),
         }
+    }
+
+    /// Keeps the first ones that take no more than `room` bytes.
+    pub fn load_within(&self, room: u64) -> Result<()> {
+        self.first_within(room).try_for_each(|(weight, _)| weight.load())?;
+        self.is_loaded.set(true);
         Ok(())
+    }
+
+    /// The bytes that [`PartWeights::load`] would take.
+    pub fn size_to_load(&self) -> u64 {
+        if self.is_loaded() { 0 } else { self.first_within(self.room()).map(|(_, size)| size).sum() }
+    }
+
+    /// The bytes of those that are not in memory.
+    #[cfg(test)]
+    pub fn size_outside(&self) -> u64 {
+        self.weights.iter().map(Weight::size_to_load).sum()
+    }
+
+    /// The bytes that they may take.
+    fn room(&self) -> u64 {
+        let within =
+            |offload: &Offload| self.device.free_memory().unwrap_or(0).saturating_sub(offload.reserve);
+        self.offload.as_ref().map_or(u64::MAX, within)
+    }
+
+    /// The first ones that take no more than `room` bytes, each with its bytes.
+    fn first_within(&self, room: u64) -> impl Iterator<Item = (&Weight, u64)> {
+        let sized = self.weights.iter().map(|weight| (weight, weight.size_to_load()));
+        sized.scan(room, |room, (weight, size)| {
+            *room = room.checked_sub(size)?;
+            Some((weight, size))
+        })
     }
 
     /// Drops them from memory.

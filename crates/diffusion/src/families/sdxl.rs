@@ -9,7 +9,7 @@ use crate::families::detect::Kind;
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Predicted, Rows};
 use crate::families::files::{INDEX, TEXT, TEXT_2};
-use crate::families::parts::{self, Loader};
+use crate::families::parts::{self, Loader, PartWeights};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
@@ -26,8 +26,8 @@ use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::LoadOptions;
-use crate::weights::lora::LoraError;
 use crate::weights::lora::targets::Layers;
+use crate::weights::lora::{LoraError, LoraMemory};
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
@@ -47,6 +47,8 @@ pub struct Sdxl {
     pub vae: Vae,
     /// The schedule it was trained with, and its default sampling.
     pub scheduler_config: SchedulerConfig,
+    /// Those of linear layers that are offloaded.
+    offloaded: PartWeights,
     adapters: Adapters,
     prompts: PromptCache,
 }
@@ -57,10 +59,10 @@ impl Sdxl {
         Sdxl::load_with(source, &LoadOptions::new(device, dtype))
     }
 
-    /// The same with other kernels, or with variables for training.
+    /// The same with other kernels, with variables for training, or offloaded.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<Sdxl, ModelError> {
         let scheduler_config = scheduler::read(source, Kind::Sdxl)?.config;
-        let loader = Loader::new(source, options);
+        let loader = Loader::new(source, &options.staying_if_offloaded());
         let (tokenizer, text_encoder) =
             loader.text(&TEXT, |config, weights| TextEncoder::load_for_xl(config, weights, false))?;
         let (tokenizer_2, text_encoder_2) =
@@ -85,6 +87,7 @@ impl Sdxl {
             unet,
             vae,
             scheduler_config,
+            offloaded: loader.in_file(),
             adapters: Adapters::new(loader.finish()),
             prompts: PromptCache::new(),
         })
@@ -187,11 +190,16 @@ impl Family for Sdxl {
         self.adapters.set_loras(loras)
     }
 
+    fn lora_memory(&self, loras: &[Lora]) -> LoraMemory {
+        self.adapters.memory(loras)
+    }
+
     fn conditioning(
         &mut self,
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
+        self.offloaded.load()?;
         let inversions = self.inversions(&settings.embeddings, settings.dialect)?;
         let clip = |number: usize| ClipText {
             tokenizer: &self.tokenizers[number],
@@ -214,6 +222,10 @@ impl Family for Sdxl {
 
     fn branches(&self) -> usize {
         self.unet.branches()
+    }
+
+    fn size_to_load(&self) -> u64 {
+        self.offloaded.size_to_load()
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Predicted> {

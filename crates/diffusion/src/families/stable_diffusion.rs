@@ -8,7 +8,7 @@ use crate::families::detect::Kind;
 use crate::families::error::RenderError;
 use crate::families::family::{Family, Predicted, Rows};
 use crate::families::files::TEXT;
-use crate::families::parts::{self, Loader};
+use crate::families::parts::{self, Loader, PartWeights};
 use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::unet::controlnet::ControlNet;
@@ -24,8 +24,8 @@ use crate::text::error::TextError;
 use crate::text::inversions::Inversions;
 use crate::text::tokenizer::Tokenizer;
 use crate::weights::load_options::LoadOptions;
-use crate::weights::lora::LoraError;
 use crate::weights::lora::targets::Layers;
+use crate::weights::lora::{LoraError, LoraMemory};
 use crate::weights::source::ModelSource;
 use crate::weights::textual_inversion::InversionError;
 use candle_core::{DType, Device, Tensor};
@@ -43,6 +43,8 @@ pub struct StableDiffusion {
     pub vae: Vae,
     /// The schedule it was trained with, and its default sampling.
     pub scheduler_config: SchedulerConfig,
+    /// Those of linear layers that are offloaded.
+    offloaded: PartWeights,
     adapters: Adapters,
     prompts: PromptCache,
 }
@@ -53,10 +55,10 @@ impl StableDiffusion {
         StableDiffusion::load_with(source, &LoadOptions::new(device, dtype))
     }
 
-    /// The same with other kernels, or with variables for training.
+    /// The same with other kernels, with variables for training, or offloaded.
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Result<StableDiffusion, ModelError> {
         let scheduler_config = scheduler::read(source, Kind::StableDiffusion)?.config;
-        let loader = Loader::new(source, options);
+        let loader = Loader::new(source, &options.staying_if_offloaded());
         let (tokenizer, text_encoder) = loader.text(&TEXT, TextEncoder::load)?;
         let vae = parts::load_vae(source, options, |_| Ok(options.dtype))?;
         let (unet, config) = loader.unet()?;
@@ -68,9 +70,16 @@ impl StableDiffusion {
             return Err(config.refuse("addition_embed_type", "absent, as there is no text_encoder_2"));
         }
         parts::check_channels(&config, vae.latent_channels)?;
-        let adapters = Adapters::new(loader.finish());
-        let prompts = PromptCache::new();
-        Ok(StableDiffusion { tokenizer, text_encoder, unet, vae, scheduler_config, adapters, prompts })
+        Ok(StableDiffusion {
+            tokenizer,
+            text_encoder,
+            unet,
+            vae,
+            scheduler_config,
+            offloaded: loader.in_file(),
+            adapters: Adapters::new(loader.finish()),
+            prompts: PromptCache::new(),
+        })
     }
 
     /// Makes the text encoder and the UNet compute with these LoRAs and no others; an empty list restores the model.
@@ -138,11 +147,16 @@ impl Family for StableDiffusion {
         self.adapters.set_loras(loras)
     }
 
+    fn lora_memory(&self, loras: &[Lora]) -> LoraMemory {
+        self.adapters.memory(loras)
+    }
+
     fn conditioning(
         &mut self,
         settings: &Settings,
         warnings: &mut Vec<String>,
     ) -> Result<Conditioning, RenderError> {
+        self.offloaded.load()?;
         let inversions = self.inversions(&settings.embeddings, settings.dialect)?;
         let text = ClipText {
             tokenizer: &self.tokenizer,
@@ -163,6 +177,10 @@ impl Family for StableDiffusion {
 
     fn branches(&self) -> usize {
         self.unet.branches()
+    }
+
+    fn size_to_load(&self) -> u64 {
+        self.offloaded.size_to_load()
     }
 
     fn predict(&self, rows: &Rows) -> candle_core::Result<Predicted> {

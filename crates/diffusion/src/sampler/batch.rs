@@ -182,6 +182,16 @@ impl Limits {
         self.fitting_pictures.get(&size(settings)).map_or(own, |&fitting| fitting.min(own))
     }
 
+    /// The bytes that calls for pictures with these settings take, for weights to leave free: those of the largest picture with
+    /// guidance, or of as many rows as the caller requested.
+    pub fn reserve<'a>(&self, pictures: impl Iterator<Item = &'a Settings>) -> u64 {
+        let rows = self.rows.unwrap_or(2) as u64;
+        // Models differ in their latent pixels; these are the smallest that one of them has.
+        let latents = |settings: &Settings| settings.width as usize * settings.height as usize / 64;
+        let bytes = pictures.map(|settings| rows * bytes_of_row(latents(settings), settings.dtype) / 3 * 4);
+        bytes.max().unwrap_or(0)
+    }
+
     /// Remembers that a call of the denoiser with more rows does not fit.
     pub fn lower_rows(&mut self, settings: &Settings, fitting: usize) {
         self.fitting_rows.insert(size(settings), fitting);
@@ -198,14 +208,19 @@ impl Limits {
     }
 }
 
-/// How many rows of pictures with that many latent pixels a call may have with that many free bytes.
-fn rows_in(free: u64, latents: usize, dtype: Dtype) -> usize {
-    let bytes = match dtype {
+/// The bytes that a row of a picture with that many latent pixels takes.
+fn bytes_of_row(latents: usize, dtype: Dtype) -> u64 {
+    let each = match dtype {
         Dtype::F32 => 2 * BYTES_PER_LATENT,
         Dtype::F16 | Dtype::Bf16 => BYTES_PER_LATENT,
     };
+    each * latents as u64
+}
+
+/// How many rows of pictures with that many latent pixels a call may have with that many free bytes.
+fn rows_in(free: u64, latents: usize, dtype: Dtype) -> usize {
     // A quarter stays free: for decoding, for the other states, and because memory is fragmented.
-    let fitting = free / 4 * 3 / bytes / latents as u64;
+    let fitting = free / 4 * 3 / bytes_of_row(latents, dtype);
     (fitting as usize).min(LATENTS_AT_MOST / latents).clamp(2, 32)
 }
 

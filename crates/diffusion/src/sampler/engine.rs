@@ -29,6 +29,8 @@ pub struct Engine {
     pub(super) driver: Box<dyn Driver>,
     find: FindModel,
     load: LoadFamily,
+    /// Whether weights that do not fit are read for each call.
+    offload: bool,
     loaded: Option<LoadedModel>,
     /// Announced cells with different prompts.
     expected: Vec<Settings>,
@@ -67,6 +69,12 @@ impl Engine {
         Engine::with_families(name, find, rows, Box::new(families::load))
     }
 
+    /// The same engine, which keeps only those weights in memory that fit, and reads the others from their files for each call. The
+    /// pictures are the same. On a CPU it keeps none of the weights of linear layers.
+    pub fn offloading(self, offload: bool) -> Engine {
+        Engine { offload, ..self }
+    }
+
     /// The same with another way to load models.
     pub(super) fn with_families(
         name: DeviceName,
@@ -81,6 +89,7 @@ impl Engine {
             device,
             find,
             load,
+            offload: false,
             loaded: None,
             expected: Vec::new(),
             limits: Limits::new(name, rows),
@@ -196,10 +205,13 @@ impl Engine {
                 let clock = Instant::now();
                 let model = settings.model.to_string();
                 events.send(Event::Loading { model: model.clone() })?;
-                let load = || LoadedModel::load(settings, &self.find, &self.load, &self.device);
+                let pictures = self.expected.iter().filter(|other| other.model == settings.model);
+                let reserve = self.offload.then(|| self.limits.reserve(pictures.chain([settings])));
+                let load = || LoadedModel::load(settings, &self.find, &self.load, &self.device, reserve);
                 match once_more(&*self.driver, load) {
                     Ok(loaded) => {
-                        self.limits.free_memory = self.driver.free_memory();
+                        let left = |free: u64| free.saturating_sub(loaded.family.size_to_load());
+                        self.limits.free_memory = self.driver.free_memory().map(left);
                         let loaded = self.loaded.insert(loaded);
                         events.send(Event::Loaded {
                             model,

@@ -17,8 +17,9 @@ use crate::sampler::image_prompt::ImageConditions;
 use crate::sampler::latent_blend;
 use crate::sampler::latent_blend::Inpainting;
 use crate::schedulers::Sampling;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 use maquette_core::{Cell, DeepCache, Digest, Dtype, Image, NamedFile, Remarks, Settings};
 
 /// How many posteriors and how many masks are cached.
@@ -28,7 +29,7 @@ const PICTURES: usize = 64;
 pub type FindModel = Box<dyn Fn(&str) -> Result<ModelSource, Box<dyn std::error::Error + Send + Sync>>>;
 
 /// Loads a model from its files.
-pub(super) type LoadFamily = Box<dyn Fn(&ModelSource, &Device, DType) -> Result<Box<dyn Family>, ModelError>>;
+pub(super) type LoadFamily = Box<dyn Fn(&ModelSource, &LoadOptions) -> Result<Box<dyn Family>, ModelError>>;
 
 /// A model in memory, with caches.
 pub(super) struct LoadedModel {
@@ -50,18 +51,21 @@ pub(super) struct LoadedModel {
 }
 
 impl LoadedModel {
-    /// Loads the model of these settings, with their autoencoder.
+    /// Loads the model of these settings, with their autoencoder; `reserve` offloads it, see [`LoadOptions::offloaded`].
     pub fn load(
         settings: &Settings,
         find: &FindModel,
         load: &LoadFamily,
         device: &Device,
+        reserve: Option<u64>,
     ) -> Result<LoadedModel, RenderError> {
+        let options = LoadOptions::new(device, candle_dtype(settings.dtype));
+        let options = reserve.map_or(options, |reserve| options.offloaded(reserve));
         Ok(LoadedModel {
             name: settings.model.to_string(),
             dtype: settings.dtype,
             vae: digest_of_vae(settings),
-            family: load(&source(settings, find)?, device, candle_dtype(settings.dtype))?,
+            family: load(&source(settings, find)?, &options)?,
             checker: None,
             controls: Controls::new(),
             images: ImageConditions::new(),

@@ -29,6 +29,17 @@ impl Content {
         #[cfg(not(unix))]
         let _ = bytes;
     }
+
+    /// Has the system read a part from the disk in the background.
+    pub fn will_need(&self, bytes: Range<usize>) {
+        #[cfg(unix)]
+        if let Content::Mapped(map) = self {
+            // A failure means that the part is read when it is needed.
+            let _ = map.advise_range(memmap2::Advice::WillNeed, bytes.start, bytes.len());
+        }
+        #[cfg(not(unix))]
+        let _ = bytes;
+    }
 }
 
 impl Deref for Content {

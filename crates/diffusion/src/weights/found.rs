@@ -37,6 +37,14 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// The bytes of a value of a linear layer's weight in memory, which the kernels' layout may keep narrower than others.
+    pub fn bytes_of_linear(&self) -> u64 {
+        let stored = self.kernels.storage_dtype(self.dtype);
+        let one =
+            Tensor::zeros((1, 1), stored, &Device::Cpu).and_then(|one| self.kernels.storage_layout(one));
+        one.map_or(stored, |one| one.dtype()).size_in_bytes() as u64
+    }
+
     /// Even if the kernels store a wider dtype than the model's, the values are rounded to the model's.
     fn convert(&self, tensor: &Tensor) -> Result<Tensor> {
         tensor.to_dtype(self.dtype)?.to_dtype(self.kernels.storage_dtype(self.dtype))
@@ -105,6 +113,14 @@ impl StoredWeight for LinearInFile {
 
     fn device(&self) -> &Device {
         &self.form.device
+    }
+
+    fn size(&self) -> u64 {
+        (self.inputs * self.outputs) as u64 * self.form.bytes_of_linear()
+    }
+
+    fn prefetch(&self) {
+        self.found.content.will_need(self.found.bytes.clone());
     }
 }
 

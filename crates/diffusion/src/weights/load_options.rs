@@ -41,6 +41,15 @@ pub struct LoadOptions<'a> {
     pub(crate) tally: Option<&'a Tally>,
     /// Whether the weights of linear layers are left in their files until they are needed.
     pub(crate) stays_in_file: bool,
+    /// How many of them are then kept in memory; `None` for all.
+    pub(crate) offload: Option<Offload>,
+}
+
+/// Weights that do not fit are read for each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Offload {
+    /// Bytes of the device that weights leave free.
+    pub reserve: u64,
 }
 
 /// The tensors of a model that can be trained.
@@ -57,8 +66,8 @@ impl<'a> LoadOptions<'a> {
     /// For inference: weights in `dtype` (f32, f16, bf16 or f64), the kernels that [`select`] gives for it.
     pub fn new(device: &'a Device, dtype: DType) -> LoadOptions<'a> {
         let (kernels, text_kernels, variables) = (None, None, None);
-        let (tally, stays_in_file) = (None, false);
-        LoadOptions { device, dtype, kernels, text_kernels, variables, tally, stays_in_file }
+        let (tally, stays_in_file, offload) = (None, false, None);
+        LoadOptions { device, dtype, kernels, text_kernels, variables, tally, stays_in_file, offload }
     }
 
     /// The same with these kernels in every layer.
@@ -90,6 +99,13 @@ impl<'a> LoadOptions<'a> {
         LoadOptions { variables: Some(variables), ..self }
     }
 
+    /// The same with only those weights of linear layers in memory for which a device has room beside `reserve` bytes; the others
+    /// are read from their files for each call. On a CPU, and on devices that do not say how much memory is free, it is all of
+    /// them. Not for training.
+    pub fn offloaded(self, reserve: u64) -> LoadOptions<'a> {
+        LoadOptions { offload: Some(Offload { reserve }), ..self }
+    }
+
     /// The same without values; the sizes of the weights are added to `tally`.
     pub(crate) fn tallied(self, tally: &'a Tally) -> LoadOptions<'a> {
         LoadOptions { tally: Some(tally), ..self }
@@ -98,6 +114,11 @@ impl<'a> LoadOptions<'a> {
     /// The same with linear layers whose weights are left in their files until they are needed.
     pub(crate) fn staying_in_file(self) -> LoadOptions<'a> {
         LoadOptions { stays_in_file: self.variables.is_none(), ..self }
+    }
+
+    /// The same if they are offloaded, for models that keep them in memory otherwise.
+    pub(crate) fn staying_if_offloaded(self) -> LoadOptions<'a> {
+        if self.offload.is_some() { self.staying_in_file() } else { self }
     }
 
     /// The same for text encoders.

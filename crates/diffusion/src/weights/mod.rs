@@ -2,6 +2,7 @@
 //!
 //! Not here: computing with the tensors.
 
+pub(crate) mod blocks;
 pub(crate) mod config;
 pub(crate) mod content;
 pub(crate) mod dtypes;

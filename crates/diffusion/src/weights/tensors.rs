@@ -30,13 +30,13 @@ pub(crate) struct WeightFile<'a> {
     config: String,
     model: String,
     /// The part of the model: its folder in diffusers' layout.
-    folder: String,
+    pub(super) folder: String,
     form: Form,
     variables: Option<&'a Variables>,
-    tally: Option<&'a Tally>,
+    pub(super) tally: Option<&'a Tally>,
     stays_in_file: bool,
     /// The weights of linear layers that are read when they are needed.
-    in_file: RefCell<Vec<Weight>>,
+    pub(super) in_file: RefCell<Vec<Weight>>,
 }
 
 /// One file.
@@ -58,7 +58,7 @@ impl Shard {
 /// A view of a weight file below one prefix, such as `down_blocks.0.resnets.1`.
 #[derive(Clone)]
 pub(crate) struct Weights<'a> {
-    file: &'a WeightFile<'a>,
+    pub(super) file: &'a WeightFile<'a>,
     prefix: String,
     /// Where layers are recorded, and the part of the model that they belong to.
     record: Option<(&'a Record, &'static str)>,

@@ -22,6 +22,7 @@ mod flux2;
 mod ip_adapter;
 mod masks;
 mod neighbours;
+mod offload;
 mod parts;
 mod pictures;
 mod precision;

@@ -1,15 +1,15 @@
 //! How much memory models' weights take, by their headers.
 
-use crate::cases::fixtures;
+use crate::cases::{fixtures, named};
 use crate::stored::Stored;
 use candle_core::quantized::GgmlDType;
 use candle_core::{Device, safetensors};
-use maquette_core::Dtype;
+use maquette_core::{Dtype, Lora};
 use maquette_diffusion::{DeviceName, ModelSize, ModelSource, model_size};
 
 fn size(model: &str, device: DeviceName, dtype: Dtype) -> ModelSize {
     let source = ModelSource::at(&fixtures().join(model)).unwrap();
-    model_size(&source, device, dtype).unwrap_or_else(|error| panic!("{model}: {error}"))
+    model_size(&source, device, dtype, &[]).unwrap_or_else(|error| panic!("{model}: {error}"))
 }
 
 /// The bytes of a part in memory.
@@ -71,11 +71,58 @@ fn text_encoders_and_transformer_take_turns() {
 fn weights_of_fewer_bits_stay_in_their_file() {
     for stored in [Stored::gguf(GgmlDType::Q8_0), Stored::scaled_float8()] {
         let [packed, whole] = stored.sources().map(|source| {
-            let size = model_size(&source, DeviceName::Cpu, Dtype::F32).unwrap();
+            let size = model_size(&source, DeviceName::Cpu, Dtype::F32, &[]).unwrap();
             size.parts.into_iter().find(|part| part.part == "transformer").unwrap()
         });
         assert_eq!(whole.in_file, 0);
         assert!(packed.in_file > 0 && 3 * packed.in_file < whole.memory, "{packed:?} {whole:?}");
         assert!(packed.memory < whole.memory / 10, "{packed:?} {whole:?}");
     }
+}
+
+/// Blocks of a transformer, and layers of other networks, are in memory one at a time; the rest is not read again.
+#[test]
+fn offloaded_weights_leave_the_largest_block_in_memory() {
+    for model in ["tiny-a", "tiny-sdxl", "tiny-z-image", "tiny-sd3", "tiny-flux1", "tiny-flux2"] {
+        let found = size(model, DeviceName::Cpu, Dtype::F32);
+        assert!(found.offloaded < found.at_once(), "{model}: {found:?}");
+        if found.takes_turns {
+            let transformer = found.parts.iter().find(|part| part.part == "transformer").unwrap();
+            assert!(transformer.block < transformer.streamed, "{model}: {found:?}");
+            // Two blocks of each kind, and layers besides.
+            assert!(3 * transformer.block <= 2 * transformer.streamed, "{model}: {found:?}");
+            assert!(found.offloaded >= memory(&found, "vae") + transformer.block, "{model}: {found:?}");
+        }
+    }
+}
+
+#[test]
+fn a_separate_autoencoder_and_loras_are_counted() {
+    let own = size("tiny-a", DeviceName::Cpu, Dtype::F32);
+    let source = || ModelSource::at(&fixtures().join("tiny-a")).unwrap();
+    let tiny = source().with_vae(&fixtures().join("tiny-sdxl/vae")).unwrap();
+    let other = model_size(&tiny, DeviceName::Cpu, Dtype::F32, &[]).unwrap();
+    assert_eq!(memory(&other, "vae"), memory(&size("tiny-sdxl", DeviceName::Cpu, Dtype::F32), "vae"));
+    assert_ne!(memory(&other, "vae"), memory(&own, "vae"));
+
+    let lora = |file: &str| {
+        let path = fixtures().join(file);
+        let bytes: usize = safetensors::load(&path, &Device::Cpu)
+            .unwrap()
+            .values()
+            .map(|tensor| tensor.elem_count() * tensor.dtype().size_in_bytes())
+            .sum();
+        (Lora::new(named(&path), 1.0), bytes as u64)
+    };
+    let (kohya, factors) = lora("lora/kohya.safetensors");
+    let found = |device| model_size(&source(), device, Dtype::F32, std::slice::from_ref(&kohya)).unwrap();
+    // The factors stay in the machine's memory, the copies of changed weights are on the device.
+    let (cpu, gpu) = (found(DeviceName::Cpu), found(DeviceName::Cuda(0)));
+    assert!(gpu.loras > 0 && cpu.loras == gpu.loras + factors, "{cpu:?} {gpu:?}");
+    assert_eq!(cpu.at_once(), own.at_once() + cpu.loras);
+    // A weight that is read for each call has no copy.
+    let (diffusers, factors) = lora("z-image/lora-diffusers.safetensors");
+    let z_image = ModelSource::at(&fixtures().join("tiny-z-image")).unwrap();
+    let found = |device| model_size(&z_image, device, Dtype::F32, std::slice::from_ref(&diffusers)).unwrap();
+    assert_eq!((found(DeviceName::Cpu).loras, found(DeviceName::Cuda(0)).loras), (factors, 0));
 }

@@ -16,6 +16,7 @@ mod pairs;
 mod products;
 mod recorded;
 mod shared;
+mod transpose;
 mod values;
 
 use crate::layout::{as_image, channels_last};
@@ -77,6 +78,11 @@ impl Kernels for Cpu {
     fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
         match (weight.rank(), self.products) {
             (4, _) => as_weight(&outputs_last(&weight)?),
+            (2, Products::F32) => transpose::contiguous(&weight),
+            // The conversion would walk along columns.
+            (2, Products::Bf16) if !weight.is_contiguous() => {
+                transpose::contiguous(&weight.t()?.to_dtype(DType::BF16)?.t()?)
+            }
             (_, Products::F32) => weight.contiguous(),
             (_, Products::Bf16) => weight.to_dtype(DType::BF16)?.contiguous(),
         }

@@ -192,6 +192,10 @@ impl StoredWeight for Counted {
     fn device(&self) -> &Device {
         self.0.device()
     }
+
+    fn size(&self) -> u64 {
+        (self.0.elem_count() * self.0.dtype().size_in_bytes()) as u64
+    }
 }
 
 /// A weight that is read when it is needed gives the same results, also with changes, and is read for each call or once.
@@ -206,6 +210,7 @@ fn a_weight_outside_of_memory_gives_the_same_results() {
     same();
     same();
     assert_eq!((reads(), outside.weight.is_loaded()), (2, false));
+    assert_eq!([&inside, &outside].map(|layer| layer.weight.size_to_load()), [0, 4 * 6 * 9]);
     let changes = low_rank(&branches(6, 9, None));
     for layer in [&inside, &outside] {
         layer.weight.merge(&changes).unwrap();
@@ -213,7 +218,7 @@ fn a_weight_outside_of_memory_gives_the_same_results() {
     assert_eq!(reads(), 2);
     same();
     outside.weight.load().unwrap();
-    assert_eq!((reads(), outside.weight.is_loaded()), (4, true));
+    assert_eq!((reads(), outside.weight.is_loaded(), outside.weight.size_to_load()), (4, true, 0));
     same();
     inside.weight.merge(&[]).unwrap();
     outside.weight.merge(&[]).unwrap();

@@ -1,6 +1,7 @@
 //! Prompts and the transformer of a tiny model against diffusers (`tests/fixtures/flux2.py`).
 
 use super::*;
+use crate::weights::load_options::LoadOptions;
 use candle_core::{DType, Device};
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +17,8 @@ fn distance(found: &Tensor, expected: &Tensor) -> f32 {
 #[test]
 fn prompts_and_the_transformer_match_diffusers() {
     let folder = Path::new(FIXTURES).join("tiny-flux2");
-    let model = Flux2::load(&ModelSource::Folder(folder), &Device::Cpu, DType::F32).unwrap();
+    let model =
+        Flux2::load_with(&ModelSource::Folder(folder), &LoadOptions::new(&Device::Cpu, DType::F32)).unwrap();
     let file = Path::new(FIXTURES).join("flux2/values.safetensors");
     let values: HashMap<String, Tensor> = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
     let long = "the starry garden of monstera leaves ".repeat(16) + "end";

@@ -9,7 +9,7 @@ use crate::families::files::{TEXT, TEXT_2, TEXT_3};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{Loader, t5_tokenizer};
-use crate::models::mmdit::{Config, Mmdit};
+use crate::models::mmdit::{Config, Inputs, Mmdit};
 use crate::models::vae;
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::cut::{Cut, FindCut};
@@ -215,12 +215,18 @@ impl FlowFamily for StableDiffusion3Parts {
     fn predict(transformer: &Mmdit, rows: &Rows) -> Result<Tensor> {
         rows.by_length(
             |tokens| tokens,
-            |group| {
-                let text = group.sequences()?;
-                let pooled: Vec<&Tensor> =
-                    group.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
-                let pooled = Tensor::cat(&pooled, 0)?.unsqueeze(1)?;
-                transformer.forward(&group.latents, &group.timesteps, &text, &pooled)
+            |groups| {
+                let inputs = groups.iter().map(|group| {
+                    let pooled: Vec<&Tensor> =
+                        group.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
+                    Ok(Inputs {
+                        latents: &group.latents,
+                        timesteps: &group.timesteps,
+                        text: group.sequences()?,
+                        pooled: Tensor::cat(&pooled, 0)?.unsqueeze(1)?,
+                    })
+                });
+                transformer.forward(&inputs.collect::<Result<Vec<_>>>()?)
             },
         )
     }

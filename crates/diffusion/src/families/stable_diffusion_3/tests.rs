@@ -1,6 +1,7 @@
 //! Prompts and the transformer of a tiny model against diffusers (`tests/fixtures/sd3.py`).
 
 use super::*;
+use crate::weights::load_options::LoadOptions;
 use candle_core::DType;
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +17,11 @@ fn distance(found: &Tensor, expected: &Tensor) -> f32 {
 #[test]
 fn prompts_and_the_transformer_match_diffusers() {
     let folder = Path::new(FIXTURES).join("tiny-sd3");
-    let model = StableDiffusion3::load(&ModelSource::Folder(folder), &Device::Cpu, DType::F32).unwrap();
+    let model = StableDiffusion3::load_with(
+        &ModelSource::Folder(folder),
+        &LoadOptions::new(&Device::Cpu, DType::F32),
+    )
+    .unwrap();
     let file = Path::new(FIXTURES).join("sd3/values.safetensors");
     let values: HashMap<String, Tensor> = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
     let long = "the starry garden of monstera leaves ".repeat(16) + "end";
@@ -36,7 +41,9 @@ fn prompts_and_the_transformer_match_diffusers() {
     }
     let timesteps: Vec<f32> = values["timesteps"].to_vec1().unwrap();
     let pooled = values["pooled"].unsqueeze(1).unwrap();
-    let found = model.transformer.forward(&values["latents"], &timesteps, &values["text"], &pooled).unwrap();
+    let (latents, text) = (&values["latents"], values["text"].clone());
+    let inputs = Inputs { latents, timesteps: &timesteps, text, pooled };
+    let found = model.transformer.forward(&[inputs]).unwrap().remove(0);
     let off = distance(&found, &values["out"]);
     assert!(off < 1e-4, "{off}");
 }

@@ -11,7 +11,7 @@ use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::Loader;
 use crate::models::vae;
-use crate::models::z_image::{Config, MULTIPLE, PATCH, ZImageTransformer};
+use crate::models::z_image::{Config, Inputs, MULTIPLE, PATCH, ZImageTransformer};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
 use crate::text::cut::FindCut;
@@ -144,11 +144,15 @@ impl FlowFamily for ZImageParts {
     fn predict(transformer: &ZImageTransformer, rows: &Rows) -> Result<Tensor> {
         rows.by_length(
             |tokens| tokens.next_multiple_of(MULTIPLE),
-            |group| {
-                let times: Vec<f32> = group.timesteps.iter().map(|time| (1000.0 - time) / 1000.0).collect();
-                let captions: Vec<&Tensor> = group.prompts.iter().map(|prompt| &prompt.sequence).collect();
+            |groups| {
+                let inputs = groups.iter().map(|group| Inputs {
+                    latents: &group.latents,
+                    times: group.timesteps.iter().map(|time| (1000.0 - time) / 1000.0).collect(),
+                    captions: group.prompts.iter().map(|prompt| &prompt.sequence).collect(),
+                });
+                let flows = transformer.forward(&inputs.collect::<Vec<_>>())?;
                 // The model predicts the way to the picture, and the steps are those of the way to the noise.
-                transformer.forward(&group.latents, &times, &captions)?.neg()
+                flows.iter().map(Tensor::neg).collect()
             },
         )
     }

@@ -5,6 +5,7 @@ use crate::families::family::Family;
 use crate::families::parts;
 use crate::image::posterior::Posterior;
 use crate::models::unet::depth::Depth;
+use crate::weights::load_options::LoadOptions;
 use candle_core::{DType, Device};
 use maquette_core::{Digest, Lora, NamedFile, Settings, test_plans};
 use std::collections::HashMap;
@@ -14,7 +15,7 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixture
 
 fn model() -> ZImage {
     let folder = Path::new(FIXTURES).join("tiny-z-image");
-    ZImage::load(&ModelSource::Folder(folder), &Device::Cpu, DType::F32).unwrap()
+    ZImage::load_with(&ModelSource::Folder(folder), &LoadOptions::new(&Device::Cpu, DType::F32)).unwrap()
 }
 
 fn values() -> HashMap<String, Tensor> {
@@ -60,7 +61,11 @@ fn the_transformer_matches_diffusers() {
     for (k, &time) in times.iter().enumerate() {
         let caption = values[&format!("caption.{k}")].unsqueeze(0).unwrap();
         let row = latents.narrow(0, k, 1).unwrap();
-        let found = model.transformer.forward(&row, &[time], &[&caption]).unwrap();
+        let found = model
+            .transformer
+            .forward(&[Inputs { latents: &row, times: vec![time], captions: vec![&caption] }])
+            .unwrap()
+            .remove(0);
         let off = distance(&found, &expected.narrow(0, k, 1).unwrap());
         assert!(off < 1e-4, "row {k}: {off}");
     }
@@ -193,6 +198,30 @@ fn the_text_encoder_is_dropped_before_the_transformer_is_loaded() {
     assert_eq!(in_memory(&model), [false, true]);
     assert_eq!(predicted(&model), latents);
     assert_eq!(predicted(&self::model()), latents);
+}
+
+/// What fits stays, the rest is read for each call; the results are those of a model in memory.
+#[test]
+fn weights_that_fit_stay_in_memory() {
+    let expected = predicted(&model());
+    let all = model().transformer_weights.size_to_load();
+    let mut sizes = Vec::new();
+    for room in [0, all / 3, all / 2, all - 1, all] {
+        let model = model();
+        model.transformer_weights.load_within(room).unwrap();
+        let left = || model.transformer_weights.size_outside();
+        sizes.push(left());
+        assert!(all - left() <= room);
+        assert_eq!(predicted(&model), expected, "{room} of {all} bytes");
+        assert_eq!(Some(&left()), sizes.last(), "what was read for the call is dropped");
+    }
+    assert!(sizes[0] == all && sizes.is_sorted_by(|a, b| a > b) && sizes[4] == 0, "{sizes:?}");
+    // A CPU does not say how much memory is free.
+    let folder = Path::new(FIXTURES).join("tiny-z-image");
+    let options = LoadOptions::new(&Device::Cpu, DType::F32).offloaded(0);
+    let model = ZImage::load_with(&ModelSource::Folder(folder), &options).unwrap();
+    assert_eq!(predicted(&model), expected);
+    assert_eq!((model.transformer_weights.size_outside(), model.size_to_load()), (all, 0));
 }
 
 /// A warning about a prompt that is encoded ahead belongs to its picture.

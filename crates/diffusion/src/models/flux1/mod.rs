@@ -12,6 +12,7 @@ use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
 use crate::models::tokens::modulated;
+use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use block::{Double, Single};
@@ -32,8 +33,8 @@ pub(crate) struct Flux1Transformer {
     time: [Linear; 2],
     guidance: Option<[Linear; 2]>,
     pooled: [Linear; 2],
-    blocks: Vec<Double>,
-    single_blocks: Vec<Single>,
+    blocks: Blocks<Double>,
+    single_blocks: Blocks<Single>,
     norm_out: LayerNorm,
     modulation_out: Linear,
     proj_out: Linear,
@@ -74,8 +75,8 @@ impl Flux1Transformer {
             time: embed("timestep_embedder", FREQUENCIES)?,
             guidance: if config.embeds_guidance { Some(guidance()?) } else { None },
             pooled: embed("text_embedder", config.pooled_width)?,
-            blocks: (0..config.layers).map(double).collect::<std::result::Result<_, _>>()?,
-            single_blocks: (0..config.single_layers).map(single).collect::<std::result::Result<_, _>>()?,
+            blocks: Blocks::load(weights, config.layers, double)?,
+            single_blocks: Blocks::load(weights, config.single_layers, single)?,
             norm_out: weights.plain_norm(width, EPS)?,
             modulation_out: linear("norm_out.linear", width, 2 * width)?,
             proj_out: linear("proj_out", width, config.channels)?,
@@ -97,13 +98,15 @@ impl Flux1Transformer {
         let rotary = self.rotary(tokens, high, wide, latents.device())?;
 
         let condition = self.kernels.silu(&self.condition(inputs)?)?;
-        for block in &self.blocks {
+        self.blocks.each(|block| {
             (x, text) = block.forward(&x, &text, &condition, &rotary)?;
-        }
+            Ok(())
+        })?;
         let mut both = Tensor::cat(&[text, x], 1)?;
-        for block in &self.single_blocks {
+        self.single_blocks.each(|block| {
             both = block.forward(&both, &condition, &rotary)?;
-        }
+            Ok(())
+        })?;
         let x = both.narrow(1, tokens, patches)?.contiguous()?;
         let out = self.modulation_out.forward(&condition)?.chunk(2, 2)?;
         let x = self.proj_out.forward(&modulated(&self.norm_out, &x, &out[1], &out[0])?)?;

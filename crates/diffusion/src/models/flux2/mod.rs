@@ -13,6 +13,7 @@ use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
 use crate::models::tokens::modulated;
+use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use block::{Double, Single};
@@ -29,8 +30,8 @@ pub(crate) struct Flux2Transformer {
     modulation_of_picture: Linear,
     modulation_of_text: Linear,
     modulation_of_both: Linear,
-    blocks: Vec<Double>,
-    single_blocks: Vec<Single>,
+    blocks: Blocks<Double>,
+    single_blocks: Blocks<Single>,
     norm_out: LayerNorm,
     modulation_out: Linear,
     proj_out: Linear,
@@ -55,8 +56,8 @@ impl Flux2Transformer {
             modulation_of_picture: linear("double_stream_modulation_img.linear", width, 6 * width)?,
             modulation_of_text: linear("double_stream_modulation_txt.linear", width, 6 * width)?,
             modulation_of_both: linear("single_stream_modulation.linear", width, 3 * width)?,
-            blocks: (0..config.layers).map(double).collect::<std::result::Result<_, _>>()?,
-            single_blocks: (0..config.single_layers).map(single).collect::<std::result::Result<_, _>>()?,
+            blocks: Blocks::load(weights, config.layers, double)?,
+            single_blocks: Blocks::load(weights, config.single_layers, single)?,
             norm_out: weights.plain_norm(width, config.eps)?,
             modulation_out: linear("norm_out.linear", width, 2 * width)?,
             proj_out: linear("proj_out", width, config.channels)?,
@@ -81,14 +82,16 @@ impl Flux2Transformer {
         let condition = self.kernels.silu(&time)?;
         let of_picture = self.modulation_of_picture.forward(&condition)?.chunk(6, 2)?;
         let of_text = self.modulation_of_text.forward(&condition)?.chunk(6, 2)?;
-        for block in &self.blocks {
+        self.blocks.each(|block| {
             (x, text) = block.forward(&x, &text, &of_picture, &of_text, &rotary)?;
-        }
+            Ok(())
+        })?;
         let of_both = self.modulation_of_both.forward(&condition)?.chunk(3, 2)?;
         let mut both = Tensor::cat(&[text, x], 1)?;
-        for block in &self.single_blocks {
+        self.single_blocks.each(|block| {
             both = block.forward(&both, &of_both, &rotary)?;
-        }
+            Ok(())
+        })?;
         let x = both.narrow(1, tokens, patches)?.contiguous()?;
         let out = self.modulation_out.forward(&condition)?.chunk(2, 2)?;
         let x = modulated(&self.norm_out, &x, &out[1], &out[0])?;

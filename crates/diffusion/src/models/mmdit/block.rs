@@ -93,7 +93,7 @@ impl Block {
     }
 
     /// Patches and tokens of the text, `[B, count, width]` each; `condition` is `[B, 1, width]`.
-    pub fn forward(&self, x: &Tensor, text: Tensor, condition: &Tensor) -> Result<(Tensor, Tensor)> {
+    pub fn forward(&self, x: &Tensor, text: &Tensor, condition: &Tensor) -> Result<(Tensor, Tensor)> {
         let (patches, tokens) = (x.dim(1)?, text.dim(1)?);
         let (mut picture, mut second) = (None, None);
         if self.attn2.is_some() {
@@ -110,11 +110,11 @@ impl Block {
         let (of_text, of_context) = match self.text.to_out {
             None => {
                 let [scale, shift] = self.text.parts(condition)?;
-                (modulated(&self.norm, &text, &shift, &scale)?, None)
+                (modulated(&self.norm, text, &shift, &scale)?, None)
             }
             Some(_) => {
                 let all: [Tensor; 6] = self.text.parts(condition)?;
-                (modulated(&self.norm, &text, &all[0], &all[1])?, Some(all))
+                (modulated(&self.norm, text, &all[0], &all[1])?, Some(all))
             }
         };
         let of_text = self.text.project(&of_text, self.heads)?;
@@ -131,7 +131,9 @@ impl Block {
         let fed = self.picture.feed(&modulated(&self.norm, &x, &shift_ff, &scale_ff)?)?;
         let x = (&x + fed.broadcast_mul(&gate_ff)?)?;
 
-        let Some([_, _, gate, shift_ff, scale_ff, gate_ff]) = of_context else { return Ok((x, text)) };
+        let Some([_, _, gate, shift_ff, scale_ff, gate_ff]) = of_context else {
+            return Ok((x, text.clone()));
+        };
         let attended = self.text.out(&h.narrow(1, patches, tokens)?.contiguous()?)?;
         let text = (text + attended.broadcast_mul(&gate)?)?;
         let fed = self.text.feed(&modulated(&self.norm, &text, &shift_ff, &scale_ff)?)?;

@@ -11,6 +11,7 @@ pub(crate) use config::Config;
 use crate::error::ModelError;
 use crate::models::sinusoids::sinusoids;
 use crate::models::tokens::modulated;
+use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use block::{Block, Kind, parts};
@@ -29,12 +30,33 @@ pub(crate) struct Mmdit {
     time: [Linear; 2],
     pooled: [Linear; 2],
     text_in: Linear,
-    blocks: Vec<Block>,
+    blocks: Blocks<Block>,
     norm_out: LayerNorm,
     modulation_out: Linear,
     proj_out: Linear,
     kernels: &'static dyn Kernels,
     dtype: DType,
+}
+
+/// What the rows of a call depend on.
+pub(crate) struct Inputs<'a> {
+    /// `[B, channels, height, width]`
+    pub latents: &'a Tensor,
+    /// One for each row, 0 to 1000.
+    pub timesteps: &'a [f32],
+    /// `[B, tokens, text_width]`
+    pub text: Tensor,
+    /// `[B, 1, pooled_width]`
+    pub pooled: Tensor,
+}
+
+/// A call between two blocks.
+struct State {
+    /// Patches of the picture, tokens of the text.
+    x: Tensor,
+    text: Tensor,
+    /// The embeddings of time and pooled text, `[B, 1, width]`.
+    condition: Tensor,
 }
 
 impl Mmdit {
@@ -69,7 +91,7 @@ impl Mmdit {
             time: embed("timestep_embedder", FREQUENCIES)?,
             pooled: embed("text_embedder", config.pooled_width)?,
             text_in: linear("context_embedder", config.text_width, width)?,
-            blocks: (0..config.layers).map(block).collect::<std::result::Result<_, _>>()?,
+            blocks: Blocks::load(weights, config.layers, block)?,
             norm_out: weights.plain_norm(width, EPS)?,
             modulation_out: linear("norm_out.linear", width, 2 * width)?,
             proj_out: linear("proj_out", width, config.patch * config.patch * config.channels)?,
@@ -79,34 +101,42 @@ impl Mmdit {
         })
     }
 
-    /// The flow, `[B, channels, height, width]`, in latents of this shape at timesteps 0 to 1000.
-    ///
-    /// `text` is `[B, tokens, text_width]`, `pooled` `[B, 1, pooled_width]`.
-    pub fn forward(
-        &self,
-        latents: &Tensor,
-        timesteps: &[f32],
-        text: &Tensor,
-        pooled: &Tensor,
-    ) -> Result<Tensor> {
+    /// The flow of each call, `[B, channels, height, width]` like its latents. A block is in memory for all of the calls before the
+    /// next one is needed.
+    pub fn forward(&self, calls: &[Inputs]) -> Result<Vec<Tensor>> {
+        let mut states = calls.iter().map(|inputs| self.begin(inputs)).collect::<Result<Vec<_>>>()?;
+        self.blocks.each(|block| {
+            for State { x, text, condition } in &mut states {
+                (*x, *text) = block.forward(x, text, condition)?;
+            }
+            Ok(())
+        })?;
+        calls.iter().zip(&states).map(|(inputs, state)| self.end(inputs, state)).collect()
+    }
+
+    /// The state before the first block.
+    fn begin(&self, Inputs { latents, timesteps, text, pooled }: &Inputs) -> Result<State> {
         let Config { patch, channels, .. } = self.config;
         let (rows, _, height, width) = latents.dims4()?;
         let (high, wide) = (height / patch, width / patch);
         let x = latents.to_dtype(self.dtype)?.reshape(&[rows, channels, high, patch, wide, patch][..])?;
         let x = x.permute([0, 2, 4, 1, 3, 5])?.contiguous()?.reshape((rows, high * wide, ()))?;
-        let mut x = self.patches_in.forward(&x)?.broadcast_add(&self.positions_of(high, wide)?)?;
-        let mut text = self.text_in.forward(&text.to_dtype(self.dtype)?)?;
+        let x = self.patches_in.forward(&x)?.broadcast_add(&self.positions_of(high, wide)?)?;
+        let text = self.text_in.forward(&text.to_dtype(self.dtype)?)?;
 
         let time = sinusoids(timesteps, FREQUENCIES, latents.device())?.to_dtype(self.dtype)?;
         let time =
             self.twice(&self.time, &time)? + self.twice(&self.pooled, &pooled.to_dtype(self.dtype)?)?;
-        let condition = self.kernels.silu(&time?)?;
-        for block in &self.blocks {
-            (x, text) = block.forward(&x, text, &condition)?;
-        }
-        let [scale, shift] = parts(&self.modulation_out, &condition)?;
-        let x = self.proj_out.forward(&modulated(&self.norm_out, &x, &shift, &scale)?)?;
-        let x = x.reshape(&[rows, high, wide, patch, patch, channels][..])?;
+        Ok(State { x, text, condition: self.kernels.silu(&time?)? })
+    }
+
+    /// The result after the last block.
+    fn end(&self, Inputs { latents, .. }: &Inputs, State { x, condition, .. }: &State) -> Result<Tensor> {
+        let Config { patch, channels, .. } = self.config;
+        let (rows, _, height, width) = latents.dims4()?;
+        let [scale, shift] = parts(&self.modulation_out, condition)?;
+        let x = self.proj_out.forward(&modulated(&self.norm_out, x, &shift, &scale)?)?;
+        let x = x.reshape(&[rows, height / patch, width / patch, patch, patch, channels][..])?;
         x.permute([0, 5, 1, 3, 2, 4])?.contiguous()?.reshape(latents.shape())
     }
 

@@ -11,6 +11,7 @@ pub(crate) use config::{Config, MULTIPLE, PATCH};
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
+use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use block::Block;
@@ -35,14 +36,36 @@ pub(crate) struct ZImageTransformer {
     /// `[1, 1, width]`, for the tokens that fill up pictures and captions.
     x_pad: Tensor,
     caption_pad: Tensor,
-    noise_refiner: Vec<Block>,
-    context_refiner: Vec<Block>,
-    layers: Vec<Block>,
+    noise_refiner: Blocks<Block>,
+    context_refiner: Blocks<Block>,
+    layers: Blocks<Block>,
     last_scale: Linear,
     last_norm: LayerNorm,
     last: Linear,
     kernels: &'static dyn Kernels,
     dtype: DType,
+}
+
+/// What the rows of a call depend on.
+pub(crate) struct Inputs<'a> {
+    /// `[B, channels, height, width]`
+    pub latents: &'a Tensor,
+    /// One for each row, 0 (noise) to 1 (picture).
+    pub times: Vec<f32>,
+    /// `[1, tokens, text_width]`, one for each row, with as many tokens after they are filled up to a multiple of [`MULTIPLE`].
+    pub captions: Vec<&'a Tensor>,
+}
+
+/// A call between two blocks.
+struct State {
+    /// The tokens of picture and caption, then of both in `x`.
+    x: Tensor,
+    caption: Tensor,
+    /// `[B, 1, time_width]`
+    time: Tensor,
+    of_picture: Rotary,
+    of_caption: Rotary,
+    of_both: Rotary,
 }
 
 impl ZImageTransformer {
@@ -51,7 +74,7 @@ impl ZImageTransformer {
         let (width, time, patch) = (config.width, config.time_width(), PATCH * PATCH * config.channels);
         let blocks = |name: &str, count: usize, modulated: bool| {
             let block = |i: usize| Block::load(&config, &weights.at(format!("{name}.{i}")), modulated);
-            (0..count).map(block).collect::<std::result::Result<Vec<_>, _>>()
+            Blocks::load(weights, count, block)
         };
         let pad = |name: &str| {
             let token = weights.tensor(name, &[1, width])?.reshape((1, 1, width));
@@ -78,47 +101,71 @@ impl ZImageTransformer {
         })
     }
 
-    /// The negative flow, `[B, channels, height, width]`, of latents of this shape, for the times 0 (noise) to 1 (picture).
-    ///
-    /// `captions` are `[1, tokens, text_width]`, one for each row; those of one call have as many tokens after they are
-    /// filled up to a multiple of [`MULTIPLE`].
-    pub fn forward(&self, latents: &Tensor, times: &[f32], captions: &[&Tensor]) -> Result<Tensor> {
+    /// The negative flow of each call, `[B, channels, height, width]` like its latents. A block is in memory for all of the calls
+    /// before the next one is needed.
+    pub fn forward(&self, calls: &[Inputs]) -> Result<Vec<Tensor>> {
+        let mut states = calls.iter().map(|inputs| self.begin(inputs)).collect::<Result<Vec<_>>>()?;
+        self.context_refiner.each(|block| {
+            for state in &mut states {
+                state.caption = block.forward(&state.caption, &state.of_caption, &state.time)?;
+            }
+            Ok(())
+        })?;
+        self.noise_refiner.each(|block| {
+            for state in &mut states {
+                state.x = block.forward(&state.x, &state.of_picture, &state.time)?;
+            }
+            Ok(())
+        })?;
+        for state in &mut states {
+            state.x = Tensor::cat(&[&state.x, &state.caption], 1)?;
+        }
+        self.layers.each(|block| {
+            for state in &mut states {
+                state.x = block.forward(&state.x, &state.of_both, &state.time)?;
+            }
+            Ok(())
+        })?;
+        calls.iter().zip(&states).map(|(inputs, state)| self.end(inputs, state)).collect()
+    }
+
+    /// The state before the first block.
+    fn begin(&self, Inputs { latents, times, captions }: &Inputs) -> Result<State> {
         let (rows, _, height, width) = latents.dims4()?;
         let (patches_high, patches_wide) = (height / PATCH, width / PATCH);
         let (patches, device) = (patches_high * patches_wide, latents.device());
-        let time = self.time(times, device)?;
-
         let captions = captions.iter().map(|caption| self.caption(caption)).collect::<Result<Vec<_>>>()?;
-        let mut caption = Tensor::cat(&captions, 0)?;
-        let of_caption = caption.dim(1)?;
-        let caption_positions: Vec<[usize; 3]> = (0..of_caption).map(|at| [1 + at, 0, 0]).collect();
-        let rotary = self.rotary(&caption_positions, device)?;
-        for block in &self.context_refiner {
-            caption = block.forward(&caption, &rotary, &time)?;
-        }
+        let caption = Tensor::cat(&captions, 0)?;
+        let tokens = caption.dim(1)?;
+        let caption_positions: Vec<[usize; 3]> = (0..tokens).map(|at| [1 + at, 0, 0]).collect();
 
         let x = latents.to_dtype(self.dtype)?;
         let x = x.reshape(&[rows, self.config.channels, patches_high, PATCH, patches_wide, PATCH][..])?;
         let x = x.permute([0, 2, 4, 3, 5, 1])?.contiguous()?.reshape((rows, patches, ()))?;
-        let mut x = filled(&self.x_embedder.forward(&x)?, &self.x_pad)?;
-        let place = |at: usize| [of_caption + 1, at / patches_wide, at % patches_wide];
+        let x = filled(&self.x_embedder.forward(&x)?, &self.x_pad)?;
+        let place = |at: usize| [tokens + 1, at / patches_wide, at % patches_wide];
         let mut positions: Vec<[usize; 3]> = (0..patches).map(place).collect();
         positions.resize(x.dim(1)?, [0; 3]);
-        let rotary = self.rotary(&positions, device)?;
-        for block in &self.noise_refiner {
-            x = block.forward(&x, &rotary, &time)?;
-        }
+        let of_picture = self.rotary(&positions, device)?;
+        positions.extend(&caption_positions);
+        Ok(State {
+            time: self.time(times, device)?,
+            of_caption: self.rotary(&caption_positions, device)?,
+            of_picture,
+            of_both: self.rotary(&positions, device)?,
+            x,
+            caption,
+        })
+    }
 
-        positions.extend(caption_positions);
-        let rotary = self.rotary(&positions, device)?;
-        let mut x = Tensor::cat(&[x, caption], 1)?;
-        for block in &self.layers {
-            x = block.forward(&x, &rotary, &time)?;
-        }
-        let scale = (self.last_scale.forward(&self.kernels.silu(&time)?)? + 1.0)?;
-        let x = self.last_norm.forward(&x.narrow(1, 0, patches)?.contiguous()?)?.broadcast_mul(&scale)?;
-        let x = self.last.forward(&x)?;
-        let x = x.reshape(&[rows, patches_high, patches_wide, PATCH, PATCH, self.config.channels][..])?;
+    /// The result after the last block.
+    fn end(&self, Inputs { latents, .. }: &Inputs, State { x, time, .. }: &State) -> Result<Tensor> {
+        let (rows, channels, height, width) = latents.dims4()?;
+        let (patches_high, patches_wide) = (height / PATCH, width / PATCH);
+        let scale = (self.last_scale.forward(&self.kernels.silu(time)?)? + 1.0)?;
+        let x = x.narrow(1, 0, patches_high * patches_wide)?.contiguous()?;
+        let x = self.last.forward(&self.last_norm.forward(&x)?.broadcast_mul(&scale)?)?;
+        let x = x.reshape(&[rows, patches_high, patches_wide, PATCH, PATCH, channels][..])?;
         x.permute([0, 5, 1, 3, 2, 4])?.contiguous()?.reshape(latents.shape())
     }
 

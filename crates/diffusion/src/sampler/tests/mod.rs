@@ -5,8 +5,8 @@ mod simulated;
 use crate::error::ModelError;
 use crate::families;
 use crate::sampler::engine::Engine;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
-use candle_core::{DType, Device};
 use maquette_core::{Cell, Settings};
 use simulated::*;
 use std::rc::Rc;
@@ -61,7 +61,7 @@ fn full(times: usize) -> Engine {
     let (_, counter) = counting(16, 8, usize::MAX);
     let (shared, loads) = (Rc::clone(&counter), std::cell::Cell::new(0));
     counter.borrow_mut().kept = vec![0];
-    let load = move |_: &ModelSource, _: &Device, _: DType| {
+    let load = move |_: &ModelSource, _: &LoadOptions| {
         loads.set(loads.get() + 1);
         if loads.get() <= times {
             let text = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")".to_owned();
@@ -181,7 +181,7 @@ fn a_lost_device_ends_the_run_and_fails_no_cell() {
 
 #[test]
 fn an_unknown_error_of_a_working_device_fails_the_cell() {
-    let load = |_: &ModelSource, _: &Device, _: DType| {
+    let load = |_: &ModelSource, _: &LoadOptions| {
         let source = candle_core::Error::Msg("no kernel image".to_owned());
         Err(ModelError::Device { model: "tiny-a".to_owned(), source })
     };

@@ -10,6 +10,7 @@ use crate::sampler::loaded_model::LoadFamily;
 use crate::schedulers::{Sampling, ScheduleError, SchedulerConfig, Trajectory, trajectory};
 use crate::text::conditioning::{Conditioning, Timeline};
 use crate::text::encoded_prompt::EncodedPrompt;
+use crate::weights::load_options::LoadOptions;
 use crate::weights::lora::LoraError;
 use crate::weights::source::ModelSource;
 use candle_core::{DType, Device, Result, Tensor, bail};
@@ -198,7 +199,7 @@ pub(super) fn counting(rows: usize, pictures: usize, lives: usize) -> (Engine, R
     let counter =
         Rc::new(RefCell::new(Counter { rows, pictures, lives, lost: LAUNCH_FAILED, ..Counter::default() }));
     let shared = Rc::clone(&counter);
-    let load = move |_: &ModelSource, _: &Device, _: DType| Ok(fake(&shared));
+    let load = move |_: &ModelSource, _: &LoadOptions| Ok(fake(&shared));
     let mut engine = engine(Box::new(load), 16, 8);
     engine.driver = Box::new(FakeDriver(Rc::clone(&counter)));
     (engine, counter)

@@ -16,6 +16,7 @@ mod fit;
 mod fused;
 mod keys;
 mod ldm;
+mod memory;
 mod names;
 mod peft;
 pub(crate) mod targets;
@@ -30,6 +31,7 @@ pub use error::LoraError;
 use file::{LoraFile, is_text};
 pub use file::{check, has_embeddings};
 use maquette_core::{Digest, Lora};
+pub(crate) use memory::{LoraMemory, memory};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
