@@ -1,116 +1,169 @@
-//! A transformer in a file of its own, as ComfyUI keeps them, presented as a folder in diffusers' layout together with the
-//! other files of its model: the text encoder and the autoencoder, each a file under its published name, and the tokenizer.
+//! A transformer in one file, as ComfyUI keeps them, presented as a folder in diffusers' layout together with the other parts
+//! of its model: text encoders and autoencoder, in the same file or each in a file under its published name, and tokenizers.
 //!
-//! They are looked for in the folder next to the file with its name (`model/` next to `model.safetensors`), where parts in
-//! diffusers' layout come first; beside the file; and in ComfyUI's neighbouring folders. Configurations are inferred from the
-//! shapes. Not here: the names of the tensors (`single_file/names.rs`).
+//! Other files are looked for in the folder next to the file with its name (`model/` next to `model.safetensors`), where parts
+//! in diffusers' layout come first; beside the file; and in ComfyUI's neighbouring folders. Configurations are inferred from the
+//! shapes, unless that folder has them. Not here: the names of the tensors (`single_file/names.rs`).
+
+mod kinds;
+mod named;
+mod needed;
+mod texts;
+mod transformers;
 
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file};
 use crate::weights::header::Header;
-use crate::weights::single_file::{Part, flow_vae, vae_in};
+use crate::weights::llama_names::LlamaCpp;
+use crate::weights::original_names::Original;
+use crate::weights::single_file::{Padding, Part, clip_tokenizer, flow_vae, vae_in};
+use crate::weights::weight_files;
+use named::Named;
+use needed::{Needed, What};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub(crate) use texts::IDENTITY_PROJECTION;
 
-/// ComfyUI's prefix of a transformer in a file with other parts.
-const PREFIX: &str = "model.diffusion_model.";
 const TRANSFORMER: &str = "transformer/diffusion_pytorch_model.safetensors";
-const TEXT: &str = "text_encoder/model.safetensors";
-const VAE: &str = "vae/diffusion_pytorch_model.safetensors";
-const TOKENIZER: &str = "tokenizer/tokenizer.json";
-
-/// A file that the transformer needs.
-struct Needed {
-    /// Its name in diffusers' layout, and its folder there.
-    name: &'static str,
-    part: &'static str,
-    /// Its published name, and ComfyUI's folder for it.
-    file: &'static str,
-    folder: &'static str,
-    /// Where people get it.
-    from: &'static str,
-}
-
-/// What Z-Image's transformer needs.
-const Z_IMAGE: [Needed; 3] = [
-    Needed {
-        name: TEXT,
-        part: "text_encoder",
-        file: "qwen_3_4b.safetensors",
-        folder: "text_encoders",
-        from: "split_files/text_encoders of Comfy-Org/z_image_turbo",
-    },
-    Needed {
-        name: VAE,
-        part: "vae",
-        file: "ae.safetensors",
-        folder: "vae",
-        from: "split_files/vae of Comfy-Org/z_image_turbo",
-    },
-    Needed {
-        name: TOKENIZER,
-        part: "tokenizer",
-        file: "tokenizer.json",
-        folder: "tokenizer",
-        from: "tokenizer of Tongyi-MAI/Z-Image-Turbo",
-    },
-];
+/// The index of a pipeline, in which FLUX.2 klein says whether it is distilled.
+const INDEX: &str = "model_index.json";
+/// In the names of files of the FLUX.2 klein that is not distilled.
+const BASE: &str = "base";
 
 /// A transformer's file with the other files of its model.
 #[derive(Debug)]
 pub struct TransformerFile {
     file: PathBuf,
-    part: Part,
-    vae: Option<Part>,
+    of: Original,
     /// Files on disk by their names in diffusers' layout.
     paths: BTreeMap<&'static str, PathBuf>,
-    /// Inferred ones.
-    made: BTreeMap<&'static str, Vec<u8>>,
+    /// The naming of their tensors, where it is not that of diffusers or transformers.
+    parts: BTreeMap<&'static str, Part>,
+    /// Inferred files.
+    made: BTreeMap<String, Vec<u8>>,
     /// The folder with parts in diffusers' layout.
     beside: PathBuf,
+    /// The files of the text encoder that is left out, if one is.
+    left_out: Option<String>,
 }
 
 impl TransformerFile {
-    /// Opens the file if its header is that of a transformer alone, and finds the others. Fails if one is missing.
+    /// Opens the file if its header is that of a supported family's transformer, and finds the other parts. Fails if one is
+    /// missing, and for families that are recognised but not supported.
     pub(crate) fn open(file: &Path, header: &Header) -> Result<Option<TransformerFile>, ModelError> {
-        let Some(prefix) = ["", PREFIX].into_iter().find(|prefix| is_z_image(header, prefix)) else {
-            return Ok(None);
+        let found = kinds::find(header)
+            .map_err(|reason| ModelError::Checkpoint { file: file.display().to_string(), reason })?;
+        let Some((of, prefix)) = found else { return Ok(None) };
+        let part = Part::Transformer { prefix: prefix.to_owned(), of };
+        let named = Named { header, part: Some(&part) };
+        let mut opened = TransformerFile {
+            file: file.to_owned(),
+            of,
+            paths: BTreeMap::from([(TRANSFORMER, file.to_owned())]),
+            parts: BTreeMap::new(),
+            made: BTreeMap::new(),
+            beside: file.with_extension(""),
+            left_out: None,
         };
-        let beside = file.with_extension("");
-        let mut paths = BTreeMap::from([(TRANSFORMER, file.to_owned())]);
-        let mut missing = Vec::new();
-        for needed in &Z_IMAGE {
-            if beside.join(needed.part).is_dir() {
+        let config = transformers::transformer(&named, of);
+        let text_width = config["joint_attention_dim"].as_u64().unwrap_or(0) as usize;
+        opened.make("transformer/config.json", &config);
+        opened.make("scheduler/scheduler_config.json", &transformers::scheduler(&named, of));
+        if of == Original::Flux2 {
+            let index = json!({"_class_name": "Flux2KleinPipeline", "is_distilled": !opened.is_named_base()});
+            opened.make(INDEX, &index);
+        }
+        opened.parts.insert(TRANSFORMER, part);
+        opened.complete(header, needed::needed(of, text_width))?;
+        Ok(Some(opened))
+    }
+
+    /// Finds the other parts; fails if one is missing.
+    fn complete(&mut self, header: &Header, needed: &[Needed]) -> Result<(), ModelError> {
+        let (mut missing, mut is_alone) = (Vec::new(), true);
+        for needed in needed {
+            if needed.what == What::Tokenizer && self.is_left_out(needed) {
                 continue;
             }
-            match find(file, &beside, needed) {
-                Some(path) => _ = paths.insert(needed.name, path),
-                None => missing.push(format!("{} (in {})", needed.file, needed.from)),
+            if self.is_in_folder(needed) {
+                continue;
+            }
+            if let Some(part) = part_in(header, needed) {
+                is_alone = false;
+                self.add(needed, self.file.clone(), header, Some(part));
+                continue;
+            }
+            match needed.find(&self.file) {
+                Some(path) if needed.what == What::Tokenizer => _ = self.paths.insert(needed.name, path),
+                Some(path) => {
+                    let content = map_file(&path)?;
+                    let header = Header::read(&content)
+                        .map_err(|reason| ModelError::Weights { file: path.display().to_string(), reason })?;
+                    let part = match needed.what {
+                        What::Vae(_) => vae_in(&header),
+                        _ => LlamaCpp::of(|name| header.contains_key(name)).map(Part::LlamaCpp),
+                    };
+                    self.add(needed, path, &header, part);
+                }
+                None if needed.optional => self.left_out = Some(needed.how_to_get()),
+                None => missing.push(needed.how_to_get()),
             }
         }
-        if !missing.is_empty() {
-            let (file, missing) = (file.display().to_string(), missing.join(", "));
-            return Err(ModelError::Alone { file, what: "the transformer of Z-Image alone", missing });
+        if missing.is_empty() {
+            return Ok(());
         }
-        let mut made = BTreeMap::from([("scheduler/scheduler_config.json", scheduler())]);
-        made.insert("transformer/config.json", transformer(header, prefix));
-        let read = |path: &Path| {
-            let weights = |reason| ModelError::Weights { file: path.display().to_string(), reason };
-            Header::read(&map_file(path)?).map_err(weights)
+        let what = match is_alone {
+            true => format!("the transformer of {} alone", kinds::name(self.of)),
+            false => format!("a checkpoint of {} that lacks some parts", kinds::name(self.of)),
         };
-        let mut vae = None;
-        if let Some(path) = paths.get(TEXT) {
-            made.insert("text_encoder/config.json", text_encoder(&read(path)?));
+        Err(ModelError::Alone { file: self.file.display().to_string(), what, missing: missing.join(", ") })
+    }
+
+    /// Adds a part whose weights are in the file `path`, with its configuration and CLIP's tokenizer, which is known.
+    fn add(&mut self, needed: &Needed, path: PathBuf, header: &Header, part: Option<Part>) {
+        let named = Named { header, part: part.as_ref() };
+        let (config, padding) = match needed.what {
+            What::ClipL => (texts::clip(&named, "quick_gelu"), Some(Padding::End)),
+            What::ClipG => (texts::clip(&named, "gelu"), Some(Padding::Zero)),
+            What::T5 => (texts::t5(&named), None),
+            What::Qwen3 => (texts::qwen3(&named), None),
+            What::Vae(kind) => (flow_vae(header, part.as_ref(), kind), None),
+            What::Tokenizer => return,
+        };
+        self.make(&format!("{}/config.json", needed.part), &config);
+        let tokenizer = needed.part.replace("text_encoder", "tokenizer");
+        if let Some(padding) = padding.filter(|_| !self.beside.join(&tokenizer).is_dir()) {
+            for (name, content) in clip_tokenizer(padding) {
+                self.made.insert(format!("{tokenizer}/{name}"), content);
+            }
         }
-        if let Some(path) = paths.get(VAE) {
-            let header = read(path)?;
-            vae = vae_in(&header);
-            made.insert("vae/config.json", flow_vae(&header, vae.as_ref()));
+        self.paths.insert(needed.name, path);
+        self.parts.extend(part.map(|part| (needed.name, part)));
+    }
+
+    fn make(&mut self, name: &str, content: &Value) {
+        self.made.insert(name.to_owned(), content.to_string().into_bytes());
+    }
+
+    /// Whether the folder next to the file has a part in diffusers' layout.
+    fn is_in_folder(&self, needed: &Needed) -> bool {
+        let has = |name: &str| self.beside.join(name).is_file();
+        match needed.what {
+            What::Tokenizer => has(needed.name),
+            _ => weight_files::find(needed.name.trim_end_matches(".safetensors"), has).is_some(),
         }
-        let made = made.into_iter().map(|(name, value)| (name, value.to_string().into_bytes())).collect();
-        let part = Part::ZImage { prefix: prefix.to_owned() };
-        Ok(Some(TransformerFile { file: file.to_owned(), part, vae, paths, made, beside }))
+    }
+
+    /// Whether a tokenizer is that of a text encoder that is left out.
+    fn is_left_out(&self, tokenizer: &Needed) -> bool {
+        self.left_out.is_some() && tokenizer.part == "tokenizer_3"
+    }
+
+    /// Whether the name of the file says that the model is not distilled.
+    fn is_named_base(&self) -> bool {
+        let name = self.file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        name.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == BASE)
     }
 
     /// The transformer's file.
@@ -118,115 +171,67 @@ impl TransformerFile {
         &self.file
     }
 
+    /// What is assumed because no file says it, as sentences without their full stops.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(files) = &self.left_out {
+            notes.push(format!(
+                "there is no T5 beside the file, which is left out, as in diffusers; to use it, add {files}"
+            ));
+        }
+        if self.of == Original::Flux2 && !self.beside.join(INDEX).is_file() {
+            let (has, is) =
+                if self.is_named_base() { ("has", "not distilled") } else { ("has not", "distilled") };
+            notes.push(format!(
+                "the model is taken to be {is}, because the name of its file {has} the word `{BASE}`; {} with `is_distilled` \
+                 overrules it",
+                self.beside.join(INDEX).display()
+            ));
+        }
+        notes
+    }
+
     /// The path of a file; `None` if it is inferred or missing.
     pub(crate) fn path(&self, file: &str) -> Option<PathBuf> {
-        let folder = file.split('/').next().unwrap_or_default();
-        if file != TRANSFORMER && self.beside.join(folder).is_dir() {
-            return Some(self.beside.join(file));
-        }
-        self.paths.get(file).cloned()
+        self.paths.get(file).cloned().or_else(|| Some(self.beside.join(file)).filter(|path| path.is_file()))
     }
 
     /// Whether there is a file of that name.
     pub(crate) fn has(&self, file: &str) -> bool {
-        self.path(file).map_or_else(|| self.made.contains_key(file), |path| path.is_file())
+        self.path(file).is_some_and(|path| path.is_file()) || self.made.contains_key(file)
     }
 
     /// The name of a file in messages.
     pub(crate) fn file_name(&self, file: &str) -> String {
         match self.path(file) {
             Some(path) => path.display().to_string(),
-            None => format!("{file} (from the shapes in {})", self.file.display()),
+            None => format!("{file} (inferred from {})", self.file.display()),
         }
     }
 
     /// The content of a file; `None` if there is none.
     pub(crate) fn open_file(&self, file: &str) -> Result<Option<Content>, ModelError> {
         match self.path(file) {
-            Some(path) if path.is_file() => map_file(&path).map(Some),
-            Some(_) => Ok(None),
+            Some(path) => map_file(&path).map(Some),
             None => Ok(self.made.get(file).map(|bytes| Content::Owned(bytes.clone()))),
         }
     }
 
-    /// The naming of a weight file's tensors, if it is not diffusers'.
+    /// The naming of a weight file's tensors, if it is not that of diffusers or transformers.
     pub(crate) fn part(&self, file: &str) -> Option<&Part> {
-        match file {
-            TRANSFORMER => Some(&self.part),
-            VAE if self.paths.contains_key(VAE) => self.vae.as_ref(),
-            _ => None,
-        }
+        self.parts.get(file)
     }
 }
 
-fn find(file: &Path, beside: &Path, needed: &Needed) -> Option<PathBuf> {
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let places = [
-        beside.join(needed.file),
-        folder.join(needed.file),
-        folder.join(needed.folder).join(needed.file),
-        folder.join("..").join(needed.folder).join(needed.file),
-    ];
-    places.into_iter().find(|path| path.is_file())
-}
-
-/// Whether the tensors are those of Z-Image's transformer in its original names.
-fn is_z_image(header: &Header, prefix: &str) -> bool {
-    ["cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight", "cap_pad_token"]
-        .iter()
-        .all(|name| header.contains_key(&format!("{prefix}{name}")))
-}
-
-/// One more than the largest number that follows `prefix`.
-fn count(header: &Header, prefix: &str) -> usize {
-    let number = |key: &String| key.strip_prefix(prefix)?.split('.').next()?.parse::<u8>().ok();
-    header.keys().filter_map(number).max().map_or(0, |largest| usize::from(largest) + 1)
-}
-
-/// The configuration of Z-Image-Turbo's scheduler.
-fn scheduler() -> Value {
-    json!({
-        "_class_name": "FlowMatchEulerDiscreteScheduler",
-        "num_train_timesteps": 1000,
-        "shift": 3.0,
-        "use_dynamic_shifting": false,
-    })
-}
-
-fn transformer(header: &Header, prefix: &str) -> Value {
-    let length = |name: &str, axis: usize| header.length(&format!("{prefix}{name}"), axis).unwrap_or(0);
-    let (width, depth) = (length("x_embedder.weight", 0), length("layers.0.attention.q_norm.weight", 0));
-    let heads = width.checked_div(depth).unwrap_or(0);
-    json!({
-        "_class_name": "ZImageTransformer2DModel",
-        "in_channels": length("x_embedder.weight", 1) / 4,
-        "dim": width,
-        "n_layers": count(header, &format!("{prefix}layers.")),
-        "n_refiner_layers": count(header, &format!("{prefix}noise_refiner.")),
-        "n_heads": heads,
-        "n_kv_heads": heads,
-        "cap_feat_dim": length("cap_embedder.1.weight", 1),
-        // Those of the published model, in proportion.
-        "axes_dims": [depth / 4, depth * 3 / 8, depth * 3 / 8],
-        "axes_lens": [1536, 512, 512],
-    })
-}
-
-fn text_encoder(header: &Header) -> Value {
-    let prefix = if header.contains_key("model.embed_tokens.weight") { "model." } else { "" };
-    let length = |name: &str, axis: usize| header.length(&format!("{prefix}{name}"), axis).unwrap_or(0);
-    let depth = length("layers.0.self_attn.q_norm.weight", 0);
-    let heads = |name: &str| length(name, 0).checked_div(depth).unwrap_or(0);
-    json!({
-        "architectures": ["Qwen3Model"],
-        "head_dim": depth,
-        "hidden_size": length("embed_tokens.weight", 1),
-        "intermediate_size": length("layers.0.mlp.gate_proj.weight", 0),
-        "num_attention_heads": heads("layers.0.self_attn.q_proj.weight"),
-        "num_hidden_layers": count(header, &format!("{prefix}layers.")),
-        "num_key_value_heads": heads("layers.0.self_attn.k_proj.weight"),
-        "rms_norm_eps": 1e-6,
-        "rope_theta": 1_000_000,
-        "vocab_size": length("embed_tokens.weight", 0),
-    })
+/// The naming of a part that is in the same file as the transformer; `None` if it is not.
+fn part_in(header: &Header, needed: &Needed) -> Option<Part> {
+    match (needed.what, needed.prefix) {
+        (What::Vae(_), _) => vae_in(header),
+        (_, Some(prefix)) => {
+            let is_there =
+                header.range(prefix.to_owned()..).next().is_some_and(|(key, _)| key.starts_with(prefix));
+            is_there.then(|| Part::Below { prefix: prefix.to_owned() })
+        }
+        (_, None) => None,
+    }
 }
