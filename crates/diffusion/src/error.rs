@@ -75,7 +75,9 @@ pub enum ModelError {
     },
     /// A single file is not a model that the engine can run.
     #[error(
-        "{file} is not a checkpoint of Stable Diffusion 1, 2 or XL with the original tensor names: {reason}."
+        "{file} is not a single file of a supported model: {reason}. Supported are checkpoints of Stable Diffusion 1, 2 and \
+         XL, and transformers and checkpoints of Stable Diffusion 3, Z-Image, FLUX.1 and FLUX.2 klein, all with their \
+         authors' tensor names."
     )]
     Checkpoint {
         /// The file.
@@ -83,13 +85,24 @@ pub enum ModelError {
         /// What it seems to be, or what is missing.
         reason: String,
     },
+    /// A GGUF file is not a model that the engine can run.
+    #[error(
+        "{file} is {what}. Models in GGUF are transformers of Stable Diffusion 3, Z-Image, FLUX.1 and FLUX.2 klein, with \
+         the names of their authors' code, as ComfyUI-GGUF's converter writes them."
+    )]
+    Gguf {
+        /// The file.
+        file: String,
+        /// What it is, as far as its header says.
+        what: String,
+    },
     /// A file has one part of a model, and the others are missing.
     #[error("{file} is {what}. Add beside it: {missing}.")]
     Alone {
         /// The file.
         file: String,
         /// What it is.
-        what: &'static str,
+        what: String,
         /// The missing files, and where people get them.
         missing: String,
     },

@@ -20,6 +20,7 @@ use crate::weights::config::ConfigFile;
 use crate::weights::dtypes::check_dtypes;
 use crate::weights::single_file::{Checkpoint, is_spare_in_text_encoder, is_spare_in_vae};
 use crate::weights::source::ModelSource;
+use crate::weights::transformer_file::TransformerFile;
 use maquette_core::{Digest, ModelCard, Settings};
 
 /// The version of the rules by which models are read, for [`ModelCard::reading`].
@@ -86,12 +87,16 @@ pub fn card_with(
 /// are read.
 pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
     let plain = |text| ModelNote { text, concerns: Concerns::All };
-    match detect(source) {
-        Kind::StableDiffusion | Kind::Sdxl => {}
-        Kind::ZImage => return Ok(z_image::notes()),
-        Kind::StableDiffusion3 => return stable_diffusion_3::notes(source),
-        Kind::Flux1 => return flux1::notes(source),
-        Kind::Flux2 => return flux2::notes(source),
+    let of_flow = match detect(source) {
+        Kind::StableDiffusion | Kind::Sdxl => None,
+        Kind::ZImage => Some(z_image::notes()),
+        Kind::StableDiffusion3 => Some(stable_diffusion_3::notes(source)?),
+        Kind::Flux1 => Some(flux1::notes(source)?),
+        Kind::Flux2 => Some(flux2::notes(source)?),
+    };
+    if let Some(of_flow) = of_flow {
+        let of_file = source.transformer_file().map_or(Vec::new(), TransformerFile::notes);
+        return Ok(of_file.into_iter().map(plain).chain(of_flow).collect());
     }
     let mut notes: Vec<ModelNote> =
         scheduler::read(source, detect(source))?.notes.into_iter().map(plain).collect();

@@ -1,4 +1,5 @@
-//! The headers of published models: names and shapes of their tensors are those that are loaded (`tests/fixtures/published.py`).
+//! The headers of published models: names and shapes of their tensors are those that are loaded (`tests/fixtures/published.py`,
+//! `single_files.py`).
 //!
 //! The files are as long as the published ones, but have no blocks on disk behind their headers.
 
@@ -6,23 +7,38 @@ use crate::device::DeviceName;
 use crate::families::sizes::model_size;
 use crate::weights::source::ModelSource;
 use maquette_core::Dtype;
+use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
 
+/// A part of a published model: its folder, its configuration, and a line for each of its tensors.
+struct Part {
+    name: String,
+    config: String,
+    tensors: Vec<String>,
+}
+
+fn parts(name: &str) -> Vec<Part> {
+    let text = std::fs::read_to_string(format!("{FIXTURES}/published/{name}.txt")).unwrap();
+    let part = |part: &str| {
+        let mut lines = part.lines().map(str::to_owned);
+        let (name, config) = (lines.next().unwrap(), lines.next().unwrap());
+        Part { name, config, tensors: lines.collect() }
+    };
+    text.split("# ").filter(|part| !part.is_empty()).map(part).collect()
+}
+
 /// A folder like the published one, with tokenizers and scheduler of a tiny model.
 fn folder(name: &str, tiny: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(format!("{FIXTURES}/published/{name}.txt")).unwrap();
-    for part in text.split("# ").filter(|part| !part.is_empty()) {
-        let mut lines = part.lines();
-        let (part, config) = (lines.next().unwrap(), lines.next().unwrap());
-        let path = folder.path().join(part);
+    for Part { name, config, tensors } in parts(name) {
+        let path = folder.path().join(&name);
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("config.json"), config).unwrap();
-        let stem = if part.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
-        write_header(&path.join(format!("{stem}.safetensors")), lines);
+        let stem = if name.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
+        write_header(&path.join(format!("{stem}.safetensors")), tensors.iter().map(|line| &**line));
     }
     for part in Path::new(FIXTURES).join(tiny).read_dir().unwrap().map(|entry| entry.unwrap().path()) {
         let name = part.file_name().unwrap().to_str().unwrap().to_owned();
@@ -47,7 +63,7 @@ fn write_header<'a>(path: &Path, lines: impl Iterator<Item = &'a str>) {
         let entry = serde_json::json!({"dtype": "BF16", "shape": shape, "data_offsets": [start, end]});
         header.insert(name.to_owned(), entry);
     }
-    let header = serde_json::Value::Object(header).to_string();
+    let header = Value::Object(header).to_string();
     let mut file = std::fs::File::create(path).unwrap();
     file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
     file.write_all(header.as_bytes()).unwrap();
@@ -57,7 +73,11 @@ fn write_header<'a>(path: &Path, lines: impl Iterator<Item = &'a str>) {
 /// Checks that a model's parts take these bytes in bf16, in millions.
 fn check(name: &str, tiny: &str, expected: &[(&str, u64)], at_once: u64) {
     let folder = folder(name, tiny);
-    let size = model_size(&ModelSource::Folder(folder.path().to_owned()), DeviceName::Cuda(0), Dtype::Bf16);
+    check_size(name, &ModelSource::Folder(folder.path().to_owned()), expected, at_once);
+}
+
+fn check_size(name: &str, source: &ModelSource, expected: &[(&str, u64)], at_once: u64) {
+    let size = model_size(source, DeviceName::Cuda(0), Dtype::Bf16, &[]);
     let size = size.unwrap_or_else(|error| panic!("{name}: {error}"));
     let parts = size.parts.iter().map(|part| (part.part.as_str(), part.memory / 1_000_000));
     assert_eq!(parts.collect::<Vec<_>>(), expected, "{name}");
@@ -65,15 +85,134 @@ fn check(name: &str, tiny: &str, expected: &[(&str, u64)], at_once: u64) {
     assert_eq!(size.at_once() / 1_000_000, at_once, "{name}");
 }
 
+const Z_IMAGE: &[(&str, u64)] = &[("text_encoder", 7065), ("vae", 167), ("transformer", 12309)];
+const SD3: &[(&str, u64)] = &[
+    ("text_encoder", 247),
+    ("text_encoder_2", 1389),
+    ("text_encoder_3", 9261),
+    ("vae", 167),
+    ("transformer", 4939),
+];
+const FLUX1: &[(&str, u64)] =
+    &[("text_encoder", 246), ("text_encoder_2", 9261), ("vae", 167), ("transformer", 23802)];
+const KLEIN: &[(&str, u64)] = &[("text_encoder", 5450), ("vae", 168), ("transformer", 7751)];
+
 #[test]
 fn published_names_and_shapes_are_those_that_are_loaded() {
-    let z_image = [("text_encoder", 7065), ("vae", 167), ("transformer", 12309)];
-    check("z-image", "tiny-z-image", &z_image, 12477);
-    let texts = [("text_encoder", 247), ("text_encoder_2", 1389), ("text_encoder_3", 9261)];
-    let sd3 = [&texts[..], &[("vae", 167), ("transformer", 4939)]].concat();
-    check("sd3.5-medium", "tiny-sd3", &sd3, 11065);
-    let flux1 = [("text_encoder", 246), ("text_encoder_2", 9261), ("vae", 167), ("transformer", 23802)];
-    check("flux1-dev", "tiny-flux1", &flux1, 23970);
-    let klein = [("text_encoder", 5450), ("vae", 168), ("transformer", 7751)];
-    check("flux2-klein-4b", "tiny-flux2", &klein, 7919);
+    check("z-image", "tiny-z-image", Z_IMAGE, 12477);
+    check("sd3.5-medium", "tiny-sd3", SD3, 11065);
+    check("flux1-dev", "tiny-flux1", FLUX1, 23970);
+    check("flux2-klein-4b", "tiny-flux2", KLEIN, 7919);
+}
+
+/// CLIP's text encoder in a file of its own, without a projection.
+const CLIP_L: (&str, &str) = ("flux1-dev", "text_encoder");
+
+/// What a published file has, or one of a text encoder in transformers' names: `of` is a file of `single_files`, or a model and
+/// its part.
+fn write_published(file: &Path, of: (&str, &str), prefix: &str) {
+    let lines = match of {
+        (name, "") => {
+            let text = std::fs::read_to_string(format!("{FIXTURES}/single_files/{name}.txt")).unwrap();
+            text.lines().map(str::to_owned).collect()
+        }
+        (model, part) => parts(model).into_iter().find(|it| it.name == part).unwrap().tensors,
+    };
+    let lines: Vec<String> = lines.iter().map(|line| format!("{prefix}{line}")).collect();
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    match file.extension().is_some_and(|ending| ending == "gguf") {
+        true => write_gguf_header(file, &lines),
+        false => write_header(file, lines.iter().map(|line| &**line)),
+    }
+}
+
+/// The same in GGUF, with F16.
+fn write_gguf_header(path: &Path, lines: &[String]) {
+    const F16: u32 = 1;
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let (mut header, mut end) = (b"GGUF".to_vec(), 0_u64);
+    header.extend(3_u32.to_le_bytes());
+    header.extend([lines.len() as u64, 0].map(u64::to_le_bytes).concat());
+    for line in lines {
+        let (name, shape) = line.split_once(' ').unwrap();
+        let shape: Vec<u64> = shape.rsplit(',').map(|axis| axis.parse().unwrap()).collect();
+        header.extend(text(name));
+        header.extend((shape.len() as u32).to_le_bytes());
+        shape.iter().for_each(|axis| header.extend(axis.to_le_bytes()));
+        header.extend(F16.to_le_bytes());
+        header.extend(end.to_le_bytes());
+        end += (2 * shape.iter().product::<u64>()).next_multiple_of(32);
+    }
+    let start = header.len().next_multiple_of(32) as u64;
+    std::fs::write(path, header).unwrap();
+    std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(start + end).unwrap();
+}
+
+/// A published file alone in its folder, with the others in ComfyUI's: their parts take the same bytes as the folder's, and
+/// what is inferred of them is what their configurations say.
+fn check_single(
+    (name, model, tiny): (&str, &str, &str),
+    files: &[(&str, (&str, &str))],
+    tokenizer: (&str, &str),
+    expected: &[(&str, u64)],
+    at_once: u64,
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("diffusion_models").join(format!("{name}.safetensors"));
+    write_published(&file, (name, ""), "");
+    for (file, of) in files {
+        // Published files of CLIP have the names of older versions of transformers.
+        let prefix = if *of == CLIP_L { "text_model." } else { "" };
+        write_published(&folder.path().join(file), *of, prefix);
+    }
+    let (from, to) = tokenizer;
+    std::fs::copy(Path::new(FIXTURES).join(tiny).join(from), folder.path().join("text_encoders").join(to))
+        .unwrap();
+    let source = ModelSource::at(&file).unwrap_or_else(|error| panic!("{error}"));
+    check_size(name, &source, expected, at_once);
+    for Part { name: part, config, .. } in parts(model) {
+        let found: Value =
+            serde_json::from_slice(&source.open(&format!("{part}/config.json")).unwrap()).unwrap();
+        let stated: Value = serde_json::from_str(&config).unwrap();
+        for (key, value) in found.as_object().unwrap() {
+            // Classes of text encoders and keys without a counterpart have no effect.
+            let Some(stated) = stated.get(key).filter(|_| key != "architectures") else { continue };
+            let same = value == stated || value.as_f64().is_some() && value.as_f64() == stated.as_f64();
+            assert!(same, "{name}: `{key}` of {part} is {value}, not {stated}");
+        }
+    }
+}
+
+#[test]
+fn published_single_files_are_those_that_are_loaded() {
+    let t5 = ("tokenizer_2/tokenizer.json", "t5_tokenizer.json");
+    let flux1 = [
+        ("text_encoders/clip_l.safetensors", CLIP_L),
+        ("text_encoders/t5xxl_fp16.safetensors", ("flux1-dev", "text_encoder_2")),
+        ("vae/ae.safetensors", ("ae", "")),
+    ];
+    check_single(("flux1-dev", "flux1-dev", "tiny-flux1"), &flux1, t5, FLUX1, 23970);
+    let with_gguf = flux1.map(|it| match it {
+        ("text_encoders/t5xxl_fp16.safetensors", _) => {
+            ("text_encoders/t5-v1_1-xxl-encoder-f16.gguf", ("t5-v1_1-xxl-encoder-f16", ""))
+        }
+        other => other,
+    });
+    check_single(("flux1-dev", "flux1-dev", "tiny-flux1"), &with_gguf, t5, FLUX1, 23970);
+    let klein = [
+        ("text_encoders/qwen_3_4b.safetensors", ("flux2-klein-4b", "text_encoder")),
+        ("vae/flux2-vae.safetensors", ("flux2-vae", "")),
+    ];
+    let qwen = ("tokenizer/tokenizer.json", "../diffusion_models/tokenizer.json");
+    check_single(("flux-2-klein-4b", "flux2-klein-4b", "tiny-flux2"), &klein, qwen, KLEIN, 7919);
+    let with_gguf = [("text_encoders/Qwen3-4B-BF16.gguf", ("Qwen3-4B-BF16", "")), klein[1]];
+    check_single(("flux-2-klein-4b", "flux2-klein-4b", "tiny-flux2"), &with_gguf, qwen, KLEIN, 7919);
+    let sd3 = [
+        ("text_encoders/clip_l.safetensors", CLIP_L),
+        ("text_encoders/clip_g.safetensors", ("sd3.5-medium", "text_encoder_2")),
+        ("text_encoders/t5xxl_fp16.safetensors", ("sd3.5-medium", "text_encoder_3")),
+    ];
+    let t5 = ("tokenizer_3/tokenizer.json", "t5_tokenizer.json");
+    let parts = [&[("text_encoder", 246)], &SD3[1..]].concat();
+    check_single(("sd3.5_medium", "sd3.5-medium", "tiny-sd3"), &sd3, t5, &parts, 11064);
 }

@@ -8,6 +8,7 @@ use crate::text::clip::{ClipLayers, Defaults};
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
+use crate::weights::transformer_file::IDENTITY_PROJECTION;
 use candle_core::{Result, Tensor};
 use maquette_kernels::{LayerNorm, Linear, Mask};
 
@@ -61,7 +62,10 @@ impl TextEncoder {
         let mut encoder = TextEncoder::load(config, weights)?;
         let pooled = || {
             let width = pooled_width(config)?;
-            let projection = Some(weights.at("text_projection").linear(encoder.width(), width, false)?);
+            let projection = match config.flag(IDENTITY_PROJECTION, false)? {
+                true => None,
+                false => Some(weights.at("text_projection").linear(encoder.width(), width, false)?),
+            };
             Ok::<_, ModelError>(Pooled { projection, width, end: End::read(config)? })
         };
         encoder.output = Output::Penultimate(if has_projection { Some(pooled()?) } else { None });
@@ -234,4 +238,52 @@ pub(crate) fn width(config: &ConfigFile) -> std::result::Result<usize, ModelErro
 /// The size of its vocabulary.
 pub(crate) fn vocabulary_size(config: &ConfigFile) -> std::result::Result<usize, ModelError> {
     config.count("vocab_size", Some(49408))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::load_options::LoadOptions;
+    use crate::weights::source::ModelSource;
+    use crate::weights::tensors::WeightFile;
+    use candle_core::{DType, Device};
+    use serde_json::Value;
+    use std::path::Path;
+
+    const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
+    const KEY: &str = "text_projection.weight";
+
+    /// The pooled embedding of tiny-sd3's first text encoder with another projection, or none.
+    fn pooled(projection: Option<Tensor>) -> Vec<f32> {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("text_encoder");
+        let own = Path::new(FIXTURES).join("tiny-sd3/text_encoder");
+        std::fs::create_dir(&part).unwrap();
+        let mut config: Value =
+            serde_json::from_slice(&std::fs::read(own.join("config.json")).unwrap()).unwrap();
+        config["projection_dim"] = config["hidden_size"].clone();
+        config[IDENTITY_PROJECTION] = projection.is_none().into();
+        std::fs::write(part.join("config.json"), config.to_string()).unwrap();
+        let mut tensors =
+            candle_core::safetensors::load(own.join("model.safetensors"), &Device::Cpu).unwrap();
+        tensors.remove(KEY);
+        tensors.extend(projection.map(|tensor| (KEY.to_owned(), tensor)));
+        candle_core::safetensors::save(&tensors, part.join("model.safetensors")).unwrap();
+
+        let source = ModelSource::Folder(folder.path().to_owned());
+        let config = ConfigFile::open(&source, "text_encoder/config.json").unwrap();
+        let options = LoadOptions::new(&Device::Cpu, DType::F32);
+        let weights = WeightFile::open(&source, "text_encoder/model", config.file(), &options).unwrap();
+        let encoder = TextEncoder::load_for_xl(&config, &weights.root(), true).unwrap();
+        let embedded = encoder.embed_with(&[1, 7, 30, 2], None, 0).unwrap();
+        embedded.pooled.unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn a_projection_that_is_the_identity_may_be_missing() {
+        let width = pooled(None).len();
+        let eye = Tensor::eye(width, DType::F32, &Device::Cpu).unwrap();
+        assert_eq!(pooled(Some(eye.clone())), pooled(None));
+        assert_ne!(pooled(Some((eye * 2.0).unwrap())), pooled(None));
+    }
 }

@@ -1,6 +1,7 @@
 //! Refuses weights of dtypes that are not supported, by the headers of their files.
 
 use crate::error::ModelError;
+use crate::weights::float8;
 use crate::weights::header::{Header, Stored};
 use crate::weights::source::ModelSource;
 
@@ -16,7 +17,10 @@ pub(crate) fn check_dtypes(
         let (content, file, part) = (source.open(&name)?, source.file_name(&name), source.part(&name));
         // A damaged file is reported when it is loaded.
         let Ok(header) = Header::read(&content) else { continue };
-        let spare = |key: &str| part.as_ref().map_or_else(|| is_spare(key), |part| part.is_spare(key));
+        let spare = |key: &str| {
+            let in_part = part.as_ref().map_or_else(|| is_spare(key), |part| part.is_spare(key, &is_spare));
+            in_part || float8::is_mark(key)
+        };
         for (key, entry) in header.iter().filter(|(_, entry)| !entry.stored.is_index()) {
             if let Some(dtype) = entry.stored.unsupported().filter(|_| !spare(key)) {
                 let (key, supported) = (key.clone(), Stored::SUPPORTED);

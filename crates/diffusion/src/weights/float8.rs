@@ -4,6 +4,16 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
+/// How the factors of 8-bit weights end, in files of ComfyUI and of Black Forest Labs; before is the name of the layer.
+pub(crate) const SCALES: [&str; 2] = ["scale_weight", "weight_scale"];
+
+/// Whether a tensor of that name is none of the model but says how 8-bit weights are used: marks, and factors for products in
+/// 8 bits.
+pub(crate) fn is_mark(key: &str) -> bool {
+    let name = key.rsplit('.').next().unwrap_or(key);
+    ["scaled_fp8", "scale_input", "input_scale", "comfy_quant"].contains(&name)
+}
+
 /// A format of 8-bit floats (Micikevicius et al., arXiv 2209.05433).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Float8 {

@@ -26,6 +26,8 @@ pub(crate) struct Found {
     pub shape: Vec<usize>,
     /// Whether the file has its transpose.
     pub transposed: bool,
+    /// Whether the file has the second half of its rows first.
+    pub is_swapped: bool,
 }
 
 /// The form in which a model keeps its tensors.
@@ -69,6 +71,7 @@ impl Found {
             if self.transposed { self.shape.iter().rev().copied().collect() } else { self.shape.clone() };
         let tensor = self.values(&self.content[self.bytes.clone()], &stored, form)?;
         self.content.release(self.bytes.clone());
+        let tensor = if self.is_swapped { swapped(&tensor)? } else { tensor };
         form.convert(&if self.transposed { tensor.t()?.contiguous()? } else { tensor })
     }
 
@@ -79,6 +82,12 @@ impl Found {
             None => Ok(tensor),
         }
     }
+}
+
+/// The halves of the rows in the other order.
+fn swapped(tensor: &Tensor) -> Result<Tensor> {
+    let half = tensor.dim(0)? / 2;
+    Tensor::cat(&[tensor.narrow(0, half, tensor.dim(0)? - half)?, tensor.narrow(0, 0, half)?], 0)
 }
 
 /// The weight of a linear layer, read from its file for each call unless it is loaded.
@@ -188,5 +197,44 @@ fn not_finite(bytes: &[u8], stored: Stored) -> Option<usize> {
         Stored::Float(DType::F16) => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7c00)),
         Stored::Float(DType::BF16) => first(bytes, |b| !has(u64::from(u16::from_le_bytes(b)), 0x7f80)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::quantized::{GgmlDType, QTensor};
+
+    /// Rows of a table in blocks, as in a text encoder in GGUF, and halves of a layer in the other order.
+    #[test]
+    fn rows_of_blocks_are_those_of_the_whole_tensor() {
+        let values: Vec<f32> = (0..4 * 256).map(|at| (at as f32 * 0.37).sin()).collect();
+        let tensor = Tensor::from_vec(values, (4, 256), &Device::Cpu).unwrap();
+        for dtype in [GgmlDType::Q8_0, GgmlDType::Q4_0, GgmlDType::Q4K, GgmlDType::Q6K] {
+            let blocks = QTensor::quantize(&tensor, dtype).unwrap();
+            let content = Arc::new(Content::Owned(blocks.data().unwrap().into_owned()));
+            let found = |is_swapped| Found {
+                file: "model.gguf".to_owned(),
+                key: "token_embd.weight".to_owned(),
+                bytes: 0..content.len(),
+                content: Arc::clone(&content),
+                stored: Stored::Quantized(dtype),
+                scale: None,
+                shape: vec![4, 256],
+                transposed: false,
+                is_swapped,
+            };
+            let kernels = maquette_kernels::reference();
+            let form = Form { dtype: DType::F32, device: Device::Cpu, kernels };
+            let whole = blocks.dequantize(&Device::Cpu).unwrap();
+            let expected = |rows: &[u32]| {
+                let rows = whole.index_select(&Tensor::new(rows, &Device::Cpu).unwrap(), 0).unwrap();
+                rows.to_vec2::<f32>().unwrap()
+            };
+            let rows = Table::new(found(false), form.clone()).rows(&[3, 0, 3]).unwrap();
+            assert_eq!(rows.to_vec2::<f32>().unwrap(), expected(&[3, 0, 3]), "{dtype:?}");
+            let swapped = found(true).tensor(&form).unwrap();
+            assert_eq!(swapped.to_vec2::<f32>().unwrap(), expected(&[2, 3, 0, 1]), "{dtype:?}");
+        }
     }
 }

@@ -1,11 +1,11 @@
-//! The header of a GGUF file: its tensors with their types, shapes and positions.
+//! The header of a GGUF file: its tensors with their types, shapes and positions, and what it says about the model.
 //!
 //! The format is that of ggml's `docs/gguf.md`, versions 2 and 3, with little-endian numbers. Types of blocks are those that candle
-//! dequantises. Not here: their values; the texts in the header.
+//! dequantises. Not here: the tensors' values; lists in the header, such as those of words.
 
 use candle_core::quantized::GgmlDType;
 use maquette_files::limits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 /// The first bytes of every GGUF file.
@@ -14,6 +14,8 @@ pub(crate) const MAGIC: &[u8] = b"GGUF";
 const AXES: u32 = 4;
 /// The alignment of tensors where the header does not state it.
 const ALIGNMENT: u64 = 32;
+/// The most bytes of a text that is kept.
+const TEXT: usize = 256;
 /// ggml's numbers of types, with the types here.
 const TYPES: [(u32, GgmlDType); 13] = [
     (0, GgmlDType::F32),
@@ -41,23 +43,31 @@ pub(crate) struct Blocks {
     pub bytes: Range<usize>,
 }
 
-/// The tensors of a file. The error says what is wrong.
-pub(crate) fn tensors(content: &[u8]) -> Result<BTreeMap<String, Blocks>, String> {
+/// What a header says.
+pub(crate) struct Gguf {
+    pub tensors: BTreeMap<String, Blocks>,
+    /// Its numbers and short texts by their keys, such as `general.architecture`.
+    pub metadata: HashMap<String, String>,
+}
+
+/// Reads the header of a file. The error says what is wrong.
+pub(crate) fn read(content: &[u8]) -> Result<Gguf, String> {
     let mut header = Cursor { content, at: MAGIC.len() };
     let version = header.u32()?;
     if !(2..=3).contains(&version) {
         return Err(format!("it is version {version} of GGUF; versions 2 and 3 are supported"));
     }
-    let (count, texts) = (header.u64()?, header.u64()?);
-    let mut alignment = ALIGNMENT;
-    for _ in 0..texts {
+    let (count, values) = (header.u64()?, header.u64()?);
+    let mut metadata = HashMap::new();
+    for _ in 0..values {
         let key = header.text()?;
         let kind = header.u32()?;
-        let value = header.value(kind)?;
-        if let ("general.alignment", Some(stated)) = (key, value) {
-            alignment = stated;
+        if let Some(value) = header.value(kind)? {
+            metadata.insert(key.to_owned(), value);
         }
     }
+    let stated = metadata.get("general.alignment").and_then(|stated| stated.parse().ok());
+    let alignment: u64 = stated.unwrap_or(ALIGNMENT);
     if !alignment.is_multiple_of(8) || alignment == 0 {
         return Err(format!("its alignment is {alignment}, which is not a multiple of 8"));
     }
@@ -83,7 +93,7 @@ pub(crate) fn tensors(content: &[u8]) -> Result<BTreeMap<String, Blocks>, String
             return Err(wrong("is there twice"));
         }
     }
-    Ok(tensors)
+    Ok(Gguf { tensors, metadata })
 }
 
 /// The bytes of a tensor; `None` if its rows are no whole blocks, or if that is beyond all numbers.
@@ -94,6 +104,10 @@ fn length(dtype: GgmlDType, shape: &[usize]) -> Option<u64> {
     }
     let count = shape.iter().try_fold(1_u64, |count, &axis| count.checked_mul(axis as u64))?;
     (count / block as u64).checked_mul(dtype.type_size() as u64)
+}
+
+fn unknown(kind: u32) -> String {
+    format!("its header has a value of the unknown type {kind}")
 }
 
 /// What the header says about a tensor.
@@ -133,32 +147,53 @@ impl<'a> Cursor<'a> {
         std::str::from_utf8(self.take(length)?).map_err(|_| "a text in its header is not UTF-8".to_owned())
     }
 
-    /// Passes over a value of metadata; returns it if it is a u32.
-    fn value(&mut self, kind: u32) -> Result<Option<u64>, String> {
-        let width = match kind {
-            0 | 1 | 7 => 1,
-            2 | 3 => 2,
-            4 => return Ok(Some(u64::from(self.u32()?))),
-            5 | 6 => 4,
-            10..=12 => 8,
-            8 => {
-                self.text()?;
-                return Ok(None);
-            }
+    /// The next bytes, as many as a number has.
+    fn number<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        self.take(N as u64)?.try_into().map_err(|_| "the file ends inside of its header".to_owned())
+    }
+
+    /// A value of metadata; `None` for lists and long texts, which are passed over.
+    fn value(&mut self, kind: u32) -> Result<Option<String>, String> {
+        Ok(Some(match kind {
+            0 | 7 => u8::from_le_bytes(self.number()?).to_string(),
+            1 => i8::from_le_bytes(self.number()?).to_string(),
+            2 => u16::from_le_bytes(self.number()?).to_string(),
+            3 => i16::from_le_bytes(self.number()?).to_string(),
+            4 => self.u32()?.to_string(),
+            5 => i32::from_le_bytes(self.number()?).to_string(),
+            6 => f32::from_le_bytes(self.number()?).to_string(),
+            10 => self.u64()?.to_string(),
+            11 => i64::from_le_bytes(self.number()?).to_string(),
+            12 => f64::from_le_bytes(self.number()?).to_string(),
+            8 => match self.text()? {
+                text if text.len() <= TEXT => text.to_owned(),
+                _ => return Ok(None),
+            },
             9 => {
                 let (kind, count) = (self.u32()?, self.u64()?);
                 if kind == 9 {
                     return Err("its header has a list of lists".to_owned());
                 }
                 for _ in 0..count {
-                    self.value(kind)?;
+                    self.pass(kind)?;
                 }
                 return Ok(None);
             }
-            other => return Err(format!("its header has a value of the unknown type {other}")),
-        };
-        self.take(width)?;
-        Ok(None)
+            other => return Err(unknown(other)),
+        }))
+    }
+
+    /// Passes over a value of a list.
+    fn pass(&mut self, kind: u32) -> Result<(), String> {
+        match kind {
+            0 | 1 | 7 => _ = self.take(1)?,
+            2 | 3 => _ = self.take(2)?,
+            4..=6 => _ = self.take(4)?,
+            10..=12 => _ = self.take(8)?,
+            8 => _ = self.text()?,
+            other => return Err(unknown(other)),
+        }
+        Ok(())
     }
 
     fn info(&mut self) -> Result<Info<'a>, String> {
@@ -208,7 +243,9 @@ mod tests {
         let text = gguf_file::Value::String("lumina2".to_owned());
         let list = gguf_file::Value::Array(vec![gguf_file::Value::U32(3), gguf_file::Value::U32(4)]);
         let mut bytes = std::io::Cursor::new(Vec::new());
-        let metadata = [("general.architecture", &text), ("list", &list)];
+        let number = gguf_file::Value::F32(5e6);
+        let metadata =
+            [("general.architecture", &text), ("list", &list), ("lumina2.rope.freq_base", &number)];
         gguf_file::write(&mut bytes, &metadata, &named).unwrap();
         let values = tensors.iter().map(|(name, tensor)| {
             let values = tensor.dequantize(&Device::Cpu).unwrap().flatten_all().unwrap();
@@ -220,7 +257,10 @@ mod tests {
     #[test]
     fn values_are_those_of_candle() {
         let (bytes, expected) = file();
-        let found = tensors(&bytes).unwrap();
+        let Gguf { tensors: found, metadata } = read(&bytes).unwrap();
+        assert_eq!(metadata["general.architecture"], "lumina2");
+        assert_eq!(metadata["lumina2.rope.freq_base"], "5000000");
+        assert!(!metadata.contains_key("list"));
         assert_eq!(found.len(), expected.len());
         for (name, expected) in expected {
             let Blocks { dtype, shape, bytes: range } = &found[&name];
@@ -238,23 +278,23 @@ mod tests {
     fn damaged_files_are_refused() {
         let (bytes, _) = file();
         // After the last tensor there are zeros.
-        let end = tensors(&bytes).unwrap().values().map(|entry| entry.bytes.end).max().unwrap();
+        let end = read(&bytes).unwrap().tensors.values().map(|entry| entry.bytes.end).max().unwrap();
         for length in MAGIC.len()..end {
-            assert!(tensors(&bytes[..length]).is_err(), "{length}");
+            assert!(read(&bytes[..length]).is_err(), "{length}");
         }
         for at in MAGIC.len()..600 {
             for change in [1, 0x7f, 0x80, 0xff] {
                 let mut changed = bytes.clone();
                 changed[at] ^= change;
-                if let Ok(found) = tensors(&changed) {
-                    assert!(found.values().all(|entry| entry.bytes.end <= bytes.len()));
+                if let Ok(found) = read(&changed) {
+                    assert!(found.tensors.values().all(|entry| entry.bytes.end <= bytes.len()));
                 }
             }
         }
         let check = |at: usize, expected: &str| {
             let mut changed = bytes.clone();
             changed[at] = 0xff;
-            let error = tensors(&changed).unwrap_err();
+            let error = read(&changed).err().unwrap();
             assert!(error.contains(expected), "{error}");
         };
         check(4, "version 255 of GGUF");

@@ -3,7 +3,7 @@
 //! Not here: their values.
 
 use crate::weights::float8::Float8;
-use crate::weights::gguf::{self, Blocks};
+use crate::weights::gguf::{self, Blocks, Gguf};
 use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{DType, Device, Result as TensorResult, Tensor};
 use maquette_files::limits;
@@ -15,7 +15,7 @@ use std::ops::{Deref, Range};
 /// The tensors of a file by name, of whatever type.
 pub(crate) struct Header {
     tensors: BTreeMap<String, Entry>,
-    /// The texts in the header.
+    /// The texts in the header; in GGUF numbers, too.
     pub metadata: HashMap<String, String>,
 }
 
@@ -55,8 +55,8 @@ impl Header {
             let entry = |(name, Blocks { dtype, shape, bytes })| {
                 (name, Entry { stored: Stored::of_ggml(dtype), shape, bytes })
             };
-            let tensors = gguf::tensors(content)?.into_iter().map(entry).collect();
-            return Ok(Header { tensors, metadata: HashMap::new() });
+            let Gguf { tensors, metadata } = gguf::read(content)?;
+            return Ok(Header { tensors: tensors.into_iter().map(entry).collect(), metadata });
         }
         let length = content.len() as u64;
         let (size, body) = content

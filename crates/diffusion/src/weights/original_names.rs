@@ -29,7 +29,7 @@ pub(crate) enum Rows {
 
 impl Rows {
     /// A third: queries, keys or values.
-    const fn third(number: usize) -> Rows {
+    pub(crate) const fn third(number: usize) -> Rows {
         Rows::Part { before: 4 * number, all: 12 }
     }
 }

@@ -6,6 +6,7 @@ use crate::error::ModelError;
 use crate::weights::content::{Content, map_file, refuse_pickle};
 use crate::weights::gguf;
 use crate::weights::header::Header;
+use crate::weights::llama_names::LlamaCpp;
 use crate::weights::separate_vae::SeparateVae;
 use crate::weights::single_file::{Checkpoint, Part};
 use crate::weights::transformer_file::TransformerFile;
@@ -46,10 +47,11 @@ impl ModelSource {
                 return Ok(ModelSource::Transformer(Arc::new(transformer)));
             }
             if content.starts_with(gguf::MAGIC) {
-                let unknown =
-                    "its tensors are not those of a transformer that is supported in GGUF: Z-Image's";
-                let reason = header.err().unwrap_or_else(|| unknown.to_owned());
-                return Err(ModelError::Weights { file: path.display().to_string(), reason });
+                let file = path.display().to_string();
+                return Err(match header {
+                    Ok(header) => ModelError::Gguf { file, what: gguf_of(&header) },
+                    Err(reason) => ModelError::Weights { file, reason },
+                });
             }
             return Checkpoint::open(path).map(|checkpoint| ModelSource::Checkpoint(Arc::new(checkpoint)));
         }
@@ -149,6 +151,15 @@ impl ModelSource {
         }
     }
 
+    /// The transformer's file, if the model is one with what is beside it.
+    pub(crate) fn transformer_file(&self) -> Option<&TransformerFile> {
+        match self {
+            ModelSource::Transformer(transformer) => Some(transformer),
+            ModelSource::WithVae(model, _) => model.transformer_file(),
+            ModelSource::Folder(_) | ModelSource::Checkpoint(_) | ModelSource::Bytes(_) => None,
+        }
+    }
+
     /// The naming of a weight file's tensors, if it is not diffusers'.
     pub(crate) fn part(&self, file: &str) -> Option<Part> {
         match self {
@@ -221,6 +232,16 @@ impl ModelSource {
             None => String::new(),
         };
         ModelError::Missing { model: self.name(), file: files.join(" or "), hint }
+    }
+}
+
+/// What a GGUF file is that is no transformer of a supported family.
+fn gguf_of(header: &Header) -> String {
+    let architecture = header.metadata.get("general.architecture");
+    match (LlamaCpp::of(|name| header.contains_key(name)), architecture) {
+        (Some(_), _) => "a text encoder, which is found by its name beside a model's transformer".to_owned(),
+        (None, Some(architecture)) => format!("a file of the architecture `{architecture}`"),
+        (None, None) => "a file of an unknown architecture".to_owned(),
     }
 }
 

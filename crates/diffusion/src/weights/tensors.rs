@@ -3,29 +3,25 @@
 //! Not here: which tensors a model has; each part of a model requests its own by name and shape.
 
 use crate::error::ModelError;
-use crate::weights::content::{Content, map_file};
+use crate::weights::content::map_file;
 use crate::weights::found::{Form, Found, LinearInFile, Table};
-use crate::weights::header::{Header, Stored};
+use crate::weights::header::Stored;
 use crate::weights::load_options::{LoadOptions, Variables};
 use crate::weights::lora::targets::{Layer, Norm, Record};
-use crate::weights::single_file::{Part, Place};
+use crate::weights::shards::Shards;
+use crate::weights::single_file::Part;
 use crate::weights::source::ModelSource;
 use crate::weights::tally::Tally;
 use crate::weights::weight_files::WeightFiles;
 use candle_core::{DType, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The open weights of one part of a model: a file, or several shards.
 pub(crate) struct WeightFile<'a> {
-    shards: Vec<Shard>,
-    /// The naming of its tensors, if it is not diffusers'.
-    part: Option<Part>,
-    /// The tensors that were read.
-    used: RefCell<BTreeSet<String>>,
+    shards: Shards,
     file: String,
     config: String,
     model: String,
@@ -37,22 +33,6 @@ pub(crate) struct WeightFile<'a> {
     stays_in_file: bool,
     /// The weights of linear layers that are read when they are needed.
     pub(super) in_file: RefCell<Vec<Weight>>,
-}
-
-/// One file.
-struct Shard {
-    file: String,
-    content: Arc<Content>,
-    header: Header,
-}
-
-impl Shard {
-    fn read(content: Content, file: String) -> Result<Shard, ModelError> {
-        match Header::read(&content) {
-            Ok(header) => Ok(Shard { file, content: Arc::new(content), header }),
-            Err(reason) => Err(ModelError::Weights { file, reason }),
-        }
-    }
 }
 
 /// A view of a weight file below one prefix, such as `down_blocks.0.resnets.1`.
@@ -74,11 +54,10 @@ impl<'a> WeightFile<'a> {
         options: &LoadOptions<'a>,
     ) -> Result<WeightFile<'a>, ModelError> {
         let WeightFiles { name, files } = source.weight_files(stem)?;
-        let open = |name: &String| Shard::read(source.open(name)?, source.file_name(name));
-        let shards = files.iter().map(open).collect::<Result<_, _>>()?;
-        let folder = stem.split('/').next().unwrap_or_default();
-        let (part, file) = (source.part(&name), source.file_name(&name));
-        Ok(WeightFile::of(shards, part, [file, config.to_owned(), source.name(), folder.to_owned()], options))
+        let open = |name: &String| Ok((source.open(name)?, source.file_name(name)));
+        let shards = Shards::read(files.iter().map(open), source.part(&name))?;
+        let (folder, file) = (stem.split('/').next().unwrap_or_default(), source.file_name(&name));
+        Ok(WeightFile::of(shards, [file, config.to_owned(), source.name(), folder.to_owned()], options))
     }
 
     /// Opens the weights of a part that has a file of its own; `part` is the naming of its tensors.
@@ -89,21 +68,18 @@ impl<'a> WeightFile<'a> {
         options: &LoadOptions<'a>,
     ) -> Result<WeightFile<'a>, ModelError> {
         let file = path.display().to_string();
-        let shards = vec![Shard::read(map_file(path)?, file.clone())?];
+        let shards = Shards::read([Ok((map_file(path)?, file.clone()))].into_iter(), Some(part))?;
         let names = [file.clone(), config.to_owned(), file, String::new()];
-        Ok(WeightFile::of(shards, Some(part), names, options))
+        Ok(WeightFile::of(shards, names, options))
     }
 
     fn of(
-        shards: Vec<Shard>,
-        part: Option<Part>,
+        shards: Shards,
         [file, config, model, folder]: [String; 4],
         options: &LoadOptions<'a>,
     ) -> WeightFile<'a> {
         WeightFile {
             shards,
-            part,
-            used: RefCell::default(),
             file,
             config,
             model,
@@ -130,74 +106,12 @@ impl<'a> WeightFile<'a> {
     ///
     /// Otherwise a model that is larger than its configuration would render wrong pictures.
     pub(crate) fn all_used(&self, is_spare: impl Fn(&str) -> bool) -> Result<(), ModelError> {
-        let used = self.used.borrow();
-        let spare = |key: &str| match &self.part {
-            Some(part) => part.is_spare(key),
-            None => is_spare(key),
-        };
-        let extra = |shard: &'_ Shard| {
-            // Tensors of other types, such as old text encoders' position_ids, are not weights.
-            let weights = shard.header.iter().filter(|(_, entry)| entry.stored.unsupported().is_none());
-            let keys = weights.map(|(key, _)| key).filter(|key| !used.contains(*key) && !spare(key));
-            keys.map(|key| (shard.file.clone(), key.clone())).collect::<Vec<_>>()
-        };
-        let mut extra = self.shards.iter().flat_map(extra);
-        let Some((file, key)) = extra.next() else { return Ok(()) };
-        let more = match extra.count() {
+        let Some((file, key, more)) = self.shards.unused(is_spare) else { return Ok(()) };
+        let more = match more {
             0 => String::new(),
             more => format!(" and {more} more like it"),
         };
         Err(ModelError::Extra { file, key, more, config: self.config.clone() })
-    }
-
-    /// Looks up a tensor by diffusers' name; the error is its name in this file.
-    fn find(&self, name: &str) -> Result<Found, String> {
-        let place = match &self.part {
-            Some(part) => part.place(name),
-            None => Place { keys: vec![name.to_owned()], third: None, transposed: false },
-        };
-        // Of a tensor in several shards, diffusers uses the last one.
-        let shards = self.shards.iter().rev();
-        let found = place
-            .keys
-            .iter()
-            .find_map(|key| shards.clone().find_map(|shard| Some((key, shard, shard.header.get(key)?))));
-        let Some((key, shard, entry)) = found else {
-            return Err(place.keys.into_iter().next_back().unwrap_or_default());
-        };
-        let (mut bytes, mut shape) = (entry.bytes.clone(), entry.shape.clone());
-        if let (Some(third), Some(rows)) = (place.third, shape.first_mut())
-            && rows.is_multiple_of(3)
-        {
-            *rows /= 3;
-            let length = bytes.len() / 3;
-            bytes = bytes.start + third * length..bytes.start + (third + 1) * length;
-        }
-        if place.transposed {
-            shape.reverse();
-        }
-        let scale = WeightFile::scale(shard, key).map(|(name, scale)| {
-            self.used.borrow_mut().insert(name);
-            scale
-        });
-        Ok(Found {
-            file: shard.file.clone(),
-            key: key.clone(),
-            content: Arc::clone(&shard.content),
-            stored: entry.stored,
-            bytes,
-            scale: scale.filter(|_| matches!(entry.stored, Stored::Float8(_))),
-            shape,
-            transposed: place.transposed,
-        })
-    }
-
-    /// What 8-bit floats are multiplied by: ComfyUI's `scale_weight` beside a `weight`, one number in f32.
-    fn scale(shard: &Shard, key: &str) -> Option<(String, f32)> {
-        let name = format!("{}scale_weight", key.strip_suffix("weight")?);
-        let entry = shard.header.get(&name).filter(|entry| entry.stored == Stored::Float(DType::F32))?;
-        let bytes = shard.content[entry.bytes.clone()].try_into().ok()?;
-        Some((name, f32::from_le_bytes(bytes)))
     }
 }
 
@@ -214,7 +128,7 @@ impl<'a> Weights<'a> {
 
     /// Whether a tensor of that name is there.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.file.find(&self.key(name)).is_ok()
+        self.file.shards.find(&self.key(name)).is_ok()
     }
 
     /// The kernels of its layers.
@@ -227,9 +141,11 @@ impl<'a> Weights<'a> {
         self.kernels().activation_dtype(self.file.form.dtype)
     }
 
-    /// A tensor, which must have this shape.
+    /// A tensor, which must have this shape. Files in GGUF may lack axes of one at its beginning.
     pub(crate) fn tensor(&self, name: &str, shape: &[usize]) -> Result<Tensor, ModelError> {
-        self.trainable(name, Ok(self.read(name, &[shape])?))
+        let ones = shape.iter().take_while(|axis| **axis == 1).count();
+        let shapes: Vec<&[usize]> = (0..=ones).map(|ones| &shape[ones..]).collect();
+        self.trainable(name, Ok(self.read(name, &shapes)?))
     }
 
     /// A tensor, as a variable if that is wanted for its name.
@@ -247,7 +163,7 @@ impl<'a> Weights<'a> {
     /// A tensor that may have any of these shapes, all with the same number of elements.
     fn found(&self, name: &str, shapes: &[&[usize]]) -> Result<Found, ModelError> {
         let file = self.file;
-        let found = file.find(&self.key(name)).map_err(|key| ModelError::Tensor {
+        let found = file.shards.find(&self.key(name)).map_err(|key| ModelError::Tensor {
             file: file.file.clone(),
             key,
             config: file.config.clone(),
@@ -265,7 +181,7 @@ impl<'a> Weights<'a> {
                 config: file.config.clone(),
             });
         }
-        file.used.borrow_mut().insert(found.key.clone());
+        file.shards.mark_used(&found.key);
         Ok(found)
     }
 
@@ -414,7 +330,7 @@ impl<'a> Weights<'a> {
         kernel: Option<usize>,
     ) {
         if let Some((record, part)) = self.record {
-            let stored = self.file.find(&self.key("weight"));
+            let stored = self.file.shards.find(&self.key("weight"));
             let is_pointwise = kernel.is_none() && stored.is_ok_and(|found| found.shape.len() == 4);
             let (weight, bias) = (weight.clone(), bias.cloned());
             let layer = Layer { weight, bias, inputs, outputs, kernel, is_pointwise };

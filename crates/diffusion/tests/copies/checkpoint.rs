@@ -1,4 +1,4 @@
-//! The tiny models as single files with LDM's names, by the recipes of `tests/fixtures/ldm.py`.
+//! The tiny models as single files with their authors' names, by the recipes of `tests/fixtures/ldm.py` and `single_files.py`.
 
 use candle_core::{Device, Tensor};
 use std::collections::HashMap;
@@ -16,15 +16,18 @@ pub fn tensors(file: &Path) -> Tensors {
 
 /// The tensors of a tiny model's checkpoint, by the recipe.
 pub fn checkpoint(name: &str) -> Tensors {
-    let folder = fixture(name);
-    let mut parts: HashMap<&str, Tensors> = HashMap::new();
+    by_recipe(&format!("{name}-ldm.tsv"), name)
+}
+
+/// The tensors that a recipe makes of a tiny model's.
+pub fn by_recipe(recipe: &str, model: &str) -> Tensors {
+    let folder = fixture(model);
+    let mut parts: HashMap<String, Tensors> = HashMap::new();
     let mut made = HashMap::new();
-    let recipe = std::fs::read_to_string(fixture(&format!("{name}-ldm.tsv"))).unwrap();
+    let recipe = std::fs::read_to_string(fixture(recipe)).unwrap();
     for line in recipe.lines() {
         let [key, how, part, names] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
-        let known = ["unet", "vae", "text_encoder", "text_encoder_2"];
-        let part = known.into_iter().find(|known| *known == part).unwrap();
-        let tensors = parts.entry(part).or_insert_with(|| {
+        let tensors = parts.entry(part.to_owned()).or_insert_with(|| {
             let file = if part.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
             tensors(&folder.join(part).join(file).with_extension("safetensors"))
         });
@@ -34,6 +37,10 @@ pub fn checkpoint(name: &str) -> Tensors {
             "conv" => found[0].unsqueeze(2).unwrap().unsqueeze(3).unwrap(),
             "transposed" => found[0].t().unwrap().contiguous().unwrap(),
             "stacked" => Tensor::cat(&found, 0).unwrap(),
+            "swapped" => {
+                let halves = found[0].chunk(2, 0).unwrap();
+                Tensor::cat(&[&halves[1], &halves[0]], 0).unwrap()
+            }
             _ => panic!("{how}"),
         };
         made.insert(key.to_owned(), tensor);

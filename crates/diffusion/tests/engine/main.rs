@@ -28,6 +28,8 @@ mod pictures;
 mod precision;
 mod readings;
 mod safety;
+mod single_files;
+mod single_model;
 mod sizes;
 mod stable_diffusion_3;
 mod stored;

@@ -1,4 +1,4 @@
-//! Z-Image's transformer in the files that ComfyUI reads, with weights of fewer bits.
+//! Transformers in the files that ComfyUI reads, with weights of fewer bits.
 
 use crate::cases::{fixtures, render};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
@@ -14,14 +14,33 @@ use tempfile::TempDir;
 pub struct Stored {
     folder: TempDir,
     files: [&'static str; 2],
+    copy_parts: fn(&Path),
+}
+
+/// A transformer's tensors as ComfyUI's file has them, and what puts the other parts of its model beside such a file.
+pub struct Transformer {
+    pub tensors: HashMap<String, Tensor>,
+    pub copy_parts: fn(&Path),
+}
+
+impl Transformer {
+    /// That of Z-Image.
+    pub fn z_image() -> Transformer {
+        Transformer { tensors: comfyui(""), copy_parts }
+    }
 }
 
 impl Stored {
-    /// Quantised weights.
+    /// Quantised weights of Z-Image.
     pub fn gguf(dtype: GgmlDType) -> Stored {
-        let stored = Stored::new(["turbo.gguf", "values.safetensors"]);
+        Stored::gguf_of(Transformer::z_image(), dtype)
+    }
+
+    /// Quantised weights.
+    pub fn gguf_of(transformer: Transformer, dtype: GgmlDType) -> Stored {
+        let stored = Stored::new(["turbo.gguf", "values.safetensors"], transformer.copy_parts);
         let (mut quantised, mut values) = (Vec::new(), HashMap::new());
-        for (name, tensor) in comfyui("") {
+        for (name, tensor) in transformer.tensors {
             let tensor = tensor.to_dtype(DType::F32).unwrap();
             let has_blocks = tensor.rank() == 2 && tensor.dim(1).unwrap().is_multiple_of(32);
             let tensor = QTensor::quantize(&tensor, if has_blocks { dtype } else { GgmlDType::F32 }).unwrap();
@@ -35,11 +54,16 @@ impl Stored {
         stored
     }
 
-    /// ComfyUI's 8-bit floats with a scale for each weight.
+    /// ComfyUI's 8-bit floats of Z-Image.
     pub fn scaled_float8() -> Stored {
-        let stored = Stored::new(["packed.safetensors", "values.safetensors"]);
+        Stored::scaled_float8_of(Transformer::z_image(), "scale_weight")
+    }
+
+    /// 8-bit floats with a scale for each weight, whose name ends like this.
+    pub fn scaled_float8_of(transformer: Transformer, ending: &str) -> Stored {
+        let stored = Stored::new(["packed.safetensors", "values.safetensors"], transformer.copy_parts);
         let (mut packed, mut values) = (HashMap::new(), HashMap::new());
-        for (name, tensor) in comfyui("") {
+        for (name, tensor) in transformer.tensors {
             let tensor = tensor.to_dtype(DType::F32).unwrap();
             let Some(stem) = name.strip_suffix("weight").filter(|_| tensor.rank() == 2) else {
                 packed.insert(name.clone(), tensor.clone());
@@ -49,7 +73,7 @@ impl Stored {
             let scale = 0.125_f32;
             let small = (&tensor / f64::from(scale)).unwrap().to_dtype(DType::F8E4M3).unwrap();
             let wide = (small.to_dtype(DType::F32).unwrap() * f64::from(scale)).unwrap();
-            packed.insert(format!("{stem}scale_weight"), Tensor::new(&[scale], &Device::Cpu).unwrap());
+            packed.insert(format!("{stem}{ending}"), Tensor::new(&[scale], &Device::Cpu).unwrap());
             packed.insert(name.clone(), small);
             values.insert(name, wide);
         }
@@ -62,19 +86,22 @@ impl Stored {
 
     /// The pictures of both.
     pub fn pictures(&self, device: DeviceName, cell: &Cell) -> [Image; 2] {
-        self.paths().map(|file| picture_of(&file, device, cell).unwrap())
+        self.paths().map(|file| {
+            (self.copy_parts)(&file);
+            picture_of(&file, device, cell).unwrap()
+        })
     }
 
     /// The models with both.
     pub fn sources(&self) -> [ModelSource; 2] {
         self.paths().map(|file| {
-            copy_parts(&file);
+            (self.copy_parts)(&file);
             ModelSource::at(&file).unwrap()
         })
     }
 
-    fn new(files: [&'static str; 2]) -> Stored {
-        Stored { folder: tempfile::tempdir().unwrap(), files }
+    fn new(files: [&'static str; 2], copy_parts: fn(&Path)) -> Stored {
+        Stored { folder: tempfile::tempdir().unwrap(), files, copy_parts }
     }
 
     fn paths(&self) -> [std::path::PathBuf; 2] {
@@ -82,16 +109,15 @@ impl Stored {
     }
 }
 
-/// A picture with a transformer's file.
-fn picture_of(file: &Path, device: DeviceName, cell: &Cell) -> Result<Image, String> {
+/// A picture with a model in one file, and what is beside it.
+pub fn picture_of(file: &Path, device: DeviceName, cell: &Cell) -> Result<Image, String> {
     let path = file.to_owned();
-    copy_parts(file);
     let find = move |_: &str| ModelSource::at(&path).map_err(Into::into);
     let mut engine = Engine::new(device, Box::new(find), None).unwrap();
     render(&mut engine, std::slice::from_ref(cell)).remove(&cell.id).unwrap()
 }
 
-/// Puts the other parts beside a transformer's file.
+/// Puts the other parts of Z-Image beside a transformer's file.
 fn copy_parts(file: &Path) {
     let (folder, tiny) = (file.parent().unwrap(), fixtures().join("tiny-z-image"));
     let copy = |from: &str, to: &Path| {

@@ -52,8 +52,8 @@ fn a_transformer_alone_is_completed_by_the_files_beside_it() {
         let error = ModelSource::at(&file).unwrap_err().to_string();
         assert_eq!(
             error.replace(&format!("{}/", folder.path().display()), ""),
-            "turbo.safetensors is the transformer of Z-Image alone. Add beside it: qwen_3_4b.safetensors (in \
-             split_files/text_encoders of Comfy-Org/z_image_turbo), ae.safetensors (in split_files/vae of \
+            "turbo.safetensors is the transformer of Z-Image alone. Add beside it: qwen_3_4b.safetensors, \
+             qwen_3_4b_fp8_mixed.safetensors or Qwen3-4B-*.gguf (in split_files/text_encoders of Comfy-Org/z_image_turbo), ae.safetensors (in split_files/vae of \
              Comfy-Org/z_image_turbo), tokenizer.json (in tokenizer of Tongyi-MAI/Z-Image-Turbo)."
         );
         let copy = |from: &str, to: &str| {
@@ -101,7 +101,7 @@ fn a_gguf_file_of_another_model_is_refused() {
     let tensor = QTensor::quantize(&tensor, GgmlDType::Q8_0).unwrap();
     gguf_file::write(&mut File::create(&file).unwrap(), &[], &[("blk.0.attn_q.weight", &tensor)]).unwrap();
     let error = ModelSource::at(&file).unwrap_err().to_string();
-    assert!(error.contains("supported in GGUF: Z-Image's"), "{error}");
+    assert!(error.contains("other.gguf is a file of an unknown architecture. Models in GGUF are"), "{error}");
 }
 
 /// Pictures do not depend on which cells were announced, so that their prompts were encoded first.

@@ -96,18 +96,32 @@ fn loras_of<'a>(graph: &Graph<'a>, node: Node<'a>) -> Vec<String> {
 /// A part of the model that comes from another file than the rest.
 pub fn part<'a>(out: &mut Foreign, loaders: &Loaders<'a>, node: Node<'a>, part: &str) {
     let (class, id) = (node.class, node.id);
-    if part == "text encoder" && loaders.model.is_some_and(|model| model.class == "UNETLoader") {
+    let is_transformer = loaders.model.is_some_and(|model| model.input("unet_name").is_some());
+    if part == "text encoder" && (is_transformer || loads_texts_of_flow(node)) {
         let name = |input: &&str| node.input(input).map(plain);
         let names: Vec<String> =
             ["clip_name", "clip_name1", "clip_name2", "clip_name3"].iter().filter_map(name).collect();
+        let inside = if is_transformer { "" } else { "takes it from the model's file, or " };
         return out.note(format!(
-            "the text encoder is {}: Maquette finds it beside the model under its published name",
+            "the text encoder is {}: Maquette {inside}finds it beside the model under its published name",
             names.join(" + ")
         ));
     }
     let same = loaders.model.is_none_or(|model| model.id == id || same_file(model, node));
     if !same && !out.left.iter().any(|left| left.key == class) {
         out.left(class, node.values(), format!("Maquette takes the {part} from the model's own file"));
+    }
+}
+
+/// Whether a node loads the text encoders of a model that predicts flow, whose checkpoints may be without them.
+fn loads_texts_of_flow(node: Node<'_>) -> bool {
+    let kind = node.input("type").and_then(Json::as_str).unwrap_or_default();
+    match node.class {
+        "TripleCLIPLoader" | "TripleCLIPLoaderGGUF" => true,
+        "CLIPLoader" | "CLIPLoaderGGUF" | "DualCLIPLoader" | "DualCLIPLoaderGGUF" => {
+            ["sd3", "flux", "flux2", "lumina2"].contains(&kind)
+        }
+        _ => false,
     }
 }
 

@@ -34,7 +34,7 @@ impl NoModel {
             format!("\n\nTo download it: maquette models fetch {repository}")
         });
         Some(format!(
-            "allowed: `{}` (bundled), a folder in diffusers layout, a .safetensors checkpoint, or a repository on the \
+            "allowed: `{}` (bundled), a folder in diffusers layout, a .safetensors or .gguf file, or a repository on the \
              hub, OWNER/NAME or OWNER/NAME@REVISION{download}",
             maquette_sketchbook::NAME
         ))

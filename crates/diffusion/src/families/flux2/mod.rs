@@ -60,8 +60,10 @@ fn is_distilled(source: &ModelSource) -> Loaded<bool> {
 
 /// Notes on a model.
 pub(super) fn notes(source: &ModelSource) -> Loaded<Vec<ModelNote>> {
-    let text = "`guidance_scale` has no effect: the model is distilled, as its model_index.json says";
-    let note = ModelNote { text: text.to_owned(), concerns: Concerns::With("guidance_scale") };
+    // A note on a single file says how it is known.
+    let how = if source.transformer_file().is_some() { "" } else { ", as its model_index.json says" };
+    let text = format!("`guidance_scale` has no effect: the model is distilled{how}");
+    let note = ModelNote { text, concerns: Concerns::With("guidance_scale") };
     let all = [note, ModelNote::of_negative_prompt()];
     Ok(if is_distilled(source)? { all.into() } else { Vec::new() })
 }

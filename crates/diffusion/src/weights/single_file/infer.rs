@@ -45,10 +45,22 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
             ("down_blocks.", "one part of a model in diffusers' layout; use the whole folder"),
             ("text_model.", "one part of a model in diffusers' layout; use the whole folder"),
             ("emb_params", "a textual inversion; use it with `embeddings`"),
-            ("model.diffusion_model.joint_blocks.", "Stable Diffusion 3"),
-            ("model.diffusion_model.double_blocks.", "Flux"),
-            ("double_blocks.", "Flux"),
-            ("joint_blocks.", "Stable Diffusion 3"),
+            ("transformer_blocks.", "a transformer with diffusers' names; use the whole folder of its model"),
+            (
+                "single_transformer_blocks.",
+                "a transformer with diffusers' names; use the whole folder of its model",
+            ),
+            ("model.diffusion_model.joint_blocks.", "a part or a relative of Stable Diffusion 3"),
+            ("model.diffusion_model.double_blocks.", "a part or a relative of FLUX"),
+            ("controlnet_blocks.", "a ControlNet; only those of Stable Diffusion 1, 2 and XL are supported"),
+            ("double_blocks.", "a part or a relative of FLUX"),
+            ("joint_blocks.", "a part or a relative of Stable Diffusion 3"),
+            ("double_layers.", "AuraFlow"),
+            ("head.modulation", "Wan"),
+            ("net.blocks.", "Cosmos or Anima"),
+            ("double_stream_blocks.", "HiDream"),
+            ("model.layers.", "a text encoder; it belongs beside a transformer, under its published name"),
+            ("encoder.block.", "a text encoder; it belongs beside a transformer, under its published name"),
             ("clip_txt_mapper.", "Stable Cascade"),
             ("adaln_single.", "PixArt"),
             ("decoder.layers.", "a tiny autoencoder; use it with `vae`"),
@@ -234,18 +246,37 @@ pub(super) fn vae(header: &Header, kind: Kind, part: &Part) -> Value {
     })
 }
 
-/// `vae/config.json` of an autoencoder's own file with the shift and the scale of FLUX, which later models share.
-pub(super) fn flow_vae(header: &Header, part: Option<&Part>) -> Value {
+/// The autoencoders of models that predict flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FlowVae {
+    /// FLUX.1's, which Z-Image shares.
+    Flux1,
+    StableDiffusion3,
+    Flux2,
+}
+
+/// `vae/config.json` of such an autoencoder, in a file of its own or in a checkpoint.
+pub(super) fn flow_vae(header: &Header, part: Option<&Part>, kind: FlowVae) -> Value {
     let published = Part::Vae { prefix: String::new(), levels: 0 };
-    let mut config = vae(header, Kind::Sd1, part.unwrap_or(&published));
-    for (key, value) in
-        [("latent_channels", json!(16)), ("scaling_factor", json!(0.3611)), ("shift_factor", json!(0.1159))]
-    {
-        config[key] = value;
+    let part = part.unwrap_or(&published);
+    let mut config = vae(header, Kind::Sd1, part);
+    config["latent_channels"] = json!(header.length(&format!("{}decoder.conv_in.weight", part.prefix()), 1));
+    for conv in ["quant_conv", "post_quant_conv"] {
+        let keys = part.place(&format!("{conv}.weight")).keys;
+        config[format!("use_{conv}")] = json!(keys.iter().any(|key| header.contains_key(key)));
     }
-    for key in ["use_quant_conv", "use_post_quant_conv"] {
-        config[key] = json!(header.contains_key(&format!("{}.weight", &key[4..])));
-    }
+    let (scaling_factor, shift_factor) = match kind {
+        FlowVae::Flux1 => (0.3611, 0.1159),
+        FlowVae::StableDiffusion3 => (1.5305, 0.0609),
+        FlowVae::Flux2 => {
+            config["_class_name"] = json!("AutoencoderKLFlux2");
+            config["batch_norm_eps"] = json!(1e-4);
+            config["patch_size"] = json!([2, 2]);
+            return config;
+        }
+    };
+    config["scaling_factor"] = json!(scaling_factor);
+    config["shift_factor"] = json!(shift_factor);
     config
 }
 

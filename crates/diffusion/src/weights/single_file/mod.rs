@@ -18,6 +18,7 @@ mod vocabulary;
 use crate::error::ModelError;
 use crate::weights::content::{Content, map_file};
 use crate::weights::header::Header;
+pub(crate) use infer::FlowVae;
 use infer::Kind;
 use maquette_files::limits;
 pub(crate) use names::{Part, Place, is_spare_in_text_encoder, is_spare_in_vae};
@@ -76,7 +77,6 @@ impl Checkpoint {
                 let reason = format!("it has no tensor `{key}`, so it has no {folder}");
                 return Err(ModelError::Checkpoint { file: file.display().to_string(), reason });
             }
-            // OpenCLIP's models were trained with zeros after the end token, and 0 is the id of "!".
             let padding = if matches!(part, Part::OpenClip { .. }) { "!" } else { vocabulary::END };
             add(config, infer::text_encoder(&header, &part));
             add(special_tokens, infer::special_tokens(padding));
@@ -199,9 +199,30 @@ fn folder(file: &str) -> &str {
     file.split('/').next().unwrap_or_default()
 }
 
-/// The configuration of an autoencoder's own file with FLUX's scale.
-pub(crate) fn flow_vae(header: &Header, part: Option<&Part>) -> serde_json::Value {
-    infer::flow_vae(header, part)
+/// The configuration of the autoencoder of a model that predicts flow.
+pub(crate) fn flow_vae(header: &Header, part: Option<&Part>, kind: FlowVae) -> serde_json::Value {
+    infer::flow_vae(header, part, kind)
+}
+
+/// The files of CLIP's tokenizer, by their names in its folder; `padding` is what fills prompts up.
+pub(crate) fn clip_tokenizer(padding: Padding) -> [(&'static str, Vec<u8>); 3] {
+    let padding = match padding {
+        Padding::End => vocabulary::END,
+        Padding::Zero => "!",
+    };
+    [
+        ("vocab.json", vocabulary::words()),
+        ("merges.txt", vocabulary::MERGES.as_bytes().to_vec()),
+        ("special_tokens_map.json", infer::special_tokens(padding).to_string().into_bytes()),
+    ]
+}
+
+/// What fills CLIP's prompts up.
+pub(crate) enum Padding {
+    /// The end token.
+    End,
+    /// "!", whose id is 0: OpenCLIP's models were trained with zeros after the end token.
+    Zero,
 }
 
 /// The tensors of an autoencoder's own file, if they have LDM's names.

@@ -5,6 +5,7 @@
 //! independent of a file's content.
 
 use super::controlnet_names;
+use crate::weights::llama_names::LlamaCpp;
 use crate::weights::original_names::{Original, Rows};
 
 /// A part of a model inside a checkpoint; each has a prefix, such as `model.diffusion_model.`, and its own rules.
@@ -18,8 +19,12 @@ pub(crate) enum Part {
     Clip { prefix: String },
     /// A text encoder under OpenCLIP's names; the model uses its first `layers` layers.
     OpenClip { prefix: String, layers: usize },
-    /// Z-Image's transformer under the names of its original code.
-    ZImage { prefix: String },
+    /// A transformer under the names of its authors' code.
+    Transformer { prefix: String, of: Original },
+    /// A part under the names of diffusers or transformers, all below a prefix.
+    Below { prefix: String },
+    /// A text encoder under llama.cpp's names.
+    LlamaCpp(LlamaCpp),
     /// A ControlNet, whose picture passes `hints` convolutions between the first and the last.
     ControlNet { prefix: String, layers: usize, hints: usize },
     /// A file of its own with diffusers' names.
@@ -31,10 +36,17 @@ pub(crate) enum Part {
 pub(crate) struct Place {
     /// The possible names, of which a file has one.
     pub keys: Vec<String>,
-    /// Which third of the stored tensor's rows it is: OpenCLIP keeps queries, keys and values in one tensor.
-    pub third: Option<usize>,
+    /// Which of the stored tensor's rows it has: OpenCLIP keeps queries, keys and values in one tensor.
+    pub rows: Rows,
     /// Whether the tensor is stored transposed.
     pub transposed: bool,
+}
+
+impl Place {
+    /// That of a tensor that is stored as it is, under this name.
+    pub(crate) fn same(name: &str) -> Place {
+        Place { keys: vec![name.to_owned()], rows: Rows::All, transposed: false }
+    }
 }
 
 impl Part {
@@ -45,33 +57,35 @@ impl Part {
             | Part::Vae { prefix, .. }
             | Part::Clip { prefix }
             | Part::OpenClip { prefix, .. }
-            | Part::ZImage { prefix }
+            | Part::Transformer { prefix, .. }
+            | Part::Below { prefix }
             | Part::ControlNet { prefix, .. } => prefix,
-            Part::Plain => "",
+            Part::Plain | Part::LlamaCpp(_) => "",
         }
     }
 
     /// Where the tensor of that name is stored. A name without a rule is not changed.
     pub(crate) fn place(&self, name: &str) -> Place {
         let words: Vec<&str> = name.split('.').collect();
-        let (mut third, mut transposed) = (None, false);
+        let (mut rows, mut transposed) = (Rows::All, false);
         let mut names = match self {
             Part::Unet { layers, .. } => unet(&words, *layers),
-            Part::Vae { levels, .. } => vec![vae(&words, *levels)],
-            Part::Clip { .. } | Part::Plain => vec![None],
+            Part::Vae { levels, .. } => vae_names(&words, *levels),
+            Part::Clip { .. } | Part::Below { .. } | Part::Plain => vec![None],
+            Part::LlamaCpp(encoder) => vec![encoder.name(name)],
             Part::ControlNet { layers, hints, .. } => match controlnet_names::name(&words, *hints) {
                 None => unet(&words, *layers),
                 name => vec![name],
             },
-            Part::ZImage { .. } => {
-                let (key, part) = z_image(name);
-                third = part;
-                vec![Some(key)]
+            Part::Transformer { of, .. } => {
+                let (keys, part) = transformer(name, *of);
+                rows = part;
+                keys.into_iter().map(Some).collect()
             }
             Part::OpenClip { .. } => {
                 transposed = name == "text_projection.weight";
-                let (key, part) = open_clip(&words);
-                third = part;
+                let (key, third) = open_clip(&words);
+                rows = third.map_or(Rows::All, Rows::third);
                 vec![key]
             }
         };
@@ -79,19 +93,19 @@ impl Part {
             .drain(..)
             .map(|key| format!("{}{}", self.prefix(), key.unwrap_or_else(|| name.to_owned())))
             .collect();
-        Place { keys, third, transposed }
+        Place { keys, rows, transposed }
     }
 
-    /// Whether a tensor may be in the file without being used.
-    pub(crate) fn is_spare(&self, key: &str) -> bool {
+    /// Whether a tensor may be in the file without being used; `is_spare` says it for parts whose names are translated one by
+    /// one, by the name in diffusers or transformers.
+    pub(crate) fn is_spare(&self, key: &str, is_spare: impl Fn(&str) -> bool) -> bool {
         let Some(name) = key.strip_prefix(self.prefix()) else { return true };
         match self {
             Part::Unet { .. } | Part::ControlNet { .. } | Part::Plain => false,
-            // A norm that the model has not used since its publication; a mark of scaled 8-bit floats, and scales for products in
-            // 8 bits.
-            Part::ZImage { .. } => {
-                ["norm_final.weight", "scaled_fp8"].contains(&name) || name.ends_with(".scale_input")
-            }
+            // A norm that the model has not used since its publication.
+            Part::Transformer { of, .. } => *of == Original::ZImage && name == "norm_final.weight",
+            Part::Below { .. } => is_spare(name),
+            Part::LlamaCpp(encoder) => encoder.original(name).is_some_and(|name| is_spare(&name)),
             Part::Vae { .. } => is_spare_in_vae(name),
             Part::Clip { .. } => is_spare_in_text_encoder(name),
             Part::OpenClip { layers, .. } => {
@@ -104,18 +118,22 @@ impl Part {
     }
 }
 
-/// The original name of a tensor of Z-Image's transformer, and its third of queries, keys and values.
+/// The possible names of a transformer's tensor in the authors' code, and its rows there.
 ///
 /// See [`Original`].
-fn z_image(name: &str) -> (String, Option<usize>) {
+fn transformer(name: &str, of: Original) -> (Vec<String>, Rows) {
     let original = name.rsplit_once('.').and_then(|(module, leaf)| {
-        let (module, rows) = Original::ZImage.name(module)?;
-        Some((format!("{module}.{leaf}"), rows))
+        let (module, rows) = of.name(module)?;
+        Some((module, leaf, rows))
     });
     match original {
-        Some((name, Rows::Part { before, .. })) => (name, Some(before / 4)),
-        Some((name, _)) => (name, None),
-        None => (name.to_owned(), None),
+        // ComfyUI saves norms of FLUX with the name that other models have.
+        Some((module, "weight", rows)) if module.ends_with("_norm") && of != Original::ZImage => {
+            (vec![format!("{module}.weight"), format!("{module}.scale")], rows)
+        }
+        Some((module, leaf, rows)) => (vec![format!("{module}.{leaf}")], rows),
+        None if name == "pos_embed.pos_embed" => (vec!["pos_embed".to_owned()], Rows::All),
+        None => (vec![name.to_owned()], Rows::All),
     }
 }
 
@@ -191,6 +209,15 @@ fn resnet(words: &[&str]) -> Name {
         _ => return None,
     };
     Some(format!("{module}.{end}"))
+}
+
+/// The autoencoder of FLUX.2 has the convolutions of its quantisation in the encoder and the decoder.
+fn vae_names(words: &[&str], levels: usize) -> Vec<Name> {
+    match words {
+        [conv @ "quant_conv", end] => vec![Some(format!("encoder.{conv}.{end}")), None],
+        [conv @ "post_quant_conv", end] => vec![Some(format!("decoder.{conv}.{end}")), None],
+        _ => vec![vae(words, levels)],
+    }
 }
 
 fn vae(words: &[&str], levels: usize) -> Name {

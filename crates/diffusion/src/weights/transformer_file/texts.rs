@@ -1,0 +1,73 @@
+//! The configurations of text encoders in files of their own or in checkpoints, inferred from shapes.
+//!
+//! What shapes do not determine is taken from the published models, or from the header of a GGUF file, which states some.
+
+use super::named::Named;
+use serde_json::{Value, json};
+
+/// Whether the projection of a text encoder is the identity, so that its file does not have it. Only configurations that are
+/// inferred have this key.
+pub(crate) const IDENTITY_PROJECTION: &str = "identity_projection";
+
+/// `config.json` of a CLIP text encoder; `activation` is that between its layers.
+pub(super) fn clip(named: &Named, activation: &str) -> Value {
+    // Files from before transformers 5 have this prefix, as all published ones.
+    let prefix = if named.has("text_model.final_layer_norm.weight") { "text_model." } else { "" };
+    let length = |name: &str, axis: usize| named.length(&format!("{prefix}{name}"), axis);
+    let width = length("embeddings.token_embedding.weight", 1);
+    let projection = named.length("text_projection.weight", 0);
+    json!({
+        "architectures": ["CLIPTextModelWithProjection"],
+        "hidden_act": activation,
+        "hidden_size": width,
+        "intermediate_size": length("encoder.layers.0.mlp.fc1.weight", 0),
+        "max_position_embeddings": length("embeddings.position_embedding.weight", 0),
+        // The heads of CLIP have 64 channels.
+        "num_attention_heads": (width / 64).max(1),
+        "num_hidden_layers": named.blocks(|i| format!("{prefix}encoder.layers.{i}.layer_norm1.weight")),
+        "projection_dim": if projection > 0 { projection } else { width },
+        IDENTITY_PROJECTION: projection == 0,
+        "vocab_size": length("embeddings.token_embedding.weight", 0),
+    })
+}
+
+/// `config.json` of T5's encoder, version 1.1.
+pub(super) fn t5(named: &Named) -> Value {
+    let attention = "encoder.block.0.layer.0.SelfAttention";
+    let heads = named.length(&format!("{attention}.relative_attention_bias.weight"), 1);
+    let eps = named.stated("t5.attention.layer_norm_epsilon", 1e-6);
+    json!({
+        "architectures": ["T5EncoderModel"],
+        "d_ff": named.length("encoder.block.0.layer.1.DenseReluDense.wi_0.weight", 0),
+        "d_kv": named.length(&format!("{attention}.q.weight"), 0).checked_div(heads),
+        "d_model": named.length("shared.weight", 1),
+        "feed_forward_proj": "gated-gelu",
+        "layer_norm_epsilon": named.stated("t5encoder.attention.layer_norm_epsilon", eps),
+        "num_heads": heads,
+        "num_layers": named.blocks(|i| format!("encoder.block.{i}.layer.0.layer_norm.weight")),
+        "relative_attention_max_distance": 128,
+        "relative_attention_num_buckets": named.length(&format!("{attention}.relative_attention_bias.weight"), 0),
+        "vocab_size": named.length("shared.weight", 0),
+    })
+}
+
+/// `config.json` of Qwen3.
+pub(super) fn qwen3(named: &Named) -> Value {
+    let prefix = if named.has("model.embed_tokens.weight") { "model." } else { "" };
+    let length = |name: &str, axis: usize| named.length(&format!("{prefix}{name}"), axis);
+    let depth = length("layers.0.self_attn.q_norm.weight", 0);
+    let heads = |name: &str| length(name, 0).checked_div(depth).unwrap_or(0);
+    let theta = named.stated("qwen3.rope.freq_base", 1e6);
+    json!({
+        "architectures": ["Qwen3Model"],
+        "head_dim": depth,
+        "hidden_size": length("embed_tokens.weight", 1),
+        "intermediate_size": length("layers.0.mlp.gate_proj.weight", 0),
+        "num_attention_heads": heads("layers.0.self_attn.q_proj.weight"),
+        "num_hidden_layers": named.blocks(|i| format!("{prefix}layers.{i}.input_layernorm.weight")),
+        "num_key_value_heads": heads("layers.0.self_attn.k_proj.weight"),
+        "rms_norm_eps": named.stated("qwen3.attention.layer_norm_rms_epsilon", 1e-6),
+        "rope_theta": if theta.fract() == 0.0 { json!(theta as u64) } else { json!(theta) },
+        "vocab_size": length("embed_tokens.weight", 0),
+    })
+}
