@@ -1,8 +1,9 @@
 //! What must be true of a runs folder after anything happened to it.
 
-use crate::support::Workspace;
+use crate::support::{Workspace, repository};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 /// The run of every test here.
 pub const RUN: &str = "runs/cats/1";
@@ -24,6 +25,24 @@ pub fn workspace(experiment: &str) -> Workspace {
     workspace.write("cats.toml", experiment);
     workspace
 }
+
+/// A folder with a tiny model, four pictures of a subject, and an experiment that trains it.
+pub fn subject() -> Workspace {
+    let fixtures = repository().join("tests/fixtures");
+    let workspace = workspace(SUBJECT);
+    let copied = Command::new("cp").arg("-r").arg(fixtures.join("tiny-a")).arg(workspace.path()).status();
+    assert!(copied.unwrap().success());
+    for name in ["subject-0", "subject-1", "subject-2", "class-0"] {
+        let photo = fs::read(fixtures.join(format!("training/{name}.png"))).unwrap();
+        workspace.write(&format!("photos/{name}.png"), photo);
+    }
+    workspace
+}
+
+const SUBJECT: &str = "model = \"tiny-a\"\nprompt = \"a {subject}\"\nsteps = 2\nwidth = 32\nheight = 32\n\
+                       [subject.me]\nimages = \"photos/*.png\"\nword = \"sks man\"\nclass = \"man\"\nsteps = 12\n\
+                       learning_rate = 0.01\nrank = 2\nwidth = 32\nheight = 32\nnum_class_images = 2\n\
+                       [sweep]\nsubject = [\"none\", \"me\"]\nseed = [1, 2]\n";
 
 /// The rows of a log by cell, without times. Each must have its picture, and a cell must have one row. A row that is torn at
 /// the end is no row.

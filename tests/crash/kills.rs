@@ -1,9 +1,7 @@
 //! Kills the program at random moments.
 
-use super::check::{assert_same, check_interrupted, experiment, rows, workspace};
-use crate::support::{Random, Workspace, repository};
-use std::fs;
-use std::process::Command;
+use super::check::{assert_same, check_interrupted, experiment, rows, subject, workspace};
+use crate::support::{Random, Workspace};
 use std::time::{Duration, Instant};
 
 /// Kills runs with SIGKILL at random moments and checks the folder after each; a run that ends is compared with an undisturbed
@@ -80,24 +78,6 @@ fn kill_drafts(kills: usize, seed: u64) {
 fn kill_trainings(kills: usize, seed: u64) {
     kill_runs(&subject, ("engine", &["--device", "cpu"]), kills, seed);
 }
-
-/// A folder with a tiny model, four pictures of a subject, and an experiment that trains it.
-fn subject() -> Workspace {
-    let fixtures = repository().join("tests/fixtures");
-    let workspace = workspace(SUBJECT);
-    let copied = Command::new("cp").arg("-r").arg(fixtures.join("tiny-a")).arg(workspace.path()).status();
-    assert!(copied.unwrap().success());
-    for name in ["subject-0", "subject-1", "subject-2", "class-0"] {
-        let photo = fs::read(fixtures.join(format!("training/{name}.png"))).unwrap();
-        workspace.write(&format!("photos/{name}.png"), photo);
-    }
-    workspace
-}
-
-const SUBJECT: &str = "model = \"tiny-a\"\nprompt = \"a {subject}\"\nsteps = 2\nwidth = 32\nheight = 32\n\
-                       [subject.me]\nimages = \"photos/*.png\"\nword = \"sks man\"\nclass = \"man\"\nsteps = 12\n\
-                       learning_rate = 0.01\nrank = 2\nwidth = 32\nheight = 32\nnum_class_images = 2\n\
-                       [sweep]\nsubject = [\"none\", \"me\"]\nseed = [1, 2]\n";
 
 /// With the bundled model.
 const PORTRAITS: &str = "prompt = \"portrait of a man, by {artist}\"\nsteps = 2\nwidth = 64\nheight = 64\n\n[sweep]\nartist = \

@@ -1,35 +1,15 @@
 //! Trainings whose disk fails or fills: what was saved stays, and the same command comes to the same weights.
 
+use super::check::subject;
 use super::disk::Disk;
-use crate::support::{Ended, Random, Workspace, repository};
+use crate::support::{Ended, Random, Workspace};
 use std::collections::BTreeMap;
 use std::fs;
 
-const ARGUMENTS: [&str; 4] = ["train", "face.toml", "--progress", "none"];
+const ARGUMENTS: [&str; 6] = ["train", "cats.toml", "--device", "cpu", "--progress", "none"];
 
 /// Error numbers of Linux, and what the program says.
 const ERRORS: [(&str, &str); 2] = [("5", "error 5"), ("28", "The disk is full")];
-
-/// A folder with an experiment whose subject is trained in 12 steps; the state is saved four times.
-fn workspace() -> Workspace {
-    let workspace = Workspace::new();
-    let fixtures = repository().join("tests/fixtures");
-    for picture in ["subject-0", "subject-1", "subject-2", "class-0"] {
-        let bytes = fs::read(fixtures.join(format!("training/{picture}.png"))).unwrap();
-        workspace.write(&format!("photos/{picture}.png"), bytes);
-    }
-    let model = fixtures.join("tiny-a");
-    workspace.write(
-        "face.toml",
-        format!(
-            "model = {:?}\nprompt = \"a {{subject}}\"\nsteps = 2\nwidth = 32\nheight = 32\n\n[subject.me]\nimages = \
-             \"photos/*.png\"\nword = \"sks man\"\nclass = \"man\"\nclass_prompt = \"\"\nsteps = 12\nrank = 2\nwidth = 32\n\
-             height = 32\n\n[sweep]\nsubject = [\"me\"]\ntrain_steps = [6, 12]\n",
-            model.to_str().unwrap()
-        ),
-    );
-    workspace
-}
 
 /// What was trained: weights, and losses without their times.
 fn trained(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
@@ -50,7 +30,7 @@ fn trained(workspace: &Workspace) -> BTreeMap<String, Vec<u8>> {
 /// The n-th operation fails, once or with all after it; every `every`-th n.
 fn fail_operations(every: u64, seed: u64) {
     let Some(disk) = Disk::find() else { return };
-    let recorded = workspace();
+    let recorded = subject();
     disk.record(&recorded, &ARGUMENTS, &[]).code(0);
     let whole = trained(&recorded);
     assert_eq!(whole.len(), 5, "weights after 3, 6, 9 and 12 steps, and the losses: {:?}", whole.keys());
@@ -64,7 +44,7 @@ fn fail_operations(every: u64, seed: u64) {
         if random.below(2) == 1 {
             variables.push(("DISK_FAIL_ON", "1"));
         }
-        let failed = workspace();
+        let failed = subject();
         let ended = Ended::of(&mut disk.command(&failed, &ARGUMENTS, &variables));
         assert!(matches!(ended.code, 0 | 1), "{variables:?}: {ended:?}");
         assert!(!ended.stderr.contains("panicked"), "{variables:?}: {}", ended.stderr);
