@@ -218,6 +218,7 @@ pub(crate) fn clip_tokenizer(padding: Padding) -> [(&'static str, Vec<u8>); 3] {
 }
 
 /// What fills CLIP's prompts up.
+#[derive(Clone, Copy)]
 pub(crate) enum Padding {
     /// The end token.
     End,
