@@ -158,23 +158,27 @@ fn a_worker_waits_for_a_store_that_is_gone_for_some_seconds() {
 
 #[test]
 fn a_worker_whose_store_is_gone_keeps_its_pictures_for_the_next_one() {
-    [Gone::Closed, Gone::Silent].into_iter().for_each(outlive_a_store_that_is);
+    for gone in [Gone::Closed, Gone::Silent] {
+        // On a busy machine the worker may notice it while it has no picture to send.
+        assert!((0..5).any(|_| outlive_a_store_that_is(gone)), "no worker had a picture to send");
+    }
 }
 
-fn outlive_a_store_that_is(gone: Gone) {
+/// Whether the worker had pictures that it could not send.
+fn outlive_a_store_that_is(gone: Gone) -> bool {
     let (workspace, server) = (workspace(), S3Server::start(0));
     let worker = start(&workspace, &server, "3");
     wait_for_pictures(&server, 10);
     server.goes(gone);
     let begun = Instant::now();
-    let gone = end(worker).code(1).says(&[
-        "does not answer",
-        ", tried for ",
-        "Finished cells are kept: run again.",
-        "the next worker on this machine sends them",
-    ]);
+    let gone =
+        end(worker).code(1).says(&["does not answer", ", tried for ", "Finished cells are kept: run again."]);
     assert!(begun.elapsed() < Duration::from_secs(25), "it took {:?}", begun.elapsed());
-    let unsent = number(&gone.stderr, "that could not be sent: ");
+    const UNSENT: &str = "that could not be sent: ";
+    let unsent = if gone.stderr.contains(UNSENT) { number(&gone.stderr, UNSENT) } else { 0 };
+    if unsent > 0 {
+        gone.says(&["the next worker on this machine sends them"]);
+    }
     let left = workspace.files("tmp").into_iter().filter(|name| name.contains("/.unsent/"));
     assert_eq!(left.count(), unsent);
     // A bucket of the same name in another store gets none of them.
@@ -184,10 +188,13 @@ fn outlive_a_store_that_is(gone: Gone) {
     server.comes_back();
     let before = pictures_in(&server);
     let next = end(start(&workspace, &server, "20")).code(0);
-    assert_eq!(number(&next.stderr, "that were sent now: "), unsent);
+    if unsent > 0 {
+        assert_eq!(number(&next.stderr, "that were sent now: "), unsent);
+    }
     assert_eq!(number(&next.stderr, "this worker: "), CELLS - before - unsent, "{}", next.stderr);
     check_pictures(&workspace, &server);
     assert_eq!(workspace.files("tmp"), [""; 0]);
+    unsent > 0
 }
 
 #[test]

@@ -142,10 +142,11 @@ impl Workspace {
             if stop.is_requested() {
                 break;
             }
-            // A process that was killed at its end leaves a state that nothing needs.
+            // A process that was killed at its end leaves a state that nothing needs, or weights without samples.
             let has_left = || {
-                let state = self.runs.training(needed.training).has_state();
-                state && needed.last() == needed.training.steps
+                let folder = self.runs.training(needed.training);
+                let at_end = needed.last() == needed.training.steps;
+                folder.has_state() && at_end || !needed.unsampled(&folder).is_empty()
             };
             if !needed.missing().is_empty() || has_left() {
                 one::train_one(self, plan, base, &needed, stop, report)?;

@@ -2,6 +2,7 @@
 
 use maquette_core::{Cell, CellId, NamedFile, Plan, SUBJECT, SettingError, Training};
 use maquette_planner::combinations;
+use maquette_store::{TrainingFolder, TrainingSample};
 use std::collections::BTreeSet;
 
 /// How many cells of a training are rendered as its samples.
@@ -57,6 +58,13 @@ impl Needed<'_> {
     /// The steps whose weights do not exist.
     pub fn missing(&self) -> BTreeSet<u32> {
         self.steps.iter().copied().filter(|&step| !self.training.weights_file(step).is_file()).collect()
+    }
+
+    /// The steps whose weights exist but no sample: a process was killed between the two.
+    pub fn unsampled(&self, folder: &TrainingFolder) -> BTreeSet<u32> {
+        let have: BTreeSet<u32> = folder.samples().iter().map(|TrainingSample { step, .. }| *step).collect();
+        let lacks = |step: &u32| !have.contains(step) && self.training.weights_file(*step).is_file();
+        self.sampled().into_iter().filter(lacks).collect()
     }
 
     /// The last step that is needed.

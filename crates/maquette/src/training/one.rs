@@ -25,6 +25,11 @@ pub(super) fn train_one(
 ) -> Result<(), Error> {
     let training = needed.training;
     let mut writer = workspace.runs.begin_training(training)?;
+    for step in needed.unsampled(writer.folder()) {
+        if !stop.is_requested() {
+            sample((workspace, plan, base), needed, &writer, step, report)?;
+        }
+    }
     if needed.missing().is_empty() {
         // Another process has trained meanwhile, or one was killed when it had only the state left to remove.
         return remove_state(needed, &writer);
@@ -148,7 +153,8 @@ impl Steps<'_, '_> {
                 drop((weights, state));
                 (self.report)(TrainingProgress::Saved { step })?;
                 if is_sampled && !self.stop.is_requested() {
-                    self.sample(step)?;
+                    let at = (self.workspace, self.plan, self.base);
+                    sample(at, self.needed, self.writer, step, self.report)?;
                 }
                 if step >= last {
                     return Ok(ControlFlow::Break(()));
@@ -156,16 +162,6 @@ impl Steps<'_, '_> {
             }
         }
         Ok(if self.stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    }
-
-    fn sample(&mut self, step: u32) -> Result<(), Error> {
-        let Needed { training, samples: cells, .. } = self.needed;
-        match samples(self.workspace, self.plan, self.base, training, cells, step, self.writer) {
-            Ok(files) => {
-                files.iter().try_for_each(|file| (self.report)(TrainingProgress::Sample { step, file }))
-            }
-            Err(error) => (self.report)(TrainingProgress::SampleFailed { step, error: with_causes(&error) }),
-        }
     }
 
     /// Whether weights are missing of a step that a state is past.
@@ -176,6 +172,21 @@ impl Steps<'_, '_> {
     fn is_past_missing(&self, ended: &Result<maquette_trainer::Trained, TrainError>) -> bool {
         self.failed.is_none()
             && matches!(ended, Ok(maquette_trainer::Trained::Stopped { step }) if self.is_past(*step))
+    }
+}
+
+/// Renders samples with the weights after a step. A training does not fail because it cannot.
+fn sample(
+    (workspace, plan, base): (&Workspace, &Plan, &Path),
+    needed: &Needed<'_>,
+    writer: &TrainingWriter,
+    step: u32,
+    report: &mut dyn FnMut(TrainingProgress<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let Needed { training, samples: cells, .. } = needed;
+    match samples(workspace, plan, base, training, cells, step, writer) {
+        Ok(files) => files.iter().try_for_each(|file| report(TrainingProgress::Sample { step, file })),
+        Err(error) => report(TrainingProgress::SampleFailed { step, error: with_causes(&error) }),
     }
 }
 
