@@ -132,6 +132,8 @@ pub(super) struct Limits {
     pub pictures: Option<usize>,
     /// Free bytes on the device besides the loaded model, if known.
     pub free_memory: Option<u64>,
+    /// Whether weights that do not fit are read for each call.
+    pub offload: bool,
     /// Smaller bounds, found by running out of memory.
     fitting_rows: HashMap<Size, usize>,
     fitting_pictures: HashMap<Size, usize>,
@@ -144,6 +146,7 @@ impl Limits {
             rows,
             pictures: None,
             free_memory: None,
+            offload: false,
             fitting_rows: HashMap::new(),
             fitting_pictures: HashMap::new(),
         }
@@ -188,8 +191,8 @@ impl Limits {
         let rows = self.rows.unwrap_or(2) as u64;
         // Models differ in their latent pixels; these are the smallest that one of them has.
         let latents = |settings: &Settings| settings.width as usize * settings.height as usize / 64;
-        let bytes = pictures.map(|settings| rows * bytes_of_row(latents(settings), settings.dtype) / 3 * 4);
-        bytes.max().unwrap_or(0)
+        let bytes = pictures.map(|settings| rows * bytes_of_row(latents(settings), settings.dtype));
+        bytes.max().unwrap_or(0).div_ceil(3) * 4
     }
 
     /// Remembers that a call of the denoiser with more rows does not fit.
@@ -233,6 +236,25 @@ fn latents(settings: &Settings, family: &dyn Family) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use maquette_core::test_plans;
+
+    /// As many rows as the weights leave room for fit into the memory that they leave.
+    #[test]
+    fn the_reserve_is_that_of_the_largest_picture() {
+        let check = |rows: Option<usize>, sizes: &[u32], dtype: Dtype| {
+            let pictures: Vec<Settings> = sizes
+                .iter()
+                .map(|&edge| Settings { width: edge, height: edge, dtype, ..test_plans::cell().settings })
+                .collect();
+            let reserve = Limits::new(DeviceName::Cpu, rows).reserve(pictures.iter());
+            let largest = sizes.iter().copied().max().unwrap_or(8) as usize;
+            (reserve, rows_in(reserve, (largest / 8) * (largest / 8), dtype))
+        };
+        assert_eq!(check(None, &[], Dtype::F16).0, 0);
+        assert_eq!(check(None, &[512], Dtype::F16), ((2_u64 << 28).div_ceil(3) * 4, 2));
+        assert_eq!(check(None, &[512, 1024, 256], Dtype::F32), ((16_u64 << 28).div_ceil(3) * 4, 2));
+        assert_eq!(check(Some(8), &[512], Dtype::Bf16).1, 8);
+    }
 
     #[test]
     fn rows_depend_on_free_memory_size_and_precision() {

@@ -29,8 +29,6 @@ pub struct Engine {
     pub(super) driver: Box<dyn Driver>,
     find: FindModel,
     load: LoadFamily,
-    /// Whether weights that do not fit are read for each call.
-    offload: bool,
     loaded: Option<LoadedModel>,
     /// Announced cells with different prompts.
     expected: Vec<Settings>,
@@ -71,8 +69,9 @@ impl Engine {
 
     /// The same engine, which keeps only those weights in memory that fit, and reads the others from their files for each call. The
     /// pictures are the same. On a CPU it keeps none of the weights of linear layers.
-    pub fn offloading(self, offload: bool) -> Engine {
-        Engine { offload, ..self }
+    pub fn offloading(mut self, offload: bool) -> Engine {
+        self.limits.offload = offload;
+        self
     }
 
     /// The same with another way to load models.
@@ -89,7 +88,6 @@ impl Engine {
             device,
             find,
             load,
-            offload: false,
             loaded: None,
             expected: Vec::new(),
             limits: Limits::new(name, rows),
@@ -206,7 +204,7 @@ impl Engine {
                 let model = settings.model.to_string();
                 events.send(Event::Loading { model: model.clone() })?;
                 let pictures = self.expected.iter().filter(|other| other.model == settings.model);
-                let reserve = self.offload.then(|| self.limits.reserve(pictures.chain([settings])));
+                let reserve = self.limits.offload.then(|| self.limits.reserve(pictures.chain([settings])));
                 let load = || LoadedModel::load(settings, &self.find, &self.load, &self.device, reserve);
                 match once_more(&*self.driver, load) {
                     Ok(loaded) => {
@@ -348,7 +346,7 @@ impl Engine {
             Failure::OutOfMemory => {
                 let hint = match error {
                     RenderError::Model(ModelError::Device { .. }) => {
-                        out_of_memory::model_hint(settings).into()
+                        out_of_memory::model_hint(settings, &self.limits).into()
                     }
                     _ => out_of_memory::hint(settings, &self.limits),
                 };

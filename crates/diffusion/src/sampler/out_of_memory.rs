@@ -90,10 +90,12 @@ where
 }
 
 /// What to do about a model that does not fit: its size depends on neither the pictures' nor the rows.
-pub(super) fn model_hint(settings: &Settings) -> &'static str {
-    match settings.dtype {
-        Dtype::F32 => "try `dtype = \"f16\"` or `--device cpu`",
-        Dtype::F16 | Dtype::Bf16 => "end other programs that use the device, or try `--device cpu`",
+pub(super) fn model_hint(settings: &Settings, limits: &Limits) -> &'static str {
+    match (settings.dtype, limits.offload) {
+        (Dtype::F32, false) => "try `--offload`, `dtype = \"f16\"` or `--device cpu`",
+        (Dtype::F32, true) => "try `dtype = \"f16\"` or `--device cpu`",
+        (_, false) => "end other programs that use the device, or try `--offload` or `--device cpu`",
+        (_, true) => "end other programs that use the device, or try `--device cpu`",
     }
 }
 
@@ -101,7 +103,8 @@ pub(super) fn model_hint(settings: &Settings) -> &'static str {
 pub(super) fn hint(settings: &Settings, limits: &Limits) -> String {
     let f16 = (settings.dtype == Dtype::F32).then_some("`dtype = \"f16\"`");
     let rows = (!limits.is_least()).then_some("`--rows 2`");
-    let hints: Vec<&str> = ["a smaller size"].into_iter().chain(f16).chain(rows).collect();
+    let offload = (!limits.offload).then_some("`--offload`");
+    let hints: Vec<&str> = ["a smaller size"].into_iter().chain(offload).chain(f16).chain(rows).collect();
     match hints.as_slice() {
         [all @ .., last] if !all.is_empty() => format!("try {} or {last}", all.join(", ")),
         hints => format!("try {}", hints.concat()),

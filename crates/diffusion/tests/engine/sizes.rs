@@ -89,8 +89,6 @@ fn offloaded_weights_leave_the_largest_block_in_memory() {
         if found.takes_turns {
             let transformer = found.parts.iter().find(|part| part.part == "transformer").unwrap();
             assert!(transformer.block < transformer.streamed, "{model}: {found:?}");
-            // Two blocks of each kind, and layers besides.
-            assert!(3 * transformer.block <= 2 * transformer.streamed, "{model}: {found:?}");
             assert!(found.offloaded >= memory(&found, "vae") + transformer.block, "{model}: {found:?}");
         }
     }

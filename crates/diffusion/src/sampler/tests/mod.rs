@@ -86,8 +86,7 @@ fn a_model_that_does_not_fit_fails_with_a_hint() {
     assert!(ended.is_ok());
     assert_eq!(rendered.errors.len(), 2);
     for error in rendered.errors.values() {
-        let start =
-            "out of memory; try `dtype = \"f16\"` or `--device cpu` (tiny-a does not fit on the device: ";
+        let start = "out of memory; try `--offload`, `dtype = \"f16\"` or `--device cpu` (tiny-a does not fit on the device: ";
         assert!(error.starts_with(start) && error.contains("CUDA_ERROR_OUT_OF_MEMORY"), "{error}");
     }
 }
@@ -116,8 +115,8 @@ fn a_cell_that_does_not_fit_alone_fails_alone() {
     assert_eq!(rendered.images.keys().collect::<Vec<_>>(), [&free.id]);
     assert_eq!(rendered.errors.len(), 3);
     for error in rendered.errors.values() {
-        let expected =
-            "out of memory with this cell alone at 8x8; try a smaller size, `dtype = \"f16\"` or `--rows 2`";
+        let expected = "out of memory with this cell alone at 8x8; try a smaller size, `--offload`, `dtype = \"f16\"` or \
+             `--rows 2`";
         assert_eq!(error, expected);
     }
 }
