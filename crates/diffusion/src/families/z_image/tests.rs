@@ -206,7 +206,8 @@ fn weights_that_fit_stay_in_memory() {
     let expected = predicted(&model());
     let all = model().transformer_weights.size_to_load();
     let mut sizes = Vec::new();
-    for room in [0, all / 3, all / 2, all - 1, all] {
+    // A layer of the time is most of the tiny model.
+    for room in [0, all / 6 * 5, all - 1, all] {
         let model = model();
         model.transformer_weights.load_within(room).unwrap();
         let left = || model.transformer_weights.size_outside();
@@ -215,7 +216,7 @@ fn weights_that_fit_stay_in_memory() {
         assert_eq!(predicted(&model), expected, "{room} of {all} bytes");
         assert_eq!(Some(&left()), sizes.last(), "what was read for the call is dropped");
     }
-    assert!(sizes[0] == all && sizes.is_sorted_by(|a, b| a > b) && sizes[4] == 0, "{sizes:?}");
+    assert!(sizes[0] == all && sizes.is_sorted_by(|a, b| a > b) && sizes[3] == 0, "{sizes:?}");
     // A CPU does not say how much memory is free.
     let folder = Path::new(FIXTURES).join("tiny-z-image");
     let options = LoadOptions::new(&Device::Cpu, DType::F32).offloaded(0);
