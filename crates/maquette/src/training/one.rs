@@ -117,6 +117,10 @@ struct Steps<'a, 'r> {
 
 impl Steps<'_, '_> {
     fn observe(&mut self, event: TrainEvent) -> ControlFlow<()> {
+        // A state must not be ahead of the losses.
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
+        }
         match self.keep(event) {
             Ok(flow) => flow,
             Err(error) => {
