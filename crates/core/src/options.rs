@@ -223,6 +223,8 @@ options! {
         Flux1 = "flux1",
         /// FLUX.2 klein.
         Flux2 = "flux2-klein",
+        /// Chroma.
+        Chroma = "chroma",
     }
 }
 
@@ -239,7 +241,7 @@ impl ModelFamily {
 
     /// Whether its prompts are encoded by the layers of CLIP, of which the last can be skipped.
     pub fn has_clip(self) -> bool {
-        !matches!(self, ModelFamily::ZImage | ModelFamily::Flux1 | ModelFamily::Flux2)
+        !matches!(self, ModelFamily::ZImage | ModelFamily::Flux1 | ModelFamily::Flux2 | ModelFamily::Chroma)
     }
 
     /// Whether textual inversions can extend its vocabulary.

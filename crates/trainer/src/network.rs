@@ -29,7 +29,11 @@ impl Network {
                 Network::StableDiffusion(Box::new(StableDiffusion::load_with(source, options)?))
             }
             FamilyKind::Sdxl => Network::Sdxl(Box::new(Sdxl::load_with(source, options)?)),
-            FamilyKind::ZImage | FamilyKind::StableDiffusion3 | FamilyKind::Flux1 | FamilyKind::Flux2 => {
+            FamilyKind::ZImage
+            | FamilyKind::StableDiffusion3
+            | FamilyKind::Flux1
+            | FamilyKind::Flux2
+            | FamilyKind::Chroma => {
                 return refuse("has a transformer in place of a UNet");
             }
         };

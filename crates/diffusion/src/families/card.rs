@@ -1,6 +1,7 @@
 //! A model's card: its properties, without loading it; and notes on how its files are read.
 
 use crate::error::ModelError;
+use crate::families::chroma::{self, Chroma};
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{INDEX, UNET_CONFIG, UNET_WEIGHTS, VAE_CONFIG, VAE_WEIGHTS, fingerprint, texts};
@@ -49,6 +50,7 @@ pub fn card_with(
         Kind::StableDiffusion3 => return StableDiffusion3::card(source, fingerprint),
         Kind::Flux1 => return Flux1::card(source, fingerprint),
         Kind::Flux2 => return Flux2::card(source, fingerprint),
+        Kind::Chroma => return Chroma::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
@@ -93,6 +95,7 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
         Kind::StableDiffusion3 => Some(stable_diffusion_3::notes(source)?),
         Kind::Flux1 => Some(flux1::notes(source)?),
         Kind::Flux2 => Some(flux2::notes(source)?),
+        Kind::Chroma => Some(chroma::notes()),
     };
     if let Some(of_flow) = of_flow {
         let of_file = source.transformer_file().map_or(Vec::new(), TransformerFile::notes);
@@ -126,6 +129,7 @@ pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), R
         Kind::StableDiffusion3 => return StableDiffusion3::check_sampling(source, settings),
         Kind::Flux1 => return Flux1::check_sampling(source, settings),
         Kind::Flux2 => return Flux2::check_sampling(source, settings),
+        Kind::Chroma => return Chroma::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;

@@ -25,6 +25,8 @@ pub enum Kind {
     Flux1,
     /// FLUX.2 klein.
     Flux2,
+    /// Chroma.
+    Chroma,
 }
 
 impl Kind {
@@ -37,16 +39,18 @@ impl Kind {
             Kind::StableDiffusion3 => ModelFamily::StableDiffusion3,
             Kind::Flux1 => ModelFamily::Flux1,
             Kind::Flux2 => ModelFamily::Flux2,
+            Kind::Chroma => ModelFamily::Chroma,
         }
     }
 }
 
 /// The classes of transformers, and their families.
-const TRANSFORMERS: [(&str, Kind); 4] = [
+const TRANSFORMERS: [(&str, Kind); 5] = [
     ("ZImageTransformer2DModel", Kind::ZImage),
     ("SD3Transformer2DModel", Kind::StableDiffusion3),
     ("FluxTransformer2DModel", Kind::Flux1),
     ("Flux2Transformer2DModel", Kind::Flux2),
+    ("ChromaTransformer2DModel", Kind::Chroma),
 ];
 
 /// The name of the published tiny autoencoder (TAESD) that decodes a model's latents: those of Stable Diffusion 1 and 2, or
@@ -56,7 +60,7 @@ pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
         (ModelSource::Bytes(_), _) => None,
         (_, Kind::StableDiffusion) => Some("taesd"),
         (_, Kind::Sdxl) => Some("taesdxl"),
-        (_, Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2) => None,
+        (_, Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma) => None,
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) const TEXT_3: TextPart = TextPart {
 /// The text encoders of a family that every model has.
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
-        Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 => &[TEXT],
+        Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 | Kind::Chroma => &[TEXT],
         Kind::Sdxl | Kind::StableDiffusion3 | Kind::Flux1 => &[TEXT, TEXT_2],
     }
 }
@@ -110,7 +110,7 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 fn denoiser(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
-        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 => {
+        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma => {
             (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS)
         }
     }
@@ -134,7 +134,7 @@ fn read_files(source: &ModelSource) -> Vec<String> {
         let is_clip = match kind {
             Kind::StableDiffusion | Kind::Sdxl | Kind::StableDiffusion3 => true,
             Kind::Flux1 => part.name == TEXT.name,
-            Kind::ZImage | Kind::Flux2 => false,
+            Kind::ZImage | Kind::Flux2 | Kind::Chroma => false,
         };
         files.extend(match is_clip {
             true => tokenizer::files(source, part.tokenizer),

@@ -5,6 +5,7 @@
 
 mod adapters;
 pub(crate) mod card;
+mod chroma;
 pub(crate) mod controlnet;
 pub(crate) mod detect;
 pub(crate) mod error;
@@ -30,6 +31,7 @@ mod z_image;
 use crate::error::ModelError;
 use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
+use chroma::Chroma;
 use detect::{Kind, detect};
 use family::Family;
 use flux1::Flux1;
@@ -48,6 +50,7 @@ pub(crate) fn load(source: &ModelSource, options: &LoadOptions) -> Result<Box<dy
         Kind::StableDiffusion3 => Box::new(StableDiffusion3::load_with(source, options)?),
         Kind::Flux1 => Box::new(Flux1::load_with(source, options)?),
         Kind::Flux2 => Box::new(Flux2::load_with(source, options)?),
+        Kind::Chroma => Box::new(Chroma::load_with(source, options)?),
     })
 }
 

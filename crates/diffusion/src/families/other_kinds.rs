@@ -11,10 +11,14 @@ use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1 and FLUX.2 klein.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein and Chroma.";
 
 /// The pipelines of supported families whose names begin like others.
-const SUPPORTED_CLASSES: [&str; 15] = [
+const SUPPORTED_CLASSES: [&str; 19] = [
+    "ChromaPipeline",
+    "ChromaImg2ImgPipeline",
+    "ChromaInpaintPipeline",
+    "ChromaTransformer2DModel",
     "ZImagePipeline",
     "ZImageImg2ImgPipeline",
     "ZImageInpaintPipeline",
@@ -95,7 +99,8 @@ const OTHERS: [(&str, &str); 59] = [
     ("MotionAdapter", "a motion adapter of AnimateDiff"),
 ];
 
-const TRANSFORMERS: [&str; 4] = [
+const TRANSFORMERS: [&str; 5] = [
+    "ChromaTransformer2DModel",
     "ZImageTransformer2DModel",
     "SD3Transformer2DModel",
     "FluxTransformer2DModel",
@@ -147,9 +152,10 @@ pub(super) fn refuse(source: &ModelSource) -> Result<(), ModelError> {
             continue;
         };
         let known = PARTS.iter().find(|(name, _)| *name == part);
+        let is_chromas = class.starts_with("Chroma") && (part, found) == ("text_encoder", "T5EncoderModel");
         match known {
             // Its list is the file and the class of the pipeline's own code.
-            _ if part.starts_with('_') => {}
+            _ if part.starts_with('_') || is_chromas => {}
             Some((_, classes)) if classes.is_empty() || classes.contains(&found) => {}
             _ => return refused(format!("a {class} whose `{part}` is a {found}")),
         }
@@ -217,6 +223,9 @@ mod tests {
             pipelines.iter().filter(is_accepted).map(|(class, _)| class.as_str()).collect();
         // Some are other ways to sample with an ordinary model.
         let expected = [
+            "ChromaImg2ImgPipeline",
+            "ChromaInpaintPipeline",
+            "ChromaPipeline",
             "CycleDiffusionPipeline",
             "Flux2KleinInpaintPipeline",
             "Flux2KleinPipeline",

@@ -97,12 +97,15 @@ const FLUX1: &[(&str, u64)] =
     &[("text_encoder", 246), ("text_encoder_2", 9261), ("vae", 167), ("transformer", 23802)];
 const KLEIN: &[(&str, u64)] = &[("text_encoder", 5450), ("vae", 168), ("transformer", 7751)];
 
+const CHROMA: &[(&str, u64)] = &[("text_encoder", 9261), ("vae", 167), ("transformer", 17799)];
+
 #[test]
 fn published_names_and_shapes_are_those_that_are_loaded() {
     check("z-image", "tiny-z-image", Z_IMAGE, 12477);
     check("sd3.5-medium", "tiny-sd3", SD3, 11065);
     check("flux1-dev", "tiny-flux1", FLUX1, 23970);
     check("flux2-klein-4b", "tiny-flux2", KLEIN, 7919);
+    check("chroma1-hd", "tiny-chroma", CHROMA, 17967);
 }
 
 /// CLIP's text encoder in a file of its own, without a projection.
@@ -199,6 +202,12 @@ fn published_single_files_are_those_that_are_loaded() {
         other => other,
     });
     check_single(("flux1-dev", "flux1-dev", "tiny-flux1"), &with_gguf, t5, FLUX1, 23970);
+    let chroma = [
+        ("text_encoders/t5xxl_fp16.safetensors", ("chroma1-hd", "text_encoder")),
+        ("vae/ae.safetensors", ("ae", "")),
+    ];
+    let t5_of_chroma = ("tokenizer/tokenizer.json", "t5_tokenizer.json");
+    check_single(("Chroma1-HD", "chroma1-hd", "tiny-chroma"), &chroma, t5_of_chroma, CHROMA, 17967);
     let klein = [
         ("text_encoders/qwen_3_4b.safetensors", ("flux2-klein-4b", "text_encoder")),
         ("vae/flux2-vae.safetensors", ("flux2-vae", "")),

@@ -96,6 +96,11 @@ impl T5 {
 
     /// The states of a prompt, `[1, ids, width]`. Every id takes part in attention, also padding.
     pub fn encode(&self, ids: &[u32]) -> Result<Tensor> {
+        self.encode_attending(ids, ids.len())
+    }
+
+    /// The same with attention to the first `seen` ids alone, of which there is at least one.
+    pub fn encode_attending(&self, ids: &[u32], seen: usize) -> Result<Tensor> {
         let (mut x, device) = (self.embedding.rows(ids)?.unsqueeze(0)?, self.embedding.device());
         let count = ids.len();
         let distances = (0..count * count).map(|at| (at % count) as i64 - (at / count) as i64);
@@ -104,6 +109,8 @@ impl T5 {
         let bias = self.bias.index_select(&Tensor::from_vec(buckets, count * count, device)?, 0)?;
         let bias =
             bias.reshape((count, count, ()))?.permute((2, 0, 1))?.unsqueeze(0)?.to_dtype(DType::F32)?;
+        let mask: Vec<f32> = (0..count).map(|key| if key < seen { 0.0 } else { f32::NEG_INFINITY }).collect();
+        let bias = bias.broadcast_add(&Tensor::from_vec(mask, (1, 1, 1, count), device)?)?;
         for layer in &self.layers {
             x = layer.forward(&x, &bias)?;
         }

@@ -11,6 +11,7 @@ pub(crate) enum Original {
     StableDiffusion3(usize),
     Flux1,
     Flux2,
+    Chroma,
 }
 
 /// Which rows of the original's weight are those of a module.
@@ -141,6 +142,9 @@ impl Original {
         if all.clone().any(|name| name.starts_with("noise_refiner.")) {
             return Some(Original::ZImage);
         }
+        if all.clone().any(|name| name.starts_with("distilled_guidance_layer.")) {
+            return Some(Original::Chroma);
+        }
         if all.clone().any(|name| name.starts_with("double_stream_modulation_img.")) {
             return Some(Original::Flux2);
         }
@@ -157,7 +161,7 @@ impl Original {
     pub(crate) fn name(self, module: &str) -> Option<(String, Rows)> {
         let in_table =
             |table: Table, name: &str| table.iter().find(|(own, _)| *own == name).map(|(_, it)| *it);
-        if self != Original::ZImage && module == LAST.0 {
+        if module == LAST.0 && !matches!(self, Original::ZImage | Original::Chroma) {
             return Some((LAST.1.to_owned(), Rows::Swapped));
         }
         match self {
@@ -177,7 +181,14 @@ impl Original {
                     .or_else(|| Some((in_table(SD3_BLOCK, inner)?.to_owned(), rows)))?;
                 Some((format!("joint_blocks.{number}.{name}"), rows))
             }
-            Original::Flux1 => {
+            Original::Chroma if module.starts_with("distilled_guidance_layer.") => {
+                let layer = module.strip_suffix("linear_1").map(|stem| format!("{stem}in_layer"));
+                let layer =
+                    layer.or_else(|| module.strip_suffix("linear_2").map(|stem| format!("{stem}out_layer")));
+                Some((layer.unwrap_or_else(|| module.to_owned()), Rows::All))
+            }
+            // Its blocks are those of FLUX.1 without their modulations.
+            Original::Flux1 | Original::Chroma => {
                 if let Some((number, inner)) = numbered(module, "single_transformer_blocks.") {
                     let of_linear1 = FLUX1_LINEAR1.iter().find(|(own, _)| *own == inner);
                     let (name, rows) = match of_linear1 {
@@ -257,7 +268,7 @@ mod tests {
         let check = |of: Original, module: &str, name: &str, rows: Rows| {
             assert_eq!(of.name(module), Some((name.to_owned(), rows)), "{module}");
         };
-        use Original::{Flux1, Flux2, StableDiffusion3, ZImage};
+        use Original::{Chroma, Flux1, Flux2, StableDiffusion3, ZImage};
         use Rows::{All, Part, Swapped};
         let third = Rows::third;
         check(ZImage, "layers.3.attention.to_k", "layers.3.attention.qkv", third(1));
@@ -285,6 +296,12 @@ mod tests {
         }
         check(Flux1, "time_text_embed.text_embedder.linear_1", "vector_in.in_layer", All);
         check(Flux1, "norm_out.linear", "final_layer.adaLN_modulation.1", Swapped);
+        let approximator = "distilled_guidance_layer";
+        for (module, name) in [("in_proj", "in_proj"), ("layers.2.linear_2", "layers.2.out_layer")] {
+            check(Chroma, &format!("{approximator}.{module}"), &format!("{approximator}.{name}"), All);
+        }
+        check(Chroma, "transformer_blocks.1.attn.to_k", "double_blocks.1.img_attn.qkv", third(1));
+        check(Chroma, "proj_out", "final_layer.linear", All);
         assert_eq!(sd3.name("transformer_blocks.2.attn.to_x"), None);
     }
 }

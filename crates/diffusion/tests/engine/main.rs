@@ -7,6 +7,7 @@ mod cases;
 mod checked_cases;
 #[path = "../copies/checkpoint.rs"]
 mod checkpoint;
+mod chroma;
 mod composed;
 mod controlnet;
 #[path = "../copies/mod.rs"]

@@ -66,6 +66,15 @@ fn flux1() {
     pictures_are_the_same(&model, &cells);
 }
 
+/// Prompts of different lengths.
+#[test]
+fn chroma() {
+    let (model, mut cells) = flow("chroma/cases.json");
+    let folder = tempfile::tempdir().unwrap();
+    cells.push(with_lora(&cells[0], folder.path()));
+    pictures_are_the_same(&model, &cells);
+}
+
 #[test]
 fn flux2() {
     let (model, mut cells) = flow("flux2/cases.json");

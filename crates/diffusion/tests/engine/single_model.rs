@@ -66,7 +66,19 @@ pub const SD3: SingleModel = SingleModel {
     ],
     copy_parts: |file| SD3.copy_parts(file),
 };
-pub const MODELS: [SingleModel; 3] = [FLUX1, FLUX2, SD3];
+pub const CHROMA: SingleModel = SingleModel {
+    tiny: "tiny-chroma",
+    recipe: "chroma",
+    vae: "ae.safetensors",
+    files: &[
+        ("text_encoder/model.safetensors", "clip/t5xxl_fp16.safetensors"),
+        ("tokenizer/tokenizer.json", "text_encoders/t5_tokenizer.json"),
+    ],
+    texts: &[("text_encoder", "t5xxl")],
+    stated: &["transformer/config.json", "vae/config.json"],
+    copy_parts: |file| CHROMA.copy_parts(file),
+};
+pub const MODELS: [SingleModel; 4] = [FLUX1, FLUX2, SD3, CHROMA];
 
 impl SingleModel {
     /// The transformer's tensors.

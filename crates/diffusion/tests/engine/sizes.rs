@@ -33,6 +33,7 @@ fn a_part_takes_what_its_tensors_have() {
         ("tiny-sd3", "transformer"),
         ("tiny-flux1", "transformer"),
         ("tiny-flux2", "transformer"),
+        ("tiny-chroma", "transformer"),
     ] {
         let found = size(model, DeviceName::Cpu, Dtype::F32);
         for part in [denoiser, "vae"] {
@@ -83,7 +84,9 @@ fn weights_of_fewer_bits_stay_in_their_file() {
 /// Blocks of a transformer, and layers of other networks, are in memory one at a time; the rest is not read again.
 #[test]
 fn offloaded_weights_leave_the_largest_block_in_memory() {
-    for model in ["tiny-a", "tiny-sdxl", "tiny-z-image", "tiny-sd3", "tiny-flux1", "tiny-flux2"] {
+    for model in
+        ["tiny-a", "tiny-sdxl", "tiny-z-image", "tiny-sd3", "tiny-flux1", "tiny-flux2", "tiny-chroma"]
+    {
         let found = size(model, DeviceName::Cpu, Dtype::F32);
         assert!(found.offloaded < found.at_once(), "{model}: {found:?}");
         if found.takes_turns {

@@ -28,6 +28,11 @@ fn flux_1() {
 }
 
 #[test]
+fn chroma() {
+    compare_file("chroma/cases.json");
+}
+
+#[test]
 fn flux_2() {
     compare_file("flux2/cases.json");
 }

@@ -10,7 +10,7 @@ use crate::families::files::{TEXT, TEXT_2};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{Loader, t5_tokenizer};
-use crate::models::flux1::{Config, Flux1Transformer, Inputs, PATCH};
+use crate::models::flux1::{Conditioned, Config, Flux1Transformer, Inputs, PATCH};
 use crate::models::vae;
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::cut::FindCut;
@@ -56,7 +56,7 @@ const DEV: (Option<u32>, Option<f64>) = (None, Some(3.5));
 
 /// Whether it is dev, which takes the guidance scale as an input, and not schnell.
 fn embeds_guidance(source: &ModelSource) -> Loaded<bool> {
-    Ok(Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance)
+    Ok(Config::read(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?.embeds_guidance())
 }
 
 /// Notes on a model.
@@ -148,7 +148,9 @@ impl FlowFamily for Flux1Parts {
             return Err(file.refuse("in_channels", supported));
         }
         let pooled = encoder::width(&ConfigFile::open(source, TEXT.config)?)?;
-        if config.pooled_width != pooled {
+        if let Conditioned::ByEmbeddings { pooled_width, .. } = config.conditioned
+            && pooled_width != pooled
+        {
             return Err(file.refuse("pooled_projection_dim", format!("{pooled}, text_encoder's hidden_size")));
         }
         let width = t5::width(&ConfigFile::open(source, TEXT_2.config)?)?;
@@ -182,12 +184,13 @@ impl FlowFamily for Flux1Parts {
     fn predict(transformer: &Flux1Transformer, rows: &Rows) -> Result<Tensor> {
         let pooled: Vec<&Tensor> = rows.prompts.iter().filter_map(|prompt| prompt.pooled.as_ref()).collect();
         let inputs = Inputs {
+            latents: &rows.latents,
             timesteps: &rows.timesteps,
             guidance_scales: &rows.guidance_scales,
             text: &rows.sequences()?,
-            pooled: &Tensor::cat(&pooled, 0)?.unsqueeze(1)?,
+            pooled: Some(&Tensor::cat(&pooled, 0)?.unsqueeze(1)?),
         };
-        transformer.forward(&rows.latents, &inputs)
+        Ok(transformer.forward(&[inputs])?.remove(0))
     }
 }
 

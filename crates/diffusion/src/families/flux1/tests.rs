@@ -34,12 +34,13 @@ fn prompts_and_the_transformer_match_diffusers() {
         assert!(off < 1e-4, "text {k}: {off}");
     }
     let inputs = Inputs {
+        latents: &values["latents"],
         timesteps: &values["timesteps"].to_vec1::<f32>().unwrap(),
         guidance_scales: &[3.5, 1.0, 7.25],
         text: &values["text"],
-        pooled: &values["pooled"].unsqueeze(1).unwrap(),
+        pooled: Some(&values["pooled"].unsqueeze(1).unwrap()),
     };
-    let found = model.transformer.forward(&values["latents"], &inputs).unwrap();
+    let found = model.transformer.forward(&[inputs]).unwrap().remove(0);
     let off = distance(&found, &values["out"]);
     assert!(off < 1e-4, "{off}");
 }

@@ -1,8 +1,10 @@
-//! The two kinds of blocks of FLUX.1's transformer.
+//! The two kinds of blocks of FLUX.1's and Chroma's transformer.
 //!
-//! Formulas and tensor names are those of diffusers' `FluxTransformerBlock` and `FluxSingleTransformerBlock`.
+//! Formulas and tensor names are those of diffusers' `FluxTransformerBlock`, `FluxSingleTransformerBlock` and their counterparts in
+//! `transformer_chroma.py`.
 
-use super::config::{Config, EPS};
+use super::config::{Config, DOUBLE, EPS, SINGLE};
+use super::modulation::Modulation;
 use crate::error::ModelError;
 use crate::models::rotary::Rotary;
 use crate::models::tokens::{modulated, normalised, rotated};
@@ -25,7 +27,7 @@ pub(super) struct Double {
 }
 
 struct Stream {
-    modulation: Linear,
+    modulation: Modulation,
     to_q: Linear,
     to_k: Linear,
     to_v: Linear,
@@ -38,7 +40,7 @@ struct Stream {
 /// Attention and feed-forward side by side.
 pub(super) struct Single {
     norm: LayerNorm,
-    modulation: Linear,
+    modulation: Modulation,
     to_q: Linear,
     to_k: Linear,
     to_v: Linear,
@@ -51,19 +53,22 @@ pub(super) struct Single {
 }
 
 impl Double {
-    pub fn load(config: &Config, weights: &Weights) -> Loaded<Double> {
+    /// The block with that number.
+    pub fn load(config: &Config, weights: &Weights, number: usize) -> Loaded<Double> {
+        let of_picture = SINGLE * config.single_layers + DOUBLE * number;
+        let of_text = of_picture + DOUBLE * config.layers;
         let picture = ["to_q", "to_k", "to_v", "norm_q", "norm_k", "to_out.0"];
         let text = ["add_q_proj", "add_k_proj", "add_v_proj", "norm_added_q", "norm_added_k", "to_add_out"];
         Ok(Double {
             norm: weights.plain_norm(config.width(), EPS)?,
-            picture: Stream::load(config, weights, "norm1", picture, "ff")?,
-            text: Stream::load(config, weights, "norm1_context", text, "ff_context")?,
+            picture: Stream::load(config, weights, ("norm1.linear", of_picture), picture, "ff")?,
+            text: Stream::load(config, weights, ("norm1_context.linear", of_text), text, "ff_context")?,
             heads: config.heads,
             kernels: weights.kernels(),
         })
     }
 
-    /// Patches and tokens of the text; `condition` is `[B, 1, width]`.
+    /// Patches and tokens of the text; `condition` is that of [`Modulation::of`].
     pub fn forward(
         &self,
         x: &Tensor,
@@ -73,7 +78,7 @@ impl Double {
     ) -> Result<(Tensor, Tensor)> {
         let (patches, tokens) = (x.dim(1)?, text.dim(1)?);
         // Shift, scale and gate of attention and of feed-forward.
-        let by = |stream: &Stream| stream.modulation.forward(condition)?.chunk(6, 2);
+        let by = |stream: &Stream| stream.modulation.of(condition);
         let (of_picture, of_text) = (by(&self.picture)?, by(&self.text)?);
         let first = |stream: &Stream, x: &Tensor, by: &[Tensor]| {
             stream.project(&modulated(&self.norm, x, &by[0], &by[1])?, self.heads)
@@ -96,7 +101,7 @@ impl Stream {
     fn load(
         config: &Config,
         weights: &Weights,
-        norm1: &str,
+        (name, start): (&str, usize),
         names: [&str; 6],
         feed_forward: &str,
     ) -> Loaded<Stream> {
@@ -106,7 +111,7 @@ impl Stream {
         let norm = |name: &str| weights.at(format!("attn.{name}")).rms_norm(config.depth, EPS);
         let [to_q, to_k, to_v, norm_q, norm_k, to_out] = names;
         Ok(Stream {
-            modulation: linear(format!("{norm1}.linear"), width, 6 * width)?,
+            modulation: Modulation::load(config, weights, name, start, DOUBLE)?,
             to_q: attention(to_q)?,
             to_k: attention(to_k)?,
             to_v: attention(to_v)?,
@@ -134,13 +139,14 @@ impl Stream {
 }
 
 impl Single {
-    pub fn load(config: &Config, weights: &Weights) -> Loaded<Single> {
+    /// The block with that number.
+    pub fn load(config: &Config, weights: &Weights, number: usize) -> Loaded<Single> {
         let width = config.width();
         let linear = |name: &str, inputs, outputs| weights.at(name).linear(inputs, outputs, true);
         let norm = |name: &str| weights.at(name).rms_norm(config.depth, EPS);
         Ok(Single {
             norm: weights.plain_norm(width, EPS)?,
-            modulation: linear("norm.linear", width, 3 * width)?,
+            modulation: Modulation::load(config, weights, "norm.linear", SINGLE * number, SINGLE)?,
             to_q: linear("attn.to_q", width, width)?,
             to_k: linear("attn.to_k", width, width)?,
             to_v: linear("attn.to_v", width, width)?,
@@ -153,9 +159,9 @@ impl Single {
         })
     }
 
-    /// Text and picture in one sequence; `condition` is `[B, 1, width]`.
+    /// Text and picture in one sequence; `condition` is that of [`Modulation::of`].
     pub fn forward(&self, x: &Tensor, condition: &Tensor, rotary: &Rotary) -> Result<Tensor> {
-        let by = self.modulation.forward(condition)?.chunk(3, 2)?;
+        let by = self.modulation.of(condition)?;
         let h = modulated(&self.norm, x, &by[0], &by[1])?;
         let turned = |layer: &Linear, norm: &RmsNorm| {
             rotated(rotary, &normalised(norm, &layer.forward(&h)?, self.heads)?, self.heads)

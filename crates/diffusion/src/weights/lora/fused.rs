@@ -206,6 +206,8 @@ mod tests {
         let flux1 = ["single_transformer_blocks.1.proj_out"];
         check("double_blocks.0.img_attn.qkv", &own(), &flux1);
         check("double_blocks.0.txt_attn.qkv", &added(), &flux1);
+        let chroma = ["distilled_guidance_layer.layers.0.linear_1"];
+        check("double_blocks.0.img_attn.qkv", &own(), &chroma);
         check("final_layer.adaLN_modulation.1", &[("norm_out.linear", HALVES)], &flux1);
         const OF_MLP: &[(usize, usize)] = &[(3 * OUTPUTS, 4 * OUTPUTS)];
         let single = ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"];

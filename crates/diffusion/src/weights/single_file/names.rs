@@ -128,7 +128,10 @@ fn transformer(name: &str, of: Original) -> (Vec<String>, Rows) {
     });
     match original {
         // ComfyUI saves norms of FLUX with the name that other models have.
-        Some((module, "weight", rows)) if module.ends_with("_norm") && of != Original::ZImage => {
+        Some((module, "weight", rows))
+            if of != Original::ZImage
+                && (module.ends_with("_norm") || module.starts_with("distilled_guidance_layer.norms.")) =>
+        {
             (vec![format!("{module}.weight"), format!("{module}.scale")], rows)
         }
         Some((module, leaf, rows)) => (vec![format!("{module}.{leaf}")], rows),

@@ -7,11 +7,8 @@ use crate::weights::original_names::Original;
 const PREFIXES: [&str; 2] = ["", "model.diffusion_model."];
 
 /// Families whose transformers have similar names, by a tensor that only they have.
-const OTHERS: [(&str, &str); 3] = [
-    ("distilled_guidance_layer.in_proj.weight", "Chroma"),
-    ("distilled_guidance_layer.layers.0.in_layer.weight", "Chroma"),
-    ("txt_in.individual_token_refiner.blocks.0.self_attn.qkv.weight", "HunyuanVideo"),
-];
+const OTHERS: [(&str, &str); 1] =
+    [("txt_in.individual_token_refiner.blocks.0.self_attn.qkv.weight", "HunyuanVideo")];
 
 /// The transformer in a file, and the prefix of its tensors; `None` if it has none of a supported family. The error says why
 /// it is not supported although it is known.
@@ -31,6 +28,7 @@ pub(super) fn name(of: Original) -> &'static str {
         Original::StableDiffusion3(_) => "Stable Diffusion 3",
         Original::Flux1 => "FLUX.1",
         Original::Flux2 => "FLUX.2 klein",
+        Original::Chroma => "Chroma",
     }
 }
 
@@ -53,6 +51,9 @@ fn of(header: &Header, prefix: &str) -> Result<Option<Original>, String> {
     }
     if !all(&["double_blocks.0.img_attn.qkv.weight", "img_in.weight", "txt_in.weight"]) {
         return Ok(None);
+    }
+    if has("distilled_guidance_layer.in_proj.weight") {
+        return Ok(Some(Original::Chroma));
     }
     if has("double_stream_modulation_img.lin.weight") {
         if has("guidance_in.in_layer.weight") {

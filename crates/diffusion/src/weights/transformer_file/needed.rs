@@ -141,6 +141,12 @@ const SD3_VAE: Needed = Needed {
 
 const Z_IMAGE: &[Needed] = &[QWEN3, AE, QWEN3_TOKENIZER];
 const FLUX1: &[Needed] = &[CLIP_L, T5, AE, T5_TOKENIZER];
+/// Its folders have T5 in place of CLIP.
+const CHROMA: &[Needed] = &[
+    Needed { part: "text_encoder", name: TEXT, ..T5 },
+    AE,
+    Needed { part: "tokenizer", name: "tokenizer/tokenizer.json", ..T5_TOKENIZER },
+];
 const FLUX2: &[Needed] =
     &[QWEN3, FLUX2_VAE, Needed { from: "tokenizer of black-forest-labs/FLUX.2-klein-4B", ..QWEN3_TOKENIZER }];
 const FLUX2_9B: &[Needed] = &[
@@ -170,6 +176,7 @@ pub(super) fn needed(of: Original, width: usize) -> &'static [Needed] {
         Original::ZImage => Z_IMAGE,
         Original::StableDiffusion3(_) => SD3,
         Original::Flux1 => FLUX1,
+        Original::Chroma => CHROMA,
         Original::Flux2 if width == WIDTH_OF_9B => FLUX2_9B,
         Original::Flux2 => FLUX2,
     }

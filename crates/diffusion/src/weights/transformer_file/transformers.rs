@@ -12,14 +12,16 @@ pub(super) fn transformer(named: &Named, of: Original) -> Value {
         Original::ZImage => z_image(named),
         Original::StableDiffusion3(_) => stable_diffusion_3(named),
         Original::Flux1 => flux1(named),
+        Original::Chroma => chroma(named),
         Original::Flux2 => flux2(named),
     }
 }
 
-/// `scheduler/scheduler_config.json`: those of Z-Image-Turbo, Stable Diffusion 3.5, FLUX.1 dev or schnell, and FLUX.2 klein.
+/// `scheduler/scheduler_config.json`: those of Z-Image-Turbo, Stable Diffusion 3.5, FLUX.1 dev or schnell, FLUX.2 klein, and
+/// Chroma1-HD.
 pub(super) fn scheduler(named: &Named, of: Original) -> Value {
     let is_dynamic = match of {
-        Original::ZImage | Original::StableDiffusion3(_) => false,
+        Original::ZImage | Original::StableDiffusion3(_) | Original::Chroma => false,
         Original::Flux1 => embeds_guidance(named),
         Original::Flux2 => true,
     };
@@ -89,6 +91,16 @@ fn stable_diffusion_3(named: &Named) -> Value {
         "qk_norm": if normalised > 0 { json!("rms_norm") } else { Value::Null },
         "sample_size": 128,
     })
+}
+
+fn chroma(named: &Named) -> Value {
+    let mut config = flux1(named);
+    let approximator = "distilled_guidance_layer";
+    config["_class_name"] = json!("ChromaTransformer2DModel");
+    config["approximator_num_channels"] = json!(named.length(&format!("{approximator}.in_proj.weight"), 1));
+    config["approximator_hidden_dim"] = json!(named.length(&format!("{approximator}.in_proj.weight"), 0));
+    config["approximator_layers"] = json!(named.blocks(|i| format!("{approximator}.norms.{i}.weight")));
+    config
 }
 
 fn flux1(named: &Named) -> Value {
