@@ -16,6 +16,6 @@ export default defineConfig({
     launchOptions: { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] },
     viewport: { width: 1280, height: 800 },
   },
-  // Fonts and their smoothing differ between machines.
+  // The smoothing of fonts differs between machines.
   expect: { timeout: 10_000, toHaveScreenshot: { maxDiffPixelRatio: 0.05, threshold: 0.3, animations: "disabled" } },
 });

@@ -1,5 +1,23 @@
 // Screenshots, compared loosely: a person looked at each before it became a reference.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, press, test } from "./page";
+
+// In the font of the sheets, because the system's differs between machines and changes where lines break.
+const FONT = ["Regular", "SemiBold"].map((weight) =>
+  readFileSync(join(import.meta.dirname, `../../../fonts/IBMPlexSans-${weight}.ttf`)).toString("base64"));
+
+test.beforeEach(async ({ page }) => {
+  await page.addInitScript((font) => {
+    font.forEach((base64, index) => {
+      const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+      document.fonts.add(new FontFace("Sheet", bytes.buffer, { weight: ["400", "600 700"][index] }));
+    });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync("* { font-family: Sheet, sans-serif !important }");
+    document.adoptedStyleSheets = [sheet];
+  }, FONT);
+});
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
