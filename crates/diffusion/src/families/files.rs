@@ -101,7 +101,8 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
         }
         let content = source.open(&file)?;
         hasher.update(&(file.len() as u64).to_le_bytes()).update(file.as_bytes());
-        hasher.update(&(content.len() as u64).to_le_bytes()).update_rayon(&content);
+        hasher.update(&(content.len() as u64).to_le_bytes());
+        content.hash(&mut hasher);
     }
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }

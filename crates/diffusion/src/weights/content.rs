@@ -30,6 +30,16 @@ impl Content {
         let _ = bytes;
     }
 
+    /// Adds the content to a digest, part after part, whose pages are dropped.
+    pub fn hash(&self, hasher: &mut blake3::Hasher) {
+        const PART: usize = 1 << 28;
+        for start in (0..self.len()).step_by(PART) {
+            let part = start..self.len().min(start + PART);
+            hasher.update_rayon(&self[part.clone()]);
+            self.release(part);
+        }
+    }
+
     /// Has the system read a part from the disk in the background.
     pub fn will_need(&self, bytes: Range<usize>) {
         #[cfg(unix)]
