@@ -15,6 +15,7 @@ use crate::text::qwen3::{self, Qwen3};
 use crate::text::sentence_tokenizer::SentenceTokenizer;
 use crate::text::t5::{self, T5};
 use crate::text::tokenizer::Tokenizer;
+use crate::weights::blocks::load_all;
 use crate::weights::config::ConfigFile;
 use crate::weights::load_options::{LoadOptions, Offload};
 use crate::weights::lora::targets::{Record, Targets};
@@ -179,7 +180,7 @@ impl PartWeights {
 
     /// Keeps the first ones that take no more than `room` bytes.
     pub fn load_within(&self, room: u64) -> Result<()> {
-        self.first_within(room).try_for_each(|(weight, _)| weight.load())?;
+        load_all(&self.first_within(room).map(|(weight, _)| weight).collect::<Vec<_>>())?;
         self.is_loaded.set(true);
         Ok(())
     }

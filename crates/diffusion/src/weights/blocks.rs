@@ -17,6 +17,16 @@ struct Block<B> {
     weights: Vec<Weight>,
 }
 
+/// Keeps weights of one device in memory.
+pub(crate) fn load_all(weights: &[&Weight]) -> Result<()> {
+    match weights.first().map(|weight| weight.device()) {
+        None => Ok(()),
+        Some(Device::Cpu) => weights.par_iter().try_for_each(|weight| weight.load()),
+        // The queue of a GPU belongs to one thread.
+        Some(Device::Cuda(_) | Device::Metal(_)) => weights.iter().try_for_each(|weight| weight.load()),
+    }
+}
+
 /// Weights that are in memory until this is dropped.
 struct Loaded<'a>(Vec<&'a Weight>);
 
@@ -58,14 +68,7 @@ impl Loaded<'_> {
     /// Loads those that are not in memory.
     fn load(weights: &[Weight]) -> Result<Loaded<'_>> {
         let loaded = Loaded(weights.iter().filter(|weight| !weight.is_loaded()).collect());
-        match loaded.0.first().map(|weight| weight.device()) {
-            None => {}
-            Some(Device::Cpu) => loaded.0.par_iter().try_for_each(|weight| weight.load())?,
-            // The queue of a GPU belongs to one thread.
-            Some(Device::Cuda(_) | Device::Metal(_)) => {
-                loaded.0.iter().try_for_each(|weight| weight.load())?;
-            }
-        }
+        load_all(&loaded.0)?;
         Ok(loaded)
     }
 }
