@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::measure::named;
 use crate::metric_models::ModelNames;
 use crate::run_pictures::{RunPictures, axis_numbers, neighbour_axis};
+use crate::subject_pictures::SubjectPictures;
 use maquette_analysis::{Axis, Curve, Effects, curves, effects};
 use maquette_core::{Digest, Plan};
 use maquette_metrics::{Metric, Needs, embed};
@@ -125,7 +126,7 @@ impl Workspace {
         let metric = metric.and_then(|metrics| metrics.first().copied());
         let measure = options.measure.as_deref().unwrap_or("pixels");
         let mut embedder = self.metric_models(&run, &plan, &options.models).embedder(measure)?;
-        let pictures = RunPictures::of(&run, &plan)?;
+        let pictures = RunPictures::of(&run, &plan, &SubjectPictures::default())?;
         let axes: Vec<Axis> = plan
             .axes
             .iter()

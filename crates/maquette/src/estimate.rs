@@ -36,7 +36,8 @@ pub(crate) fn deciding(plan: &Plan) -> Vec<&'static str> {
     names
 }
 
-/// Adds up the time of cells on devices that share them; they are as fast as the first: settings, and how many cells have the same of those that are [`deciding`].
+/// Adds up the time of cells: settings, and how many cells have the same of those that are [`deciding`]. Devices that share them
+/// are taken to be as fast as the first.
 pub(crate) fn estimate(
     plan: &Plan,
     cells: impl IntoIterator<Item = (Settings, usize)>,

@@ -4,6 +4,7 @@ use crate::Workspace;
 use crate::error::{Error, with_causes};
 use crate::metric_models::{MetricModels, ModelNames, Unavailable};
 use crate::run_pictures::{RunPictures, neighbour_axis};
+use crate::subject_pictures::SubjectPictures;
 use maquette_core::Plan;
 use maquette_metrics::{METRICS, MODELS, Metric, Needs, Score, measure};
 use maquette_planner::{MetricNames, did_you_mean};
@@ -179,8 +180,12 @@ pub(crate) fn measure_run(
     if metrics.is_empty() {
         return Ok(Measurement { run: run.clone(), metrics, pictures: 0, duplicates: Vec::new(), notes });
     }
-    let pictures = RunPictures::of(run, plan)?;
     let needs = |what| metrics.iter().any(|metric| metric.needs(what));
+    let subjects = match needs(Needs::Subject) {
+        true => SubjectPictures::find(run, plan),
+        false => SubjectPictures::default(),
+    };
+    let pictures = RunPictures::of(run, plan, &subjects)?;
     for lack in lacking(plan) {
         let names: Vec<&str> = metrics.iter().filter(|metric| metric.needs(lack)).map(|it| it.name).collect();
         if let Some(note) = lack_note(lack, &names) {
@@ -191,7 +196,7 @@ pub(crate) fn measure_run(
         notes.extend(pictures.missing_references());
     }
     if needs(Needs::Subject) {
-        notes.extend(pictures.missing_subjects());
+        notes.extend(subjects.missing.iter().cloned().chain(pictures.unreadable_subjects()));
     }
     let axis = if needs(Needs::Neighbours) { neighbour_axis(plan) } else { None };
     let tasks = pictures.tasks(axis);

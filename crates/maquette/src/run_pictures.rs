@@ -22,7 +22,6 @@ pub(crate) struct RunPictures<'a> {
     /// For each cell of the plan, the number of its picture.
     by_index: Vec<Option<usize>>,
     references: Vec<Reference>,
-    missing_subjects: Vec<String>,
 }
 
 /// A finished picture.
@@ -49,17 +48,18 @@ struct Reference {
 }
 
 impl RunPictures<'_> {
-    pub fn of<'a>(run: &'a Run, plan: &'a Plan) -> Result<RunPictures<'a>, Error> {
+    /// Without `subjects` no picture is compared with one of a subject.
+    pub fn of<'a>(
+        run: &'a Run,
+        plan: &'a Plan,
+        subjects: &SubjectPictures,
+    ) -> Result<RunPictures<'a>, Error> {
         let log = run.log()?;
         let done = log.iter().filter(|row| row.status() == Status::Done);
         let rows: HashMap<CellId, _> = done.map(|row| (row.cell(), row)).collect();
         let (mut pictures, mut references) = (Vec::new(), Vec::new());
         let mut numbers: HashMap<CellId, usize> = HashMap::new();
         let mut reference_numbers: HashMap<Reference, usize> = HashMap::new();
-        let subjects = match plan.trainings.is_empty() {
-            true => SubjectPictures::default(),
-            false => SubjectPictures::find(run, plan),
-        };
         let mut by_index = Vec::with_capacity(plan.len());
         for index in 0..plan.len() {
             let cell = plan.cell(index)?;
@@ -96,7 +96,7 @@ impl RunPictures<'_> {
             });
             by_index.push(Some(number));
         }
-        Ok(RunPictures { run, plan, pictures, by_index, references, missing_subjects: subjects.missing })
+        Ok(RunPictures { run, plan, pictures, by_index, references })
     }
 
     /// The number of the picture at each position of the grid that is a cell, with its coordinates.
@@ -152,11 +152,9 @@ impl RunPictures<'_> {
         self.unreadable(self.pictures.iter().filter_map(|picture| picture.reference))
     }
 
-    /// The pictures of subjects that were not found or cannot be read, each with the reason.
-    pub fn missing_subjects(&self) -> Vec<String> {
-        let unreadable =
-            self.unreadable(self.pictures.iter().flat_map(|picture| picture.subject.iter().copied()));
-        self.missing_subjects.iter().cloned().chain(unreadable).collect()
+    /// The pictures of subjects that cannot be read, each with the reason.
+    pub fn unreadable_subjects(&self) -> Vec<String> {
+        self.unreadable(self.pictures.iter().flat_map(|picture| picture.subject.iter().copied()))
     }
 
     fn unreadable(&self, references: impl Iterator<Item = usize>) -> Vec<String> {

@@ -87,6 +87,24 @@ pub(super) trait FlowFamily: Sized {
     }
 }
 
+/// Refuses a transformer whose channels are not those of the autoencoder's latents.
+pub(super) fn check_channels(file: &ConfigFile, channels: usize, vae: &vae::Shape) -> Loaded<()> {
+    match vae.latent_channels {
+        own if own == channels => Ok(()),
+        own => Err(file.refuse("in_channels", format!("{own}, the autoencoder's latent_channels"))),
+    }
+}
+
+/// Refuses a transformer whose channels are not those of the autoencoder's latents in squares of 2 x 2 pixels.
+pub(super) fn check_packed(file: &ConfigFile, channels: usize, vae: &vae::Shape) -> Loaded<()> {
+    match 4 * vae.latent_channels {
+        packed if packed == channels => Ok(()),
+        packed => {
+            Err(file.refuse("in_channels", format!("{packed}, four times the autoencoder's latent_channels")))
+        }
+    }
+}
+
 /// A loaded model of a family.
 ///
 /// The weights of its linear layers are in memory while they are used: those of the text encoders until the first call of the

@@ -25,6 +25,8 @@ pub(crate) mod sdxl;
 pub(crate) mod sizes;
 pub(crate) mod stable_diffusion;
 mod stable_diffusion_3;
+#[cfg(test)]
+mod test_values;
 pub(crate) mod vocabulary;
 mod z_image;
 

@@ -7,7 +7,7 @@ use crate::cache::Cache;
 use crate::text::conditioning;
 use crate::text::conditioning::{Conditioning, Timeline};
 use crate::text::cut::Cut;
-use crate::text::dialect::{Part, compose, schedule};
+use crate::text::dialect::{Part, compose, schedule, without_weights};
 use crate::text::embed::{embed, text_chunks};
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::encoder::TextEncoder;
@@ -36,8 +36,11 @@ pub(crate) trait PromptEncoder {
         warn: &mut dyn FnMut(String),
     ) -> Result<EncodedPrompt, TextError>;
 
-    /// Encodes consecutive texts of a prompt in A1111's dialect, all padded to the longest.
-    fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError>;
+    /// Encodes consecutive texts of a prompt in A1111's dialect, all padded to the longest unless they keep their lengths. Weights have
+    /// no effect where an encoder does not say otherwise.
+    fn weighted(&self, texts: &[String], clip_skip: usize) -> Result<Vec<EncodedPrompt>, TextError> {
+        texts.iter().map(|text| self.prompt(&without_weights(text), clip_skip, &mut |_| ())).collect()
+    }
 
     /// Whether an empty negative prompt is encoded as zeros.
     fn zeros_for_empty_prompt(&self) -> bool {

@@ -50,6 +50,14 @@ fn with_lora(plain: &Cell, folder: &Path) -> Cell {
     cell(Settings { lora, ..plain.settings.clone() })
 }
 
+/// Checks the pictures of a family's cases, and one with a LoRA.
+fn are_the_same_with_lora(cases: &str) {
+    let (model, mut cells) = flow(cases);
+    let folder = tempfile::tempdir().unwrap();
+    cells.push(with_lora(&cells[0], folder.path()));
+    pictures_are_the_same(&model, &cells);
+}
+
 /// Captions of different lengths, with and without a LoRA.
 #[test]
 fn z_image() {
@@ -60,27 +68,18 @@ fn z_image() {
 
 #[test]
 fn flux1() {
-    let (model, mut cells) = flow("flux1/cases.json");
-    let folder = tempfile::tempdir().unwrap();
-    cells.push(with_lora(&cells[0], folder.path()));
-    pictures_are_the_same(&model, &cells);
+    are_the_same_with_lora("flux1/cases.json");
 }
 
 /// Prompts of different lengths.
 #[test]
 fn chroma() {
-    let (model, mut cells) = flow("chroma/cases.json");
-    let folder = tempfile::tempdir().unwrap();
-    cells.push(with_lora(&cells[0], folder.path()));
-    pictures_are_the_same(&model, &cells);
+    are_the_same_with_lora("chroma/cases.json");
 }
 
 #[test]
 fn flux2() {
-    let (model, mut cells) = flow("flux2/cases.json");
-    let folder = tempfile::tempdir().unwrap();
-    cells.push(with_lora(&cells[0], folder.path()));
-    pictures_are_the_same(&model, &cells);
+    are_the_same_with_lora("flux2/cases.json");
 }
 
 #[test]

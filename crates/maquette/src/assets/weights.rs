@@ -18,16 +18,17 @@ pub(crate) fn find(kind: WeightsKind, name: &str, base: &Path) -> Result<FoundFi
         // So that nothing is rendered before a bad one is found.
         check_lora(&file).map_err(|error| wrong(with_causes(&error)))?;
     }
-    if let Some(digest) = trained_weights(&file) {
-        return Ok(FoundFile { digest, file });
-    }
-    if kind == WeightsKind::Lora {
-        let digest = lora_digest(&file).map_err(|error| wrong(with_causes(&error)))?;
-        return Ok(FoundFile { digest, file });
-    }
-    let bytes = maquette_files::read(&file, limits::WEIGHTS)
-        .map_err(|error| wrong(format!("{}: {error}", file.display())))?;
-    Ok(FoundFile { digest: Digest::of(&bytes), file })
+    let digest = match trained_weights(&file) {
+        Some(digest) => digest,
+        None if kind == WeightsKind::Lora => {
+            lora_digest(&file).map_err(|error| wrong(with_causes(&error)))?
+        }
+        None => {
+            let bytes = maquette_files::read(&file, limits::WEIGHTS);
+            Digest::of(&bytes.map_err(|error| wrong(format!("{}: {error}", file.display())))?)
+        }
+    };
+    Ok(FoundFile { digest, file })
 }
 
 /// Whether a file, or the folder of a LoRA, has that content.

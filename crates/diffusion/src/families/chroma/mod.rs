@@ -7,14 +7,13 @@
 use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::TEXT;
-use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_packed};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{Loader, t5_tokenizer};
 use crate::models::flux1::{Config, Flux1Transformer, Inputs, PATCH};
 use crate::models::vae;
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::cut::FindCut;
-use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::error::TextError;
@@ -79,11 +78,6 @@ impl PromptEncoder for T5Text {
         Ok(EncodedPrompt { sequence: self.t5.encode_attending(&ids, seen)?, pooled: None })
     }
 
-    /// Weights have no effect.
-    fn weighted(&self, texts: &[String], _: usize) -> std::result::Result<Vec<EncodedPrompt>, TextError> {
-        texts.iter().map(|text| self.prompt(&without_weights(text), 0, &mut |_| ())).collect()
-    }
-
     fn has_own_lengths(&self) -> bool {
         true
     }
@@ -110,11 +104,7 @@ impl FlowFamily for ChromaParts {
 
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
-        let channels = vae.latent_channels * PATCH * PATCH;
-        if config.channels != channels {
-            let supported = format!("{channels}, four times the autoencoder's latent_channels");
-            return Err(file.refuse("in_channels", supported));
-        }
+        check_packed(file, config.channels, vae)?;
         let width = t5::width(&ConfigFile::open(source, TEXT.config)?)?;
         if config.text_width != width {
             return Err(file.refuse("joint_attention_dim", format!("{width}, text_encoder's d_model")));

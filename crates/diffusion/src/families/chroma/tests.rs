@@ -1,29 +1,14 @@
 //! Prompts and the transformer of a tiny model against diffusers (`tests/fixtures/chroma.py`).
 
 use super::*;
-use crate::weights::load_options::LoadOptions;
-use candle_core::{DType, Device};
-use std::collections::HashMap;
-use std::path::Path;
-
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
-
-/// The largest difference.
-fn distance(found: &Tensor, expected: &Tensor) -> f32 {
-    assert_eq!(found.dims(), expected.dims());
-    (found - expected).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
-}
+use crate::families::test_values::{distance, texts, tiny, values};
 
 #[test]
 fn prompts_and_the_transformer_match_diffusers() {
-    let folder = Path::new(FIXTURES).join("tiny-chroma");
-    let model =
-        Chroma::load_with(&ModelSource::Folder(folder), &LoadOptions::new(&Device::Cpu, DType::F32)).unwrap();
-    let file = Path::new(FIXTURES).join("chroma/values.safetensors");
-    let values: HashMap<String, Tensor> = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
-    let long = "the starry garden of monstera leaves ".repeat(16) + "end";
-    let man = "a portrait of a bearded man, by Vincent van Gogh";
-    for (k, text) in ["", man, &long].into_iter().enumerate() {
+    let (source, options) = tiny("tiny-chroma");
+    let model = Chroma::load_with(&source, &options).unwrap();
+    let values = values("chroma");
+    for (k, text) in texts().iter().enumerate() {
         let found = model.text.prompt(text, 0, &mut |_| ()).unwrap().sequence.squeeze(0).unwrap();
         let off = distance(&found, &values[&format!("text.{k}.sequence")]);
         assert!(off < 1e-4, "text {k}: {off}");

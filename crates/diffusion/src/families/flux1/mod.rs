@@ -7,7 +7,7 @@
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2};
-use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_packed};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{Loader, t5_tokenizer};
 use crate::models::flux1::{Conditioned, Config, Flux1Transformer, Inputs, PATCH};
@@ -142,11 +142,7 @@ impl FlowFamily for Flux1Parts {
 
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
-        let channels = vae.latent_channels * PATCH * PATCH;
-        if config.channels != channels {
-            let supported = format!("{channels}, four times the autoencoder's latent_channels");
-            return Err(file.refuse("in_channels", supported));
-        }
+        check_packed(file, config.channels, vae)?;
         let pooled = encoder::width(&ConfigFile::open(source, TEXT.config)?)?;
         if let Conditioned::ByEmbeddings { pooled_width, .. } = config.conditioned
             && pooled_width != pooled

@@ -6,7 +6,7 @@
 use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::{INDEX, TEXT, VAE_CONFIG};
-use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_packed};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{self, Loader};
 use crate::image::posterior::Posterior;
@@ -15,7 +15,6 @@ use crate::models::vae::{self, Vae};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
 use crate::text::cut::FindCut;
-use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::error::TextError;
@@ -94,11 +93,6 @@ impl PromptEncoder for ChatText {
         Ok(EncodedPrompt { sequence: Tensor::cat(&states, D::Minus1)?, pooled: None })
     }
 
-    /// Weights have no effect.
-    fn weighted(&self, texts: &[String], _: usize) -> std::result::Result<Vec<EncodedPrompt>, TextError> {
-        texts.iter().map(|text| self.prompt(&without_weights(text), 0, &mut |_| ())).collect()
-    }
-
     fn has_own_lengths(&self) -> bool {
         true
     }
@@ -126,11 +120,7 @@ impl FlowFamily for Flux2Parts {
 
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
-        let channels = vae.latent_channels * PATCH * PATCH;
-        if config.channels != channels {
-            let supported = format!("{channels}, four times the autoencoder's latent_channels");
-            return Err(file.refuse("in_channels", supported));
-        }
+        check_packed(file, config.channels, vae)?;
         let width = STATES.len() * qwen3::width(&ConfigFile::open(source, TEXT.config)?)?;
         if config.text_width != width {
             let supported = format!("{width}, three times the text encoder's hidden_size");

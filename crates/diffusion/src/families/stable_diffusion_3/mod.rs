@@ -6,7 +6,7 @@
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;
 use crate::families::files::{TEXT, TEXT_2, TEXT_3};
-use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_channels};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{Loader, t5_tokenizer};
 use crate::models::mmdit::{Config, Inputs, Mmdit};
@@ -171,10 +171,7 @@ impl FlowFamily for StableDiffusion3Parts {
 
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
-        if config.channels != vae.latent_channels {
-            let supported = format!("{}, the autoencoder's latent_channels", vae.latent_channels);
-            return Err(file.refuse("in_channels", supported));
-        }
+        check_channels(file, config.channels, vae)?;
         let mut pooled = 0;
         for part in [&TEXT, &TEXT_2] {
             pooled += encoder::pooled_width(&ConfigFile::open(source, part.config)?)?;

@@ -7,7 +7,7 @@
 use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::TEXT;
-use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart};
+use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_channels};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::Loader;
 use crate::models::vae;
@@ -15,7 +15,6 @@ use crate::models::z_image::{Config, Inputs, MULTIPLE, PATCH, ZImageTransformer}
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
 use crate::text::cut::FindCut;
-use crate::text::dialect::without_weights;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::error::TextError;
@@ -86,11 +85,6 @@ impl PromptEncoder for ChatText {
         Ok(EncodedPrompt { sequence: states.remove(0), pooled: None })
     }
 
-    /// Weights have no effect.
-    fn weighted(&self, texts: &[String], _: usize) -> std::result::Result<Vec<EncodedPrompt>, TextError> {
-        texts.iter().map(|text| self.prompt(&without_weights(text), 0, &mut |_| ())).collect()
-    }
-
     fn has_own_lengths(&self) -> bool {
         true
     }
@@ -117,10 +111,7 @@ impl FlowFamily for ZImageParts {
 
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
-        if config.channels != vae.latent_channels {
-            let supported = format!("{}, the autoencoder's latent_channels", vae.latent_channels);
-            return Err(file.refuse("in_channels", supported));
-        }
+        check_channels(file, config.channels, vae)?;
         let width = qwen3::width(&ConfigFile::open(source, TEXT.config)?)?;
         if config.text_width != width {
             return Err(file.refuse("cap_feat_dim", format!("{width}, the text encoder's hidden_size")));

@@ -3,38 +3,28 @@
 use super::*;
 use crate::families::family::Family;
 use crate::families::parts;
+use crate::families::test_values::{self, distance, fixture, texts, tiny};
 use crate::image::posterior::Posterior;
 use crate::models::unet::depth::Depth;
-use crate::weights::load_options::LoadOptions;
-use candle_core::{DType, Device};
+use candle_core::Device;
 use maquette_core::{Digest, Lora, NamedFile, Settings, test_plans};
 use std::collections::HashMap;
 use std::path::Path;
 
-const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures");
-
 fn model() -> ZImage {
-    let folder = Path::new(FIXTURES).join("tiny-z-image");
-    ZImage::load_with(&ModelSource::Folder(folder), &LoadOptions::new(&Device::Cpu, DType::F32)).unwrap()
+    let (source, options) = tiny("tiny-z-image");
+    ZImage::load_with(&source, &options).unwrap()
 }
 
 fn values() -> HashMap<String, Tensor> {
-    let file = Path::new(FIXTURES).join("z-image/values.safetensors");
-    candle_core::safetensors::load(file, &Device::Cpu).unwrap()
-}
-
-/// The largest difference.
-fn distance(found: &Tensor, expected: &Tensor) -> f32 {
-    assert_eq!(found.dims(), expected.dims());
-    (found - expected).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap()
+    test_values::values("z-image")
 }
 
 #[test]
 fn prompts_match_transformers() {
     let (model, values) = (model(), values());
-    let long = "the starry garden of monstera leaves ".repeat(16) + "end";
-    let man = "a portrait of a bearded man, by Vincent van Gogh";
-    for (k, text) in ["", man, &long, "  CAFE\u{301} à la MODE… 東京 <|im_end|>"].into_iter().enumerate()
+    let [none, man, long] = texts();
+    for (k, text) in [&none, &man, &long, "  CAFE\u{301} à la MODE… 東京 <|im_end|>"].into_iter().enumerate()
     {
         let tokens = model.text.tokenizer.encode(text, "").unwrap();
         let expected: Vec<i64> = values[&format!("text.{k}.input_ids")].to_vec1().unwrap();
@@ -87,7 +77,7 @@ fn the_autoencoder_matches_diffusers() {
 fn parts_must_match_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let check = |part: &str, key: &str, value: serde_json::Value, expected: &str| {
-        let source = Path::new(FIXTURES).join("tiny-z-image");
+        let source = fixture("tiny-z-image");
         for entry in ["text_encoder/config.json", "transformer/config.json", "vae/config.json"] {
             let mut config: serde_json::Value =
                 serde_json::from_slice(&std::fs::read(source.join(entry)).unwrap()).unwrap();
@@ -218,9 +208,9 @@ fn weights_that_fit_stay_in_memory() {
     }
     assert!(sizes[0] == all && sizes.is_sorted_by(|a, b| a > b) && sizes[3] == 0, "{sizes:?}");
     // A CPU does not say how much memory is free.
-    let folder = Path::new(FIXTURES).join("tiny-z-image");
-    let options = LoadOptions::new(&Device::Cpu, DType::F32).offloaded(0);
-    let model = ZImage::load_with(&ModelSource::Folder(folder), &options).unwrap();
+    let (source, options) = tiny("tiny-z-image");
+    let options = options.offloaded(0);
+    let model = ZImage::load_with(&source, &options).unwrap();
     assert_eq!(predicted(&model), expected);
     assert_eq!((model.transformer_weights.size_outside(), model.size_to_load()), (all, 0));
 }
