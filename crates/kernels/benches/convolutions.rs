@@ -8,6 +8,10 @@ use candle_core::{DType, Device, Result, Tensor};
 use maquette_kernels::{Add, ConvOperands, Kernels, Padding, select};
 use std::time::Instant;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows, inputs, outputs and side of the image.
 const SHAPES: &[(usize, usize, usize, usize)] = &[
     (2, 320, 320, 64),

@@ -41,6 +41,7 @@ pub use weight::{Change, StoredWeight, Weight};
 
 /// The fastest set of kernels for a model in `dtype` on a device.
 pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
+    prepare(device);
     match (device, dtype) {
         (Device::Cpu, DType::F32 | DType::F16 | DType::BF16) => cpu::Cpu::of(dtype),
         #[cfg(feature = "cuda")]
@@ -51,11 +52,18 @@ pub fn select(device: &Device, dtype: DType) -> &'static dyn Kernels {
 
 /// The fastest set of kernels for training a model in `dtype` on a device, inside of [`record`].
 pub fn training(device: &Device, dtype: DType) -> &'static dyn Kernels {
+    prepare(device);
     match (device, dtype) {
         (Device::Cpu, DType::F32 | DType::BF16) => &cpu::Recorded,
         #[cfg(feature = "cuda")]
         (Device::Cuda(_), DType::F32 | DType::F16 | DType::BF16) => &recomputed::Recomputed(cuda::Cuda),
         _ => &recomputed::Recomputed(reference::Reference),
+    }
+}
+
+fn prepare(device: &Device) {
+    if device.is_cpu() {
+        cpu::keep_freed();
     }
 }
 

@@ -22,6 +22,7 @@ mod values;
 use crate::layout::{as_image, channels_last};
 use crate::set::{Activation, Add, ConvOperands, Kernels, LinearOperands, Mask, NormOperands};
 use candle_core::{CpuStorage, D, DType, Result, Storage, Tensor, bail};
+pub(crate) use memory::keep_freed;
 use memory::unwritten;
 use rayon::prelude::*;
 pub(crate) use recorded::{Recorded, sum};

@@ -20,7 +20,7 @@ pub(super) struct Layer<'a> {
     pub arch: Arch,
     /// Outputs of a block; the last one may have fewer.
     pub block: usize,
-    /// Channels of a block of depth; the last one may have fewer.
+    /// The most channels of a block of depth. It does not change any result.
     pub depth: usize,
 }
 
@@ -32,8 +32,7 @@ impl<'a> Layer<'a> {
         epilogue: &'a Epilogue<'a>,
     ) -> Layer<'a> {
         let arch = Arch::new();
-        let depth = depths(shape.inputs, DEPTH).map(|channels| channels.len()).max().unwrap_or(0);
-        Layer { shape, x, weight, epilogue, arch, block: arch.dispatch(PanelWidth), depth }
+        Layer { shape, x, weight, epilogue, arch, block: arch.dispatch(PanelWidth), depth: DEPTH }
     }
 
     /// Tiles of an image, down and across.
@@ -73,13 +72,14 @@ impl<'a> Layer<'a> {
 
     /// The blocks of channels.
     pub(super) fn depths(&self) -> impl Iterator<Item = Range<usize>> {
-        depths(self.shape.inputs, DEPTH)
+        depths(self.shape.inputs, self.depth)
     }
 
     /// Values of the transformed weights of a block of outputs and a block of channels, `[positions, channels, outputs]`
     /// with gaps.
     pub(super) fn depth_len(&self) -> usize {
-        POSITIONS * (self.depth * self.block + GAP)
+        let depth = self.depths().map(|channels| channels.len()).max().unwrap_or(0);
+        POSITIONS * (depth * self.block + GAP)
     }
 
     /// The same for all blocks of channels.

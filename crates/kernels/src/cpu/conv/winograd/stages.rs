@@ -4,11 +4,16 @@
 
 use super::layer::{GAP, Layer, POSITIONS};
 use super::transforms::{self, INPUTS, OUTPUTS};
+use crate::cpu::memory::prefetch;
 use crate::cpu::products::multiply_lines;
 use crate::cpu::shared::SharedSlice;
 use pulp::{Simd, WithSimd};
 use std::array::from_fn;
 use std::ops::Range;
+
+/// How far ahead weights are brought from memory: their lines are far apart, and each takes longer to arrive than a
+/// channel's transform.
+const CHANNELS_AHEAD: usize = 6;
 
 /// Transforms a tile of all channels.
 pub(super) struct InputTile<'a> {
@@ -33,17 +38,16 @@ impl WithSimd for InputTile<'_> {
             _ => None,
         };
         let pixels: [[Option<usize>; INPUTS]; INPUTS] = from_fn(|i| from_fn(|j| pixel(i, j)));
-        let zero = simd.splat_f32s(0.0);
+        let [p0, p1, p2, p3, p4, p5] = &pixels;
         for channel in (0..inputs).step_by(S::F32_LANES) {
-            let mut lines = [[zero; INPUTS]; INPUTS];
-            for (line, pixels) in lines.iter_mut().zip(&pixels) {
-                for (value, pixel) in line.iter_mut().zip(pixels) {
-                    if let Some(at) = pixel {
-                        *value = load::<S>(&layer.x[at + channel..]);
-                    }
-                }
-                *line = transforms::input(simd, *line);
-            }
+            let lines = [
+                input_line(simd, layer.x, channel, p0),
+                input_line(simd, layer.x, channel, p1),
+                input_line(simd, layer.x, channel, p2),
+                input_line(simd, layer.x, channel, p3),
+                input_line(simd, layer.x, channel, p4),
+                input_line(simd, layer.x, channel, p5),
+            ];
             for j in 0..INPUTS {
                 let column = transforms::input(simd, column(&lines, j));
                 for (i, &value) in column.iter().enumerate() {
@@ -69,18 +73,21 @@ impl WithSimd for Weights<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Weights { layer, outputs, channels, u } = self;
         let (count, position_len) = (outputs.len(), channels.len() * outputs.len() + GAP);
+        let tap_len = layer.shape.inputs * layer.shape.outputs;
         for (c, channel) in channels.enumerate() {
             let weight = &layer.weight[channel * layer.shape.outputs + outputs.start..];
             for output in (0..count).step_by(S::F32_LANES) {
-                let mut lines = [[simd.splat_f32s(0.0); INPUTS]; 3];
-                for (i, line) in lines.iter_mut().enumerate() {
-                    let mut taps = [simd.splat_f32s(0.0); 3];
-                    for (j, tap) in taps.iter_mut().enumerate() {
-                        let tap_len = layer.shape.inputs * layer.shape.outputs;
-                        *tap = load::<S>(&weight[(i * 3 + j) * tap_len + output..]);
-                    }
-                    *line = transforms::weight(simd, taps);
+                let weight = &weight[output..];
+                for tap in 0..9 {
+                    prefetch(
+                        &weight[(tap * tap_len + CHANNELS_AHEAD * layer.shape.outputs).min(weight.len())..],
+                    );
                 }
+                let lines = [
+                    weight_line(simd, weight, tap_len),
+                    weight_line(simd, &weight[3 * tap_len..], tap_len),
+                    weight_line(simd, &weight[6 * tap_len..], tap_len),
+                ];
                 for j in 0..INPUTS {
                     let line = transforms::weight(simd, column(&lines, j));
                     for (i, &value) in line.iter().enumerate() {
@@ -142,14 +149,15 @@ impl WithSimd for OutputTiles<'_> {
             let (row, y, x) = layer.place(first + tile);
             let (lines, columns) = (OUTPUTS.min(shape.height - y), OUTPUTS.min(shape.width - x));
             for output in (0..outputs.len()).step_by(S::F32_LANES) {
-                let mut turned = [[simd.splat_f32s(0.0); OUTPUTS]; INPUTS];
-                for (i, turned) in turned.iter_mut().enumerate() {
-                    let mut line = [simd.splat_f32s(0.0); INPUTS];
-                    for (j, value) in line.iter_mut().enumerate() {
-                        *value = load::<S>(&m[(i * INPUTS + j) * outputs.len() + output..]);
-                    }
-                    *turned = transforms::output(simd, line);
-                }
+                let (m, count) = (&m[output..], outputs.len());
+                let turned = [
+                    output_line(simd, m, count),
+                    output_line(simd, &m[INPUTS * count..], count),
+                    output_line(simd, &m[2 * INPUTS * count..], count),
+                    output_line(simd, &m[3 * INPUTS * count..], count),
+                    output_line(simd, &m[4 * INPUTS * count..], count),
+                    output_line(simd, &m[5 * INPUTS * count..], count),
+                ];
                 let channel = outputs.start + output;
                 let plus = layer.epilogue.of_channels::<S>(simd, row * shape.outputs, channel);
                 for j in 0..columns {
@@ -171,6 +179,43 @@ impl WithSimd for OutputTiles<'_> {
             }
         }
     }
+}
+
+// The lines of a tile are listed instead of written to an array in a loop: such an array would be filled with zeros first,
+// which took as long as the transform.
+
+/// The transform of a line of a tile, whose pixels begin at these places; zeros are around the image.
+#[inline(always)]
+fn input_line<S: Simd>(
+    simd: S,
+    x: &[f32],
+    channel: usize,
+    pixels: &[Option<usize>; INPUTS],
+) -> [S::f32s; INPUTS] {
+    let mut line = [simd.splat_f32s(0.0); INPUTS];
+    for (value, pixel) in line.iter_mut().zip(pixels) {
+        if let Some(at) = pixel {
+            *value = load::<S>(&x[at + channel..]);
+        }
+    }
+    transforms::input(simd, line)
+}
+
+/// The transform of a line of a kernel, whose taps are `tap_len` values apart.
+#[inline(always)]
+fn weight_line<S: Simd>(simd: S, weight: &[f32], tap_len: usize) -> [S::f32s; INPUTS] {
+    let taps = [load::<S>(weight), load::<S>(&weight[tap_len..]), load::<S>(&weight[2 * tap_len..])];
+    transforms::weight(simd, taps)
+}
+
+/// The transform of a line of products, whose positions are `count` values apart.
+#[inline(always)]
+fn output_line<S: Simd>(simd: S, m: &[f32], count: usize) -> [S::f32s; OUTPUTS] {
+    let mut line = [simd.splat_f32s(0.0); INPUTS];
+    for (j, value) in line.iter_mut().enumerate() {
+        *value = load::<S>(&m[j * count..]);
+    }
+    transforms::output(simd, line)
 }
 
 /// A column of a matrix.
