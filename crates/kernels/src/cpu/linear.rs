@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// The most tokens of a task.
-const TOKENS: usize = 128;
+const TOKENS: usize = 256;
 /// The fewest tasks of a layer, if it is large enough.
 const TASKS: usize = 16;
 

@@ -78,6 +78,10 @@ impl Kernels for Cpu {
 
     fn storage_layout(&self, weight: Tensor) -> Result<Tensor> {
         match (weight.rank(), self.products) {
+            // A linear layer for each pixel.
+            (4, Products::Bf16) if weight.dims()[2..] == [1, 1] => {
+                as_weight(&outputs_last(&weight.to_dtype(DType::BF16)?)?)
+            }
             (4, _) => as_weight(&outputs_last(&weight)?),
             (2, Products::F32) => transpose::contiguous(&weight),
             // The conversion would walk along columns.
@@ -98,6 +102,25 @@ impl Kernels for Cpu {
         let (out_height, out_width) = conv.output_size(x)?;
         let shape =
             conv::Shape { inputs, outputs, height, width, kernel, stride, before, out_height, out_width };
+        // Stored so by `storage_layout`.
+        if weight.dtype() == DType::BF16
+            && (kernel, out_height, out_width) == (1, height, width)
+            && self.products == Products::Bf16
+        {
+            let weight = outputs_last(weight)?.reshape((inputs, outputs))?;
+            let layer = LinearOperands { weight: &weight, bias };
+            match add {
+                Add::Nothing => {
+                    return as_image(
+                        &self.image_to_tokens(x, layer)?.reshape((batch, height, width, outputs))?,
+                    );
+                }
+                Add::Image(image) => {
+                    return self.tokens_to_image(&channels_last(x)?.flatten(1, 2)?, layer, image);
+                }
+                Add::Channels(_) => {}
+            }
+        }
         values!(x = &channels_last(x)?);
         values!(weight = &outputs_last(weight)?);
         let layer = |bias: Option<&[f32]>| {

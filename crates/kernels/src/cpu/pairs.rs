@@ -16,6 +16,23 @@ pub(super) fn is_supported() -> bool {
     }
 }
 
+/// Calls a function of [`avx512`].
+macro_rules! with_instructions {
+    ($module:ident::$name:ident($($argument:expr),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            assert!(is_supported(), "products in bf16 without their instructions");
+            // SAFETY: the processor has the instructions.
+            #[allow(unsafe_code)]
+            unsafe {
+                $module::$name($($argument),*)
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        unreachable!("products in bf16 without their instructions: {:?}", ($($argument),*))
+    }};
+}
+
 /// Columns of a panel.
 pub(super) const WIDTH: usize = 64;
 
@@ -56,21 +73,22 @@ impl Pairs {
 }
 
 /// A line of numbers, rounded; the last word has a zero if their count is odd.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq"))]
 pub(super) fn round_line(words: &mut [u32], line: &[f32]) {
-    let (whole, rest) = line.as_chunks::<2>();
-    for (word, [x, y]) in words.iter_mut().zip(whole) {
+    let whole = with_instructions!(avx512::round_line(words, line));
+    let (pairs, odd) = line[whole..].as_chunks::<2>();
+    let words = &mut words[whole / 2..];
+    for (word, [x, y]) in words.iter_mut().zip(pairs) {
         *word = word_of(rounded(*x), rounded(*y));
     }
-    if let (Some(word), [x]) = (words.last_mut(), rest) {
+    if let (Some(word), [x]) = (words.last_mut(), odd) {
         *word = word_of(rounded(*x), 0);
     }
 }
 
 /// Two lines of numbers, rounded, as the words of a panel.
-#[multiversion(targets("x86_64+avx512f+avx512vl+avx512bw+avx512dq"))]
 pub(super) fn round_lines(words: &mut [u32], first: &[f32], second: &[f32]) {
-    for ((word, x), y) in words.iter_mut().zip(first).zip(second) {
+    let whole = with_instructions!(avx512::round_lines(words, first, second));
+    for ((word, x), y) in words.iter_mut().zip(first).zip(second).skip(whole) {
         *word = word_of(rounded(*x), rounded(*y));
     }
 }
@@ -92,13 +110,11 @@ fn word_of(first: u16, second: u16) -> u32 {
     u32::from(first) | u32::from(second) << 16
 }
 
-/// The bits of a number rounded to the nearest bf16, to the even one of two; NaN stays NaN.
-#[inline(always)]
+/// The bits of a number rounded to the nearest bf16, to the even one of two; NaN stays NaN. What is below 2^-126 becomes
+/// zero, as the instructions have it.
 fn rounded(x: f32) -> u16 {
-    let bits = x.to_bits();
-    let up = 0x7fff + (bits >> 16 & 1);
-    let whole = bits.wrapping_add(up) >> 16;
-    (if x.is_nan() { bits >> 16 | 0x40 } else { whole }) as u16
+    let x = if x.is_subnormal() { 0f32.copysign(x) } else { x };
+    bf16::from_f32(x).to_bits()
 }
 
 /// Writes the products of lines and a panel to `sums`, `[lines, WIDTH]`, or adds them if they are not the `first`.
@@ -109,17 +125,7 @@ fn rounded(x: f32) -> u16 {
 ///
 /// Without the instructions, see [`is_supported`], or if the shapes do not match.
 pub(super) fn multiply((x, stride): (&[u32], usize), panel: &[u32], sums: &mut [f32], first: bool) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        assert!(is_supported(), "products in bf16 without their instructions");
-        // SAFETY: the processor has the instructions.
-        #[allow(unsafe_code)]
-        unsafe {
-            avx512::multiply(x, stride, panel, sums, first);
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    unreachable!("products in bf16 without their instructions: {:?}", (x, stride, panel, sums, first))
+    with_instructions!(avx512::multiply(x, stride, panel, sums, first));
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -127,13 +133,51 @@ mod avx512 {
     use super::super::products::LINES;
     use super::WIDTH;
     use std::arch::x86_64::{
-        __m512, __m512bh, __m512i, _mm512_castsi512_ps, _mm512_dpbf16_ps, _mm512_loadu_ps,
-        _mm512_loadu_si512, _mm512_set1_epi32, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps,
+        __m512, __m512bh, __m512i, _mm256_setr_epi8, _mm512_castsi512_ps, _mm512_cvtepu8_epi16,
+        _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_epi16,
+        _mm512_set1_epi32, _mm512_setzero_ps, _mm512_setzero_si512, _mm512_storeu_ps, _mm512_storeu_si512,
     };
 
     const VECTORS: usize = WIDTH / 16;
     /// Words along the depth whose part of the panel, 160 KiB, stays in a core's second-level cache.
     const DEPTH: usize = 640;
+
+    /// Whole vectors of [`super::round_line`]; returns how many numbers they have.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    #[allow(unsafe_code)]
+    pub(super) fn round_line(words: &mut [u32], line: &[f32]) -> usize {
+        let (line, _) = line.as_chunks::<32>();
+        for (words, line) in words.as_chunks_mut::<16>().0.iter_mut().zip(line) {
+            // SAFETY: two times 16 numbers are read from an array of 32, and 16 words written to an array of 16.
+            unsafe {
+                let (first, second) = (_mm512_loadu_ps(line.as_ptr()), _mm512_loadu_ps(line[16..].as_ptr()));
+                _mm512_storeu_si512(words.as_mut_ptr().cast(), words_of(_mm512_cvtne2ps_pbh(second, first)));
+            }
+        }
+        line.len() * 32
+    }
+
+    /// Whole vectors of [`super::round_lines`]; returns how many words they are.
+    #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+    #[allow(unsafe_code)]
+    pub(super) fn round_lines(words: &mut [u32], first: &[f32], second: &[f32]) -> usize {
+        let (words, _) = words.as_chunks_mut::<16>();
+        let (first, second) = (first.as_chunks::<16>().0, second.as_chunks::<16>().0);
+        // The first 16 halves alternate with the last 16.
+        let order = _mm512_cvtepu8_epi16(_mm256_setr_epi8(
+            0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+            29, 14, 30, 15, 31,
+        ));
+        for ((words, first), second) in words.iter_mut().zip(first).zip(second) {
+            // SAFETY: 16 numbers are read from each of two arrays of 16, and 16 words written to an array of 16.
+            unsafe {
+                let (first, second) = (_mm512_loadu_ps(first.as_ptr()), _mm512_loadu_ps(second.as_ptr()));
+                let halves = words_of(_mm512_cvtne2ps_pbh(second, first));
+                _mm512_storeu_si512(words.as_mut_ptr().cast(), _mm512_permutexvar_epi16(order, halves));
+            }
+        }
+        words.len().min(first.len()).min(second.len()) * 16
+    }
 
     #[target_feature(enable = "avx512f,avx512bf16")]
     pub(super) fn multiply(x: &[u32], stride: usize, panel: &[u32], sums: &mut [f32], first: bool) {
@@ -202,6 +246,15 @@ mod avx512 {
                 unsafe { _mm512_storeu_ps(out.as_mut_ptr(), sum) };
             }
         }
+    }
+
+    /// The same bits as 16 words.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    #[inline]
+    #[allow(unsafe_code)]
+    fn words_of(pairs: __m512bh) -> __m512i {
+        // SAFETY: both are 512 bits of plain data.
+        unsafe { std::mem::transmute::<__m512bh, __m512i>(pairs) }
     }
 
     /// The same bits as 32 numbers.

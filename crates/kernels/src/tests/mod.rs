@@ -241,6 +241,25 @@ fn products_in_bf16_are_exact_but_for_their_operands() {
 }
 
 #[test]
+fn convolutions_1x1_in_bf16_are_linear_layers() {
+    let kernels = select(&Device::Cpu, DType::BF16);
+    let round = |x: &Tensor| x.to_dtype(DType::BF16).unwrap().to_dtype(DType::F32).unwrap();
+    for (inputs, outputs, size) in [(3, 5, 4), (64, 40, 9)] {
+        let (x, bias) = (numbers(&[2, inputs, size, size + 1], 1), numbers(&[outputs], 2));
+        let image = numbers(&[2, outputs, size, size + 1], 3);
+        let weight = round(&conv_weight(inputs, outputs, 1));
+        let stored = kernels.storage_layout(weight.clone()).unwrap();
+        let rounded = if kernels.name() == "cpu-bf16" { round(&x) } else { x.clone() };
+        for add in [Add::Nothing, Add::Image(&image)] {
+            let conv =
+                |weight| ConvOperands { weight, bias: Some(&bias), stride: 1, padding: Padding::Around(0) };
+            let found = kernels.conv2d(&x, conv(&stored), add).unwrap();
+            assert_close(&found, &reference().conv2d(&rounded, conv(&weight), add).unwrap(), 1e-5);
+        }
+    }
+}
+
+#[test]
 fn attention_in_bf16_rounds_its_operands() {
     let kernels = select(&Device::Cpu, DType::BF16);
     // An odd number of keys or channels, several blocks of keys, and every query's largest score in any of them.

@@ -82,6 +82,7 @@ impl WithSimd for Blocks<'_> {
         let Blocks { tile, operands, panel, softmax, result } = self;
         let Softmax { scores, most, total, factor } = softmax;
         let (head, keys, width) = ((tile.row, tile.head), tile.shape.keys, tile.width);
+        let mut words = Vec::new();
         most.fill(f32::NEG_INFINITY);
         total.fill(0.0);
         for from in (0..keys).step_by(KEYS) {
@@ -101,7 +102,7 @@ impl WithSimd for Blocks<'_> {
                     }
                 }
             }
-            operands.add_values(simd, head, block, scores, result, from == 0);
+            operands.add_values(simd, head, block, (scores, &mut words), result, from == 0);
         }
     }
 }

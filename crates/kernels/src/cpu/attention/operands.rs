@@ -93,7 +93,11 @@ impl<'a> Operands<'a> {
     pub(super) fn panel(&self, q: &[f32]) -> Panel {
         match &self.values {
             Values::F32 { .. } => Panel::F32(q.to_vec()),
-            Values::Bf16 { .. } => Panel::Bf16(words(q)),
+            Values::Bf16 { .. } => {
+                let mut panel = Vec::new();
+                fill_with_words(&mut panel, q);
+                Panel::Bf16(panel)
+            }
         }
     }
 
@@ -124,14 +128,14 @@ impl<'a> Operands<'a> {
     }
 
     /// Adds the products of values and weights of a block of keys to `result`, `[depth, width]`, or writes them there if
-    /// they are the `first`.
+    /// they are the `first`. `words` is memory for the weights in bf16.
     #[inline(always)]
     pub(super) fn add_values<S: Simd>(
         &self,
         simd: S,
         (row, head): (usize, usize),
         block: Range<usize>,
-        weights: &[f32],
+        (weights, words): (&[f32], &mut Vec<u32>),
         result: &mut [f32],
         first: bool,
     ) {
@@ -147,21 +151,22 @@ impl<'a> Operands<'a> {
             Values::Bf16 { v, .. } => {
                 let stride = keys.div_ceil(2) + GAP;
                 let v = &v[line * stride + block.start / 2..];
-                pairs::multiply((v, stride), &words(weights), result, first);
+                fill_with_words(words, weights);
+                pairs::multiply((v, stride), words, result, first);
             }
         }
     }
 }
 
-/// Lines of a panel of pairs, from lines of numbers; zeros beside an odd last one.
-fn words(panel: &[f32]) -> Vec<u32> {
+/// Makes `words` the lines of a panel of pairs, from lines of numbers; zeros beside an odd last one.
+fn fill_with_words(words: &mut Vec<u32>, panel: &[f32]) {
     let zeros = [0.0; pairs::WIDTH];
-    let mut words = vec![0; panel.len().div_ceil(2 * pairs::WIDTH) * pairs::WIDTH];
+    // No zeros are written where the length stays the same.
+    words.resize(panel.len().div_ceil(2 * pairs::WIDTH) * pairs::WIDTH, 0);
     for (words, lines) in words.chunks_mut(pairs::WIDTH).zip(panel.chunks(2 * pairs::WIDTH)) {
         let (first, second) = lines.split_at(pairs::WIDTH);
         round_lines(words, first, if second.is_empty() { &zeros } else { second });
     }
-    words
 }
 
 /// `[keys, depth]` with lines `channels` apart to `[depth, keys]` with lines `stride` apart.
