@@ -13,7 +13,7 @@ use crate::weights::single_file::Part;
 use crate::weights::source::ModelSource;
 use crate::weights::tally::Tally;
 use crate::weights::weight_files::WeightFiles;
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 use maquette_kernels::{Conv2d, GroupNorm, Kernels, LayerNorm, Linear, Padding, RmsNorm, Vector, Weight};
 use std::cell::RefCell;
 use std::path::Path;
@@ -134,6 +134,11 @@ impl<'a> Weights<'a> {
     /// The kernels of its layers.
     pub(crate) fn kernels(&self) -> &'static dyn Kernels {
         self.file.form.kernels
+    }
+
+    /// The device of its layers.
+    pub(crate) fn device(&self) -> &Device {
+        &self.file.form.device
     }
 
     /// The dtype of the tensors between its layers.
@@ -284,6 +289,23 @@ impl<'a> Weights<'a> {
         let layer = Conv2d::new(weight, bias, stride, padding);
         self.note(&layer.weight, layer.bias.as_ref(), inputs, outputs, Some(kernel));
         Ok(layer)
+    }
+
+    /// The convolution of a single frame by a causal one over time, whose kernel is as long as high and wide: with zeros before
+    /// the frame, the kernel's last frame.
+    pub(crate) fn conv2d_of_last_frame(
+        &self,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        padding: Padding,
+    ) -> Result<Conv2d, ModelError> {
+        let weight = self.read("weight", &[&[outputs, inputs, kernel, kernel, kernel]])?;
+        let weight = weight.narrow(2, kernel - 1, 1).and_then(|weight| weight.squeeze(2)?.contiguous());
+        let weight = weight.and_then(|weight| self.stored(weight));
+        let weight = weight.map_err(|error| self.device_error(error))?;
+        let weight = Weight::new(self.kernels(), weight, self.file.form.dtype);
+        Ok(Conv2d::new(weight, Some(self.tensor("bias", &[outputs])?), 1, padding))
     }
 
     /// A group norm.
