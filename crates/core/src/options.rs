@@ -225,6 +225,8 @@ options! {
         Flux2 = "flux2-klein",
         /// Chroma.
         Chroma = "chroma",
+        /// Anima.
+        Anima = "anima",
     }
 }
 
@@ -241,7 +243,14 @@ impl ModelFamily {
 
     /// Whether its prompts are encoded by the layers of CLIP, of which the last can be skipped.
     pub fn has_clip(self) -> bool {
-        !matches!(self, ModelFamily::ZImage | ModelFamily::Flux1 | ModelFamily::Flux2 | ModelFamily::Chroma)
+        !matches!(
+            self,
+            ModelFamily::ZImage
+                | ModelFamily::Flux1
+                | ModelFamily::Flux2
+                | ModelFamily::Chroma
+                | ModelFamily::Anima
+        )
     }
 
     /// Whether textual inversions can extend its vocabulary.

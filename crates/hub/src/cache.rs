@@ -1,7 +1,7 @@
 //! The cache on disk, in huggingface_hub's layout: finding models in it, and adding complete blobs to a snapshot.
 
 use crate::info::is_commit;
-use crate::wanted::{INDEX, Wanted};
+use crate::wanted::{self, Wanted};
 use crate::{Environment, HubError, Repository};
 use maquette_files::limits;
 use std::fs::{self, File};
@@ -25,8 +25,10 @@ impl Cache {
     /// The folder of a repository's files, if every wanted file is there.
     pub fn find(&self, repository: &Repository, wanted: &Wanted) -> Option<PathBuf> {
         let folder = self.snapshot(repository)?;
-        let index = maquette_files::read(&folder.join(INDEX), limits::CONFIG).ok();
-        wanted.files(index.as_deref(), &Vec::new, &|file| folder.join(file).is_file(), &|_| false).ok()?;
+        let has = |file: &str| folder.join(file).is_file();
+        let index = wanted::index(&has)
+            .and_then(|index| maquette_files::read(&folder.join(index), limits::CONFIG).ok());
+        wanted.files(index.as_deref(), &Vec::new, &has, &|_| false).ok()?;
         Some(folder)
     }
 
@@ -40,14 +42,15 @@ impl Cache {
         is_commit(&commit).then(|| self.snapshot_at(repository, &commit)).filter(|folder| folder.is_dir())
     }
 
-    /// Every repository that has a snapshot with a model_index.json on its main branch: its name and the folder.
+    /// Every repository that has a snapshot with an index of a model on its main branch: its name and the folder.
     pub fn models(&self) -> Vec<(Repository, PathBuf)> {
         let Ok(entries) = self.root.read_dir() else { return Vec::new() };
         let mut found: Vec<(Repository, PathBuf)> = entries
             .filter_map(|entry| {
                 let repository = Repository::of_folder(entry.ok()?.file_name().to_str()?)?;
                 let snapshot = self.snapshot(&repository)?;
-                snapshot.join(INDEX).is_file().then_some((repository, snapshot))
+                let has = |file: &str| snapshot.join(file).is_file();
+                wanted::index(&has).is_some().then_some((repository, snapshot))
             })
             .collect();
         found.sort();

@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::download::{DownloadProgress, address, download};
 use crate::http::Client;
 use crate::info::info;
-use crate::wanted::INDEX;
+use crate::wanted;
 use crate::{Environment, HubError, Repository, Wanted};
 use std::fs;
 use std::path::PathBuf;
@@ -76,9 +76,9 @@ impl Hub {
         }
         let info = info(&self.client, repository)?;
         let has = |file: &str| info.files.contains_key(file);
-        let index = match has(INDEX) {
-            true => Some(self.client.get(&address(&self.client, repository, &info.commit, INDEX))?),
-            false => None,
+        let index = match wanted::index(&has) {
+            Some(index) => Some(self.client.get(&address(&self.client, repository, &info.commit, index))?),
+            None => None,
         };
         let all = || info.files.keys().cloned().collect();
         let snapshot = self.cache.snapshot_at(repository, &info.commit);

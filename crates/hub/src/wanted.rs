@@ -7,8 +7,9 @@ use maquette_core::Dtype;
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// The index of a model in diffusers' layout.
-pub(crate) const INDEX: &str = "model_index.json";
+/// The index of a model in diffusers' layout, and that of a modular pipeline, such as Anima's.
+const INDEX: &str = "model_index.json";
+const MODULAR_INDEX: &str = "modular_model_index.json";
 
 /// What to get from a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum Wanted {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unusable {
-    /// There is no model_index.json. Holds the checkpoints at the top level, if any.
+    /// There is no model_index.json and no modular_model_index.json. Holds the checkpoints at the top level, if any.
     NoIndex(Vec<String>),
     /// The index cannot be parsed. Holds the parser's reason.
     BadIndex(String),
@@ -40,14 +41,16 @@ pub enum Unusable {
 }
 
 /// The parts that are read, and the files of each.
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 14] = [
     ("scheduler", Part::Settings("scheduler_config.json")),
     ("tokenizer", Part::Tokenizer),
     ("tokenizer_2", Part::Tokenizer),
     ("tokenizer_3", Part::Tokenizer),
+    ("t5_tokenizer", Part::Tokenizer),
     ("text_encoder", Part::Weights),
     ("text_encoder_2", Part::Weights),
     ("text_encoder_3", Part::Weights),
+    ("text_conditioner", Part::Weights),
     ("unet", Part::Weights),
     ("transformer", Part::Weights),
     ("vae", Part::Weights),
@@ -94,7 +97,7 @@ enum Part {
 }
 
 impl Wanted {
-    /// The files to get, out of those that the repository has, sorted. `index` is the content of model_index.json.
+    /// The files to get, out of those that the repository has, sorted. `index` is the content of its [`index`].
     /// Cached weights of the other precision are used instead of downloading the preferred ones.
     pub(crate) fn files(
         &self,
@@ -107,20 +110,28 @@ impl Wanted {
             Wanted::Pipeline { dtype, safety_checker } => (dtype, safety_checker),
             Wanted::Single => return single(has, cached),
         };
+        let name = self::index(has).unwrap_or(INDEX);
         let index = index.ok_or_else(|| Unusable::NoIndex(checkpoints(&all())))?;
         let index: Map<String, Value> =
             serde_json::from_slice(index).map_err(|error| Unusable::BadIndex(error.to_string()))?;
-        let mut files = vec![INDEX.to_owned()];
+        let mut files = vec![name.to_owned()];
+        // A modular pipeline names the libraries of loaded parts alone, and has no parts that are left out.
+        let is_modular = name == MODULAR_INDEX;
         for (name, part) in &PARTS {
             let named = index.get(*name).and_then(Value::as_array);
-            let is_listed = named.is_some_and(|named| named.first().is_some_and(|by| !by.is_null()));
-            if is_listed && (safety_checker || !SAFETY.contains(name)) {
+            let is_listed = |named: &Vec<Value>| is_modular || named.first().is_some_and(|by| !by.is_null());
+            if named.is_some_and(is_listed) && (safety_checker || !SAFETY.contains(name)) {
                 files.extend(part.files(name, dtype, has, cached)?);
             }
         }
         files.sort_unstable();
         Ok(files)
     }
+}
+
+/// The index that a repository has; of two, model_index.json.
+pub(crate) fn index(has: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    [INDEX, MODULAR_INDEX].into_iter().find(|name| has(name))
 }
 
 impl Part {

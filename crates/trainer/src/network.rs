@@ -33,7 +33,8 @@ impl Network {
             | FamilyKind::StableDiffusion3
             | FamilyKind::Flux1
             | FamilyKind::Flux2
-            | FamilyKind::Chroma => {
+            | FamilyKind::Chroma
+            | FamilyKind::Anima => {
                 return refuse("has a transformer in place of a UNet");
             }
         };

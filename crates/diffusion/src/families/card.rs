@@ -1,6 +1,7 @@
 //! A model's card: its properties, without loading it; and notes on how its files are read.
 
 use crate::error::ModelError;
+use crate::families::anima::Anima;
 use crate::families::chroma::{self, Chroma};
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
@@ -51,6 +52,7 @@ pub fn card_with(
         Kind::Flux1 => return Flux1::card(source, fingerprint),
         Kind::Flux2 => return Flux2::card(source, fingerprint),
         Kind::Chroma => return Chroma::card(source, fingerprint),
+        Kind::Anima => return Anima::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
@@ -96,6 +98,7 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
         Kind::Flux1 => Some(flux1::notes(source)?),
         Kind::Flux2 => Some(flux2::notes(source)?),
         Kind::Chroma => Some(chroma::notes()),
+        Kind::Anima => Some(Vec::new()),
     };
     if let Some(of_flow) = of_flow {
         let of_file = source.transformer_file().map_or(Vec::new(), TransformerFile::notes);
@@ -130,6 +133,7 @@ pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), R
         Kind::Flux1 => return Flux1::check_sampling(source, settings),
         Kind::Flux2 => return Flux2::check_sampling(source, settings),
         Kind::Chroma => return Chroma::check_sampling(source, settings),
+        Kind::Anima => return Anima::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;

@@ -27,6 +27,8 @@ pub enum Kind {
     Flux2,
     /// Chroma.
     Chroma,
+    /// Anima.
+    Anima,
 }
 
 impl Kind {
@@ -40,17 +42,20 @@ impl Kind {
             Kind::Flux1 => ModelFamily::Flux1,
             Kind::Flux2 => ModelFamily::Flux2,
             Kind::Chroma => ModelFamily::Chroma,
+            Kind::Anima => ModelFamily::Anima,
         }
     }
 }
 
 /// The classes of transformers, and their families.
-const TRANSFORMERS: [(&str, Kind); 5] = [
+const TRANSFORMERS: [(&str, Kind); 6] = [
     ("ZImageTransformer2DModel", Kind::ZImage),
     ("SD3Transformer2DModel", Kind::StableDiffusion3),
     ("FluxTransformer2DModel", Kind::Flux1),
     ("Flux2Transformer2DModel", Kind::Flux2),
     ("ChromaTransformer2DModel", Kind::Chroma),
+    // Cosmos-Predict2's, whose own pipelines are refused by their index.
+    ("CosmosTransformer3DModel", Kind::Anima),
 ];
 
 /// The name of the published tiny autoencoder (TAESD) that decodes a model's latents: those of Stable Diffusion 1 and 2, or
@@ -60,7 +65,10 @@ pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
         (ModelSource::Bytes(_), _) => None,
         (_, Kind::StableDiffusion) => Some("taesd"),
         (_, Kind::Sdxl) => Some("taesdxl"),
-        (_, Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma) => None,
+        (
+            _,
+            Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma | Kind::Anima,
+        ) => None,
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) const SCHEDULER_CONFIG: &str = "scheduler/scheduler_config.json";
 pub(super) const UNET_CONFIG: &str = "unet/config.json";
 pub(super) const VAE_CONFIG: &str = "vae/config.json";
 pub(super) const INDEX: &str = "model_index.json";
+/// That of a modular pipeline.
+pub(super) const MODULAR_INDEX: &str = "modular_model_index.json";
 /// Weight files, without variant and extension.
 pub(super) const UNET_WEIGHTS: &str = "unet/diffusion_pytorch_model";
 pub(super) const TRANSFORMER_WEIGHTS: &str = "transformer/diffusion_pytorch_model";
@@ -55,11 +57,20 @@ pub(super) const TEXT_3: TextPart = TextPart {
     tokenizer: "tokenizer_3",
 };
 
+/// Anima's conditioner, which encodes prompts together with the text encoder, and the tokenizer of T5.
+pub(super) const CONDITIONER: TextPart = TextPart {
+    name: "text_conditioner",
+    config: "text_conditioner/config.json",
+    weights: "text_conditioner/diffusion_pytorch_model",
+    tokenizer: "t5_tokenizer",
+};
+
 /// The text encoders of a family that every model has.
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
         Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 | Kind::Chroma => &[TEXT],
         Kind::Sdxl | Kind::StableDiffusion3 | Kind::Flux1 => &[TEXT, TEXT_2],
+        Kind::Anima => &[TEXT, CONDITIONER],
     }
 }
 
@@ -111,7 +122,7 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 fn denoiser(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
-        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma => {
+        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma | Kind::Anima => {
             (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS)
         }
     }
@@ -135,7 +146,7 @@ fn read_files(source: &ModelSource) -> Vec<String> {
         let is_clip = match kind {
             Kind::StableDiffusion | Kind::Sdxl | Kind::StableDiffusion3 => true,
             Kind::Flux1 => part.name == TEXT.name,
-            Kind::ZImage | Kind::Flux2 | Kind::Chroma => false,
+            Kind::ZImage | Kind::Flux2 | Kind::Chroma | Kind::Anima => false,
         };
         files.extend(match is_clip {
             true => tokenizer::files(source, part.tokenizer),

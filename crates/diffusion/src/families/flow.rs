@@ -41,6 +41,8 @@ pub(super) trait FlowFamily: Sized {
     const RULE: FlowRule;
     /// Pixels of the autoencoder's latents in one of the sampler's, in each direction.
     const PACKED: usize = 1;
+    /// diffusers' classes of autoencoders whose latents it has.
+    const VAES: &'static [&'static str] = &[vae::KL, vae::TINY];
 
     /// Pixels of the autoencoder's latents in a token of the transformer, in each direction.
     fn patch(file: &ConfigFile) -> Loaded<usize>;
@@ -66,11 +68,6 @@ pub(super) trait FlowFamily: Sized {
     /// The defaults of `steps` and `guidance_scale` that its files state, in place of those of the settings table.
     fn defaults(_: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
         Ok((None, None))
-    }
-
-    /// Refuses an autoencoder of another kind.
-    fn check_vae(_: &Vae, _: &ModelSource) -> Loaded<()> {
-        Ok(())
     }
 
     /// The rows of [`Family::predict`].
@@ -128,7 +125,7 @@ impl<F: FlowFamily> FlowModel<F> {
     pub fn load_with(source: &ModelSource, options: &LoadOptions) -> Loaded<FlowModel<F>> {
         let scheduler_config = scheduler::read_flow(source)?.config;
         let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
-        F::check(source, &file, &vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?)?;
+        F::check(source, &file, &read_vae::<F>(source)?)?;
         let loader = Loader::new(source, &options.staying_in_file());
         let text = F::load_text(&loader)?;
         let text_weights = loader.in_file();
@@ -151,7 +148,7 @@ impl<F: FlowFamily> FlowModel<F> {
 
     /// The model's card; see [`crate::families::card`].
     pub fn card(source: &ModelSource, fingerprint: impl FnOnce() -> Loaded<Digest>) -> Loaded<ModelCard> {
-        let vae = vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?;
+        let vae = read_vae::<F>(source)?;
         let file = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
         F::check(source, &file, &vae)?;
         let scheduler = scheduler::read_flow(source)?;
@@ -186,10 +183,20 @@ fn trajectory<F: FlowFamily>(
     flow_trajectory(config, F::RULE, sampling, sampling.tokens(edge))
 }
 
+/// What the autoencoder's configuration tells; refuses one of another kind.
+fn read_vae<F: FlowFamily>(source: &ModelSource) -> Loaded<vae::Shape> {
+    let config = ConfigFile::open(source, VAE_CONFIG)?;
+    let shape = vae::Shape::read(&config)?;
+    if F::VAES.contains(&vae::class(&config)) {
+        return Ok(shape);
+    }
+    let supported: Vec<String> = F::VAES.iter().map(|class| format!("\"{class}\"")).collect();
+    Err(config.refuse("_class_name", supported.join(" or ")))
+}
+
 fn load_vae<F: FlowFamily>(source: &ModelSource, options: &LoadOptions) -> Loaded<Vae> {
-    let vae = parts::load_vae_in_range(source, options)?;
-    F::check_vae(&vae, source)?;
-    Ok(vae)
+    read_vae::<F>(source)?;
+    parts::load_vae_in_range(source, options)
 }
 
 impl<F: FlowFamily> Family for FlowModel<F> {

@@ -4,6 +4,7 @@
 //! [`detect::Kind`] and an arm of [`load`].
 
 mod adapters;
+mod anima;
 pub(crate) mod card;
 mod chroma;
 pub(crate) mod controlnet;
@@ -33,6 +34,7 @@ mod z_image;
 use crate::error::ModelError;
 use crate::weights::load_options::LoadOptions;
 use crate::weights::source::ModelSource;
+use anima::Anima;
 use chroma::Chroma;
 use detect::{Kind, detect};
 use family::Family;
@@ -53,6 +55,7 @@ pub(crate) fn load(source: &ModelSource, options: &LoadOptions) -> Result<Box<dy
         Kind::Flux1 => Box::new(Flux1::load_with(source, options)?),
         Kind::Flux2 => Box::new(Flux2::load_with(source, options)?),
         Kind::Chroma => Box::new(Chroma::load_with(source, options)?),
+        Kind::Anima => Box::new(Anima::load_with(source, options)?),
     })
 }
 

@@ -1,17 +1,17 @@
 //! Models that no family here can run, by name: other pipelines, and single parts of a model.
 //!
-//! What a folder is, is in its `model_index.json`, or in the `config.json` of a folder with one part. Not here: single
+//! What a folder is, is in its `model_index.json` or `modular_model_index.json`, or in the `config.json` of a folder with one part. Not here: single
 //! files (`weights/single_file/`), and whether a supported model's configuration is supported (`models/`).
 
 use crate::error::ModelError;
 use crate::families::detect::TRANSFORMER_CONFIG;
-use crate::families::files::{INDEX, TEXT, TEXT_2, UNET_CONFIG};
+use crate::families::files::{INDEX, MODULAR_INDEX, TEXT, TEXT_2, UNET_CONFIG};
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein and Chroma.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein, Chroma and Anima.";
 
 /// The pipelines of supported families whose names begin like others.
 const SUPPORTED_CLASSES: [&str; 19] = [
@@ -99,8 +99,9 @@ const OTHERS: [(&str, &str); 59] = [
     ("MotionAdapter", "a motion adapter of AnimateDiff"),
 ];
 
-const TRANSFORMERS: [&str; 5] = [
+const TRANSFORMERS: [&str; 6] = [
     "ChromaTransformer2DModel",
+    "CosmosTransformer3DModel",
     "ZImageTransformer2DModel",
     "SD3Transformer2DModel",
     "FluxTransformer2DModel",
@@ -108,12 +109,14 @@ const TRANSFORMERS: [&str; 5] = [
 ];
 
 /// The parts of a supported model, and their classes if not every class is supported.
-const PARTS: [(&str, &[&str]); 13] = [
+const PARTS: [(&str, &[&str]); 15] = [
     ("transformer", &TRANSFORMERS),
     ("text_encoder_3", &["T5EncoderModel"]),
     ("tokenizer_3", &[]),
     ("unet", &["UNet2DConditionModel"]),
-    ("vae", &["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderTiny"]),
+    ("vae", &["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderKLQwenImage", "AutoencoderTiny"]),
+    ("text_conditioner", &["AnimaTextConditioner"]),
+    ("t5_tokenizer", &[]),
     ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection", "Qwen3Model", "Qwen3ForCausalLM"]),
     ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection", "T5EncoderModel"]),
     ("tokenizer", &[]),
@@ -128,7 +131,7 @@ const PARTS: [(&str, &[&str]); 13] = [
 /// Refuses a model that is none of a supported family.
 pub(super) fn refuse(source: &ModelSource) -> Result<(), ModelError> {
     let refused = |what: String| Err(ModelError::Kind { model: source.name(), what, supported: SUPPORTED });
-    if !source.has(INDEX) {
+    let Some(index) = [INDEX, MODULAR_INDEX].into_iter().find(|index| source.has(index)) else {
         let part = match source.has(UNET_CONFIG) || source.has(TRANSFORMER_CONFIG) {
             true => None,
             false if source.has("adapter_config.json") => Some("a LoRA; use it with `lora`".to_owned()),
@@ -140,15 +143,17 @@ pub(super) fn refuse(source: &ModelSource) -> Result<(), ModelError> {
             None if source.has(TEXT_2.config) && !source.has(TEXT.config) => refused(refiner()),
             None => Ok(()),
         };
-    }
-    let index = ConfigFile::open(source, INDEX)?;
+    };
+    let index = ConfigFile::open(source, index)?;
+    // Modular pipelines have the same parts as those of the same name without this word.
     let class = class(&index);
-    if let Some(what) = other(class) {
+    if let Some(what) = other(&class.replace("Modular", "")) {
         return refused(what);
     }
     for (part, value) in index.entries() {
-        // Settings of the pipeline are no lists, and parts that are left out are lists of null.
-        let Some(found) = value.as_array().and_then(|list| list.last()).and_then(Value::as_str) else {
+        // Settings of the pipeline are no lists, and parts that are left out are lists of null. In the list of a modular pipeline
+        // the file and the class are followed by where it is.
+        let Some(found) = value.as_array().and_then(|list| list.get(1)).and_then(Value::as_str) else {
             continue;
         };
         let known = PARTS.iter().find(|(name, _)| *name == part);
@@ -279,6 +284,14 @@ mod tests {
         check(INDEX, other_text, "a StableDiffusionPipeline whose `text_encoder` is a T5EncoderModel");
         check("config.json", json!({"_class_name": "ControlNetModel"}), "a ControlNet (ControlNetModel)");
         check("adapter_config.json", json!({}), "a LoRA; use it with `lora`");
+        let anima = |class: &str| json!({"_class_name": "AnimaModularPipeline", "transformer": ["diffusers", class, {"subfolder": "transformer"}]});
+        assert_eq!(reason(MODULAR_INDEX, &anima("CosmosTransformer3DModel")), None);
+        let wan = "a AnimaModularPipeline whose `transformer` is a WanTransformer3DModel";
+        check(MODULAR_INDEX, anima("WanTransformer3DModel"), wan);
+        let qwen = json!({"_class_name": "QwenImageModularPipeline"});
+        check(MODULAR_INDEX, qwen, "Qwen-Image (QwenImagePipeline)");
+        let cosmos = json!({"_class_name": "Cosmos2TextToImagePipeline"});
+        check(INDEX, cosmos, "Cosmos (Cosmos2TextToImagePipeline)");
         let custom = json!({"_class_name": ["my_code", "StableDiffusionPipeline"], "watermark": null, "unet": [null, null]});
         assert_eq!(reason(INDEX, &custom), None);
     }

@@ -135,6 +135,12 @@ impl<'a> Loader<'a> {
         self.part(TEXT.name, TEXT.weights, config, is_spare, load)
     }
 
+    /// The whole of Qwen3, as the text encoder.
+    pub fn whole_qwen3(&self, config: &ConfigFile) -> Loaded<Qwen3> {
+        let load = |weights: &Weights| Qwen3::load_whole(config, weights);
+        self.part(TEXT.name, TEXT.weights, config, qwen3::is_spare_in_whole, load)
+    }
+
     /// T5 with its tokenizer; prompts have `tokens` tokens.
     pub fn t5(&self, part: &TextPart, tokens: usize) -> Loaded<(SentenceTokenizer, T5)> {
         let config = self.config(part.config)?;
@@ -245,7 +251,7 @@ pub(super) fn load_vae(
     let options = options.with_dtype(dtype(&config)?);
     let weights = WeightFile::open(source, VAE_WEIGHTS, config.file(), &options)?;
     let vae = Vae::load(&config, &weights.root())?;
-    weights.all_used(single_file::is_spare_in_vae)?;
+    weights.all_used(|key| single_file::is_spare_in_vae(key) || vae.is_spare(key))?;
     Ok(vae)
 }
 

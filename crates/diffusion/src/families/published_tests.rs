@@ -37,12 +37,12 @@ fn folder(name: &str, tiny: &str) -> tempfile::TempDir {
         let path = folder.path().join(&name);
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("config.json"), config).unwrap();
-        let stem = if name.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
+        let stem = if name.starts_with("text_encoder") { "model" } else { "diffusion_pytorch_model" };
         write_header(&path.join(format!("{stem}.safetensors")), tensors.iter().map(|line| &**line));
     }
     for part in Path::new(FIXTURES).join(tiny).read_dir().unwrap().map(|entry| entry.unwrap().path()) {
         let name = part.file_name().unwrap().to_str().unwrap().to_owned();
-        if name.starts_with("tokenizer") || name == "scheduler" {
+        if name.contains("tokenizer") || name == "scheduler" {
             std::fs::create_dir(folder.path().join(&name)).unwrap();
             for file in part.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
                 std::fs::copy(&file, folder.path().join(&name).join(file.file_name().unwrap())).unwrap();
@@ -106,10 +106,14 @@ fn published_names_and_shapes_are_those_that_are_loaded() {
     check("flux1-dev", "tiny-flux1", FLUX1, 23970);
     check("flux2-klein-4b", "tiny-flux2", KLEIN, 7919);
     check("chroma1-hd", "tiny-chroma", CHROMA, 17967);
+    check("anima", "tiny-anima", ANIMA, 4002);
 }
 
+const ANIMA: &[(&str, u64)] =
+    &[("text_encoder", 880), ("text_conditioner", 203), ("vae", 89), ("transformer", 3912)];
 /// CLIP's text encoder in a file of its own, without a projection.
 const CLIP_L: (&str, &str) = ("flux1-dev", "text_encoder");
+const QWEN_06B: (&str, &str) = ("anima", "text_encoder");
 
 /// What a published file has, or one of a text encoder in transformers' names: `of` is a file of `single_files`, or a model and
 /// its part.
@@ -156,7 +160,7 @@ fn write_gguf_header(path: &Path, lines: &[String]) {
 fn check_single(
     (name, model, tiny): (&str, &str, &str),
     files: &[(&str, (&str, &str))],
-    tokenizer: (&str, &str),
+    tokenizers: &[(&str, &str)],
     expected: &[(&str, u64)],
     at_once: u64,
 ) {
@@ -164,13 +168,19 @@ fn check_single(
     let file = folder.path().join("diffusion_models").join(format!("{name}.safetensors"));
     write_published(&file, (name, ""), "");
     for (file, of) in files {
-        // Published files of CLIP have the names of older versions of transformers.
-        let prefix = if *of == CLIP_L { "text_model." } else { "" };
+        // Published files of CLIP have the names of older versions of transformers, that of Anima's Qwen3 those of the model that
+        // generates text.
+        let prefix = match *of {
+            CLIP_L => "text_model.",
+            QWEN_06B => "model.",
+            _ => "",
+        };
         write_published(&folder.path().join(file), *of, prefix);
     }
-    let (from, to) = tokenizer;
-    std::fs::copy(Path::new(FIXTURES).join(tiny).join(from), folder.path().join("text_encoders").join(to))
-        .unwrap();
+    for (from, to) in tokenizers {
+        let to = folder.path().join("text_encoders").join(to);
+        std::fs::copy(Path::new(FIXTURES).join(tiny).join(from), to).unwrap();
+    }
     let source = ModelSource::at(&file).unwrap_or_else(|error| panic!("{error}"));
     check_size(name, &source, expected, at_once);
     for Part { name: part, config, .. } in parts(model) {
@@ -191,7 +201,7 @@ fn check_single(
 
 #[test]
 fn published_single_files_are_those_that_are_loaded() {
-    let t5 = ("tokenizer_2/tokenizer.json", "t5_tokenizer.json");
+    let t5 = &[("tokenizer_2/tokenizer.json", "t5_tokenizer.json")];
     let flux1 = [
         ("text_encoders/clip_l.safetensors", CLIP_L),
         ("text_encoders/t5xxl_fp16.safetensors", ("flux1-dev", "text_encoder_2")),
@@ -209,22 +219,28 @@ fn published_single_files_are_those_that_are_loaded() {
         ("text_encoders/t5xxl_fp16.safetensors", ("chroma1-hd", "text_encoder")),
         ("vae/ae.safetensors", ("ae", "")),
     ];
-    let t5_of_chroma = ("tokenizer/tokenizer.json", "t5_tokenizer.json");
+    let t5_of_chroma = &[("tokenizer/tokenizer.json", "t5_tokenizer.json")];
     check_single(("Chroma1-HD", "chroma1-hd", "tiny-chroma"), &chroma, t5_of_chroma, CHROMA, 17967);
     let klein = [
         ("text_encoders/qwen_3_4b.safetensors", ("flux2-klein-4b", "text_encoder")),
         ("vae/flux2-vae.safetensors", ("flux2-vae", "")),
     ];
-    let qwen = ("tokenizer/tokenizer.json", "../diffusion_models/tokenizer.json");
+    let qwen = &[("tokenizer/tokenizer.json", "../diffusion_models/tokenizer.json")];
     check_single(("flux-2-klein-4b", "flux2-klein-4b", "tiny-flux2"), &klein, qwen, KLEIN, 7919);
     let with_gguf = [("text_encoders/Qwen3-4B-BF16.gguf", ("Qwen3-4B-BF16", "")), klein[1]];
     check_single(("flux-2-klein-4b", "flux2-klein-4b", "tiny-flux2"), &with_gguf, qwen, KLEIN, 7919);
+    let anima = [
+        ("text_encoders/qwen_3_06b_base.safetensors", QWEN_06B),
+        ("vae/qwen_image_vae.safetensors", ("qwen_image_vae", "")),
+    ];
+    let both = [qwen[0], ("t5_tokenizer/tokenizer.json", "t5_tokenizer.json")];
+    check_single(("anima-preview", "anima", "tiny-anima"), &anima, &both, ANIMA, 4002);
     let sd3 = [
         ("text_encoders/clip_l.safetensors", CLIP_L),
         ("text_encoders/clip_g.safetensors", ("sd3.5-medium", "text_encoder_2")),
         ("text_encoders/t5xxl_fp16.safetensors", ("sd3.5-medium", "text_encoder_3")),
     ];
-    let t5 = ("tokenizer_3/tokenizer.json", "t5_tokenizer.json");
+    let t5 = &[("tokenizer_3/tokenizer.json", "t5_tokenizer.json")];
     let parts = [&[("text_encoder", 246)], &SD3[1..]].concat();
     check_single(("sd3.5_medium", "sd3.5-medium", "tiny-sd3"), &sd3, t5, &parts, 11064);
 }

@@ -30,7 +30,7 @@ impl ModelSize {
         let sum = |wanted: fn(&str) -> bool| -> u64 {
             self.parts.iter().filter(|part| wanted(&part.part)).map(|part| part.memory).sum()
         };
-        let text = sum(|part| part.starts_with("text_encoder"));
+        let text = sum(|part| part.starts_with("text_"));
         let denoiser = sum(|part| matches!(part, "unet" | "transformer"));
         let both = if self.takes_turns { text.max(denoiser) } else { text + denoiser };
         both + sum(|part| part == "vae") + self.loras

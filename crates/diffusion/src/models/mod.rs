@@ -1,7 +1,7 @@
 //! The networks: tensors in, tensors out. They are combined in `families`.
 
+pub(crate) mod anima;
 pub(crate) mod clip_vision;
-#[cfg_attr(not(test), expect(dead_code, reason = "the family that has it is not here yet"))]
 pub(crate) mod cosmos;
 pub(crate) mod flux1;
 pub(crate) mod flux2;

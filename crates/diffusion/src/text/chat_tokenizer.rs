@@ -1,4 +1,4 @@
-//! Prompts to token ids for text encoders that are language models: the prompt is the message of a user in a chat.
+//! Prompts to token ids for text encoders that are language models: the prompt is the message of a user in a chat, or the whole text.
 //!
 //! The chat's form is that of Qwen3's template, which its folders have as code in `chat_template`; the code is not run.
 //! Not here: CLIP's tokenizer (`tokenizer.rs`).
@@ -77,21 +77,29 @@ impl ChatTokenizer {
     /// The ids of a prompt within its chat, cut off at the end if there are too many, as in diffusers. `before_answer` is
     /// what the assistant's turn begins with.
     pub fn encode(&self, prompt: &str, before_answer: &str) -> Result<ChatTokens, ModelError> {
-        let chat = format!("{BEFORE}{prompt}{AFTER}{before_answer}");
+        self.encode_between(BEFORE, prompt, &format!("{AFTER}{before_answer}"))
+    }
+
+    /// The ids of a prompt without a chat, cut off at the end in the same way.
+    pub fn encode_plain(&self, prompt: &str) -> Result<ChatTokens, ModelError> {
+        self.encode_between("", prompt, "")
+    }
+
+    fn encode_between(&self, before: &str, prompt: &str, after: &str) -> Result<ChatTokens, ModelError> {
         let encoding = self
             .inner
-            .encode(chat.as_str(), false)
+            .encode(format!("{before}{prompt}{after}"), false)
             .map_err(|error| ModelError::Tokenizer { file: self.file.clone(), reason: error.to_string() })?;
         let mut ids = encoding.get_ids().to_vec();
         let (length, offsets) = (self.length, encoding.get_offsets());
-        let within = BEFORE.len()..BEFORE.len() + prompt.len();
+        let within = before.len()..before.len() + prompt.len();
         let count =
             |offsets: &[(usize, usize)]| offsets.iter().filter(|(start, _)| within.contains(start)).count();
         let cut = offsets.get(length).map(|(start, _)| Cut {
             tokens: count(offsets),
             room: count(&offsets[..length]),
             length,
-            text: text_from(prompt, start.saturating_sub(BEFORE.len())),
+            text: text_from(prompt, start.saturating_sub(before.len())),
             by: None,
         });
         ids.truncate(length);

@@ -1,7 +1,7 @@
 //! Qwen3 as a text encoder: the states between its layers.
 //!
-//! Formulas and tensor names are those of transformers' `Qwen3Model`. Layers above the last state that is used, the last norm
-//! and the output of words are not loaded. Not here: generating text.
+//! Formulas and tensor names are those of transformers' `Qwen3Model`. Layers above the last state that is used and the output of
+//! words are not loaded, and neither is the last norm, unless the whole model is. Not here: generating text.
 
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
@@ -12,10 +12,14 @@ use candle_core::{Result, Tensor};
 use maquette_kernels::{Kernels, Linear, Mask, RmsNorm};
 use serde_json::json;
 
-/// The lower layers of a Qwen3 model.
+/// `eps` of all norms, unless the configuration says otherwise.
+const EPS: f64 = 1e-6;
+
+/// The lower layers of a Qwen3 model, or all of them with the last norm.
 pub(crate) struct Qwen3 {
     embedding: Table,
     layers: Vec<Layer>,
+    norm: Option<RmsNorm>,
     theta: f64,
     depth: usize,
 }
@@ -51,6 +55,11 @@ pub(crate) fn vocabulary_size(config: &ConfigFile) -> std::result::Result<usize,
     config.count("vocab_size", Some(151_936))
 }
 
+/// Whether a tensor is not used by the whole model.
+pub(crate) fn is_spare_in_whole(key: &str) -> bool {
+    key == "lm_head.weight"
+}
+
 /// Whether a tensor belongs to what is not used with `layers` layers.
 pub(crate) fn is_spare(key: &str, layers: usize) -> bool {
     let key = key.strip_prefix("model.").unwrap_or(key);
@@ -69,9 +78,7 @@ impl Qwen3 {
         for key in ["attention_bias", "use_sliding_window"] {
             config.only(key, &[json!(false)])?;
         }
-        // A model for generating text has the encoder as a part.
-        let weights =
-            if weights.has("model.embed_tokens.weight") { weights.at("model") } else { weights.clone() };
+        let weights = below(weights);
         let depth = config.count("head_dim", Some(128))?;
         if count > layers(config)? {
             return Err(config.refuse("num_hidden_layers", format!("at least {count}")));
@@ -81,9 +88,17 @@ impl Qwen3 {
         Ok(Qwen3 {
             embedding: weights.table("embed_tokens.weight", [words, width(config)?])?,
             layers: (0..count).map(layer).collect::<std::result::Result<_, _>>()?,
+            norm: None,
             theta: theta(config)?,
             depth,
         })
+    }
+
+    /// Loads the embeddings, all layers, and the last norm.
+    pub fn load_whole(config: &ConfigFile, weights: &Weights) -> std::result::Result<Qwen3, ModelError> {
+        let eps = config.number("rms_norm_eps", EPS)?;
+        let norm = below(weights).at("norm").rms_norm(width(config)?, eps)?;
+        Ok(Qwen3 { norm: Some(norm), ..Qwen3::load(config, weights, layers(config)?)? })
     }
 
     /// The states of a prompt, `[1, ids, width]` each: `wanted` numbers them, from 0 for the embeddings, ascending.
@@ -109,11 +124,22 @@ impl Qwen3 {
         }
         Ok(states)
     }
+
+    /// The last states of a prompt, `[1, ids, width]`, normalised if the norm was loaded.
+    pub fn last_states(&self, ids: &[u32]) -> Result<Tensor> {
+        let last = self.states(ids, &[self.layers.len()])?.remove(0);
+        self.norm.as_ref().map_or(Ok(last.clone()), |norm| norm.forward(&last))
+    }
+}
+
+/// A model for generating text has the encoder as a part.
+fn below<'a>(weights: &Weights<'a>) -> Weights<'a> {
+    if weights.has("model.embed_tokens.weight") { weights.at("model") } else { weights.clone() }
 }
 
 impl Layer {
     fn load(config: &ConfigFile, weights: &Weights, depth: usize) -> std::result::Result<Layer, ModelError> {
-        let (width, eps) = (width(config)?, config.number("rms_norm_eps", 1e-6)?);
+        let (width, eps) = (width(config)?, config.number("rms_norm_eps", EPS)?);
         let inner = config.count("intermediate_size", Some(22_016))?;
         let heads = config.count("num_attention_heads", Some(32))?;
         let shared = config.count("num_key_value_heads", Some(heads))?;

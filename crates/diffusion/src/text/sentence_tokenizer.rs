@@ -70,20 +70,21 @@ impl SentenceTokenizer {
 
     /// The ids of a prompt, always as many; what does not fit is cut off.
     pub fn encode(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
-        let mut ids = self.without_padding(prompt)?;
+        let mut ids = self.encode_without_padding(prompt)?;
         ids.resize(self.length, self.pad);
         Ok(ids)
     }
 
     /// The ids of a prompt with one of padding, if it fits, and how many are before it.
     pub fn encode_with_one_pad(&self, prompt: &str) -> Result<(Vec<u32>, usize), ModelError> {
-        let mut ids = self.without_padding(prompt)?;
+        let mut ids = self.encode_without_padding(prompt)?;
         let count = ids.len();
         ids.resize((count + 1).min(self.length), self.pad);
         Ok((ids, count))
     }
 
-    fn without_padding(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
+    /// The ids of a prompt, without padding.
+    pub fn encode_without_padding(&self, prompt: &str) -> Result<Vec<u32>, ModelError> {
         let encoding = self.tokens(prompt)?;
         let mut ids: Vec<u32> = encoding.get_ids().iter().copied().take(self.length - 1).collect();
         ids.push(self.end);

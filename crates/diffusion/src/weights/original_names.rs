@@ -12,6 +12,8 @@ pub(crate) enum Original {
     Flux1,
     Flux2,
     Chroma,
+    /// Cosmos-Predict2.
+    Anima,
 }
 
 /// Which rows of the original's weight are those of a module.
@@ -132,6 +134,37 @@ const FLUX1_OUTSIDE: Table = &[
     ("time_text_embed.text_embedder.linear_2", "vector_in.out_layer"),
     ("proj_out", "final_layer.linear"),
 ];
+const ANIMA_BLOCK: Table = &[
+    ("norm1.linear_1", "adaln_modulation_self_attn.1"),
+    ("norm1.linear_2", "adaln_modulation_self_attn.2"),
+    ("norm2.linear_1", "adaln_modulation_cross_attn.1"),
+    ("norm2.linear_2", "adaln_modulation_cross_attn.2"),
+    ("norm3.linear_1", "adaln_modulation_mlp.1"),
+    ("norm3.linear_2", "adaln_modulation_mlp.2"),
+    ("attn1.to_q", "self_attn.q_proj"),
+    ("attn1.to_k", "self_attn.k_proj"),
+    ("attn1.to_v", "self_attn.v_proj"),
+    ("attn1.to_out.0", "self_attn.output_proj"),
+    ("attn1.norm_q", "self_attn.q_norm"),
+    ("attn1.norm_k", "self_attn.k_norm"),
+    ("attn2.to_q", "cross_attn.q_proj"),
+    ("attn2.to_k", "cross_attn.k_proj"),
+    ("attn2.to_v", "cross_attn.v_proj"),
+    ("attn2.to_out.0", "cross_attn.output_proj"),
+    ("attn2.norm_q", "cross_attn.q_norm"),
+    ("attn2.norm_k", "cross_attn.k_norm"),
+    ("ff.net.0.proj", "mlp.layer1"),
+    ("ff.net.2", "mlp.layer2"),
+];
+const ANIMA_OUTSIDE: Table = &[
+    ("patch_embed.proj", "x_embedder.proj.1"),
+    ("time_embed.t_embedder.linear_1", "t_embedder.1.linear_1"),
+    ("time_embed.t_embedder.linear_2", "t_embedder.1.linear_2"),
+    ("time_embed.norm", "t_embedding_norm"),
+    ("norm_out.linear_1", "final_layer.adaln_modulation.1"),
+    ("norm_out.linear_2", "final_layer.adaln_modulation.2"),
+    ("proj_out", "final_layer.linear"),
+];
 /// The last modulation, whose halves are in the other order.
 const LAST: (&str, &str) = ("norm_out.linear", "final_layer.adaLN_modulation.1");
 
@@ -144,6 +177,9 @@ impl Original {
         }
         if all.clone().any(|name| name.starts_with("distilled_guidance_layer.")) {
             return Some(Original::Chroma);
+        }
+        if all.clone().any(|name| name == "patch_embed.proj") {
+            return Some(Original::Anima);
         }
         if all.clone().any(|name| name.starts_with("double_stream_modulation_img.")) {
             return Some(Original::Flux2);
@@ -166,6 +202,13 @@ impl Original {
         }
         match self {
             Original::ZImage => z_image(module),
+            Original::Anima => {
+                let Some((number, inner)) = numbered(module, "transformer_blocks.") else {
+                    return in_table(ANIMA_OUTSIDE, module).map(|name| (name.to_owned(), Rows::All));
+                };
+                let name = in_table(ANIMA_BLOCK, inner)?;
+                Some((format!("blocks.{number}.{name}"), Rows::All))
+            }
             Original::StableDiffusion3(blocks) => {
                 let Some((number, inner)) = numbered(module, "transformer_blocks.") else {
                     return in_table(SD3_OUTSIDE, module).map(|name| (name.to_owned(), Rows::All));
@@ -268,7 +311,7 @@ mod tests {
         let check = |of: Original, module: &str, name: &str, rows: Rows| {
             assert_eq!(of.name(module), Some((name.to_owned(), rows)), "{module}");
         };
-        use Original::{Chroma, Flux1, Flux2, StableDiffusion3, ZImage};
+        use Original::{Anima, Chroma, Flux1, Flux2, StableDiffusion3, ZImage};
         use Rows::{All, Part, Swapped};
         let third = Rows::third;
         check(ZImage, "layers.3.attention.to_k", "layers.3.attention.qkv", third(1));
@@ -302,6 +345,9 @@ mod tests {
         }
         check(Chroma, "transformer_blocks.1.attn.to_k", "double_blocks.1.img_attn.qkv", third(1));
         check(Chroma, "proj_out", "final_layer.linear", All);
+        check(Anima, "transformer_blocks.27.attn2.to_out.0", "blocks.27.cross_attn.output_proj", All);
+        check(Anima, "transformer_blocks.0.norm3.linear_2", "blocks.0.adaln_modulation_mlp.2", All);
+        check(Anima, "norm_out.linear_1", "final_layer.adaln_modulation.1", All);
         assert_eq!(sd3.name("transformer_blocks.2.attn.to_x"), None);
     }
 }

@@ -226,7 +226,7 @@ impl ModelSource {
                 " It has no autoencoder; set one with `vae`.".to_owned()
             }
             None if !matches!(self, ModelSource::Folder(_)) => String::new(),
-            None if !self.has("model_index.json") => {
+            None if !["model_index.json", "modular_model_index.json"].iter().any(|index| self.has(index)) => {
                 " A model is a folder in diffusers' layout, with a model_index.json.".to_owned()
             }
             None => String::new(),

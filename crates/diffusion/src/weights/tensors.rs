@@ -192,14 +192,18 @@ impl<'a> Weights<'a> {
 
     /// The values of such a tensor, in the first of the shapes.
     fn read(&self, name: &str, shapes: &[&[usize]]) -> Result<Tensor, ModelError> {
-        let (found, Form { dtype, device, .. }) = (self.found(name, shapes)?, &self.file.form);
+        self.read_found(&self.found(name, shapes)?, shapes[0])
+    }
+
+    fn read_found(&self, found: &Found, shape: &[usize]) -> Result<Tensor, ModelError> {
+        let Form { dtype, device, .. } = &self.file.form;
         if let Some(tally) = self.file.tally {
-            tally.count(&self.file.folder, &found, &self.file.form, false);
-            let zero = Tensor::zeros(1, *dtype, device).and_then(|zero| zero.broadcast_as(shapes[0]));
+            tally.count(&self.file.folder, found, &self.file.form, false);
+            let zero = Tensor::zeros(1, *dtype, device).and_then(|zero| zero.broadcast_as(shape));
             return zero.map_err(|error| self.device_error(error));
         }
         found.check()?;
-        let loaded = found.tensor(&self.file.form).and_then(|tensor| tensor.reshape(shapes[0]));
+        let loaded = found.tensor(&self.file.form).and_then(|tensor| tensor.reshape(shape));
         loaded.map_err(|error| self.device_error(error))
     }
 
@@ -300,8 +304,14 @@ impl<'a> Weights<'a> {
         kernel: usize,
         padding: Padding,
     ) -> Result<Conv2d, ModelError> {
-        let weight = self.read("weight", &[&[outputs, inputs, kernel, kernel, kernel]])?;
-        let weight = weight.narrow(2, kernel - 1, 1).and_then(|weight| weight.squeeze(2)?.contiguous());
+        let mut shape = [outputs, inputs, kernel, kernel, kernel];
+        let mut found = self.found("weight", &[&shape])?;
+        if self.file.tally.is_some() {
+            // The other frames are not kept.
+            (shape[2], found.shape[2]) = (1, 1);
+        }
+        let weight = self.read_found(&found, &shape)?;
+        let weight = weight.narrow(2, shape[2] - 1, 1).and_then(|weight| weight.squeeze(2)?.contiguous());
         let weight = weight.and_then(|weight| self.stored(weight));
         let weight = weight.map_err(|error| self.device_error(error))?;
         let weight = Weight::new(self.kernels(), weight, self.file.form.dtype);

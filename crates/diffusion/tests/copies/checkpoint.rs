@@ -28,7 +28,7 @@ pub fn by_recipe(recipe: &str, model: &str) -> Tensors {
     for line in recipe.lines() {
         let [key, how, part, names] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
         let tensors = parts.entry(part.to_owned()).or_insert_with(|| {
-            let file = if part.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
+            let file = if part.starts_with("text_encoder") { "model" } else { "diffusion_pytorch_model" };
             tensors(&folder.join(part).join(file).with_extension("safetensors"))
         });
         let found: Vec<&Tensor> = names.split(' ').map(|name| of_folder(tensors, name)).collect();

@@ -45,7 +45,8 @@ impl FlowCase {
     /// The cell with its LoRA in one of the files.
     pub fn cell_with(&self, lora: &str) -> Cell {
         let shift = self.shift.or((!self.dynamic).then_some(3.0));
-        let file = || named(&fixtures().join(format!("z-image/{lora}.safetensors")));
+        let folder = self.case.model.trim_start_matches("tiny-");
+        let file = || named(&fixtures().join(format!("{folder}/{lora}.safetensors")));
         let lora = self.lora.map(|weight| Lora { file: file(), weight, text_weight: weight });
         cell(Settings { shift, lora: lora.into_iter().collect(), ..self.case.cell().settings })
     }

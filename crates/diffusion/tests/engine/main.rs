@@ -3,6 +3,7 @@
 
 mod added;
 mod added_cases;
+mod anima;
 mod cases;
 mod checked_cases;
 #[path = "../copies/checkpoint.rs"]

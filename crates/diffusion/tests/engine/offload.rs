@@ -78,6 +78,12 @@ fn chroma() {
 }
 
 #[test]
+fn anima() {
+    let (model, cells) = flow("anima/cases.json");
+    pictures_are_the_same(&model, &cells);
+}
+
+#[test]
 fn flux2() {
     are_the_same_with_lora("flux2/cases.json");
 }

@@ -3,7 +3,7 @@
 use crate::cases::render;
 use crate::checkpoint::{by_recipe, fixture};
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::single_model::{FLUX1, FLUX2, MODELS, SD3, SingleModel};
+use crate::single_model::{ANIMA, FLUX1, FLUX2, MODELS, SD3, SingleModel};
 use crate::stored::{Stored, picture_of};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device, Tensor, safetensors};
@@ -49,7 +49,9 @@ fn a_transformer_and_the_files_beside_it_give_the_pictures_of_the_folder() {
 
 #[test]
 fn a_checkpoint_gives_the_pictures_of_the_folder() {
-    for (model, of_vae) in MODELS.into_iter().zip(["vae.", "vae.", "first_stage_model.", "vae."]) {
+    for (model, of_vae) in
+        MODELS.into_iter().zip(["vae.", "vae.", "first_stage_model.", "vae.", "first_stage_model."])
+    {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.safetensors");
         safetensors::save(&model.checkpoint(of_vae), &file).unwrap();
@@ -154,6 +156,12 @@ fn missing_files_are_listed() {
          qwen_3_4b_fp8_mixed.safetensors or Qwen3-4B-*.gguf (in split_files/text_encoders of Comfy-Org/z_image_turbo), flux2-vae.safetensors (in \
          split_files/vae of Comfy-Org/flux2-dev), tokenizer.json (in tokenizer of black-forest-labs/FLUX.2-klein-4B)."
     );
+    assert_eq!(
+        message(&ANIMA, ANIMA.tensors(), &["qwen_3_06b_base.safetensors"]),
+        "model.safetensors is the transformer of Anima alone. Add beside it: qwen_image_vae.safetensors (in split_files of \
+         circlestone-labs/Anima), tokenizer.json (in Qwen/Qwen3-0.6B-Base), t5_tokenizer.json (in \
+         tokenizer_2/tokenizer.json of black-forest-labs/FLUX.1-schnell)."
+    );
     let without_texts = SD3.checkpoint("first_stage_model.").into_iter();
     let without_texts = without_texts.filter(|(key, _)| !key.starts_with("text_encoders.")).collect();
     assert_eq!(
@@ -218,6 +226,12 @@ fn other_families_are_refused_by_name() {
     };
     check(&FLUX1, "txt_in.individual_token_refiner.blocks.0.self_attn.qkv.weight", "HunyuanVideo");
     check(&FLUX2, "guidance_in.in_layer.weight", "FLUX.2-dev");
+    let file = folder.path().join("cosmos.safetensors");
+    let mut tensors = ANIMA.tensors();
+    tensors.retain(|key, _| !key.contains("llm_adapter."));
+    safetensors::save(&tensors, &file).unwrap();
+    let error = ModelSource::at(&file).unwrap_err().to_string();
+    assert!(error.contains("it looks like Cosmos-Predict2, which is not supported"), "{error}");
     let file = folder.path().join("part.safetensors");
     let mut tensors = FLUX1.tensors();
     tensors.retain(|key, _| !key.starts_with("final_layer."));

@@ -11,6 +11,8 @@ pub struct SingleModel {
     pub tiny: &'static str,
     /// The names of its recipes begin with it.
     recipe: &'static str,
+    /// The prefix of the transformer's tensors in a file of their own.
+    prefix: &'static str,
     vae: &'static str,
     /// Its other files: where they are in the folder, and where people have them.
     files: &'static [(&'static str, &'static str)],
@@ -24,6 +26,7 @@ pub struct SingleModel {
 pub const FLUX1: SingleModel = SingleModel {
     tiny: "tiny-flux1",
     recipe: "flux1",
+    prefix: "",
     vae: "ae.safetensors",
     files: &[
         ("text_encoder/model.safetensors", "text_encoders/clip_l.safetensors"),
@@ -37,6 +40,7 @@ pub const FLUX1: SingleModel = SingleModel {
 pub const FLUX2: SingleModel = SingleModel {
     tiny: "tiny-flux2",
     recipe: "flux2",
+    prefix: "",
     vae: "flux2-vae.safetensors",
     files: &[
         ("text_encoder/model.safetensors", "qwen_3_4b.safetensors"),
@@ -49,6 +53,7 @@ pub const FLUX2: SingleModel = SingleModel {
 pub const SD3: SingleModel = SingleModel {
     tiny: "tiny-sd3",
     recipe: "sd3",
+    prefix: "",
     vae: "sd3.5_vae.safetensors",
     files: &[
         ("text_encoder/model.safetensors", "clip_l.safetensors"),
@@ -69,6 +74,7 @@ pub const SD3: SingleModel = SingleModel {
 pub const CHROMA: SingleModel = SingleModel {
     tiny: "tiny-chroma",
     recipe: "chroma",
+    prefix: "",
     vae: "ae.safetensors",
     files: &[
         ("text_encoder/model.safetensors", "clip/t5xxl_fp16.safetensors"),
@@ -78,11 +84,30 @@ pub const CHROMA: SingleModel = SingleModel {
     stated: &["transformer/config.json", "vae/config.json"],
     copy_parts: |file| CHROMA.copy_parts(file),
 };
-pub const MODELS: [SingleModel; 4] = [FLUX1, FLUX2, SD3, CHROMA];
+pub const ANIMA: SingleModel = SingleModel {
+    tiny: "tiny-anima",
+    recipe: "anima",
+    prefix: "net.",
+    vae: "qwen_image_vae.safetensors",
+    files: &[
+        ("text_encoder/model.safetensors", "text_encoders/qwen_3_06b_base.safetensors"),
+        ("tokenizer/tokenizer.json", "tokenizer.json"),
+        ("t5_tokenizer/tokenizer.json", "text_encoders/t5_tokenizer.json"),
+    ],
+    texts: &[("text_encoder", "qwen3_06b")],
+    stated: &["vae/config.json"],
+    copy_parts: |file| ANIMA.copy_parts(file),
+};
+pub const MODELS: [SingleModel; 5] = [FLUX1, FLUX2, SD3, CHROMA, ANIMA];
 
 impl SingleModel {
     /// The transformer's tensors.
     pub fn tensors(&self) -> Tensors {
+        let tensors = self.bare_tensors().into_iter();
+        tensors.map(|(key, tensor)| (format!("{}{key}", self.prefix), tensor)).collect()
+    }
+
+    fn bare_tensors(&self) -> Tensors {
         by_recipe(&format!("single_files/{}-transformer.tsv", self.recipe), self.tiny)
     }
 
@@ -101,7 +126,7 @@ impl SingleModel {
             let file = folder.path().join(part).join("model.safetensors");
             below(format!("text_encoders.{name}.transformer."), tensors(&file))
         });
-        let transformer = below("model.diffusion_model.".to_owned(), self.tensors());
+        let transformer = below("model.diffusion_model.".to_owned(), self.bare_tensors());
         transformer.chain(texts).chain(below(of_vae.to_owned(), self.vae_tensors())).collect()
     }
 

@@ -33,6 +33,11 @@ fn chroma() {
 }
 
 #[test]
+fn anima() {
+    compare_file("anima/cases.json");
+}
+
+#[test]
 fn flux_2() {
     compare_file("flux2/cases.json");
 }

@@ -67,6 +67,29 @@ fn a_transformer_and_its_text_encoder_in_shards() {
     assert_eq!(found, expected.split_whitespace().collect::<Vec<_>>().join(" "));
 }
 
+/// As in the repository of Anima, a modular pipeline; a local copy of another model may have both kinds.
+#[test]
+fn modular_pipelines() {
+    let part =
+        |name: &str, library: &str| format!(r#""{name}": [{library}, null, {{"subfolder": "{name}"}}]"#);
+    let parts =
+        ["scheduler", "text_conditioner", "text_encoder", "transformer", "vae", "tokenizer", "t5_tokenizer"];
+    let index = parts.map(|name| part(name, if name == "vae" { "null" } else { "\"diffusers\"" })).join(", ");
+    let index = format!(r#"{{"_class_name": "AnimaModularPipeline", {index}}}"#);
+    let expected = "modular_model_index.json scheduler/scheduler_config.json t5_tokenizer/tokenizer.json \
+        t5_tokenizer/tokenizer_config.json text_conditioner/config.json \
+        text_conditioner/diffusion_pytorch_model.safetensors text_encoder/config.json text_encoder/model.safetensors \
+        tokenizer/tokenizer.json tokenizer/tokenizer_config.json transformer/config.json \
+        transformer/diffusion_pytorch_model.safetensors vae/config.json vae/diffusion_pytorch_model.safetensors";
+    let expected = expected.split_whitespace().collect::<Vec<_>>().join(" ");
+    let found = files(&model(Dtype::Bf16), Some(&index), &format!("README.md {expected}")).unwrap();
+    assert_eq!(found, expected);
+    let without = expected.replace(" vae/config.json", "");
+    let missing = files(&model(Dtype::Bf16), Some(&index), &without).unwrap_err();
+    assert_eq!(missing, Unusable::Missing("vae/config.json".to_owned()));
+    assert_eq!(super::index(&|file| file.ends_with("model_index.json")), Some("model_index.json"));
+}
+
 #[test]
 fn the_other_precision_is_a_fallback() {
     let halves = LISTING.replace("model.safetensors", "other");

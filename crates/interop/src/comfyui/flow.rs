@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 pub enum Flow {
     StableDiffusion3,
     Flux2,
-    /// Z-Image, FLUX.1 and others: evenly spaced steps, then shifted.
+    /// Z-Image, FLUX.1, Anima and others: evenly spaced steps, then shifted.
     Even,
     /// One that the graph does not tell.
     Unknown,
@@ -20,6 +20,8 @@ pub enum Flow {
 
 const SHIFTS: &[&str] = &["ModelSamplingAuraFlow", "ModelSamplingSD3", "ModelSamplingFlux"];
 const CLIP_LOADERS: &[&str] = &["CLIPLoader", "DualCLIPLoader", "TripleCLIPLoader"];
+/// In the published name of Anima's text encoder.
+const QWEN_OF_ANIMA: &str = "qwen_3_06b";
 const FLUX_PROMPTS: &[&str] = &["FluxGuidance", "CLIPTextEncodeFlux"];
 
 impl Flow {
@@ -30,6 +32,11 @@ impl Flow {
         let kind = loader.and_then(|loader| graph.value(loader, "type")).and_then(Json::as_str);
         if loader.is_some_and(|loader| loader.class == "TripleCLIPLoader") {
             return Some(Flow::StableDiffusion3);
+        }
+        // ComfyUI knows Anima's text encoder by its tensors, and ignores the type.
+        let name = loader.and_then(|loader| graph.value(loader, "clip_name")).and_then(Json::as_str);
+        if name.is_some_and(|name| name.contains(QWEN_OF_ANIMA)) {
+            return Some(Flow::Even);
         }
         match kind {
             Some("sd3") => return Some(Flow::StableDiffusion3),

@@ -100,6 +100,7 @@ fn words_that_other_text_encoders_ignore_are_named() {
     assert_eq!(ignored("tiny-flux1", &prompt(10)), []);
     assert_eq!(ignored("tiny-flux1", &prompt(700)), [(Some("T5"), 512, true)]);
     assert_eq!(ignored("tiny-chroma", &prompt(700)), [(Some("T5"), 512, true)]);
+    assert_eq!(ignored("tiny-anima", &prompt(700)), [(Some("T5"), 512, true)]);
     // T5 reads what CLIP does not.
     assert_eq!(ignored("tiny-sd3", &prompt(10)), []);
     assert_eq!(ignored("tiny-sd3", &prompt(400)), [(Some("CLIP"), 77, true), (Some("T5"), 256, true)]);

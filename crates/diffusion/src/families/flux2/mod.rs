@@ -5,7 +5,7 @@
 
 use crate::families::detect::Kind;
 use crate::families::family::Rows;
-use crate::families::files::{INDEX, TEXT, VAE_CONFIG};
+use crate::families::files::{INDEX, TEXT};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_packed};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::parts::{self, Loader};
@@ -105,6 +105,7 @@ impl FlowFamily for Flux2Parts {
     const KIND: Kind = Kind::Flux2;
     const RULE: FlowRule = FlowRule { range: SigmaRange::ToLastStep, mu: Mu::Empirical };
     const PACKED: usize = PATCH;
+    const VAES: &'static [&'static str] = &[vae::FLUX2];
 
     fn patch(_: &ConfigFile) -> Loaded<usize> {
         Ok(PATCH)
@@ -147,16 +148,6 @@ impl FlowFamily for Flux2Parts {
 
     fn defaults(source: &ModelSource) -> Loaded<(Option<u32>, Option<f64>)> {
         Ok(if is_distilled(source)? { DISTILLED } else { BASE })
-    }
-
-    /// Refuses an autoencoder that is not FLUX.2's.
-    fn check_vae(vae: &Vae, source: &ModelSource) -> Loaded<()> {
-        match vae.statistics {
-            Some(_) => Ok(()),
-            None => {
-                Err(ConfigFile::open(source, VAE_CONFIG)?.refuse("_class_name", "\"AutoencoderKLFlux2\""))
-            }
-        }
     }
 
     fn predict(transformer: &Flux2Transformer, rows: &Rows) -> Result<Tensor> {

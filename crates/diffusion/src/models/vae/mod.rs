@@ -1,11 +1,10 @@
-//! The autoencoder: pixels to latents and back. A model has one of two kinds: a variational one (`kl.rs`) or a small one
-//! for quick drafts (`tiny.rs`).
+//! The autoencoder: pixels to latents and back. A model has one of three kinds: a variational one (`kl.rs`), that of Qwen-Image
+//! and Anima (`qwen_image.rs`), or a small one for quick drafts (`tiny.rs`).
 //!
 //! Not here: drawing from the posterior and scaling latents (`image/posterior.rs`).
 
 mod kl;
-#[cfg_attr(not(test), expect(dead_code, reason = "the family that has it is not here yet"))]
-pub(crate) mod qwen_image;
+mod qwen_image;
 mod tiny;
 
 use crate::error::ModelError;
@@ -13,12 +12,13 @@ use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
 use candle_core::{DType, Result, Tensor};
 use kl::Kl;
+use qwen_image::QwenImage;
 use serde_json::json;
 use tiny::Tiny;
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
-/// The autoencoder of a model: diffusers' `AutoencoderKL` or `AutoencoderTiny`.
+/// The autoencoder of a model: diffusers' `AutoencoderKL`, `AutoencoderKLQwenImage` or `AutoencoderTiny`.
 pub struct Vae {
     coder: Coder,
     /// Latents are the encoder's output times this.
@@ -36,19 +36,23 @@ pub struct Vae {
 
 enum Coder {
     Kl(Box<Kl>),
+    QwenImage(Box<QwenImage>),
     Tiny(Tiny),
 }
 
 impl Vae {
     pub(crate) fn load(config: &ConfigFile, weights: &Weights) -> Loaded<Vae> {
         let Shape { scaling_factor, shift_factor, latent_channels, factor } = Shape::read(config)?;
-        let coder = match is_tiny(config) {
-            true => Coder::Tiny(Tiny::load(config, weights)?),
-            false => Coder::Kl(Box::new(Kl::load(config, weights)?)),
+        let coder = match class(config) {
+            TINY => Coder::Tiny(Tiny::load(config, weights)?),
+            QWEN_IMAGE => Coder::QwenImage(Box::new(QwenImage::load(config, weights)?)),
+            _ => Coder::Kl(Box::new(Kl::load(config, weights)?)),
         };
         let dtype = weights.activation_dtype();
-        let statistics =
-            if is_flux2(config) { Some(statistics(config, weights, latent_channels)?) } else { None };
+        let statistics = match class(config) {
+            FLUX2 => Some(statistics(config, weights, latent_channels)?),
+            _ => None,
+        };
         Ok(Vae { coder, statistics, scaling_factor, shift_factor, latent_channels, factor, dtype })
     }
 
@@ -62,14 +66,20 @@ impl Vae {
         matches!(self.coder, Coder::Kl(_))
     }
 
+    /// Whether its file may have an unused tensor of that name: one that only films need.
+    pub(crate) fn is_spare(&self, key: &str) -> bool {
+        matches!(self.coder, Coder::QwenImage(_)) && qwen_image::is_spare(key)
+    }
+
     /// Mean and log-variance of the posterior, each `[B, latent_channels, H / factor, W / factor]`. A tiny autoencoder has
-    /// no log-variance: its latents are the mean.
+    /// no log-variance: its latents are the mean. Those of Qwen-Image's are the mean, too, normalised by channel.
     ///
     /// `pixels` is `[B, 3, H, W]` in -1..1, H and W multiples of the factor. The log-variance is clamped to -30..20.
     pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
         let pixels = pixels.to_dtype(self.dtype)?;
         match &self.coder {
             Coder::Kl(kl) => kl.encode(&pixels).map(|(mean, logvar)| (mean, Some(logvar))),
+            Coder::QwenImage(coder) => Ok((coder.encode(&pixels)?, None)),
             Coder::Tiny(tiny) => Ok((tiny.encode(&pixels)?, None)),
         }
     }
@@ -78,10 +88,10 @@ impl Vae {
     ///
     /// `latents` is `[B, latent_channels, h, w]`, already divided by the scaling factor.
     pub fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        let latents = latents.to_dtype(self.dtype)?;
         match &self.coder {
-            Coder::Kl(kl) => kl.decode(&latents),
-            Coder::Tiny(tiny) => tiny.decode(&latents),
+            Coder::Kl(kl) => kl.decode(&latents.to_dtype(self.dtype)?),
+            Coder::QwenImage(coder) => coder.decode(latents),
+            Coder::Tiny(tiny) => tiny.decode(&latents.to_dtype(self.dtype)?),
         }
     }
 }
@@ -101,8 +111,12 @@ pub(crate) struct Shape {
 impl Shape {
     /// Reads and checks a configuration.
     pub(crate) fn read(config: &ConfigFile) -> Loaded<Shape> {
+        if class(config) == QWEN_IMAGE {
+            let (latent_channels, factor) = qwen_image::size(config)?;
+            return Ok(Shape { scaling_factor: 1.0, shift_factor: 0.0, latent_channels, factor });
+        }
         for (key, allowed) in [
-            ("_class_name", json!(["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderTiny"])),
+            ("_class_name", json!([KL, FLUX2, QWEN_IMAGE, TINY])),
             ("in_channels", json!([3])),
             ("out_channels", json!([3])),
         ] {
@@ -111,7 +125,7 @@ impl Shape {
         for key in ["latents_mean", "latents_std"] {
             config.only(key, &[])?;
         }
-        let (levels, scaling_factor) = match is_tiny(config) {
+        let (levels, scaling_factor) = match class(config) == TINY {
             true => (tiny::levels(config)?, 1.0),
             false => (kl::levels(config)?, 0.18215),
         };
@@ -127,9 +141,15 @@ impl Shape {
     }
 }
 
-/// Whether a configuration is that of FLUX.2's autoencoder.
-fn is_flux2(config: &ConfigFile) -> bool {
-    config.get("_class_name").and_then(|class| class.as_str()) == Some("AutoencoderKLFlux2")
+/// diffusers' classes.
+pub(crate) const KL: &str = "AutoencoderKL";
+pub(crate) const FLUX2: &str = "AutoencoderKLFlux2";
+pub(crate) const QWEN_IMAGE: &str = "AutoencoderKLQwenImage";
+pub(crate) const TINY: &str = "AutoencoderTiny";
+
+/// The class of an autoencoder.
+pub(crate) fn class(config: &ConfigFile) -> &str {
+    config.get("_class_name").and_then(|class| class.as_str()).unwrap_or(KL)
 }
 
 /// The statistics of patches of 2 x 2 latents: those of a batch norm, which is not a part of encoder or decoder.
@@ -144,12 +164,7 @@ fn statistics(config: &ConfigFile, weights: &Weights, latent_channels: usize) ->
     both.map_err(|error| weights.device_error(error))
 }
 
-/// Whether a configuration is that of a tiny autoencoder.
-fn is_tiny(config: &ConfigFile) -> bool {
-    config.get("_class_name").and_then(|class| class.as_str()) == Some("AutoencoderTiny")
-}
-
 /// Whether an autoencoder overflows in f16, so that diffusers' pipeline for SDXL computes it in f32.
 pub(crate) fn needs_f32(config: &ConfigFile) -> Loaded<bool> {
-    Ok(!is_tiny(config) && config.flag("force_upcast", true)?)
+    Ok(class(config) != TINY && config.flag("force_upcast", true)?)
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 type Loaded<T> = std::result::Result<T, ModelError>;
 
 /// The autoencoder; its latents are normalised by channel, with the statistics in its configuration.
-pub(crate) struct QwenImageVae {
+pub(super) struct QwenImage {
     encoder: Encoder,
     quant_conv: Conv2d,
     post_quant_conv: Conv2d,
@@ -23,10 +23,7 @@ pub(crate) struct QwenImageVae {
     mean: Tensor,
     /// The same.
     deviation: Tensor,
-    /// The channels of latents.
-    pub latent_channels: usize,
-    /// Pixels per latent pixel, in each direction.
-    pub factor: usize,
+    latent_channels: usize,
     dtype: DType,
     kernels: &'static dyn Kernels,
 }
@@ -132,13 +129,19 @@ const DEVIATION: [f64; 16] = [
     1.1253, 2.8251, 1.9160,
 ];
 
+/// The channels of latents, and the pixels per latent pixel, in each direction.
+pub(super) fn size(config: &ConfigFile) -> Loaded<(usize, usize)> {
+    let shape = Shape::read(config)?;
+    Ok((shape.latent_channels, 1 << (shape.widths.len() - 1)))
+}
+
 /// Whether a tensor is not used for single pictures.
-pub(crate) fn is_spare(key: &str) -> bool {
+pub(super) fn is_spare(key: &str) -> bool {
     key.contains(".time_conv.")
 }
 
-impl QwenImageVae {
-    pub fn load(config: &ConfigFile, weights: &Weights) -> Loaded<QwenImageVae> {
+impl QwenImage {
+    pub fn load(config: &ConfigFile, weights: &Weights) -> Loaded<QwenImage> {
         let shape = Shape::read(config)?;
         let channels = shape.latent_channels;
         let statistics = |key: &str, default: &[f64]| {
@@ -158,7 +161,7 @@ impl QwenImageVae {
             let tensor = Tensor::from_vec(values, (1, channels, 1, 1), weights.device());
             tensor.map_err(|error| weights.device_error(error))
         };
-        Ok(QwenImageVae {
+        Ok(QwenImage {
             encoder: Encoder::load(&shape, &weights.at("encoder"))?,
             quant_conv: conv(&weights.at("quant_conv"), 2 * channels, 2 * channels, 1)?,
             post_quant_conv: conv(&weights.at("post_quant_conv"), channels, channels, 1)?,
@@ -166,7 +169,6 @@ impl QwenImageVae {
             mean: place(mean)?,
             deviation: place(deviation)?,
             latent_channels: channels,
-            factor: 1 << (shape.widths.len() - 1),
             dtype: weights.activation_dtype(),
             kernels: weights.kernels(),
         })

@@ -16,7 +16,7 @@ const CONFIG: &str = "adapter_config.json";
 /// Diffusers' name of a LoRA's tensors.
 const DIFFUSERS: &str = "pytorch_lora_weights.safetensors";
 /// The parts of a model, each of which may have a folder with its own adapter.
-const PARTS: [&str; 4] = ["unet", "transformer", "text_encoder", "text_encoder_2"];
+const PARTS: [&str; 5] = ["unet", "transformer", "text_conditioner", "text_encoder", "text_encoder_2"];
 /// Where diffusers keeps peft's configuration in a file's header.
 const HEADER: &str = "lora_adapter_metadata";
 /// What peft puts before the name of a module.

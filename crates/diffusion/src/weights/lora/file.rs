@@ -102,9 +102,9 @@ impl LoraFile {
         self.changes.get(layer)
     }
 
-    /// Whether it changes a text encoder.
+    /// Whether it changes what encodes prompts: a text encoder, or Anima's conditioner.
     pub(super) fn changes_text(&self) -> bool {
-        self.layers().any(is_text)
+        self.layers().any(|layer| is_text(layer) || layer.starts_with(CONDITIONER))
     }
 }
 
@@ -130,6 +130,10 @@ fn fused_changes<'a>(
     };
     layers.into_iter().map(part).collect()
 }
+
+/// What layers of Anima's conditioner begin with. It is a part of the transformer in the files of its authors, so that the weight of
+/// the transformer applies to it.
+const CONDITIONER: &str = "text_conditioner.";
 
 /// Whether a layer is one of a text encoder.
 pub(super) fn is_text(layer: &str) -> bool {

@@ -94,8 +94,18 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
         if let Some(stem) = module.strip_suffix(".0").filter(|name| name.ends_with("to_out")) {
             aliases.extend(transformer_aliases(stem));
         }
+    } else if part == "text_conditioner" {
+        aliases.push(format!("{part}.{module}"));
+        // Anima's authors have it in the transformer.
+        aliases.extend(transformer_aliases(&format!("llm_adapter.{module}")));
     } else {
         let mut modules = vec![module.to_owned()];
+        // Qwen3 in diffusers' folders; trainers have it as a part of the model that generates text, or not.
+        match module.strip_prefix("model.") {
+            Some(inner) => modules.push(inner.to_owned()),
+            None if module.starts_with("layers.") => modules.push(format!("model.{module}")),
+            None => {}
+        }
         // The first versions of diffusers named the projections as in the UNet.
         for (now, then) in
             [("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("out_proj", "to_out")]
@@ -109,6 +119,9 @@ fn aliases(part: &str, module: &str, blocks: &ldm::Blocks) -> Vec<String> {
                 "lora_te1_",
                 "text_encoders.clip_l.transformer.",
                 "text_encoders.clip_h.transformer.",
+                "text_encoders.qwen3_06b.transformer.",
+                // kohya's converter of LoRAs of Anima.
+                "text_encoder.qwen3.",
             ],
             _ => &["lora_te2_", "text_encoders.clip_g.transformer."],
         };
@@ -154,6 +167,40 @@ mod tests {
         check("lycoris_noise_refiner_0_attention_to_q", to_q);
         check("diffusion_model.final_layer.linear", last);
         assert_eq!(names.find(None, "transformer.layers.4.attention.to_q"), None);
+    }
+
+    #[test]
+    fn names_of_all_trainers_lead_to_the_layers_of_anima() {
+        let zero = Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap();
+        let weight = Weight::new(maquette_kernels::reference(), zero, DType::F32);
+        let layer = Layer { weight, bias: None, inputs: 1, outputs: 1, kernel: None, is_pointwise: false };
+        let all = [
+            "transformer.transformer_blocks.3.attn2.to_out.0",
+            "transformer.patch_embed.proj",
+            "text_conditioner.blocks.1.self_attn.q_proj",
+            "text_encoder.layers.2.mlp.up_proj",
+        ];
+        let [to_out, patches, conditioner, text] = all;
+        let layers: Layers = all.map(|name| (name.to_owned(), layer.clone())).into();
+        let targets = Targets { layers, ..Targets::default() };
+        let names = Names::of(&targets);
+        let check = |module: &str, expected| {
+            assert_eq!(names.find(None, module), Some(&Found::One(expected)), "{module}");
+        };
+        check("transformer.transformer_blocks.3.attn2.to_out.0", to_out);
+        check("diffusion_model.blocks.3.cross_attn.output_proj", to_out);
+        check("lora_unet_blocks_3_cross_attn_output_proj", to_out);
+        check("lycoris_blocks_3_cross_attn_output_proj", to_out);
+        check("lora_unet_x_embedder_proj_1", patches);
+        check("text_conditioner.blocks.1.self_attn.q_proj", conditioner);
+        check("diffusion_model.llm_adapter.blocks.1.self_attn.q_proj", conditioner);
+        check("lora_unet_llm_adapter_blocks_1_self_attn_q_proj", conditioner);
+        check("text_encoder.layers.2.mlp.up_proj", text);
+        check("lora_te_layers_2_mlp_up_proj", text);
+        check("lora_te_model_layers_2_mlp_up_proj", text);
+        check("text_encoder.qwen3.layers.2.mlp.up_proj", text);
+        check("text_encoders.qwen3_06b.transformer.model.layers.2.mlp.up_proj", text);
+        assert_eq!(names.find(None, "diffusion_model.blocks.3.self_attn.q_proj"), None);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn kind(header: &Header) -> Result<Kind, String> {
             ("joint_blocks.", "a part or a relative of Stable Diffusion 3"),
             ("double_layers.", "AuraFlow"),
             ("head.modulation", "Wan"),
-            ("net.blocks.", "Cosmos or Anima"),
+            ("net.blocks.", "a part or a relative of Anima"),
             ("double_stream_blocks.", "HiDream"),
             ("model.layers.", "a text encoder; it belongs beside a transformer, under its published name"),
             ("encoder.block.", "a text encoder; it belongs beside a transformer, under its published name"),
@@ -116,6 +116,17 @@ pub(super) fn vae_part(header: &Header) -> Part {
         .to_owned();
     let levels = count(header, &format!("{prefix}decoder.up."));
     Part::Vae { prefix, levels }
+}
+
+/// The autoencoder of Qwen-Image below `prefix`; `None` if there is none.
+pub(super) fn qwen_image_vae_part(header: &Header, prefix: &str) -> Option<Part> {
+    let has = |rest: &str| header.contains_key(&format!("{prefix}{rest}"));
+    if !has("decoder.upsamples.0.residual.0.gamma") || !has("encoder.downsamples.0.residual.0.gamma") {
+        return None;
+    }
+    let blocks =
+        (0..usize::from(u8::MAX)).take_while(|i| has(&format!("encoder.downsamples.{i}.residual.0.gamma")));
+    Some(Part::QwenImageVae { prefix: prefix.to_owned(), layers: blocks.count() })
 }
 
 /// The text encoders in the file.
@@ -253,6 +264,8 @@ pub(crate) enum FlowVae {
     Flux1,
     StableDiffusion3,
     Flux2,
+    /// That of Anima, too.
+    QwenImage,
 }
 
 /// `vae/config.json` of such an autoencoder, in a file of its own or in a checkpoint.
@@ -274,9 +287,34 @@ pub(super) fn flow_vae(header: &Header, part: Option<&Part>, kind: FlowVae) -> V
             config["patch_size"] = json!([2, 2]);
             return config;
         }
+        FlowVae::QwenImage => return qwen_image_vae(header, part),
     };
     config["scaling_factor"] = json!(scaling_factor);
     config["shift_factor"] = json!(shift_factor);
+    config
+}
+
+/// `vae/config.json` of Qwen-Image's; that of the published one if the file has diffusers' names.
+fn qwen_image_vae(header: &Header, part: &Part) -> Value {
+    let mut config = json!({"_class_name": "AutoencoderKLQwenImage"});
+    let Part::QwenImageVae { prefix, layers } = part else { return config };
+    let length = |rest: &str| header.length(&format!("{prefix}{rest}"), 0).unwrap_or(0);
+    let base = length("encoder.conv1.weight");
+    // A convolution follows the residual blocks of every level but the last.
+    let levels = count(header, &format!("{prefix}encoder.downsamples.")).div_ceil(layers + 1);
+    let block = |number: usize| format!("encoder.downsamples.{number}");
+    let factor =
+        |level: usize| length(&format!("{}.residual.2.weight", block(level * (layers + 1)))) / base.max(1);
+    let halves_frames = |level: usize| {
+        let convolution = block(level * (layers + 1) + layers);
+        header.contains_key(&format!("{prefix}{convolution}.time_conv.weight"))
+    };
+    config["base_dim"] = json!(base);
+    config["dim_mult"] = json!((0..levels).map(factor).collect::<Vec<_>>());
+    config["num_res_blocks"] = json!(layers);
+    config["temperal_downsample"] =
+        json!((0..levels.saturating_sub(1)).map(halves_frames).collect::<Vec<_>>());
+    config["z_dim"] = json!(length("conv2.weight"));
     config
 }
 

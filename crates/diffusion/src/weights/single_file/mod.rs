@@ -8,6 +8,7 @@ mod controlnet;
 mod controlnet_names;
 mod infer;
 mod names;
+mod qwen_image_names;
 mod stated;
 #[cfg(test)]
 mod tests;
@@ -226,9 +227,12 @@ pub(crate) enum Padding {
     Zero,
 }
 
-/// The tensors of an autoencoder's own file, if they have LDM's names.
+/// The tensors of an autoencoder's own file, if they have LDM's names or Wan's.
 pub(crate) fn vae_in(header: &Header) -> Option<Part> {
     let part = infer::vae_part(header);
+    if let Some(part) = infer::qwen_image_vae_part(header, part.prefix()) {
+        return Some(part);
+    }
     let probe = format!("{}decoder.up.0.block.0.conv1.weight", part.prefix());
     header.contains_key(&probe).then_some(part)
 }

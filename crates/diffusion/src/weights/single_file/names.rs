@@ -5,6 +5,7 @@
 //! independent of a file's content.
 
 use super::controlnet_names;
+use super::qwen_image_names;
 use crate::weights::llama_names::LlamaCpp;
 use crate::weights::original_names::{Original, Rows};
 
@@ -15,6 +16,8 @@ pub(crate) enum Part {
     Unet { prefix: String, layers: usize },
     /// The autoencoder with `levels` levels; LDM counts the decoder's from the finest.
     Vae { prefix: String, levels: usize },
+    /// Qwen-Image's autoencoder under the names of Wan's code, with `layers` residual blocks on each level of the encoder.
+    QwenImageVae { prefix: String, layers: usize },
     /// A text encoder under transformers' own names.
     Clip { prefix: String },
     /// A text encoder under OpenCLIP's names; the model uses its first `layers` layers.
@@ -55,6 +58,7 @@ impl Part {
         match self {
             Part::Unet { prefix, .. }
             | Part::Vae { prefix, .. }
+            | Part::QwenImageVae { prefix, .. }
             | Part::Clip { prefix }
             | Part::OpenClip { prefix, .. }
             | Part::Transformer { prefix, .. }
@@ -71,6 +75,7 @@ impl Part {
         let mut names = match self {
             Part::Unet { layers, .. } => unet(&words, *layers),
             Part::Vae { levels, .. } => vae_names(&words, *levels),
+            Part::QwenImageVae { layers, .. } => vec![qwen_image_names::name(&words, *layers)],
             Part::Clip { .. } | Part::Below { .. } | Part::Plain => vec![None],
             Part::LlamaCpp(encoder) => vec![encoder.name(name)],
             Part::ControlNet { layers, hints, .. } => match controlnet_names::name(&words, *hints) {
@@ -103,10 +108,17 @@ impl Part {
         match self {
             Part::Unet { .. } | Part::ControlNet { .. } | Part::Plain => false,
             // A norm that the model has not used since its publication.
-            Part::Transformer { of, .. } => *of == Original::ZImage && name == "norm_final.weight",
+            Part::Transformer { of: Original::ZImage, .. } => name == "norm_final.weight",
+            // Another part, and what was kept from the training.
+            Part::Transformer { of: Original::Anima, .. } => {
+                ["llm_adapter.", "pos_embedder.", "accum_"].iter().any(|start| name.starts_with(start))
+                    || name.ends_with("_extra_state")
+            }
+            Part::Transformer { .. } => false,
             Part::Below { .. } => is_spare(name),
             Part::LlamaCpp(encoder) => encoder.original(name).is_some_and(|name| is_spare(&name)),
             Part::Vae { .. } => is_spare_in_vae(name),
+            Part::QwenImageVae { .. } => is_spare(name),
             Part::Clip { .. } => is_spare_in_text_encoder(name),
             Part::OpenClip { layers, .. } => {
                 let layer =

@@ -3,8 +3,8 @@
 use crate::weights::header::Header;
 use crate::weights::original_names::Original;
 
-/// ComfyUI's prefix of a transformer in a file with other parts, and none.
-const PREFIXES: [&str; 2] = ["", "model.diffusion_model."];
+/// None, ComfyUI's prefix of a transformer in a file with other parts, and that of Anima's authors.
+const PREFIXES: [&str; 3] = ["", "model.diffusion_model.", "net."];
 
 /// Families whose transformers have similar names, by a tensor that only they have.
 const OTHERS: [(&str, &str); 1] =
@@ -29,6 +29,7 @@ pub(super) fn name(of: Original) -> &'static str {
         Original::Flux1 => "FLUX.1",
         Original::Flux2 => "FLUX.2 klein",
         Original::Chroma => "Chroma",
+        Original::Anima => "Anima",
     }
 }
 
@@ -45,6 +46,12 @@ fn of(header: &Header, prefix: &str) -> Result<Option<Original>, String> {
     if has("joint_blocks.0.x_block.attn.qkv.weight") {
         let blocks = (0..).take_while(|i| has(&format!("joint_blocks.{i}.x_block.attn.qkv.weight"))).count();
         return Ok(Some(Original::StableDiffusion3(blocks)));
+    }
+    if has("blocks.0.adaln_modulation_self_attn.1.weight") {
+        return match has("llm_adapter.embed.weight") {
+            true => Ok(Some(Original::Anima)),
+            false => Err("it looks like Cosmos-Predict2, which is not supported".to_owned()),
+        };
     }
     if let Some((_, what)) = OTHERS.iter().find(|(tensor, _)| has(tensor)) {
         return Err(format!("it looks like {what}, which is not supported"));

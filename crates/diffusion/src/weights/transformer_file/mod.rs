@@ -26,6 +26,8 @@ use std::path::{Path, PathBuf};
 pub(crate) use texts::IDENTITY_PROJECTION;
 
 const TRANSFORMER: &str = "transformer/diffusion_pytorch_model.safetensors";
+/// What the tensors of Anima's text conditioner begin with, in the transformer.
+const LLM_ADAPTER: &str = "llm_adapter.";
 /// The index of a pipeline, in which FLUX.2 klein says whether it is distilled.
 const INDEX: &str = "model_index.json";
 /// In the names of files of the FLUX.2 klein that is not distilled.
@@ -89,8 +91,8 @@ impl TransformerFile {
             if self.is_in_folder(needed) {
                 continue;
             }
-            if let Some(part) = part_in(header, needed) {
-                is_alone = false;
+            if let Some(part) = self.part_in(header, needed) {
+                is_alone &= needed.what == What::Conditioner;
                 self.add(needed, self.file.clone(), header, Some(part));
                 continue;
             }
@@ -128,6 +130,7 @@ impl TransformerFile {
             What::ClipG => (texts::clip(&named, "gelu"), Some(Padding::Zero)),
             What::T5 => (texts::t5(&named), None),
             What::Qwen3 => (texts::qwen3(&named), None),
+            What::Conditioner => (texts::conditioner(&named), None),
             What::Vae(kind) => (flow_vae(header, part.as_ref(), kind), None),
             What::Tokenizer => return,
         };
@@ -140,6 +143,22 @@ impl TransformerFile {
         }
         self.paths.insert(needed.name, path);
         self.parts.extend(part.map(|part| (needed.name, part)));
+    }
+
+    /// The naming of a part that is in the same file as the transformer; `None` if it is not.
+    fn part_in(&self, header: &Header, needed: &Needed) -> Option<Part> {
+        let below = |prefix: String| {
+            let mut keys = header.range(prefix.clone()..);
+            keys.next().is_some_and(|(key, _)| key.starts_with(&prefix)).then_some(Part::Below { prefix })
+        };
+        match (needed.what, needed.prefix) {
+            (What::Vae(_), _) => vae_in(header),
+            (What::Conditioner, _) => {
+                below(format!("{}{LLM_ADAPTER}", self.parts.get(TRANSFORMER).map_or("", Part::prefix)))
+            }
+            (_, Some(prefix)) => below(prefix.to_owned()),
+            (_, None) => None,
+        }
     }
 
     fn make(&mut self, name: &str, content: &Value) {
@@ -220,18 +239,5 @@ impl TransformerFile {
     /// The naming of a weight file's tensors, if it is not that of diffusers or transformers.
     pub(crate) fn part(&self, file: &str) -> Option<&Part> {
         self.parts.get(file)
-    }
-}
-
-/// The naming of a part that is in the same file as the transformer; `None` if it is not.
-fn part_in(header: &Header, needed: &Needed) -> Option<Part> {
-    match (needed.what, needed.prefix) {
-        (What::Vae(_), _) => vae_in(header),
-        (_, Some(prefix)) => {
-            let is_there =
-                header.range(prefix.to_owned()..).next().is_some_and(|(key, _)| key.starts_with(prefix));
-            is_there.then(|| Part::Below { prefix: prefix.to_owned() })
-        }
-        (_, None) => None,
     }
 }

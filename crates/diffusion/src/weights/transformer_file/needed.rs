@@ -14,6 +14,8 @@ pub(super) enum What {
     ClipG,
     T5,
     Qwen3,
+    /// Anima's, which is a part of its transformer.
+    Conditioner,
     Vae(FlowVae),
     Tokenizer,
 }
@@ -43,6 +45,7 @@ const TEXT: &str = "text_encoder/model.safetensors";
 const TEXT_2: &str = "text_encoder_2/model.safetensors";
 const TEXT_3: &str = "text_encoder_3/model.safetensors";
 const TEXT_FOLDERS: &[&str] = &["text_encoders", "clip"];
+const CONDITIONER: &str = "text_conditioner/diffusion_pytorch_model.safetensors";
 const VAE: &str = "vae/diffusion_pytorch_model.safetensors";
 
 const CLIP_L: Needed = Needed {
@@ -139,6 +142,14 @@ const SD3_VAE: Needed = Needed {
     ..AE
 };
 
+const QWEN_IMAGE_VAE: Needed = Needed {
+    what: What::Vae(FlowVae::QwenImage),
+    files: &["qwen_image_vae.safetensors"],
+    from: ANIMA_FILES,
+    ..AE
+};
+const ANIMA_FILES: &str = "split_files of circlestone-labs/Anima";
+
 const Z_IMAGE: &[Needed] = &[QWEN3, AE, QWEN3_TOKENIZER];
 const FLUX1: &[Needed] = &[CLIP_L, T5, AE, T5_TOKENIZER];
 /// Its folders have T5 in place of CLIP.
@@ -153,6 +164,20 @@ const FLUX2_9B: &[Needed] = &[
     QWEN3_8B,
     FLUX2_VAE,
     Needed { from: "tokenizer of black-forest-labs/FLUX.2-klein-9B", ..QWEN3_TOKENIZER },
+];
+/// The conditioner has a prefix in the file of the transformer, so that it never has to be found.
+const ANIMA: &[Needed] = &[
+    Needed {
+        files: &["qwen_3_06b_base.safetensors"],
+        gguf: Some("Qwen3-0.6B-Base-"),
+        prefix: Some("text_encoders.qwen3_06b.transformer."),
+        from: ANIMA_FILES,
+        ..QWEN3
+    },
+    Needed { what: What::Conditioner, part: "text_conditioner", name: CONDITIONER, ..QWEN3 },
+    QWEN_IMAGE_VAE,
+    Needed { from: "Qwen/Qwen3-0.6B-Base", ..QWEN3_TOKENIZER },
+    Needed { part: "t5_tokenizer", name: "t5_tokenizer/tokenizer.json", ..T5_TOKENIZER },
 ];
 /// A model may be without T5, as in diffusers; with it, it needs its tokenizer, too.
 const SD3: &[Needed] = &[
@@ -179,6 +204,7 @@ pub(super) fn needed(of: Original, width: usize) -> &'static [Needed] {
         Original::Chroma => CHROMA,
         Original::Flux2 if width == WIDTH_OF_9B => FLUX2_9B,
         Original::Flux2 => FLUX2,
+        Original::Anima => ANIMA,
     }
 }
 

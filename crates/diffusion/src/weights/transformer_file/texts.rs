@@ -51,6 +51,23 @@ pub(super) fn t5(named: &Named) -> Value {
     })
 }
 
+/// `config.json` of Anima's text conditioner.
+pub(super) fn conditioner(named: &Named) -> Value {
+    let inner = named.length("blocks.0.self_attn.q_proj.weight", 0);
+    let depth = named.length("blocks.0.self_attn.q_norm.weight", 0);
+    json!({
+        "_class_name": "AnimaTextConditioner",
+        "min_sequence_length": 512,
+        "mlp_ratio": named.length("blocks.0.mlp.0.weight", 0) as f64 / (inner.max(1)) as f64,
+        "model_dim": inner,
+        "num_attention_heads": inner.checked_div(depth),
+        "num_layers": named.blocks(|i| format!("blocks.{i}.self_attn.q_norm.weight")),
+        "source_dim": named.length("blocks.0.cross_attn.k_proj.weight", 1),
+        "target_dim": named.length("embed.weight", 1),
+        "target_vocab_size": named.length("embed.weight", 0),
+    })
+}
+
 /// `config.json` of Qwen3.
 pub(super) fn qwen3(named: &Named) -> Value {
     let prefix = if named.has("model.embed_tokens.weight") { "model." } else { "" };

@@ -14,14 +14,15 @@ pub(super) fn transformer(named: &Named, of: Original) -> Value {
         Original::Flux1 => flux1(named),
         Original::Chroma => chroma(named),
         Original::Flux2 => flux2(named),
+        Original::Anima => anima(named),
     }
 }
 
-/// `scheduler/scheduler_config.json`: those of Z-Image-Turbo, Stable Diffusion 3.5, FLUX.1 dev or schnell, FLUX.2 klein, and
-/// Chroma1-HD.
+/// `scheduler/scheduler_config.json`: those of Z-Image-Turbo, Stable Diffusion 3.5, FLUX.1 dev or schnell, FLUX.2 klein,
+/// Chroma1-HD, and Anima.
 pub(super) fn scheduler(named: &Named, of: Original) -> Value {
     let is_dynamic = match of {
-        Original::ZImage | Original::StableDiffusion3(_) | Original::Chroma => false,
+        Original::ZImage | Original::StableDiffusion3(_) | Original::Chroma | Original::Anima => false,
         Original::Flux1 => embeds_guidance(named),
         Original::Flux2 => true,
     };
@@ -144,5 +145,28 @@ fn flux2(named: &Named) -> Value {
         "patch_size": 1,
         "rope_theta": 2000,
         "timestep_guidance_channels": 256,
+    })
+}
+
+fn anima(named: &Named) -> Value {
+    let width = named.length("patch_embed.proj.weight", 0);
+    let depth = named.length("transformer_blocks.0.attn1.norm_q.weight", 0);
+    let channels = named.length("proj_out.weight", 0) / 4;
+    let inner = named.length("transformer_blocks.0.ff.net.0.proj.weight", 0);
+    json!({
+        "_class_name": "CosmosTransformer3DModel",
+        "adaln_lora_dim": named.length("transformer_blocks.0.norm1.linear_1.weight", 0),
+        "attention_head_dim": depth,
+        "concat_padding_mask": named.length("patch_embed.proj.weight", 1) == 4 * (channels + 1),
+        "extra_pos_embed_type": Value::Null,
+        "in_channels": channels,
+        "max_size": [128, 240, 240],
+        "mlp_ratio": inner as f64 / (width.max(1)) as f64,
+        "num_attention_heads": width.checked_div(depth).unwrap_or(0),
+        "num_layers": named.blocks(|i| format!("transformer_blocks.{i}.attn1.norm_q.weight")),
+        "out_channels": channels,
+        "patch_size": [1, 2, 2],
+        "rope_scale": [1.0, 4.0, 4.0],
+        "text_embed_dim": named.length("transformer_blocks.0.attn2.to_k.weight", 1),
     })
 }
