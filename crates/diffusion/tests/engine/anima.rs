@@ -1,10 +1,11 @@
 //! Anima: whole pictures against diffusers, rows that do not affect each other, negative prompts, LoRAs.
 
 use crate::cases::{cell, difference, fixtures, render};
+use crate::checkpoint::by_recipe;
 use crate::flow_cases::{FlowCase, cases_in};
 use crate::flow_checks::{HANDFUL, pictures_match, rows_are_independent};
 use maquette_core::{Backend, Cell, Scheduler, Settings};
-use maquette_diffusion::{DeviceName, ModelSource, card};
+use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
 
 fn cases() -> Vec<FlowCase> {
     cases_in("anima/cases.json")
@@ -59,6 +60,22 @@ fn negative_prompts_and_the_scale_have_an_effect() {
     let rendered = render(&mut cases()[0].engine(DeviceName::Cpu).1, &cells);
     let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
     assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2] && pictures[1] != pictures[2]);
+}
+
+/// ComfyUI's file of the autoencoder as `vae`, under the names of Wan's code.
+#[test]
+fn the_autoencoder_may_be_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("qwen_image_vae.safetensors");
+    let tensors = by_recipe("single_files/anima-vae.tsv", "tiny-anima");
+    candle_core::safetensors::save(&tensors, &file).unwrap();
+    let case = cases().remove(0);
+    let (cell, model) = (case.cell(), fixtures().join("tiny-anima"));
+    let find = move |_: &str| ModelSource::Folder(model.clone()).with_vae(&file).map_err(Into::into);
+    let mut engine = Engine::new(DeviceName::Cpu, Box::new(find), None).unwrap();
+    let found = render(&mut engine, std::slice::from_ref(&cell)).remove(&cell.id).unwrap().unwrap();
+    let found = difference(&found, &case.case.expected());
+    assert!(found.largest <= 1 && found.count <= HANDFUL, "{found:?}");
 }
 
 /// Autoencoders whose latents mean something else.

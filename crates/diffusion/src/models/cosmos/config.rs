@@ -2,7 +2,7 @@
 
 use crate::error::ModelError;
 use crate::weights::config::ConfigFile;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Latent pixels in a patch, in each direction.
 pub(crate) const PATCH: usize = 2;
@@ -63,7 +63,7 @@ impl Config {
         let axes = [depth - 2 * space, space, space];
         let scales = match file.get("rope_scale") {
             None => Some(vec![2.0, 1.0, 1.0]),
-            Some(value) => value.as_array().and_then(|list| list.iter().map(|one| one.as_f64()).collect()),
+            Some(value) => value.as_array().and_then(|list| list.iter().map(Value::as_f64).collect()),
         };
         let scales = scales.and_then(|list| <[f64; 3]>::try_from(list).ok());
         let scales = scales.filter(|list| list.iter().all(|scale| *scale > 0.0));
