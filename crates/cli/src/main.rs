@@ -61,8 +61,8 @@ fn main() -> ExitCode {
         Command::Runs(args) => commands::runs(&args, &common),
         Command::Clean(args) => commands::clean(&args, &common),
         Command::Rename(args) => commands::rename(&args, &common),
-        Command::Models { command: None } => commands::models(&common),
-        Command::Models { command: Some(ModelsCommand::Fetch(args)) } => commands::fetch(&args, &common),
+        Command::Models { command: None, paths } => commands::models(&paths, &common),
+        Command::Models { command: Some(ModelsCommand::Fetch(args)), .. } => commands::fetch(&args, &common),
         Command::Schema => output::print(&maquette::schema()),
         Command::Completions { shell } => commands::completions(shell),
     };

@@ -76,8 +76,8 @@ pub enum ModelError {
     /// A single file is not a model that the engine can run.
     #[error(
         "{file} is not a single file of a supported model: {reason}. Supported are checkpoints of Stable Diffusion 1, 2 and \
-         XL, and transformers and checkpoints of Stable Diffusion 3, Z-Image, FLUX.1 and FLUX.2 klein, all with their \
-         authors' tensor names."
+         XL, and transformers and checkpoints of Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein, Chroma and Anima, all \
+         with their authors' tensor names."
     )]
     Checkpoint {
         /// The file.
@@ -87,8 +87,8 @@ pub enum ModelError {
     },
     /// A GGUF file is not a model that the engine can run.
     #[error(
-        "{file} is {what}. Models in GGUF are transformers of Stable Diffusion 3, Z-Image, FLUX.1 and FLUX.2 klein, with \
-         the names of their authors' code, as ComfyUI-GGUF's converter writes them."
+        "{file} is {what}. Models in GGUF are transformers of Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein, Chroma and \
+         Anima, with the names of their authors' code, as ComfyUI-GGUF's converter writes them."
     )]
     Gguf {
         /// The file.

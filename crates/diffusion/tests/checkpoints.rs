@@ -302,7 +302,7 @@ fn broken_checkpoints_are_errors() {
         "model.safetensors is not a single file of a supported model: it has no tensor \
          `cond_stage_model.transformer.text_model.embeddings.token_embedding.weight`, so it has no text_encoder. Supported \
          are checkpoints of Stable Diffusion 1, 2 and XL, and transformers and checkpoints of Stable Diffusion 3, Z-Image, \
-         FLUX.1 and FLUX.2 klein, all with their authors' tensor names.",
+         FLUX.1, FLUX.2 klein, Chroma and Anima, all with their authors' tensor names.",
     );
     check(
         |tensors| tensors.retain(|key, _| !key.starts_with("first_stage_model.")),

@@ -167,11 +167,18 @@ pub enum Command {
     )]
     Rename(RenameArgs),
     /// List the models that are bundled or in the hub's cache, or download one
-    #[command(after_help = "Example: maquette models fetch CompVis/stable-diffusion-v1-4 --dtype f16")]
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Of models in files that lack a part, such as a text encoder, the list says which one to add.\n\nExamples:\n  \
+                      maquette models\n  maquette models ComfyUI/models/checkpoints ComfyUI/models/diffusion_models\n  maquette \
+                      models fetch CompVis/stable-diffusion-v1-4 --dtype f16"
+    )]
     Models {
         /// Without a subcommand, the models are listed.
         #[command(subcommand)]
         command: Option<ModelsCommand>,
+        /// List the models in these folders and files instead
+        paths: Vec<PathBuf>,
     },
     /// Print the JSON Schema of the experiment file, for editors
     #[command(after_help = "Example: maquette schema > experiments/experiment.schema.json")]

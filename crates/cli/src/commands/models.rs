@@ -1,4 +1,5 @@
-//! `maquette models`: lists the models that are bundled or in the hub's cache. `maquette models fetch`: downloads one.
+//! `maquette models`: lists the models that are bundled or in the hub's cache, or those at some paths. `maquette models fetch`:
+//! downloads one.
 
 use super::workspace;
 use crate::args::{Common, FetchArgs};
@@ -7,11 +8,19 @@ use crate::output::{self, message};
 use crate::progress::Download;
 use bytesize::ByteSize;
 use maquette::{Error, ModelEntry, ModelPlace, Repository};
+use std::path::PathBuf;
 
 /// The list.
-pub fn models(common: &Common) -> Outcome {
-    let rows = workspace(common)?.models().into_iter().map(row);
-    output::print(&output::table(&["model", "size", "pixels", "fingerprint", ""], rows))
+pub fn models(paths: &[PathBuf], common: &Common) -> Outcome {
+    let workspace = workspace(common)?;
+    let mut found = if paths.is_empty() { workspace.models() } else { Vec::new() };
+    for path in paths {
+        found.extend(workspace.models_at(path)?);
+    }
+    if found.is_empty() && !common.quiet {
+        message(format_args!("no models there"));
+    }
+    output::print(&output::table(&["model", "size", "pixels", "fingerprint", ""], found.into_iter().map(row)))
 }
 
 /// Downloads what is missing of a repository from the hub, and prints the folder.
@@ -32,6 +41,8 @@ fn row(ModelEntry { name, bytes, place, card }: ModelEntry) -> Vec<String> {
     let about = match place {
         ModelPlace::Bundled => maquette::BUNDLED_MODEL_ABOUT.to_owned(),
         ModelPlace::Cache(folder) => folder.display().to_string(),
+        // The name is the path.
+        ModelPlace::Path(_) => String::new(),
     };
     match card {
         Some(Ok(card)) => {

@@ -1,10 +1,11 @@
 //! Matrices whose transpose is in one piece, as files have the weights of linear layers.
 
+use super::memory::prefetch;
 use candle_core::{CpuStorage, Device, Result, Storage, Tensor};
 use rayon::prelude::*;
 
-/// Rows of the result that a task writes: they read whole cache lines of f32.
-const ROWS: usize = 16;
+/// Rows and columns of a block: whole cache lines of f32 are read and written. A task has the blocks of these rows.
+const SIDE: usize = 16;
 
 /// A matrix in one piece. candle's copy takes one value after the other, on one thread.
 pub(super) fn contiguous(matrix: &Tensor) -> Result<Tensor> {
@@ -27,20 +28,45 @@ pub(super) fn contiguous(matrix: &Tensor) -> Result<Tensor> {
 }
 
 /// `[rows, columns]` from `[columns, rows]`.
-fn transposed<T: Copy + Default + Send + Sync>(source: &[T], rows: usize, columns: usize) -> Vec<T> {
+pub(super) fn transposed<T: Copy + Default + Send + Sync>(
+    source: &[T],
+    rows: usize,
+    columns: usize,
+) -> Vec<T> {
     let mut values = vec![T::default(); rows * columns];
+    transpose(source, rows, columns, &mut values);
+    values
+}
+
+/// Writes `[rows, columns]` from `[columns, rows]`.
+pub(super) fn transpose<T: Copy + Default + Send + Sync>(
+    source: &[T],
+    rows: usize,
+    columns: usize,
+    values: &mut [T],
+) {
     if values.is_empty() {
-        return values;
+        return;
     }
-    values.par_chunks_mut(ROWS * columns).enumerate().for_each(|(task, part)| {
-        let (first, count) = (task * ROWS, part.len() / columns);
-        for (column, line) in source.chunks_exact(rows).enumerate() {
-            for (row, &value) in line[first..first + count].iter().enumerate() {
-                part[row * columns + column] = value;
+    values.par_chunks_mut(SIDE * columns).enumerate().for_each(|(task, part)| {
+        let (first, count) = (task * SIDE, part.len() / columns);
+        for column in (0..columns).step_by(SIDE) {
+            // The lines of the next block are far apart, so that the processor does not foresee them.
+            for ahead in column + SIDE..(column + 2 * SIDE).min(columns) {
+                prefetch(&source[ahead * rows + first..]);
+            }
+            let width = SIDE.min(columns - column);
+            let mut block = [[T::default(); SIDE]; SIDE];
+            for (i, line) in source[column * rows..].chunks_exact(rows).take(width).enumerate() {
+                for (block, &value) in block.iter_mut().zip(&line[first..first + count]) {
+                    block[i] = value;
+                }
+            }
+            for (part, block) in part.chunks_exact_mut(columns).zip(&block) {
+                part[column..column + width].copy_from_slice(&block[..width]);
             }
         }
     });
-    values
 }
 
 #[cfg(test)]

@@ -71,6 +71,38 @@ fn a_checkpoint_is_named_by_the_hash_of_its_own_file() {
     assert!(text.ends_with(&format!("Hashes: {{\"model\":\"{hash}\"}}")), "{hash}: {text}");
 }
 
+/// ComfyUI's folders, with a checkpoint, a model in diffusers' layout, a LoRA, and a checkpoint without an autoencoder.
+#[test]
+fn models_in_folders_of_other_tools_are_listed() {
+    let project = Project::new();
+    project.write("models/checkpoints/old/painter.safetensors", checkpoint("tiny-a"));
+    for file in ["scheduler/scheduler_config.json", "unet/config.json", "vae/config.json"] {
+        project.copy(&format!("tiny-a/{file}"), &format!("models/checkpoints/old/painter/{file}"));
+    }
+    for file in ["text_encoder/config.json", "tokenizer/vocab.json", "tokenizer/merges.txt"] {
+        project.copy(&format!("tiny-a/{file}"), &format!("models/checkpoints/old/painter/{file}"));
+    }
+    project.copy("tiny-a", "models/diffusers/tiny-a");
+    project.copy("lora/kohya.safetensors", "models/loras/ink.safetensors");
+    project.write("models/checkpoints/notes.txt", "");
+    let list = |path: &str| {
+        let found = project.engine().models_at(&project.path().join(path)).unwrap();
+        let root = project.path().join("models");
+        let name = |name: String| name.strip_prefix(root.to_str().unwrap()).unwrap().replace('\\', "/");
+        found
+            .into_iter()
+            .map(|model| (name(model.name), model.bytes > 0, model.card.unwrap().map(|card| card.size)))
+            .collect::<Vec<_>>()
+    };
+    let painter = ("/checkpoints/old/painter.safetensors".to_owned(), true, Ok((32, 32)));
+    assert_eq!(list("models"), [painter.clone(), ("/diffusers/tiny-a".to_owned(), true, Ok((32, 32)))]);
+    assert_eq!(list("models/checkpoints/old/painter.safetensors"), [painter]);
+    // A file that is named is listed with the reason.
+    let [(_, _, Err(reason))] = &list("models/loras/ink.safetensors")[..] else { panic!("a LoRA") };
+    assert!(reason.contains("is not a single file of a supported model"), "{reason}");
+    assert!(project.engine().models_at(&project.path().join("models/none")).is_err());
+}
+
 /// A checkpoint with the names and shapes of a tiny model, by the recipe in the fixtures; its weights are zeros.
 fn checkpoint(name: &str) -> Vec<u8> {
     let header = |file: &str| -> Json {

@@ -3,10 +3,8 @@
 use crate::cpu::conv::{Epilogue, Shape, conv2d};
 use crate::cpu::matrix::{Matrix, multiply};
 use crate::cpu::memory::unwritten;
+use crate::cpu::transpose::transpose;
 use rayon::prelude::*;
-
-/// The rows that are transposed together.
-const ROWS: usize = 16;
 
 /// The gradient of the image, for that of the result and a weight `[kernel, kernel, inputs, outputs]`: the convolution of
 /// the result's gradient, spread out by the stride, with the kernel rotated by half a turn.
@@ -41,15 +39,7 @@ fn rotated(weight: &[f32], kernel: usize, inputs: usize, outputs: usize) -> Vec<
     let mut out = unsafe { unwritten(weight.len()) };
     let (positions, one) = (kernel * kernel, inputs * outputs);
     out.par_chunks_mut(one).enumerate().for_each(|(position, out)| {
-        let from = &weight[(positions - 1 - position) * one..][..one];
-        out.par_chunks_mut(ROWS * inputs).enumerate().for_each(|(block, out)| {
-            let rows = out.len() / inputs;
-            for (i, from) in from.chunks_exact(outputs).enumerate() {
-                for row in 0..rows {
-                    out[row * inputs + i] = from[block * ROWS + row];
-                }
-            }
-        });
+        transpose(&weight[(positions - 1 - position) * one..][..one], outputs, inputs, out);
     });
     out
 }

@@ -1,11 +1,12 @@
 //! Gradients of linear layers.
 
+use crate::cpu::linear::{Layer, Weight};
 use crate::cpu::matrix::{Matrix, multiply};
 use crate::cpu::memory::unwritten;
+use crate::cpu::transpose::transposed;
 use rayon::prelude::*;
 
-/// The tokens of a task, and the rows of a weight.
-const TOKENS: usize = 64;
+/// The rows of a weight of a task.
 const ROWS: usize = 32;
 /// The tokens that are summed in f32 before the sums continue in f64.
 const SUMMED: usize = 64;
@@ -17,18 +18,9 @@ pub(in crate::cpu) fn input_gradient(
     inputs: usize,
     outputs: usize,
 ) -> Vec<f32> {
-    let tokens = gradient.len() / outputs;
-    // SAFETY: every tile of tokens is written.
-    #[allow(unsafe_code)]
-    let mut out = unsafe { unwritten(tokens * inputs) };
-    // Transposed by its strides.
-    let weight =
-        Matrix { values: weight, rows: outputs, columns: inputs, row_stride: 1, column_stride: outputs };
-    let tiles = out.par_chunks_mut(TOKENS * inputs).zip(gradient.par_chunks(TOKENS * outputs));
-    tiles.for_each(|(out, gradient)| {
-        multiply(out, Matrix::new(gradient, gradient.len() / outputs, outputs, outputs), weight);
-    });
-    out
+    let weight = transposed(weight, outputs, inputs);
+    let weight = Weight::F32(&weight);
+    Layer { inputs: outputs, outputs: inputs, x: gradient, weight, bias: None, residual: None }.run()
 }
 
 /// The gradient of a weight, `[inputs, outputs]`, for `x` `[tokens, inputs]` and the result's `[tokens, outputs]`.
