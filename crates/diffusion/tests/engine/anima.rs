@@ -1,46 +1,24 @@
-//! Anima: whole pictures against diffusers, rows that do not affect each other, negative prompts, LoRAs.
+//! Anima: negative prompts, LoRAs. Its pictures are checked in `flow.rs`.
 
-use crate::cases::{cell, difference, fixtures, render};
+use crate::cases::{difference, fixtures, render};
 use crate::checkpoint::by_recipe;
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::flow_checks::{HANDFUL, pictures_match, rows_are_independent};
-use maquette_core::{Backend, Cell, Scheduler, Settings};
+use crate::flow_checks::{HANDFUL, forms_of_a_lora_agree, negative_prompts_and_the_scale_act};
+use maquette_core::{Backend, Scheduler};
 use maquette_diffusion::{DeviceName, Engine, ModelSource, card};
 
 fn cases() -> Vec<FlowCase> {
     cases_in("anima/cases.json")
 }
 
-#[test]
-fn pictures_match_diffusers() {
-    pictures_match(&cases());
-}
-
-/// With guidance and without it, reference picture, mask, LoRA.
-#[test]
-fn rows_do_not_affect_each_other() {
-    rows_are_independent(cases());
-}
-
 /// Names of diffusers, kohya's trainer and ComfyUI, also of the layers that encode prompts.
 #[test]
 fn every_form_of_a_lora_gives_the_same_picture() {
     let case = cases().into_iter().find(|case| case.lora.is_some()).unwrap();
-    let cells = ["lora-diffusers", "lora-kohya", "lora-comfyui"].map(|file| case.cell_with(file));
-    let without = cell(Settings { lora: Vec::new(), ..cells[0].settings.clone() });
-    let all = [&cells[..], std::slice::from_ref(&without)].concat();
-    let pictures = |expected: &[Cell]| {
-        let (_model, mut engine) = case.engine(DeviceName::Cpu);
-        engine.expect(&mut expected.iter().cloned());
-        render(&mut engine, &all)
-    };
-    let rendered = pictures(&[]);
-    for one in &cells {
-        let found = difference(rendered[&one.id].as_ref().unwrap(), &case.case.expected());
-        assert!(found.largest <= 1 && found.count <= HANDFUL, "{found:?}");
-    }
-    assert_ne!(rendered[&without.id], rendered[&cells[0].id]);
-    assert!(pictures(&all) == rendered, "prompts that are encoded ahead");
+    let (cells, rendered) = forms_of_a_lora_agree(&case, &["lora-diffusers", "lora-kohya", "lora-comfyui"]);
+    let (_model, mut engine) = case.engine(DeviceName::Cpu);
+    engine.expect(&mut cells.iter().cloned());
+    assert!(render(&mut engine, &cells) == rendered, "prompts that are encoded ahead");
 }
 
 #[test]
@@ -53,13 +31,7 @@ fn a_card_has_the_pipelines_defaults() {
 
 #[test]
 fn negative_prompts_and_the_scale_have_an_effect() {
-    let plain = cases().remove(0).cell();
-    let scale = cell(Settings { guidance_scale: 6.0, ..plain.settings.clone() });
-    let negative = cell(Settings { negative_prompt: "ugly".into(), ..plain.settings.clone() });
-    let cells = [plain, scale, negative];
-    let rendered = render(&mut cases()[0].engine(DeviceName::Cpu).1, &cells);
-    let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
-    assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2] && pictures[1] != pictures[2]);
+    negative_prompts_and_the_scale_act(&cases()[0]);
 }
 
 /// ComfyUI's file of the autoencoder as `vae`, under the names of Wan's code.

@@ -1,24 +1,12 @@
-//! Chroma: whole pictures against diffusers, rows that do not affect each other, negative prompts.
+//! Chroma: negative prompts. Its pictures are checked in `flow.rs`.
 
-use crate::cases::{cell, render};
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::flow_checks::{pictures_match, rows_are_independent};
-use maquette_core::{Scheduler, Settings};
+use crate::flow_checks::negative_prompts_and_the_scale_act;
+use maquette_core::Scheduler;
 use maquette_diffusion::{DeviceName, ModelSource, card};
 
 fn cases() -> Vec<FlowCase> {
     cases_in("chroma/cases.json")
-}
-
-#[test]
-fn pictures_match_diffusers() {
-    pictures_match(&cases());
-}
-
-/// Prompts of different lengths, with and without guidance.
-#[test]
-fn rows_do_not_affect_each_other() {
-    rows_are_independent(cases());
 }
 
 #[test]
@@ -32,11 +20,5 @@ fn a_card_has_the_pipelines_defaults() {
 
 #[test]
 fn negative_prompts_and_the_scale_have_an_effect() {
-    let plain = cases().remove(0).cell();
-    let scale = cell(Settings { guidance_scale: 6.0, ..plain.settings.clone() });
-    let negative = cell(Settings { negative_prompt: "ugly".into(), ..plain.settings.clone() });
-    let cells = [plain, scale, negative];
-    let rendered = render(&mut cases()[0].engine(DeviceName::Cpu).1, &cells);
-    let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
-    assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2] && pictures[1] != pictures[2]);
+    negative_prompts_and_the_scale_act(&cases()[0]);
 }

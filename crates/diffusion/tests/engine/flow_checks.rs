@@ -1,9 +1,10 @@
 //! Models that predict flow: their pictures against diffusers, and rows that do not affect each other.
 
-use crate::cases::{Difference, difference, render};
+use crate::cases::{Difference, Rendered, cell, difference, render};
 use crate::flow_cases::FlowCase;
-use maquette_core::Cell;
+use maquette_core::{Cell, CellId, Settings};
 use maquette_diffusion::DeviceName;
+use std::collections::HashMap;
 
 /// The same as for pictures of other models.
 pub const HANDFUL: usize = 10;
@@ -36,4 +37,30 @@ pub fn rows_are_independent(cases: Vec<FlowCase>) {
         assert!(alone[&cell.id].is_ok());
         assert_eq!(alone[&cell.id], together[&cell.id], "{}", case.case.name);
     }
+}
+
+/// Forms of the LoRA of a case, by the names of their files, give the picture of the case, and none gives another. Returns these
+/// cells and what they gave.
+pub fn forms_of_a_lora_agree(case: &FlowCase, files: &[&str]) -> (Vec<Cell>, HashMap<CellId, Rendered>) {
+    let forms: Vec<Cell> = files.iter().map(|file| case.cell_with(file)).collect();
+    let without = cell(Settings { lora: Vec::new(), ..forms[0].settings.clone() });
+    let all = [&forms[..], std::slice::from_ref(&without)].concat();
+    let rendered = render(&mut case.engine(DeviceName::Cpu).1, &all);
+    for one in &forms {
+        let found = difference(rendered[&one.id].as_ref().unwrap(), &case.case.expected());
+        assert!(found.largest <= 1 && found.count <= HANDFUL, "{found:?}");
+    }
+    assert_ne!(rendered[&without.id], rendered[&forms[0].id]);
+    (all, rendered)
+}
+
+/// A negative prompt and another guidance scale give other pictures than a case.
+pub fn negative_prompts_and_the_scale_act(case: &FlowCase) {
+    let plain = case.cell();
+    let scale = cell(Settings { guidance_scale: 6.0, ..plain.settings.clone() });
+    let negative = cell(Settings { negative_prompt: "ugly".into(), ..plain.settings.clone() });
+    let cells = [plain, scale, negative];
+    let rendered = render(&mut case.engine(DeviceName::Cpu).1, &cells);
+    let pictures: Vec<_> = cells.iter().map(|cell| rendered[&cell.id].as_ref().unwrap()).collect();
+    assert!(pictures[0] != pictures[1] && pictures[0] != pictures[2] && pictures[1] != pictures[2]);
 }

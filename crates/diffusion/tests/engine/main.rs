@@ -17,6 +17,7 @@ mod effects;
 mod failures;
 #[path = "../copies/float8.rs"]
 mod float8;
+mod flow;
 mod flow_cases;
 mod flow_checks;
 mod flux1;

@@ -1,24 +1,13 @@
-//! Stable Diffusion 3.5: whole pictures against diffusers, with T5 and without it, and rows that do not affect each other.
+//! Stable Diffusion 3.5: defaults, and prompts of any length. Its pictures are checked in `flow.rs`.
 
 use crate::cases::{cell, render};
 use crate::composed::composed;
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::flow_checks::{pictures_match, rows_are_independent};
 use maquette_core::{Dialect, Scheduler, Settings};
 use maquette_diffusion::{DeviceName, ModelSource, card};
 
 fn cases() -> Vec<FlowCase> {
     cases_in("sd3/cases.json")
-}
-
-#[test]
-fn pictures_match_diffusers() {
-    pictures_match(&cases());
-}
-
-#[test]
-fn rows_do_not_affect_each_other() {
-    rows_are_independent(cases());
 }
 
 #[test]

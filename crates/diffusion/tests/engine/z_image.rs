@@ -1,9 +1,9 @@
-//! Z-Image: whole pictures against diffusers, and rows that do not affect each other.
+//! Z-Image: LoRAs, single files, stored weights. Its pictures are checked in `flow.rs`.
 
-use crate::cases::{cell, difference, fixtures, render};
+use crate::cases::{cell, fixtures, render};
 use crate::composed::composed;
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::flow_checks::{HANDFUL, pictures_match, rows_are_independent};
+use crate::flow_checks::forms_of_a_lora_agree;
 use crate::stored::{Stored, comfyui};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device, Tensor};
@@ -15,30 +15,11 @@ fn cases() -> Vec<FlowCase> {
     cases_in("z-image/cases.json")
 }
 
-#[test]
-fn pictures_match_diffusers() {
-    pictures_match(&cases());
-}
-
-/// Captions of different lengths, with and without guidance, reference picture and mask.
-#[test]
-fn rows_do_not_affect_each_other() {
-    rows_are_independent(cases());
-}
-
 /// Names of diffusers, kohya's trainer and ComfyUI.
 #[test]
 fn every_form_of_a_lora_gives_the_same_picture() {
     let case = cases().into_iter().find(|case| case.lora.is_some()).unwrap();
-    let cells = ["lora-diffusers", "lora-kohya", "lora-comfyui"].map(|file| case.cell_with(file));
-    let without = cell(Settings { lora: Vec::new(), ..cells[0].settings.clone() });
-    let (_model, mut engine) = case.engine(DeviceName::Cpu);
-    let rendered = render(&mut engine, &[&cells[..], std::slice::from_ref(&without)].concat());
-    for one in &cells {
-        let found = difference(rendered[&one.id].as_ref().unwrap(), &case.case.expected());
-        assert!(found.largest <= 1 && found.count <= HANDFUL, "{found:?}");
-    }
-    assert_ne!(rendered[&without.id], rendered[&cells[0].id]);
+    forms_of_a_lora_agree(&case, &["lora-diffusers", "lora-kohya", "lora-comfyui"]);
 }
 
 #[test]

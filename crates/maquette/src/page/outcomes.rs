@@ -35,9 +35,6 @@ const OUTCOMES: &[Outcome] = &[
     ("note", ColumnType::Text, |row| owned(row.note()), "Deviations from the requested settings."),
 ];
 
-/// The last of the log's own columns; metrics follow.
-const LAST: &str = "pixels";
-
 /// The outcomes and metrics of these cells, those that any cell has.
 pub(super) fn columns(cells: &[CellId], log: &Log) -> Vec<LoggedColumn> {
     let rows: HashMap<CellId, &LogRow> = log.rows.iter().map(|row| (row.cell(), row)).collect();
@@ -59,14 +56,12 @@ fn metrics(rows: &[Option<&LogRow>]) -> Vec<LoggedColumn> {
     let mut columns: Vec<LoggedColumn> = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let Some(row) = row else { continue };
-        let fields: Vec<(&str, &str)> = row.iter().collect();
-        let Some(last) = fields.iter().rposition(|(name, _)| *name == LAST) else { continue };
-        for (name, text) in &fields[last + 1..] {
-            let place = columns.iter().position(|column| column.name == *name).unwrap_or_else(|| {
+        for (name, text) in row.metrics() {
+            let place = columns.iter().position(|column| column.name == name).unwrap_or_else(|| {
                 columns.push(metric(name, rows.len()));
                 columns.len() - 1
             });
-            columns[place].texts[at] = (*text).to_owned();
+            columns[place].texts[at] = text.to_owned();
         }
     }
     columns

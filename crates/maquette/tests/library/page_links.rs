@@ -84,6 +84,11 @@ fn picks_votes_and_metrics_are_on_the_page() {
     assert_eq!(data["votes"], json!([{ "left": cell(2), "right": cell(3), "choice": "tie" }]));
     let notes = data["run"]["notes"].as_array().unwrap();
     assert_eq!(notes.len(), 2, "{notes:?}");
+    // The log's own last columns are none.
+    let columns = data["pictures"]["columns"].as_array().unwrap().iter();
+    let metrics: Vec<&Value> =
+        columns.filter(|column| column["kind"] == "metric").map(|it| &it["name"]).collect();
+    assert_eq!(metrics, ["psnr", "mystery"]);
     let psnr = column(&data, "psnr");
     assert_eq!(
         (&psnr["kind"], &psnr["type"], &psnr["better"]),
