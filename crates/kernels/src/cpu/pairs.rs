@@ -16,9 +16,9 @@ pub(super) fn is_supported() -> bool {
     }
 }
 
-/// Calls a function of [`avx512`].
+/// Calls a function of `avx512`; on other processors than x86-64 takes the value after `or`.
 macro_rules! with_instructions {
-    ($module:ident::$name:ident($($argument:expr),*)) => {{
+    ($module:ident::$name:ident($($argument:expr),*) or $other:expr) => {{
         #[cfg(target_arch = "x86_64")]
         {
             assert!(is_supported(), "products in bf16 without their instructions");
@@ -29,7 +29,7 @@ macro_rules! with_instructions {
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
-        unreachable!("products in bf16 without their instructions: {:?}", ($($argument),*))
+        $other
     }};
 }
 
@@ -74,7 +74,7 @@ impl Pairs {
 
 /// A line of numbers, rounded; the last word has a zero if their count is odd.
 pub(super) fn round_line(words: &mut [u32], line: &[f32]) {
-    let whole = with_instructions!(avx512::round_line(words, line));
+    let whole = with_instructions!(avx512::round_line(words, line) or 0);
     let (pairs, odd) = line[whole..].as_chunks::<2>();
     let words = &mut words[whole / 2..];
     for (word, [x, y]) in words.iter_mut().zip(pairs) {
@@ -87,7 +87,7 @@ pub(super) fn round_line(words: &mut [u32], line: &[f32]) {
 
 /// Two lines of numbers, rounded, as the words of a panel.
 pub(super) fn round_lines(words: &mut [u32], first: &[f32], second: &[f32]) {
-    let whole = with_instructions!(avx512::round_lines(words, first, second));
+    let whole = with_instructions!(avx512::round_lines(words, first, second) or 0);
     for ((word, x), y) in words.iter_mut().zip(first).zip(second).skip(whole) {
         *word = word_of(rounded(*x), rounded(*y));
     }
@@ -125,7 +125,10 @@ fn rounded(x: f32) -> u16 {
 ///
 /// Without the instructions, see [`is_supported`], or if the shapes do not match.
 pub(super) fn multiply((x, stride): (&[u32], usize), panel: &[u32], sums: &mut [f32], first: bool) {
-    with_instructions!(avx512::multiply(x, stride, panel, sums, first));
+    with_instructions!(
+        avx512::multiply(x, stride, panel, sums, first)
+            or unreachable!("products in bf16 without their instructions: {:?}", (x, stride, panel, sums, first))
+    );
 }
 
 #[cfg(target_arch = "x86_64")]

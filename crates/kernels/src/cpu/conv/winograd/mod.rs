@@ -28,7 +28,6 @@ const CHUNK_OF_MANY: usize = 1 << 20;
 const UNIT: usize = 64;
 /// The fewest tasks of a chunk, if it has enough tiles.
 const TASKS: usize = 8;
-
 /// Channels of a block of depth whose weights a task transforms itself: 576 KiB that stay in a core's second-level cache.
 const DEPTH_OF_TASK: usize = 64;
 
@@ -46,7 +45,7 @@ pub(super) fn applies(shape: &Shape) -> bool {
 
 /// `x` is `[batch, height, width, inputs]`, the weight `[3, 3, inputs, outputs]`, `out` `[batch, height, width, outputs]`.
 pub(super) fn conv2d(shape: &Shape, x: &[f32], weight: &[f32], epilogue: &Epilogue, out: &mut [f32]) {
-    let mut layer = Layer::new(shape, x, weight, epilogue);
+    let layer = Layer::new(shape, x, weight, epilogue);
     let tiles = layer.tiles(out.len() / (shape.height * shape.width * shape.outputs));
     let whole = match tiles * layer.tile_len() > CHUNK {
         true => CHUNK_OF_MANY,
@@ -56,10 +55,7 @@ pub(super) fn conv2d(shape: &Shape, x: &[f32], weight: &[f32], epilogue: &Epilog
     let units = chunk.div_ceil(UNIT).max(TASKS.div_ceil(layer.blocks()).min(chunk.div_ceil(LINES)));
     // A single unit needs each weight once; several units share them.
     let once = units == 1 && chunk == tiles;
-    if once {
-        layer.depth = DEPTH_OF_TASK;
-    }
-    let layer = layer;
+    let layer = if once { Layer { depth: DEPTH_OF_TASK, ..layer } } else { layer };
     let out = SharedSlice::new(out);
     let run = |weights: Option<&[f32]>| {
         with_buffer(chunk * layer.tile_len(), |v| {

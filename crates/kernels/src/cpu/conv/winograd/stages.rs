@@ -181,8 +181,8 @@ impl WithSimd for OutputTiles<'_> {
     }
 }
 
-// The lines of a tile are listed instead of written to an array in a loop: such an array would be filled with zeros first,
-// which took as long as the transform.
+// The lines of a tile are listed instead of written to an array in a loop: such an array would be filled with zeros first, by a
+// call of `memset` for each vector of channels.
 
 /// The transform of a line of a tile, whose pixels begin at these places; zeros are around the image.
 #[inline(always)]
