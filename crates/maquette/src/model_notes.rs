@@ -12,9 +12,20 @@ use std::path::Path;
 const MOST_CELLS: usize = 10_000;
 const MOST_COMBINATIONS: usize = 1000;
 
-/// The settings that decide about the steps of a picture.
-const DECIDING: [&str; 9] =
-    ["model", "scheduler", "steps", "strength", "sigmas", "spacing", "eta", "prediction_type", "zero_snr"];
+/// The settings that decide whether the steps of a picture can be computed.
+const DECIDING: [&str; 11] = [
+    "model",
+    "scheduler",
+    "steps",
+    "strength",
+    "sigmas",
+    "spacing",
+    "eta",
+    "prediction_type",
+    "zero_snr",
+    "width",
+    "height",
+];
 
 /// Notes on the models of a plan, each a sentence without its full stop. `defaults` are the settings that only the table sets.
 /// The names of models are relative to the folder `base`. A model that is gone by now has no notes: rendering reports it.

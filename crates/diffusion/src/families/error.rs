@@ -58,6 +58,16 @@ pub enum RenderError {
         /// Its name as written.
         model: String,
     },
+    /// The model has no positions for a picture of that size.
+    #[error("`{name}` is {edge}; allowed: up to {largest}, for which the model has positions")]
+    TooLarge {
+        /// `width` or `height`.
+        name: &'static str,
+        /// The requested pixels.
+        edge: u32,
+        /// The most pixels.
+        largest: u32,
+    },
     /// The model cannot render a picture of that size.
     #[error("`{name}` is {edge}; allowed: multiples of {multiple_of}")]
     Size {

@@ -50,6 +50,11 @@ pub(super) trait FlowFamily: Sized {
     /// The size of pictures that its pipeline makes by default; a latent pixel has `factor` pixels.
     fn size(file: &ConfigFile, factor: usize) -> Loaded<usize>;
 
+    /// The most tokens of a picture in a direction, if it has positions for so many only.
+    fn positions(_: &ConfigFile) -> Loaded<Option<usize>> {
+        Ok(None)
+    }
+
     /// The text encoders that a model has.
     fn texts(source: &ModelSource) -> Vec<ReadPart>;
 
@@ -167,9 +172,18 @@ impl<F: FlowFamily> FlowModel<F> {
     /// Whether a model can compute the steps of a picture with these settings, from its configuration alone.
     pub fn check_sampling(source: &ModelSource, settings: &Settings) -> std::result::Result<(), RenderError> {
         let config = scheduler::read_flow(source)?.config;
-        let patch = F::patch(&ConfigFile::open(source, TRANSFORMER_CONFIG)?)?;
+        let transformer = ConfigFile::open(source, TRANSFORMER_CONFIG)?;
+        let patch = F::patch(&transformer)?;
         let factor = vae::Shape::read(&ConfigFile::open(source, VAE_CONFIG)?)?.factor;
         trajectory::<F>(&config, &Sampling::from(settings), factor * patch)?;
+        if let Some(positions) = F::positions(&transformer)? {
+            let largest = (positions * patch * factor) as u32;
+            for (name, edge) in [("width", settings.width), ("height", settings.height)] {
+                if edge > largest {
+                    return Err(RenderError::TooLarge { name, edge, largest });
+                }
+            }
+        }
         Ok(())
     }
 }

@@ -41,6 +41,21 @@ fn what_is_read_in_another_way_is_noted() {
     check("", "scheduler = \"pndm\"\n[sweep]\nsteps = [3, 1000]\nseed = [1, 2, 3]\n", failing);
 }
 
+/// Each combination of sizes is looked at: 14 positions of 4 pixels in the tiny Stable Diffusion 3.
+#[test]
+fn pictures_that_a_model_has_no_positions_for_are_noted() {
+    let project = Project::new();
+    project.copy("tiny-sd3", "model");
+    let found =
+        |sizes: &str| notes(&project, &format!("prompt = \"a\"\nsteps = 2\n[sweep]\nwidth = {sizes}\n"));
+    let failing =
+        |sizes: &str| found(sizes).into_iter().filter(|note| note.contains("will fail")).collect::<Vec<_>>();
+    assert!(failing("[32, 56]").is_empty(), "{:?}", failing("[32, 56]"));
+    let expected =
+        "some cells will fail: model: `width` is 64; allowed: up to 56, for which the model has positions";
+    assert_eq!(failing("[32, 64]"), [expected]);
+}
+
 #[test]
 fn a_scheduler_that_is_not_supported_is_named_where_it_is_wanted() {
     let project = with_model("unknown");

@@ -107,6 +107,10 @@ impl FlowFamily for AnimaParts {
         Ok(SIZE)
     }
 
+    fn positions(file: &ConfigFile) -> Loaded<Option<usize>> {
+        Ok(Some(Config::read(file)?.positions))
+    }
+
     fn texts(_: &ModelSource) -> Vec<ReadPart> {
         vec![(&TEXT, qwen3::is_spare_in_whole), (&CONDITIONER, |_| false)]
     }

@@ -160,6 +160,10 @@ impl FlowFamily for StableDiffusion3Parts {
         Ok(Config::read(file)?.sample_size * factor)
     }
 
+    fn positions(file: &ConfigFile) -> Loaded<Option<usize>> {
+        Ok(Some(Config::read(file)?.positions))
+    }
+
     fn texts(source: &ModelSource) -> Vec<ReadPart> {
         let mut texts: Vec<ReadPart> =
             vec![(&TEXT, is_spare_in_text_encoder), (&TEXT_2, is_spare_in_text_encoder)];
