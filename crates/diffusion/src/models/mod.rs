@@ -1,6 +1,7 @@
 //! The networks: tensors in, tensors out. They are combined in `families`.
 
 pub(crate) mod anima;
+mod attention;
 pub(crate) mod clip_vision;
 pub(crate) mod cosmos;
 pub(crate) mod flux1;

@@ -6,17 +6,17 @@
 
 use super::config::Config;
 use crate::error::ModelError;
+use crate::models::attention::Attention;
 use crate::models::rotary::Rotary;
-use crate::models::tokens::{modulated, normalised, rotated};
+use crate::models::tokens::modulated;
 use crate::weights::tensors::Weights;
 use candle_core::{Result, Tensor};
-use maquette_kernels::{Kernels, LayerNorm, Linear, Mask, RmsNorm};
+use maquette_kernels::{Kernels, LayerNorm, Linear};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
-/// `eps` of the norms of tokens, and of those of queries and keys.
+/// `eps` of the norms of tokens.
 const EPS: f64 = 1e-6;
-const HEAD_EPS: f64 = 1e-5;
 
 /// What a time changes.
 pub(super) struct Time {
@@ -42,26 +42,16 @@ pub(super) struct Modulated {
     parts: usize,
 }
 
-struct Attention {
-    to_q: Linear,
-    to_k: Linear,
-    to_v: Linear,
-    to_out: Linear,
-    norm_q: RmsNorm,
-    norm_k: RmsNorm,
-    heads: usize,
-    kernels: &'static dyn Kernels,
-}
-
 impl Block {
     pub fn load(config: &Config, weights: &Weights) -> Loaded<Block> {
         let width = config.width();
         let norm = |name: &str| Modulated::load(config, &weights.at(name), 3);
         let linear = |name: &str, inputs, outputs| weights.at(name).linear(inputs, outputs, false);
+        let attention = |name: &str, inputs| Attention::load(width, inputs, config.heads, &weights.at(name));
         Ok(Block {
             norms: [norm("norm1")?, norm("norm2")?, norm("norm3")?],
-            attention: Attention::load(config, width, &weights.at("attn1"))?,
-            text_attention: Attention::load(config, config.text_width, &weights.at("attn2"))?,
+            attention: attention("attn1", width)?,
+            text_attention: attention("attn2", config.text_width)?,
             feed_forward: [
                 linear("ff.net.0.proj", width, config.inner)?,
                 linear("ff.net.2", config.inner, width)?,
@@ -99,34 +89,5 @@ impl Modulated {
         let own = self.linear_2.forward(&self.linear_1.forward(&time.active)?)?;
         let by = (&own + time.sum.narrow(2, 0, own.dim(2)?)?)?.chunk(self.parts, 2)?;
         Ok((modulated(&self.norm, x, &by[0], &by[1])?, by[self.parts - 1].clone()))
-    }
-}
-
-impl Attention {
-    /// `inputs` are the channels of what is attended to.
-    fn load(config: &Config, inputs: usize, weights: &Weights) -> Loaded<Attention> {
-        let width = config.width();
-        let linear = |name: &str, inputs| weights.at(name).linear(inputs, width, false);
-        Ok(Attention {
-            to_q: linear("to_q", width)?,
-            to_k: linear("to_k", inputs)?,
-            to_v: linear("to_v", inputs)?,
-            to_out: linear("to_out.0", width)?,
-            norm_q: weights.at("norm_q").rms_norm(config.depth, HEAD_EPS)?,
-            norm_k: weights.at("norm_k").rms_norm(config.depth, HEAD_EPS)?,
-            heads: config.heads,
-            kernels: weights.kernels(),
-        })
-    }
-
-    fn forward(&self, x: &Tensor, to: &Tensor, rotary: Option<&Rotary>) -> Result<Tensor> {
-        let turned = |norm: &RmsNorm, h: Tensor| {
-            let h = normalised(norm, &h, self.heads)?;
-            rotary.map_or(Ok(h.clone()), |rotary| rotated(rotary, &h, self.heads))
-        };
-        let q = turned(&self.norm_q, self.to_q.forward(x)?)?;
-        let k = turned(&self.norm_k, self.to_k.forward(to)?)?;
-        let v = self.to_v.forward(to)?;
-        self.to_out.forward(&self.kernels.attention(&q, &k, &v, self.heads, Mask::None)?)
     }
 }
