@@ -227,6 +227,8 @@ options! {
         Chroma = "chroma",
         /// Anima.
         Anima = "anima",
+        /// Qwen-Image.
+        QwenImage = "qwen-image",
     }
 }
 
@@ -250,6 +252,7 @@ impl ModelFamily {
                 | ModelFamily::Flux2
                 | ModelFamily::Chroma
                 | ModelFamily::Anima
+                | ModelFamily::QwenImage
         )
     }
 

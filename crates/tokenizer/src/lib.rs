@@ -1,5 +1,5 @@
-//! The content of `tokenizer.json`: CLIP's made from `vocab.json` and `merges.txt`, which older models have instead, and a check
-//! of what the library that reads it takes for granted.
+//! The content of `tokenizer.json`: CLIP's and Qwen's made from `vocab.json` and `merges.txt`, which some models have instead, and a
+//! check of what the library that reads it takes for granted.
 //!
 //! For the prompts of the engine and for the metrics of CLIP and SigLIP, which read models without knowing each other. Not
 //! here: files, and what a tokenizer does with a text.
@@ -27,13 +27,7 @@ pub fn clip_tokenizer(
     special: &[&str],
     unknown: &str,
 ) -> Result<Value, String> {
-    let lines = merges.lines().filter(|line| !line.is_empty() && !line.starts_with("#version"));
-    let pair = |line: &'_ str| match line.split_once(' ') {
-        Some((first, second)) => Ok(json!([first, second])),
-        None => Err(format!("`{line}` is not a pair of tokens")),
-    };
-    let merges = lines.map(pair).collect::<Result<Vec<Value>, String>>()?;
-
+    let merges = pairs(merges)?;
     let id = |token: &&str| Some((vocab.get(*token)?.as_u64()?, (*token).to_owned()));
     let mut added: Vec<(u64, String)> = special.iter().filter_map(id).collect();
     added.sort_unstable();
@@ -75,6 +69,55 @@ pub fn clip_tokenizer(
             "merges": merges,
         },
     }))
+}
+
+/// The same for Qwen2 and its successors, without added tokens, which are the caller's.
+///
+/// Source: transformers 5.23, `models/qwen2/tokenization_qwen2.py`.
+///
+/// # Errors
+///
+/// As [`clip_tokenizer`].
+pub fn qwen_tokenizer(vocab: &Map<String, Value>, merges: &str) -> Result<Value, String> {
+    let merges = pairs(merges)?;
+    let words = concat!(
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*",
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    );
+    Ok(json!({
+        "version": "1.0",
+        "truncation": null,
+        "padding": null,
+        "added_tokens": [],
+        "normalizer": { "type": "NFC" },
+        "pre_tokenizer": { "type": "Sequence", "pretokenizers": [
+            { "type": "Split", "pattern": { "Regex": words }, "behavior": "Isolated", "invert": false },
+            { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false },
+        ]},
+        "post_processor": null,
+        "decoder": null,
+        "model": {
+            "type": "BPE",
+            "dropout": null,
+            "unk_token": null,
+            "continuing_subword_prefix": "",
+            "end_of_word_suffix": "",
+            "fuse_unk": false,
+            "byte_fallback": false,
+            "vocab": vocab,
+            "merges": merges,
+        },
+    }))
+}
+
+/// The pairs of tokens in `merges.txt`.
+fn pairs(merges: &str) -> Result<Vec<Value>, String> {
+    let lines = merges.lines().filter(|line| !line.is_empty() && !line.starts_with("#version"));
+    let pair = |line: &'_ str| match line.split_once(' ') {
+        Some((first, second)) => Ok(json!([first, second])),
+        None => Err(format!("`{line}` is not a pair of tokens")),
+    };
+    lines.map(pair).collect()
 }
 
 #[cfg(test)]

@@ -29,14 +29,7 @@ impl Network {
                 Network::StableDiffusion(Box::new(StableDiffusion::load_with(source, options)?))
             }
             FamilyKind::Sdxl => Network::Sdxl(Box::new(Sdxl::load_with(source, options)?)),
-            FamilyKind::ZImage
-            | FamilyKind::StableDiffusion3
-            | FamilyKind::Flux1
-            | FamilyKind::Flux2
-            | FamilyKind::Chroma
-            | FamilyKind::Anima => {
-                return refuse("has a transformer in place of a UNet");
-            }
+            _ => return refuse("has a transformer in place of a UNet"),
         };
         let (unet, vae) = (network.unet(), network.vae());
         if unet.in_channels != vae.latent_channels {

@@ -11,6 +11,7 @@ use crate::families::flux2::{self, Flux2};
 use crate::families::note::{Concerns, ModelNote};
 use crate::families::other_kinds;
 use crate::families::parts::{check_channels, check_shift, inpainting_channels};
+use crate::families::qwen_image::QwenImage;
 use crate::families::scheduler::{self, ModelScheduler};
 use crate::families::stable_diffusion_3::{self, StableDiffusion3};
 use crate::families::z_image::{self, ZImage};
@@ -53,6 +54,7 @@ pub fn card_with(
         Kind::Flux2 => return Flux2::card(source, fingerprint),
         Kind::Chroma => return Chroma::card(source, fingerprint),
         Kind::Anima => return Anima::card(source, fingerprint),
+        Kind::QwenImage => return QwenImage::card(source, fingerprint),
     }
     let unet = ConfigFile::open(source, UNET_CONFIG)?;
     let vae = ConfigFile::open(source, VAE_CONFIG)?;
@@ -98,7 +100,7 @@ pub fn model_notes(source: &ModelSource) -> Result<Vec<ModelNote>, ModelError> {
         Kind::Flux1 => Some(flux1::notes(source)?),
         Kind::Flux2 => Some(flux2::notes(source)?),
         Kind::Chroma => Some(chroma::notes()),
-        Kind::Anima => Some(Vec::new()),
+        Kind::Anima | Kind::QwenImage => Some(Vec::new()),
     };
     if let Some(of_flow) = of_flow {
         let of_file = source.transformer_file().map_or(Vec::new(), TransformerFile::notes);
@@ -134,6 +136,7 @@ pub fn check_sampling(source: &ModelSource, settings: &Settings) -> Result<(), R
         Kind::Flux2 => return Flux2::check_sampling(source, settings),
         Kind::Chroma => return Chroma::check_sampling(source, settings),
         Kind::Anima => return Anima::check_sampling(source, settings),
+        Kind::QwenImage => return QwenImage::check_sampling(source, settings),
     }
     let config = scheduler::read(source, kind)?.config;
     trajectory(&config, &Sampling::from(settings))?;

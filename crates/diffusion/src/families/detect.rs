@@ -29,6 +29,8 @@ pub enum Kind {
     Chroma,
     /// Anima.
     Anima,
+    /// Qwen-Image.
+    QwenImage,
 }
 
 impl Kind {
@@ -43,12 +45,13 @@ impl Kind {
             Kind::Flux2 => ModelFamily::Flux2,
             Kind::Chroma => ModelFamily::Chroma,
             Kind::Anima => ModelFamily::Anima,
+            Kind::QwenImage => ModelFamily::QwenImage,
         }
     }
 }
 
 /// The classes of transformers, and their families.
-const TRANSFORMERS: [(&str, Kind); 6] = [
+const TRANSFORMERS: [(&str, Kind); 7] = [
     ("ZImageTransformer2DModel", Kind::ZImage),
     ("SD3Transformer2DModel", Kind::StableDiffusion3),
     ("FluxTransformer2DModel", Kind::Flux1),
@@ -56,6 +59,7 @@ const TRANSFORMERS: [(&str, Kind); 6] = [
     ("ChromaTransformer2DModel", Kind::Chroma),
     // Cosmos-Predict2's, whose own pipelines are refused by their index.
     ("CosmosTransformer3DModel", Kind::Anima),
+    ("QwenImageTransformer2DModel", Kind::QwenImage),
 ];
 
 /// The name of the published tiny autoencoder (TAESD) that decodes a model's latents: those of Stable Diffusion 1 and 2, or
@@ -65,10 +69,7 @@ pub fn tiny_vae_name(source: &ModelSource) -> Option<&'static str> {
         (ModelSource::Bytes(_), _) => None,
         (_, Kind::StableDiffusion) => Some("taesd"),
         (_, Kind::Sdxl) => Some("taesdxl"),
-        (
-            _,
-            Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma | Kind::Anima,
-        ) => None,
+        _ => None,
     }
 }
 

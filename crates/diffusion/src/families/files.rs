@@ -5,7 +5,7 @@
 use crate::error::ModelError;
 use crate::families::detect::{Kind, TEXT_2_CONFIG, TRANSFORMER_CONFIG, detect};
 use crate::models::safety_checker::SafetyChecker;
-use crate::text::{chat_tokenizer, tokenizer};
+use crate::text::tokenizer_files;
 use crate::weights::source::ModelSource;
 use crate::weights::weight_files::WeightFiles;
 use maquette_core::Digest;
@@ -68,7 +68,7 @@ pub(super) const CONDITIONER: TextPart = TextPart {
 /// The text encoders of a family that every model has.
 pub(super) fn texts(kind: Kind) -> &'static [TextPart] {
     match kind {
-        Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 | Kind::Chroma => &[TEXT],
+        Kind::StableDiffusion | Kind::ZImage | Kind::Flux2 | Kind::Chroma | Kind::QwenImage => &[TEXT],
         Kind::Sdxl | Kind::StableDiffusion3 | Kind::Flux1 => &[TEXT, TEXT_2],
         Kind::Anima => &[TEXT, CONDITIONER],
     }
@@ -122,9 +122,7 @@ fn digest(source: &ModelSource, files: Vec<String>) -> Result<Digest, ModelError
 fn denoiser(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::StableDiffusion | Kind::Sdxl => (UNET_CONFIG, UNET_WEIGHTS),
-        Kind::ZImage | Kind::StableDiffusion3 | Kind::Flux1 | Kind::Flux2 | Kind::Chroma | Kind::Anima => {
-            (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS)
-        }
+        _ => (TRANSFORMER_CONFIG, TRANSFORMER_WEIGHTS),
     }
 }
 
@@ -146,17 +144,17 @@ fn read_files(source: &ModelSource) -> Vec<String> {
         let is_clip = match kind {
             Kind::StableDiffusion | Kind::Sdxl | Kind::StableDiffusion3 => true,
             Kind::Flux1 => part.name == TEXT.name,
-            Kind::ZImage | Kind::Flux2 | Kind::Chroma | Kind::Anima => false,
+            Kind::ZImage | Kind::Flux2 | Kind::Chroma | Kind::Anima | Kind::QwenImage => false,
         };
         files.extend(match is_clip {
-            true => tokenizer::files(source, part.tokenizer),
-            false => chat_tokenizer::files(part.tokenizer),
+            true => tokenizer_files::files(source, part.tokenizer),
+            false => tokenizer_files::files_of_whole(source, part.tokenizer),
         });
     }
     if kind == Kind::StableDiffusion3 && source.has(TEXT_3.config) {
         files.push(TEXT_3.config.to_owned());
         files.extend(weights(TEXT_3.weights));
-        files.extend(chat_tokenizer::files(TEXT_3.tokenizer));
+        files.extend(tokenizer_files::files_of_whole(source, TEXT_3.tokenizer));
     }
     if matches!(kind, Kind::Sdxl | Kind::Flux2) && source.has(INDEX) {
         files.push(INDEX.to_owned());

@@ -14,7 +14,7 @@ use crate::families::scheduler;
 use crate::image::posterior::Posterior;
 use crate::models::vae::{self, Vae};
 use crate::schedulers::{FlowConfig, FlowRule, Sampling, ScheduleError, Trajectory, flow_trajectory};
-use crate::text::conditioning::Conditioning;
+use crate::text::conditioning::{Conditioning, Normalise};
 use crate::text::encode::{Adapted, PromptCache, PromptEncoder};
 use crate::weights::config::ConfigFile;
 use crate::weights::dtypes::check_dtypes;
@@ -43,6 +43,8 @@ pub(super) trait FlowFamily: Sized {
     const PACKED: usize = 1;
     /// diffusers' classes of autoencoders whose latents it has.
     const VAES: &'static [&'static str] = &[vae::KL, vae::TINY];
+    /// What it makes of guided predictions, if anything.
+    const NORMALISE: Option<Normalise> = None;
 
     /// Pixels of the autoencoder's latents in a token of the transformer, in each direction.
     fn patch(file: &ConfigFile) -> Loaded<usize>;
@@ -257,7 +259,7 @@ impl<F: FlowFamily> Family for FlowModel<F> {
             self.text_weights.load()?;
         }
         let adapted = Adapted { loras: self.adapters.loras_of_text(), inversions: Vec::new() };
-        Ok(self.prompts.conditioning(&self.text, &adapted, settings, warnings)?)
+        Ok(self.prompts.conditioning(&self.text, &adapted, settings, warnings)?.normalised(F::NORMALISE))
     }
 
     fn encode_ahead(&mut self, settings: &Settings) -> std::result::Result<bool, RenderError> {

@@ -21,6 +21,7 @@ mod other_kinds;
 mod parts;
 #[cfg(test)]
 mod published_tests;
+mod qwen_image;
 mod scheduler;
 pub(crate) mod sdxl;
 pub(crate) mod sizes;
@@ -40,6 +41,7 @@ use detect::{Kind, detect};
 use family::Family;
 use flux1::Flux1;
 use flux2::Flux2;
+use qwen_image::QwenImage;
 use sdxl::Sdxl;
 use stable_diffusion::StableDiffusion;
 use stable_diffusion_3::StableDiffusion3;
@@ -56,6 +58,7 @@ pub(crate) fn load(source: &ModelSource, options: &LoadOptions) -> Result<Box<dy
         Kind::Flux2 => Box::new(Flux2::load_with(source, options)?),
         Kind::Chroma => Box::new(Chroma::load_with(source, options)?),
         Kind::Anima => Box::new(Anima::load_with(source, options)?),
+        Kind::QwenImage => Box::new(QwenImage::load_with(source, options)?),
     })
 }
 

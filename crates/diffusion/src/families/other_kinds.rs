@@ -11,10 +11,14 @@ use crate::weights::source::ModelSource;
 use serde_json::Value;
 
 /// What is supported.
-const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein, Chroma and Anima.";
+const SUPPORTED: &str = "Supported: Stable Diffusion 1 and 2, SDXL, latent consistency models of both, Stable Diffusion 3, Z-Image, FLUX.1, FLUX.2 klein, Chroma, Anima and Qwen-Image.";
 
 /// The pipelines of supported families whose names begin like others.
-const SUPPORTED_CLASSES: [&str; 19] = [
+const SUPPORTED_CLASSES: [&str; 23] = [
+    "QwenImagePipeline",
+    "QwenImageImg2ImgPipeline",
+    "QwenImageInpaintPipeline",
+    "QwenImageTransformer2DModel",
     "ChromaPipeline",
     "ChromaImg2ImgPipeline",
     "ChromaInpaintPipeline",
@@ -37,7 +41,7 @@ const SUPPORTED_CLASSES: [&str; 19] = [
 ];
 
 /// How classes of other pipelines and parts begin, and what they are. Of several, the first in the list counts.
-const OTHERS: [(&str, &str); 59] = [
+const OTHERS: [(&str, &str); 62] = [
     ("StableDiffusion3", "Stable Diffusion 3"),
     ("SD3", "a part of Stable Diffusion 3"),
     ("StableDiffusionXLControlNet", "SDXL with a ControlNet"),
@@ -70,6 +74,9 @@ const OTHERS: [(&str, &str); 59] = [
     ("Lumina", "Lumina"),
     ("Kolors", "Kolors"),
     ("CogV", "CogView or CogVideoX"),
+    ("QwenImageEdit", "Qwen-Image-Edit"),
+    ("QwenImageLayered", "Qwen-Image-Layered"),
+    ("QwenImageControlNet", "Qwen-Image with a ControlNet"),
     ("QwenImage", "Qwen-Image"),
     ("ZImage", "Z-Image"),
     ("Chroma", "Chroma"),
@@ -99,13 +106,22 @@ const OTHERS: [(&str, &str); 59] = [
     ("MotionAdapter", "a motion adapter of AnimateDiff"),
 ];
 
-const TRANSFORMERS: [&str; 6] = [
+const TRANSFORMERS: [&str; 7] = [
+    "QwenImageTransformer2DModel",
     "ChromaTransformer2DModel",
     "CosmosTransformer3DModel",
     "ZImageTransformer2DModel",
     "SD3Transformer2DModel",
     "FluxTransformer2DModel",
     "Flux2Transformer2DModel",
+];
+
+const TEXT_ENCODERS: [&str; 5] = [
+    "CLIPTextModel",
+    "CLIPTextModelWithProjection",
+    "Qwen3Model",
+    "Qwen3ForCausalLM",
+    "Qwen2_5_VLForConditionalGeneration",
 ];
 
 /// The parts of a supported model, and their classes if not every class is supported.
@@ -117,7 +133,7 @@ const PARTS: [(&str, &[&str]); 15] = [
     ("vae", &["AutoencoderKL", "AutoencoderKLFlux2", "AutoencoderKLQwenImage", "AutoencoderTiny"]),
     ("text_conditioner", &["AnimaTextConditioner"]),
     ("t5_tokenizer", &[]),
-    ("text_encoder", &["CLIPTextModel", "CLIPTextModelWithProjection", "Qwen3Model", "Qwen3ForCausalLM"]),
+    ("text_encoder", &TEXT_ENCODERS),
     ("text_encoder_2", &["CLIPTextModel", "CLIPTextModelWithProjection", "T5EncoderModel"]),
     ("tokenizer", &[]),
     ("tokenizer_2", &[]),
@@ -239,6 +255,9 @@ mod tests {
             "FluxPipeline",
             "LatentConsistencyModelImg2ImgPipeline",
             "LatentConsistencyModelPipeline",
+            "QwenImageImg2ImgPipeline",
+            "QwenImageInpaintPipeline",
+            "QwenImagePipeline",
             "SemanticStableDiffusionPipeline",
             "StableDiffusion3Img2ImgPipeline",
             "StableDiffusion3InpaintPipeline",
@@ -288,8 +307,8 @@ mod tests {
         assert_eq!(reason(MODULAR_INDEX, &anima("CosmosTransformer3DModel")), None);
         let wan = "a AnimaModularPipeline whose `transformer` is a WanTransformer3DModel";
         check(MODULAR_INDEX, anima("WanTransformer3DModel"), wan);
-        let qwen = json!({"_class_name": "QwenImageModularPipeline"});
-        check(MODULAR_INDEX, qwen, "Qwen-Image (QwenImagePipeline)");
+        let edit = json!({"_class_name": "QwenImageEditModularPipeline"});
+        check(MODULAR_INDEX, edit, "Qwen-Image-Edit (QwenImageEditPipeline)");
         let cosmos = json!({"_class_name": "Cosmos2TextToImagePipeline"});
         check(INDEX, cosmos, "Cosmos (Cosmos2TextToImagePipeline)");
         let custom = json!({"_class_name": ["my_code", "StableDiffusionPipeline"], "watermark": null, "unet": [null, null]});

@@ -11,7 +11,7 @@ use crate::models::unet::controlnet::ControlNet;
 use crate::models::unet::{self, Conditions, Unet};
 use crate::models::vae::{Vae, needs_f32};
 use crate::text::encoder::TextEncoder;
-use crate::text::qwen3::{self, Qwen3};
+use crate::text::qwen::{self, Qwen};
 use crate::text::sentence_tokenizer::SentenceTokenizer;
 use crate::text::t5::{self, T5};
 use crate::text::tokenizer::Tokenizer;
@@ -129,16 +129,16 @@ impl<'a> Loader<'a> {
     }
 
     /// The embeddings and the first `layers` layers of Qwen3, as the text encoder.
-    pub fn qwen3(&self, config: &ConfigFile, layers: usize) -> Loaded<Qwen3> {
-        let is_spare = |key: &str| qwen3::is_spare(key, layers);
-        let load = |weights: &Weights| Qwen3::load(config, weights, layers);
+    pub fn qwen(&self, config: &ConfigFile, layers: usize) -> Loaded<Qwen> {
+        let is_spare = |key: &str| qwen::is_spare(key, layers);
+        let load = |weights: &Weights| Qwen::load(config, weights, layers);
         self.part(TEXT.name, TEXT.weights, config, is_spare, load)
     }
 
     /// The whole of Qwen3, as the text encoder.
-    pub fn whole_qwen3(&self, config: &ConfigFile) -> Loaded<Qwen3> {
-        let load = |weights: &Weights| Qwen3::load_whole(config, weights);
-        self.part(TEXT.name, TEXT.weights, config, qwen3::is_spare_in_whole, load)
+    pub fn whole_qwen(&self, config: &ConfigFile) -> Loaded<Qwen> {
+        let load = |weights: &Weights| Qwen::load_whole(config, weights);
+        self.part(TEXT.name, TEXT.weights, config, qwen::is_spare_in_whole, load)
     }
 
     /// T5 with its tokenizer; prompts have `tokens` tokens.

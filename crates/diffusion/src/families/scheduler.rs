@@ -76,13 +76,6 @@ pub(super) fn read(source: &ModelSource, kind: Kind) -> Result<ModelScheduler, M
     }
     let mut is_reread = ["clip_sample", "set_alpha_to_one"].into_iter().any(|key| file.is_null(key));
     let config = match kind {
-        Kind::Sdxl
-        | Kind::ZImage
-        | Kind::StableDiffusion3
-        | Kind::Flux1
-        | Kind::Flux2
-        | Kind::Chroma
-        | Kind::Anima => written,
         Kind::StableDiffusion => {
             is_reread |= written.steps_offset != Some(1) || written.clip_sample != Some(false);
             for (key, changed, value) in [
@@ -97,6 +90,7 @@ pub(super) fn read(source: &ModelSource, kind: Kind) -> Result<ModelScheduler, M
             }
             written.in_stable_diffusion()
         }
+        _ => written,
     };
     Ok(ModelScheduler { config, class, scheduler, notes, is_reread })
 }

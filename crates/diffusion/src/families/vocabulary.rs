@@ -4,7 +4,7 @@ use crate::error::ModelError;
 use crate::families::detect::{Kind, detect};
 use crate::families::error::RenderError;
 use crate::families::files::{TEXT, texts};
-use crate::families::{anima, chroma, flux1, flux2, stable_diffusion_3, z_image};
+use crate::families::{anima, chroma, flux1, flux2, qwen_image, stable_diffusion_3, z_image};
 use crate::text::encoder;
 use crate::text::inversions::Inversions;
 use crate::text::prompt_report::{ClipReader, PromptReader};
@@ -45,6 +45,7 @@ pub fn prompt_reader(
         Kind::Flux2 => Some(flux2::find_cut(source)?),
         Kind::Chroma => Some(chroma::find_cut(source)?),
         Kind::Anima => Some(anima::find_cut(source)?),
+        Kind::QwenImage => Some(qwen_image::find_cut(source)?),
     };
     let clip = match kind.family().has_clip() {
         true => {

@@ -58,6 +58,6 @@ impl Rotary {
 }
 
 /// The angles of a position on an axis with `depth` channels: `position / theta^(2 i / depth)`.
-pub(crate) fn angles(position: usize, depth: usize, theta: f64) -> impl Iterator<Item = f64> {
-    (0..depth / 2).map(move |i| position as f64 / theta.powf(2.0 * i as f64 / depth as f64))
+pub(crate) fn angles(position: f64, depth: usize, theta: f64) -> impl Iterator<Item = f64> {
+    (0..depth / 2).map(move |i| position / theta.powf(2.0 * i as f64 / depth as f64))
 }

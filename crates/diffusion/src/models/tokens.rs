@@ -1,7 +1,7 @@
 //! What blocks of transformers do with their tokens, `[B, count, width]`, between linear layers.
 
 use crate::models::rotary::Rotary;
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Shape, Tensor};
 use maquette_kernels::{LayerNorm, RmsNorm};
 
 /// The normalised tokens, scaled and shifted.
@@ -19,4 +19,19 @@ pub(super) fn normalised(norm: &RmsNorm, h: &Tensor, heads: usize) -> Result<Ten
 pub(super) fn rotated(rotary: &Rotary, h: &Tensor, heads: usize) -> Result<Tensor> {
     let (batch, count, width) = h.dims3()?;
     rotary.rotate(&h.reshape((batch, count, heads, width / heads))?)?.reshape(h.shape())
+}
+
+/// Latents `[B, channels, height, width]` in patches of `patch` x `patch` pixels, `[B, patches, channels * patch * patch]`.
+pub(super) fn packed(latents: &Tensor, patch: usize) -> Result<Tensor> {
+    let (rows, channels, height, width) = latents.dims4()?;
+    let (high, wide) = (height / patch, width / patch);
+    let x = latents.reshape(&[rows, channels, high, patch, wide, patch][..])?;
+    x.permute([0, 2, 4, 1, 3, 5])?.contiguous()?.reshape((rows, high * wide, ()))
+}
+
+/// The inverse of [`packed`], to latents of that shape.
+pub(super) fn unpacked(x: &Tensor, latents: &Shape, patch: usize) -> Result<Tensor> {
+    let (rows, channels, height, width) = latents.dims4()?;
+    let x = x.reshape(&[rows, height / patch, width / patch, channels, patch, patch][..])?;
+    x.permute([0, 3, 1, 4, 2, 5])?.contiguous()?.reshape(latents)
 }

@@ -18,6 +18,14 @@ pub enum ScheduleError {
         /// How far to leave the reference picture.
         strength: f64,
     },
+    /// One step, whose sigma is 1, where the last sigma must be another one.
+    #[error(
+        "one step of `flow_euler` is not possible: the model's `shift_terminal` is {terminal}, to which the last of several steps is stretched; allowed: at least 2 steps, or another scheduler"
+    )]
+    OneStep {
+        /// The last sigma.
+        terminal: f64,
+    },
     /// More steps than the model was trained with, or distilled from.
     #[error("`{scheduler}` cannot run {steps} steps: the model's `{key}` is {limit}; allowed: fewer steps")]
     TooManySteps {

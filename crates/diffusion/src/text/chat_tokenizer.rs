@@ -5,10 +5,10 @@
 
 use crate::error::ModelError;
 use crate::text::cut::{Cut, text_from};
-use crate::text::tokenizer_settings::parse;
+use crate::text::tokenizer_files::{self, add_tokens};
+use crate::text::tokenizer_settings::Settings;
 use crate::weights::source::ModelSource;
-use maquette_tokenizer::check_charsmaps;
-use serde_json::Value;
+use maquette_tokenizer::qwen_tokenizer;
 
 /// What precedes the prompt.
 const BEFORE: &str = "<|im_start|>user\n";
@@ -36,11 +36,6 @@ pub(crate) struct ChatTokens {
     pub cut: Option<Cut>,
 }
 
-/// The files of a tokenizer that are read.
-pub(crate) fn files(folder: &str) -> Vec<String> {
-    vec![format!("{folder}/tokenizer.json")]
-}
-
 impl ChatTokenizer {
     /// Reads the tokenizer from one of a model's folders. `words` is the text encoder's vocabulary size, `length` the most ids.
     pub fn load(
@@ -49,20 +44,11 @@ impl ChatTokenizer {
         words: usize,
         length: usize,
     ) -> Result<ChatTokenizer, ModelError> {
-        let name = format!("{folder}/tokenizer.json");
-        let json: Value = parse(source, &name)?;
-        let file = source.file_name(&name);
+        let (mut inner, file) = tokenizer_files::open(source, folder, &qwen_tokenizer)?;
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
-        check_charsmaps(&json).map_err(fail)?;
-        let mut json = json;
-        // Nothing is decoded here, and the reader of some broken decoders panics.
-        if let Some(parts) = json.as_object_mut() {
-            parts.insert("decoder".to_owned(), Value::Null);
+        if !tokenizer_files::is_whole(source, folder) {
+            add_tokens(&mut inner, &Settings::read(source, folder)?, &[]).map_err(fail)?;
         }
-        let mut inner =
-            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
         for token in ["<|im_start|>", "<|im_end|>"] {
             if inner.token_to_id(token).is_none_or(|id| id as usize >= words) {
                 return Err(fail(format!(
@@ -85,7 +71,8 @@ impl ChatTokenizer {
         self.encode_between("", prompt, "")
     }
 
-    fn encode_between(&self, before: &str, prompt: &str, after: &str) -> Result<ChatTokens, ModelError> {
+    /// The ids of a prompt between other texts, cut off at the end in the same way.
+    pub fn encode_between(&self, before: &str, prompt: &str, after: &str) -> Result<ChatTokens, ModelError> {
         let encoding = self
             .inner
             .encode(format!("{before}{prompt}{after}"), false)

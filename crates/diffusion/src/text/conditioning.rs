@@ -15,7 +15,11 @@ pub(crate) struct Conditioning {
     positive: Vec<(Timeline, f64)>,
     /// The length of all embeddings; 0 if they have their own.
     length: usize,
+    normalise: Option<Normalise>,
 }
+
+/// What a family makes of a guided prediction, `[1, channels, height, width]`, beside that at a guidance scale of 1.
+pub(crate) type Normalise = fn(Tensor, &Tensor) -> Result<Tensor>;
 
 /// The embeddings of one prompt over the steps.
 pub(crate) struct Timeline {
@@ -81,12 +85,17 @@ impl Conditioning {
             }
         }
         let length = positive[0].0.tokens()?;
-        Ok(Conditioning { negative, positive, length })
+        Ok(Conditioning { negative, positive, length, normalise: None })
     }
 
     /// Embeddings that keep their lengths, for denoisers that compute rows of different lengths.
     pub fn with_own_lengths(positive: Vec<(Timeline, f64)>, negative: Option<Timeline>) -> Conditioning {
-        Conditioning { negative, positive, length: 0 }
+        Conditioning { negative, positive, length: 0, normalise: None }
+    }
+
+    /// The same for a family whose guided predictions are normalised, before `guidance_rescale`.
+    pub fn normalised(self, normalise: Option<Normalise>) -> Conditioning {
+        Conditioning { normalise, ..self }
     }
 
     /// How many rows it has in a UNet call, which uses the guidance scale or has a scale of 1.
@@ -133,15 +142,18 @@ impl Conditioning {
         if rows.dim(0)? == 1 {
             return Ok(rows.clone());
         }
-        let guided = self.guided(rows, guidance_scale)?;
-        if guidance_rescale == 0.0 {
-            return Ok(guided);
-        }
-        let positive = match &self.positive[..] {
-            [(_, 1.0)] => rows.narrow(0, 1, 1)?,
-            _ => self.guided(rows, 1.0)?,
+        let mut guided = self.guided(rows, guidance_scale)?;
+        let positive = || match &self.positive[..] {
+            [(_, 1.0)] => rows.narrow(0, 1, 1),
+            _ => self.guided(rows, 1.0),
         };
-        rescaled(&guided, &positive, guidance_rescale)
+        if let Some(normalise) = self.normalise {
+            guided = normalise(guided, &positive()?)?;
+        }
+        match guidance_rescale {
+            0.0 => Ok(guided),
+            rescale => rescaled(&guided, &positive()?, rescale),
+        }
     }
 
     /// The weighted sum.

@@ -4,10 +4,9 @@
 
 use crate::error::ModelError;
 use crate::text::cut::{Cut, text_from};
-use crate::text::tokenizer_settings::parse;
+use crate::text::tokenizer_files;
 use crate::weights::source::ModelSource;
-use maquette_tokenizer::check_charsmaps;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// T5's end token and padding.
 const END: &str = "</s>";
@@ -31,19 +30,9 @@ impl SentenceTokenizer {
         words: usize,
         length: usize,
     ) -> Result<SentenceTokenizer, ModelError> {
-        let name = format!("{folder}/tokenizer.json");
-        let mut json: Value = parse(source, &name)?;
-        let file = source.file_name(&name);
+        let none = |_: &Map<String, Value>, _: &str| Err("T5 needs a tokenizer.json".to_owned());
+        let (inner, file) = tokenizer_files::open(source, folder, &none)?;
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
-        check_charsmaps(&json).map_err(fail)?;
-        // Nothing is decoded here, and the reader of some broken decoders panics.
-        if let Some(parts) = json.as_object_mut() {
-            parts.insert("decoder".to_owned(), Value::Null);
-        }
-        let mut inner =
-            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
         let id = |token: &str| match inner.token_to_id(token) {
             Some(id) if (id as usize) < words => Ok(id),
             _ => Err(fail(format!(

@@ -1,15 +1,14 @@
 //! Prompts to token ids: CLIP's byte-pair encoding, truncated and padded to the text encoder's length.
 //!
-//! Reads `tokenizer.json`, which recent versions of transformers write, or `vocab.json` with `merges.txt`, as in Stable
-//! Diffusion v1-4 on the hub. Not here: weights of words, embeddings.
+//! Not here: weights of words, embeddings.
 
 use crate::error::ModelError;
 use crate::text::cut::{Cut, text_from};
 use crate::text::inversions::Inversions;
-use crate::text::tokenizer_settings::{self as settings, Settings, parse};
+use crate::text::tokenizer_files::{self, add_tokens};
+use crate::text::tokenizer_settings::Settings;
 use crate::weights::source::ModelSource;
-use maquette_files::limits;
-use maquette_tokenizer::{check_charsmaps, clip_tokenizer};
+use maquette_tokenizer::clip_tokenizer;
 use serde_json::{Map, Value};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -47,22 +46,6 @@ pub struct Tokens {
     pub cut: Option<String>,
 }
 
-const WHOLE: &str = "tokenizer.json";
-/// The two files that replace it.
-const PARTS: [&str; 2] = ["vocab.json", "merges.txt"];
-
-/// The files of a tokenizer that are read; required files are included even if they are missing.
-pub(crate) fn files(source: &ModelSource, folder: &str) -> Vec<String> {
-    let path = |name: &str| format!("{folder}/{name}");
-    let mut files = match source.has(&path(WHOLE)) {
-        true => vec![path(WHOLE)],
-        false => PARTS.map(path).to_vec(),
-    };
-    let settings = [settings::SPECIAL, settings::CONFIG, settings::ADDED];
-    files.extend(settings.map(path).into_iter().filter(|file| source.has(file)));
-    files
-}
-
 /// Whether a tokenizer has tokens beside CLIP's own: textual inversions that were saved with the model.
 pub(crate) fn has_added_tokens(source: &ModelSource, folder: &str) -> Result<bool, ModelError> {
     let settings = Settings::read(source, folder)?;
@@ -80,38 +63,17 @@ impl Tokenizer {
     ) -> Result<Tokenizer, ModelError> {
         let settings = Settings::read(source, folder)?;
 
-        let whole = format!("{folder}/{WHOLE}");
-        let parts = PARTS.map(|name| format!("{folder}/{name}"));
-        let (name, mut json) = if source.has(&whole) || !source.has(&parts[0]) {
-            (&whole, parse(source, &whole)?)
-        } else {
-            (&parts[0], assemble(source, &parts, &settings)?)
-        };
-        let file = source.file_name(name);
+        let special = settings.special();
+        let assemble =
+            |vocab: &Map<String, Value>, merges: &str| clip_tokenizer(vocab, merges, &special, &settings.unk);
+        let (mut inner, file) = tokenizer_files::open(source, folder, &assemble)?;
         let fail = |reason: String| ModelError::Tokenizer { file: file.clone(), reason };
-        check_charsmaps(&json).map_err(fail)?;
-        // Nothing is decoded here, and the reader of some broken decoders panics.
-        if let Some(parts) = json.as_object_mut() {
-            parts.insert("decoder".to_owned(), Value::Null);
-        }
-        let mut inner =
-            tokenizers::Tokenizer::from_bytes(json.to_string()).map_err(|error| fail(error.to_string()))?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| fail(error.to_string()))?;
         if let Some((token, id)) = inner.get_vocab(false).into_iter().max_by_key(|(_, id)| *id)
             && id as usize >= words
         {
             return Err(fail(beyond(&token, id, words)));
         }
-        // In order of their ids; a token that is there already stays as it is.
-        let special = settings.special().map(|token| AddedToken::from(token, true));
-        let known = inner.get_added_tokens_decoder().into_values().map(|token| token.content);
-        let mut known: BTreeSet<String> = known.collect();
-        for token in settings.added.iter().cloned().chain(special) {
-            if known.insert(token.content.clone()) {
-                inner.add_tokens([token]).map_err(|error| fail(error.to_string()))?;
-            }
-        }
+        add_tokens(&mut inner, &settings, &special).map_err(fail)?;
         let id = |token: &str| {
             let id = inner.token_to_id(token).ok_or_else(|| fail(format!("it has no token `{token}`")))?;
             if id as usize >= words { Err(fail(beyond(token, id, words))) } else { Ok(id) }
@@ -299,17 +261,4 @@ fn vectors(inner: &tokenizers::Tokenizer) -> HashMap<u32, Vec<u32>> {
         (1..).map_while(|number| ids.get(&*format!("{}_{number}", token.content)).copied()).collect()
     };
     added.iter().map(|(&id, token)| (id, more(token))).filter(|(_, more)| !more.is_empty()).collect()
-}
-
-/// A `tokenizer.json` from `vocab.json` and `merges.txt`. Special tokens that are not in the vocabulary are added later.
-fn assemble(
-    source: &ModelSource,
-    [vocab_file, merges_file]: &[String; 2],
-    settings: &Settings,
-) -> Result<Value, ModelError> {
-    let vocab: Map<String, Value> = parse(source, vocab_file)?;
-    let merges = source.open_small(merges_file, limits::TOKENIZER)?;
-    let fail = |reason: String| ModelError::Tokenizer { file: source.file_name(merges_file), reason };
-    let merges = std::str::from_utf8(&merges).map_err(|error| fail(error.to_string()))?;
-    clip_tokenizer(&vocab, merges, &settings.special(), &settings.unk).map_err(fail)
 }

@@ -136,6 +136,24 @@ impl ConfigFile {
             .ok_or_else(|| self.refuse(key, "a list of whole numbers"))
     }
 
+    /// The channels of each axis of a transformer's positions, even numbers whose sum is `depth`, the channels of a head.
+    pub(crate) fn axes<const N: usize>(
+        &self,
+        key: &str,
+        default: [usize; N],
+        depth: usize,
+    ) -> Result<[usize; N], ModelError> {
+        let axes = match self.get(key) {
+            None => default,
+            Some(_) => <[usize; N]>::try_from(self.widths(key)?)
+                .map_err(|_| self.refuse(key, format!("a list of {N} whole numbers")))?,
+        };
+        if axes.iter().sum::<usize>() != depth || axes.iter().any(|axis| axis % 2 != 0) {
+            return Err(self.refuse(key, format!("even numbers whose sum is attention_head_dim, {depth}")));
+        }
+        Ok(axes)
+    }
+
     /// A list of `len` of the `words`; returns their positions in `words`.
     pub(crate) fn kinds(&self, key: &str, words: &[&str], len: usize) -> Result<Vec<usize>, ModelError> {
         let position = |value: &Value| words.iter().position(|word| value.as_str() == Some(word));

@@ -25,6 +25,7 @@ families! {
     chroma: "chroma/cases.json",
     flux1: "flux1/cases.json",
     flux2: "flux2/cases.json",
+    qwen_image: "qwen-image/cases.json",
     stable_diffusion_3: "sd3/cases.json",
     z_image: "z-image/cases.json",
 }

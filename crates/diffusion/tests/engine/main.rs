@@ -29,6 +29,7 @@ mod offload;
 mod parts;
 mod pictures;
 mod precision;
+mod qwen_image;
 mod readings;
 mod safety;
 mod single_files;

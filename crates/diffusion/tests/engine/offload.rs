@@ -84,6 +84,11 @@ fn anima() {
 }
 
 #[test]
+fn qwen_image() {
+    are_the_same_with_lora("qwen-image/cases.json");
+}
+
+#[test]
 fn flux2() {
     are_the_same_with_lora("flux2/cases.json");
 }

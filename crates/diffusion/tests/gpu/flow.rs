@@ -38,6 +38,11 @@ fn anima() {
 }
 
 #[test]
+fn qwen_image() {
+    compare_file("qwen-image/cases.json");
+}
+
+#[test]
 fn flux_2() {
     compare_file("flux2/cases.json");
 }

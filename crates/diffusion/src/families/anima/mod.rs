@@ -7,17 +7,18 @@ use crate::families::detect::Kind;
 use crate::families::family::Rows;
 use crate::families::files::{CONDITIONER, TEXT};
 use crate::families::flow::{FlowFamily, FlowModel, Loaded, ReadPart, check_channels};
-use crate::families::parts::Loader;
+use crate::families::parts::{self, Loader};
+use crate::image::posterior::Posterior;
 use crate::models::anima::{self, TextConditioner};
 use crate::models::cosmos::{Config, CosmosTransformer, PATCH};
-use crate::models::vae;
+use crate::models::vae::{self, Vae};
 use crate::schedulers::{FlowRule, Mu, SigmaRange};
 use crate::text::chat_tokenizer::ChatTokenizer;
 use crate::text::cut::{Cut, FindCut};
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::error::TextError;
-use crate::text::qwen3::{self, Qwen3};
+use crate::text::qwen::{self, Qwen};
 use crate::text::sentence_tokenizer::SentenceTokenizer;
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
@@ -40,7 +41,7 @@ pub(crate) struct AnimaParts;
 /// The text encoder and the conditioner with their tokenizers.
 pub(crate) struct ConditionedText {
     tokenizers: Tokenizers,
-    encoder: Qwen3,
+    encoder: Qwen,
     conditioner: TextConditioner,
 }
 
@@ -51,7 +52,7 @@ struct Tokenizers {
 
 impl Tokenizers {
     fn load(source: &ModelSource) -> Loaded<Tokenizers> {
-        let words = qwen3::vocabulary_size(&ConfigFile::open(source, TEXT.config)?)?;
+        let words = qwen::vocabulary_size(&ConfigFile::open(source, TEXT.config)?)?;
         let words_of_t5 = anima::Config::read(&ConfigFile::open(source, CONDITIONER.config)?)?.words;
         Ok(Tokenizers {
             qwen: ChatTokenizer::load(source, TEXT.tokenizer, words, TOKENS)?,
@@ -112,7 +113,7 @@ impl FlowFamily for AnimaParts {
     }
 
     fn texts(_: &ModelSource) -> Vec<ReadPart> {
-        vec![(&TEXT, qwen3::is_spare_in_whole), (&CONDITIONER, |_| false)]
+        vec![(&TEXT, qwen::is_spare_in_whole), (&CONDITIONER, |_| false)]
     }
 
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
@@ -127,7 +128,7 @@ impl FlowFamily for AnimaParts {
         if config.text_width != width {
             return Err(file.refuse("text_embed_dim", format!("{width}, text_conditioner's target_dim")));
         }
-        let width = qwen3::width(&ConfigFile::open(source, TEXT.config)?)?;
+        let width = qwen::width(&ConfigFile::open(source, TEXT.config)?)?;
         if source_width != width {
             return Err(conditioner.refuse("source_dim", format!("{width}, text_encoder's hidden_size")));
         }
@@ -135,7 +136,7 @@ impl FlowFamily for AnimaParts {
     }
 
     fn load_text(loader: &Loader) -> Loaded<ConditionedText> {
-        let encoder = loader.whole_qwen3(&loader.config(TEXT.config)?)?;
+        let encoder = loader.whole_qwen(&loader.config(TEXT.config)?)?;
         let config = loader.config(CONDITIONER.config)?;
         let load = |weights: &Weights| TextConditioner::load(&config, weights);
         let conditioner = loader.part(CONDITIONER.name, CONDITIONER.weights, &config, |_| false, load)?;
@@ -153,6 +154,11 @@ impl FlowFamily for AnimaParts {
     fn predict(transformer: &CosmosTransformer, rows: &Rows) -> Result<Tensor> {
         let times: Vec<f32> = rows.timesteps.iter().map(|timestep| timestep / 1000.0).collect();
         transformer.forward(&rows.latents, &times, &rows.sequences()?)
+    }
+
+    /// The latents are the mean of the autoencoder's distribution.
+    fn encode(vae: &Vae, pixels: &Tensor) -> Result<Posterior> {
+        Ok(Posterior { logvar: None, ..parts::encode(vae, pixels)? })
     }
 }
 

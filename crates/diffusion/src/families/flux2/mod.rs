@@ -18,7 +18,7 @@ use crate::text::cut::FindCut;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::error::TextError;
-use crate::text::qwen3::{self, Qwen3};
+use crate::text::qwen::{self, Qwen};
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::Weights;
@@ -44,7 +44,7 @@ pub(crate) struct Flux2Parts;
 /// The text encoder with its tokenizer.
 pub(crate) struct ChatText {
     tokenizer: ChatTokenizer,
-    encoder: Qwen3,
+    encoder: Qwen,
 }
 
 /// What the distilled models are made for, as their cards on the hub say.
@@ -74,7 +74,7 @@ pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
 }
 
 fn tokenizer(source: &ModelSource, config: &ConfigFile) -> Loaded<ChatTokenizer> {
-    ChatTokenizer::load(source, TEXT.tokenizer, qwen3::vocabulary_size(config)?, TOKENS)
+    ChatTokenizer::load(source, TEXT.tokenizer, qwen::vocabulary_size(config)?, TOKENS)
 }
 
 impl PromptEncoder for ChatText {
@@ -122,7 +122,7 @@ impl FlowFamily for Flux2Parts {
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
         check_packed(file, config.channels, vae)?;
-        let width = STATES.len() * qwen3::width(&ConfigFile::open(source, TEXT.config)?)?;
+        let width = STATES.len() * qwen::width(&ConfigFile::open(source, TEXT.config)?)?;
         if config.text_width != width {
             let supported = format!("{width}, three times the text encoder's hidden_size");
             return Err(file.refuse("joint_attention_dim", supported));
@@ -133,7 +133,7 @@ impl FlowFamily for Flux2Parts {
     fn load_text(loader: &Loader) -> Loaded<ChatText> {
         let config = loader.config(TEXT.config)?;
         let layers = STATES[STATES.len() - 1];
-        let encoder = loader.qwen3(&config, layers)?;
+        let encoder = loader.qwen(&config, layers)?;
         let tokenizer = tokenizer(loader.source(), &config)?;
         Ok(ChatText { tokenizer, encoder })
     }

@@ -18,7 +18,7 @@ use crate::text::cut::FindCut;
 use crate::text::encode::PromptEncoder;
 use crate::text::encoded_prompt::EncodedPrompt;
 use crate::text::error::TextError;
-use crate::text::qwen3::{self, Qwen3};
+use crate::text::qwen::{self, Qwen};
 use crate::weights::config::ConfigFile;
 use crate::weights::source::ModelSource;
 use crate::weights::tensors::Weights;
@@ -38,7 +38,7 @@ pub(crate) struct ZImageParts;
 /// The text encoder with its tokenizer.
 pub(crate) struct ChatText {
     tokenizer: ChatTokenizer,
-    encoder: Qwen3,
+    encoder: Qwen,
     /// The state that is used: that before the last layer.
     state: usize,
 }
@@ -69,7 +69,7 @@ pub(super) fn find_cut(source: &ModelSource) -> Loaded<FindCut> {
 }
 
 fn tokenizer(source: &ModelSource, config: &ConfigFile) -> Loaded<ChatTokenizer> {
-    ChatTokenizer::load(source, TEXT.tokenizer, qwen3::vocabulary_size(config)?, TOKENS)
+    ChatTokenizer::load(source, TEXT.tokenizer, qwen::vocabulary_size(config)?, TOKENS)
 }
 
 impl PromptEncoder for ChatText {
@@ -112,7 +112,7 @@ impl FlowFamily for ZImageParts {
     fn check(source: &ModelSource, file: &ConfigFile, vae: &vae::Shape) -> Loaded<()> {
         let config = Config::read(file)?;
         check_channels(file, config.channels, vae)?;
-        let width = qwen3::width(&ConfigFile::open(source, TEXT.config)?)?;
+        let width = qwen::width(&ConfigFile::open(source, TEXT.config)?)?;
         if config.text_width != width {
             return Err(file.refuse("cap_feat_dim", format!("{width}, the text encoder's hidden_size")));
         }
@@ -121,8 +121,8 @@ impl FlowFamily for ZImageParts {
 
     fn load_text(loader: &Loader) -> Loaded<ChatText> {
         let config = loader.config(TEXT.config)?;
-        let state = qwen3::layers(&config)?.saturating_sub(1);
-        let encoder = loader.qwen3(&config, state)?;
+        let state = qwen::layers(&config)?.saturating_sub(1);
+        let encoder = loader.qwen(&config, state)?;
         let tokenizer = tokenizer(loader.source(), &config)?;
         Ok(ChatText { tokenizer, encoder, state })
     }

@@ -129,7 +129,7 @@ impl TextConditioner {
 
     fn rotary(&self, tokens: usize, device: &Device) -> Result<Rotary> {
         let depth = self.config.inner / self.config.heads;
-        let all: Vec<Vec<f64>> = (0..tokens).map(|at| angles(at, depth, THETA).collect()).collect();
+        let all: Vec<Vec<f64>> = (0..tokens).map(|at| angles(at as f64, depth, THETA).collect()).collect();
         Rotary::new(&all, Pairs::Halves, device)
     }
 }

@@ -101,7 +101,7 @@ impl CosmosTransformer {
         }
         let of_token = |at: usize| {
             let position = [0, at / wide, at % wide];
-            (0..3).flat_map(|axis| angles(position[axis], axes[axis], thetas[axis])).collect()
+            (0..3).flat_map(|axis| angles(position[axis] as f64, axes[axis], thetas[axis])).collect()
         };
         let all: Vec<Vec<f64>> = (0..high * wide).map(of_token).collect();
         Rotary::new(&all, Pairs::Halves, device)

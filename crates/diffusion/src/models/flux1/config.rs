@@ -58,15 +58,7 @@ impl Config {
         file.only("_class_name", &[json!(FLUX1), json!(CHROMA)])?;
         file.only("patch_size", &[json!(1)])?;
         let depth = file.count("attention_head_dim", Some(128))?;
-        let axes = match file.get("axes_dims_rope") {
-            None => [16, 56, 56],
-            Some(_) => <[usize; 3]>::try_from(file.widths("axes_dims_rope")?)
-                .map_err(|_| file.refuse("axes_dims_rope", "a list of three whole numbers"))?,
-        };
-        if axes.iter().sum::<usize>() != depth || axes.iter().any(|axis| axis % 2 != 0) {
-            let supported = format!("even numbers whose sum is attention_head_dim, {depth}");
-            return Err(file.refuse("axes_dims_rope", supported));
-        }
+        let axes = file.axes("axes_dims_rope", [16, 56, 56], depth)?;
         let channels = file.count("in_channels", Some(64))?;
         if file.get("out_channels").is_some_and(|value| !value.is_null())
             && file.count("out_channels", None)? != channels

@@ -12,7 +12,7 @@ pub(crate) use config::{Conditioned, Config};
 
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
-use crate::models::tokens::modulated;
+use crate::models::tokens::{modulated, packed, unpacked};
 use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
@@ -116,11 +116,9 @@ impl Flux1Transformer {
 
     /// The state before the first block.
     fn begin(&self, inputs: &Inputs) -> Result<State> {
-        let (rows, channels, height, width) = inputs.latents.dims4()?;
+        let (_, _, height, width) = inputs.latents.dims4()?;
         let (high, wide, device) = (height / PATCH, width / PATCH, inputs.latents.device());
-        let x = inputs.latents.to_dtype(self.dtype)?;
-        let x = x.reshape(&[rows, channels, high, PATCH, wide, PATCH][..])?;
-        let x = x.permute([0, 2, 4, 1, 3, 5])?.contiguous()?.reshape((rows, high * wide, ()))?;
+        let x = packed(&inputs.latents.to_dtype(self.dtype)?, PATCH)?;
         let text = self.text_in.forward(&inputs.text.to_dtype(self.dtype)?)?;
         let place = (self.kernels, self.dtype, device);
         Ok(State {
@@ -138,9 +136,8 @@ impl Flux1Transformer {
 
     /// The flow after the last block.
     fn end(&self, inputs: &Inputs, state: &State) -> Result<Tensor> {
-        let (rows, channels, height, width) = inputs.latents.dims4()?;
-        let (high, wide, tokens) = (height / PATCH, width / PATCH, state.text.dim(1)?);
-        let x = state.x.narrow(1, tokens, high * wide)?.contiguous()?;
+        let tokens = state.text.dim(1)?;
+        let x = state.x.narrow(1, tokens, state.x.dim(1)? - tokens)?.contiguous()?;
         let out = self.modulation_out.of(&state.condition)?;
         // FLUX.1's layer gives the scale first.
         let (shift, scale) = match self.modulation_out {
@@ -148,8 +145,7 @@ impl Flux1Transformer {
             Modulation::Rows { .. } => (&out[0], &out[1]),
         };
         let x = self.proj_out.forward(&modulated(&self.norm_out, &x, shift, scale)?)?;
-        let x = x.reshape(&[rows, high, wide, channels, PATCH, PATCH][..])?;
-        x.permute([0, 3, 1, 4, 2, 5])?.contiguous()?.reshape(inputs.latents.shape())
+        unpacked(&x, inputs.latents.shape(), PATCH)
     }
 
     /// The text has no positions, the picture those of its patches on the second and the third axis.
@@ -158,7 +154,7 @@ impl Flux1Transformer {
         let of_picture = (0..high * wide).map(|at| [0, at / wide, at % wide]);
         let of_token = |position: [usize; 3]| {
             let axes = position.into_iter().zip(self.config.axes);
-            axes.flat_map(|(at, depth)| angles(at, depth, THETA)).collect()
+            axes.flat_map(|(at, depth)| angles(at as f64, depth, THETA)).collect()
         };
         let all: Vec<Vec<f64>> = of_text.chain(of_picture).map(of_token).collect();
         Rotary::new(&all, Pairs::Neighbours, device)

@@ -42,15 +42,7 @@ impl Config {
         }
         let depth = file.count("attention_head_dim", Some(128))?;
         let heads = file.count("num_attention_heads", Some(48))?;
-        let axes = match file.get("axes_dims_rope") {
-            None => [32; 4],
-            Some(_) => <[usize; 4]>::try_from(file.widths("axes_dims_rope")?)
-                .map_err(|_| file.refuse("axes_dims_rope", "a list of four whole numbers"))?,
-        };
-        if axes.iter().sum::<usize>() != depth || axes.iter().any(|axis| axis % 2 != 0) {
-            let supported = format!("even numbers whose sum is attention_head_dim, {depth}");
-            return Err(file.refuse("axes_dims_rope", supported));
-        }
+        let axes = file.axes("axes_dims_rope", [32; 4], depth)?;
         Ok(Config {
             channels: file.count("in_channels", Some(128))?,
             layers: file.count("num_layers", Some(8))?,

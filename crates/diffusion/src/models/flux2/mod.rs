@@ -104,7 +104,7 @@ impl Flux2Transformer {
         let of_picture = (0..height * width).map(|at| [0, at / width, at % width, 0]);
         let of_token = |position: [usize; 4]| {
             let axes = position.into_iter().zip(self.config.axes);
-            axes.flat_map(|(at, depth)| angles(at, depth, self.config.theta)).collect()
+            axes.flat_map(|(at, depth)| angles(at as f64, depth, self.config.theta)).collect()
         };
         let all: Vec<Vec<f64>> = of_text.chain(of_picture).map(of_token).collect();
         Rotary::new(&all, Pairs::Neighbours, device)

@@ -72,14 +72,14 @@ impl Vae {
     }
 
     /// Mean and log-variance of the posterior, each `[B, latent_channels, H / factor, W / factor]`. A tiny autoencoder has
-    /// no log-variance: its latents are the mean. Those of Qwen-Image's are the mean, too, normalised by channel.
+    /// no log-variance: its latents are the mean. Those of Qwen-Image's are normalised by channel.
     ///
     /// `pixels` is `[B, 3, H, W]` in -1..1, H and W multiples of the factor. The log-variance is clamped to -30..20.
     pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Option<Tensor>)> {
         let pixels = pixels.to_dtype(self.dtype)?;
         match &self.coder {
             Coder::Kl(kl) => kl.encode(&pixels).map(|(mean, logvar)| (mean, Some(logvar))),
-            Coder::QwenImage(coder) => Ok((coder.encode(&pixels)?, None)),
+            Coder::QwenImage(coder) => coder.encode(&pixels).map(|(mean, logvar)| (mean, Some(logvar))),
             Coder::Tiny(tiny) => Ok((tiny.encode(&pixels)?, None)),
         }
     }

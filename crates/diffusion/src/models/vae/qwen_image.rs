@@ -174,9 +174,9 @@ impl QwenImage {
         })
     }
 
-    /// The latents of pixels `[B, 3, H, W]` in -1 to 1, `[B, latent_channels, H / factor, W / factor]`, f32: the mean of the
-    /// posterior, normalised, as diffusers' pipelines of Anima and Qwen-Image use it. H and W are multiples of the factor.
-    pub fn encode(&self, pixels: &Tensor) -> Result<Tensor> {
+    /// The latents of pixels `[B, 3, H, W]` in -1 to 1: mean and log-variance of the posterior after it is normalised, each
+    /// `[B, latent_channels, H / factor, W / factor]`, f32. H and W are multiples of the factor.
+    pub fn encode(&self, pixels: &Tensor) -> Result<(Tensor, Tensor)> {
         let encoder = &self.encoder;
         let mut x = encoder.conv_in.forward(&pixels.to_dtype(self.dtype)?)?;
         for block in &encoder.blocks {
@@ -187,8 +187,11 @@ impl QwenImage {
         }
         x = encoder.middle.forward(&x)?;
         x = encoder.conv_out.forward(&self.kernels.silu(&encoder.norm_out.forward(&x)?)?)?;
-        let mean = self.quant_conv.forward(&x)?.narrow(1, 0, self.latent_channels)?;
-        mean.to_dtype(DType::F32)?.broadcast_sub(&self.mean)?.broadcast_div(&self.deviation)
+        let x = self.quant_conv.forward(&x)?.to_dtype(DType::F32)?;
+        let mean = x.narrow(1, 0, self.latent_channels)?;
+        let mean = mean.broadcast_sub(&self.mean)?.broadcast_div(&self.deviation)?;
+        let logvar = x.narrow(1, self.latent_channels, self.latent_channels)?.clamp(-30f32, 20f32)?;
+        Ok((mean, logvar.broadcast_sub(&(self.deviation.log()? * 2.0)?)?))
     }
 
     /// Pixels, about -1 to 1, not clamped, of normalised latents `[B, latent_channels, h, w]`.

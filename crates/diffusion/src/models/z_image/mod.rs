@@ -189,7 +189,7 @@ impl ZImageTransformer {
             candle_core::bail!("the token at {position:?} is beyond the model's positions, {lengths:?}")
         }
         let of_token = |position: &[usize; 3]| {
-            position.iter().zip(axes).flat_map(|(&at, depth)| angles(at, depth, theta)).collect()
+            position.iter().zip(axes).flat_map(|(&at, depth)| angles(at as f64, depth, theta)).collect()
         };
         let all: Vec<Vec<f64>> = positions.iter().map(of_token).collect();
         Rotary::new(&all, Pairs::Neighbours, device)

@@ -24,10 +24,10 @@ pub struct FlowConfig {
     pub max_image_seq_len: usize,
     /// Whether the shift is the exponential of that number, or the number.
     pub time_shift_type: TimeShift,
+    /// The last sigma before 0, to which Euler's schedule is stretched. Other classes of schedulers do not have it.
+    pub shift_terminal: Option<f64>,
 
     // The following keys are read only to refuse values other than the default.
-    /// The last sigma, to which the schedule is stretched.
-    pub shift_terminal: Option<f64>,
     /// Whether sigmas count up.
     pub invert_sigmas: Option<bool>,
     /// Whether sigmas follow Karras et al.
@@ -105,6 +105,11 @@ impl FlowConfig {
         (!self.use_dynamic_shifting).then_some(self.shift)
     }
 
+    /// The sigma that Euler's schedule is stretched to; 0 counts as none, as in Python.
+    pub(super) fn terminal(&self) -> Option<f64> {
+        self.shift_terminal.filter(|&terminal| terminal != 0.0)
+    }
+
     /// The shift of a picture with that many tokens and steps.
     pub(super) fn shift_of(&self, mu: Mu, tokens: usize, steps: usize) -> f64 {
         if let Some(shift) = self.constant_shift() {
@@ -141,8 +146,8 @@ impl FlowConfig {
                 return refuse(key, "true".to_owned(), "`false`");
             }
         }
-        if let Some(terminal) = self.shift_terminal.filter(|&terminal| terminal != 0.0) {
-            return refuse("shift_terminal", terminal.to_string(), "`null`");
+        if let Some(terminal) = self.shift_terminal.filter(|terminal| !(0.0..1.0).contains(terminal)) {
+            return refuse("shift_terminal", terminal.to_string(), "a number from 0 to below 1");
         }
         if self.num_train_timesteps < 2 {
             return refuse("num_train_timesteps", self.num_train_timesteps.to_string(), "at least 2");

@@ -48,7 +48,13 @@ pub fn flow_trajectory(
         (Scheduler::FlowEuler, SigmaRange::ToLastStep) => evenly(1.0, 1.0 / count as f64, count),
         _ => evenly(1.0, smallest, count),
     };
-    let exact: Vec<f64> = base.into_iter().map(|sigma| shifted(sigma, shift)).collect();
+    let mut exact: Vec<f64> = base.into_iter().map(|sigma| shifted(sigma, shift)).collect();
+    if let (Scheduler::FlowEuler, Some(terminal)) = (scheduler, config.terminal()) {
+        if count == 1 {
+            return Err(ScheduleError::OneStep { terminal });
+        }
+        stretch(&mut exact, terminal);
+    }
     let mut sigmas: Vec<f64> = exact.iter().map(|&sigma| f64::from(sigma as f32)).collect();
     // With DPM-Solver's class the model's input is a whole number, truncated before sigmas become f32.
     let timestep = |&sigma: &f64| match scheduler {
@@ -73,6 +79,13 @@ pub fn flow_trajectory(
 
 fn shifted(sigma: f64, shift: f64) -> f64 {
     shift * sigma / (1.0 + (shift - 1.0) * sigma)
+}
+
+/// Stretches sigmas from the first one, of 1, so that the last one is `terminal`: `stretch_shift_to_terminal` of diffusers'
+/// `FlowMatchEulerDiscreteScheduler`.
+fn stretch(sigmas: &mut [f64], terminal: f64) {
+    let scale = sigmas.last().map_or(1.0, |last| (1.0 - last) / (1.0 - terminal));
+    sigmas.iter_mut().for_each(|sigma| *sigma = 1.0 - (1.0 - *sigma) / scale);
 }
 
 /// `numpy.linspace(first, last, count)`.

@@ -105,9 +105,9 @@ fn what_would_be_ignored_is_refused() {
         assert_eq!(error.to_string(), expected);
     };
     check(
-        FlowConfig { shift_terminal: Some(0.02), ..FlowConfig::default() },
+        FlowConfig { shift_terminal: Some(1.5), ..FlowConfig::default() },
         Scheduler::FlowEuler,
-        "`shift_terminal` is `0.02` in scheduler_config.json; supported: `null`",
+        "`shift_terminal` is `1.5` in scheduler_config.json; supported: a number from 0 to below 1",
     );
     check(
         FlowConfig { stochastic_sampling: Some(true), ..FlowConfig::default() },
@@ -119,6 +119,17 @@ fn what_would_be_ignored_is_refused() {
         Scheduler::Ddim,
         "`ddim` cannot be used with a model that predicts flow; allowed: flow_euler, flow_heun, flow_dpmpp_2m",
     );
+}
+
+#[test]
+fn one_step_cannot_end_at_another_sigma() {
+    let rule = FlowRule { range: SigmaRange::ToLastStep, mu: Mu::Line };
+    let config = FlowConfig { shift_terminal: Some(0.02), ..FlowConfig::default() };
+    let of = |scheduler, steps| flow_trajectory(&config, rule, &sampling(scheduler, steps, None), 64);
+    assert!(matches!(of(Scheduler::FlowEuler, 1), Err(ScheduleError::OneStep { .. })));
+    let last = of(Scheduler::FlowEuler, 2).unwrap().steps.pop().unwrap();
+    assert!((last.level.noise - 0.02).abs() < 1e-7);
+    assert!(of(Scheduler::FlowHeun, 1).is_ok());
 }
 
 /// A plan counts calls before a model is loaded: a trajectory must have the same number.
