@@ -107,10 +107,12 @@ fn published_names_and_shapes_are_those_that_are_loaded() {
     check("flux2-klein-4b", "tiny-flux2", KLEIN, 7919);
     check("chroma1-hd", "tiny-chroma", CHROMA, 17967);
     check("anima", "tiny-anima", ANIMA, 4002);
+    check("qwen-image", "tiny-qwen-image", QWEN_IMAGE, 40_950);
 }
 
 const ANIMA: &[(&str, u64)] =
     &[("text_encoder", 880), ("text_conditioner", 203), ("vae", 89), ("transformer", 3912)];
+const QWEN_IMAGE: &[(&str, u64)] = &[("text_encoder", 13_051), ("vae", 89), ("transformer", 40_860)];
 /// CLIP's text encoder in a file of its own, without a projection.
 const CLIP_L: (&str, &str) = ("flux1-dev", "text_encoder");
 const QWEN_06B: (&str, &str) = ("anima", "text_encoder");
@@ -235,6 +237,18 @@ fn published_single_files_are_those_that_are_loaded() {
     ];
     let both = [qwen[0], ("t5_tokenizer/tokenizer.json", "t5_tokenizer.json")];
     check_single(("anima-preview", "anima", "tiny-anima"), &anima, &both, ANIMA, 4002);
+    let qwen_image = [
+        ("text_encoders/qwen_2.5_vl_7b.safetensors", ("qwen-image", "text_encoder")),
+        ("vae/qwen_image_vae.safetensors", ("qwen_image_vae", "")),
+    ];
+    let of_z_image = ("../tiny-z-image/tokenizer/tokenizer.json", qwen[0].1);
+    let name = ("qwen_image_bf16", "qwen-image", "tiny-qwen-image");
+    check_single(name, &qwen_image, &[of_z_image], QWEN_IMAGE, 40_950);
+    let with_gguf = [
+        ("text_encoders/Qwen2.5-VL-7B-Instruct-BF16.gguf", ("Qwen2.5-VL-7B-Instruct-BF16", "")),
+        qwen_image[1],
+    ];
+    check_single(name, &with_gguf, &[of_z_image], QWEN_IMAGE, 40_950);
     let sd3 = [
         ("text_encoders/clip_l.safetensors", CLIP_L),
         ("text_encoders/clip_g.safetensors", ("sd3.5-medium", "text_encoder_2")),

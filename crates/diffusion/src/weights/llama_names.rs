@@ -9,6 +9,8 @@ pub(crate) enum LlamaCpp {
     /// The encoder of T5.
     T5,
     Qwen3,
+    /// The language model of Qwen2.5-VL: the same names, other tensors.
+    Qwen25Vl,
 }
 
 type Table = &'static [(&'static str, &'static str)];
@@ -49,8 +51,11 @@ const QWEN3_OUTSIDE: Table =
 impl LlamaCpp {
     /// The text encoder whose tensors have these names; `None` for other files.
     pub fn of(has: impl Fn(&str) -> bool) -> Option<LlamaCpp> {
-        let known =
-            [("enc.blk.0.attn_rel_b.weight", LlamaCpp::T5), ("blk.0.attn_q_norm.weight", LlamaCpp::Qwen3)];
+        let known = [
+            ("enc.blk.0.attn_rel_b.weight", LlamaCpp::T5),
+            ("blk.0.attn_q_norm.weight", LlamaCpp::Qwen3),
+            ("blk.0.attn_q.bias", LlamaCpp::Qwen25Vl),
+        ];
         known.into_iter().find(|(name, _)| has(name)).map(|(_, encoder)| encoder)
     }
 
@@ -72,7 +77,7 @@ impl LlamaCpp {
     ) -> Option<String> {
         let (block, layer, outside) = match self {
             LlamaCpp::T5 => (T5_BLOCK, T5_LAYER, T5_OUTSIDE),
-            LlamaCpp::Qwen3 => (QWEN3_BLOCK, QWEN3_LAYER, QWEN3_OUTSIDE),
+            LlamaCpp::Qwen3 | LlamaCpp::Qwen25Vl => (QWEN3_BLOCK, QWEN3_LAYER, QWEN3_OUTSIDE),
         };
         let (module, leaf) = name.rsplit_once('.')?;
         let find = |table: Table, module: &str| {

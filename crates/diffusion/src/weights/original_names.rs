@@ -14,6 +14,8 @@ pub(crate) enum Original {
     Chroma,
     /// Cosmos-Predict2.
     Anima,
+    /// Whose authors published it under diffusers' names.
+    QwenImage,
 }
 
 /// Which rows of the original's weight are those of a module.
@@ -197,11 +199,12 @@ impl Original {
     pub(crate) fn name(self, module: &str) -> Option<(String, Rows)> {
         let in_table =
             |table: Table, name: &str| table.iter().find(|(own, _)| *own == name).map(|(_, it)| *it);
-        if module == LAST.0 && !matches!(self, Original::ZImage | Original::Chroma) {
+        if module == LAST.0 && !matches!(self, Original::ZImage | Original::Chroma | Original::QwenImage) {
             return Some((LAST.1.to_owned(), Rows::Swapped));
         }
         match self {
             Original::ZImage => z_image(module),
+            Original::QwenImage => Some((module.to_owned(), Rows::All)),
             Original::Anima => {
                 let Some((number, inner)) = numbered(module, "transformer_blocks.") else {
                     return in_table(ANIMA_OUTSIDE, module).map(|name| (name.to_owned(), Rows::All));

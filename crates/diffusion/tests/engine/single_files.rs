@@ -3,7 +3,7 @@
 use crate::cases::render;
 use crate::checkpoint::{by_recipe, fixture};
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::single_model::{ANIMA, FLUX1, FLUX2, MODELS, SD3, SingleModel};
+use crate::single_model::{ANIMA, FLUX1, FLUX2, MODELS, QWEN_IMAGE, SD3, SingleModel};
 use crate::stored::{Stored, picture_of};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device, Tensor, safetensors};
@@ -50,7 +50,7 @@ fn a_transformer_and_the_files_beside_it_give_the_pictures_of_the_folder() {
 #[test]
 fn a_checkpoint_gives_the_pictures_of_the_folder() {
     for (model, of_vae) in
-        MODELS.into_iter().zip(["vae.", "vae.", "first_stage_model.", "vae.", "first_stage_model."])
+        MODELS.into_iter().zip(["vae.", "vae.", "first_stage_model.", "vae.", "first_stage_model.", "vae."])
     {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("model.safetensors");
@@ -103,6 +103,13 @@ fn text_encoders_in_gguf_give_the_pictures_of_the_folder() {
     let cases = [
         (FLUX1, "t5-gguf", "t5encoder", "clip/t5xxl_fp16.safetensors", "clip/t5-v1_1-xxl-encoder-f16.gguf"),
         (FLUX2, "qwen3-gguf", "qwen3", "qwen_3_4b.safetensors", "Qwen3-4B-F16.gguf"),
+        (
+            QWEN_IMAGE,
+            "qwen2-5-vl-gguf",
+            "qwen2vl",
+            "text_encoders/qwen_2.5_vl_7b.safetensors",
+            "text_encoders/Qwen2.5-VL-7B-Instruct-F16.gguf",
+        ),
     ];
     for (model, recipe, architecture, published, gguf) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -226,6 +233,7 @@ fn other_families_are_refused_by_name() {
     };
     check(&FLUX1, "txt_in.individual_token_refiner.blocks.0.self_attn.qkv.weight", "HunyuanVideo");
     check(&FLUX2, "guidance_in.in_layer.weight", "FLUX.2-dev");
+    check(&QWEN_IMAGE, "__index_timestep_zero__", "Qwen-Image-Edit");
     let file = folder.path().join("cosmos.safetensors");
     let mut tensors = ANIMA.tensors();
     tensors.retain(|key, _| !key.contains("llm_adapter."));

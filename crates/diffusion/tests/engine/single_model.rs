@@ -1,6 +1,6 @@
 //! The tiny models that predict flow as single files, by the recipes of `tests/fixtures/single_files.py`.
 
-use crate::checkpoint::{Tensors, by_recipe, tensors};
+use crate::checkpoint::{Tensors, by_recipe, fixture, tensors};
 use crate::composed::composed;
 use crate::copies::copy_folder;
 use crate::stored::Transformer;
@@ -98,7 +98,21 @@ pub const ANIMA: SingleModel = SingleModel {
     stated: &["vae/config.json"],
     copy_parts: |file| ANIMA.copy_parts(file),
 };
-pub const MODELS: [SingleModel; 5] = [FLUX1, FLUX2, SD3, CHROMA, ANIMA];
+pub const QWEN_IMAGE: SingleModel = SingleModel {
+    tiny: "tiny-qwen-image",
+    recipe: "qwen-image",
+    prefix: "",
+    vae: "qwen_image_vae.safetensors",
+    files: &[
+        ("text_encoder/model.safetensors", "text_encoders/qwen_2.5_vl_7b.safetensors"),
+        // The same tokenizer in one file.
+        ("tiny-z-image/tokenizer/tokenizer.json", "tokenizer.json"),
+    ],
+    texts: &[("text_encoder", "qwen25_7b")],
+    stated: &["transformer/config.json", "text_encoder/config.json", "vae/config.json"],
+    copy_parts: |file| QWEN_IMAGE.copy_parts(file),
+};
+pub const MODELS: [SingleModel; 6] = [FLUX1, FLUX2, SD3, CHROMA, ANIMA, QWEN_IMAGE];
 
 impl SingleModel {
     /// The transformer's tensors.
@@ -135,7 +149,7 @@ impl SingleModel {
         let folder = file.parent().unwrap();
         self.copy_stated(file);
         for (from, to) in self.files {
-            copy(&composed(&[self.tiny]).path().join(from), &folder.join(to));
+            self.copy_file(from, &folder.join(to));
         }
         let vae = folder.join("vae").join(self.vae);
         std::fs::create_dir_all(vae.parent().unwrap()).unwrap();
@@ -156,7 +170,15 @@ impl SingleModel {
     /// Puts T5's tokenizer, which no checkpoint has, beside the file.
     pub fn copy_tokenizer(&self, file: &Path) {
         for (from, to) in self.files.iter().filter(|(_, to)| to.ends_with(".json")) {
-            copy(&composed(&[self.tiny]).path().join(from), &file.parent().unwrap().join(to));
+            self.copy_file(from, &file.parent().unwrap().join(to));
+        }
+    }
+
+    /// Copies a file of the model, or of the fixtures.
+    fn copy_file(&self, from: &str, to: &Path) {
+        match from.starts_with("tiny-") {
+            true => copy(&fixture(from), to),
+            false => copy(&composed(&[self.tiny]).path().join(from), to),
         }
     }
 

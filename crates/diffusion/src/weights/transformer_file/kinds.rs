@@ -10,6 +10,12 @@ const PREFIXES: [&str; 3] = ["", "model.diffusion_model.", "net."];
 const OTHERS: [(&str, &str); 1] =
     [("txt_in.individual_token_refiner.blocks.0.self_attn.qkv.weight", "HunyuanVideo")];
 
+/// Relatives of Qwen-Image, by a tensor that it does not have.
+const RELATIVES_OF_QWEN_IMAGE: [(&str, &str); 2] = [
+    ("__index_timestep_zero__", "Qwen-Image-Edit"),
+    ("time_text_embed.addition_t_embedding.weight", "Qwen-Image-Layered"),
+];
+
 /// The transformer in a file, and the prefix of its tensors; `None` if it has none of a supported family. The error says why
 /// it is not supported although it is known.
 pub(super) fn find(header: &Header) -> Result<Option<(Original, &'static str)>, String> {
@@ -30,6 +36,7 @@ pub(super) fn name(of: Original) -> &'static str {
         Original::Flux2 => "FLUX.2 klein",
         Original::Chroma => "Chroma",
         Original::Anima => "Anima",
+        Original::QwenImage => "Qwen-Image",
     }
 }
 
@@ -38,6 +45,12 @@ fn of(header: &Header, prefix: &str) -> Result<Option<Original>, String> {
     let all = |names: &[&str]| names.iter().all(|name| has(name));
     if all(&["cap_embedder.1.weight", "noise_refiner.0.attention.qkv.weight", "cap_pad_token"]) {
         return Ok(Some(Original::ZImage));
+    }
+    if all(&["transformer_blocks.0.img_mod.1.weight", "txt_norm.weight", "proj_out.weight"]) {
+        return match RELATIVES_OF_QWEN_IMAGE.iter().find(|(tensor, _)| has(tensor)) {
+            Some((_, what)) => Err(format!("it looks like {what}, which is not supported")),
+            None => Ok(Some(Original::QwenImage)),
+        };
     }
     // ControlNets have blocks like these, but no last layer.
     if !has("final_layer.linear.weight") {

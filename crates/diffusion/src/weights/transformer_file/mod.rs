@@ -130,6 +130,7 @@ impl TransformerFile {
             What::ClipG => (texts::clip(&named, "gelu"), Some(Padding::Zero)),
             What::T5 => (texts::t5(&named), None),
             What::Qwen3 => (texts::qwen3(&named), None),
+            What::Qwen25Vl => (texts::qwen2_5_vl(&named), None),
             What::Conditioner => (texts::conditioner(&named), None),
             What::Vae(kind) => (flow_vae(header, part.as_ref(), kind), None),
             What::Tokenizer => return,
@@ -181,8 +182,13 @@ impl TransformerFile {
 
     /// Whether the name of the file says that the model is not distilled.
     fn is_named_base(&self) -> bool {
+        self.is_named(BASE)
+    }
+
+    /// Whether the name of the file has a word.
+    fn is_named(&self, wanted: &str) -> bool {
         let name = self.file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
-        name.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == BASE)
+        name.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == wanted)
     }
 
     /// The transformer's file.
@@ -197,6 +203,13 @@ impl TransformerFile {
             notes.push(format!(
                 "there is no T5 beside the file, which is left out, as in diffusers; to use it, add {files}"
             ));
+        }
+        if self.of == Original::QwenImage && self.is_named("edit") {
+            notes.push(
+                "the name of the file has the word `edit`: Qwen-Image-Edit takes a picture as a reference, which is not supported; \
+                 here it makes pictures as Qwen-Image does"
+                    .to_owned(),
+            );
         }
         if self.of == Original::Flux2 && !self.beside.join(INDEX).is_file() {
             let (has, is) =

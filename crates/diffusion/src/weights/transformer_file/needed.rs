@@ -14,6 +14,8 @@ pub(super) enum What {
     ClipG,
     T5,
     Qwen3,
+    /// Qwen2.5-VL.
+    Qwen25Vl,
     /// Anima's, which is a part of its transformer.
     Conditioner,
     Vae(FlowVae),
@@ -179,6 +181,18 @@ const ANIMA: &[Needed] = &[
     Needed { from: "Qwen/Qwen3-0.6B-Base", ..QWEN3_TOKENIZER },
     Needed { part: "t5_tokenizer", name: "t5_tokenizer/tokenizer.json", ..T5_TOKENIZER },
 ];
+const QWEN_IMAGE: &[Needed] = &[
+    Needed {
+        what: What::Qwen25Vl,
+        files: &["qwen_2.5_vl_7b.safetensors", "qwen_2.5_vl_7b_fp8_scaled.safetensors"],
+        gguf: Some("Qwen2.5-VL-7B-Instruct-"),
+        prefix: Some("text_encoders.qwen25_7b.transformer."),
+        from: "split_files/text_encoders of Comfy-Org/Qwen-Image_ComfyUI",
+        ..QWEN3
+    },
+    Needed { from: "split_files/vae of Comfy-Org/Qwen-Image_ComfyUI", ..QWEN_IMAGE_VAE },
+    Needed { from: "Qwen/Qwen2.5-VL-7B-Instruct", ..QWEN3_TOKENIZER },
+];
 /// A model may be without T5, as in diffusers; with it, it needs its tokenizer, too.
 const SD3: &[Needed] = &[
     CLIP_L,
@@ -205,6 +219,7 @@ pub(super) fn needed(of: Original, width: usize) -> &'static [Needed] {
         Original::Flux2 if width == WIDTH_OF_9B => FLUX2_9B,
         Original::Flux2 => FLUX2,
         Original::Anima => ANIMA,
+        Original::QwenImage => QWEN_IMAGE,
     }
 }
 

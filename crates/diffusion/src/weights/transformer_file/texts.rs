@@ -70,20 +70,36 @@ pub(super) fn conditioner(named: &Named) -> Value {
 
 /// `config.json` of Qwen3.
 pub(super) fn qwen3(named: &Named) -> Value {
-    let prefix = if named.has("model.embed_tokens.weight") { "model." } else { "" };
+    let mut config = qwen(named, "qwen3", |length| length("layers.0.self_attn.q_norm.weight", 0));
+    config["architectures"] = json!(["Qwen3Model"]);
+    config
+}
+
+/// `config.json` of Qwen2.5-VL, whose heads have 128 channels in all of its sizes.
+pub(super) fn qwen2_5_vl(named: &Named) -> Value {
+    let mut config = qwen(named, "qwen2vl", |_| 128);
+    config["architectures"] = json!(["Qwen2_5_VLForConditionalGeneration"]);
+    config["model_type"] = json!("qwen2_5_vl");
+    config
+}
+
+/// That of a Qwen model whose heads have `depth` channels; GGUF files state some values under the name of its architecture.
+fn qwen(named: &Named, architecture: &str, depth: fn(&dyn Fn(&str, usize) -> usize) -> usize) -> Value {
+    let parts = ["model.", "model.language_model."].into_iter();
+    let prefix =
+        parts.into_iter().find(|part| named.has(&format!("{part}embed_tokens.weight"))).unwrap_or("");
     let length = |name: &str, axis: usize| named.length(&format!("{prefix}{name}"), axis);
-    let depth = length("layers.0.self_attn.q_norm.weight", 0);
+    let depth = depth(&length);
     let heads = |name: &str| length(name, 0).checked_div(depth).unwrap_or(0);
-    let theta = named.stated("qwen3.rope.freq_base", 1e6);
+    let theta = named.stated(&format!("{architecture}.rope.freq_base"), 1e6);
     json!({
-        "architectures": ["Qwen3Model"],
         "head_dim": depth,
         "hidden_size": length("embed_tokens.weight", 1),
         "intermediate_size": length("layers.0.mlp.gate_proj.weight", 0),
         "num_attention_heads": heads("layers.0.self_attn.q_proj.weight"),
         "num_hidden_layers": named.blocks(|i| format!("{prefix}layers.{i}.input_layernorm.weight")),
         "num_key_value_heads": heads("layers.0.self_attn.k_proj.weight"),
-        "rms_norm_eps": named.stated("qwen3.attention.layer_norm_rms_epsilon", 1e-6),
+        "rms_norm_eps": named.stated(&format!("{architecture}.attention.layer_norm_rms_epsilon"), 1e-6),
         "rope_theta": if theta.fract() == 0.0 { json!(theta as u64) } else { json!(theta) },
         "vocab_size": length("embed_tokens.weight", 0),
     })

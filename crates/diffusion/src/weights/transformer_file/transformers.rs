@@ -15,16 +15,17 @@ pub(super) fn transformer(named: &Named, of: Original) -> Value {
         Original::Chroma => chroma(named),
         Original::Flux2 => flux2(named),
         Original::Anima => anima(named),
+        Original::QwenImage => qwen_image(named),
     }
 }
 
 /// `scheduler/scheduler_config.json`: those of Z-Image-Turbo, Stable Diffusion 3.5, FLUX.1 dev or schnell, FLUX.2 klein,
-/// Chroma1-HD, and Anima.
+/// Chroma1-HD, Anima, and Qwen-Image.
 pub(super) fn scheduler(named: &Named, of: Original) -> Value {
     let is_dynamic = match of {
         Original::ZImage | Original::StableDiffusion3(_) | Original::Chroma | Original::Anima => false,
         Original::Flux1 => embeds_guidance(named),
-        Original::Flux2 => true,
+        Original::Flux2 | Original::QwenImage => true,
     };
     let is_schnell = of == Original::Flux1 && !is_dynamic;
     let mut config = json!({
@@ -38,6 +39,12 @@ pub(super) fn scheduler(named: &Named, of: Original) -> Value {
         config["max_image_seq_len"] = json!(4096);
         config["base_shift"] = json!(0.5);
         config["max_shift"] = json!(1.15);
+    }
+    if of == Original::QwenImage {
+        config["max_image_seq_len"] = json!(8192);
+        config["max_shift"] = json!(0.9);
+        config["shift"] = json!(1.0);
+        config["shift_terminal"] = json!(0.02);
     }
     config
 }
@@ -121,6 +128,25 @@ fn flux1(named: &Named) -> Value {
         "out_channels": named.length("proj_out.weight", 0),
         "patch_size": 1,
         "pooled_projection_dim": named.length("time_text_embed.text_embedder.linear_1.weight", 1),
+    })
+}
+
+fn qwen_image(named: &Named) -> Value {
+    let width = named.length("img_in.weight", 0);
+    let depth = named.length("transformer_blocks.0.attn.norm_q.weight", 0);
+    let channels = named.length("img_in.weight", 1);
+    json!({
+        "_class_name": "QwenImageTransformer2DModel",
+        "attention_head_dim": depth,
+        // Those of the published model, in proportion.
+        "axes_dims_rope": [depth / 8, depth * 7 / 16, depth * 7 / 16],
+        "guidance_embeds": false,
+        "in_channels": channels,
+        "joint_attention_dim": named.length("txt_in.weight", 1),
+        "num_attention_heads": width.checked_div(depth).unwrap_or(0),
+        "num_layers": named.blocks(|i| format!("transformer_blocks.{i}.attn.norm_q.weight")),
+        "out_channels": channels / 4,
+        "patch_size": 2,
     })
 }
 
