@@ -154,13 +154,13 @@ pub(super) fn comfy_flow(
     out: &mut Foreign,
     sampler: (&str, &str),
     schedule: (&str, &str),
-    own: Option<&str>,
+    own: Result<&str, &str>,
 ) {
     let ((key, sampler), (schedule_key, schedule)) = (sampler, schedule);
     let (scheduler, own) = match sampler {
         // Without added noise, DDIM is Euler's method.
         "euler" | "ddim" => ("flow_euler", own),
-        "heun" => ("flow_heun", Some("normal")),
+        "heun" => ("flow_heun", Ok("normal")),
         "dpmpp_2m" => {
             let why = "Maquette's flow_dpmpp_2m takes other steps: the model's own scheduler is used";
             return out.left(key, format!("{sampler}, {schedule}"), why);
@@ -170,16 +170,13 @@ pub(super) fn comfy_flow(
     out.set("scheduler", key, scheduler);
     match own {
         // FLUX.2's steps by its own rule, or with a shift those of others.
-        Some("Flux2Scheduler") if schedule == "simple" => {}
-        Some(own) if own == schedule => {}
-        Some(own) => {
+        Ok("Flux2Scheduler") if schedule == "simple" => {}
+        Ok(own) if own == schedule => {}
+        Ok(own) => {
             let why = format!("{scheduler} takes the steps of ComfyUI's {own}");
             out.left(schedule_key, schedule, why);
         }
-        None => out.note(format!(
-            "the graph does not say of which kind the model is: {scheduler} takes the steps of `simple` for Z-Image and \
-             FLUX, those of `normal` for Stable Diffusion 3; this is `{schedule}`"
-        )),
+        Err(why) => out.note(format!("{why}; this is `{schedule}`")),
     }
 }
 

@@ -35,10 +35,12 @@ fn a_part_takes_what_its_tensors_have() {
         ("tiny-flux2", "transformer"),
         ("tiny-chroma", "transformer"),
         ("tiny-anima", "transformer"),
+        ("tiny-qwen-image", "transformer"),
     ] {
         let found = size(model, DeviceName::Cpu, Dtype::F32);
         // Of an autoencoder for films, the kernels of one frame are kept.
-        let whole = if model == "tiny-anima" { &[denoiser][..] } else { &[denoiser, "vae"] };
+        let is_of_films = ["tiny-anima", "tiny-qwen-image"].contains(&model);
+        let whole = if is_of_films { &[denoiser][..] } else { &[denoiser, "vae"] };
         for part in whole {
             assert_eq!(
                 memory(&found, part),

@@ -14,6 +14,7 @@ pub enum Flow {
     Flux2,
     /// Z-Image, FLUX.1, Anima and others: evenly spaced steps, then shifted.
     Even,
+    QwenImage,
     /// One that the graph does not tell.
     Unknown,
 }
@@ -41,6 +42,7 @@ impl Flow {
         match kind {
             Some("sd3") => return Some(Flow::StableDiffusion3),
             Some("flux2") => return Some(Flow::Flux2),
+            Some("qwen_image") => return Some(Flow::QwenImage),
             Some("lumina2" | "flux" | "chroma") => return Some(Flow::Even),
             _ => {}
         }
@@ -53,13 +55,20 @@ impl Flow {
         (has(SHIFTS) || has(&["EmptySD3LatentImage"])).then_some(Flow::Unknown)
     }
 
-    /// ComfyUI's schedule with the steps that Maquette's `flow_euler` does for such a model.
-    pub fn own_schedule(self) -> Option<&'static str> {
+    /// ComfyUI's schedule with the steps that Maquette's `flow_euler` does for such a model; the error says why none is known.
+    pub fn own_schedule(self) -> Result<&'static str, &'static str> {
         match self {
-            Flow::StableDiffusion3 => Some("normal"),
-            Flow::Flux2 => Some("Flux2Scheduler"),
-            Flow::Even => Some("simple"),
-            Flow::Unknown => None,
+            Flow::StableDiffusion3 => Ok("normal"),
+            Flow::Flux2 => Ok("Flux2Scheduler"),
+            Flow::Even => Ok("simple"),
+            Flow::QwenImage => {
+                Err("flow_euler stretches the steps of Qwen-Image to end at a noise level of 0.02, as \
+                                    diffusers does, and ComfyUI does not")
+            }
+            Flow::Unknown => Err(
+                "the graph does not say of which kind the model is: flow_euler takes the steps of `simple` \
+                                  for Z-Image and FLUX, those of `normal` for Stable Diffusion 3",
+            ),
         }
     }
 }

@@ -89,7 +89,7 @@ fn ignored(model: &str, text: &str) -> Vec<(Option<&'static str>, usize, bool)> 
 #[test]
 fn words_that_other_text_encoders_ignore_are_named() {
     let prompt = |words: usize| format!("prompt = \"start {}harbour\"\n", "boats ".repeat(words));
-    for model in ["tiny-z-image", "tiny-flux2"] {
+    for model in ["tiny-z-image", "tiny-flux2", "tiny-qwen-image"] {
         assert_eq!(ignored(model, &prompt(20)), []);
         assert_eq!(ignored(model, &prompt(600)), [(None, 512, true)], "{model}");
         // In A1111's dialect of each text of a composed prompt; the weights of words are no part of it.
