@@ -99,7 +99,9 @@ impl Settings {
     fn form(&self, of: Option<&str>, model: &ModelCard, numerics: u32, naming: u32) -> (Form, Range<usize>) {
         let (mut form, mut lines) = (Form::new(naming), 0..0);
         // Every guidance scale has an effect of its own then, but none on which prompts are used.
-        let unguided = model.guidance_embedding.then(|| Settings { guidance_scale: 1.0, ..self.clone() });
+        let embedded = model
+            .guidance_embedding
+            .then(|| Settings { guidance_scale: self.cfg_scale(true), ..self.clone() });
         let mut numerics = Some(numerics);
         for setting in LINES.iter() {
             if order(setting) > "numerics"
@@ -111,7 +113,7 @@ impl Settings {
                 }
             }
             let start = form.text.len();
-            self.write_lines(setting, model, unguided.as_ref(), &mut form);
+            self.write_lines(setting, model, embedded.as_ref(), &mut form);
             if of == Some(setting.name) {
                 lines = start..form.text.len();
             }
@@ -119,21 +121,22 @@ impl Settings {
         (form, lines)
     }
 
-    /// Writes the lines of one setting. `unguided`: these settings without guidance, if the model embeds the scale.
+    /// Writes the lines of one setting. `embedded`: these settings with the scale of classifier-free guidance as the guidance
+    /// scale, if the model embeds that.
     pub(crate) fn write_lines(
         &self,
         setting: &Setting,
         model: &ModelCard,
-        unguided: Option<&Settings>,
+        embedded: Option<&Settings>,
         form: &mut Form,
     ) {
         let (name, naming) = (setting.name, form.naming);
         if !(setting.families)(model.family) {
             return;
         }
-        let effect = match unguided {
+        let effect = match embedded {
             Some(_) if name == "guidance_scale" => Effect::Value,
-            Some(unguided) => (setting.effect)(unguided),
+            Some(embedded) => (setting.effect)(embedded),
             None => (setting.effect)(self),
         };
         match effect {
@@ -213,6 +216,7 @@ mod tests {
             variation_strength: Some(0.25),
             steps: 20,
             guidance_scale: 7.0,
+            true_cfg_scale: None,
             guidance_interval: "0-1".parse().ok(),
             guidance_rescale: Some(0.0),
             deepcache_interval: Some(1),
@@ -377,5 +381,20 @@ mod tests {
         assert_eq!(name(true, 8.0, "blurry"), name(true, 8.0, ""));
         assert_eq!(name(false, 1.0, ""), name(false, 0.5, ""));
         assert_ne!(name(false, 8.0, "blurry"), name(false, 8.0, ""));
+    }
+
+    #[test]
+    fn another_scale_has_an_effect_on_a_model_that_embeds_the_guidance_scale() {
+        let name = |true_cfg_scale, negative_prompt: &str| {
+            let card = ModelCard { guidance_embedding: true, ..card() };
+            let negative_prompt = negative_prompt.into();
+            Settings { true_cfg_scale, negative_prompt, ..settings() }.canonical(&card, 1, NAMING)
+        };
+        // Cells from before the setting keep their names.
+        assert_eq!(name(Some(1.0), ""), name(None, ""));
+        assert_eq!(name(Some(0.5), "blurry"), name(None, ""));
+        assert_ne!(name(Some(2.0), ""), name(None, ""));
+        assert_ne!(name(Some(2.0), "blurry"), name(Some(2.0), ""));
+        assert_ne!(name(Some(2.0), ""), name(Some(3.0), ""));
     }
 }

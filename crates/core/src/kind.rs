@@ -89,6 +89,8 @@ pub enum Applies {
     Trained(fn(TrainingMethod) -> bool),
     /// Those with guidance, see [`crate::Settings::guided`].
     Guided,
+    /// Those of models with a [`crate::ModelCard::guidance_embedding`].
+    Embedded,
 }
 
 /// How a setting affects pixels. Cells whose settings have the same effects have the same name.

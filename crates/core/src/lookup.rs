@@ -237,6 +237,10 @@ impl<'a> Lookup<'a> {
         self.value(row("scheduler"))?.as_text()?.parse().ok()
     }
 
+    fn embeds_guidance(&self) -> bool {
+        self.card().is_some_and(|card| card.guidance_embedding)
+    }
+
     /// Whether a setting applies to this cell; a best effort if the model's card is not in the plan.
     pub fn applies(&self, setting: usize) -> Result<bool, SettingError> {
         if self.card().is_some_and(|card| !(SETTINGS[setting].families)(card.family)) {
@@ -251,9 +255,10 @@ impl<'a> Lookup<'a> {
             Applies::Known => self.has(setting),
             Applies::KnownWith(which) => self.has(setting) && self.scheduler().is_some_and(which),
             Applies::Trained(methods) => self.training().is_some_and(|training| methods(training.method)),
+            Applies::Embedded => self.embeds_guidance(),
             Applies::Guided => {
-                let embeds = self.card().is_some_and(|card| card.guidance_embedding);
-                let scale = self.required(row("guidance_scale"))?.as_number().filter(|_| !embeds);
+                let scale = if self.embeds_guidance() { "true_cfg_scale" } else { "guidance_scale" };
+                let scale = self.required(row(scale))?.as_number();
                 // Millions of cells are named: the prompt is only filled if the scale leaves the question open.
                 if scale.is_some_and(|scale| scale > 1.0) {
                     return Ok(true);
@@ -342,10 +347,11 @@ impl Plan {
                 Applies::With(other) | Applies::NonZero(other) | Applies::AboveOne(other) => open.push(other),
                 Applies::Schedulers(_) | Applies::KnownWith(_) => open.push("scheduler"),
                 Applies::Trained(_) => open.extend([SUBJECT, "model"]),
+                Applies::Embedded => open.push("model"),
                 Applies::Guided => {
                     open.extend(["guidance_scale", "dialect"]);
                     if self.models.values().any(|card| card.guidance_embedding) {
-                        open.push("model");
+                        open.extend(["true_cfg_scale", "model"]);
                     }
                     if self.written("dialect").any(|dialect| dialect.as_text() == Some("a1111")) {
                         open.push("prompt");

@@ -1,6 +1,7 @@
 //! Methods of [`Settings`] that combine several fields. The fields are defined in `table.rs`.
 
 use crate::composition::compose;
+use crate::kind::Effect;
 use crate::{Dialect, ModelCard, SETTINGS, Setting, Settings, Value};
 use std::ops::Range;
 
@@ -26,14 +27,18 @@ impl Settings {
 
     /// Whether there is guidance, so that the negative prompt is used: in at least one UNet call.
     pub fn guided(&self) -> bool {
-        let scale = if self.interval_is_empty() { 1.0 } else { self.guidance_scale };
+        self.guided_by(false)
+    }
+
+    /// The same for a model whose UNet may take the guidance scale as an input ([`crate::ModelCard::guidance_embedding`]).
+    pub fn guided_by(&self, guidance_embedding: bool) -> bool {
+        let scale = if self.interval_is_empty() { 1.0 } else { self.cfg_scale(guidance_embedding) };
         guided(scale, self.dialect, &self.prompt)
     }
 
-    /// The same for a model whose UNet takes the guidance scale as an input ([`crate::ModelCard::guidance_embedding`]):
-    /// classifier-free guidance has a scale of 1 there, so only composed prompts are guided.
-    pub fn guided_by(&self, guidance_embedding: bool) -> bool {
-        if guidance_embedding { guided(1.0, self.dialect, &self.prompt) } else { self.guided() }
+    /// The scale of classifier-free guidance. With a `guidance_embedding`, `guidance_scale` is an input of the UNet instead.
+    pub fn cfg_scale(&self, guidance_embedding: bool) -> f64 {
+        if guidance_embedding { self.true_cfg_scale.unwrap_or(1.0) } else { self.guidance_scale }
     }
 
     /// The UNet calls that use the guidance scale; all others have a scale of 1.
@@ -50,9 +55,8 @@ impl Settings {
 
     /// The work of all its UNet calls, in calls with all of its rows.
     ///
-    /// Outside of `guidance_interval`, a call has one row of two; composed prompts keep theirs. With a `guidance_embedding`
-    /// ([`crate::ModelCard::guidance_embedding`]) a single prompt has one row in every call. A call that reuses deep features
-    /// is a part of one.
+    /// Outside of `guidance_interval`, a call has one row of two; composed prompts keep theirs. A call that reuses deep features is
+    /// a part of one.
     pub fn unet_work(&self, model: &ModelCard) -> f64 {
         let (calls, guided_calls) = (self.unet_calls(), self.guided_calls());
         let halved = self.has_unguided_rows(model.guidance_embedding);
@@ -70,6 +74,24 @@ impl Settings {
     /// Whether calls have fewer rows outside of `guidance_interval` than in it: with guidance, unless prompts are composed.
     pub(crate) fn has_unguided_rows(&self, guidance_embedding: bool) -> bool {
         self.guided_by(guidance_embedding) && !guided(1.0, self.dialect, &self.prompt)
+    }
+
+    /// How the scale affects pixels of a model that embeds the other one: not at all where all prompts have one row.
+    pub(crate) fn true_cfg_scale_effect(&self) -> Effect {
+        match self.true_cfg_scale == Some(1.0) || !self.guided_by(true) {
+            true => Effect::None,
+            false => Effect::Value,
+        }
+    }
+
+    /// How the interval affects pixels: by the calls that are guided.
+    pub(crate) fn guidance_interval_effect(&self) -> Effect {
+        let (guided, calls) = (self.guided_calls(), self.unet_calls());
+        let all = guided == (0..calls);
+        match all || guided.is_empty() || !self.guided() || self.guidance_scale == 1.0 {
+            true => Effect::None,
+            false => Effect::Calls(guided.start, guided.end),
+        }
     }
 
     /// The number of UNet calls for the picture.

@@ -316,19 +316,21 @@ settings! {
         },
         same_effect: |_| "turn guidance off".to_owned(),
     };
+    /// Guidance by a negative prompt for models that take guidance_scale as an input or are distilled, such as FLUX.1; 1 or less means none.
+    true_cfg_scale: Option<f64> = {
+        kind: Kind::Number { min: 0.0, max: 100.0 },
+        fallback: Fallback::Value(Literal::Number(1.0)),
+        applies: Applies::Embedded,
+        effect: Settings::true_cfg_scale_effect,
+        same_effect: |_| "turn guidance off".to_owned(),
+        rare: true,
+    };
     /// The part of the steps that has guidance, as fractions of them: `0.1-0.8` leaves out the first tenth and the last fifth.
     guidance_interval: Option<GuidanceInterval> = {
         kind: Kind::Interval,
         fallback: Fallback::Value(Literal::Text("0-1")),
         applies: Applies::Guided,
-        effect: |settings| {
-            let (guided, calls) = (settings.guided_calls(), settings.unet_calls());
-            let all = guided == (0..calls);
-            match all || guided.is_empty() || !settings.guided() || settings.guidance_scale == 1.0 {
-                true => Effect::None,
-                false => Effect::Calls(guided.start, guided.end),
-            }
-        },
+        effect: Settings::guidance_interval_effect,
         same_effect: |settings| match settings.guided_calls().is_empty() {
             true => "guide no step".to_owned(),
             false => "guide the same steps".to_owned(),

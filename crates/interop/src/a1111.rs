@@ -105,7 +105,9 @@ fn pair<'a>(
         _ if NEUTRAL.contains(&(key, value)) || FACTS.contains(&key) => out.fact(key, value),
         _ if fooocus && FOOOCUS_FACTS.contains(&key) => out.fact(key, value),
         "Steps" => out.set_number("steps", key, value),
-        "Sampler" if find("Shift").is_some() => sampling::a1111_flow(out, value),
+        "Sampler" if ["Shift", "Distilled CFG Scale"].into_iter().any(|key| find(key).is_some()) => {
+            sampling::a1111_flow(out, value);
+        }
         "Shift" if find("Sampler").is_some() => out.set_number("shift", key, value),
         "Sampler" if own => {
             let before = out.settings.len();
@@ -116,6 +118,12 @@ fn pair<'a>(
         }
         "Sampler" => sampling::a1111(out, value, find("Schedule type")),
         "Schedule type" if find("Sampler").is_some() => {}
+        // Forge's key for the scale that is an input of FLUX.1; the other one is that of guidance by a negative prompt.
+        "Distilled CFG Scale" => out.set_number("guidance_scale", key, value),
+        "CFG scale" if find("Distilled CFG Scale").is_some() => match value.parse() {
+            Ok(1.0) => out.fact(key, value),
+            _ => out.set_number("true_cfg_scale", key, value),
+        },
         "CFG scale" => out.set_number("guidance_scale", key, value),
         "CFG Rescale" => out.set_number("guidance_rescale", key, value),
         "Seed" => out.set_number("seed", key, value),

@@ -38,7 +38,12 @@ fn pairs(settings: &Settings, fingerprint: &Digest, hashes: &FileHashes) -> Stri
         ("Schedule type", settings.sigmas.map_or(String::new(), |sigmas| a1111_schedule(sigmas).to_owned())),
         // Forge's key for models that predict flow.
         ("Shift", settings.shift.map_or(String::new(), |shift| shift.to_string())),
-        ("CFG scale", settings.guidance_scale.to_string()),
+        ("CFG scale", settings.true_cfg_scale.unwrap_or(settings.guidance_scale).to_string()),
+        // Forge's key for models that take the scale as an input.
+        (
+            "Distilled CFG Scale",
+            settings.true_cfg_scale.map_or(String::new(), |_| settings.guidance_scale.to_string()),
+        ),
         ("Seed", settings.seed.to_string()),
         ("Size", format!("{}x{}", settings.width, settings.height)),
         ("Model hash", model.to_owned()),

@@ -27,6 +27,11 @@ pub(super) fn read(json: &Json) -> Option<Foreign> {
             "model" => out.set_json("model", key, value),
             "seed" => out.set_json("seed", key, value),
             "steps" => out.set_json("steps", key, value),
+            "fluxguidancescale" => out.set_json("guidance_scale", key, value),
+            "cfgscale" if given.contains_key("fluxguidancescale") => match value.as_f64() {
+                Some(1.0) => out.fact(key, plain(value)),
+                _ => out.set_json("true_cfg_scale", key, value),
+            },
             "cfgscale" => out.set_json("guidance_scale", key, value),
             "width" => out.set_json("width", key, value),
             "height" => out.set_json("height", key, value),

@@ -48,6 +48,7 @@ pub(crate) fn model_notes(
             let concerned = match note.concerns {
                 Concerns::All => true,
                 Concerns::With(setting) => is_set(setting),
+                Concerns::WithBut(setting, other) => is_set(setting) && !is_set(other),
                 Concerns::Without(setting) => !is_set(setting),
             };
             if concerned {

@@ -252,6 +252,10 @@ impl Cells<'_> {
                         format!("set `{other}` at the top of the file"),
                     )
                 }
+                Applies::Embedded if !self.plan.models.values().any(|card| card.guidance_embedding) => (
+                    format!("`{name}` has no effect without a model that takes `guidance_scale` as an input"),
+                    "set `guidance_scale`, which guides the other models".to_owned(),
+                ),
                 Applies::Trained(_) if self.plan.trainings.is_empty() => (
                     format!("`{name}` has no effect without a subject"),
                     "describe one in a table `[subject.NAME]`".to_owned(),

@@ -128,6 +128,9 @@ fn reason(axis: &Axis, used: &BTreeSet<usize>, settings: &Settings) -> String {
                 "have no effect without a subject".to_owned()
             }
             Applies::Trained(_) => "have no effect on a textual inversion".to_owned(),
+            Applies::Embedded => {
+                "have no effect on a model that does not take `guidance_scale` as an input".to_owned()
+            }
             Applies::Guided => "have no effect without guidance".to_owned(),
             Applies::Always | Applies::Known => (setting.same_effect)(settings),
         },

@@ -163,11 +163,11 @@ fn the_log_has_a_row_per_cell_and_a_column_per_setting() {
     let named = |index: usize| run.plan().cell(index).unwrap().id.to_string();
     let log = log.replace(&named(0), "FIRST").replace(&named(3), "LAST");
     insta::assert_snapshot!(log, @r#"
-    cell,status,image,model,vae,lora,embeddings,lora_weight,train_steps,prompt,negative_prompt,dialect,init_image,mask,fit,strength,controlnet,control_image,controlnet_conditioning_scale,control_guidance_start,control_guidance_end,ip_adapter,ip_adapter_image,ip_adapter_scale,ip_adapter_image_encoder,seed,noise,variation_seed,variation_strength,steps,guidance_scale,guidance_interval,guidance_rescale,deepcache_interval,deepcache_branch_id,scheduler,eta,sigmas,spacing,prediction_type,zero_snr,shift,width,height,clip_skip,dtype,safety_checker,subject,artist,fingerprint,seconds,device,reused,error,nsfw_content_detected,note,pixels,format
+    cell,status,image,model,vae,lora,embeddings,lora_weight,train_steps,prompt,negative_prompt,dialect,init_image,mask,fit,strength,controlnet,control_image,controlnet_conditioning_scale,control_guidance_start,control_guidance_end,ip_adapter,ip_adapter_image,ip_adapter_scale,ip_adapter_image_encoder,seed,noise,variation_seed,variation_strength,steps,guidance_scale,true_cfg_scale,guidance_interval,guidance_rescale,deepcache_interval,deepcache_branch_id,scheduler,eta,sigmas,spacing,prediction_type,zero_snr,shift,width,height,clip_skip,dtype,safety_checker,subject,artist,fingerprint,seconds,device,reused,error,nsfw_content_detected,note,pixels,format
     FIRST,done,images/mucha_seed-1-4d2027a0.png,sketchbook,,,,,,"by Mucha,
-    seen from afar",,plain,,,,,,,,,,,,,,1,torch-cpu,,,20,7.5,0-1,0,1,,ddim,0,,leading,,,,24,16,0,f32,false,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,,,,81b3b68f526505d5e921c51365f1be1c980da644207caf770e0954373cf8c3de,2
+    seen from afar",,plain,,,,,,,,,,,,,,1,torch-cpu,,,20,7.5,,0-1,0,1,,ddim,0,,leading,,,,24,16,0,f32,false,a cat,Mucha,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,1.250,cpu,,,,,81b3b68f526505d5e921c51365f1be1c980da644207caf770e0954373cf8c3de,2
     LAST,failed,,sketchbook,,,,,,"by Munch,
-    seen from afar",,plain,,,,,,,,,,,,,,2,torch-cpu,,,20,7.5,0-1,0,1,,ddim,0,,leading,,,,24,16,0,f32,false,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn""",,,,2
+    seen from afar",,plain,,,,,,,,,,,,,,2,torch-cpu,,,20,7.5,,0-1,0,1,,ddim,0,,leading,,,,24,16,0,f32,false,a cat,Munch,3edc5c4a5df8c79ef4f8dbdc373cd21ca041ccf39fe5693250d004092094dc4a,,cpu,,"the weights are ""torn""",,,,2
     "#);
 
     let rows = run.run().log().unwrap();

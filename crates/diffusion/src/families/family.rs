@@ -34,7 +34,8 @@ pub(crate) trait Family {
     /// latents of the picture without the masked part.
     fn is_inpainting(&self) -> bool;
 
-    /// Whether the denoiser takes the guidance scale as an input. Classifier-free guidance then has a scale of 1.
+    /// Whether the denoiser takes the guidance scale as an input, or is distilled. Classifier-free guidance then has the scale
+    /// `true_cfg_scale`.
     fn embeds_guidance(&self) -> bool;
 
     /// All steps of one picture's latents, as weights computed in advance. Refuses schedulers, prediction types and

@@ -12,8 +12,8 @@ pub struct ModelNote {
 impl ModelNote {
     /// That a model whose pictures have one row has no use for a negative prompt.
     pub(super) fn of_negative_prompt() -> ModelNote {
-        let text = "`negative_prompt` has no effect: the model is distilled and has no second row for it";
-        ModelNote { text: text.to_owned(), concerns: Concerns::With("negative_prompt") }
+        let text = "`negative_prompt` has no effect unless `true_cfg_scale` is above 1: the model is distilled and needs no second row";
+        ModelNote { text: text.to_owned(), concerns: Concerns::WithBut("negative_prompt", "true_cfg_scale") }
     }
 }
 
@@ -24,6 +24,8 @@ pub enum Concerns {
     All,
     /// Those that set this setting, at any value.
     With(&'static str),
+    /// Those that set the first of these settings, and not the second.
+    WithBut(&'static str, &'static str),
     /// Those that do not set this setting.
     Without(&'static str),
 }

@@ -149,10 +149,9 @@ impl LoadedModel {
         })
     }
 
-    /// The settings with the scale of classifier-free guidance: a denoiser that takes the scale as an input needs no negative
-    /// prompt for it.
+    /// The settings with the scale of classifier-free guidance, where a denoiser takes the other one as an input.
     fn guided(&self, settings: &Settings) -> Settings {
-        let guidance_scale = if self.family.embeds_guidance() { 1.0 } else { settings.guidance_scale };
+        let guidance_scale = settings.cfg_scale(self.family.embeds_guidance());
         Settings { guidance_scale, ..settings.clone() }
     }
 

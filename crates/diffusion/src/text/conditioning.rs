@@ -19,7 +19,7 @@ pub(crate) struct Conditioning {
 }
 
 /// What a family makes of a guided prediction, `[1, channels, height, width]`, beside that at a guidance scale of 1.
-pub(crate) type Normalise = fn(Tensor, &Tensor) -> Result<Tensor>;
+pub(crate) type Normalise = fn(&Tensor, &Tensor) -> Result<Tensor>;
 
 /// The embeddings of one prompt over the steps.
 pub(crate) struct Timeline {
@@ -148,7 +148,7 @@ impl Conditioning {
             _ => self.guided(rows, 1.0),
         };
         if let Some(normalise) = self.normalise {
-            guided = normalise(guided, &positive()?)?;
+            guided = normalise(&guided, &positive()?)?;
         }
         match guidance_rescale {
             0.0 => Ok(guided),

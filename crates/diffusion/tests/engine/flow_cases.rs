@@ -19,6 +19,9 @@ pub struct FlowCase {
     /// The weight of the LoRA.
     #[serde(default)]
     pub lora: Option<f64>,
+    /// Of FLUX.1.
+    #[serde(default)]
+    true_cfg_scale: Option<f64>,
     /// Parts that its model has in place of those of its folder.
     #[serde(default)]
     overlay: Option<String>,
@@ -48,7 +51,8 @@ impl FlowCase {
         let folder = self.case.model.trim_start_matches("tiny-");
         let file = || named(&fixtures().join(format!("{folder}/{lora}.safetensors")));
         let lora = self.lora.map(|weight| Lora { file: file(), weight, text_weight: weight });
-        cell(Settings { shift, lora: lora.into_iter().collect(), ..self.case.cell().settings })
+        let (lora, true_cfg_scale) = (lora.into_iter().collect(), self.true_cfg_scale);
+        cell(Settings { shift, lora, true_cfg_scale, ..self.case.cell().settings })
     }
 
     /// Its model, whose folder must outlive the engine.

@@ -102,9 +102,8 @@ pub fn guidance<'a>(graph: &Graph<'a>, out: &mut Foreign, guider: Node<'a>, posi
         return false;
     };
     graph.set(out, "guidance_scale", output.node, "guidance");
-    if let Some(cfg) = graph.value(guider, "cfg").filter(|cfg| cfg.as_f64() != Some(1.0)) {
-        let reason = "Maquette gives FLUX.1 one scale, the input of its transformer, and no negative prompt";
-        out.left(guider.class, format!("cfg {}", plain(cfg)), reason);
+    if graph.value(guider, "cfg").is_some_and(|cfg| cfg.as_f64() != Some(1.0)) {
+        graph.set(out, "true_cfg_scale", guider, "cfg");
     }
     true
 }

@@ -98,7 +98,8 @@ impl<'g, 'a> Prompts<'g, 'a> {
         match source.class {
             "ConditioningZeroOut" => {
                 // Without guidance the negative prompt has no effect, whatever it is.
-                let scale = out.get("guidance_scale").and_then(maquette_core::Value::as_number);
+                let scale = out.get("true_cfg_scale").or_else(|| out.get("guidance_scale"));
+                let scale = scale.and_then(maquette_core::Value::as_number);
                 if setting != "negative_prompt" || scale.is_none_or(|scale| scale > 1.0) {
                     out.note(
                         "ConditioningZeroOut replaces the embeddings by zeros; Maquette encodes the empty prompt, which in SDXL means zeros too",

@@ -267,7 +267,8 @@ fn plans_of_foreign_pictures_have_the_imported_settings() {
         let recreated = recreate_foreign(&foreign, &NearbyFiles::default());
         let cell = planned_in(&files, folder.path(), &recreated.text("Another tool's")).unwrap();
         for (name, value) in foreign.settings.iter().filter(|(name, _)| !matches!(*name, "prompt" | "lora")) {
-            // These do not apply without a reference picture, at strength 0, or with a model that does not predict flow.
+            // These do not apply without a reference picture, at strength 0, or with a model that does not predict flow or does not
+            // take the guidance scale.
             let applies = cell.settings.get(name);
             let idle = [
                 "strength",
@@ -278,6 +279,7 @@ fn plans_of_foreign_pictures_have_the_imported_settings() {
                 "vae",
                 "init_image",
                 "shift",
+                "true_cfg_scale",
             ];
             if applies.is_some() || !idle.contains(name) {
                 assert_eq!(

@@ -17,7 +17,7 @@ fn defaults_are_written_into_every_cell() {
         "model = sketchbook; prompt = a cat; negative_prompt = ; dialect = plain; fit = crop; \
          strength = 0.8; controlnet_conditioning_scale = 1; control_guidance_start = 0; control_guidance_end = 1; \
          ip_adapter_scale = 1; seed = 0; noise = torch-cpu; variation_seed = 0; variation_strength = 0; steps = 50; \
-         guidance_scale = 7.5; guidance_interval = 0-1; guidance_rescale = 0; deepcache_interval = 1; \
+         guidance_scale = 7.5; true_cfg_scale = 1; guidance_interval = 0-1; guidance_rescale = 0; deepcache_interval = 1; \
          deepcache_branch_id = 0; eta = 0; clip_skip = 0; dtype = f32; safety_checker = false"
     );
     let settings = planned.plan.cell(0).unwrap().settings;

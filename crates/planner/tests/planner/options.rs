@@ -209,6 +209,7 @@ fn the_resolved_text_includes_overrides() {
     variation_strength = 0.0
     steps = 30
     guidance_scale = 7.5
+    true_cfg_scale = 1.0
     guidance_interval = "0-1"
     guidance_rescale = 0.0
     deepcache_interval = 1

@@ -83,7 +83,7 @@ fn the_data_of_a_small_run() {
     insta::assert_snapshot!("small-run", json);
     insta::assert_snapshot!(
         state_script(&page.state(1_700_000_000)),
-        @r#"maquetteState('{"revision":"dd3ac59d8100e8a3","state":"complete","done":1,"total":2,"written":1700000000}');"#
+        @r#"maquetteState('{"revision":"d6d7d12666384364","state":"complete","done":1,"total":2,"written":1700000000}');"#
     );
 }
 

@@ -1,8 +1,8 @@
 //! FLUX.1 schnell and dev: CLIP's pooled embedding and T5's states, a transformer, an autoencoder with 16 channels.
 //!
 //! Source: diffusers' `FluxPipeline` and its image-to-image and inpainting variants. Both models are distilled: a picture has one
-//! row. The guidance scale is an input of dev's, and has no effect on schnell's. Not here: a negative prompt with a scale of its
-//! own (`true_cfg_scale`), models for filling, control and references.
+//! row, unless `true_cfg_scale` asks for a second one. The guidance scale is an input of dev's, and has no effect on schnell's. Not
+//! here: models for filling, control and references.
 
 use crate::families::detect::{Kind, TRANSFORMER_CONFIG};
 use crate::families::family::Rows;

@@ -156,9 +156,9 @@ impl FlowFamily for QwenImageParts {
 }
 
 /// Each patch of a guided prediction keeps the length that it has in the prompt's.
-fn normalised(guided: Tensor, prompt: &Tensor) -> Result<Tensor> {
-    let ratio = (lengths(&in_patches(prompt)?)? / lengths(&in_patches(&guided)?)?)?;
-    in_patches(&guided)?.broadcast_mul(&ratio)?.reshape(guided.shape())
+fn normalised(guided: &Tensor, prompt: &Tensor) -> Result<Tensor> {
+    let ratio = (lengths(&in_patches(prompt)?)? / lengths(&in_patches(guided)?)?)?;
+    in_patches(guided)?.broadcast_mul(&ratio)?.reshape(guided.shape())
 }
 
 /// `[rows, channels, height / PATCH, PATCH, width / PATCH, PATCH]`.

@@ -238,6 +238,7 @@ pub(super) fn cell(seed: u64, steps: u32) -> Cell {
         prediction_type: None,
         zero_snr: None,
         guidance_interval: None,
+        true_cfg_scale: None,
         guidance_rescale: None,
         deepcache_interval: Some(1),
         deepcache_branch_id: None,

@@ -70,26 +70,27 @@ pub(super) fn conditioner(named: &Named) -> Value {
 
 /// `config.json` of Qwen3.
 pub(super) fn qwen3(named: &Named) -> Value {
-    let mut config = qwen(named, "qwen3", |length| length("layers.0.self_attn.q_norm.weight", 0));
+    let mut config = qwen(named, "qwen3", None);
     config["architectures"] = json!(["Qwen3Model"]);
     config
 }
 
 /// `config.json` of Qwen2.5-VL, whose heads have 128 channels in all of its sizes.
 pub(super) fn qwen2_5_vl(named: &Named) -> Value {
-    let mut config = qwen(named, "qwen2vl", |_| 128);
+    let mut config = qwen(named, "qwen2vl", Some(128));
     config["architectures"] = json!(["Qwen2_5_VLForConditionalGeneration"]);
     config["model_type"] = json!("qwen2_5_vl");
     config
 }
 
-/// That of a Qwen model whose heads have `depth` channels; GGUF files state some values under the name of its architecture.
-fn qwen(named: &Named, architecture: &str, depth: fn(&dyn Fn(&str, usize) -> usize) -> usize) -> Value {
+/// That of a Qwen model whose heads have `depth` channels, or as many as their norms; GGUF files state some values under the name
+/// of its architecture.
+fn qwen(named: &Named, architecture: &str, depth: Option<usize>) -> Value {
     let parts = ["model.", "model.language_model."].into_iter();
     let prefix =
         parts.into_iter().find(|part| named.has(&format!("{part}embed_tokens.weight"))).unwrap_or("");
     let length = |name: &str, axis: usize| named.length(&format!("{prefix}{name}"), axis);
-    let depth = depth(&length);
+    let depth = depth.unwrap_or_else(|| length("layers.0.self_attn.q_norm.weight", 0));
     let heads = |name: &str| length(name, 0).checked_div(depth).unwrap_or(0);
     let theta = named.stated(&format!("{architecture}.rope.freq_base"), 1e6);
     json!({
