@@ -191,7 +191,8 @@ impl Original {
         }
         let block = |name: &str| name.strip_prefix("transformer_blocks.")?.split('.').next()?.parse().ok();
         let last: Option<usize> = modules.filter_map(block).max();
-        let is_sd3 = all.any(|name| name == "pos_embed.proj");
+        // Flux and Chroma have it, too, and other blocks.
+        let is_sd3 = all.any(|name| name == "context_embedder");
         last.filter(|_| is_sd3).map(|last| Original::StableDiffusion3(last + 1))
     }
 

@@ -2,7 +2,7 @@
 //! prompts of several lengths, with and without guidance, reference pictures, masks and LoRAs, as far as it takes them.
 
 use crate::flow_cases::cases_in;
-use crate::flow_checks::{pictures_match, rows_are_independent};
+use crate::flow_checks::{forms_of_a_lora_agree, pictures_match, rows_are_independent, with_lora};
 
 macro_rules! families {
     ($($family:ident: $cases:literal,)*) => {$(
@@ -15,6 +15,12 @@ macro_rules! families {
             #[test]
             fn rows_do_not_affect_each_other() {
                 super::rows_are_independent(super::cases_in($cases));
+            }
+
+            /// Names of diffusers, kohya's trainer and ComfyUI, where queries, keys and values may be one module.
+            #[test]
+            fn every_form_of_a_lora_gives_the_same_picture() {
+                super::forms_of_a_lora_agree(&super::with_lora($cases));
             }
         }
     )*};

@@ -55,6 +55,18 @@ impl FlowCase {
         cell(Settings { shift, lora, true_cfg_scale, ..self.case.cell().settings })
     }
 
+    /// The cells with its LoRA in each of the files beside the case.
+    pub fn cells_with_lora(&self) -> Vec<Cell> {
+        let folder = fixtures().join(self.case.model.trim_start_matches("tiny-"));
+        let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut forms: Vec<String> = names
+            .filter_map(|name| Some(name.strip_suffix(".safetensors")?.to_owned()))
+            .filter(|name| name.starts_with("lora-"))
+            .collect();
+        forms.sort();
+        forms.iter().map(|form| self.cell_with(form)).collect()
+    }
+
     /// Its model, whose folder must outlive the engine.
     pub fn engine(&self, device: DeviceName) -> (TempDir, Engine) {
         let mut folders = vec![self.case.model.as_str()];

@@ -1,7 +1,7 @@
 //! Models that predict flow: their pictures against diffusers, and rows that do not affect each other.
 
 use crate::cases::{Difference, Rendered, cell, difference, render};
-use crate::flow_cases::FlowCase;
+use crate::flow_cases::{FlowCase, cases_in};
 use maquette_core::{Cell, CellId, Settings};
 use maquette_diffusion::DeviceName;
 use std::collections::HashMap;
@@ -39,10 +39,15 @@ pub fn rows_are_independent(cases: Vec<FlowCase>) {
     }
 }
 
-/// Forms of the LoRA of a case, by the names of their files, give the picture of the case, and none gives another. Returns these
-/// cells and what they gave.
-pub fn forms_of_a_lora_agree(case: &FlowCase, files: &[&str]) -> (Vec<Cell>, HashMap<CellId, Rendered>) {
-    let forms: Vec<Cell> = files.iter().map(|file| case.cell_with(file)).collect();
+/// The case with a LoRA.
+pub fn with_lora(cases: &str) -> FlowCase {
+    cases_in(cases).into_iter().find(|case| case.lora.is_some()).unwrap()
+}
+
+/// All forms of the LoRA of a case give the picture of the case, and none gives another. Returns these cells and what they gave.
+pub fn forms_of_a_lora_agree(case: &FlowCase) -> (Vec<Cell>, HashMap<CellId, Rendered>) {
+    let forms = case.cells_with_lora();
+    assert!(forms.len() >= 3);
     let without = cell(Settings { lora: Vec::new(), ..forms[0].settings.clone() });
     let all = [&forms[..], std::slice::from_ref(&without)].concat();
     let rendered = render(&mut case.engine(DeviceName::Cpu).1, &all);

@@ -1,20 +1,13 @@
-//! Qwen-Image: negative prompts, LoRAs, the kinds of it that are not supported. Its pictures are checked in `flow.rs`.
+//! Qwen-Image: negative prompts. Its pictures are checked in `flow.rs`.
 
 use crate::cases::fixtures;
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::flow_checks::{forms_of_a_lora_agree, negative_prompts_and_the_scale_act};
+use crate::flow_checks::negative_prompts_and_the_scale_act;
 use maquette_core::Scheduler;
 use maquette_diffusion::{ModelSource, card};
 
 fn cases() -> Vec<FlowCase> {
     cases_in("qwen-image/cases.json")
-}
-
-/// Names of diffusers, kohya's trainer and ComfyUI, and those without a prefix of the LoRAs for fewer steps.
-#[test]
-fn every_form_of_a_lora_gives_the_same_picture() {
-    let case = cases().into_iter().find(|case| case.lora.is_some()).unwrap();
-    forms_of_a_lora_agree(&case, &["lora-diffusers", "lora-kohya", "lora-comfyui", "lora-bare"]);
 }
 
 #[test]

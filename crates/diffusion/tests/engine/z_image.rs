@@ -1,9 +1,8 @@
-//! Z-Image: LoRAs, single files, stored weights. Its pictures are checked in `flow.rs`.
+//! Z-Image: single files, stored weights. Its pictures are checked in `flow.rs`.
 
 use crate::cases::{cell, fixtures, render};
 use crate::composed::composed;
 use crate::flow_cases::{FlowCase, cases_in};
-use crate::flow_checks::forms_of_a_lora_agree;
 use crate::stored::{Stored, comfyui};
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{DType, Device, Tensor};
@@ -13,13 +12,6 @@ use std::fs::File;
 
 fn cases() -> Vec<FlowCase> {
     cases_in("z-image/cases.json")
-}
-
-/// Names of diffusers, kohya's trainer and ComfyUI.
-#[test]
-fn every_form_of_a_lora_gives_the_same_picture() {
-    let case = cases().into_iter().find(|case| case.lora.is_some()).unwrap();
-    forms_of_a_lora_agree(&case, &["lora-diffusers", "lora-kohya", "lora-comfyui"]);
 }
 
 #[test]
