@@ -161,6 +161,13 @@ bench-peers *arguments:
     target/speed/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt -r tests/speed/requirements.txt
     target/speed/.venv/bin/python tests/speed/peers.py --out target/speed "$@"
 
+# Render whole sweeps by Maquette, diffusers and OpenVINO on this CPU, one after the other (needs Python; see tests/speed/sweeps.py)
+bench-sweeps *arguments:
+    cargo build --release -p maquette-cli
+    python3 -m venv target/speed/.venv
+    target/speed/.venv/bin/pip install --quiet -r tests/fixtures/requirements.txt -r tests/parity/requirements.txt -r tests/speed/requirements.txt
+    target/speed/.venv/bin/python tests/speed/sweeps.py --out target/speed --maquette "${CARGO_TARGET_DIR:-target}/release/maquette" "$@"
+
 # Simulate a thousand workers on a million cells (docs/scale.md)
 simulate:
     cargo test --release -p maquette-share --test simulation -- --ignored --nocapture

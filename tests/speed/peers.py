@@ -127,6 +127,12 @@ def by_torch(part, model, out, dtype, inputs):
 
 
 def by_openvino(part, model, out, dtype, inputs):
+    call, arrays = openvino_model(part, model, out, dtype, inputs), [x.numpy() for x in inputs]
+    return lambda: call(arrays)
+
+
+def openvino_model(part, model, out, dtype, inputs):
+    """A part compiled by OpenVINO, from a list of arrays; `inputs` are examples of them."""
     import openvino
 
     core = openvino.Core()
@@ -135,9 +141,7 @@ def by_openvino(part, model, out, dtype, inputs):
         file.parent.mkdir(parents=True, exist_ok=True)
         openvino.save_model(openvino.convert_model(module(part, model), example_input=inputs), file, compress_to_fp16=False)
     hints = {"INFERENCE_PRECISION_HINT": dtype, "PERFORMANCE_HINT": "LATENCY"}
-    compiled = core.compile_model(core.read_model(file), "CPU", hints)
-    arrays = [x.numpy() for x in inputs]
-    return lambda: compiled(arrays)
+    return core.compile_model(core.read_model(file), "CPU", hints)
 
 
 def table(medians):
