@@ -1,6 +1,9 @@
 //! Paths that files name, which must not leave the folder of the file.
 
+use std::collections::HashMap;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A path that leaves its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +56,56 @@ pub fn inside(folder: &Path, path: &str) -> Result<PathBuf, OutsideError> {
     Ok(at)
 }
 
+/// A folder of whose files many are looked for: the folders on the way are looked at once.
+#[derive(Debug)]
+pub struct Folder<'a> {
+    path: &'a Path,
+    /// Those that were seen, and whether they are no links.
+    seen: Mutex<HashMap<String, bool>>,
+}
+
+impl<'a> Folder<'a> {
+    /// Nothing is known about it yet.
+    pub fn new(path: &'a Path) -> Folder<'a> {
+        Folder { path, seen: Mutex::default() }
+    }
+
+    /// As [`inside`], with the file's metadata; `None` if it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`inside`].
+    pub fn find(&self, path: &str) -> Result<(PathBuf, Option<Metadata>), OutsideError> {
+        if is_plain_path(path) && path.rsplit_once('/').is_none_or(|(parent, _)| self.has_no_links(parent)) {
+            let at = self.path.join(path);
+            match at.symlink_metadata() {
+                Ok(found) if !found.file_type().is_symlink() => return Ok((at, Some(found))),
+                Ok(_) => {}
+                Err(_) => return Ok((at, None)),
+            }
+        }
+        let at = inside(self.path, path)?;
+        let found = at.metadata().ok();
+        Ok((at, found))
+    }
+
+    /// Whether no folder on the way to this one is a link, nor the folder itself.
+    fn has_no_links(&self, folder: &str) -> bool {
+        if let Some(&known) = self.seen().get(folder) {
+            return known;
+        }
+        let above = folder.rsplit_once('/').is_none_or(|(parent, _)| self.has_no_links(parent));
+        let found = self.path.join(folder).symlink_metadata();
+        let plain = above && !found.is_ok_and(|found| found.file_type().is_symlink());
+        self.seen().insert(folder.to_owned(), plain);
+        plain
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<String, bool>> {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +147,9 @@ mod tests {
                 ("dangling", false),
             ] {
                 assert_eq!(inside(&root, path).is_ok(), stays, "{path}");
+                let found = Folder::new(&root).find(path);
+                assert_eq!(found.is_ok(), stays, "{path}");
+                assert_eq!(found.is_ok_and(|(_, file)| file.is_some()), stays && path != "images/gone");
             }
         }
     }

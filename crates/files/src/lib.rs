@@ -6,7 +6,7 @@
 //!
 //! - [`limits`]: how large a file of each kind may be, and why.
 //! - [`read`], [`read_text`]: a whole file.
-//! - [`inside`]: the path that a file names, in the folder that it may not leave.
+//! - [`inside`]: the path that a file names, in the folder that it may not leave; [`Folder`] for many of them.
 
 #![forbid(unsafe_code)]
 
@@ -14,6 +14,6 @@ mod inside;
 pub mod limits;
 mod read;
 
-pub use inside::{OutsideError, inside, is_plain_path};
+pub use inside::{Folder, OutsideError, inside, is_plain_path};
 pub use limits::Limit;
 pub use read::{check_size, read, read_stream, read_text};

@@ -335,8 +335,8 @@ pub(crate) fn measure(
         Ok(metrics) => metrics,
         Err(error) => return report(RunEvent::Warning(not_measured("the pictures", &error))),
     };
-    let unchanged = summary.rendered + summary.reused == 0 && is_measured(run, &metrics);
-    if metrics.is_empty() || unchanged {
+    // The log is not read if nothing is to be measured.
+    if metrics.is_empty() || summary.rendered + summary.reused == 0 && is_measured(run, &metrics) {
         return;
     }
     let mut unavailable = |metrics: &[&'static Metric], error: Error| {

@@ -9,6 +9,7 @@ use crate::atomic::write_unforced;
 use maquette_files::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -32,7 +33,11 @@ pub(crate) struct FileState {
 impl FileState {
     /// `None` if there is no such file or its time is unknown.
     pub(crate) fn of(path: &Path) -> Option<FileState> {
-        let found = path.metadata().ok()?;
+        FileState::from_metadata(&path.metadata().ok()?)
+    }
+
+    /// `None` if the time is unknown.
+    pub(crate) fn from_metadata(found: &Metadata) -> Option<FileState> {
         let modified = found.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(FileState { bytes: found.len(), modified: u64::try_from(modified.as_nanos()).ok()? })
     }

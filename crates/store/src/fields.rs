@@ -11,7 +11,7 @@ pub(crate) struct Fields {
 
 impl Fields {
     /// Fields whose text is `text`, each up to one of `ends`, which are ascending places between characters.
-    pub fn new(text: String, ends: &[u32]) -> Fields {
+    pub fn new(text: &str, ends: &[u32]) -> Fields {
         Fields { text: text.into(), ends: ends.into() }
     }
 
@@ -41,7 +41,7 @@ impl<'a> FromIterator<&'a str> for Fields {
             // Rows are shorter than the limit of a log.
             ends.push(text.len() as u32);
         }
-        Fields::new(text, &ends)
+        Fields::new(&text, &ends)
     }
 }
 

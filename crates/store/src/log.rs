@@ -201,10 +201,7 @@ pub(crate) fn parse(
         Record::Torn if row_starts(bytes, 0).next().is_none() => return (Vec::new(), Vec::new()),
         Record::Torn | Record::Broken(_) => None,
     };
-    let read = |columns: &Columns, from: usize| {
-        let (pieces, _) = scan(bytes, from, &|fields| columns.check(fields).map(drop));
-        separate(path, bytes, columns, pieces)
-    };
+    let read = |columns: &Columns, from: usize| separate(path, bytes, columns, from);
     let has_header = header.is_some();
     let (rows, damaged) = header.map(|(columns, from)| read(&columns, from)).unwrap_or_default();
     // With a damaged header no row has the right number of fields.
@@ -244,26 +241,18 @@ fn fitted(mut names: Vec<String>, bytes: &[u8], first: usize) -> Option<Columns>
     Columns::of(names)
 }
 
-/// Separates valid from damaged rows.
-fn separate(
-    path: &Path,
-    bytes: &[u8],
-    columns: &Columns,
-    pieces: Vec<Piece>,
-) -> (Vec<LogRow>, Vec<DamagedRow>) {
+/// Separates valid from damaged rows, from a position on.
+fn separate(path: &Path, bytes: &[u8], columns: &Columns, from: usize) -> (Vec<LogRow>, Vec<DamagedRow>) {
     let (mut rows, mut damaged) = (Vec::new(), Vec::new());
-    for Piece { bytes: place, fields } in pieces {
-        let row = fields.and_then(|fields| {
-            let (cell, status) = columns.check(&fields)?;
+    let mut take = |Piece { bytes: place, fields }| match fields {
+        Ok((fields, (cell, status))) => {
             let format = columns.format(&fields);
             let row = LogRow { columns: columns.names(), cell, status, format, fields };
-            Ok(if format >= FORMAT { row.restored() } else { row })
-        });
-        match row {
-            Ok(row) => rows.push(row),
-            Err(problem) => damaged.push(DamagedRow::of(path, bytes, &place, problem)),
+            rows.push(if format >= FORMAT { row.restored() } else { row });
         }
-    }
+        Err(problem) => damaged.push(DamagedRow::of(path, bytes, &place, problem)),
+    };
+    scan(bytes, from, &|fields| columns.check(fields), &mut take);
     (rows, damaged)
 }
 

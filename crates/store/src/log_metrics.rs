@@ -6,7 +6,7 @@
 use crate::formulas::{FORMAT, defuse};
 use crate::lock;
 use crate::log::log_files;
-use crate::log_columns::{Columns, are_metrics, own_end};
+use crate::log_columns::{Columns, Status, are_metrics, own_end};
 use crate::log_scan::{Piece, Record, record, row_starts, scan};
 use crate::log_writer::line;
 use crate::{Run, StoreError, share, write_atomic};
@@ -91,32 +91,32 @@ fn with_metrics(
     let mut log = bytes[..bom].to_vec();
     log.extend(line(header.clone()));
     let body = log.len();
-    let (pieces, _) = scan(bytes, start, &|fields| columns.check(fields).map(drop));
+    let pieces = pieces(bytes, start, &columns);
     let mut end = start;
     for Piece { bytes: place, fields } in &pieces {
         // Empty lines between rows.
         log.extend(&bytes[end..place.start]);
         end = place.end;
-        match fields.as_ref().ok().and_then(|fields| Some((columns.check(fields).ok()?, fields))) {
-            Some(((cell, _), fields)) => {
+        match fields {
+            Ok((fields, (cell, _))) => {
                 let format = columns.format(fields);
                 let mut fields: Vec<String> = fields.iter().map(str::to_owned).collect();
                 fields.resize(width, String::new());
                 let defused = format >= FORMAT;
-                let texts = values.get(&cell);
+                let texts = values.get(cell);
                 for (at, &place) in places.iter().enumerate() {
                     let text = texts.and_then(|texts| texts.get(at)).map_or("", String::as_str);
                     fields[place] = if defused { defuse(text).into_owned() } else { text.to_owned() };
                 }
                 log.extend(line(fields));
             }
-            None => log.extend(&bytes[place.clone()]),
+            Err(_) => log.extend(&bytes[place.clone()]),
         }
     }
     // Another number of columns must not change which rows are valid.
     let columns = Columns::of(header).ok_or(NO_HEADER)?;
-    let (again, _) = scan(&log, body, &|fields| columns.check(fields).map(drop));
-    let valid = |pieces: &[Piece]| pieces.iter().map(|piece| piece.fields.is_ok()).collect::<Vec<_>>();
+    let again = self::pieces(&log, body, &columns);
+    let valid = |pieces: &[Checked]| pieces.iter().map(|piece| piece.fields.is_ok()).collect::<Vec<_>>();
     if valid(&again) != valid(&pieces) {
         let damaged = pieces.iter().find(|piece| piece.fields.is_err());
         let before = &bytes[..damaged.map_or(0, |piece| piece.bytes.start)];
@@ -126,6 +126,15 @@ fn with_metrics(
         ));
     }
     Ok(Some(log))
+}
+
+/// A row of a log, or a damaged part of it.
+type Checked = Piece<(CellId, Status)>;
+
+fn pieces(log: &[u8], from: usize, columns: &Columns) -> Vec<Checked> {
+    let mut pieces = Vec::new();
+    scan(log, from, &|fields| columns.check(fields), &mut |piece| pieces.push(piece));
+    pieces
 }
 
 const NO_HEADER: &str = "does not begin with the header of a log, so that metrics cannot be added";

@@ -12,11 +12,11 @@ const DIGITS: usize = 64;
 
 /// A record, or a damaged part.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Piece {
+pub(crate) struct Piece<T> {
     /// Its position in the file.
     pub bytes: Range<usize>,
-    /// Its fields, or the problem, as the rest of a sentence about it.
-    pub fields: Result<Fields, String>,
+    /// Its fields and what they were found to be, or the problem, as the rest of a sentence about it.
+    pub fields: Result<(Fields, T), String>,
 }
 
 /// What some bytes begin with.
@@ -30,29 +30,31 @@ pub(crate) enum Record {
     Broken(&'static str),
 }
 
-/// Every record from a position on, and where the last of them ends: anything after that was torn by a crash.
+/// Passes every record from a position on to `take`, and returns where the last of them ends: anything after that was torn by a
+/// crash.
 ///
-/// `check` returns the problem with the fields of a record that is well-formed CSV.
-pub(crate) fn scan(
+/// `check` returns what the fields of a record that is well-formed CSV are, or the problem with them.
+pub(crate) fn scan<T>(
     bytes: &[u8],
     from: usize,
-    check: &dyn Fn(&Fields) -> Result<(), String>,
-) -> (Vec<Piece>, usize) {
-    let (mut pieces, mut at) = (Vec::new(), from);
+    check: &dyn Fn(&Fields) -> Result<T, String>,
+    take: &mut dyn FnMut(Piece<T>),
+) -> usize {
+    let (mut buffers, mut at) = (Buffers::default(), from);
     while at < bytes.len() {
-        let (problem, torn) = match record(&bytes[at..]) {
+        let (problem, torn) = match buffers.record(&bytes[at..]) {
             // An empty line, as editors leave behind.
             Record::Whole(fields, length) if fields.iter().eq([""]) => {
                 at += length;
                 continue;
             }
             Record::Whole(fields, length) => match check(&fields) {
-                Ok(()) if !swallows(&bytes[at..at + length], check) => {
-                    pieces.push(Piece { bytes: at..at + length, fields: Ok(fields) });
+                Ok(checked) if !swallows(&bytes[at..at + length], check) => {
+                    take(Piece { bytes: at..at + length, fields: Ok((fields, checked)) });
                     at += length;
                     continue;
                 }
-                Ok(()) => ("has a quote that is closed in a later row".to_owned(), false),
+                Ok(_) => ("has a quote that is closed in a later row".to_owned(), false),
                 Err(problem) => (problem, false),
             },
             Record::Torn => ("has an unclosed quote".to_owned(), true),
@@ -67,10 +69,10 @@ pub(crate) fn scan(
                 None => break,
             },
         };
-        pieces.push(Piece { bytes: at..end, fields: Err(problem) });
+        take(Piece { bytes: at..end, fields: Err(problem) });
         at = end;
     }
-    (pieces, at)
+    at
 }
 
 /// Where rows seem to begin, from a position on: 64 hexadecimal digits, which may be capitals as in any name of a cell, and a
@@ -85,7 +87,11 @@ pub(crate) fn row_starts(bytes: &[u8], from: usize) -> impl Iterator<Item = usiz
 }
 
 /// Whether a record contains another one inside its quotes, which means that a quote was lost or added.
-fn swallows(bytes: &[u8], check: &dyn Fn(&Fields) -> Result<(), String>) -> bool {
+fn swallows<T>(bytes: &[u8], check: &dyn Fn(&Fields) -> Result<T, String>) -> bool {
+    let inner = &bytes[..bytes.len().saturating_sub(1)];
+    if !inner.contains(&b'\n') && !inner.contains(&0) {
+        return false;
+    }
     let is_row =
         |at: usize| matches!(record(&bytes[at..]), Record::Whole(fields, _) if check(&fields).is_ok());
     row_starts(bytes, 1).any(is_row)
@@ -93,7 +99,28 @@ fn swallows(bytes: &[u8], check: &dyn Fn(&Fields) -> Result<(), String>) -> bool
 
 /// The record at the beginning of some bytes.
 pub(crate) fn record(bytes: &[u8]) -> Record {
-    let (mut text, mut ends, mut at) = (Vec::new(), Vec::new(), 0);
+    Buffers::default().record(bytes)
+}
+
+/// What is known of a record while it is read, kept for the next one: rows are many, and growing a buffer for each costs more
+/// than reading it.
+#[derive(Default)]
+struct Buffers {
+    text: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+impl Buffers {
+    /// See [`record`].
+    fn record(&mut self, bytes: &[u8]) -> Record {
+        self.text.clear();
+        self.ends.clear();
+        read(bytes, &mut self.text, &mut self.ends)
+    }
+}
+
+fn read(bytes: &[u8], text: &mut Vec<u8>, ends: &mut Vec<u32>) -> Record {
+    let mut at = 0;
     loop {
         let start = text.len();
         if bytes.get(at) == Some(&b'"') {
@@ -127,8 +154,8 @@ pub(crate) fn record(bytes: &[u8]) -> Record {
             Err(_) => return Record::Broken("is longer than 4 GiB"),
         }
         // Fields end before a comma or a line break, which are characters of their own.
-        let mut whole = |length| match String::from_utf8(std::mem::take(&mut text)) {
-            Ok(text) => Record::Whole(Fields::new(text, &ends), length),
+        let whole = |length| match std::str::from_utf8(text) {
+            Ok(text) => Record::Whole(Fields::new(text, ends), length),
             Err(_) => Record::Broken("is not UTF-8"),
         };
         match (bytes.get(at), bytes.get(at + 1)) {
@@ -170,7 +197,7 @@ mod tests {
     fn a_torn_record_is_after_the_end() {
         let ends_at = |text: &str| {
             let check = |fields: &Fields| if fields.len() == 2 { Ok(()) } else { Err("fields".to_owned()) };
-            scan(text.as_bytes(), 0, &check).1
+            scan(text.as_bytes(), 0, &check, &mut |_| ())
         };
         assert_eq!(ends_at(""), 0);
         assert_eq!(ends_at("cell,sta"), 0);

@@ -126,14 +126,11 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, StoreError> {
             return Err(StoreError::damaged(path, problem));
         }
     };
-    let (pieces, mut end) = scan(bytes, from, &|fields| vote(fields).map(drop));
     let (mut votes, mut damaged) = (Vec::new(), Vec::new());
-    for piece in pieces {
-        match piece.fields.and_then(|fields| vote(&fields)) {
-            Ok(vote) => votes.push((piece.bytes, vote)),
-            Err(problem) => damaged.push(DamagedRow::of(path, bytes, &piece.bytes, problem)),
-        }
-    }
+    let mut end = scan(bytes, from, &vote, &mut |piece| match piece.fields {
+        Ok((_, vote)) => votes.push((piece.bytes, vote)),
+        Err(problem) => damaged.push(DamagedRow::of(path, bytes, &piece.bytes, problem)),
+    });
     // No choice begins with another one, so a last row without its line break is whole if its choice is.
     let last = [&bytes[end..], b"\n"].concat();
     let unfinished = match record(&last) {

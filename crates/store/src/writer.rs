@@ -11,7 +11,7 @@ use crate::pictures_of_run::{Renderer, fingerprint, link_picture, renderers};
 use crate::sync::Unsynced;
 use crate::{LogRow, Run, Runs, Shard, StartReason, StoreError, Timings, cells, drafts};
 use maquette_core::{Cell, CellId, Digest, Image, Outcome, Plan, Record, Remarks};
-use maquette_files::inside;
+use maquette_files::Folder;
 use maquette_interop::{FileHashes, encode_cell};
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use std::collections::{HashMap, HashSet};
@@ -185,11 +185,12 @@ impl RunWriter {
     /// others are decoded, on all cores.
     pub fn check_done(&mut self, cells: &[CellId]) -> (HashSet<CellId>, Vec<PictureProblem>) {
         let (dir, checked) = (self.run.dir(), &self.checked);
+        let folder = Folder::new(dir);
         let logged = cells.iter().filter_map(|id| Some((*id, self.records.done.get(id)?)));
         let looked: Vec<_> = logged
             .collect::<Vec<_>>()
             .into_par_iter()
-            .map(|(id, picture)| (id, picture, check_picture(dir, checked, id, picture)))
+            .map(|(id, picture)| (id, picture, check_picture(&folder, checked, id, picture)))
             .collect();
         let (mut done, mut problems, mut sound) = (HashSet::new(), Vec::new(), Vec::new());
         for (id, LoggedPicture { image, .. }, outcome) in looked {
@@ -295,14 +296,14 @@ impl Drop for RunWriter {
 
 /// Checks the picture of a cell: the state of its file if it is right, `None` if it does not exist.
 fn check_picture(
-    run: &Path,
+    run: &Folder<'_>,
     checked: &CheckedPictures,
     id: CellId,
     picture: &LoggedPicture,
 ) -> Result<Option<Option<FileState>>, String> {
-    let path = inside(run, &picture.image).map_err(|error| error.to_string())?;
+    let (path, found) = run.find(&picture.image).map_err(|error| error.to_string())?;
     // Read before decoding: a file that changes meanwhile is decoded again next time.
-    let state = FileState::of(&path);
+    let state = found.as_ref().and_then(FileState::from_metadata);
     let found = match checked.holds(&picture.image, state) {
         true => Some(()),
         false => picture::check(&path, &id, picture.pixels)?.map(drop),
