@@ -1,6 +1,7 @@
 //! `scheduler_config.json` of a model that predicts flow, and how the model's pipeline uses it.
 
 use crate::schedulers::ScheduleError;
+use maquette_core::Scheduler;
 use serde::Deserialize;
 
 /// The part of `scheduler_config.json` that the schedulers of flow use, with the defaults of diffusers'
@@ -26,6 +27,8 @@ pub struct FlowConfig {
     pub time_shift_type: TimeShift,
     /// The last sigma before 0, to which Euler's schedule is stretched. Other classes of schedulers do not have it.
     pub shift_terminal: Option<f64>,
+    /// Whether Euler's sigmas follow a beta distribution. Those of other classes would, but not here.
+    pub use_beta_sigmas: Option<bool>,
 
     // The following keys are read only to refuse values other than the default.
     /// Whether sigmas count up.
@@ -34,8 +37,6 @@ pub struct FlowConfig {
     pub use_karras_sigmas: Option<bool>,
     /// Whether sigmas are evenly spaced in their logarithm.
     pub use_exponential_sigmas: Option<bool>,
-    /// Sigmas from a beta distribution.
-    pub use_beta_sigmas: Option<bool>,
     /// Whether each step adds fresh noise.
     pub stochastic_sampling: Option<bool>,
 }
@@ -131,7 +132,7 @@ impl FlowConfig {
     }
 
     /// Refuses what would otherwise be ignored.
-    pub(super) fn supported(&self) -> Result<(), ScheduleError> {
+    pub(super) fn supported(&self, scheduler: Scheduler) -> Result<(), ScheduleError> {
         let refuse = |key, value: String, supported: &str| {
             Err(ScheduleError::Unsupported { key, value, supported: supported.to_owned() })
         };
@@ -139,7 +140,7 @@ impl FlowConfig {
             ("invert_sigmas", self.invert_sigmas),
             ("use_karras_sigmas", self.use_karras_sigmas),
             ("use_exponential_sigmas", self.use_exponential_sigmas),
-            ("use_beta_sigmas", self.use_beta_sigmas),
+            ("use_beta_sigmas", self.use_beta_sigmas.filter(|_| scheduler != Scheduler::FlowEuler)),
             ("stochastic_sampling", self.stochastic_sampling),
         ] {
             if value == Some(true) {

@@ -11,6 +11,10 @@ pub use config::{FlowConfig, FlowRule, Mu, SigmaRange};
 
 use super::{Estimate, Level, Linear, Sampling, ScheduleError, Step, Sum, Trajectory, dpmpp_2m};
 use maquette_core::{Scheduler, steps_left_with, unet_calls};
+use statrs::function::beta::inv_beta_reg;
+
+/// Both parameters of the beta distribution.
+const BETA: f64 = 0.6;
 
 /// The steps of a picture with `tokens` tokens, of a model that predicts flow.
 ///
@@ -26,7 +30,7 @@ pub fn flow_trajectory(
     if !scheduler.is_flow() {
         return Err(ScheduleError::NotFlow { scheduler });
     }
-    config.supported()?;
+    config.supported(scheduler)?;
     if unet_calls(scheduler, steps, strength) == 0 {
         return Err(ScheduleError::NoSteps { scheduler, steps, strength: strength.unwrap_or(1.0) });
     }
@@ -54,6 +58,9 @@ pub fn flow_trajectory(
             return Err(ScheduleError::OneStep { terminal });
         }
         stretch(&mut exact, terminal);
+    }
+    if config.use_beta_sigmas == Some(true) {
+        exact = follow_beta(&exact);
     }
     let mut sigmas: Vec<f64> = exact.iter().map(|&sigma| f64::from(sigma as f32)).collect();
     // With DPM-Solver's class the model's input is a whole number, truncated before sigmas become f32.
@@ -86,6 +93,18 @@ fn shifted(sigma: f64, shift: f64) -> f64 {
 fn stretch(sigmas: &mut [f64], terminal: f64) {
     let scale = sigmas.last().map_or(1.0, |last| (1.0 - last) / (1.0 - terminal));
     sigmas.iter_mut().for_each(|sigma| *sigma = 1.0 - (1.0 - *sigma) / scale);
+}
+
+/// As many sigmas between the first and the last one by the quantiles of a beta distribution (Lee et al., arXiv 2407.12173), whose
+/// parameters are those of `_convert_to_beta` of diffusers' `FlowMatchEulerDiscreteScheduler`.
+fn follow_beta(sigmas: &[f64]) -> Vec<f64> {
+    let (Some(first), Some(last)) = (sigmas.first(), sigmas.last()) else { return Vec::new() };
+    let quantile = |share: f64| match share {
+        0.0 | 1.0 => share,
+        share => inv_beta_reg(BETA, BETA, share),
+    };
+    let shares = evenly(0.0, 1.0, sigmas.len()).into_iter().map(|share| 1.0 - share);
+    shares.map(|share| last + quantile(share) * (first - last)).collect()
 }
 
 /// `numpy.linspace(first, last, count)`.

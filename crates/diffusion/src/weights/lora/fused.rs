@@ -215,7 +215,7 @@ mod tests {
         let rows = THIRDS.into_iter().chain([OF_MLP]);
         let linear1: Vec<_> = single.iter().map(|it| &**it).zip(rows).collect();
         check("single_blocks.0.linear1", &linear1, &flux1);
-        let sd3 = ["pos_embed.proj", "transformer_blocks.1.ff.net.2"];
+        let sd3 = ["context_embedder", "transformer_blocks.1.ff.net.2"];
         check("joint_blocks.0.x_block.attn.qkv", &own(), &sd3);
         check("joint_blocks.0.context_block.attn.qkv", &added(), &sd3);
     }
