@@ -31,7 +31,7 @@ pub(crate) fn deciding(plan: &Plan) -> Vec<&'static str> {
         "deepcache_branch_id",
     ];
     if plan.has_guidance_intervals() {
-        names.extend(["guidance_interval", "guidance_scale", "dialect", "prompt"]);
+        names.extend(["guidance_interval", "guidance_scale", "true_cfg_scale", "dialect", "prompt"]);
     }
     names
 }

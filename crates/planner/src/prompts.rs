@@ -35,7 +35,8 @@ pub fn prompts(
     limit: usize,
 ) -> Result<(Vec<PlannedPrompt>, bool), SettingError> {
     let cells = CellSubset { plan, cells: distinct.iter().map(|(index, _)| *index).collect() };
-    let named = ["model", "dialect", "embeddings", "prompt", "negative_prompt", "guidance_scale"];
+    let named =
+        ["model", "dialect", "embeddings", "prompt", "negative_prompt", "guidance_scale", "true_cfg_scale"];
     let mut seen = HashSet::new();
     let mut prompts = Vec::new();
     for (cell, _) in cells.parts(&named)? {

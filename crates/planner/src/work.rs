@@ -41,6 +41,7 @@ pub fn work(plan: &Plan, left: &[(usize, CellId)]) -> Result<Work, SettingError>
         "prompt",
         "negative_prompt",
         "guidance_scale",
+        "true_cfg_scale",
     ];
     // An interval may leave no step with guidance.
     if plan.has_guidance_intervals() {

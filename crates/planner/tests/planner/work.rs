@@ -18,6 +18,11 @@ fn nothing_is_counted_twice() {
         "prompt = \"x\"\nguidance_scale = 1\nscheduler = \"pndm\"\nsteps = 10\n[sweep]\nseed = [1, 2, 2]\n",
         Work { pictures: 2, text_encodes: 1, image_encodes: 0, model_loads: 1, steps: 22 },
     );
+    // A model that takes the guidance scale needs a negative prompt for the other one.
+    check(
+        "model = \"consistent\"\nprompt = \"x\"\nsteps = 10\n[sweep]\ntrue_cfg_scale = [1, 3]\n",
+        Work { pictures: 2, text_encodes: 2, image_encodes: 0, model_loads: 1, steps: 20 },
+    );
     // The same picture from two files is encoded once.
     check(
         "prompt = \"x\"\ninit_image = \"photos/a.jpg\"\nsteps = 10\n[sweep]\nstrength = [0.5, 1]\nmodel = [\"sketchbook\", \"big\"]\n",
