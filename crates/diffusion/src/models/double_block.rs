@@ -1,7 +1,7 @@
-//! A block in which picture and text have weights of their own and attend to each other, of FLUX.1, Chroma and Qwen-Image.
+//! A block in which picture and text have weights of their own and attend to each other, of FLUX.1, FLUX.2, Chroma and Qwen-Image.
 //!
-//! Formulas and tensor names are those of diffusers' `FluxTransformerBlock`, `ChromaTransformerBlock` and
-//! `QwenImageTransformerBlock`, which differ in the names of the feed-forward layers and in what the shifts, scales and gates come from.
+//! Formulas and tensor names are those of diffusers' `FluxTransformerBlock`, `Flux2TransformerBlock`, `ChromaTransformerBlock` and
+//! `QwenImageTransformerBlock`, which differ in the feed-forward layers and in what the shifts, scales and gates come from.
 
 use crate::error::ModelError;
 use crate::models::rotary::Rotary;
@@ -12,10 +12,29 @@ use maquette_kernels::{Kernels, LayerNorm, Linear, Mask, RmsNorm};
 
 type Loaded<T> = std::result::Result<T, ModelError>;
 
-/// `eps` of every norm.
-const EPS: f64 = 1e-6;
-/// Channels within a feed-forward layer, in widths.
+/// Channels within the feed-forward layers of [`FeedForward::gelu`], in widths.
 const INNER: usize = 4;
+
+/// The shape of a block.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// Channels of a token, a multiple of `heads`.
+    pub width: usize,
+    pub heads: usize,
+    /// `eps` of every norm.
+    pub eps: f64,
+    /// Whether the layers of attention have biases.
+    pub bias: bool,
+}
+
+/// What follows attention in a stream: a layer, an activation, another layer.
+pub(super) struct FeedForward {
+    pub first: Linear,
+    pub second: Linear,
+    pub activation: Activation,
+}
+
+pub(super) type Activation = fn(&dyn Kernels, &Tensor) -> Result<Tensor>;
 
 pub(super) struct DoubleBlock {
     norm: LayerNorm,
@@ -32,24 +51,33 @@ struct Stream {
     norm_q: RmsNorm,
     norm_k: RmsNorm,
     to_out: Linear,
-    feed_forward: [Linear; 2],
+    feed_forward: FeedForward,
+    kernels: &'static dyn Kernels,
+}
+
+impl FeedForward {
+    /// Layers with the tanh approximation of GELU between them, below these weights.
+    pub fn gelu(width: usize, weights: &Weights) -> Loaded<FeedForward> {
+        let linear = |name: &str, inputs, outputs| weights.at(name).linear(inputs, outputs, true);
+        Ok(FeedForward {
+            first: linear("net.0.proj", width, INNER * width)?,
+            second: linear("net.2", INNER * width, width)?,
+            activation: |_, x| x.gelu(),
+        })
+    }
 }
 
 impl DoubleBlock {
-    /// Of tokens with `width` channels, a multiple of `heads`; `feed_forward` names the layers of the picture and of the text.
-    pub fn load(
-        width: usize,
-        heads: usize,
-        weights: &Weights,
-        feed_forward: [&str; 2],
-    ) -> Loaded<DoubleBlock> {
+    /// `feed_forward` has the layers of the picture and of the text.
+    pub fn load(shape: Shape, weights: &Weights, feed_forward: [FeedForward; 2]) -> Loaded<DoubleBlock> {
+        let [of_picture, of_text] = feed_forward;
         let picture = ["to_q", "to_k", "to_v", "norm_q", "norm_k", "to_out.0"];
         let text = ["add_q_proj", "add_k_proj", "add_v_proj", "norm_added_q", "norm_added_k", "to_add_out"];
         Ok(DoubleBlock {
-            norm: weights.plain_norm(width, EPS)?,
-            picture: Stream::load(width, heads, weights, picture, feed_forward[0])?,
-            text: Stream::load(width, heads, weights, text, feed_forward[1])?,
-            heads,
+            norm: weights.plain_norm(shape.width, shape.eps)?,
+            picture: Stream::load(shape, weights, picture, of_picture)?,
+            text: Stream::load(shape, weights, text, of_text)?,
+            heads: shape.heads,
             kernels: weights.kernels(),
         })
     }
@@ -83,15 +111,13 @@ impl DoubleBlock {
 
 impl Stream {
     fn load(
-        width: usize,
-        heads: usize,
+        Shape { width, heads, eps, bias }: Shape,
         weights: &Weights,
         names: [&str; 6],
-        feed_forward: &str,
+        feed_forward: FeedForward,
     ) -> Loaded<Stream> {
-        let linear = |name: String, inputs, outputs| weights.at(name).linear(inputs, outputs, true);
-        let attention = |name: &str| linear(format!("attn.{name}"), width, width);
-        let norm = |name: &str| weights.at(format!("attn.{name}")).rms_norm(width / heads, EPS);
+        let attention = |name: &str| weights.at(format!("attn.{name}")).linear(width, width, bias);
+        let norm = |name: &str| weights.at(format!("attn.{name}")).rms_norm(width / heads, eps);
         let [to_q, to_k, to_v, norm_q, norm_k, to_out] = names;
         Ok(Stream {
             to_q: attention(to_q)?,
@@ -100,10 +126,8 @@ impl Stream {
             norm_q: norm(norm_q)?,
             norm_k: norm(norm_k)?,
             to_out: attention(to_out)?,
-            feed_forward: [
-                linear(format!("{feed_forward}.net.0.proj"), width, INNER * width)?,
-                linear(format!("{feed_forward}.net.2"), INNER * width, width)?,
-            ],
+            feed_forward,
+            kernels: weights.kernels(),
         })
     }
 
@@ -114,8 +138,8 @@ impl Stream {
         Ok([q, k, self.to_v.forward(x)?])
     }
 
-    /// Two layers with the tanh approximation of GELU between them.
     fn feed(&self, x: &Tensor) -> Result<Tensor> {
-        self.feed_forward[1].forward(&self.feed_forward[0].forward(x)?.gelu()?)
+        let FeedForward { first, second, activation } = &self.feed_forward;
+        second.forward(&activation(self.kernels, &first.forward(x)?)?)
     }
 }

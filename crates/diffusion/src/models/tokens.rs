@@ -35,3 +35,10 @@ pub(super) fn unpacked(x: &Tensor, latents: &Shape, patch: usize) -> Result<Tens
     let x = x.reshape(&[rows, height / patch, width / patch, channels, patch, patch][..])?;
     x.permute([0, 3, 1, 4, 2, 5])?.contiguous()?.reshape(latents)
 }
+
+/// Patches whose channels come after their pixels, `[B, patches, patch * patch * channels]`, as latents of that shape.
+pub(super) fn unpacked_from_pixels(x: &Tensor, latents: &Shape, patch: usize) -> Result<Tensor> {
+    let (rows, channels, height, width) = latents.dims4()?;
+    let x = x.reshape(&[rows, height / patch, width / patch, patch, patch, channels][..])?;
+    x.permute([0, 5, 1, 3, 2, 4])?.contiguous()?.reshape(latents)
+}

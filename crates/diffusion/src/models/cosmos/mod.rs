@@ -11,6 +11,7 @@ pub(crate) use config::{Config, PATCH};
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
+use crate::models::tokens::{packed, unpacked_from_pixels};
 use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
@@ -61,16 +62,14 @@ impl CosmosTransformer {
     /// [`PATCH`]. `times` has one per row, 0 to 1; `text` is `[B, tokens, text_width]`. Fails for pictures with more patches in a
     /// direction than the model has positions.
     pub fn forward(&self, latents: &Tensor, times: &[f32], text: &Tensor) -> Result<Tensor> {
-        let (rows, channels, height, width) = latents.dims4()?;
+        let (_, _, height, width) = latents.dims4()?;
         let (high, wide) = (height / PATCH, width / PATCH);
         let mut x = latents.to_dtype(self.dtype)?;
         if self.config.has_padding_mask {
             // The picture fills all of the latents.
             x = Tensor::cat(&[&x, &x.narrow(1, 0, 1)?.zeros_like()?], 1)?;
         }
-        let x = x.reshape(&[rows, x.dim(1)?, high, PATCH, wide, PATCH][..])?;
-        let x = x.permute([0, 2, 4, 1, 3, 5])?.contiguous()?.reshape((rows, high * wide, ()))?;
-        let mut x = self.patch_embed.forward(&x)?;
+        let mut x = self.patch_embed.forward(&packed(&x, PATCH)?)?;
         let text = text.to_dtype(self.dtype)?;
         let (time, rotary) =
             (self.time(times, latents.device())?, self.rotary(high, wide, latents.device())?);
@@ -79,9 +78,7 @@ impl CosmosTransformer {
             Ok(())
         })?;
         let (x, _) = self.norm_out.forward(&x, &time)?;
-        let x = self.proj_out.forward(&x)?;
-        let x = x.reshape(&[rows, high, wide, PATCH, PATCH, channels][..])?;
-        x.permute([0, 5, 1, 3, 2, 4])?.contiguous()?.reshape(latents.shape())
+        unpacked_from_pixels(&self.proj_out.forward(&x)?, latents.shape(), PATCH)
     }
 
     fn time(&self, times: &[f32], device: &Device) -> Result<Time> {

@@ -6,7 +6,7 @@
 use super::config::{Config, DOUBLE, EPS, SINGLE};
 use super::modulation::Modulation;
 use crate::error::ModelError;
-use crate::models::double_block::DoubleBlock;
+use crate::models::double_block::{DoubleBlock, FeedForward, Shape};
 use crate::models::rotary::Rotary;
 use crate::models::tokens::{modulated, normalised, rotated};
 use crate::weights::tensors::Weights;
@@ -44,13 +44,21 @@ impl Double {
     pub fn load(config: &Config, weights: &Weights, number: usize) -> Loaded<Double> {
         let of_picture = SINGLE * config.single_layers + DOUBLE * number;
         let of_text = of_picture + DOUBLE * config.layers;
+        let width = config.width();
         let modulation = |name, start| Modulation::load(config, weights, name, start, DOUBLE);
         Ok(Double {
             modulations: [
                 modulation("norm1.linear", of_picture)?,
                 modulation("norm1_context.linear", of_text)?,
             ],
-            block: DoubleBlock::load(config.width(), config.heads, weights, ["ff", "ff_context"])?,
+            block: DoubleBlock::load(
+                Shape { width, heads: config.heads, eps: EPS, bias: true },
+                weights,
+                [
+                    FeedForward::gelu(width, &weights.at("ff"))?,
+                    FeedForward::gelu(width, &weights.at("ff_context"))?,
+                ],
+            )?,
         })
     }
 

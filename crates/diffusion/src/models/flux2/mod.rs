@@ -10,13 +10,14 @@ mod config;
 pub(crate) use config::Config;
 
 use crate::error::ModelError;
+use crate::models::double_block::DoubleBlock;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
 use crate::models::tokens::modulated;
 use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
-use block::{Double, Single};
+use block::{Single, double};
 use candle_core::{DType, Device, Result, Tensor};
 use config::FREQUENCIES;
 use maquette_kernels::{Kernels, LayerNorm, Linear};
@@ -30,7 +31,7 @@ pub(crate) struct Flux2Transformer {
     modulation_of_picture: Linear,
     modulation_of_text: Linear,
     modulation_of_both: Linear,
-    blocks: Blocks<Double>,
+    blocks: Blocks<DoubleBlock>,
     single_blocks: Blocks<Single>,
     norm_out: LayerNorm,
     modulation_out: Linear,
@@ -47,7 +48,7 @@ impl Flux2Transformer {
         let time = |layer: &str, inputs| {
             linear(&format!("time_guidance_embed.timestep_embedder.{layer}"), inputs, width)
         };
-        let double = |i: usize| Double::load(&config, &weights.at(format!("transformer_blocks.{i}")));
+        let double = |i: usize| double(&config, &weights.at(format!("transformer_blocks.{i}")));
         let single = |i: usize| Single::load(&config, &weights.at(format!("single_transformer_blocks.{i}")));
         Ok(Flux2Transformer {
             patches_in: linear("x_embedder", config.channels, width)?,
@@ -83,7 +84,7 @@ impl Flux2Transformer {
         let of_picture = self.modulation_of_picture.forward(&condition)?.chunk(6, 2)?;
         let of_text = self.modulation_of_text.forward(&condition)?.chunk(6, 2)?;
         self.blocks.each(|block| {
-            (x, text) = block.forward(&x, &text, &of_picture, &of_text, &rotary)?;
+            (x, text) = block.forward(&x, &text, [&of_picture, &of_text], &rotary)?;
             Ok(())
         })?;
         let of_both = self.modulation_of_both.forward(&condition)?.chunk(3, 2)?;

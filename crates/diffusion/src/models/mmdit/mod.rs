@@ -10,7 +10,7 @@ pub(crate) use config::Config;
 
 use crate::error::ModelError;
 use crate::models::sinusoids::sinusoids;
-use crate::models::tokens::modulated;
+use crate::models::tokens::{modulated, packed, unpacked_from_pixels};
 use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
@@ -116,11 +116,10 @@ impl Mmdit {
 
     /// The state before the first block.
     fn begin(&self, Inputs { latents, timesteps, text, pooled }: &Inputs) -> Result<State> {
-        let Config { patch, channels, .. } = self.config;
-        let (rows, _, height, width) = latents.dims4()?;
+        let patch = self.config.patch;
+        let (_, _, height, width) = latents.dims4()?;
         let (high, wide) = (height / patch, width / patch);
-        let x = latents.to_dtype(self.dtype)?.reshape(&[rows, channels, high, patch, wide, patch][..])?;
-        let x = x.permute([0, 2, 4, 1, 3, 5])?.contiguous()?.reshape((rows, high * wide, ()))?;
+        let x = packed(&latents.to_dtype(self.dtype)?, patch)?;
         let x = self.patches_in.forward(&x)?.broadcast_add(&self.positions_of(high, wide)?)?;
         let text = self.text_in.forward(&text.to_dtype(self.dtype)?)?;
 
@@ -132,12 +131,9 @@ impl Mmdit {
 
     /// The result after the last block.
     fn end(&self, Inputs { latents, .. }: &Inputs, State { x, condition, .. }: &State) -> Result<Tensor> {
-        let Config { patch, channels, .. } = self.config;
-        let (rows, _, height, width) = latents.dims4()?;
         let [scale, shift] = parts(&self.modulation_out, condition)?;
         let x = self.proj_out.forward(&modulated(&self.norm_out, x, &shift, &scale)?)?;
-        let x = x.reshape(&[rows, height / patch, width / patch, patch, patch, channels][..])?;
-        x.permute([0, 5, 1, 3, 2, 4])?.contiguous()?.reshape(latents.shape())
+        unpacked_from_pixels(&x, latents.shape(), self.config.patch)
     }
 
     fn twice(&self, [first, second]: &[Linear; 2], x: &Tensor) -> Result<Tensor> {

@@ -7,7 +7,7 @@ mod config;
 pub(crate) use config::Config;
 
 use crate::error::ModelError;
-use crate::models::double_block::DoubleBlock;
+use crate::models::double_block::{DoubleBlock, FeedForward, Shape};
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
 use crate::models::tokens::{modulated, packed, unpacked};
@@ -153,7 +153,14 @@ impl Block {
         let modulation = |name: &str| weights.at(name).linear(width, MODULATIONS * width, true);
         Ok(Block {
             modulations: [modulation("img_mod.1")?, modulation("txt_mod.1")?],
-            block: DoubleBlock::load(width, config.heads, weights, ["img_mlp", "txt_mlp"])?,
+            block: DoubleBlock::load(
+                Shape { width, heads: config.heads, eps: EPS, bias: true },
+                weights,
+                [
+                    FeedForward::gelu(width, &weights.at("img_mlp"))?,
+                    FeedForward::gelu(width, &weights.at("txt_mlp"))?,
+                ],
+            )?,
         })
     }
 

@@ -11,6 +11,7 @@ pub(crate) use config::{Config, MULTIPLE, PATCH};
 use crate::error::ModelError;
 use crate::models::rotary::{Pairs, Rotary, angles};
 use crate::models::sinusoids::sinusoids;
+use crate::models::tokens::unpacked_from_pixels;
 use crate::weights::blocks::Blocks;
 use crate::weights::config::ConfigFile;
 use crate::weights::tensors::Weights;
@@ -160,13 +161,11 @@ impl ZImageTransformer {
 
     /// The result after the last block.
     fn end(&self, Inputs { latents, .. }: &Inputs, State { x, time, .. }: &State) -> Result<Tensor> {
-        let (rows, channels, height, width) = latents.dims4()?;
-        let (patches_high, patches_wide) = (height / PATCH, width / PATCH);
+        let (_, _, height, width) = latents.dims4()?;
         let scale = (self.last_scale.forward(&self.kernels.silu(time)?)? + 1.0)?;
-        let x = x.narrow(1, 0, patches_high * patches_wide)?.contiguous()?;
+        let x = x.narrow(1, 0, (height / PATCH) * (width / PATCH))?.contiguous()?;
         let x = self.last.forward(&self.last_norm.forward(&x)?.broadcast_mul(&scale)?)?;
-        let x = x.reshape(&[rows, patches_high, patches_wide, PATCH, PATCH, channels][..])?;
-        x.permute([0, 5, 1, 3, 2, 4])?.contiguous()?.reshape(latents.shape())
+        unpacked_from_pixels(&x, latents.shape(), PATCH)
     }
 
     /// The embedding of a caption, filled up.
